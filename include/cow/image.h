@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * An open image: what it is, what each sector's origin is, and reading the composed disk. Looking takes no
+ * lock and writes nothing, so an image that a guest is using can be opened. One image belongs to one thread.
+ */
+#ifndef COW_IMAGE_H
+#define COW_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cow/error.h"
+#include "cow/header.h"
+#include "cow/layout.h"
+
+struct cow_image;
+struct cow_io;
+
+struct cow_open_options {
+    const char *backing_path; /* use this backing file instead of the stored one; NULL: the stored one */
+    const struct cow_io *io;  /* the table of system calls; NULL: the operating system's (tests wrap it) */
+};
+
+/* Opens an image read-only. A regular file only; a link is followed. A backing file that is missing or
+ * unusable is no error here (cow_image_backing tells), unless the caller named it in opt->backing_path. opt
+ * may be NULL. *out is the caller's; free it with cow_image_close. Errors: COW_IO, COW_NOT_COW, COW_INVALID,
+ * COW_NO_MEMORY; *out is unchanged on failure. An image with the mark of an unfinished change opens, too:
+ * header->unfinished is true and it has no layout, runs or contents (those calls answer COW_INVALID). */
+int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,
+                   struct cow_error *err);
+void cow_image_close(struct cow_image *img); /* NULL is allowed */
+
+/* Reads header, backing and bitmap summary anew, for following an image that a guest is writing. On failure
+ * the image stays as it was. */
+int cow_image_refresh(struct cow_image *img, struct cow_error *err);
+
+/* As the caller named it. */
+const char *cow_image_path(const struct cow_image *img);
+/* With links resolved, absolute. */
+const char *cow_image_real_path(const struct cow_image *img);
+const struct cow_header *cow_image_header(const struct cow_image *img);
+/* All zero for an unfinished image. */
+const struct cow_layout *cow_image_layout(const struct cow_image *img);
+/* The first bytes of the file, as they lie there (up to COW_HEADER_BYTES_MAX): *n_bytes of them. */
+const uint8_t *cow_image_header_raw(const struct cow_image *img, size_t *n_bytes);
+
+enum cow_backing_state {
+    COW_BACKING_NONE,     /* the header names none (QEMU): clean sectors are zeros */
+    COW_BACKING_FOUND,    /* open and readable */
+    COW_BACKING_MISSING,  /* no such file */
+    COW_BACKING_UNUSABLE, /* there, but a directory, the COW itself, not readable...: problem says */
+};
+
+struct cow_backing {
+    enum cow_backing_state state;
+    bool named;        /* the caller named it; the stored path was not used */
+    bool beside_image; /* a relative stored path that was found beside the image, not in the working directory
+                        */
+    const char *path;  /* as it can be opened from here, or the stored one if not found; "" = none */
+    uint64_t size_bytes; /* 0 unless found */
+    int64_t mtime;       /* seconds; 0 unless found */
+    const char *problem; /* why it is missing or unusable, else "" */
+};
+
+const struct cow_backing *cow_image_backing(const struct cow_image *img);
+
+struct cow_usage {
+    uint64_t dirty_sectors;
+    uint64_t dirty_bytes; /* dirty_sectors * sector size, a partial last sector counted with what it has */
+    uint64_t allocated_bytes; /* of the COW file on its disk */
+    uint64_t file_bytes;      /* length of the COW file */
+    bool tail_bits;           /* v1, v2: bits are set beyond the bitmap's end (see format.md, tail) */
+};
+
+/* Counts the bitmap on the first call (streamed; holes are skipped), answers from the summary afterwards. */
+int cow_image_usage(struct cow_image *img, struct cow_usage *out, struct cow_error *err);
+
+enum { COW_VERDICT_WARNINGS_MAX = 6 };
+
+/* Would a stock UML kernel open it? */
+struct cow_verdict {
+    bool opens;
+    char reason[COW_MESSAGE_BYTES]; /* the kernel's own words where it refuses, else "" */
+    char advice[COW_HINT_BYTES];    /* what helps, or "" */
+    size_t warnings;                /* it opens, but... */
+    char warning[COW_VERDICT_WARNINGS_MAX][256];
+};
+
+/* Decodes the header as the kernel does (not as we do) and goes through its checks in its order. */
+void cow_image_verdict(struct cow_image *img, struct cow_verdict *out);
+
+struct cow_holder {
+    bool held;
+    int64_t pid; /* of the guest; 0 where the system does not tell (another cowtui's lock) */
+};
+
+/* Who holds a lock on the COW file at this moment. Asks only; takes no lock. */
+int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_error *err);
+
+/* What an interrupted change left, in a sentence, or "" if nothing. */
+const char *cow_image_pending(const struct cow_image *img);
+
+/* Where a run's bytes come from. name is the JSON value; the meaning of each is in README and format.md. */
+#define COW_ORIGIN_LIST(X)                                                                                   \
+    X(BACKING, "backing", "read from the backing file")                                                      \
+    X(BACKING_HOLE, "backing-hole", "the backing file has a hole there: zeros")                              \
+    X(BEYOND_BACKING, "beyond-backing", "past the end of the backing file: zeros")                           \
+    X(HOLE, "hole", "in the COW, as a hole: zeros, costs nothing")                                           \
+    X(COW, "cow", "in the COW")
+
+enum cow_origin {
+#define COW_ORIGIN_ENUM(id, name, text) COW_ORIGIN_##id,
+    COW_ORIGIN_LIST(COW_ORIGIN_ENUM)
+#undef COW_ORIGIN_ENUM
+        COW_ORIGINS
+};
+
+const char *cow_origin_name(enum cow_origin origin); /* "backing-hole" */
+const char *cow_origin_text(enum cow_origin origin); /* the sentence above */
+bool cow_origin_dirty(enum cow_origin origin);       /* is the bit set? */
+
+enum { COW_NO_OFFSET = -1 };
+
+struct cow_run {
+    uint64_t first_sector;
+    uint64_t sectors; /* 0: there is none (the end of the disk) */
+    enum cow_origin origin;
+    int64_t host_offset; /* of the first sector: in the COW file if dirty, in the backing file if clean;
+                            COW_NO_OFFSET beyond the backing */
+};
+
+/* The run that begins at `sector` and reaches as far as the origin is the same. At or past the end of the
+ * disk: out->sectors is 0. A backing file that is not there counts as data (nothing is known about its
+ * holes). */
+int cow_image_next_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);
+
+/* The run that ends just before `sector`, from its beginning. sector 0: out->sectors is 0. */
+int cow_image_prev_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);
+
+struct cow_dirty_run {
+    uint64_t first_sector;
+    uint64_t sectors; /* 0: there is none */
+};
+
+/* Bits only, fast over any distance: the first run of dirty sectors at or after `sector` (cut at `sector` if
+ * it lies inside one), or the last run that begins before `sector`. */
+int cow_image_next_dirty(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
+                         struct cow_error *err);
+int cow_image_prev_dirty(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
+                         struct cow_error *err);
+
+struct cow_density {
+    uint64_t sectors;                /* of the range that lie on the disk */
+    uint64_t dirty_sectors;          /* of them in the COW */
+    uint64_t beyond_backing_sectors; /* of them past the end of the backing file */
+};
+
+/* What a range holds, for one cell of a heatmap. Cost: at most two bitmap pages, whatever the range. */
+int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sectors, struct cow_density *out,
+                      struct cow_error *err);
+
+/* Reads n_bytes of the composed disk (what the guest sees) at offset_bytes. Errors: COW_USAGE past the end of
+ * the disk; COW_IO if a clean sector is asked for and its backing file is not there. */
+int cow_image_read(struct cow_image *img, uint64_t offset_bytes, void *buffer, size_t n_bytes,
+                   struct cow_error *err);
+
+enum cow_side { COW_SIDE_COW, COW_SIDE_BACKING };
+
+/* Reads what one side has for that range of the disk, whatever the bitmap says; zeros past a file's end. */
+int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offset_bytes, void *buffer,
+                        size_t n_bytes, struct cow_error *err);
+
+#endif

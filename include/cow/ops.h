@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The builders of plans. Each reads, decides, refuses with words, or answers with a plan; none writes.
+ *
+ * The plan borrows the image: keep it open until the plan is freed. *out is the caller's (cow_plan_free) and
+ * unchanged on failure.
+ */
+#ifndef COW_OPS_H
+#define COW_OPS_H
+
+#include "cow/plan.h"
+
+enum cow_policy { COW_POLICY_UNSET, COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP };
+
+const char *cow_policy_name(enum cow_policy policy); /* "extend", "copy", "keep", "" */
+
+struct cow_resize_options {
+    uint64_t size_bytes; /* the new size of the disk; a multiple of 512 */
+    enum cow_policy policy;
+    const char
+        *copy_path; /* policy copy: where the private backing goes; NULL: the first free IMAGE.backing[.N] */
+    const char *output_path; /* leave the image alone and write the result here; NULL: replace the image */
+    uint64_t reserve_bytes;  /* be able to grow to this size without moving anything; 0: the default */
+    bool shrink;             /* allow a smaller size (not supported yet) */
+    bool in_place;           /* not supported yet */
+    bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
+                   names, is accepted */
+};
+
+/* Changes the size of the disk. Errors: COW_USAGE (size, combination of options), COW_REFUSED (no policy,
+ * mtime of the backing differs, smaller without shrink, several hard links, output exists), COW_UNSUPPORTED
+ * (shrink, in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
+ * fit a kernel's offsets). */
+int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
+                    struct cow_error *err);
+
+/* A policy as a choice for people. */
+struct cow_policy_choice {
+    enum cow_policy policy;
+    bool possible;
+    bool recommended;
+    char consequence[384]; /* one or two sentences: what it leaves, who opens it */
+    char obstacle[256];    /* why it is not possible, else "" */
+};
+
+/* Fills choices[3] for growing img to size_bytes, the recommended one first, impossible ones last. */
+void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img, uint64_t size_bytes);
+
+struct cow_create_options {
+    const char *path;         /* the new image */
+    const char *backing_path; /* is stored as an absolute path */
+    uint64_t reserve_bytes;   /* as for resize */
+    bool force;               /* an existing file is replaced */
+    const struct cow_io *io;  /* NULL: the operating system's */
+};
+
+/* A new, empty v3 image on a backing file. Errors: COW_USAGE, COW_IO (no backing), COW_REFUSED (path exists,
+ * or is the backing itself), COW_INVALID (size of the backing no multiple of 512, too large; mtime does not
+ * fit). */
+int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt, struct cow_error *err);
+
+struct cow_merge_options {
+    const char *output_path;
+    bool force; /* an existing output is replaced; a guest that holds the image does not matter */
+};
+
+/* The composed disk as a raw file. Errors: COW_REFUSED (output exists, or is the image or its backing under
+ * any name), COW_LOCKED (a guest holds the image), COW_IO (no backing). */
+int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
+                   struct cow_error *err);
+
+#endif

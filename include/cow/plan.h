@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A change as a list of steps. Building one (cow/ops.h) only reads; the wizard's preview, --dry-run, --json
+ * and the commit walk the same list; only cow_plan_commit writes.
+ */
+#ifndef COW_PLAN_H
+#define COW_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cow/env.h"
+#include "cow/error.h"
+#include "cow/header.h"
+#include "cow/image.h"
+#include "cow/layout.h"
+
+struct cow_plan;
+
+/* id, JSON name */
+#define COW_STEP_LIST(X)                                                                                     \
+    X(LOCK, "lock")                                                                                          \
+    X(CHECK_SPACE, "check-space")                                                                            \
+    X(COPY_BACKING, "copy-backing")                                                                          \
+    X(BEGIN_IMAGE, "begin-image")                                                                            \
+    X(WRITE_BITMAP, "write-bitmap")                                                                          \
+    X(COPY_DATA, "copy-data")                                                                                \
+    X(BEGIN_RAW, "begin-raw")                                                                                \
+    X(COMPOSE, "compose")                                                                                    \
+    X(KEEP_ATTRIBUTES, "keep-attributes")                                                                    \
+    X(FINISH_IMAGE, "finish-image")                                                                          \
+    X(FINISH_RAW, "finish-raw")                                                                              \
+    X(EXTEND_BACKING, "extend-backing")                                                                      \
+    X(RENAME, "rename")                                                                                      \
+    X(MARK_OLD, "mark-old")
+
+enum cow_step_kind {
+#define COW_STEP_ENUM(id, name) COW_STEP_##id,
+    COW_STEP_LIST(COW_STEP_ENUM)
+#undef COW_STEP_ENUM
+        COW_STEPS
+};
+
+const char *cow_step_name(enum cow_step_kind kind);
+
+struct cow_step {
+    enum cow_step_kind kind;
+    uint64_t bytes;   /* that this step writes, as far as known before */
+    const char *text; /* one line for people; the plan's */
+};
+
+/* All that a front end shows of a plan. Strings belong to the plan. */
+struct cow_preview {
+    const char *operation;   /* "resize", "create", "merge" */
+    const char *method;      /* "copy"; "none" where nothing is to be done */
+    const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
+    const char *target_path; /* the file that is made or replaced */
+    bool replaces;           /* target_path exists and is replaced by rename */
+    bool changes_existing;   /* an existing image or backing is changed: wants the typed yes */
+    bool has_before;         /* false for create */
+    enum cow_format before_format;
+    uint64_t before_size_bytes;
+    struct cow_layout before;
+    bool has_after; /* false for merge: its result is a raw disk */
+    enum cow_format after_format;
+    uint64_t after_size_bytes;
+    uint32_t after_alignment;
+    struct cow_layout after;
+    uint64_t dirty_sectors;           /* that are carried over, in old sectors */
+    uint64_t moves_bytes;             /* data bytes that are written anew */
+    uint64_t needs_free_bytes;        /* on the target's filesystem */
+    uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */
+    const char *backing_text;         /* what becomes of the backing file, a sentence; "" if nothing to say */
+    const char *after_backing_path;   /* as the new header stores it; "" for merge */
+    struct cow_verdict after_verdict; /* what a stock kernel will say of the result */
+    bool patched_opens;               /* whether the seed's patched kernel will open it */
+    const char *undo_text;            /* how to go back, a sentence */
+    size_t notes;                     /* further consequences, a sentence each */
+    const char *const *note;
+    const char *command; /* the same on the command line: "cowtui resize --policy extend root.cow 128M" */
+    const char
+        *next_step; /* what to do when it is done: "boot the guest, then: resize2fs /dev/ubda"; "" if none */
+};
+
+const struct cow_preview *cow_plan_preview(const struct cow_plan *plan);
+
+/* The steps in the order in which the commit walks them. */
+const struct cow_step *cow_plan_steps(const struct cow_plan *plan, size_t *n_steps);
+
+/* Walks the steps. env may be NULL. On success the new files are complete and durable (fsynced, directories
+ * too). Errors: COW_LOCKED (pid in the message), COW_REFUSED (image or backing changed since the plan was
+ * made, not enough space), COW_IO, COW_CANCELLED. After any of them the old files are there, byte for byte,
+ * but for what the message says; a temporary file is removed. A plan can be committed once. The image it was
+ * built from still shows the old file afterwards: open it anew. */
+int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
+
+void cow_plan_free(struct cow_plan *plan); /* NULL is allowed */
+
+#endif

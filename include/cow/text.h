@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sizes and names as text, the same in every front end.
+ */
+#ifndef COW_TEXT_H
+#define COW_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cow/error.h"
+
+enum { COW_SIZE_TEXT_BYTES = 32 };
+
+/* Writes size_bytes with three significant digits and a unit of 1024: "64.0 MiB", "128 MiB", "952 KiB", "512
+ * B". buffer has COW_SIZE_TEXT_BYTES. Returns buffer. */
+const char *cow_size_text(char *buffer, uint64_t size_bytes);
+
+/* The shortest exact form that cow_size_parse reads back: "128M", "952K", "300001". Same buffer rule. */
+const char *cow_size_argument(char *buffer, uint64_t size_bytes);
+
+/* Reads a size: decimal digits with an optional fraction ("1.5G"), an optional unit K M G T (times 1024; a
+ * following "iB" or "B" is allowed), and an optional sign. With a sign the size is relative to base_bytes
+ * ("+1G", "-512M"). Errors: COW_USAGE for anything else, for a fraction that is no whole number of bytes, for
+ * a result below 0 or above 2^63-1. On failure *out is unchanged. */
+int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct cow_error *err);
+
+/* Copies text so that it is safe on any terminal: control bytes (C0, DEL, C1), bidirectional overrides and
+ * broken UTF-8 become \xNN; a backslash becomes \\. Truncates at a whole character with "..." if out is too
+ * small; always ends in NUL. Returns out. out_bytes >= 8. */
+const char *cow_escape(char *out, size_t out_bytes, const char *text);
+
+/* The same for a whole message, whose backslashes stay as they are (its parts may be escaped already). */
+const char *cow_escape_message(char *out, size_t out_bytes, const char *text);
+
+/* Quotes a word for a POSIX shell where it needs it, escaped as above otherwise: root.cow, 'my disk.cow'. */
+const char *cow_shell_quote(char *out, size_t out_bytes, const char *word);
+
+#endif

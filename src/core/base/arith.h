@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Checked arithmetic on sizes. Each answers false, and leaves *out alone, where the exact result does not
+ * fit.
+ */
+#ifndef CORE_BASE_ARITH_H
+#define CORE_BASE_ARITH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline bool arith_add(uint64_t *out, uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) {
+        return false;
+    }
+    *out = sum;
+    return true;
+}
+
+static inline bool arith_mul(uint64_t *out, uint64_t a, uint64_t b)
+{
+    uint64_t product;
+    if (__builtin_mul_overflow(a, b, &product)) {
+        return false;
+    }
+    *out = product;
+    return true;
+}
+
+/* The number of units that hold n: ceil(n / unit). unit > 0. */
+static inline uint64_t arith_div_up(uint64_t n, uint64_t unit)
+{
+    return n / unit + (n % unit != 0);
+}
+
+/* n rounded up to a multiple of unit (any unit > 0, not only powers of two: the kernel takes any alignment).
+ */
+static inline bool arith_round_up(uint64_t *out, uint64_t n, uint64_t unit)
+{
+    return arith_mul(out, arith_div_up(n, unit), unit);
+}
+
+static inline bool arith_is_power_of_two(uint64_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+static inline uint64_t arith_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t arith_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif

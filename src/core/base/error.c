@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Filling struct cow_error. Whatever is formatted here may hold bytes from a disk, so the result is escaped
+ * once, at this door, and nobody further up has to think of it.
+ */
+#include "cow/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cow/text.h"
+
+static void format_escaped(char *out, size_t out_bytes, const char *format, va_list arguments)
+{
+    char plain[COW_MESSAGE_BYTES + 4096];
+    vsnprintf(plain, sizeof plain, format, arguments);
+    cow_escape_message(out, out_bytes, plain);
+}
+
+int cow_error_set(struct cow_error *err, int status, const char *format, ...)
+{
+    if (err != NULL) {
+        err->status = status;
+        err->sys_errno = 0;
+        err->hint[0] = '\0';
+        va_list arguments;
+        va_start(arguments, format);
+        format_escaped(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+int cow_error_system(struct cow_error *err, int sys_errno, const char *format, ...)
+{
+    int status = sys_errno == ENOMEM ? COW_NO_MEMORY : COW_IO;
+    if (err != NULL) {
+        char words[COW_MESSAGE_BYTES];
+        va_list arguments;
+        va_start(arguments, format);
+        format_escaped(words, sizeof words, format, arguments);
+        va_end(arguments);
+        const char *reason = strerror(sys_errno);
+        size_t room = sizeof err->message - strlen(reason) - sizeof ": ";
+        snprintf(err->message, sizeof err->message, "%.*s: %s", (int)room, words, reason);
+        err->status = status;
+        err->sys_errno = sys_errno;
+        err->hint[0] = '\0';
+    }
+    return status;
+}
+
+int cow_error_prefix(struct cow_error *err, const char *format, ...)
+{
+    if (err == NULL) {
+        return COW_IO;
+    }
+    char lower[COW_MESSAGE_BYTES];
+    memcpy(lower, err->message, sizeof lower);
+    char words[COW_MESSAGE_BYTES / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    format_escaped(words, sizeof words, format, arguments);
+    va_end(arguments);
+    size_t used = (size_t)snprintf(err->message, sizeof err->message, "%s: ", words);
+    snprintf(err->message + used, sizeof err->message - used, "%s", lower);
+    return err->status;
+}
+
+int cow_error_hint(struct cow_error *err, const char *format, ...)
+{
+    if (err == NULL) {
+        return COW_IO;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    format_escaped(err->hint, sizeof err->hint, format, arguments);
+    va_end(arguments);
+    return err->status;
+}
+
+int cow_status_exit_code(int status)
+{
+    switch (status) {
+#define EXIT_CODE_CASE(name, number, exit_code, text)                                                        \
+    case number:                                                                                             \
+        return exit_code;
+        COW_STATUS_LIST(EXIT_CODE_CASE)
+#undef EXIT_CODE_CASE
+    default:
+        return 2;
+    }
+}

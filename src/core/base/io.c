@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Loops over the table of calls: short reads and writes, EINTR, extents.
+ */
+#include "core/base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/arith.h"
+
+ssize_t io_read(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n_bytes) {
+        ssize_t n = io->pread(io->context, fd, (char *)buffer + done, n_bytes - done, offset + done);
+        if (n == -EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return n;
+        }
+        if (n == 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+int io_read_padded(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset)
+{
+    ssize_t n = io_read(io, fd, buffer, n_bytes, offset);
+    if (n < 0) {
+        return (int)n;
+    }
+    memset((char *)buffer + n, 0, n_bytes - (size_t)n);
+    return 0;
+}
+
+int io_write(const struct cow_io *io, int fd, const void *buffer, size_t n_bytes, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n_bytes) {
+        ssize_t n = io->pwrite(io->context, fd, (const char *)buffer + done, n_bytes - done, offset + done);
+        if (n == -EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return (int)n;
+        }
+        if (n == 0) {
+            return -EIO; /* a regular file never answers 0 */
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out)
+{
+    int64_t data = io->seek(io->context, fd, offset, SEEK_DATA);
+    if (data == -ENXIO) { /* nothing but a hole, or past the end */
+        *out = (struct io_extent){.begin = offset, .end = limit, .data = false};
+        return 0;
+    }
+    if (data == -EINVAL || data == -EOPNOTSUPP) {
+        *out = (struct io_extent){.begin = offset, .end = limit, .data = true};
+        return 0;
+    }
+    if (data < 0) {
+        return (int)data;
+    }
+    if ((uint64_t)data > offset) {
+        *out = (struct io_extent){.begin = offset, .end = arith_min((uint64_t)data, limit), .data = false};
+        return 0;
+    }
+    int64_t hole = io->seek(io->context, fd, offset, SEEK_HOLE);
+    if (hole < 0 && hole != -ENXIO) {
+        return (int)hole;
+    }
+    uint64_t end = hole < 0 || (uint64_t)hole <= offset ? limit : arith_min((uint64_t)hole, limit);
+    *out = (struct io_extent){.begin = offset, .end = end, .data = true};
+    return 0;
+}
+
+int io_sync_directory(const struct cow_io *io, const char *path)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (length >= sizeof directory) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+    int fd = io->open(io->context, length == 0 ? "." : directory, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io->fsync(io->context, fd);
+    io->close(io->context, fd);
+    return status;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The one table of system calls that the core makes on files. The product uses the operating system's
+ * (io_system); tests wrap it with faults or with a simulated disk, so the code above knows nothing of them.
+ *
+ * Every call answers 0 or more, or a negative errno. Calls are as thin as possible: loops over short reads
+ * and writes and over EINTR are in the helpers below, so that a wrapper sees (and can break) each real call.
+ */
+#ifndef CORE_BASE_IO_H
+#define CORE_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "cow/error.h"
+
+enum io_lock { IO_LOCK_READ, IO_LOCK_WRITE };
+
+struct cow_io {
+    int (*open)(void *context, const char *path, int flags, mode_t mode);
+    int (*close)(void *context, int fd);
+    ssize_t (*pread)(void *context, int fd, void *buffer, size_t n_bytes, uint64_t offset);
+    ssize_t (*pwrite)(void *context, int fd, const void *buffer, size_t n_bytes, uint64_t offset);
+    ssize_t (*copy_range)(void *context, int from_fd, uint64_t from_offset, int to_fd, uint64_t to_offset,
+                          size_t n_bytes);
+    int64_t (*seek)(void *context, int fd, uint64_t offset, int whence); /* SEEK_DATA, SEEK_HOLE */
+    int (*clone)(void *context, int from_fd, int to_fd);                 /* the whole file, by reflink */
+    int (*fstat)(void *context, int fd, struct stat *out);
+    int (*stat)(void *context, const char *path, struct stat *out);
+    int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
+    int (*fsync)(void *context, int fd);
+    int (*futimens)(void *context, int fd, const struct timespec times[2]);
+    int (*fchown)(void *context, int fd, uid_t uid, gid_t gid);
+    int (*fchmod)(void *context, int fd, mode_t mode);
+    int (*fsetxattr)(void *context, int fd, const char *name, const void *value, size_t n_bytes);
+    int (*rename)(void *context, const char *from, const char *to, bool replace);
+    int (*unlink)(void *context, const char *path);
+    int (*lock)(void *context, int fd, enum io_lock lock); /* OFD lock on the whole file, no waiting */
+    int (*lock_holder)(void *context, int fd, enum io_lock lock,
+                       int64_t *pid); /* 1: held by pid (0 unknown); 0: free */
+    int (*free_bytes)(void *context, int fd, uint64_t *out);
+    void *context;
+};
+
+extern const struct cow_io io_system;
+
+/* Reads up to n_bytes at offset, until the end of the file. Answers how many (less only at the end) or
+ * -errno. */
+ssize_t io_read(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset);
+
+/* Reads exactly n_bytes; what lies past the end of the file reads as zeros. 0 or -errno. */
+int io_read_padded(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset);
+
+/* Writes all n_bytes. 0 or -errno. */
+int io_write(const struct cow_io *io, int fd, const void *buffer, size_t n_bytes, uint64_t offset);
+
+struct io_extent {
+    uint64_t begin; /* bytes, half-open */
+    uint64_t end;
+    bool data; /* false: a hole, or past the end of the file */
+};
+
+/* What lies at `offset`, as far as it is the same, up to `limit` (> offset). A filesystem that cannot tell
+ * answers data. 0 or -errno. */
+int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
+
+/* fsync of the directory that holds path. 0 or -errno. */
+int io_sync_directory(const struct cow_io *io, const char *path);
+
+#endif

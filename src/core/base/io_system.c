@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The operating system's calls, behind the table. Linux: OFD locks, copy_file_range, SEEK_DATA, reflinks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "core/base/io.h"
+
+/* The answer of a system call as the table wants it. */
+static int answer(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+static int system_open(void *context, const char *path, int flags, mode_t mode)
+{
+    (void)context;
+    return answer(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
+}
+
+static int system_close(void *context, int fd)
+{
+    (void)context;
+    return answer(close(fd));
+}
+
+static ssize_t system_pread(void *context, int fd, void *buffer, size_t n_bytes, uint64_t offset)
+{
+    (void)context;
+    ssize_t n = pread(fd, buffer, n_bytes, (off_t)offset);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t system_pwrite(void *context, int fd, const void *buffer, size_t n_bytes, uint64_t offset)
+{
+    (void)context;
+    ssize_t n = pwrite(fd, buffer, n_bytes, (off_t)offset);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t system_copy_range(void *context, int from_fd, uint64_t from_offset, int to_fd,
+                                 uint64_t to_offset, size_t n_bytes)
+{
+    (void)context;
+    off_t from = (off_t)from_offset;
+    off_t to = (off_t)to_offset;
+    ssize_t n = copy_file_range(from_fd, &from, to_fd, &to, n_bytes, 0);
+    return n < 0 ? -errno : n;
+}
+
+static int64_t system_seek(void *context, int fd, uint64_t offset, int whence)
+{
+    (void)context;
+    off_t at = lseek(fd, (off_t)offset, whence);
+    return at < 0 ? -errno : at;
+}
+
+static int system_clone(void *context, int from_fd, int to_fd)
+{
+    (void)context;
+    return answer(ioctl(to_fd, FICLONE, from_fd));
+}
+
+static int system_fstat(void *context, int fd, struct stat *out)
+{
+    (void)context;
+    return answer(fstat(fd, out));
+}
+
+static int system_stat(void *context, const char *path, struct stat *out)
+{
+    (void)context;
+    return answer(stat(path, out));
+}
+
+static int system_ftruncate(void *context, int fd, uint64_t size_bytes)
+{
+    (void)context;
+    return answer(ftruncate(fd, (off_t)size_bytes));
+}
+
+static int system_fsync(void *context, int fd)
+{
+    (void)context;
+    return answer(fsync(fd));
+}
+
+static int system_futimens(void *context, int fd, const struct timespec times[2])
+{
+    (void)context;
+    return answer(futimens(fd, times));
+}
+
+static int system_fchown(void *context, int fd, uid_t uid, gid_t gid)
+{
+    (void)context;
+    return answer(fchown(fd, uid, gid));
+}
+
+static int system_fchmod(void *context, int fd, mode_t mode)
+{
+    (void)context;
+    return answer(fchmod(fd, mode));
+}
+
+static int system_fsetxattr(void *context, int fd, const char *name, const void *value, size_t n_bytes)
+{
+    (void)context;
+    return answer(fsetxattr(fd, name, value, n_bytes, 0));
+}
+
+static int system_rename(void *context, const char *from, const char *to, bool replace)
+{
+    (void)context;
+    if (replace) {
+        return answer(rename(from, to));
+    }
+    int status = answer(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+    if (status != -EINVAL && status != -ENOSYS) {
+        return status;
+    }
+    /* This filesystem cannot (NFS, some FUSE): a link is as good, for it fails where the name exists. */
+    status = answer(link(from, to));
+    return status < 0 ? status : answer(unlink(from));
+}
+
+static int system_unlink(void *context, const char *path)
+{
+    (void)context;
+    return answer(unlink(path));
+}
+
+static struct flock whole_file(enum io_lock lock)
+{
+    return (struct flock){.l_type = lock == IO_LOCK_WRITE ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+}
+
+static int system_lock(void *context, int fd, enum io_lock lock)
+{
+    (void)context;
+    /* An OFD lock: it conflicts with the POSIX locks of UML, and unlike one it does not vanish when some
+     * other descriptor of the same file is closed in this process. */
+    struct flock request = whole_file(lock);
+    return answer(fcntl(fd, F_OFD_SETLK, &request));
+}
+
+static int system_lock_holder(void *context, int fd, enum io_lock lock, int64_t *pid)
+{
+    (void)context;
+    struct flock request = whole_file(lock);
+    if (fcntl(fd, F_OFD_GETLK, &request) < 0) {
+        return -errno;
+    }
+    if (request.l_type == F_UNLCK) {
+        return 0;
+    }
+    *pid = request.l_pid > 0 ? request.l_pid : 0;
+    return 1;
+}
+
+static int system_free_bytes(void *context, int fd, uint64_t *out)
+{
+    (void)context;
+    struct statvfs facts;
+    if (fstatvfs(fd, &facts) < 0) {
+        return -errno;
+    }
+    *out = (uint64_t)facts.f_bavail * facts.f_frsize;
+    return 0;
+}
+
+const struct cow_io io_system = {
+    .open = system_open,
+    .close = system_close,
+    .pread = system_pread,
+    .pwrite = system_pwrite,
+    .copy_range = system_copy_range,
+    .seek = system_seek,
+    .clone = system_clone,
+    .fstat = system_fstat,
+    .stat = system_stat,
+    .ftruncate = system_ftruncate,
+    .fsync = system_fsync,
+    .futimens = system_futimens,
+    .fchown = system_fchown,
+    .fchmod = system_fchmod,
+    .fsetxattr = system_fsetxattr,
+    .rename = system_rename,
+    .unlink = system_unlink,
+    .lock = system_lock,
+    .lock_holder = system_lock_holder,
+    .free_bytes = system_free_bytes,
+};

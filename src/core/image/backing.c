@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Finding the backing file. A kernel resolves a relative path against its working directory, QEMU against the
+ * image's directory; people have both in mind, so both are tried and the one that fits the header wins.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/image/image.h"
+
+struct place {
+    char *path;
+    bool beside;
+    struct host_file file;
+    int status;
+    struct cow_error err;
+};
+
+static char *beside_image(const char *image_real_path, const char *stored)
+{
+    const char *slash = strrchr(image_real_path, '/');
+    size_t directory = slash == NULL ? 0 : (size_t)(slash - image_real_path) + 1;
+    size_t stored_bytes = strlen(stored) + 1;
+    char *path = malloc(directory + stored_bytes);
+    if (path != NULL) {
+        memcpy(path, image_real_path, directory);
+        memcpy(path + directory, stored, stored_bytes);
+    }
+    return path;
+}
+
+static void try_place(const struct cow_io *io, struct place *place, const struct stat *image_facts)
+{
+    place->file.fd = -1;
+    place->status = host_file_open(io, &place->file, place->path, O_RDONLY, &place->err);
+    if (place->status == 0 && same_file(&place->file.facts, image_facts)) {
+        host_file_close(io, &place->file);
+        place->status = cow_error_set(&place->err, COW_REFUSED,
+                                      "%s: the backing file is the COW image itself", place->path);
+    }
+}
+
+static bool fits(const struct place *place, const struct cow_header *header)
+{
+    return place->status == 0 && (uint64_t)place->file.facts.st_size == header->size_bytes &&
+           place->file.facts.st_mtim.tv_sec == (int64_t)header->mtime;
+}
+
+/* Keeps the better of two places in *first: one that fits the header, else one that opens, else the first. */
+static void keep_better(const struct cow_io *io, struct place *first, struct place *second,
+                        const struct cow_header *header)
+{
+    bool second_wins =
+        (first->status != 0 && second->status == 0) || (!fits(first, header) && fits(second, header));
+    struct place *loser = second_wins ? first : second;
+    if (loser->status == 0) {
+        host_file_close(io, &loser->file);
+    }
+    free(loser->path);
+    if (second_wins) {
+        *first = *second;
+    }
+}
+
+static void describe(struct backing_file *out, struct place *place, const struct cow_header *header,
+                     bool named)
+{
+    out->path = place->path;
+    out->facts.path = place->path;
+    out->facts.named = named;
+    out->facts.beside_image = place->beside;
+    if (place->status == 0) {
+        out->file = place->file;
+        out->facts.state = COW_BACKING_FOUND;
+        out->facts.size_bytes = (uint64_t)place->file.facts.st_size;
+        out->facts.mtime = place->file.facts.st_mtim.tv_sec;
+        return;
+    }
+    bool missing = place->err.sys_errno == ENOENT || place->err.sys_errno == ENOTDIR;
+    out->facts.state = missing ? COW_BACKING_MISSING : COW_BACKING_UNUSABLE;
+    snprintf(out->problem, sizeof out->problem, "%s", place->err.message);
+    if (!named) {
+        free(out->path);
+        out->path = NULL;
+        out->facts.path = header->backing_path;
+    }
+}
+
+int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,
+                 const char *image_real_path, const struct stat *image_facts, const char *named,
+                 struct cow_error *err)
+{
+    *out = (struct backing_file){.file.fd = -1, .facts = {.state = COW_BACKING_NONE, .path = ""}};
+    out->facts.problem = out->problem;
+    const char *stored = named != NULL ? named : header->backing_path;
+    if (*stored == '\0') {
+        return 0;
+    }
+    struct place place = {.path = strdup(stored)};
+    if (place.path == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    try_place(io, &place, image_facts);
+    if (named == NULL && stored[0] != '/') {
+        struct place other = {.path = beside_image(image_real_path, stored), .beside = true};
+        if (other.path == NULL) {
+            host_file_close(io, &place.file);
+            free(place.path);
+            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
+        try_place(io, &other, image_facts);
+        if (place.status == 0 && other.status == 0 && same_file(&place.file.facts, &other.file.facts)) {
+            other.beside = false; /* the image lies in the working directory: one file, one name */
+        }
+        keep_better(io, &place, &other, header);
+    }
+    describe(out, &place, header, named != NULL);
+    return 0;
+}
+
+void backing_close(const struct cow_io *io, struct backing_file *backing)
+{
+    host_file_close(io, &backing->file);
+    free(backing->path);
+    backing->path = NULL;
+}

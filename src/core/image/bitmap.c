@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Pages are loaded on demand into a small cache; the count of each page is kept once known, so that a search
+ * steps over empty and full pages without reading them again, and a density costs at most its two edge pages.
+ * Bits past the last sector are masked when a page is loaded: what lies there on disk is not guaranteed to be
+ * zero.
+ */
+#include "core/image/bitmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+
+enum {
+    PAGE_BYTES = 64 * 1024,
+    PAGE_BITS = PAGE_BYTES * 8,
+    PAGE_WORDS = PAGE_BYTES / 8,
+    CACHED_PAGES = 4,
+};
+
+#define COUNT_UNKNOWN UINT32_MAX
+
+struct page {
+    uint64_t number; /* UINT64_MAX: none */
+    uint64_t words[PAGE_WORDS];
+};
+
+struct bitmap {
+    const struct cow_io *io;
+    int fd;
+    uint64_t offset;
+    uint64_t bits;
+    uint64_t pages;
+    uint32_t *counts;        /* set bits of each page, or COUNT_UNKNOWN */
+    struct io_extent extent; /* of the file, the last one asked for */
+    struct page cache[CACHED_PAGES];
+};
+
+int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,
+                struct cow_error *err)
+{
+    struct bitmap *b = calloc(1, sizeof *b);
+    uint64_t pages = arith_div_up(sectors, PAGE_BITS);
+    uint32_t *counts = malloc((size_t)arith_max(pages, 1) * sizeof *counts);
+    if (b == NULL || counts == NULL) {
+        free(b);
+        free(counts);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    memset(counts, 0xff, (size_t)pages * sizeof *counts);
+    b->io = io;
+    b->fd = fd;
+    b->offset = offset;
+    b->bits = sectors;
+    b->pages = pages;
+    b->counts = counts;
+    for (unsigned i = 0; i < CACHED_PAGES; i++) {
+        b->cache[i].number = UINT64_MAX;
+    }
+    *out = b;
+    return 0;
+}
+
+void bitmap_close(struct bitmap *bitmap)
+{
+    if (bitmap != NULL) {
+        free(bitmap->counts);
+        free(bitmap);
+    }
+}
+
+static uint32_t bits_of_page(const struct bitmap *b, uint64_t page)
+{
+    return (uint32_t)arith_min(PAGE_BITS, b->bits - page * PAGE_BITS);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("popcnt"))) static uint32_t count_words_fast(const uint64_t *words, size_t n)
+{
+    uint64_t sum[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        sum[0] += (uint64_t)__builtin_popcountll(words[i]);
+        sum[1] += (uint64_t)__builtin_popcountll(words[i + 1]);
+        sum[2] += (uint64_t)__builtin_popcountll(words[i + 2]);
+        sum[3] += (uint64_t)__builtin_popcountll(words[i + 3]);
+    }
+    for (; i < n; i++) {
+        sum[0] += (uint64_t)__builtin_popcountll(words[i]);
+    }
+    return (uint32_t)(sum[0] + sum[1] + sum[2] + sum[3]);
+}
+#endif
+
+static uint32_t count_words(const uint64_t *words, size_t n)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("popcnt")) {
+        return count_words_fast(words, n);
+    }
+#endif
+    uint32_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (uint32_t)__builtin_popcountll(words[i]);
+    }
+    return sum;
+}
+
+/* Bit n of the file is bit n%8 of byte n/8, so words are little endian on every host. */
+static uint64_t word_to_host(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(word);
+#else
+    return word;
+#endif
+}
+
+static int load_page(struct bitmap *b, uint64_t number, struct page **out, struct cow_error *err)
+{
+    struct page *page = &b->cache[number % CACHED_PAGES];
+    if (page->number != number) {
+        size_t n_bytes = (bits_of_page(b, number) + 7) / 8;
+        page->number = UINT64_MAX;
+        int status = io_read_padded(b->io, b->fd, page->words, n_bytes, b->offset + number * PAGE_BYTES);
+        if (status < 0) {
+            return cow_error_system(err, -status, "reading the bitmap");
+        }
+        memset((uint8_t *)page->words + n_bytes, 0, PAGE_BYTES - n_bytes);
+        if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
+            for (unsigned i = 0; i < PAGE_WORDS; i++) {
+                page->words[i] = word_to_host(page->words[i]);
+            }
+        }
+        unsigned last_bits = bits_of_page(b, number) % 64;
+        if (last_bits != 0) {
+            page->words[bits_of_page(b, number) / 64] &= (UINT64_C(1) << last_bits) - 1;
+        }
+        page->number = number;
+        b->counts[number] = count_words(page->words, PAGE_WORDS);
+    }
+    *out = page;
+    return 0;
+}
+
+/* The count of one page; reads it only where the file has data there. */
+static int page_count(struct bitmap *b, uint64_t number, uint32_t *out, struct cow_error *err)
+{
+    if (b->counts[number] == COUNT_UNKNOWN) {
+        uint64_t begin = b->offset + number * PAGE_BYTES;
+        uint64_t end = begin + PAGE_BYTES;
+        if (begin < b->extent.begin || begin >= b->extent.end) {
+            int status = io_extent_at(b->io, b->fd, begin, INT64_MAX, &b->extent);
+            if (status < 0) {
+                return cow_error_system(err, -status, "looking for holes in the bitmap");
+            }
+        }
+        if (!b->extent.data && b->extent.end >= end) {
+            b->counts[number] = 0;
+        } else {
+            struct page *page;
+            int status = load_page(b, number, &page, err);
+            if (status != 0) {
+                return status;
+            }
+        }
+    }
+    *out = b->counts[number];
+    return 0;
+}
+
+/* Set bits in [first, last) of one page. */
+static uint32_t count_in_page(const struct page *page, uint32_t first, uint32_t last)
+{
+    uint32_t first_word = first / 64, last_word = last / 64;
+    uint64_t head = ~UINT64_C(0) << (first % 64);
+    uint64_t tail = last % 64 == 0 ? 0 : (UINT64_C(1) << (last % 64)) - 1;
+    if (first_word == last_word) {
+        return (uint32_t)__builtin_popcountll(page->words[first_word] & head & tail);
+    }
+    uint32_t sum = (uint32_t)__builtin_popcountll(page->words[first_word] & head);
+    sum += count_words(page->words + first_word + 1, last_word - first_word - 1);
+    return tail == 0 ? sum : sum + (uint32_t)__builtin_popcountll(page->words[last_word] & tail);
+}
+
+int bitmap_count(struct bitmap *b, uint64_t first, uint64_t count, uint64_t *out, struct cow_error *err)
+{
+    uint64_t sum = 0;
+    uint64_t end = first >= b->bits ? first : first + arith_min(count, b->bits - first);
+    while (first < end) {
+        uint64_t number = first / PAGE_BITS;
+        uint64_t page_end = arith_min((number + 1) * PAGE_BITS, b->bits);
+        uint64_t stop = arith_min(end, page_end);
+        uint32_t whole;
+        int status = page_count(b, number, &whole, err);
+        if (status == 0 && (whole == 0 || whole == bits_of_page(b, number))) {
+            sum += whole == 0 ? 0 : stop - first;
+        } else if (status == 0 && first % PAGE_BITS == 0 && stop == page_end) {
+            sum += whole;
+        } else if (status == 0) {
+            struct page *page;
+            status = load_page(b, number, &page, err);
+            if (status == 0) {
+                sum +=
+                    count_in_page(page, (uint32_t)(first % PAGE_BITS), (uint32_t)(stop - number * PAGE_BITS));
+            }
+        }
+        if (status != 0) {
+            return status;
+        }
+        first = stop;
+    }
+    *out = sum;
+    return 0;
+}
+
+int bitmap_get(struct bitmap *b, uint64_t sector, bool *out, struct cow_error *err)
+{
+    *out = false;
+    if (sector >= b->bits) {
+        return 0;
+    }
+    uint32_t count;
+    int status = page_count(b, sector / PAGE_BITS, &count, err);
+    if (status != 0 || count == 0) {
+        return status;
+    }
+    struct page *page;
+    status = load_page(b, sector / PAGE_BITS, &page, err);
+    if (status == 0) {
+        *out = page->words[sector % PAGE_BITS / 64] >> (sector % 64) & 1;
+    }
+    return status;
+}
+
+/* Whether a page of this count can hold a bit that is `set`. */
+static bool page_may_hold(const struct bitmap *b, uint64_t number, uint32_t count, bool set)
+{
+    return set ? count > 0 : count < bits_of_page(b, number);
+}
+
+/* The first bit in [from, bits) of a page that is `set`, or `bits`. */
+static uint32_t find_in_page(const struct page *page, uint32_t from, uint32_t bits, bool set)
+{
+    uint64_t flip = set ? 0 : ~UINT64_C(0);
+    uint64_t mask = ~UINT64_C(0) << (from % 64);
+    for (uint32_t word = from / 64; word < (bits + 63) / 64; word++, mask = ~UINT64_C(0)) {
+        uint64_t value = (page->words[word] ^ flip) & mask;
+        if (value != 0) {
+            uint32_t at = word * 64 + (uint32_t)__builtin_ctzll(value);
+            return at < bits ? at : bits;
+        }
+    }
+    return bits;
+}
+
+int bitmap_find(struct bitmap *b, uint64_t sector, bool set, uint64_t *out, struct cow_error *err)
+{
+    while (sector < b->bits) {
+        uint64_t number = sector / PAGE_BITS;
+        uint32_t count;
+        int status = page_count(b, number, &count, err);
+        if (status == 0 && page_may_hold(b, number, count, set)) {
+            struct page *page;
+            status = load_page(b, number, &page, err);
+            if (status == 0) {
+                uint32_t bits = bits_of_page(b, number);
+                uint32_t at = find_in_page(page, (uint32_t)(sector % PAGE_BITS), bits, set);
+                if (at < bits) {
+                    *out = number * PAGE_BITS + at;
+                    return 0;
+                }
+            }
+        }
+        if (status != 0) {
+            return status;
+        }
+        sector = (number + 1) * PAGE_BITS;
+    }
+    *out = b->bits;
+    return 0;
+}
+
+/* One more than the last bit in [0, end) of a page that is `set`, or 0. */
+static uint32_t find_back_in_page(const struct page *page, uint32_t end, bool set)
+{
+    uint64_t flip = set ? 0 : ~UINT64_C(0);
+    while (end > 0) {
+        uint32_t word = (end - 1) / 64;
+        uint32_t used = end - word * 64; /* 1..64 */
+        uint64_t mask = ~UINT64_C(0) >> (64 - used);
+        uint64_t value = (page->words[word] ^ flip) & mask;
+        if (value != 0) {
+            return word * 64 + 64 - (uint32_t)__builtin_clzll(value);
+        }
+        end = word * 64;
+    }
+    return 0;
+}
+
+int bitmap_find_back(struct bitmap *b, uint64_t sector, bool set, uint64_t *out, struct cow_error *err)
+{
+    if (sector > b->bits) {
+        if (!set) {
+            *out = sector; /* past the last bit all is clear */
+            return 0;
+        }
+        sector = b->bits;
+    }
+    while (sector > 0) {
+        uint64_t number = (sector - 1) / PAGE_BITS;
+        uint32_t count;
+        int status = page_count(b, number, &count, err);
+        if (status == 0 && page_may_hold(b, number, count, set)) {
+            struct page *page;
+            status = load_page(b, number, &page, err);
+            if (status == 0) {
+                uint32_t at = find_back_in_page(page, (uint32_t)(sector - number * PAGE_BITS), set);
+                if (at > 0) {
+                    *out = number * PAGE_BITS + at;
+                    return 0;
+                }
+            }
+        }
+        if (status != 0) {
+            return status;
+        }
+        sector = number * PAGE_BITS;
+    }
+    *out = 0;
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The bitmap on disk, streamed in pages with a count a page. It is never loaded whole: a summary of 4 bytes
+ * for 64 KiB of bitmap (256 MiB of disk) is all that grows with the disk, and holes are never read.
+ */
+#ifndef CORE_IMAGE_BITMAP_H
+#define CORE_IMAGE_BITMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/io.h"
+
+struct bitmap;
+
+/* A bitmap of `sectors` bits at `offset` of the open file fd, which stays the caller's. Errors:
+ * COW_NO_MEMORY. */
+int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,
+                struct cow_error *err);
+void bitmap_close(struct bitmap *bitmap);
+
+/* How many of the bits [first, first + count) are set; what lies past the last bit counts as clear. */
+int bitmap_count(struct bitmap *bitmap, uint64_t first, uint64_t count, uint64_t *out, struct cow_error *err);
+
+int bitmap_get(struct bitmap *bitmap, uint64_t sector, bool *out, struct cow_error *err);
+
+/* The first bit at or after `sector` that is `set`, or the number of bits if there is none. */
+int bitmap_find(struct bitmap *bitmap, uint64_t sector, bool set, uint64_t *out, struct cow_error *err);
+
+/* One more than the last bit before `sector` that is `set`, or 0 if there is none. */
+int bitmap_find_back(struct bitmap *bitmap, uint64_t sector, bool set, uint64_t *out, struct cow_error *err);
+
+#endif

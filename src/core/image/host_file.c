@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Regular files of the host: opening without surprises, and their extents.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/base/arith.h"
+#include "core/image/image.h"
+
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a directory"
+           : S_ISFIFO(mode) ? "a FIFO"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
+int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
+                   struct cow_error *err)
+{
+    struct host_file file = {.fd = io->open(io->context, path, flags | O_NONBLOCK, 0)};
+    if (file.fd < 0) {
+        return cow_error_system(err, -file.fd, "%s", path);
+    }
+    int status = io->fstat(io->context, file.fd, &file.facts);
+    if (status < 0) {
+        status = cow_error_system(err, -status, "%s", path);
+    } else if (!S_ISREG(file.facts.st_mode)) {
+        status = cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file.facts.st_mode));
+    }
+    if (status != 0) {
+        io->close(io->context, file.fd);
+        return status;
+    }
+    *out = file;
+    return 0;
+}
+
+void host_file_close(const struct cow_io *io, struct host_file *file)
+{
+    if (file->fd >= 0) {
+        io->close(io->context, file->fd);
+        file->fd = -1;
+    }
+}
+
+int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t offset, uint64_t limit,
+                     struct io_extent *out)
+{
+    if (offset < file->extent.begin || offset >= file->extent.end) {
+        int status = io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent);
+        if (status < 0) {
+            return status;
+        }
+    }
+    *out = (struct io_extent){offset, arith_min(file->extent.end, limit), file->extent.data};
+    return 0;
+}
+
+bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Would a stock UML kernel open it? The checks of open_ubd_file() and backing_file_mismatch() in the kernel's
+ * ubd_kern.c, in their order and with their words; measured with UML 6.1 (tests/guest compares them with a
+ * real one).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/format/kernel.h"
+#include "core/format/variants.h"
+#include "core/image/image.h"
+#include "cow/text.h"
+
+#define WORDS(out, ...)  snprintf((out)->reason, sizeof(out)->reason, __VA_ARGS__)
+#define ADVISE(out, ...) snprintf((out)->advice, sizeof(out)->advice, __VA_ARGS__)
+
+__attribute__((format(printf, 2, 3))) static void warn(struct cow_verdict *out, const char *format, ...)
+{
+    if (out->warnings < COW_VERDICT_WARNINGS_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(out->warning[out->warnings++], sizeof out->warning[0], format, arguments);
+        va_end(arguments);
+    }
+}
+
+static void advise_size(struct cow_verdict *out, const struct verdict_facts *facts, uint64_t kernel_bytes)
+{
+    char header_text[COW_SIZE_TEXT_BYTES], backing_text[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
+    char image[COW_HINT_BYTES / 2];
+    const uint64_t header_bytes = facts->header->size_bytes;
+    if (facts->header->unfinished) {
+        return;
+    }
+    if (kernel_bytes != header_bytes) {
+        ADVISE(out,
+               "a stock kernel misreads the header of a %s; whatever cowtui rewrites becomes a v3, which it "
+               "reads",
+               cow_format_title(facts->header->format));
+        return;
+    }
+    uint64_t larger = arith_max(header_bytes, facts->backing_bytes);
+    if (larger % 512 == 0 && larger < SIZE_LIMIT_BYTES) {
+        ADVISE(out, "the header says %s, the backing file has %s: \"cowtui resize --policy extend %s %s\" %s",
+               cow_size_text(header_text, header_bytes), cow_size_text(backing_text, facts->backing_bytes),
+               cow_shell_quote(image, sizeof image, facts->image_path), cow_size_argument(size, larger),
+               larger == header_bytes ? "lengthens the backing file" : "adapts the image");
+    }
+}
+
+/* The header and the backing file, in the kernel's order. False: it refuses, reason and advice are set. */
+static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *facts,
+                          const struct kernel_header *header)
+{
+    char path[COW_MESSAGE_BYTES / 2];
+    cow_escape(path, sizeof path, facts->backing_path);
+    if (header->refusal != NULL) {
+        WORDS(out, "%s", header->refusal);
+        ADVISE(out,
+               "with no backing file on its command line the kernel would serve this file as a raw disk");
+        return false;
+    }
+    if (facts->backing_errno != 0) {
+        WORDS(out, "Couldn't stat \"%s\" : err = %d", path, facts->backing_errno);
+        ADVISE(out, "name the backing file with -b to look, and on the kernel's command line "
+                    "(ubd0=IMAGE,BACKING) to boot");
+        return false;
+    }
+    if (facts->backing_bytes != header->size_bytes) {
+        WORDS(out, "Size mismatch (%" PRIu64 " vs %" PRIu64 ") of COW header vs backing file",
+              header->size_bytes, facts->backing_bytes);
+        advise_size(out, facts, header->size_bytes);
+        return false;
+    }
+    if (facts->backing_mtime != header->mtime) {
+        WORDS(out, "mtime mismatch (%" PRId64 " vs %" PRId64 ") of COW header vs backing file", header->mtime,
+              facts->backing_mtime);
+        if (header->mtime >= 0) {
+            char backing[COW_HINT_BYTES / 2];
+            cow_shell_quote(backing, sizeof backing, facts->backing_path);
+            ADVISE(out,
+                   "if its content has not changed since, give the backing file its date back: touch -d "
+                   "@%" PRId64 " %s",
+                   header->mtime, backing);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void add_warnings(struct cow_verdict *out, const struct verdict_facts *facts,
+                         const struct kernel_header *header)
+{
+    if (facts->switches) {
+        if (header->version < 3) {
+            warn(out,
+                 "named on its command line, another backing file than the stored one makes the kernel "
+                 "rewrite this "
+                 "v%u header as a v3, which destroys the image",
+                 header->version);
+        } else {
+            warn(out, "the stored path is not this backing file: name it on the kernel's command line "
+                      "(ubd0=IMAGE,BACKING)");
+        }
+    }
+    if (facts->beside_image) {
+        warn(out, "the backing path is relative: the kernel finds it only if it is started in the image's "
+                  "directory");
+    }
+    if (header->sector_bytes != 512) {
+        warn(out, "the kernel misreads sectors of %" PRIu32 " bytes: it takes 512 whatever the header says",
+             header->sector_bytes);
+    }
+    if (header->size_bytes <= 32768) {
+        warn(out, "a disk of 32 KiB or less hangs the guest at its first write");
+    }
+    if (header->version < 3 && arith_div_up(header->size_bytes, 512) % 8 != 0) {
+        warn(out, "v%u: the last %u sectors have no bit; what the guest writes there is lost when it stops",
+             header->version, (unsigned)(arith_div_up(header->size_bytes, 512) % 8));
+    }
+}
+
+void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
+{
+    struct kernel_header header;
+    *out = (struct cow_verdict){.opens = false};
+    kernel_header_read(&header, facts->bytes, facts->n_bytes);
+    if (!passes_checks(out, facts, &header)) {
+        return;
+    }
+    if (header.data_offset > INT32_MAX) {
+        WORDS(out,
+              "the data offset %" PRIu64 " does not fit the signed 32-bit number that the kernel holds it in",
+              header.data_offset);
+        return;
+    }
+    out->opens = true;
+    add_warnings(out, facts, &header);
+}
+
+void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    struct verdict_facts facts = {.bytes = img->raw,
+                                  .n_bytes = img->raw_bytes,
+                                  .header = &img->header,
+                                  .image_path = img->path,
+                                  .backing_path = backing->named ? backing->path : img->header.backing_path,
+                                  .beside_image = backing->beside_image};
+    struct stat found = img->backing.file.facts;
+    if (backing->state != COW_BACKING_FOUND) {
+        int status = img->io->stat(img->io->context, facts.backing_path, &found);
+        facts.backing_errno = status < 0 ? -status : 0;
+    } else if (backing->named) {
+        struct stat stored;
+        facts.switches = img->io->stat(img->io->context, img->header.backing_path, &stored) < 0 ||
+                         !same_file(&stored, &found);
+    }
+    facts.backing_bytes = (uint64_t)found.st_size;
+    facts.backing_mtime = found.st_mtim.tv_sec;
+    verdict_of(out, &facts);
+}

@@ -64,8 +64,9 @@ int cow_error_prefix(struct cow_error *err, const char *format, ...)
     va_start(arguments, format);
     format_escaped(words, sizeof words, format, arguments);
     va_end(arguments);
-    size_t used = (size_t)snprintf(err->message, sizeof err->message, "%s: ", words);
-    snprintf(err->message + used, sizeof err->message - used, "%s", lower);
+    int used = snprintf(err->message, sizeof err->message, "%s: ", words);
+    int room = (int)sizeof err->message - 1 - used;
+    snprintf(err->message + used, (size_t)room + 1, "%.*s", room, lower);
     return err->status;
 }
 

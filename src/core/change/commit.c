@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The only place that writes: walks a plan's steps, and takes back what was made if one of them fails before
+ * the new file is in place. What a crash (rather than a failure) leaves at each point is told in
+ * share/doc/architecture.md.
+ */
+#include "core/change/commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/arith.h"
+
+struct step_row {
+    int (*run)(struct commit *c);
+    const char *phase;
+};
+
+static const struct step_row rows[COW_STEPS] = {
+    [COW_STEP_LOCK] = {commit_lock, "locking"},
+    [COW_STEP_CHECK_SPACE] = {commit_check_space, "checking for space"},
+    [COW_STEP_COPY_BACKING] = {commit_copy_backing, "copying the backing file"},
+    [COW_STEP_BEGIN_IMAGE] = {commit_begin_image, "beginning the new image"},
+    [COW_STEP_WRITE_BITMAP] = {commit_write_bitmap, "writing the bitmap"},
+    [COW_STEP_COPY_DATA] = {commit_copy_data, "copying data"},
+    [COW_STEP_BEGIN_RAW] = {commit_begin_raw, "beginning the raw file"},
+    [COW_STEP_COMPOSE] = {commit_compose, "writing the disk"},
+    [COW_STEP_KEEP_ATTRIBUTES] = {commit_keep_attributes, "keeping attributes"},
+    [COW_STEP_FINISH_IMAGE] = {commit_finish_image, "flushing to disk"},
+    [COW_STEP_FINISH_RAW] = {commit_finish_raw, "flushing to disk"},
+    [COW_STEP_EXTEND_BACKING] = {commit_extend_backing, "lengthening the backing file"},
+    [COW_STEP_RENAME] = {commit_rename, "putting it in place"},
+    [COW_STEP_MARK_OLD] = {commit_mark_old, "marking the old file"},
+};
+
+int commit_advance(struct commit *c, uint64_t bytes)
+{
+    c->done_bytes += bytes;
+    if (c->env == NULL || c->env->progress == NULL) {
+        return 0;
+    }
+    const bool can_cancel = !c->backing_extended && !c->renamed;
+    const struct cow_progress progress = {.phase = c->phase,
+                                          .done_bytes = arith_min(c->done_bytes, c->total_bytes),
+                                          .total_bytes = c->total_bytes,
+                                          .can_cancel = can_cancel};
+    if (c->env->progress(c->env->context, &progress) && can_cancel) {
+        return cow_error_set(c->err, COW_CANCELLED, "cancelled, nothing changed");
+    }
+    return 0;
+}
+
+int commit_failed(struct commit *c, int status, const char *what, const char *path)
+{
+    int answer = cow_error_system(c->err, -status, "%s %s", what, path);
+    if (status == -ENOSPC || status == -EDQUOT) {
+        cow_error_hint(c->err, "nothing has changed; free some space, or write elsewhere with -o FILE");
+    }
+    return answer;
+}
+
+static void close_fd(struct commit *c, int *fd)
+{
+    if (*fd >= 0) {
+        c->io->close(c->io->context, *fd);
+        *fd = -1;
+    }
+}
+
+static void take_back(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    if (c->renamed) {
+        return;
+    }
+    if (c->backing_extended) {
+        commit_unextend_backing(c);
+    }
+    if (c->out_made) {
+        c->io->unlink(c->io->context, plan->temp_path);
+    }
+    if (c->copy_placed) {
+        c->io->unlink(c->io->context, plan->copy_path);
+    } else if (c->copy_made) {
+        c->io->unlink(c->io->context, plan->copy_temp_path);
+    }
+}
+
+static uint64_t total_bytes(const struct cow_plan *plan)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        total += plan->steps[i].kind == COW_STEP_WRITE_BITMAP ? 0 : plan->steps[i].bytes;
+    }
+    return arith_max(total, 1);
+}
+
+int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+{
+    struct cow_error local;
+    struct commit c = {.plan = plan,
+                       .io = plan->io,
+                       .env = env,
+                       .err = err != NULL ? err : &local,
+                       .image_fd = -1,
+                       .backing_fd = -1,
+                       .out_fd = -1,
+                       .copy_fd = -1,
+                       .phase = "",
+                       .total_bytes = total_bytes(plan)};
+    if (plan->committed) {
+        return cow_error_set(err, COW_USAGE, "this plan has been committed already");
+    }
+    plan->committed = true;
+    int status = 0;
+    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
+        const struct step_row *row = &rows[plan->steps[i].kind];
+        c.phase = row->phase;
+        status = commit_advance(&c, 0);
+        if (status == 0) {
+            status = row->run(&c);
+        }
+    }
+    if (status != 0) {
+        take_back(&c);
+    }
+    close_fd(&c, &c.copy_fd);
+    close_fd(&c, &c.out_fd);
+    close_fd(&c, &c.backing_fd);
+    close_fd(&c, &c.image_fd);
+    return status;
+}

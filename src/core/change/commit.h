@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A commit under way: the open files, what has been made so far (so that a failure can take it back), and
+ * progress. Each step of a plan is one function here; commit.c walks them.
+ */
+#ifndef CORE_CHANGE_COMMIT_H
+#define CORE_CHANGE_COMMIT_H
+
+#include "core/change/plan.h"
+
+struct commit {
+    const struct cow_plan *plan;
+    const struct cow_io *io;
+    const struct cow_env *env;
+    struct cow_error *err;
+    int image_fd;   /* the old image, locked */
+    int backing_fd; /* locked */
+    int out_fd;     /* the temporary file, locked */
+    int copy_fd;    /* the private backing file, under its temporary name */
+    bool out_made;
+    bool copy_made;
+    bool copy_placed; /* it has its final name */
+    bool backing_extended;
+    bool renamed; /* the new file is in place: nothing is taken back any more */
+    const char *phase;
+    uint64_t done_bytes;
+    uint64_t total_bytes;
+};
+
+/* The steps. Each answers 0 or a status with err set, and records in c what it made. */
+int commit_lock(struct commit *c);           /* step_lock.c */
+int commit_check_space(struct commit *c);    /* step_file.c */
+int commit_copy_backing(struct commit *c);   /* step_backing.c */
+int commit_extend_backing(struct commit *c); /* step_backing.c */
+int commit_begin_image(struct commit *c);    /* step_image.c */
+int commit_write_bitmap(struct commit *c);
+int commit_copy_data(struct commit *c);
+int commit_finish_image(struct commit *c);
+int commit_begin_raw(struct commit *c); /* step_raw.c */
+int commit_compose(struct commit *c);
+int commit_finish_raw(struct commit *c);
+int commit_keep_attributes(struct commit *c); /* step_file.c */
+int commit_rename(struct commit *c);
+int commit_mark_old(struct commit *c);
+
+/* Lengthening the backing file, taken back (after a failure behind it). Best effort. */
+void commit_unextend_backing(struct commit *c);
+
+/* Makes a temporary file, empty and locked; one that a crash left behind is replaced, one that another cowtui
+ * is writing is not (COW_LOCKED). */
+int commit_make_file(struct commit *c, const char *path, int *fd);
+
+/* Checks that fd's filesystem has room. */
+int commit_require_space(struct commit *c, int fd, uint64_t bytes);
+
+/* Counts bytes as done and tells the caller. COW_CANCELLED if it wants to stop and that is still possible. */
+int commit_advance(struct commit *c, uint64_t bytes);
+
+/* A failed call: COW_IO with words; a full disk is told with what helps. */
+int commit_failed(struct commit *c, int status, const char *what, const char *path);
+
+/* Copies length bytes from one open file to another, at most COMMIT_PIECE_BYTES at a time, and advances.
+ * Holes of the source stay holes (the target is sparse there already). */
+int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
+                    uint64_t to_offset, uint64_t length);
+
+enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 1024 * 1024 };
+
+#endif

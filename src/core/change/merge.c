@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * merge -o: the composed disk as a raw file.
+ */
+#include <limits.h>
+
+#include "core/base/arith.h"
+#include "core/change/plan.h"
+#include "cow/text.h"
+
+/* What the raw file will take: it can be no more than both files hold together. */
+static uint64_t estimate_bytes(const struct cow_plan *plan)
+{
+    uint64_t both =
+        ((uint64_t)plan->img->cow.facts.st_blocks + (uint64_t)plan->backing_facts.st_blocks) * 512;
+    return arith_min(both, plan->img->header.size_bytes);
+}
+
+static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
+                     const struct cow_usage *usage)
+{
+    char image[PATH_MAX], output[PATH_MAX], backing[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    cow_shell_quote(image, sizeof image, plan->img->path);
+    cow_shell_quote(output, sizeof output, opt->output_path);
+    struct cow_preview *p = &plan->preview;
+    bool named = plan->img->backing.facts.named;
+    p->target_path = plan->target_path;
+    p->replaces = plan->replace;
+    p->dirty_sectors = usage->dirty_sectors;
+    p->moves_bytes = estimate_bytes(plan);
+    p->needs_free_bytes = p->moves_bytes;
+    p->backing_text = "image and backing file are only read";
+    p->undo_text = plan_text(plan, "remove %s", opt->output_path);
+    p->command = plan_text(plan, "cowtui merge -o %s%s%s %s", output, named ? " -b " : "",
+                           named ? cow_shell_quote(backing, sizeof backing, plan->backing_path) : "", image);
+    plan_step(plan, COW_STEP_LOCK, 0, "lock image and backing file for reading");
+    plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space",
+              cow_size_text(size, p->needs_free_bytes));
+    plan_step(plan, COW_STEP_BEGIN_RAW, 0, "make a sparse file of %s",
+              cow_size_text(size, plan->img->header.size_bytes));
+    plan_step(plan, COW_STEP_COMPOSE, p->moves_bytes, "write what the guest sees, holes kept");
+    plan_step(plan, COW_STEP_FINISH_RAW, 0, "flush");
+    plan_step(plan, COW_STEP_RENAME, 0, "give it its name: %s", opt->output_path);
+}
+
+int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
+                   struct cow_error *err)
+{
+    struct cow_error local;
+    err = err != NULL ? err : &local;
+    struct cow_usage usage;
+    int status = cow_image_usage(img, &usage, err);
+    uint8_t nothing;
+    if (status == 0 &&
+        usage.dirty_sectors < img->layout.sectors) { /* says what is wrong with the backing file, if it is */
+        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, "merge");
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->hold_image = HOLD_READ;
+    plan->hold_backing = plan->backing_path != NULL ? HOLD_READ : HOLD_NOT;
+    plan->force = opt->force;
+    plan->lock_optional = opt->force;
+    status = plan_check_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
+    if (status == 0) {
+        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        status = plan->target_path == NULL ? err->status : 0;
+    }
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    describe(plan, opt, &usage);
+    return plan_finish(out, plan, err);
+}

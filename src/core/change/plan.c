@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Plans as objects: strings, steps, and the questions that every builder asks.
+ */
+#include "core/change/plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/format/variants.h"
+
+static const char *const step_names[COW_STEPS] = {
+#define STEP_ROW(id, name) [COW_STEP_##id] = (name),
+    COW_STEP_LIST(STEP_ROW)
+#undef STEP_ROW
+};
+
+const char *cow_step_name(enum cow_step_kind kind)
+{
+    return step_names[kind];
+}
+
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation)
+{
+    struct cow_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) {
+        return NULL;
+    }
+    plan->io = io;
+    plan->img = img;
+    plan->preview = (struct cow_preview){.operation = operation,
+                                         .method = "copy",
+                                         .policy = "",
+                                         .target_path = "",
+                                         .backing_text = "",
+                                         .after_backing_path = "",
+                                         .undo_text = "",
+                                         .command = "",
+                                         .next_step = "",
+                                         .note = plan->notes};
+    if (img != NULL) {
+        plan->preview.has_before = true;
+        plan->preview.before_format = img->header.format;
+        plan->preview.before_size_bytes = img->header.size_bytes;
+        plan->preview.before = img->layout;
+        if (img->backing.facts.state == COW_BACKING_FOUND) {
+            plan->backing_path = img->backing.facts.path;
+            plan->backing_facts = img->backing.file.facts;
+            plan->backing_bytes = img->backing.facts.size_bytes;
+        }
+    }
+    return plan;
+}
+
+void cow_plan_free(struct cow_plan *plan)
+{
+    if (plan != NULL) {
+        for (size_t i = 0; i < plan->n_strings; i++) {
+            free(plan->strings[i]);
+        }
+        free(plan);
+    }
+}
+
+static const char *plan_vtext(struct cow_plan *plan, const char *format, va_list arguments)
+{
+    char *text;
+    if (plan->n_strings == PLAN_STRINGS_MAX || vasprintf(&text, format, arguments) < 0) {
+        plan->out_of_memory = true;
+        return "";
+    }
+    plan->strings[plan->n_strings++] = text;
+    return text;
+}
+
+const char *plan_text(struct cow_plan *plan, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *text = plan_vtext(plan, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void plan_note(struct cow_plan *plan, const char *format, ...)
+{
+    if (plan->preview.notes < PLAN_NOTES_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        plan->notes[plan->preview.notes++] = plan_vtext(plan, format, arguments);
+        va_end(arguments);
+    }
+}
+
+void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vtext(plan, format, arguments)};
+    va_end(arguments);
+}
+
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
+{
+    if (plan->out_of_memory) {
+        cow_plan_free(plan);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    *out = plan;
+    return 0;
+}
+
+const struct cow_preview *cow_plan_preview(const struct cow_plan *plan)
+{
+    return &plan->preview;
+}
+
+const struct cow_step *cow_plan_steps(const struct cow_plan *plan, size_t *n_steps)
+{
+    *n_steps = plan->n_steps;
+    return plan->steps;
+}
+
+/* "/a/b/" and "name" of a path. */
+static int directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (int)(slash - path) + 1;
+}
+
+const char *plan_temp_path(struct cow_plan *plan, const char *path)
+{
+    int directory = directory_length(path);
+    /* A long name is cut so that the longer one still fits a directory entry; O_EXCL and a lock keep two
+     * apart. */
+    return plan_text(plan, "%.*s.%.230s.cowtui-new", directory, path, path + directory);
+}
+
+const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err)
+{
+    int directory = directory_length(path);
+    const char *name = path + directory;
+    if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        cow_error_set(err, COW_USAGE, "%s: not the name of a file", path);
+        return NULL;
+    }
+    const char *parent = directory == 0 ? "." : plan_text(plan, "%.*s", directory, path);
+    char *resolved = realpath(parent, NULL);
+    if (resolved == NULL) {
+        cow_error_system(err, errno, "%s", parent);
+        return NULL;
+    }
+    const char *absolute = plan_text(plan, "%s%s%s", resolved, strcmp(resolved, "/") == 0 ? "" : "/", name);
+    free(resolved);
+    return absolute;
+}
+
+int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                      bool *exists, struct cow_error *err)
+{
+    struct stat facts;
+    int status = plan->io->stat(plan->io->context, path, &facts);
+    *exists = status == 0;
+    if (status == -ENOENT) {
+        return 0;
+    }
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s", path);
+    }
+    bool is_image = plan->img != NULL && same_file(&facts, &plan->img->cow.facts);
+    bool is_backing = plan->backing_path != NULL && same_file(&facts, &plan->backing_facts);
+    if (is_image || is_backing || (other != NULL && same_file(&facts, other))) {
+        return cow_error_set(err, COW_REFUSED, "%s: the output would be the %s itself", path,
+                             is_image ? "image" : "backing file");
+    }
+    if (!S_ISREG(facts.st_mode)) {
+        return cow_error_set(err, COW_REFUSED, "%s: exists and is not a regular file", path);
+    }
+    if (!force) {
+        cow_error_set(err, COW_REFUSED, "%s: exists already", path);
+        return cow_error_hint(err, "name another file, or replace it with --force");
+    }
+    return 0;
+}
+
+int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,
+                         struct cow_error *err)
+{
+    uint8_t bytes[COW_V3_HEADER_BYTES];
+    int status = cow_header_encode(bytes, &plan->header, err);
+    if (status != 0) {
+        return status;
+    }
+    const struct cow_backing *backing = plan->img != NULL ? &plan->img->backing.facts : NULL;
+    bool path_kept =
+        backing != NULL && strcmp(plan->header.backing_path, plan->img->header.backing_path) == 0;
+    struct verdict_facts facts = {.bytes = bytes,
+                                  .n_bytes = sizeof bytes,
+                                  .header = &plan->header,
+                                  .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
+                                  .backing_path = plan->header.backing_path,
+                                  .backing_bytes = backing_bytes,
+                                  .backing_mtime = backing_mtime,
+                                  .beside_image = path_kept && backing->beside_image};
+    if (path_kept && backing->named) {
+        struct stat stored;
+        int missing = plan->io->stat(plan->io->context, plan->header.backing_path, &stored);
+        facts.switches = missing < 0 || !same_file(&stored, &plan->backing_facts);
+    }
+    verdict_of(&plan->preview.after_verdict, &facts);
+    return 0;
+}
+
+void plan_show_new_image(struct cow_plan *plan)
+{
+    struct cow_preview *p = &plan->preview;
+    p->has_after = true;
+    p->after_format = plan->header.format;
+    p->after_size_bytes = plan->header.size_bytes;
+    p->after_alignment = plan->header.alignment;
+    p->after = plan->layout;
+    p->after_backing_path = plan->header.backing_path;
+    p->can_grow_to_bytes = cow_layout_capacity(plan->header.alignment, plan->layout.data_offset);
+}

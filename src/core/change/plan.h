@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A plan from the inside: what its builders fill in and what the commit's steps read. Nothing here is changed
+ * once the plan has been handed out.
+ */
+#ifndef CORE_CHANGE_PLAN_H
+#define CORE_CHANGE_PLAN_H
+
+#include <sys/stat.h>
+
+#include "core/base/io.h"
+#include "core/image/image.h"
+#include "cow/ops.h"
+#include "cow/plan.h"
+
+enum { PLAN_STEPS_MAX = 16, PLAN_STRINGS_MAX = 64, PLAN_NOTES_MAX = 12 };
+
+/* How the commit holds the files that exist already. */
+enum hold { HOLD_NOT, HOLD_READ, HOLD_WRITE };
+
+struct cow_plan {
+    const struct cow_io *io;
+    struct cow_image *img; /* the caller's; NULL for create */
+    struct cow_preview preview;
+    struct cow_step steps[PLAN_STEPS_MAX];
+    size_t n_steps;
+    const char *notes[PLAN_NOTES_MAX];
+    char *strings[PLAN_STRINGS_MAX]; /* owned */
+    size_t n_strings;
+    bool out_of_memory;
+    bool committed;
+
+    const char *target_path; /* the file that appears by rename */
+    const char *temp_path;   /* beside it */
+    bool replace;            /* it may replace a file */
+    bool force;
+    bool lock_optional; /* a reader that goes on beside a guest: what it reads may change under it */
+    enum hold hold_image;
+    enum hold hold_backing;
+    const char *backing_path; /* the backing file as it can be opened; NULL: none */
+    struct stat backing_facts;
+
+    /* the new image (create, resize) */
+    struct cow_header header;
+    struct cow_layout layout;
+    struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
+    bool mark_old;
+
+    /* what becomes of the backing file (resize) */
+    uint64_t backing_bytes;     /* its size afterwards */
+    const char *copy_path;      /* policy copy, else NULL */
+    const char *copy_temp_path; /* beside it */
+    struct timespec copy_mtime;
+};
+
+/* A new, empty plan. NULL: out of memory. */
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation);
+
+/* A string that the plan owns. Answers "" and remembers it if there is no memory (plan_finish tells). */
+const char *plan_text(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void plan_note(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
+
+/* Names. Each answers a string of the plan's, or sets err. */
+/* Where a file that shall appear as path is made: ".NAME.cowtui-new" beside it. */
+const char *plan_temp_path(struct cow_plan *plan, const char *path);
+/* path as an absolute one, with the links of its directory resolved. NULL with err if the directory is not
+ * there. */
+const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err);
+
+/* Refuses an output that exists (unless force), is no regular file, or is one of the files of img or `other`
+ * under any name. other may be NULL. *exists tells whether there is something to replace. */
+int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                      bool *exists, struct cow_error *err);
+
+/* What a stock kernel will say of the new image: fills preview.after_verdict from plan->header. */
+int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,
+                         struct cow_error *err);
+
+/* Fills the parts of the preview that follow from header and layout (after_*, can_grow_to_bytes...). */
+void plan_show_new_image(struct cow_plan *plan);
+
+#endif

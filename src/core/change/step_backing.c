@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The backing file: lengthened by a hole, or copied. Its date is put back only because its content stays what
+ * it was.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "core/base/arith.h"
+#include "core/change/commit.h"
+
+static int set_mtime(struct commit *c, int fd, struct timespec mtime)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime};
+    return c->io->futimens(c->io->context, fd, times);
+}
+
+static int resize_backing(struct commit *c, uint64_t size_bytes)
+{
+    int status = c->io->ftruncate(c->io->context, c->backing_fd, size_bytes);
+    if (status == 0) {
+        status = set_mtime(c, c->backing_fd, c->plan->backing_facts.st_mtim);
+    }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->backing_fd);
+    }
+    return status;
+}
+
+int commit_extend_backing(struct commit *c)
+{
+    c->backing_extended = true; /* from the first call on, whether it succeeds or not */
+    int status = resize_backing(c, c->plan->backing_bytes);
+    return status < 0 ? commit_failed(c, status, "lengthening", c->plan->backing_path) : 0;
+}
+
+void commit_unextend_backing(struct commit *c)
+{
+    (void)resize_backing(c, (uint64_t)c->plan->backing_facts.st_size);
+}
+
+/* What the disk had of it, by reflink if possible. What the backing file holds past the old end of the disk
+ * is left out: the new space is empty. */
+static int copy_content(struct commit *c)
+{
+    struct host_file *source = &c->plan->img->backing.file;
+    const uint64_t allocated_bytes = (uint64_t)c->plan->backing_facts.st_blocks * 512;
+    const uint64_t wanted =
+        arith_min((uint64_t)c->plan->backing_facts.st_size, c->plan->img->header.size_bytes);
+    if (c->io->clone(c->io->context, source->fd, c->copy_fd) == 0) {
+        int cut = c->io->ftruncate(c->io->context, c->copy_fd, wanted);
+        return cut < 0 ? commit_failed(c, cut, "sizing", c->plan->copy_path)
+                       : commit_advance(c, allocated_bytes);
+    }
+    int status = commit_require_space(c, c->copy_fd, allocated_bytes);
+    return status != 0 ? status : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
+}
+
+/* Owner and mode as the original has them, where that is possible; a copy that belongs to the caller is as
+ * good. */
+static int copy_owner_and_mode(struct commit *c)
+{
+    const struct stat *old = &c->plan->backing_facts;
+    (void)c->io->fchown(c->io->context, c->copy_fd, old->st_uid, old->st_gid);
+    return c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 07777);
+}
+
+int commit_copy_backing(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    int status = commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
+    c->copy_made = c->copy_fd >= 0;
+    if (status == 0 && plan->backing_path != NULL) {
+        status = copy_content(c);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing_bytes);
+    if (status == 0) {
+        status = plan->backing_path != NULL ? copy_owner_and_mode(c)
+                                            : c->io->fchmod(c->io->context, c->copy_fd, 0644);
+    }
+    if (status == 0) {
+        status = set_mtime(c, c->copy_fd, plan->copy_mtime);
+    }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->copy_fd);
+    }
+    if (status == 0) {
+        status = c->io->rename(c->io->context, plan->copy_temp_path, plan->copy_path, false);
+        c->copy_placed = status == 0;
+    }
+    if (status == 0) {
+        status = io_sync_directory(c->io, plan->copy_path);
+    }
+    return status < 0 ? commit_failed(c, status, "making", plan->copy_path) : 0;
+}

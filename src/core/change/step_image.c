@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A new image: header with the mark first, then bits, then data, then the true size. Old sectors of any size
+ * become sectors of 512 bytes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/change/commit.h"
+#include "core/format/variants.h"
+
+enum { BITMAP_PIECE_BYTES = 64 * 1024, BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8 };
+
+static int write_header(struct commit *c, bool unfinished)
+{
+    uint8_t bytes[COW_V3_HEADER_BYTES];
+    struct cow_header header = c->plan->header;
+    header.unfinished = unfinished;
+    int status = cow_header_encode(bytes, &header, c->err);
+    if (status != 0) {
+        return status;
+    }
+    /* The second time only the size changes, and it lies in the first sector: one atomic write. */
+    status = io_write(c->io, c->out_fd, bytes, unfinished ? sizeof bytes : 512, 0);
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+}
+
+int commit_begin_image(struct commit *c)
+{
+    int status = commit_make_file(c, c->plan->temp_path, &c->out_fd);
+    c->out_made = c->out_fd >= 0;
+    if (status == 0) {
+        status = write_header(c, true);
+    }
+    if (status == 0) {
+        status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->layout.end_offset);
+        status = status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
+    }
+    if (status == 0 && c->plan->img == NULL) { /* nothing to inherit from: what any new file gets */
+        status = c->io->fchmod(c->io->context, c->out_fd, 0644);
+        status = status < 0 ? commit_failed(c, status, "setting the mode of", c->plan->temp_path) : 0;
+    }
+    return status;
+}
+
+/* The bitmap in the making: one piece at a time, written when the next one is begun; empty pieces stay holes.
+ */
+struct bit_writer {
+    struct commit *c;
+    uint64_t piece; /* number */
+    bool dirty;
+    uint8_t bytes[BITMAP_PIECE_BYTES];
+};
+
+static int flush_bits(struct bit_writer *w)
+{
+    if (!w->dirty) {
+        return 0;
+    }
+    uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
+    size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->layout.bitmap_bytes - offset);
+    int status =
+        io_write(w->c->io, w->c->out_fd, w->bytes, n_bytes, w->c->plan->layout.bitmap_offset + offset);
+    if (status < 0) {
+        return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->temp_path);
+    }
+    memset(w->bytes, 0, sizeof w->bytes);
+    w->dirty = false;
+    return commit_advance(w->c, 0);
+}
+
+static void set_bits_in_piece(uint8_t *bytes, uint32_t first, uint32_t end)
+{
+    for (; first < end && first % 8 != 0; first++) {
+        bytes[first / 8] |= (uint8_t)(1u << first % 8);
+    }
+    if (end - first >= 8) {
+        memset(bytes + first / 8, 0xff, (end - first) / 8);
+        first += (end - first) / 8 * 8;
+    }
+    for (; first < end; first++) {
+        bytes[first / 8] |= (uint8_t)(1u << first % 8);
+    }
+}
+
+/* Runs come in ascending order. */
+static int set_bits(struct bit_writer *w, uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        uint64_t piece = first / BITMAP_PIECE_BITS;
+        if (piece != w->piece) {
+            int status = flush_bits(w);
+            if (status != 0) {
+                return status;
+            }
+            w->piece = piece;
+        }
+        uint64_t base = piece * BITMAP_PIECE_BITS;
+        uint64_t stop = arith_min(end, base + BITMAP_PIECE_BITS);
+        set_bits_in_piece(w->bytes, (uint32_t)(first - base), (uint32_t)(stop - base));
+        w->dirty = true;
+        first = stop;
+    }
+    return 0;
+}
+
+int commit_write_bitmap(struct commit *c)
+{
+    struct cow_image *img = c->plan->img;
+    const uint64_t ratio = img->header.sector_bytes / 512;
+    const uint64_t old_end =
+        arith_div_up(img->header.size_bytes, 512); /* a last sector of 4096 may reach past it */
+    struct bit_writer *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
+    }
+    w->c = c;
+    struct cow_dirty_run run = {0, 0};
+    int status = 0;
+    do {
+        status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, c->err);
+        if (status == 0) {
+            status = set_bits(w, run.first_sector * ratio,
+                              arith_min((run.first_sector + run.sectors) * ratio, old_end));
+        }
+    } while (status == 0 && run.sectors > 0);
+    const struct cow_dirty_run *born = &c->plan->born_dirty;
+    if (status == 0) {
+        status = set_bits(w, born->first_sector, born->first_sector + born->sectors);
+    }
+    if (status == 0) {
+        status = flush_bits(w);
+    }
+    free(w);
+    return status;
+}
+
+/* Dirty runs that lie this close are moved as one: a few clean sectors in between cost less than a call each,
+ * and their bits stay clear. */
+enum { JOIN_GAP_BYTES = 64 * 1024 };
+
+int commit_copy_data(struct commit *c)
+{
+    struct cow_image *img = c->plan->img;
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    const uint64_t join = arith_max(JOIN_GAP_BYTES / sector_bytes, 1);
+    struct cow_dirty_run run, next;
+    int status = cow_image_next_dirty(img, 0, &run, c->err);
+    while (status == 0 && run.sectors > 0) {
+        uint64_t end = run.first_sector + run.sectors;
+        uint64_t dirty = run.sectors;
+        status = cow_image_next_dirty(img, end, &next, c->err);
+        while (status == 0 && next.sectors > 0 && next.first_sector - end <= join) {
+            end = next.first_sector + next.sectors;
+            dirty += next.sectors;
+            status = cow_image_next_dirty(img, end, &next, c->err);
+        }
+        if (status != 0) {
+            break;
+        }
+        /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
+        uint64_t first_byte = run.first_sector * sector_bytes;
+        uint64_t end_byte = arith_min(end * sector_bytes, img->header.size_bytes);
+        uint64_t before = c->done_bytes;
+        status = commit_transfer(c, &img->cow, img->layout.data_offset + first_byte, c->out_fd,
+                                 c->plan->layout.data_offset + first_byte, end_byte - first_byte);
+        c->done_bytes = before + dirty * sector_bytes;
+        run = next;
+    }
+    return status;
+}
+
+int commit_finish_image(struct commit *c)
+{
+    int status = c->io->fsync(c->io->context, c->out_fd);
+    if (status < 0) {
+        return commit_failed(c, status, "flushing", c->plan->temp_path);
+    }
+    status = write_header(c, false);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fsync(c->io->context, c->out_fd);
+    return status < 0 ? commit_failed(c, status, "flushing", c->plan->temp_path) : commit_advance(c, 8);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Locks, and the check that the files are still those that the plan was made from. A guest's lock is never
+ * overridden; only a merge into a new file goes on without one, if forced.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/change/commit.h"
+
+static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const char *path, const char *what)
+{
+    int64_t pid = 0;
+    int held = c->io->lock_holder(c->io->context, fd, lock, &pid);
+    if (held > 0 && pid > 0) {
+        cow_error_set(c->err, COW_LOCKED, "%s: the %s is in use by pid %" PRId64, path, what, pid);
+        return cow_error_hint(c->err, "a running UML guest, most likely: shut it down first");
+    }
+    cow_error_set(c->err, COW_LOCKED, "%s: the %s is locked by another process", path, what);
+    return cow_error_hint(c->err, "another cowtui may be changing it: try again when it is done");
+}
+
+static bool unchanged(const struct stat *now, const struct stat *then)
+{
+    return same_file(now, then) && now->st_size == then->st_size &&
+           now->st_mtim.tv_sec == then->st_mtim.tv_sec && now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+}
+
+/* Opens, locks, and compares with what the plan saw. */
+static int hold(struct commit *c, int *fd, const char *path, enum hold how, const struct stat *then,
+                const char *what)
+{
+    const bool writing = how == HOLD_WRITE;
+    const bool without_lock = c->plan->lock_optional;
+    struct host_file file;
+    int status = host_file_open(c->io, &file, path, writing ? O_RDWR : O_RDONLY, c->err);
+    if (status != 0) {
+        return cow_error_prefix(c->err, "the %s", what);
+    }
+    *fd = file.fd;
+    const enum io_lock lock = writing ? IO_LOCK_WRITE : IO_LOCK_READ;
+    status = c->io->lock(c->io->context, file.fd, lock);
+    if ((status == -EAGAIN || status == -EACCES) && !without_lock) {
+        return locked_by_other(c, file.fd, lock, path, what);
+    }
+    if (status < 0 && status != -EAGAIN && status != -EACCES) {
+        return commit_failed(c, status, "locking", path);
+    }
+    struct stat now;
+    status = c->io->fstat(c->io->context, file.fd, &now);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", path);
+    }
+    if (!unchanged(&now, then) && !without_lock) {
+        cow_error_set(c->err, COW_REFUSED, "%s: the %s has changed since it was looked at", path, what);
+        return cow_error_hint(c->err, "look again: the plan was made from what it was before");
+    }
+    /* What a guest wrote may still be in the page cache only: its flush does nothing in UML. */
+    status = c->io->fsync(c->io->context, file.fd);
+    return status < 0 ? commit_failed(c, status, "flushing", path) : 0;
+}
+
+int commit_lock(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    int status = 0;
+    if (plan->hold_image != HOLD_NOT) {
+        status =
+            hold(c, &c->image_fd, plan->img->real_path, plan->hold_image, &plan->img->cow.facts, "image");
+    }
+    if (status == 0 && plan->hold_backing != HOLD_NOT) {
+        status = hold(c, &c->backing_fd, plan->backing_path, plan->hold_backing, &plan->backing_facts,
+                      "backing file");
+    }
+    return status;
+}

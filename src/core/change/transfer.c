@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Moving bytes between files: whole extents by copy_file_range (which shares blocks where the filesystem
+ * can), by a buffer where that is not to be had. Holes are stepped over: copy_file_range would allocate them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/arith.h"
+#include "core/change/commit.h"
+
+static int copy_by_buffer(struct commit *c, int from_fd, uint64_t from, int to_fd, uint64_t to,
+                          uint64_t length)
+{
+    uint8_t *buffer = malloc(COMMIT_BUFFER_BYTES);
+    if (buffer == NULL) {
+        return -ENOMEM;
+    }
+    int status = 0;
+    for (uint64_t done = 0; done < length && status == 0;) {
+        size_t piece = (size_t)arith_min(length - done, COMMIT_BUFFER_BYTES);
+        status = io_read_padded(c->io, from_fd, buffer, piece, from + done);
+        if (status == 0) {
+            status = io_write(c->io, to_fd, buffer, piece, to + done);
+        }
+        done += piece;
+    }
+    free(buffer);
+    return status;
+}
+
+/* One piece, all of it. */
+static int copy_piece(struct commit *c, int from_fd, uint64_t from, int to_fd, uint64_t to, uint64_t length)
+{
+    for (uint64_t done = 0; done < length;) {
+        ssize_t n = c->io->copy_range(c->io->context, from_fd, from + done, to_fd, to + done,
+                                      (size_t)(length - done));
+        if (n == -EINTR) {
+            continue;
+        }
+        if (n == -EXDEV || n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP || n == 0) {
+            return copy_by_buffer(c, from_fd, from + done, to_fd, to + done, length - done);
+        }
+        if (n < 0) {
+            return (int)n;
+        }
+        done += (uint64_t)n;
+    }
+    return 0;
+}
+
+int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
+                    uint64_t to_offset, uint64_t length)
+{
+    for (uint64_t done = 0; done < length;) {
+        struct io_extent extent;
+        int status = host_file_extent(c->io, from, from_offset + done, from_offset + length, &extent);
+        if (status < 0) {
+            return commit_failed(c, status, "looking for holes in", "the source");
+        }
+        uint64_t piece = extent.end - extent.begin;
+        if (extent.data) {
+            piece = arith_min(piece, COMMIT_PIECE_BYTES);
+            status = copy_piece(c, from->fd, extent.begin, to_fd, to_offset + done, piece);
+            if (status < 0) {
+                return commit_failed(c, status, "writing", c->plan->target_path);
+            }
+        }
+        done += piece;
+        status = commit_advance(c, extent.data ? piece : 0);
+        if (status != 0) {
+            return status;
+        }
+    }
+    return 0;
+}

@@ -78,18 +78,11 @@ static uint32_t bits_of_page(const struct bitmap *b, uint64_t page)
 #if defined(__x86_64__)
 __attribute__((target("popcnt"))) static uint32_t count_words_fast(const uint64_t *words, size_t n)
 {
-    uint64_t sum[4] = {0, 0, 0, 0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        sum[0] += (uint64_t)__builtin_popcountll(words[i]);
-        sum[1] += (uint64_t)__builtin_popcountll(words[i + 1]);
-        sum[2] += (uint64_t)__builtin_popcountll(words[i + 2]);
-        sum[3] += (uint64_t)__builtin_popcountll(words[i + 3]);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (uint64_t)__builtin_popcountll(words[i]);
     }
-    for (; i < n; i++) {
-        sum[0] += (uint64_t)__builtin_popcountll(words[i]);
-    }
-    return (uint32_t)(sum[0] + sum[1] + sum[2] + sum[3]);
+    return (uint32_t)sum;
 }
 #endif
 
@@ -192,7 +185,7 @@ int bitmap_count(struct bitmap *b, uint64_t first, uint64_t count, uint64_t *out
         uint64_t number = first / PAGE_BITS;
         uint64_t page_end = arith_min((number + 1) * PAGE_BITS, b->bits);
         uint64_t stop = arith_min(end, page_end);
-        uint32_t whole;
+        uint32_t whole = 0;
         int status = page_count(b, number, &whole, err);
         if (status == 0 && (whole == 0 || whole == bits_of_page(b, number))) {
             sum += whole == 0 ? 0 : stop - first;
@@ -221,7 +214,7 @@ int bitmap_get(struct bitmap *b, uint64_t sector, bool *out, struct cow_error *e
     if (sector >= b->bits) {
         return 0;
     }
-    uint32_t count;
+    uint32_t count = 0;
     int status = page_count(b, sector / PAGE_BITS, &count, err);
     if (status != 0 || count == 0) {
         return status;
@@ -259,7 +252,7 @@ int bitmap_find(struct bitmap *b, uint64_t sector, bool set, uint64_t *out, stru
 {
     while (sector < b->bits) {
         uint64_t number = sector / PAGE_BITS;
-        uint32_t count;
+        uint32_t count = 0;
         int status = page_count(b, number, &count, err);
         if (status == 0 && page_may_hold(b, number, count, set)) {
             struct page *page;
@@ -310,7 +303,7 @@ int bitmap_find_back(struct bitmap *b, uint64_t sector, bool set, uint64_t *out,
     }
     while (sector > 0) {
         uint64_t number = (sector - 1) / PAGE_BITS;
-        uint32_t count;
+        uint32_t count = 0;
         int status = page_count(b, number, &count, err);
         if (status == 0 && page_may_hold(b, number, count, set)) {
             struct page *page;

@@ -4,10 +4,7 @@
  * the new file is in place. What a crash (rather than a failure) leaves at each point is told in
  * share/doc/architecture.md.
  */
-#include "core/change/commit.h"
-
-#include <errno.h>
-#include <stdlib.h>
+#include "core/change/steps.h"
 
 #include "core/base/arith.h"
 
@@ -32,32 +29,6 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_RENAME] = {commit_rename, "putting it in place"},
     [COW_STEP_MARK_OLD] = {commit_mark_old, "marking the old file"},
 };
-
-int commit_advance(struct commit *c, uint64_t bytes)
-{
-    c->done_bytes += bytes;
-    if (c->env == NULL || c->env->progress == NULL) {
-        return 0;
-    }
-    const bool can_cancel = !c->backing_extended && !c->renamed;
-    const struct cow_progress progress = {.phase = c->phase,
-                                          .done_bytes = arith_min(c->done_bytes, c->total_bytes),
-                                          .total_bytes = c->total_bytes,
-                                          .can_cancel = can_cancel};
-    if (c->env->progress(c->env->context, &progress) && can_cancel) {
-        return cow_error_set(c->err, COW_CANCELLED, "cancelled, nothing changed");
-    }
-    return 0;
-}
-
-int commit_failed(struct commit *c, int status, const char *what, const char *path)
-{
-    int answer = cow_error_system(c->err, -status, "%s %s", what, path);
-    if (status == -ENOSPC || status == -EDQUOT) {
-        cow_error_hint(c->err, "nothing has changed; free some space, or write elsewhere with -o FILE");
-    }
-    return answer;
-}
 
 static void close_fd(struct commit *c, int *fd)
 {

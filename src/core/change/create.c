@@ -2,7 +2,6 @@
  *
  * create: a new, empty v3 image on a backing file.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>

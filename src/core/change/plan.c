@@ -5,7 +5,6 @@
 #include "core/change/plan.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,12 @@ static const char *const step_names[COW_STEPS] = {
 const char *cow_step_name(enum cow_step_kind kind)
 {
     return step_names[kind];
+}
+
+const char *cow_policy_name(enum cow_policy policy)
+{
+    static const char *const names[] = {"", "extend", "copy", "keep"};
+    return names[policy];
 }
 
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation)

@@ -3,11 +3,10 @@
  * The backing file: lengthened by a hole, or copied. Its date is put back only because its content stays what
  * it was.
  */
-#include <errno.h>
 #include <sys/stat.h>
 
 #include "core/base/arith.h"
-#include "core/change/commit.h"
+#include "core/change/steps.h"
 
 static int set_mtime(struct commit *c, int fd, struct timespec mtime)
 {

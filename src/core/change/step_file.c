@@ -10,26 +10,9 @@
 #include <sys/xattr.h>
 
 #include "core/base/bytes.h"
-#include "core/change/commit.h"
+#include "core/change/steps.h"
 #include "core/format/variants.h"
 #include "cow/text.h"
-
-int commit_require_space(struct commit *c, int fd, uint64_t bytes)
-{
-    uint64_t free_bytes;
-    int status = c->io->free_bytes(c->io->context, fd, &free_bytes);
-    if (status < 0) {
-        return commit_failed(c, status, "asking for the free space at", c->plan->target_path);
-    }
-    if (free_bytes < bytes) {
-        char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
-        cow_error_set(c->err, COW_IO, "not enough space: %s are needed, %s are free",
-                      cow_size_text(needed, bytes), cow_size_text(there, free_bytes));
-        return cow_error_hint(c->err,
-                              "nothing has changed; free some space, or write elsewhere with -o FILE");
-    }
-    return 0;
-}
 
 int commit_check_space(struct commit *c)
 {
@@ -52,47 +35,6 @@ int commit_check_space(struct commit *c)
     int status = commit_require_space(c, fd, needed);
     c->io->close(c->io->context, fd);
     return status;
-}
-
-/* A temporary file that nobody holds was left by a crash; nobody misses it. */
-static int remove_left_over(struct commit *c, const char *path)
-{
-    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (fd < 0) {
-        return commit_failed(c, fd, "opening", path);
-    }
-    struct stat facts;
-    int status = c->io->fstat(c->io->context, fd, &facts);
-    bool regular = status == 0 && S_ISREG(facts.st_mode);
-    int lock_status = regular ? c->io->lock(c->io->context, fd, IO_LOCK_WRITE) : 0;
-    if (!regular) {
-        status = cow_error_set(c->err, COW_REFUSED, "%s: in the way, and not a regular file", path);
-    } else if (lock_status < 0) {
-        status = cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
-    } else {
-        status = c->io->unlink(c->io->context, path);
-        status = status < 0 ? commit_failed(c, status, "removing", path) : 0;
-    }
-    c->io->close(c->io->context, fd);
-    return status;
-}
-
-int commit_make_file(struct commit *c, const char *path, int *fd)
-{
-    int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (made == -EEXIST) {
-        int status = remove_left_over(c, path);
-        if (status != 0) {
-            return status;
-        }
-        made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    }
-    if (made < 0) {
-        return commit_failed(c, made, "making", path);
-    }
-    *fd = made;
-    int status = c->io->lock(c->io->context, made, IO_LOCK_WRITE);
-    return status < 0 ? commit_failed(c, status, "locking", path) : 0;
 }
 
 static int keep_xattr(struct commit *c, const char *name)

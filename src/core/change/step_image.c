@@ -3,12 +3,11 @@
  * A new image: header with the mark first, then bits, then data, then the true size. Old sectors of any size
  * become sectors of 512 bytes.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/change/commit.h"
+#include "core/change/steps.h"
 #include "core/format/variants.h"
 
 enum { BITMAP_PIECE_BYTES = 64 * 1024, BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8 };

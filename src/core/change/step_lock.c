@@ -6,9 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <string.h>
 
-#include "core/change/commit.h"
+#include "core/change/steps.h"
 
 static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const char *path, const char *what)
 {

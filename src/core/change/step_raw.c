@@ -3,11 +3,10 @@
  * The composed disk as a raw file. Long stretches of one origin are moved whole; where dirty and clean
  * sectors mix they are composed in a buffer. Holes stay holes, and so do blocks of zeros.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "core/base/arith.h"
-#include "core/change/commit.h"
+#include "core/change/steps.h"
 
 enum {
     LONG_RUN_BYTES = 1024 * 1024, /* from here on a run is worth its own call */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
-#include "core/change/commit.h"
+#include "core/change/work.h"
 
 static int copy_by_buffer(struct commit *c, int from_fd, uint64_t from, int to_fd, uint64_t to,
                           uint64_t length)

@@ -2,7 +2,6 @@
  *
  * Regular files of the host: opening without surprises, and their extents.
  */
-#include <errno.h>
 #include <fcntl.h>
 
 #include "core/base/arith.h"

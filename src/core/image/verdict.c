@@ -4,11 +4,9 @@
  * ubd_kern.c, in their order and with their words; measured with UML 6.1 (tests/guest compares them with a
  * real one).
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/format/kernel.h"

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * resize: what a decided plan says to people, and its steps.
+ */
+#include "core/change/resize_text.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "cow/text.h"
+
+/* What the new image takes on disk: what the old one does (clean parts of an inflated file are not copied),
+ * its bits, and a little for headers and block ends. */
+static uint64_t estimate_image_bytes(const struct cow_plan *plan, const struct cow_usage *usage)
+{
+    uint64_t data = arith_min(usage->allocated_bytes, usage->dirty_sectors * 4096);
+    uint64_t bits =
+        plan->born_dirty.sectors / 8 + arith_min(plan->layout.bitmap_bytes, usage->dirty_sectors * 4096);
+    return data + bits + 64 * 1024;
+}
+
+static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    struct cow_preview *p = &plan->preview;
+    cow_size_text(size, opt->size_bytes);
+    if (opt->policy == COW_POLICY_KEEP) {
+        p->backing_text = plan_text(plan, "%s is not touched; the new sectors are marked dirty in the COW",
+                                    plan->backing_path);
+    } else if (opt->policy == COW_POLICY_COPY) {
+        p->backing_text =
+            plan->backing_path == NULL
+                ? plan_text(plan, "%s is made, a hole of %s", plan->copy_path, size)
+                : plan_text(plan, "%s is copied to %s, %s long, its date kept; the original stays as it is",
+                            plan->backing_path, plan->copy_path, size);
+    } else if (plan->backing_bytes < opt->size_bytes) {
+        p->backing_text = plan_text(
+            plan,
+            "%s becomes %s by a hole at its end, its date stays; any other COW image on it is refused by "
+            "UML until it is resized, too",
+            plan->backing_path, size);
+    } else {
+        p->backing_text =
+            plan_text(plan, "%s has the new size already and is not touched", plan->backing_path);
+    }
+}
+
+static void add_notes(struct cow_plan *plan, const struct cow_resize_options *opt,
+                      const struct cow_usage *usage)
+{
+    struct cow_image *img = plan->img;
+    struct cow_holder holder = {.held = false};
+    char size[COW_SIZE_TEXT_BYTES];
+    if (cow_image_in_use(img, &holder, NULL) == 0 && holder.held) {
+        plan_note(plan, "the image is in use (pid %" PRId64 "): it will be refused until that one stops",
+                  holder.pid);
+    }
+    if (img->header.format != COW_FORMAT_V3) {
+        plan_note(plan, "the %s becomes a UML COW v3", cow_format_title(img->header.format));
+    }
+    if (img->header.sector_bytes != 512) {
+        plan_note(plan, "its sectors of %" PRIu32 " bytes become sectors of 512", img->header.sector_bytes);
+    }
+    if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
+        plan_note(plan, "the new header takes over the backing file's date (--force)");
+    }
+    if (usage->tail_bits) {
+        plan_note(plan, "bits past the bitmap's end are ignored, as kernels do: the last sectors read from "
+                        "the backing file");
+    }
+    if (opt->policy == COW_POLICY_EXTEND && plan->backing_bytes > img->header.size_bytes) {
+        plan_note(plan, "what the backing file holds past %s shows up in the guest",
+                  cow_size_text(size, img->header.size_bytes));
+    }
+    if (opt->output_path == NULL && !plan->mark_old) {
+        plan_note(plan, "the image's other names (hard links) keep the old disk");
+    }
+    if (opt->output_path == NULL && img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0) {
+        struct stat link_facts;
+        if (lstat(img->path, &link_facts) == 0 && S_ISLNK(link_facts.st_mode)) {
+            plan_note(plan, "%s is a link; the file it leads to is replaced: %s", img->path, img->real_path);
+        }
+    }
+}
+
+static const char *command_text(struct cow_plan *plan, const struct cow_resize_options *opt)
+{
+    char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    const char *text = plan_text(plan, "cowtui resize --policy %s", cow_policy_name(opt->policy));
+    if (opt->copy_path != NULL) {
+        text = plan_text(plan, "%s:%s", text, cow_shell_quote(other, sizeof other, opt->copy_path));
+    }
+    if (plan->img->backing.facts.named) {
+        text = plan_text(plan, "%s -b %s", text, cow_shell_quote(other, sizeof other, plan->backing_path));
+    }
+    if (opt->reserve_bytes != 0) {
+        text = plan_text(plan, "%s --reserve %s", text, cow_size_argument(size, opt->reserve_bytes));
+    }
+    if (opt->output_path != NULL) {
+        text = plan_text(plan, "%s -o %s", text, cow_shell_quote(other, sizeof other, opt->output_path));
+    }
+    if (opt->force) {
+        text = plan_text(plan, "%s --force", text);
+    }
+    return plan_text(plan, "%s %s %s", text, cow_shell_quote(image, sizeof image, plan->img->path),
+                     cow_size_argument(size, opt->size_bytes));
+}
+
+static void list_steps(struct cow_plan *plan, const struct cow_resize_options *opt, uint64_t image_bytes)
+{
+    char size[COW_SIZE_TEXT_BYTES], data[COW_SIZE_TEXT_BYTES];
+    const struct cow_preview *p = &plan->preview;
+    cow_size_text(size, opt->size_bytes);
+    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s, flush what was written to it",
+              plan->backing_path != NULL ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", cow_size_text(data, image_bytes));
+    if (plan->copy_path != NULL) {
+        uint64_t bytes = plan->backing_path != NULL ? (uint64_t)plan->backing_facts.st_blocks * 512 : 0;
+        plan_step(plan, COW_STEP_COPY_BACKING, bytes,
+                  "make %s, %s long (as a reflink where the filesystem can)", plan->copy_path, size);
+    }
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
+              "begin a new image beside it, marked unfinished");
+    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap%s",
+              plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
+    plan_step(plan, COW_STEP_COPY_DATA, p->moves_bytes,
+              "copy %s of data (%" PRIu64 " dirty sectors) to their new place",
+              cow_size_text(data, p->moves_bytes), p->dirty_sectors);
+    plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
+              "give it the owner, mode and extended attributes of the old one");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "flush, write the true size, flush");
+    if (extends) {
+        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
+                  plan->backing_path, size);
+    }
+    plan_step(plan, COW_STEP_RENAME, 0, "%s %s, flush the directory",
+              opt->output_path == NULL ? "let it take the place of" : "give it its name:",
+              opt->output_path == NULL ? plan->img->path : opt->output_path);
+    if (plan->mark_old) {
+        plan_step(plan, COW_STEP_MARK_OLD, 8, "mark the old file unfinished, so that nobody goes on with it");
+    }
+}
+
+void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
+                     const struct cow_usage *usage)
+{
+    struct cow_preview *p = &plan->preview;
+    uint64_t image_bytes = estimate_image_bytes(plan, usage);
+    plan_show_new_image(plan);
+    p->policy = cow_policy_name(opt->policy);
+    p->target_path = plan->target_path;
+    p->replaces = plan->replace;
+    p->changes_existing = opt->output_path == NULL;
+    p->dirty_sectors = usage->dirty_sectors;
+    p->moves_bytes = usage->dirty_bytes;
+    p->needs_free_bytes = image_bytes;
+    if (plan->copy_path != NULL && plan->backing_path != NULL) {
+        p->needs_free_bytes += (uint64_t)plan->backing_facts.st_blocks * 512;
+    }
+    p->patched_opens = true;
+    p->undo_text =
+        opt->output_path != NULL
+            ? plan_text(plan, "the image stays as it is; remove %s", opt->output_path)
+            : "none: the old image is replaced (-o FILE keeps it; copy and keep can write elsewhere)";
+    if (opt->policy == COW_POLICY_EXTEND) {
+        p->undo_text = "none: the old image is replaced; keep a copy of it if you may want to go back";
+    }
+    p->next_step = opt->policy == COW_POLICY_KEEP
+                       ? "a stock kernel refuses this image; boot a patched one with the new size "
+                         "(ubd0=COW,BACKING,SIZE)"
+                       : "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
+    describe_backing(plan, opt);
+    add_notes(plan, opt, usage);
+    p->command = command_text(plan, opt);
+    list_steps(plan, opt, image_bytes);
+}
+
+void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,
+                                  const struct cow_usage *usage)
+{
+    struct cow_preview *p = &plan->preview;
+    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
+    char size[COW_SIZE_TEXT_BYTES];
+    plan->header = plan->img->header;
+    plan->layout = plan->img->layout;
+    plan_show_new_image(plan);
+    p->policy = cow_policy_name(opt->policy);
+    p->method = extends ? "backing-only" : "none";
+    p->target_path = plan->img->real_path;
+    p->changes_existing = extends;
+    p->dirty_sectors = usage->dirty_sectors;
+    p->patched_opens = true;
+    p->undo_text = extends ? plan_text(plan, "truncate -s %" PRIu64 " %s, and give it its date back",
+                                       plan->backing_bytes, plan->backing_path)
+                           : "";
+    p->command = command_text(plan, opt);
+    if (extends) {
+        describe_backing(plan, opt);
+        plan_step(plan, COW_STEP_LOCK, 0, "lock the image and its backing file");
+        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
+                  plan->backing_path, cow_size_text(size, opt->size_bytes));
+        p->next_step = "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
+    } else {
+        plan_note(plan, "the disk has this size already: nothing is to be done");
+    }
+}

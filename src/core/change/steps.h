@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Each step of a plan is one function here; commit.c walks them.
+ */
+#ifndef CORE_CHANGE_STEPS_H
+#define CORE_CHANGE_STEPS_H
+
+#include "core/change/work.h"
+
+/* The steps. Each answers 0 or a status with err set, and records in c what it made. */
+int commit_lock(struct commit *c);           /* step_lock.c */
+int commit_check_space(struct commit *c);    /* step_file.c */
+int commit_copy_backing(struct commit *c);   /* step_backing.c */
+int commit_extend_backing(struct commit *c); /* step_backing.c */
+int commit_begin_image(struct commit *c);    /* step_image.c */
+int commit_write_bitmap(struct commit *c);
+int commit_copy_data(struct commit *c);
+int commit_finish_image(struct commit *c);
+int commit_begin_raw(struct commit *c); /* step_raw.c */
+int commit_compose(struct commit *c);
+int commit_finish_raw(struct commit *c);
+int commit_keep_attributes(struct commit *c); /* step_file.c */
+int commit_rename(struct commit *c);
+int commit_mark_old(struct commit *c);
+
+/* Lengthening the backing file, taken back (after a failure behind it). Best effort. */
+void commit_unextend_backing(struct commit *c);
+
+#endif

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# One Makefile, no recursion into directories. A new .c file is found by itself: src/core/*/*.c makes
+# libcow.a, src/cli, src/tui and src/main.c make cowtui, tests/unit/*.c make one Check binary.
+#
+# `demo`, `test` and `lint` may have to install packages before anything can be compiled, so they do that
+# first and call make again; nothing here runs pkg-config before an object is really made.
+
+BUILD ?= build
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
+ROUNDS ?= 7
+
+# Only the version of a tree without git; with it, the last tag counts.
+FALLBACK_VERSION = 0.1.0
+
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla
+OUR_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Isrc
+OUR_CFLAGS = -std=c11 $(WARNINGS)
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-8s %s\n'
+endif
+
+# A variable that asks pkg-config when it is first used, and only then.
+once = $(eval $(1) := $$(shell $(2)))$($(1))
+FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
+FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson)
+CHECK_CFLAGS = $(call once,CHECK_CFLAGS,$(PKG_CONFIG) --cflags check)
+CHECK_LIBS = $(call once,CHECK_LIBS,$(PKG_CONFIG) --libs check)
+VERSION = $(call once,VERSION,sh .ci/version $(FALLBACK_VERSION))
+
+core_sources := $(sort $(wildcard src/core/*/*.c))
+front_sources := $(sort $(wildcard src/cli/*.c src/tui/*.c))
+main_sources := $(wildcard src/main.c)
+unit_sources := $(sort $(wildcard tests/unit/*.c))
+# Whoever names the version is compiled anew when it changes, and nobody else.
+version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+core_objects := $(call objects,$(core_sources))
+front_objects := $(call objects,$(front_sources))
+main_objects := $(call objects,$(main_sources))
+unit_objects := $(call objects,$(unit_sources))
+version_objects := $(call objects,$(version_sources))
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects)
+
+library := $(BUILD)/libcow.a
+front_library := $(BUILD)/libfront.a
+program := $(BUILD)/cowtui
+unit := $(BUILD)/tests/unit
+
+# As many jobs as processors where the user asked for no number.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
+
+.PHONY: all help deps demo demo-reset test lint asan asan-build unit bench install uninstall clean FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: $(library) $(program)
+
+help:
+	@echo 'make             build $(program) and $(library)'
+	@echo 'make demo        open the image of a real guest (demo-reset: unpack it afresh)'
+	@echo 'make test        all suites; the last line is the total'
+	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
+	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
+	@echo 'make bench       ratios against other tools (ROUNDS=1: quick; needs 6 GiB)'
+	@echo 'make install     honours prefix and DESTDIR; uninstall takes it away'
+	@echo 'make deps        install the Debian packages that all of these need'
+	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1'
+
+# ---- compiling -----------------------------------------------------------------------------------------
+
+$(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(OUR_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
+$(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
+$(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
+$(version_objects): $(BUILD)/version
+
+# These two change only when what they hold changes, so that other flags or another version rebuild just
+# what they touch.
+$(BUILD)/flags: FORCE | $(BUILD)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+
+$(BUILD)/version: FORCE | $(BUILD)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+$(BUILD):
+	@mkdir -p $@
+
+# An archive is made anew, so that it holds no object of a file that is gone.
+$(library): $(core_objects)
+$(front_library): $(front_objects)
+$(library) $(front_library): | $(BUILD)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(program): $(main_objects) $(front_objects) $(library)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(LDLIBS)
+
+# No curses, no readline: of the front ends the linker takes only the objects that a test asks for.
+$(unit): $(unit_objects) $(front_library) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+
+unit: $(unit)
+
+# ---- packages ------------------------------------------------------------------------------------------
+
+deps:
+	@.ci/deps build test lint
+
+# ---- demo ----------------------------------------------------------------------------------------------
+
+demo:
+	@.ci/deps build
+	$(SUBMAKE) all
+	@share/demo/run.sh $(program) $(BUILD)/demo
+
+demo-reset:
+	@rm -rf $(BUILD)/demo
+	@$(MAKE) --no-print-directory demo
+
+# ---- tests ---------------------------------------------------------------------------------------------
+
+test:
+	@.ci/deps build test
+	$(SUBMAKE) all unit asan-build
+	@tests/run.sh $(BUILD) unit e2e tui tmux guest asan-unit asan-e2e asan-tui
+
+asan:
+	@.ci/deps build test
+	$(SUBMAKE) asan-build
+	@tests/run.sh $(BUILD) asan-unit asan-e2e asan-tui
+
+asan-build:
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit
+
+bench:
+	@.ci/deps build test
+	$(SUBMAKE) all
+	@python3 tests/bench/bench.py --rounds $(ROUNDS) $(program) $(BUILD)/bench
+
+lint:
+	@.ci/deps build test lint
+	$(SUBMAKE) lint-gcc lint-clang
+	@tests/lint/run.sh $(BUILD)
+	@echo 'lint: clean'
+
+.PHONY: lint-gcc lint-clang
+lint-gcc lint-clang: lint-%:
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit
+
+# ---- installing ----------------------------------------------------------------------------------------
+
+# Where each file goes: "source:destination".
+places = $(foreach f,$(wildcard share/man/*.1),$(f):$(mandir)/man1/$(notdir $(f))) \
+  $(foreach f,$(wildcard README.md share/doc/*.md),$(f):$(datadir)/doc/cowtui/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/completions/*.bash),$(f):$(datadir)/bash-completion/completions/$(basename $(notdir $(f)))) \
+  $(foreach f,$(wildcard share/completions/_*),$(f):$(datadir)/zsh/site-functions/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/completions/*.fish),$(f):$(datadir)/fish/vendor_completions.d/$(notdir $(f)))
+
+install: all
+	$(Q)$(INSTALL) -D -m 755 $(program) '$(DESTDIR)$(bindir)/cowtui'
+	$(Q)set -e; for place in $(places); do \
+	  $(INSTALL) -D -m 644 "$${place%%:*}" "$(DESTDIR)$${place#*:}"; \
+	done
+
+uninstall:
+	$(Q)rm -f '$(DESTDIR)$(bindir)/cowtui'
+	$(Q)set -e; for place in $(places); do rm -f "$(DESTDIR)$${place#*:}"; done
+
+clean:
+	rm -rf $(BUILD)
+
+FORCE:
+
+-include $(all_objects:.o=.d)

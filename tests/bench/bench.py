@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How fast and how small, against other tools, as ratios of medians over interleaved rounds.
+
+All images are made here and taken away again. Before every timed run the disks are synced and the last
+output is removed, so that nobody writes back another one's bytes. merge is timed with the fsync that it
+always does; "+ sync" means that the peer, which does none, was followed by `sync FILE` in the time.
+
+Usage: bench.py [--rounds N] [--only WORD] COWTUI SCRATCH_DIRECTORY
+"""
+
+import argparse
+import ctypes
+import fcntl
+import filecmp
+import json
+import os
+import pty
+import random
+import select
+import shutil
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+KIB, MIB, GIB, TIB = (1 << shift for shift in (10, 20, 30, 40))
+SECTOR = 512
+PAGE = 4096
+PR_SET_CHILD_SUBREAPER = 36
+
+
+# ---- running --------------------------------------------------------------------------------------------
+
+
+def seconds_of(command):
+    """Wall time of one run; what it prints goes nowhere."""
+    begin = time.perf_counter()
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begin
+
+
+def peak_bytes_of(command):
+    """Peak resident memory (ru_maxrss of wait4).
+
+    The kernel counts what a process was before its exec, too, and we are larger than what we measure. So a
+    small shell starts the program and leaves; as its new parent we reap it.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    shell = subprocess.Popen(["/bin/sh", "-c", '"$@" >/dev/null &', "sh", *command], stdin=subprocess.DEVNULL)
+    shell.wait()
+    _, status, usage = os.wait4(-1, 0)
+    if status != 0:
+        raise RuntimeError(f"{command}: status {status}")
+    return usage.ru_maxrss * KIB
+
+
+def medians(rounds, *runs):
+    """Medians of callables that return seconds, called in turns."""
+    times = [[] for _ in runs]
+    for _ in range(rounds):
+        for taken, run in zip(times, runs):
+            os.sync()
+            taken.append(run())
+    return [statistics.median(taken) for taken in times]
+
+
+def open_terminal(command):
+    """Starts command in a new 80x24 terminal; returns (pid, terminal)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm-256color"
+        os.execvp(command[0], command)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return pid, terminal
+
+
+def seconds_to_first_frame(command, complete):
+    """From start until the first frame is on a real terminal: the words of `complete` have come, and then
+    nothing more for 50 ms (those do not count)."""
+    begin = last = time.perf_counter()
+    pid, terminal = open_terminal(command)
+    seen = b""
+    try:
+        while True:
+            quiet = 0.05 if all(word in seen for word in complete) else 60
+            if not select.select([terminal], [], [], quiet)[0]:
+                break
+            chunk = os.read(terminal, 65536)
+            last = time.perf_counter()
+            seen += chunk
+    except OSError:
+        pass
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    if not all(word in seen for word in complete):
+        raise RuntimeError(f"no complete frame of {command}: {seen[-300:]!r}")
+    return last - begin
+
+
+# ---- images ---------------------------------------------------------------------------------------------
+
+
+class Image:
+    """A COW made by cowtui create, whose bitmap and data are then filled from here."""
+
+    def __init__(self, bench, name, backing):
+        self.path = bench.file(name)
+        subprocess.run([bench.cowtui, "create", "-q", self.path, backing], check=True, stdout=subprocess.DEVNULL)
+        facts = json.loads(subprocess.check_output([bench.cowtui, "info", "--json", self.path]))
+        self.bitmap_offset = facts["layout"]["bitmap_offset"]
+        self.bitmap_bytes = facts["layout"]["bitmap_bytes"]
+        self.data_offset = facts["layout"]["data_offset"]
+
+    def scatter(self, rng, fraction, unit_bytes):
+        """Sets that fraction of the disk dirty, in units at random, with random data."""
+        per_chunk = MIB // unit_bytes
+        sectors = unit_bytes // SECTOR
+        junk = rng.randbytes(MIB)
+        with open(self.path, "r+b", buffering=0) as file:
+            for chunk in range(self.bitmap_bytes * 8 * SECTOR // MIB):
+                bits = 0
+                pages = {}
+                for unit in rng.sample(range(per_chunk), round(per_chunk * fraction)):
+                    offset = unit * unit_bytes
+                    bits |= ((1 << sectors) - 1) << (offset // SECTOR)
+                    page = pages.setdefault(offset // PAGE, bytearray(PAGE))
+                    page[offset % PAGE : offset % PAGE + unit_bytes] = junk[offset : offset + unit_bytes]
+                os.pwrite(file.fileno(), bits.to_bytes(MIB // SECTOR // 8, "little"),
+                          self.bitmap_offset + chunk * (MIB // SECTOR // 8))
+                for number, page in pages.items():
+                    os.pwrite(file.fileno(), page, self.data_offset + chunk * MIB + number * PAGE)
+
+    def fill_bitmap(self, rng, copy_path):
+        """Random bits from end to end; the same bytes go to copy_path."""
+        with open(self.path, "r+b") as file, open(copy_path, "wb") as copy:
+            file.seek(self.bitmap_offset)
+            for _ in range(self.bitmap_bytes // MIB):
+                block = rng.randbytes(MIB)
+                file.write(block)
+                copy.write(block)
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.cowtui = os.path.realpath(arguments.cowtui)
+        self.rounds = arguments.rounds
+        self.only = arguments.only
+        self.directory = os.path.realpath(arguments.directory)
+        self.rng = random.Random(2003)
+
+    def file(self, name):
+        return os.path.join(self.directory, name)
+
+    def remove(self, *names):
+        for name in names:
+            if os.path.exists(self.file(name)):
+                os.unlink(self.file(name))
+
+    def hole(self, name, size):
+        with open(self.file(name), "wb") as file:
+            file.truncate(size)
+        return self.file(name)
+
+    def noise(self, name, size):
+        with open(self.file(name), "wb") as file:
+            for _ in range(size // MIB):
+                file.write(self.rng.randbytes(MIB))
+        return self.file(name)
+
+    # ---- the table -----------------------------------------------------------------------------------
+
+    @staticmethod
+    def heading():
+        print(f"{'case':<62} {'ours':>10} {'peer':>10} {'ratio':>7} {'goal':>6}", flush=True)
+
+    @staticmethod
+    def row(case, ours, peer, ratio, goal):
+        verdict = "" if goal is None else "ok" if ratio <= goal else "MISS"
+        goal = "" if goal is None else f"{goal:g}"
+        print(f"{case:<62} {ours:>10} {peer:>10} {ratio:>7.3f} {goal:>6} {verdict}", flush=True)
+
+    def compare(self, case, ours, *peers):
+        """Each peer is (what it is, goal, run); ours runs once a round for all of them."""
+        mine, *others = medians(self.rounds, ours, *(run for _, _, run in peers))
+        for (name, goal, _), theirs in zip(peers, others):
+            self.row(f"{case}, to {name}", f"{mine * 1000:.1f} ms", f"{theirs * 1000:.1f} ms", mine / theirs, goal)
+
+    def memory(self, case, goal_bytes, command):
+        peak = max(peak_bytes_of(command) for _ in range(min(self.rounds, 3)))
+        self.row(case, f"{peak / MIB:.1f} MiB", "", peak / MIB, goal_bytes / MIB)
+
+    # ---- cases ---------------------------------------------------------------------------------------
+
+    def writer(self, output, *command):
+        def run():
+            self.remove(output)
+            return seconds_of(command)
+
+        return run
+
+    def merge(self, cow):
+        return self.writer("ours.raw", self.cowtui, "merge", "-q", "-o", self.file("ours.raw"), cow)
+
+    def uml_moo(self, cow, sync):
+        script = 'uml_moo "$1" "$2"' + (' && sync "$2"' if sync else "")
+        return self.writer("peer.raw", "/bin/sh", "-c", script, "sh", cow, self.file("peer.raw"))
+
+    def same_bytes(self):
+        if not filecmp.cmp(self.file("ours.raw"), self.file("peer.raw"), shallow=False):
+            raise RuntimeError("merge and uml_moo do not agree")
+        self.remove("ours.raw", "peer.raw")
+
+    def merge_cases(self):
+        backing = self.noise("merge.img", 2 * GIB)
+        copy = self.writer("peer.raw", "/bin/sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", backing,
+                           self.file("peer.raw"))
+        for unit, words in ((SECTOR, "sectors"), (PAGE, "4 KiB pages")):
+            image = Image(self, "merge.cow", backing)
+            image.scatter(self.rng, 0.13, unit)
+            self.compare(f"merge -o, 2 GiB, 13% dirty in scattered {words}", self.merge(image.path),
+                         ("cp + sync", 1.25, copy),
+                         ("uml_moo", 0.6, self.uml_moo(image.path, False)),
+                         ("uml_moo + sync", 0.6, self.uml_moo(image.path, True)))
+            self.same_bytes()
+            self.remove("merge.cow")
+        self.remove("merge.img")
+
+    def hole_cases(self):
+        image = Image(self, "hole.cow", self.hole("hole.img", 2 * GIB))
+        self.compare("merge -o of a 2 GiB hole", self.merge(image.path),
+                     ("uml_moo", 0.01, self.uml_moo(image.path, False)))
+        self.same_bytes()
+        self.remove("hole.img", "hole.cow")
+
+    def sparse_cases(self):
+        size = 8 * TIB - GIB
+        backing = self.hole("sparse.img", size)
+        image = Image(self, "sparse.cow", backing)
+        qcow2 = self.file("sparse.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "raw", qcow2], check=True)
+        self.compare("info of a sparse 8 TiB - 1 GiB disk",
+                     lambda: seconds_of([self.cowtui, "info", image.path]),
+                     ("qemu-img info", 2, lambda: seconds_of(["qemu-img", "info", qcow2])))
+        self.memory("info of it: peak memory, MiB", 16 * MIB, [self.cowtui, "info", image.path])
+        self.memory("map --json of it: peak memory, MiB", 16 * MIB, [self.cowtui, "map", "--json", image.path])
+        self.remove("sparse.img", "sparse.cow", "sparse.qcow2")
+
+    def bitmap_cases(self):
+        image = Image(self, "bitmap.cow", self.hole("bitmap.img", TIB))
+        same = self.file("bitmap.bytes")
+        image.fill_bitmap(self.rng, same)
+        info = [self.cowtui, "info", image.path]
+        self.compare("info, counting a full 256 MiB bitmap", lambda: seconds_of(info),
+                     ("cat of it", 2, lambda: seconds_of(["cat", same])))
+        self.memory("info of it: peak memory, MiB", 16 * MIB, info)
+        complete = (b"dirty", b"Help", b"Quit")
+        self.compare("start to first full frame of it (80x24 pty)",
+                     lambda: seconds_to_first_frame([self.cowtui, image.path], complete),
+                     ("info", 1.5, lambda: seconds_of(info)))
+        self.remove("bitmap.img", "bitmap.cow", "bitmap.bytes")
+
+    def run(self):
+        print(f"medians of {self.rounds} interleaved rounds; ratio = ours / peer; MISS = beyond the goal")
+        self.heading()
+        for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases):
+            if self.only in cases.__name__:
+                cases()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap")
+    parser.add_argument("cowtui")
+    parser.add_argument("directory")
+    bench = Bench(parser.parse_args())
+    if os.path.exists(bench.directory):
+        shutil.rmtree(bench.directory)
+    os.makedirs(bench.directory)
+    free = shutil.disk_usage(bench.directory).free
+    if free < 7 * GIB:
+        sys.exit(f"bench: needs 7 GiB of disk, {free / GIB:.1f} GiB are free")
+    try:
+        bench.run()
+    finally:
+        shutil.rmtree(bench.directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2154
+# The beginning of every job that runs in the guest (see run.sh).
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mkdir -p "$scratch/mnt"
+cd "$scratch" || exit
+exec 2>&1

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A real User-Mode Linux guest makes, changes and reads disks that cowtui created and resized. The guest's root
+# is the host's own filesystem (hostfs), its jobs are shell scripts, and their results come back as files in
+# the scratch directory: a boot takes three seconds and needs no disk image.
+#
+# Exits 77 with the reason as the last line where no guest can be booted.
+# Usage: run.sh COWTUI
+set -u
+
+cowtui=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+MIB=1048576
+PATH=$PATH:/usr/sbin:/sbin
+passed=0 failed=0
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowtui-guest.XXXXXX") || exit 2
+guest_pid=
+
+# A guest leads a process group of its own, with its helpers in it.
+kill_guest() {
+    kill -KILL "$guest_pid" "-$guest_pid" 2>/dev/null
+}
+
+cleanup() {
+    if [ -n "$guest_pid" ]; then kill_guest; fi
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+skip() {
+    echo "$1"
+    exit 77
+}
+
+# check WHAT COMMAND...: a test is a command that succeeds. What it printed is shown when it does not.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$scratch/output" 2>&1; then
+        echo "ok - $what"
+        passed=$((passed + 1))
+    else
+        echo "not ok - $what"
+        sed 's/^/    /' "$scratch/output"
+        failed=$((failed + 1))
+    fi
+}
+
+equal() {
+    [ "$1" = "$2" ] || {
+        printf 'expected: %s\nbut got:  %s\n' "$1" "$2"
+        return 1
+    }
+}
+
+# exits CODE COMMAND...
+exits() {
+    local expected=$1 code=0
+    shift
+    "$@" || code=$?
+    equal "exit code $expected" "exit code $code"
+}
+
+# Writes a job (standard input) as the guest's init. It runs in the scratch directory, as $scratch.
+write_job() {
+    {
+        echo '#!/bin/bash'
+        printf 'scratch=%q\nPATH=%q\n' "$scratch" "$PATH"
+        cat "$here/prologue.sh" -
+        # Not every system has a halt that works without an init: this is the system call that it makes.
+        echo 'python3 -c "import ctypes; ctypes.CDLL(None).reboot(0x4321fedc)"'
+    } >"$scratch/$1.sh"
+    chmod +x "$scratch/$1.sh"
+}
+
+# start_guest NAME UBD...: boots in the background; its console goes to NAME.console.
+start_guest() {
+    local name=$1
+    shift
+    linux.uml mem=128M root=/dev/root rootfstype=hostfs rootflags=/ rw "init=$scratch/$name.sh" "$@" \
+        con=null con0=fd:0,fd:1 con1=null ssl=null "uml_dir=$scratch/uml" \
+        </dev/null >"$scratch/$name.console" 2>&1 &
+    guest_pid=$!
+}
+
+# Waits for its end, two minutes at most, and leaves nothing of it behind.
+end_guest() {
+    local code=0 i
+    for ((i = 0; i < 1200; i++)); do
+        kill -0 "$guest_pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill_guest
+    wait "$guest_pid" || code=$?
+    guest_pid=
+    return "$code"
+}
+
+guest() {
+    start_guest "$@"
+    end_guest
+}
+
+show_console() {
+    tr -d '\r' <"$scratch/$1.console" | tail -n 30 | sed 's/^/    /'
+}
+
+# console NAME LINE: the kernel said exactly that.
+console() {
+    tr -d '\r' <"$scratch/$1.console" | grep -qFx -- "$2" || {
+        echo "not on the console: $2"
+        show_console "$1"
+        return 1
+    }
+}
+
+result() {
+    cat "$scratch/$1" 2>/dev/null
+}
+
+json() {
+    "$cowtui" info --json "$1" | jq -r "$2"
+}
+
+cd "$scratch" || exit 2
+# shellcheck source-path=SCRIPTDIR
+. "$here/cases.sh"
+echo "guest: $passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Includes go in one direction only.
+
+include/cow <- src/core <- { src/cli, src/tui } <- src/main.c, and inside the core base <- format <- image <-
+guestfs <- change <- check. Each outside library stays in its file. Prints file:line for each violation.
+
+Usage: includes.py [ROOT]        check a tree (default: the current directory)
+       includes.py --self-test   break every rule once in a scratch tree and see that each is found
+"""
+
+import os
+import re
+import sys
+import tempfile
+
+CORE_ORDER = ["base", "format", "image", "guestfs", "change", "check"]
+
+# An outside library and the only place (a path, or a folder with its slash) that may include it.
+LIBRARIES = [
+    (re.compile(r"n?cursesw?/|n?curses(_dll)?\.h|term(cap)?\.h|panel\.h|menu\.h|form\.h"), "src/tui/term.c"),
+    (re.compile(r"readline/"), "src/tui/prompt.c"),
+    (re.compile(r"ext2fs/|et/com_err\.h"), "src/core/guestfs/"),
+    (re.compile(r"jansson"), "src/cli/"),
+]
+
+C11_HEADERS = {
+    name + ".h"
+    for name in (
+        "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg"
+        " stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype"
+    ).split()
+}
+
+INCLUDE = re.compile(r"^\s*#\s*include\b\s*(.*)$")
+TARGET = re.compile(r'^(?:"([^"]+)"|<([^>]+)>)')
+
+
+def room_of(path):
+    """The room a file of the tree belongs to: (house, core folder or None)."""
+    parts = path.split("/")
+    if parts[0] == "include":
+        return "include", None
+    if path == "src/main.c":
+        return "main", None
+    if parts[:2] == ["src", "core"] and len(parts) > 3:
+        return "core", parts[2]
+    if len(parts) > 2 and parts[0] == "src":
+        return parts[1], None
+    return "outside", None
+
+
+def resolve(root, source, name):
+    """Where a quoted include is found, as a path in the tree, or None."""
+    for folder in (os.path.dirname(source), "src", "include"):
+        path = os.path.normpath(os.path.join(folder, name))
+        if os.path.isfile(os.path.join(root, path)):
+            return path
+    return None
+
+
+def direction_problem(source, target):
+    """Why source may not include target (both in the tree), or None."""
+    from_house, from_folder = room_of(source)
+    to_house, to_folder = room_of(target)
+    if to_house == "include":
+        return None
+    if from_house == "core" and to_house == "core":
+        for folder in (from_folder, to_folder):
+            if folder not in CORE_ORDER:
+                return f"src/core/{folder} has no place in the order of the core"
+        if CORE_ORDER.index(to_folder) <= CORE_ORDER.index(from_folder):
+            return None
+        return f"core/{from_folder} must not know core/{to_folder}"
+    if from_house == "main":
+        return None if to_house in ("cli", "tui") else "main.c knows the front ends and cow/*.h only"
+    if from_house in ("cli", "tui") and from_house == to_house:
+        return None
+    return f"{os.path.dirname(source)} must not know {os.path.dirname(target)}"
+
+
+def system_problem(source, name):
+    """Why source may not include <name>, or None."""
+    for pattern, home in LIBRARIES:
+        if pattern.match(name) and not (source == home or (home.endswith("/") and source.startswith(home))):
+            return f"<{name}> belongs to {home} alone"
+    if room_of(source)[0] == "include" and name not in C11_HEADERS:
+        return f"<{name}> is no standard C header; public headers need nothing else"
+    return None
+
+
+def include_problem(root, source, rest):
+    match = TARGET.match(rest)
+    if not match:
+        return "an include must name its file"
+    quoted, angled = match.groups()
+    if angled:
+        return system_problem(source, angled)
+    target = resolve(root, source, quoted)
+    if target is None:
+        return f'"{quoted}" is not found in the tree'
+    return direction_problem(source, target)
+
+
+def sources(root):
+    for top in ("include", "src"):
+        for folder, folders, names in os.walk(os.path.join(root, top)):
+            folders.sort()
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def check(root):
+    """The violations of a tree as (path, line, words)."""
+    found = []
+    for source in sources(root):
+        with open(os.path.join(root, source), encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                match = INCLUDE.match(line)
+                problem = match and include_problem(root, source, match.group(1))
+                if problem:
+                    found.append((source, number, problem))
+    return found
+
+
+CLEAN_TREE = {
+    "include/cow/cow.h": '#include <stdint.h>\n#include "cow/error.h"\n',
+    "include/cow/error.h": "#include <stddef.h>\n",
+    "src/core/base/io.h": "#include <sys/types.h>\n",
+    "src/core/image/image.h": '#include "core/base/io.h"\n#include "cow/error.h"\n',
+    "src/core/image/image.c": '#include "image.h"\n#include "../base/io.h"\n#include <unistd.h>\n',
+    "src/core/guestfs/fs.c": "#include <ext2fs/ext2fs.h>\n",
+    "src/core/check/check.h": "",
+    "src/cli/cli.h": "",
+    "src/cli/json.c": '#include <jansson.h>\n#include "cli.h"\n',
+    "src/tui/tui.h": "",
+    "src/tui/term.c": '#include <curses.h>\n#include "tui.h"\n',
+    "src/tui/prompt.c": "#include <readline/readline.h>\n",
+    "src/main.c": '#include "cli/cli.h"\n#include "tui/tui.h"\n#include "cow/cow.h"\n',
+}
+
+# Each line, appended to its file, must be found there.
+VIOLATIONS = [
+    ("include/cow/error.h", "#include <unistd.h>"),
+    ("include/cow/error.h", '#include "core/base/io.h"'),
+    ("include/cow/cow.h", "#include <curses.h>"),
+    ("src/core/base/io.h", '#include "core/image/image.h"'),
+    ("src/core/base/io.h", '#  include "../image/image.h"'),
+    ("src/core/image/image.c", '#include "core/check/check.h"'),
+    ("src/core/image/image.c", '#include "cli/cli.h"'),
+    ("src/core/image/image.c", "#include <ext2fs/ext2_fs.h>"),
+    ("src/core/image/image.c", "#include <jansson.h>"),
+    ("src/core/image/image.c", "#include HEADER"),
+    ("src/core/image/image.c", '#include "nowhere.h"'),
+    ("src/cli/json.c", '#include "tui/tui.h"'),
+    ("src/cli/json.c", '#include "../tui/tui.h"'),
+    ("src/cli/json.c", '#include "core/base/io.h"'),
+    ("src/cli/json.c", "#include <ncursesw/curses.h>"),
+    ("src/tui/prompt.c", '#include "cli/cli.h"'),
+    ("src/tui/prompt.c", "#include <ncurses.h>"),
+    ("src/tui/term.c", "#include <readline/history.h>"),
+    ("src/tui/term.c", "#include <jansson.h>"),
+    ("src/tui/term.c", '#include "core/image/image.h"'),
+    ("src/main.c", '#include "core/image/image.h"'),
+    ("src/main.c", "#include <curses.h>"),
+]
+
+
+def write_tree(root, broken_path=None, broken_line=None):
+    for path, text in CLEAN_TREE.items():
+        full = os.path.join(root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text + (broken_line + "\n" if path == broken_path else ""))
+
+
+def self_test():
+    bad = []
+    with tempfile.TemporaryDirectory() as root:
+        write_tree(root)
+        if check(root):
+            bad.append(f"the clean tree is not clean: {check(root)}")
+        for path, line in VIOLATIONS:
+            write_tree(root, path, line)
+            expected = (path, CLEAN_TREE[path].count("\n") + 1)
+            if [found[:2] for found in check(root)] != [expected]:
+                bad.append(f"{path}: {line}: not found")
+    for words in bad:
+        print(f"includes.py --self-test: {words}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def main(arguments):
+    if arguments == ["--self-test"]:
+        return self_test()
+    found = check(arguments[0] if arguments else ".")
+    for path, number, words in found:
+        print(f"{path}:{number}: {words}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

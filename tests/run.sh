@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Runs suites one after the other and adds up their counts. A suite ends with a line "NAME: N passed, N
+# failed, N skipped", or with exit code 77 and the reason as its last line. What cannot be counted (a crash,
+# no count, a bad exit code in spite of a good count) is a failure. The last line printed is the total.
+# Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit e2e tui tmux guest, and asan-unit asan-e2e asan-tui
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+build=$1
+shift
+logs=$build/logs
+mkdir -p "$logs"
+
+export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
+export LC_ALL=C.UTF-8
+if [ -x "$build/asan/cowtui" ]; then
+    ASAN_BINARY=$(realpath "$build/asan/cowtui")
+    export ASAN_BINARY
+fi
+
+# The command of a suite, a word a line.
+command_of() {
+    local root=$build
+    case $1 in asan-*) root=$build/asan ;; esac
+    root=$(realpath "$root")
+    case ${1#asan-} in
+    unit) printf '%s\n' "$root/tests/unit" ;;
+    e2e) printf '%s\n' tests/e2e/run.sh "$root/cowtui" ;;
+    tui) printf '%s\n' tests/tui/run.sh "$root/cowtui" ;;
+    tmux) printf '%s\n' tests/tui/tmux.sh "$root/cowtui" ;;
+    guest) printf '%s\n' tests/guest/run.sh "$root/cowtui" ;;
+    *) return 1 ;;
+    esac
+}
+
+# Prints "passed failed skipped" for a finished suite: its log and exit code.
+counts_of() {
+    local log=$1 code=$2 counts
+    if [ "$code" -eq 77 ]; then
+        echo 0 0 1
+        return
+    fi
+    counts=$(sed -nE \
+        -e 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+)$/check \1 \2 \3/p' \
+        -e 's/^[a-z0-9-]+: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
+    case $counts in
+    check*)
+        # shellcheck disable=SC2086 # three numbers
+        set -- $counts
+        counts="$(($2 - $3 - $4)) $(($3 + $4)) 0"
+        ;;
+    '')
+        echo "the suite gave no count (exit $code)" >>"$log"
+        counts="0 1 0"
+        ;;
+    esac
+    # shellcheck disable=SC2086 # three numbers
+    set -- $counts
+    [ "$code" -eq 0 ] || [ "$2" -gt 0 ] || counts="$1 1 $3"
+    echo "$counts"
+}
+
+passed=0 failed=0 skipped=0
+summary=()
+for suite; do
+    mapfile -t command < <(command_of "$suite")
+    if [ "${#command[@]}" -eq 0 ]; then
+        echo "run.sh: no suite '$suite'" >&2
+        exit 2
+    fi
+    echo "== $suite"
+    begin=$SECONDS
+    log=$logs/$suite.log
+    "${command[@]}" </dev/null 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    read -r p f s < <(counts_of "$log" "$code")
+    line="$suite: $p passed, $f failed, $s skipped ($((SECONDS - begin)) s)"
+    [ "$code" -ne 77 ] || line="$line: $(tail -n 1 "$log")"
+    [ "$f" -eq 0 ] || line="$line; see $log"
+    summary+=("$line")
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+
+echo
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

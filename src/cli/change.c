@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See change.h. The default is always the safe one: no terminal, no line, another word, a signal: nothing is
+ * written.
+ */
+#include "cli/change.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/json.h"
+#include "cli/progress.h"
+
+static int ask(struct cow_error *err)
+{
+    char line[64];
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        cow_error_set(err, COW_REFUSED, "this changes an existing file, and there is no terminal to ask on");
+        return cow_error_hint(err, "give --yes to do it, or --dry-run to see the plan alone");
+    }
+    fputs("Type yes to do this: ", stderr);
+    fflush(stderr);
+    if (!fgets(line, sizeof line, stdin)) {
+        fputc('\n', stderr);
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strcmp(line, "yes") != 0)
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    return 0;
+}
+
+static int commit(struct cow_plan *plan, bool quiet, struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+    int status;
+
+    if (cli_interrupted())
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    cli_progress_begin(&progress, &env, quiet);
+    status = cow_plan_commit(plan, &env, err);
+    cli_progress_end(&progress);
+    return status;
+}
+
+static void report(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+
+    cli_row_tone(out, CLI_GOOD, "done", "%s", cli_name(name, preview->target_path));
+    if (*preview->next_step && strcmp(preview->method, "none") != 0)
+        cli_row(out, "next", "%s", preview->next_step);
+}
+
+int cli_change(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+{
+    const struct cow_preview *preview = cow_plan_preview(plan);
+    bool asks = preview->changes_existing && !options->yes;
+    struct cli_out out;
+    int status;
+
+    cli_catch_signals();
+    if (options->dry_run) {
+        if (options->json)
+            return cli_json_print(cli_plan_json(plan), err);
+        cli_out_init(&out, stdout, options);
+        cli_plan_text(&out, plan);
+        return 0;
+    }
+    cli_out_init(&out, stderr, options);
+    if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
+        cli_plan_text(&out, plan);
+    else if (!options->quiet)
+        cli_plan_cautions(&out, preview);
+    if (asks && (status = ask(err)))
+        return status;
+    status = commit(plan, options->quiet, err);
+    if (status)
+        return status;
+    if (!options->quiet)
+        report(&out, preview);
+    return options->json ? cli_json_print(cli_plan_json(plan), err) : 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The way in: arguments, then help, version, the screen or a subcommand; at the end the error, if any, on
+ * standard error and its exit code. Standard output is checked here once for all: what could not be written
+ * is an error, whoever wrote it.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cow/image.h"
+#include "cow/text.h"
+
+#ifndef COWTUI_VERSION
+#define COWTUI_VERSION "unknown"
+#endif
+
+static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
+{
+    const struct cli_screen screen = {
+        .image_path = options->operand[0],
+        .backing_path = options->backing,
+        .script_path = options->script,
+        .theme = options->theme,
+        .ascii = options->ascii,
+        .color = options->color_mode,
+    };
+    char name[COW_HINT_BYTES / 2];
+
+    if (!strchr(screen.image_path, '/') && access(screen.image_path, F_OK) != 0 && errno == ENOENT) {
+        cow_error_set(err, COW_USAGE, "'%s' is neither a command nor a file", screen.image_path);
+        return cow_error_hint(err, "try: cowtui --help");
+    }
+    if (!screen.script_path && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))) {
+        cow_error_set(err, COW_USAGE, "the screen needs a terminal");
+        cow_shell_quote(name, sizeof name, screen.image_path);
+        return cow_error_hint(err, "without one, try: cowtui info %s", name);
+    }
+    return open_screen(&screen, err);
+}
+
+static int run(int argc, char **argv, cli_open_screen *open_screen, struct cow_error *err)
+{
+    struct cli_options options;
+    int status = cli_read_options(&options, argc, argv, err);
+
+    if (status)
+        return status;
+    if (options.help) {
+        cli_print_help(options.command);
+        return 0;
+    }
+    if (options.version) {
+        printf("cowtui %s\n", COWTUI_VERSION);
+        return 0;
+    }
+    if (options.command == &cli_screen_command)
+        return run_screen(&options, open_screen, err);
+    return options.command->run(&options, err);
+}
+
+/* Some errors of a file system come as late as close. */
+static int close_output(struct cow_error *err)
+{
+    int failed = ferror(stdout);
+
+    errno = 0;
+    if (fclose(stdout) == 0 && !failed)
+        return 0;
+    return cow_error_system(err, errno ? errno : EIO, "standard output");
+}
+
+int cli_run(int argc, char **argv, cli_open_screen *open_screen)
+{
+    struct cow_error err = {0};
+    struct cow_error output_err = {0};
+    int status = run(argc, argv, open_screen, &err);
+
+    if (close_output(&output_err) && !status) {
+        err = output_err;
+        status = err.status;
+    }
+    if (status) {
+        fprintf(stderr, "cowtui: %s\n", err.message[0] ? err.message : "failed without a reason");
+        if (err.hint[0])
+            fprintf(stderr, "  %s\n", err.hint);
+    }
+    return cow_status_exit_code(status);
+}
+
+int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err)
+{
+    const struct cow_open_options open = {.backing_path = options->backing};
+
+    return cow_image_open(out, options->operand[0], &open, err);
+}

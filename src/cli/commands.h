@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The subcommands: each opens what it needs, does its work, prints to standard output, and returns a status.
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/options.h"
+#include "cow/image.h"
+
+int cli_info(const struct cli_options *options, struct cow_error *err);
+int cli_map(const struct cli_options *options, struct cow_error *err);
+int cli_create(const struct cli_options *options, struct cow_error *err);
+int cli_merge(const struct cli_options *options, struct cow_error *err);
+int cli_resize(const struct cli_options *options, struct cow_error *err);
+
+/* Opens the image that the first operand names, with the backing file that the options name. */
+int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);
+
+#endif

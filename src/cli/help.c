@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Help, from the tables. What is not supported yet is not in it.
+ */
+#include <stdio.h>
+
+#include "cli/options.h"
+
+enum { OPTION_COLUMN = 24 };
+
+static void print_option(const struct cli_option *option)
+{
+    char left[64];
+
+    snprintf(left, sizeof left, "%c%c%s --%s%s%s", option->letter ? '-' : ' ',
+             option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
+    printf("  %-*s %s\n", OPTION_COLUMN, left, option->help);
+}
+
+static void print_options(unsigned commands)
+{
+    printf("options:\n");
+    for (const struct cli_option *option = cli_option_table; option->name; option++)
+        if (option->help && (option->takes & commands))
+            print_option(option);
+}
+
+static void print_command_help(const struct cli_command *command)
+{
+    printf("usage: cowtui %s [OPTIONS] %s\n\n%s\n", command->name, command->operands, command->detail);
+    print_options(command->bit);
+}
+
+void cli_print_help(const struct cli_command *command)
+{
+    if (command && command->run) {
+        print_command_help(command);
+        return;
+    }
+    printf("usage: cowtui [OPTIONS] IMAGE              look at IMAGE on the screen\n"
+           "       cowtui COMMAND [OPTIONS] IMAGE ...\n\n"
+           "Inspects and resizes copy-on-write disk images: User-Mode Linux's, in all their\n"
+           "versions, and QEMU's old \"cow\" format.\n\n"
+           "commands:\n");
+    for (const struct cli_command *each = cli_command_table; each->name; each++)
+        if (each->run)
+            printf("  %-7s %-14s %s\n", each->name, each->operands, each->summary);
+    printf("\n");
+    print_options(CLI_ALL);
+    printf("\n"
+           "Options may stand before or after the image. An image whose name is that of a\n"
+           "command is opened as ./NAME. See cowtui(1).\n\n"
+           "exit codes: 0 done, 2 wrong use or input/output error, 3 refused for safety,\n"
+           "4 locked by a guest, 5 a COW image but invalid, 63 no COW image or not\n"
+           "supported, 130 cancelled\n");
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui info: gathers the facts; info_text.c and info_json.c tell them.
+ */
+#include "cli/commands.h"
+#include "cli/facts.h"
+#include "cli/json.h"
+#include "cli/out.h"
+
+static int gather(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
+{
+    int status = 0;
+
+    *facts = (struct cli_facts){
+        .image = image,
+        .header = cow_image_header(image),
+        .backing = cow_image_backing(image),
+        .pending = cow_image_pending(image),
+    };
+    if (!facts->header->unfinished) {
+        facts->layout = cow_image_layout(image);
+        status = cow_image_usage(image, &facts->usage, err);
+    }
+    if (status)
+        return status;
+    cow_image_verdict(image, &facts->verdict);
+    facts->holder_known = cow_image_in_use(image, &facts->holder, NULL) == 0;
+    return 0;
+}
+
+int cli_info(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_image *image;
+    struct cli_facts facts;
+    struct cli_out out;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    status = gather(&facts, image, err);
+    if (status)
+        goto out;
+    if (options->json) {
+        status = cli_json_print(cli_info_json(&facts), err);
+    } else {
+        cli_out_init(&out, stdout, options);
+        cli_info_text(&out, &facts, options->verbose);
+    }
+out:
+    cow_image_close(image);
+    return status;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The pieces of JSON that more than one command prints. An allocation that failed anywhere makes the whole
+ * value NULL, and that is looked at once, when it is printed.
+ */
+#include "cli/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/out.h"
+#include "cow/text.h"
+
+int cli_json_print(json_t *value, struct cow_error *err)
+{
+    char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+
+    json_decref(value);
+    if (!text)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    puts(text);
+    free(text);
+    return 0;
+}
+
+void cli_json_put(json_t **object, const char *key, json_t *value)
+{
+    if (!*object) {
+        json_decref(value);
+    } else if (json_object_set_new(*object, key, value) != 0) {
+        json_decref(*object);
+        *object = NULL;
+    }
+}
+
+void cli_json_append(json_t **array, json_t *value)
+{
+    if (!*array) {
+        json_decref(value);
+    } else if (json_array_append_new(*array, value) != 0) {
+        json_decref(*array);
+        *array = NULL;
+    }
+}
+
+json_t *cli_json_u64(uint64_t value)
+{
+    return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+json_t *cli_json_text(const char *text)
+{
+    char escaped[CLI_NAME_BYTES];
+
+    return json_string(cow_escape(escaped, sizeof escaped, text));
+}
+
+json_t *cli_json_text_or_null(const char *text)
+{
+    return *text ? cli_json_text(text) : json_null();
+}
+
+json_t *cli_json_sentence(const char *text)
+{
+    json_t *value = json_string(text);
+
+    return value ? value : cli_json_text(text);
+}
+
+json_t *cli_json_sentence_or_null(const char *text)
+{
+    return *text ? cli_json_sentence(text) : json_null();
+}
+
+json_t *cli_json_layout(const struct cow_layout *layout)
+{
+    json_t *object = json_object();
+
+    cli_json_put(&object, "header_bytes", cli_json_u64(layout->header_bytes));
+    cli_json_put(&object, "bitmap_offset", cli_json_u64(layout->bitmap_offset));
+    cli_json_put(&object, "bitmap_bytes", cli_json_u64(layout->bitmap_bytes));
+    cli_json_put(&object, "data_offset", cli_json_u64(layout->data_offset));
+    cli_json_put(&object, "end_offset", cli_json_u64(layout->end_offset));
+    return object;
+}
+
+json_t *cli_json_verdict(const struct cow_verdict *verdict)
+{
+    json_t *object = json_object(), *warnings = json_array();
+
+    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
+        cli_json_append(&warnings, cli_json_sentence(verdict->warning[i]));
+    cli_json_put(&object, "opens", json_boolean(verdict->opens));
+    cli_json_put(&object, "reason", cli_json_sentence_or_null(verdict->opens ? "" : verdict->reason));
+    cli_json_put(&object, "advice", cli_json_sentence_or_null(verdict->advice));
+    cli_json_put(&object, "warnings", warnings);
+    return object;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui map: the runs of the disk, streamed: memory does not grow with the image. Text goes out as it is
+ * found; JSON through a spool, whole or not at all. Lengths are in bytes and end with the disk, also where
+ * its last sector is a partial one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/out.h"
+#include "cli/spool.h"
+
+/* A run in bytes. */
+struct extent {
+    uint64_t start, length;
+    const char *origin;
+    int64_t offset;
+};
+
+/* Prints one; first tells that nothing was printed before. 0, or a status. */
+typedef int print_extent(FILE *file, const struct extent *extent, bool first, int width,
+                         struct cow_error *err);
+
+static int print_text(FILE *file, const struct extent *extent, bool first, int width, struct cow_error *err)
+{
+    (void)err;
+    if (first)
+        fprintf(file, "#%*s %*s  %-14s %*s\n", width - 1, "start", width, "length", "origin", width,
+                "offset");
+    fprintf(file, "%*" PRIu64 " %*" PRIu64 "  %-14s ", width, extent->start, width, extent->length,
+            extent->origin);
+    if (extent->offset == COW_NO_OFFSET)
+        fprintf(file, "%*s\n", width, "-");
+    else
+        fprintf(file, "%*" PRId64 "\n", width, extent->offset);
+    return 0;
+}
+
+static int print_json(FILE *file, const struct extent *extent, bool first, int width, struct cow_error *err)
+{
+    json_t *value = json_object();
+    int failed;
+
+    (void)width;
+    cli_json_put(&value, "start", cli_json_u64(extent->start));
+    cli_json_put(&value, "length", cli_json_u64(extent->length));
+    cli_json_put(&value, "origin", json_string(extent->origin));
+    cli_json_put(&value, "offset",
+                 extent->offset == COW_NO_OFFSET ? json_null() : json_integer(extent->offset));
+    if (!value)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    fputs(first ? "[\n  " : ",\n  ", file);
+    failed = json_dumpf(value, file, 0);
+    json_decref(value);
+    return failed ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
+}
+
+/* As many columns as the largest number of the map has digits, and room for the headings. */
+static int width_of(const struct cow_image *image)
+{
+    const struct cow_backing *backing = cow_image_backing(image);
+    uint64_t largest = cow_image_layout(image)->end_offset;
+    int width = 1;
+
+    if (backing->size_bytes > largest)
+        largest = backing->size_bytes;
+    for (; largest >= 10; largest /= 10)
+        width++;
+    return width < 8 ? 8 : width;
+}
+
+static int print_extents(struct cow_image *image, FILE *file, print_extent *print, struct cow_error *err)
+{
+    const struct cow_header *header = cow_image_header(image);
+    const int width = width_of(image);
+    uint64_t sector = 0;
+    int status = 0;
+
+    while (!status) {
+        struct cow_run run;
+        struct extent extent;
+
+        status = cow_image_next_run(image, sector, &run, err);
+        if (status || run.sectors == 0)
+            break;
+        extent.start = run.first_sector * header->sector_bytes;
+        extent.length = run.sectors * header->sector_bytes;
+        if (extent.length > header->size_bytes - extent.start)
+            extent.length = header->size_bytes - extent.start;
+        extent.origin = cow_origin_name(run.origin);
+        extent.offset = run.host_offset;
+        status = print(file, &extent, sector == 0, width, err);
+        if (!status && ferror(file))
+            status = cow_error_system(err, errno ? errno : EIO, "%s",
+                                      file == stdout ? "standard output" : "temporary file");
+        sector = run.first_sector + run.sectors;
+    }
+    return status;
+}
+
+static int map_json(struct cow_image *image, struct cow_error *err)
+{
+    FILE *spool;
+    int status = cli_spool_open(&spool, err);
+
+    if (status)
+        return status;
+    status = print_extents(image, spool, print_json, err);
+    if (!status) {
+        fputs("\n]\n", spool);
+        status = cli_spool_print(spool, err);
+    }
+    fclose(spool);
+    return status;
+}
+
+int cli_map(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_image *image;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    if (cow_image_header(image)->unfinished)
+        status = cow_error_set(err, COW_INVALID, "%s: has no map: %s", cow_image_path(image),
+                               cow_image_pending(image));
+    else if (options->json)
+        status = map_json(image, err);
+    else
+        status = print_extents(image, stdout, print_text, err);
+    cow_image_close(image);
+    return status;
+}

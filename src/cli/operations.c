@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui create, merge, resize: from the arguments to a plan. Everything after that is the same (change.c).
+ */
+#include <string.h>
+
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cow/image.h"
+#include "cow/ops.h"
+#include "cow/text.h"
+
+static int read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
+{
+    *out = 0;
+    if (!options->reserve)
+        return 0;
+    if (options->reserve[0] == '+' || options->reserve[0] == '-')
+        return cow_error_set(err, COW_USAGE, "--reserve is an absolute size, not '%s'", options->reserve);
+    return cow_size_parse(out, options->reserve, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
+}
+
+int cli_create(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_create_options create = {
+        .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
+    struct cow_plan *plan;
+    int status = read_reserve(&create.reserve_bytes, options, err);
+
+    if (!status)
+        status = cow_plan_create(&plan, &create, err);
+    if (status)
+        return status;
+    status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    return status;
+}
+
+int cli_merge(const struct cli_options *options, struct cow_error *err)
+{
+    const struct cow_merge_options merge = {.output_path = options->output, .force = options->force};
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status;
+
+    if (options->in_place)
+        return cow_error_set(err, COW_UNSUPPORTED, "merge --in-place is not supported yet");
+    if (!merge.output_path || !*merge.output_path) {
+        cow_error_set(err, COW_USAGE, "merge needs to know the file to make");
+        return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE");
+    }
+    status = cli_open_image(&image, options, err);
+    if (status)
+        return status;
+    status = cow_plan_merge(&plan, image, &merge, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+/* "extend", "copy", "copy:PATH", "keep" */
+static int read_policy(struct cow_resize_options *resize, const char *text, struct cow_error *err)
+{
+    static const enum cow_policy policies[] = {COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP};
+
+    if (!text)
+        return 0;
+    if (strncmp(text, "copy:", 5) == 0 && text[5]) {
+        resize->policy = COW_POLICY_COPY;
+        resize->copy_path = text + 5;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        if (strcmp(text, cow_policy_name(policies[i])) == 0) {
+            resize->policy = policies[i];
+            return 0;
+        }
+    }
+    return cow_error_set(err, COW_USAGE, "--policy is extend, copy, copy:PATH or keep, not '%s'", text);
+}
+
+static int read_resize(struct cow_resize_options *resize, const struct cli_options *options,
+                       const struct cow_header *header, struct cow_error *err)
+{
+    int status;
+
+    *resize = (struct cow_resize_options){.output_path = options->output,
+                                          .shrink = options->shrink,
+                                          .in_place = options->in_place,
+                                          .force = options->force};
+    status = cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
+    if (!status)
+        status = read_policy(resize, options->policy, err);
+    if (!status)
+        status = read_reserve(&resize->reserve_bytes, options, err);
+    return status;
+}
+
+int cli_resize(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_resize_options resize;
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    if (cow_image_header(image)->unfinished)
+        status = cow_error_set(err, COW_INVALID, "%s: cannot be resized: %s", cow_image_path(image),
+                               cow_image_pending(image));
+    else
+        status = read_resize(&resize, options, cow_image_header(image), err);
+    if (!status)
+        status = cow_plan_resize(&plan, image, &resize, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Reading the arguments. Options and operands may stand in any order (a leading '-' in the option string
+ * makes getopt hand out operands in place), and "-512M" is an operand: no option begins with a digit, so a
+ * word of a minus and a digit is kept away from getopt.
+ */
+#include "cli/options.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <string.h>
+
+enum {
+    OPTIONS_MAX = 32,
+    LONG_ONLY = 256, /* getopt's value for the option at index i without a letter: LONG_ONLY + i */
+    OPERAND = 1,     /* getopt's value for an operand */
+};
+
+struct getopt_tables {
+    char letters[2 * OPTIONS_MAX + 3];
+    struct option longs[OPTIONS_MAX + 1];
+};
+
+static void build_getopt_tables(struct getopt_tables *tables)
+{
+    size_t n = 0;
+    char *letter = tables->letters;
+
+    memset(tables, 0, sizeof *tables);
+    *letter++ = '-';
+    *letter++ = ':';
+    for (const struct cli_option *option = cli_option_table; option->name && n < OPTIONS_MAX; option++, n++) {
+        tables->longs[n].name = option->name;
+        tables->longs[n].has_arg = option->argument ? required_argument : no_argument;
+        tables->longs[n].val = option->letter ? option->letter : LONG_ONLY + (int)n;
+        if (!option->letter)
+            continue;
+        *letter++ = (char)option->letter;
+        if (option->argument)
+            *letter++ = ':';
+    }
+}
+
+static const struct cli_option *option_of_value(int value)
+{
+    if (value >= LONG_ONLY)
+        return &cli_option_table[value - LONG_ONLY];
+    for (const struct cli_option *option = cli_option_table; option->name; option++)
+        if (option->letter == value)
+            return option;
+    return NULL;
+}
+
+static int add_operand(struct cli_options *options, const char *word, struct cow_error *err)
+{
+    if (!options->command) {
+        options->command = cli_find_command(word);
+        if (options->command)
+            return 0;
+        options->command = &cli_screen_command;
+    }
+    if (options->operands < CLI_OPERANDS_MAX && options->operands < options->command->n_operands) {
+        options->operand[options->operands++] = word;
+        return 0;
+    }
+    if (options->command == &cli_screen_command) {
+        cow_error_set(err, COW_USAGE, "'%s' is not a command", options->operand[0]);
+        return cow_error_hint(err, "try: cowtui --help");
+    }
+    if (!options->command->run) /* refused below, for a better reason */
+        return 0;
+    cow_error_set(err, COW_USAGE, "%s takes %s, and '%s' is too much", options->command->name,
+                  options->command->operands, word);
+    return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
+}
+
+static void set_member(struct cli_options *options, const struct cli_option *option, const char *argument)
+{
+    char *base = (char *)options;
+
+    if (option->kind == CLI_FLAG)
+        *(bool *)(void *)(base + option->offset) = true;
+    else if (option->kind == CLI_TEXT)
+        *(const char **)(void *)(base + option->offset) = argument;
+}
+
+/* Words for what getopt did not like; word is the argument it stood in. */
+static int bad_option(const char *word, int value, struct cow_error *err)
+{
+    if (value == ':')
+        cow_error_set(err, COW_USAGE, "option '%s' needs an argument", word);
+    else if (strncmp(word, "--", 2) != 0 && optopt)
+        cow_error_set(err, COW_USAGE, "unknown option '-%c'", optopt);
+    else
+        cow_error_set(err, COW_USAGE, "unknown, ambiguous or wrongly used option '%s'", word);
+    return cow_error_hint(err, "try: cowtui --help");
+}
+
+static bool is_minus_number(const char *word)
+{
+    return word[0] == '-' && (isdigit((unsigned char)word[1]) || word[1] == '.');
+}
+
+/* Fills *options and the bits of the options that were given, by their index. The first error is kept but the
+ * rest is read, too: a command that comes later is refused as such, whatever its options are. */
+static int read_words(struct cli_options *options, bool *given, int argc, char **argv, struct cow_error *err)
+{
+    struct getopt_tables tables;
+    struct cow_error ignored;
+    int status = 0;
+
+    build_getopt_tables(&tables);
+    opterr = 0;
+    optind = 1;
+    while (optind < argc) {
+        struct cow_error *to = status ? &ignored : err;
+        int at = optind, one = 0, value;
+
+        if (is_minus_number(argv[optind])) {
+            one = add_operand(options, argv[optind++], to);
+        } else if ((value = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) == OPERAND) {
+            one = add_operand(options, optarg, to);
+        } else if (value == -1) { /* "--": the rest are operands */
+            while (optind < argc && !one)
+                one = add_operand(options, argv[optind++], to);
+        } else if (value == '?' || value == ':') {
+            one = bad_option(argv[at], value, to);
+        } else {
+            const struct cli_option *option = option_of_value(value);
+            given[option - cli_option_table] = true;
+            set_member(options, option, optarg);
+        }
+        if (one && !status)
+            status = one;
+    }
+    return status;
+}
+
+static int check_option(const struct cli_command *command, const struct cli_option *option,
+                        struct cow_error *err)
+{
+    const char *name = command == &cli_screen_command ? "the screen" : command->name;
+
+    if ((option->takes | option->ignores) & command->bit) {
+        if (option->kind != CLI_LATER)
+            return 0;
+        cow_error_set(err, COW_UNSUPPORTED, "%s --%s is not supported yet", name, option->name);
+        return COW_UNSUPPORTED;
+    }
+    cow_error_set(err, COW_USAGE, "%s does not take --%s", name, option->name);
+    if (command == &cli_screen_command)
+        return cow_error_hint(err, "name a command, as in: cowtui info --json IMAGE");
+    return cow_error_hint(err, "try: cowtui %s --help", command->name);
+}
+
+static int read_color(struct cli_options *options, struct cow_error *err)
+{
+    static const char *const words[] = {
+        [CLI_COLOR_AUTO] = "auto", [CLI_COLOR_NEVER] = "never", [CLI_COLOR_ALWAYS] = "always"};
+
+    if (!options->color)
+        return 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(options->color, words[i]) == 0) {
+            options->color_mode = (enum cli_color)i;
+            return 0;
+        }
+    }
+    return cow_error_set(err, COW_USAGE, "--color is auto, never or always, not '%s'", options->color);
+}
+
+static int check_operands(const struct cli_options *options, struct cow_error *err)
+{
+    if (!options->command) {
+        cow_error_set(err, COW_USAGE, "no image is named");
+        return cow_error_hint(err,
+                              "usage: cowtui IMAGE, or: cowtui COMMAND [OPTIONS] IMAGE; see cowtui --help");
+    }
+    if (options->operands == options->command->n_operands)
+        return 0;
+    cow_error_set(err, COW_USAGE, "%s needs %s", options->command->name, options->command->operands);
+    return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
+}
+
+int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err)
+{
+    bool given[OPTIONS_MAX] = {false};
+    int status;
+
+    memset(options, 0, sizeof *options);
+    status = read_words(options, given, argc, argv, err);
+    if (options->command && options->command != &cli_screen_command && !options->command->run)
+        return cow_error_set(err, COW_UNSUPPORTED, "%s is not supported yet", options->command->name);
+    if (status)
+        return status;
+    if (options->help || options->version)
+        return 0;
+    for (size_t i = 0; options->command && cli_option_table[i].name; i++) {
+        if (given[i] && (status = check_option(options->command, &cli_option_table[i], err)))
+            return status;
+    }
+    if ((status = read_color(options, err)))
+        return status;
+    return check_operands(options, err);
+}

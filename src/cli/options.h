@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The options and the subcommands, a table each. getopt_long, --help and (through --help) the check of man
+ * page and completions are fed from here, so an option exists in one place.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/cli.h"
+#include "cow/error.h"
+
+/* Which subcommand, as a bit, so that an option can name all that take it. */
+enum {
+    CLI_INFO = 1 << 0,
+    CLI_MAP = 1 << 1,
+    CLI_CREATE = 1 << 2,
+    CLI_MERGE = 1 << 3,
+    CLI_RESIZE = 1 << 4,
+    CLI_SCREEN = 1 << 5,
+    CLI_READERS = CLI_INFO | CLI_MAP,
+    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE,
+    CLI_ALL = CLI_READERS | CLI_CHANGES | CLI_SCREEN,
+};
+
+enum { CLI_OPERANDS_MAX = 2 };
+
+struct cli_command;
+
+/* The arguments, read. Strings are argv's. */
+struct cli_options {
+    const struct cli_command *command;
+    const char *operand[CLI_OPERANDS_MAX];
+    size_t operands;
+    bool help, version, quiet, verbose;
+    bool json, dry_run, yes, force;
+    bool ascii;
+    bool shrink, in_place;
+    const char *backing, *output, *policy, *reserve;
+    const char *color, *theme, *script;
+    enum cli_color color_mode; /* from `color` */
+};
+
+enum cli_option_kind {
+    CLI_FLAG,  /* sets a bool */
+    CLI_TEXT,  /* sets a string */
+    CLI_LATER, /* known, but not supported yet */
+};
+
+struct cli_option {
+    const char *name;
+    int letter;           /* 0: long form only */
+    const char *argument; /* NULL: takes none */
+    enum cli_option_kind kind;
+    size_t offset;    /* of the member in struct cli_options */
+    unsigned takes;   /* the commands where it does something */
+    unsigned ignores; /* the commands that accept it though it means nothing there */
+    const char *help; /* NULL: not offered (not supported yet) */
+};
+
+struct cli_command {
+    const char *name;
+    unsigned bit;
+    const char *operands;
+    size_t n_operands;
+    int (*run)(const struct cli_options *options, struct cow_error *err); /* NULL: not supported yet */
+    const char *summary;
+    const char *detail; /* a few lines for `cowtui COMMAND --help` */
+};
+
+/* The tables end with an entry whose name is NULL. cli_screen_command stands for "an image alone". */
+extern const struct cli_option cli_option_table[];
+extern const struct cli_command cli_command_table[];
+extern const struct cli_command cli_screen_command;
+
+const struct cli_command *cli_find_command(const char *name);
+
+/* Reads argv into *options. Errors: COW_USAGE with a hint; COW_UNSUPPORTED for what comes later. *options is
+ * filled as far as it was read, also then. */
+int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err);
+
+/* Help on standard output: of the command, or of the whole program where there is none. */
+void cli_print_help(const struct cli_command *command);
+
+#endif

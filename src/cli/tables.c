@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The two tables: what can be asked for. An entry without help (an option) or without a function (a command)
+ * is known but comes later: it is refused as "not supported yet" instead of "unknown", and offered nowhere.
+ */
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+#define MEMBER(name) offsetof(struct cli_options, name)
+
+const struct cli_option cli_option_table[] = {
+    {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing), CLI_ALL & ~(unsigned)CLI_CREATE, 0,
+     "use this backing file instead of the stored one"},
+    {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
+     "for the backing file: extend, copy[:PATH], keep"},
+    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output), CLI_MERGE | CLI_RESIZE, 0,
+     "write the result to this new file"},
+    {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE, 0,
+     "be able to grow to SIZE later without moving data"},
+    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES, CLI_READERS,
+     "print the plan, write nothing"},
+    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES, CLI_READERS,
+     "do not ask; stands for the typed yes"},
+    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES, CLI_READERS,
+     "replace an existing output; see the manual"},
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_CHANGES, 0, "JSON on standard output"},
+    {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
+     "play keys from a file, without a terminal"},
+    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN, CLI_READERS | CLI_CHANGES,
+     "colours of the screen"},
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_CHANGES,
+     "draw the screen with ASCII characters only"},
+    {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
+    {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
+    {"verbose", 'v', NULL, CLI_FLAG, MEMBER(verbose), CLI_ALL, 0, "tell more"},
+    {"help", 'h', NULL, CLI_FLAG, MEMBER(help), CLI_ALL, 0, "print this and exit"},
+    {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
+    /* Refused by the core, which knows why. */
+    {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, NULL},
+    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_RESIZE | CLI_MERGE, 0, NULL},
+    {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
+    {"scan", 0, NULL, CLI_LATER, 0, CLI_MAP, 0, NULL},
+    {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
+};
+
+#define LATER(name)                                                                                          \
+    {                                                                                                        \
+        name, 0, NULL, 0, NULL, NULL, NULL                                                                   \
+    }
+
+const struct cli_command cli_command_table[] = {
+    {"info", CLI_INFO, "IMAGE", 1, cli_info, "header, layout, backing, usage; would UML open it?",
+     "Tells what the image is, where its parts lie, how much of the disk it holds,\n"
+     "whether its backing file fits, and whether a stock UML kernel would open it,\n"
+     "with the kernel's own words where it would not. Nothing is written or locked.\n"},
+    {"map", CLI_MAP, "IMAGE", 1, cli_map, "where the bytes of the disk come from, run by run",
+     "Prints a line for each run of the disk: start and length in bytes, the origin\n"
+     "of its data, and the offset in the file that holds it.\n"},
+    {"create", CLI_CREATE, "IMAGE BACKING", 2, cli_create, "make a new, empty image on a backing file",
+     "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"},
+    {"merge", CLI_MERGE, "-o RAW IMAGE", 1, cli_merge, "write the composed disk to a raw file",
+     "Writes the disk as the guest sees it to the new file named with -o. Holes stay\n"
+     "holes. Neither the image nor its backing file is changed.\n"},
+    {"resize", CLI_RESIZE, "IMAGE SIZE", 2, cli_resize, "make the disk larger",
+     "SIZE is absolute (400M, 419430400) or relative (+1G); K M G T are powers of\n"
+     "1024; the result is a multiple of 512. The policy says what becomes of the\n"
+     "backing file, which a UML kernel wants to be as large as the disk:\n"
+     "  extend       it grows by a hole; its date stays\n"
+     "  copy[:PATH]  the image gets a private, larger copy of it\n"
+     "  keep         it stays as it is; a stock kernel refuses the image then\n"},
+    LATER("check"),
+    LATER("files"),
+    LATER("diff"),
+    LATER("compact"),
+    LATER("pages"),
+    LATER("rebase"),
+    LATER("convert"),
+    LATER("recover"),
+    LATER("undo"),
+    {NULL, 0, NULL, 0, NULL, NULL, NULL},
+};
+
+const struct cli_command cli_screen_command = {
+    "", CLI_SCREEN, "IMAGE", 1, NULL, "look at IMAGE on the screen", NULL};
+
+const struct cli_command *cli_find_command(const char *name)
+{
+    for (const struct cli_command *command = cli_command_table; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}

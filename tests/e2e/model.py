@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A second opinion on the format: COW images read and composed in a few lines, independent of src/.
+
+The facts are those of share/doc/format.md. Nothing here guesses: the variant is named by the caller.
+
+    model.py header  IMAGE VARIANT                   "field value" lines: what the header says and the layout
+    model.py dirty   IMAGE VARIANT                   the dirty sectors, as ranges
+    model.py compose IMAGE VARIANT BACKING [SIZE]    sha256 of the composed disk, with zeros up to SIZE
+    model.py raw     IMAGE VARIANT BACKING OUT       the composed disk as a file
+    model.py make    IMAGE BACKING ALIGNMENT SECTORS a v3 image on BACKING with these sectors dirty ("0,7-9")
+    model.py poke    FILE OFFSET HEX                 bytes into a file
+BACKING is - where there is none.
+"""
+import hashlib
+import os
+import struct
+import sys
+
+#            order  path at, bytes  mtime   size  sector  align  header
+VARIANTS = {
+    "uml-cow-v1": ("<", 8, 256, 264, 268, 276, None, 280),
+    "uml-cow-v1-64": ("<", 8, 256, 264, 272, 280, None, 288),
+    "uml-cow-v1-be": (">", 8, 256, 264, 268, 276, None, 280),
+    "uml-cow-v1-be-64": (">", 8, 256, 268, 272, 280, None, 288),
+    "uml-cow-v2": (">", 8, 4096, 4104, 4108, 4116, None, 4120),
+    "uml-cow-v2-64": (">", 8, 4096, 4104, 4112, 4120, None, 4128),
+    "uml-cow-v2-long": (">", 16, 4096, 4112, 4120, 4128, None, 4136),
+    "uml-cow-v3": (">", 32, 4096, 8, 12, 20, 24, 4128),
+    "uml-cow-v3-64": (">", 36, 4096, 8, 16, 24, 28, 4136),
+    "qemu-cow": (">", 8, 1024, 1032, 1040, 1048, None, 1056),
+    "qemu-cow-i386": (">", 8, 1024, 1032, 1036, 1044, None, 1048),
+}
+
+
+def round_up(value, unit):
+    return (value + unit - 1) // unit * unit
+
+
+class Image:
+    def __init__(self, path, variant):
+        order, path_at, path_bytes, mtime, size, sector, align, header = VARIANTS[variant]
+        with open(path, "rb") as f:
+            self.bytes = f.read()
+        b = self.bytes
+
+        def number(at, kind):
+            return struct.unpack_from(order + kind, b, at)[0]
+
+        self.path = b[path_at : path_at + path_bytes].split(b"\0")[0]
+        self.mtime = number(mtime, "I")
+        self.size = number(size, "Q")
+        self.sector = number(sector, "I")
+        self.alignment = number(align, "I") if align else 0
+        self.sectors = -(-self.size // self.sector)
+        if align:
+            self.bitmap_offset = round_up(header, self.alignment)
+            self.bitmap_bytes = -(-self.sectors // 8)
+            unit = self.alignment
+            self.mapped = self.sectors
+        elif variant.startswith("qemu"):
+            self.bitmap_offset = header
+            self.bitmap_bytes = -(-(self.size // 512) // 8)
+            unit = 512
+            self.mapped = self.sectors
+        else:
+            self.bitmap_offset = header
+            self.bitmap_bytes = self.sectors // 8
+            unit = self.sector
+            self.mapped = self.bitmap_bytes * 8
+        self.data_offset = round_up(self.bitmap_offset + self.bitmap_bytes, unit)
+
+    def is_dirty(self, sector):
+        at = self.bitmap_offset + sector // 8
+        return sector < self.mapped and at < len(self.bytes) and self.bytes[at] >> (sector % 8) & 1
+
+    def dirty(self):
+        return [n for n in range(self.sectors) if self.is_dirty(n)]
+
+    def compose(self, backing, size=0):
+        disk = bytearray(self.size)
+        if backing != "-":
+            with open(backing, "rb") as f:
+                under = f.read(self.size)
+            disk[: len(under)] = under
+        for n in self.dirty():
+            start, end = n * self.sector, min((n + 1) * self.sector, self.size)
+            data = self.bytes[self.data_offset + start : self.data_offset + end]
+            disk[start:end] = data + bytes(end - start - len(data))
+        return bytes(disk) + bytes(max(0, size - self.size))
+
+
+def ranges(numbers):
+    out = []
+    for n in numbers:
+        if out and out[-1][1] == n - 1:
+            out[-1][1] = n
+        else:
+            out.append([n, n])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in out) or "-"
+
+
+def numbers(text):
+    out = []
+    for part in text.split(",") if text != "-" else []:
+        first, _, last = part.partition("-")
+        out += range(int(first), int(last or first) + 1)
+    return out
+
+
+def make(path, backing, alignment, dirty):
+    """Sector n is filled with a pattern that tells n, so that a misplaced sector shows."""
+    info = os.stat(backing)
+    size, n_sectors = info.st_size, -(-info.st_size // 512)
+    bitmap_offset = round_up(4128, alignment)
+    data_offset = round_up(bitmap_offset + -(-n_sectors // 8), alignment)
+    head = struct.pack(">4sIIQIII", b"OOOM", 3, int(info.st_mtime), size, 512, alignment, 0)
+    bits = bytearray(-(-n_sectors // 8))
+    with open(path, "wb") as f:
+        f.write(head + os.path.abspath(backing).encode("utf-8", "surrogateescape"))
+        for n in dirty:
+            bits[n // 8] |= 1 << n % 8
+            f.seek(data_offset + n * 512)
+            f.write(struct.pack("<Q", n * 2654435761 + 1) * 64)
+        f.seek(bitmap_offset)
+        f.write(bits)
+        f.truncate(data_offset + n_sectors * 512)
+
+
+def main(argv):
+    command = argv[1]
+    if command == "header":
+        image = Image(argv[2], argv[3])
+        for name in "size sector alignment mtime bitmap_offset bitmap_bytes data_offset".split():
+            print(name, getattr(image, name))
+        print("path", os.fsdecode(image.path))
+    elif command == "dirty":
+        print(ranges(Image(argv[2], argv[3]).dirty()))
+    elif command == "compose":
+        size = int(argv[5]) if len(argv) > 5 else 0
+        print(hashlib.sha256(Image(argv[2], argv[3]).compose(argv[4], size)).hexdigest())
+    elif command == "raw":
+        with open(argv[5], "wb") as f:
+            f.write(Image(argv[2], argv[3]).compose(argv[4]))
+    elif command == "make":
+        make(argv[2], argv[3], int(argv[4]), numbers(argv[5]))
+    elif command == "poke":
+        with open(argv[2], "r+b") as f:
+            f.seek(int(argv[3]))
+            f.write(bytes.fromhex(argv[4]))
+    else:
+        sys.exit("model.py: unknown command " + command)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Arguments, help, the streams, and that help, manual and completions name the same commands and options.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+help_and_version()
+{
+    run 0 --version
+    eq cowtui "$(cut -d' ' -f1 out)" version
+    run 0 -V
+    run 0 --help
+    has "usage: cowtui" out
+    [ "$(wc -L <out)" -le 80 ] || die "help is wider than 80 columns"
+    for command in $commands; do
+        run 0 "$command" --help
+        has "usage: cowtui $command" out
+        run 0 -h "$command"
+        has "usage: cowtui $command" out
+    done
+}
+
+usage_errors()
+{
+    small
+    freeze x.cow b.img
+    run 2
+    run 2 x.cow # no terminal
+    has "info x.cow" err
+    run 2 infoo
+    has "neither a command nor a file" err
+    run 2 x.cow b.img
+    run 2 info
+    run 2 info x.cow b.img
+    run 2 --nonsense info x.cow
+    run 2 info -Q x.cow
+    run 2 info --policy extend x.cow
+    run 2 info --color=often x.cow
+    run 2 info -b
+    run 2 --json x.cow
+    run 2 merge x.cow
+    run 2 merge -o '' x.cow
+    run 2 resize x.cow
+    run 2 resize --policy nonsense x.cow 1M
+    run 2 resize --policy copy: x.cow 1M
+    run 2 resize --policy keep x.cow 12Q
+    run 2 resize --policy keep x.cow ''
+    run 2 resize --policy keep --reserve +1G x.cow 1M
+    run 2 create b.img
+    run 2 info nowhere.cow
+    unchanged "wrong use"
+}
+
+# What comes later says so, whatever its options, and help does not offer it.
+later()
+{
+    local command
+    small
+    freeze x.cow b.img
+    for command in check files diff compact pages rebase convert recover undo; do
+        run 63 "$command" x.cow
+        has "not supported yet" err
+    done
+    run 63 check --repair x.cow
+    run 63 convert --to v3 -o y.cow x.cow
+    run 63 diff -o y.cow b.img x.cow
+    run 63 map --scan x.cow
+    has "not supported yet" err
+    run 63 merge --in-place x.cow
+    has "not supported yet" err
+    run 63 resize --policy extend --grow-fs -y x.cow 1M
+    run 63 resize --policy extend --in-place -y x.cow 1M
+    run 63 resize --policy copy --shrink -y x.cow 32K
+    run 0 --help
+    for word in check diff compact rebase undo --scan --shrink --in-place --grow-fs; do
+        ! grep -qwF -- "$word" out || die "help offers $word"
+    done
+    unchanged "what is not supported"
+    eq "b.img x.cow " "$(names)" files
+}
+
+anywhere()
+{
+    small
+    run 0 info x.cow --json
+    cp out saved.json
+    run 0 --json info x.cow
+    cmp out saved.json || die "the place of an option matters"
+    run 0 info --json -- x.cow
+    run 0 -b b.img info x.cow
+    run 0 info -bb.img --backing=b.img x.cow
+    cp x.cow info
+    run 2 ./info
+    has "needs a terminal" err
+    run 0 info ./info
+    run 0 info info
+    cp x.cow ./-5.cow
+    run 0 info -- -5.cow
+    run 0 info -5.cow
+}
+
+# "-512" is a size, wherever it stands; a smaller one is refused for what it is.
+minus_size()
+{
+    small
+    freeze x.cow b.img
+    run 3 resize --policy copy x.cow -512
+    has smaller err
+    run 3 resize x.cow -512 --policy copy -y
+    run 3 resize --policy copy -y x.cow -1K
+    run 2 resize --policy copy x.cow -1G
+    run 0 resize -n --policy copy x.cow +1M
+    unchanged "a size with a minus"
+}
+
+streams()
+{
+    local code
+    small
+    for args in "info x.cow" "info --json x.cow" "map x.cow" "map --json x.cow" "--help" "resize -n --policy keep x.cow 1M"; do
+        # shellcheck disable=SC2086 # words
+        "$COWTUI" $args >/dev/full 2>err
+        eq 2 $? "exit code of $args on a full device"
+        has "standard output" err
+        # shellcheck disable=SC2086
+        "$COWTUI" $args >&- 2>err
+        eq 2 $? "exit code of $args with a closed output"
+    done
+    "$COWTUI" --nonsense 2>&- >out
+    eq 2 $? "exit code with a closed standard error"
+    (
+        "$COWTUI" map --json x.cow 2>err
+        echo $? >code
+    ) | true
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ -s code ] || sleep 0.1
+    done
+    code=$(cat code)
+    [ "$code" = 2 ] || [ "$code" = 0 ] || die "exit code $code for a reader that is gone"
+    TMPDIR=$PWD/nowhere "$COWTUI" map --json x.cow >out 2>err
+    eq 2 $? "exit code without a place for the temporary file"
+    eq 0 "$(stat -c %s out)" "bytes printed then"
+    eq "" "$(find . -name 'cowtui*')" "temporary files left"
+}
+
+color()
+{
+    small
+    run 0 info x.cow
+    "$COWTUI" info --color=always x.cow >colored 2>err || die "--color=always"
+    grep -q $'\033' colored || die "no colour with --color=always"
+    sed 's/\x1b\[[0-9;]*m//g' colored | cmp - out || die "colour changes the words"
+}
+
+# The words of help are those of the tables; manual and completions must name just these.
+names_agree()
+{
+    local page=$root/share/man/cowtui.1 word file
+    run 0 --help
+    grep -oE -- '--[a-z][a-z-]+' out | sort -u >options
+    [ "$(wc -l <options)" -gt 10 ] || die "no options in the help"
+    for file in "$page" "$root/share/completions/cowtui.bash" "$root/share/completions/_cowtui" \
+        "$root/share/completions/cowtui.fish"; do
+        [ -s "$file" ] || die "$file is missing"
+        sed -e 's/\\-/-/g' "$file" >plain
+        if [ "${file##*.}" = fish ]; then # it writes them without the dashes
+            sed -E 's/ -l ([a-z-]+)/ --\1/g' plain >plain2 && mv plain2 plain
+        fi
+        while read -r word; do
+            grep -qE -- "(^|[^a-z-])$word([^a-z-]|\$)" plain || die "${file##*/} does not name $word"
+        done <options
+        for word in $commands; do
+            grep -qw -- "$word" plain || die "${file##*/} does not name $word"
+        done
+    done
+    # And no extra than these.
+    for file in "$root"/share/completions/cowtui.bash "$root"/share/completions/_cowtui; do
+        grep -v '^ *#' "$file" | grep -oE -- '--[a-z][a-z-]+' | sort -u | comm -13 options - >extra
+        [ ! -s extra ] || die "${file##*/} offers $(tr '\n' ' ' <extra)"
+    done
+    sed -nE 's/^complete .* -l ([a-z-]+).*/--\1/p' "$root/share/completions/cowtui.fish" | sort -u | comm -13 options - >extra
+    [ ! -s extra ] || die "cowtui.fish offers $(tr '\n' ' ' <extra)"
+}
+
+# Which command takes what: bash's completion against `cowtui COMMAND --help`.
+completion_of_each()
+{
+    local command
+    # shellcheck source=/dev/null
+    . "$root/share/completions/cowtui.bash"
+    for command in $commands; do
+        run 0 "$command" --help
+        grep -oE -- '^ +(-[a-zA-Z], )?--[a-z-]+' out | grep -oE -- '--[a-z-]+' | sort -u >want
+        COMP_WORDS=(cowtui "$command" --)
+        COMP_CWORD=2
+        COMPREPLY=()
+        _cowtui cowtui -- "$command"
+        printf '%s\n' "${COMPREPLY[@]}" | sed 's/[= ]*$//' | sort -u >got
+        diff want got >difference || die "completion of $command: $(tr '\n' ' ' <difference)"
+    done
+}
+
+man_page()
+{
+    command -v groff >/dev/null || skip "groff is not installed"
+    groff -man -Tutf8 -ww -z "$root/share/man/cowtui.1" 2>warnings
+    [ ! -s warnings ] || die "$(head -n 1 warnings)"
+    for code in 0 1 2 3 4 5 63 130; do
+        grep -qE "^\.(B|TP|IP) .*\b$code\b|^\.B $code\$" "$root/share/man/cowtui.1" || die "exit code $code is not in it"
+    done
+}
+
+commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+t "cli: help and version" help_and_version
+t "cli: wrong use" usage_errors
+t "cli: what comes later" later
+t "cli: options anywhere" anywhere
+t "cli: a size with a minus" minus_size
+t "cli: streams that fail" streams
+t "cli: colour" color
+t "cli: help, manual and completions agree" names_agree
+t "cli: completion of each command" completion_of_each
+t "cli: manual" man_page

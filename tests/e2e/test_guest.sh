@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The disk that a real guest has written: what every reader says of it, and that none touches it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+composed=cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06
+
+guest()
+{
+    tar -xf "$root/share/demo/guest-ext4.tar.xz" || die "share/demo/guest-ext4.tar.xz does not unpack"
+    freeze root.cow root_fs.img
+}
+
+facts()
+{
+    guest
+    run 0 info --json root.cow
+    eq 1904 "$(json .usage.dirty_sectors)" "dirty sectors"
+    eq 974848 "$(json .usage.dirty_bytes)" "dirty bytes"
+    eq 67108864 "$(json .size_bytes)" size
+    eq true "$(json .uml.opens)" "would UML open it"
+    eq true "$(json .backing.found)" "backing found"
+    run 0 info root.cow
+    has "1904 of 131072" out
+    has "opens it" out
+    run 0 map --json root.cow
+    eq 974848 "$(json '[.[] | select(.origin == "cow" or .origin == "hole") | .length] | add')" "dirty bytes of the map"
+    unchanged "info and map"
+}
+
+merge()
+{
+    guest
+    run 0 merge -o disk.raw root.cow
+    eq "$composed" "$(sha disk.raw)" "composed disk"
+    [ "$(stat -c %b disk.raw)" -lt 16384 ] || die "merge filled the holes: $(stat -c %b disk.raw) blocks"
+    unchanged merge
+}
+
+dry_run()
+{
+    guest
+    run 0 resize -n --policy extend root.cow 128M
+    has "128 MiB" out
+    run 0 resize -n --policy copy --json root.cow 128M
+    eq 974848 "$(json .moves_bytes)" "bytes that move"
+    unchanged "a dry run"
+    eq "root.cow root_fs.img " "$(names)" "files"
+}
+
+# Each policy to 128 MiB: the old disk and zeros after it.
+resize()
+{
+    local policy=$1 backing=root_fs.img want
+    guest
+    want=$( (model raw root.cow uml-cow-v3 root_fs.img old.raw && cat old.raw && head -c 67108864 /dev/zero) | sha256sum |
+        cut -d' ' -f1)
+    rm old.raw
+    [ "$policy" != copy ] || backing=root.cow.backing
+    run_long 0 resize -y --policy "$policy" root.cow 128M
+    [ "$(stat -c %b root.cow)" -lt 4096 ] || die "the holes were filled: $(stat -c %b root.cow) blocks"
+    eq "$want" "$(model compose root.cow uml-cow-v3 "$backing" 134217728)" "composed disk"
+    [ "$policy" = keep ] || eq 134217728 "$(stat -c %s "$backing")" "size of the backing"
+    [ "$policy" = copy ] || eq 1051358400 "$(stat -c %Y root_fs.img)" "date of the backing"
+    run 0 info --json root.cow
+    [ "$policy" = keep ] || eq true "$(json .uml.opens)" "would UML open it"
+}
+
+t "guest: info and map" facts
+t "guest: merge" merge
+t "guest: resize, dry run" dry_run
+for policy in extend copy keep; do
+    t "guest: resize $policy" resize "$policy"
+done

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# merge -o: never onto its own input, never over something else unasked, whole or not at all; and what a lock
+# of another process means.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Holds a write lock on FILE, as a guest does, until the directory's "release" appears.
+hold() # FILE [EX|SH]
+{
+    "$PYTHON" -ES - "$1" "${2:-EX}" <<'END' &
+import fcntl, os, sys, time
+with open(sys.argv[1], "r+b") as f:
+    fcntl.lockf(f, fcntl.LOCK_EX if sys.argv[2] == "EX" else fcntl.LOCK_SH)
+    open("held", "w").close()
+    for _ in range(3000):
+        if os.path.exists("release"):
+            break
+        time.sleep(0.02)
+END
+    holder=$!
+    for _ in $(seq 250); do
+        [ ! -e held ] || return 0
+        sleep 0.02
+    done
+    die "no lock"
+}
+
+release()
+{
+    touch release
+    wait "$holder"
+    rm -f held release
+}
+
+never_its_input()
+{
+    local name
+    small
+    ln x.cow hard.cow
+    ln -s x.cow soft.cow
+    ln b.img hard.img
+    ln -s b.img soft.img
+    freeze x.cow b.img
+    for name in x.cow ./x.cow hard.cow soft.cow b.img hard.img soft.img "$PWD/b.img"; do
+        run 3 merge -o "$name" x.cow
+        run 3 merge --force -o "$name" x.cow
+    done
+    unchanged "merge onto its input"
+}
+
+existing_output()
+{
+    small
+    echo precious >out.raw
+    freeze x.cow b.img out.raw
+    run 3 merge -o out.raw x.cow
+    has exists err
+    unchanged "an existing output"
+    run 0 merge -f -o out.raw x.cow
+    eq "$(model compose x.cow uml-cow-v3 b.img)" "$(sha out.raw)" "composed disk"
+    mkdir d
+    run 3 merge -f -o d x.cow
+    run 2 merge -o nowhere/raw x.cow
+    mkfifo f
+    run 3 merge -f -o f x.cow
+    eq "b.img d f out.raw x.cow " "$(names)" files
+}
+
+# -q says nothing; otherwise the plan goes to standard error, and standard output stays empty.
+streams()
+{
+    small
+    run 0 merge -q -o raw x.cow
+    [ ! -s out ] && [ ! -s err ] || die "-q talks"
+    rm raw
+    run 0 merge -o raw x.cow
+    [ ! -s out ] || die "something on standard output"
+    has raw err
+    rm raw
+    run 0 merge --json -o raw x.cow
+    eq merge "$(json .operation)" operation
+    [ -s raw ] || die "no output"
+    rm raw
+    run 0 merge -n -o raw x.cow
+    [ ! -e raw ] || die "a dry run writes"
+    run 0 merge -n --json -o raw x.cow
+    eq compose "$(json '.steps[] | select(.kind == "compose") | .kind')" "a step of the plan"
+}
+
+locked()
+{
+    small
+    mkdir made
+    hold x.cow
+    freeze x.cow b.img
+    run 0 info --json x.cow
+    eq "$holder" "$(json .in_use.pid)" "pid in info"
+    run 0 info x.cow
+    has "pid $holder" out
+    run 0 map x.cow
+    run 4 merge -o made/raw x.cow
+    has "$holder" err
+    run 4 resize -y --policy copy x.cow 1M
+    has "$holder" err
+    run 4 resize -y --policy extend x.cow 1M
+    has "$holder" err
+    run 4 resize -y --force --policy keep x.cow 1M
+    has "$holder" err
+    eq "" "$(ls -A made)" "what a refused merge left"
+    unchanged "a locked image"
+    run 0 merge --force -o made/raw x.cow
+    eq "$(model compose x.cow uml-cow-v3 b.img)" "$(sha made/raw)" "composed disk"
+    unchanged "a locked image"
+    release
+    eq "b.img made x.cow " "$(names)" files
+    run 0 info --json x.cow
+    eq null "$(json .in_use)" "in use"
+    run 0 resize -y --policy copy x.cow 1M
+}
+
+# Another guest on the same backing file holds a read lock on it: it must not grow under that guest, but may be
+# read.
+locked_backing()
+{
+    small
+    hold b.img SH
+    freeze x.cow b.img
+    run 4 resize -y --policy extend x.cow 1M
+    has "$holder" err
+    has b.img err
+    run 4 resize -y --force --policy extend x.cow 1M
+    unchanged "a locked backing file"
+    eq "b.img held x.cow " "$(names)" files
+    run 0 merge -o raw x.cow
+    run 0 resize --policy copy -o y.cow x.cow 1M
+    run 0 create z.cow b.img
+    unchanged "a locked backing file"
+    release
+}
+
+# What is made is nobody else's business if the user says so.
+modes()
+{
+    small
+    (
+        umask 077
+        run 0 merge -o raw x.cow && run 0 create y.cow b.img
+    ) || exit 1
+    eq "600 600" "$(stat -c %a raw y.cow | tr '\n' ' ' | sed 's/ $//')" "modes under umask 077"
+    (
+        umask 002
+        run 0 merge -o raw2 x.cow && run 0 create y2.cow b.img
+    ) || exit 1
+    eq "664 664" "$(stat -c %a raw2 y2.cow | tr '\n' ' ' | sed 's/ $//')" "modes under umask 002"
+}
+
+# The lock that cowtui's looking must not take away from itself, or leave.
+no_lock_for_looking()
+{
+    small
+    chmod 444 x.cow b.img
+    run 0 info x.cow
+    run 0 map x.cow
+    run 0 merge -o raw x.cow
+}
+
+# A limit of size stands for a full disk: an error, and nothing is left.
+no_space()
+{
+    local code
+    small
+    head -c 4M /dev/urandom >b.img
+    touch -d '2003-04-05 06:07:08 UTC' b.img
+    model make x.cow b.img 4096 0,100-900
+    freeze x.cow b.img
+    mkdir made
+    for command in "merge -o made/raw x.cow" "resize -y --policy copy:$PWD/made/b x.cow 8M" \
+        "resize -y -o made/y.cow --policy keep x.cow 8M" "create made/z.cow b.img"; do
+        # shellcheck disable=SC2086 # words
+        (
+            ulimit -f 64
+            "$COWTUI" $command >/dev/null 2>made.err
+        )
+        code=$?
+        case $code in 2 | 3) ;; *) die "$command with too little space: exit $code: $(head -n1 made.err)" ;; esac
+        grep -q '^cowtui: .' made.err || die "$command with too little space: no message"
+        eq "" "$(ls -A made)" "what $command left"
+    done
+    rm made.err
+    unchanged "too little space"
+    eq "b.img made x.cow " "$(names)" files
+}
+
+# Ctrl-C in the middle of the work: 130, and nothing is left.
+interrupted()
+{
+    local code signal
+    head -c 128M /dev/urandom >b.img
+    "$PYTHON" -ES "$here/model.py" make x.cow b.img 4096 "$(seq -s, 0 16 262143)"
+    freeze x.cow b.img
+    mkdir made
+    for signal in INT TERM; do
+        (
+            trap - INT # what runs in the background does not hear it otherwise
+            exec "$PYTHON" -ES -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$COWTUI" merge -o made/raw x.cow
+        ) >out 2>err &
+        child=$!
+        for _ in $(seq 500); do
+            [ -z "$(ls -A made)" ] || break
+            sleep 0.002
+        done
+        kill -"$signal" "$child"
+        wait "$child"
+        code=$?
+        [ "$code" != 0 ] || skip "this machine was done before the signal came"
+        judge 130 "$code" 0 "merge, interrupted by $signal"
+        has cancelled err
+        eq "" "$(ls -A made)" "what an interrupted merge left"
+    done
+    unchanged "an interrupted merge"
+}
+
+t "merge: never onto its input" never_its_input
+t "merge: an existing output" existing_output
+t "merge: what goes where" streams
+t "merge: a guest's lock" locked
+t "merge: a lock on the backing file" locked_backing
+t "merge: modes" modes
+t "merge: a read-only image" no_lock_for_looking
+t "merge: too little space" no_space
+t "merge: interrupted" interrupted

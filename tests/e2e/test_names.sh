@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Hostile names, as image, as backing file, as output: no byte of theirs reaches a terminal raw (run() looks),
+# and JSON stays JSON from which the name can be had back.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+hostile=(
+    $'esc \033[31m\033]0;title\007'
+    $'new\nline'
+    $'cr\rbs\b\x7f'
+    $'c1 \xc2\x9b31m \x9b31m'
+    $'rlo \xe2\x80\xaegpj.exe'
+    $'latin1 \xe9t\xe9'
+    $'broken \xc3 \xf0\x9f\x92'
+    $'overlong \xc0\xaf \xed\xa0\x80'
+    "back\\slash \"quotes\" 'both' \$HOME"
+    ' spaces  '
+    $'utf8 ünïcödé \xf0\x9f\x90\xae'
+    '%s%n%d'
+    '-b'
+    '--help'
+    "$(printf 'long%.0s' $(seq 60))"
+)
+
+# The text of JSON back to bytes.
+unescaped()
+{
+    jq -j "$1" out | "$PYTHON" -ES -c 'import re, sys
+text = sys.stdin.buffer.read()
+sys.stdout.buffer.write(re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))",
+    lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[2], 16)]), text) + b".")'
+}
+
+all_of() # IMAGE BACKING: every command, text and JSON; the names are given with a path
+{
+    local image=$1 backing=$2 json policy
+    freeze "$image" "$backing"
+    run 0 info "$image"
+    run 0 info -v "$image"
+    run 0 info --json "$image"
+    json . >/dev/null
+    run 0 map "$image"
+    run 0 map --json "$image"
+    json . >/dev/null
+    for json in "" --json; do
+        run 0 merge -n ${json:+"$json"} -o ./raw "$image"
+        [ -z "$json" ] || json . >/dev/null
+        for policy in extend copy keep "copy:./$backing.copy"; do
+            run 0 resize -n ${json:+"$json"} --policy "$policy" "$image" 1M
+            [ -z "$json" ] || json . >/dev/null
+        done
+        run 0 create -n ${json:+"$json"} "./$backing.cow" "$backing"
+        [ -z "$json" ] || json . >/dev/null
+    done
+    # And where it fails, in the words of the error.
+    run 3 merge -o "$backing" "$image"
+    run 3 merge -o "$image" "$image"
+    run 3 resize -y "$image" 1M
+    run 3 create "$image" "$backing"
+    run 2 resize -y --policy keep "$image" 12Q
+    run 2 merge -o "./no/$image" "$image"
+    unchanged "a hostile name"
+}
+
+# A line of text stays one line.
+one_line()
+{
+    small
+    mv x.cow $'a\nb.cow'
+    mv b.img $'a\nb.img'
+    "$PYTHON" -ES -c 'import os; f = open("a\nb.cow", "r+b"); f.seek(32); f.write(os.getcwdb() + b"/a\nb.img\0")'
+    run 0 info $'a\nb.cow'
+    ! grep -q '^b\.' out || die "a name makes a line: $(grep '^b' out)"
+    run 0 resize -n --policy extend $'a\nb.cow' 1M
+    ! grep -q '^b\.' out || die "a name makes a line: $(grep '^b' out)"
+    run 3 resize --policy extend $'a\nb.cow' 1M
+    ! grep -q '^b\.' err || die "a name makes a line: $(grep '^b' err)"
+    run 2 info $'a\nb.gone'
+    ! grep -q '^b\.' err || die "a name makes a line: $(grep '^b' err)"
+}
+
+name()
+{
+    local name=$1 text
+    small
+    mv x.cow "./$name.cow"
+    "$PYTHON" -ES - "./$name.cow" "$PWD/./$name.img" <<'END'
+import os, sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(32)
+    f.write(os.fsencode(sys.argv[2]) + b"\0")
+END
+    mv b.img "./$name.img"
+    all_of "./$name.cow" "./$name.img"
+    run 0 info --json "./$name.cow"
+    text=$(unescaped .backing.path)
+    eq "$PWD/./$name.img." "$text" "the backing path out of the JSON"
+    # The real thing, with names that are made.
+    run 0 merge -o "./$name.raw" "./$name.cow"
+    run 0 resize --json -y --policy copy "./$name.cow" 1M
+    text=$(unescaped .backing_path)
+    eq "$PWD/$name.cow.backing." "$text" "the new backing path out of the JSON"
+    run 0 info --json "./$name.cow"
+    eq true "$(json .uml.opens)" "would UML open it"
+    run 0 create "./$name.new" "./$name.img"
+    rm "./$name.img" "./$name.cow.backing"
+    run 0 info "./$name.cow"
+    run 2 merge -o raw "./$name.cow"
+    run 2 info "./$name.gone"
+    run 2 "./$name.cow"
+    run 2 "$name.gone"
+}
+
+# The stored path alone is hostile, the file is named with -b; garbage behind the NUL.
+stored()
+{
+    local n=0 text
+    samples
+    sample v3-1m.cow b1m.raw
+    for text in "${hostile[@]}"; do
+        "$PYTHON" -ES - "$text" <<'END'
+import os, sys
+with open("v3-1m.cow", "r+b") as f:
+    f.seek(32)
+    f.write(os.fsencode(sys.argv[1]) + b"\0\x1b[2J\xff")
+END
+        run 0 info v3-1m.cow
+        run 0 info -v -b b1m.raw v3-1m.cow
+        run 0 info --json -b b1m.raw v3-1m.cow
+        eq "$text." "$(unescaped .backing.path)" "the stored path out of the JSON"
+        run 0 resize -n -b b1m.raw --json --policy keep v3-1m.cow 2M
+        json . >/dev/null
+        n=$((n + 1))
+    done
+    # 4095 bytes that all have to be escaped.
+    "$PYTHON" -ES -c 'f = open("v3-1m.cow", "r+b"); f.seek(32); f.write(b"\x1b" * 4095 + b"\0")'
+    run 0 info --json v3-1m.cow
+    eq 4095 "$(unescaped .backing.path | tr -d . | wc -c)" "bytes of a long path"
+    run 0 info v3-1m.cow
+    run 2 merge -o raw v3-1m.cow
+}
+
+words()
+{
+    small
+    freeze x.cow b.img
+    for text in "${hostile[@]}"; do
+        case $text in -*) continue ;; esac
+        run 2 info x.cow "$text"
+        run 2 "--$text" info x.cow
+        run 2 info --color="$text" x.cow
+        run 2 resize -y --policy "$text" x.cow 1M
+        run 2 resize -y --policy keep x.cow "$text"
+        run 2 info -b "./$text" x.cow
+        run 2 create "./$text" "./$text"
+    done
+    run 2 info -$'\033' x.cow
+    run 2 info -$'\xff' x.cow
+    unchanged "hostile words"
+}
+
+i=0
+for text in "${hostile[@]}"; do
+    i=$((i + 1))
+    t "names: $i" name "$text"
+done
+t "names: one line" one_line
+t "names: stored paths" stored
+t "names: arguments" words

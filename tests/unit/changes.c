@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Changes over images of the model's, judged by the model; and the table of calls that fails on demand.
+ */
+#include "changes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const operation_names[OPERATIONS] = {"create", "extend", "copy", "keep", "merge"};
+
+static bool is_resize(const struct subject *s)
+{
+    return s->change.operation != OPERATION_CREATE && s->change.operation != OPERATION_MERGE;
+}
+
+static bool has_backing(const struct subject *s)
+{
+    return s->model->backing_path != NULL;
+}
+
+/* ---- making ---- */
+
+struct subject *subject_create(const struct change *change)
+{
+    struct subject *s = calloc(1, sizeof *s);
+    must(s != NULL, "out of memory");
+    s->change = *change;
+    s->model = model_create(&change->spec);
+    s->new_bytes = is_resize(s) ? change->new_bytes : change->spec.size_bytes;
+    s->new_disk = calloc(s->new_bytes + 1, 1);
+    memcpy(s->new_disk, s->model->disk, change->spec.size_bytes);
+    if (change->operation == OPERATION_CREATE) {
+        unlink(s->model->cow_path);
+        memset(s->new_disk, 0, s->new_bytes);
+        memcpy(s->new_disk, s->model->backing, s->new_bytes);
+        s->target = strdup(s->model->cow_path);
+    } else {
+        s->target = change->operation == OPERATION_MERGE || change->elsewhere ? test_path("out")
+                                                                              : strdup(s->model->cow_path);
+        chmod(s->model->cow_path, 0640);
+        s->image = witness_of(s->model->cow_path);
+    }
+    if (change->operation == OPERATION_COPY) {
+        s->copy = test_path(change->elsewhere ? "out.backing" : "m.backing");
+    }
+    if (has_backing(s)) {
+        s->backing = witness_of(s->model->backing_path);
+    }
+    return s;
+}
+
+void subject_free(struct subject *s)
+{
+    remove_tree(test_directory());
+    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    model_free(s->model);
+    free(s->target);
+    free(s->copy);
+    free(s->new_disk);
+    free(s);
+}
+
+const char *subject_describe(const struct subject *s)
+{
+    static char text[512];
+    snprintf(text, sizeof text, "%s%s to %" PRIu64 " of %s", operation_names[s->change.operation],
+             s->change.elsewhere ? " elsewhere" : "", s->new_bytes, model_describe(s->model));
+    return text;
+}
+
+/* ---- running ---- */
+
+static int plan_it(const struct subject *s, const struct cow_io *io, struct cow_plan **plan,
+                   struct cow_image **img, struct cow_error *err)
+{
+    static const enum cow_policy policies[OPERATIONS] = {
+        [OPERATION_EXTEND] = COW_POLICY_EXTEND, [OPERATION_COPY] = COW_POLICY_COPY, [OPERATION_KEEP] = COW_POLICY_KEEP};
+    if (s->change.operation == OPERATION_CREATE) {
+        const struct cow_create_options options = {
+            .path = s->target, .backing_path = s->model->backing_path, .force = s->change.force, .io = io};
+        return cow_plan_create(plan, &options, err);
+    }
+    const struct cow_open_options open_options = {.io = io};
+    int status = cow_image_open(img, s->model->cow_path, &open_options, err);
+    if (status != 0) {
+        return status;
+    }
+    if (s->change.operation == OPERATION_MERGE) {
+        const struct cow_merge_options options = {.output_path = s->target, .force = s->change.force};
+        return cow_plan_merge(plan, *img, &options, err);
+    }
+    const struct cow_resize_options options = {.size_bytes = s->new_bytes,
+                                               .policy = policies[s->change.operation],
+                                               .output_path = s->change.elsewhere ? s->target : NULL,
+                                               .force = s->change.force};
+    return cow_plan_resize(plan, *img, &options, err);
+}
+
+int subject_run(const struct subject *s, const struct cow_io *io, const struct cow_env *env, bool *planned,
+                struct cow_error *err)
+{
+    struct cow_plan *plan = NULL;
+    struct cow_image *img = NULL;
+    const unsigned files = open_files();
+    *planned = false;
+    int status = plan_it(s, io, &plan, &img, err);
+    if (status == 0) {
+        *planned = true;
+        status = cow_plan_commit(plan, env, err);
+    }
+    cow_plan_free(plan);
+    cow_image_close(img);
+    must(open_files() == files, "%s: a file was left open", subject_describe(s));
+    return status;
+}
+
+/* ---- judging ---- */
+
+static bool composes(const char *path, enum cow_format format, const uint8_t *disk, uint64_t size_bytes)
+{
+    uint64_t found_bytes = 0;
+    uint8_t *found = model_compose(path, format, NULL, &found_bytes);
+    bool equal = found != NULL && found_bytes == size_bytes && memcmp(found, disk, size_bytes) == 0;
+    free(found);
+    return equal;
+}
+
+static bool is_raw(const char *path, const uint8_t *disk, uint64_t size_bytes)
+{
+    uint8_t *found = malloc(size_bytes);
+    must(found != NULL, "out of memory");
+    file_read(path, 0, found, size_bytes);
+    bool equal = file_size(path) == size_bytes && memcmp(found, disk, size_bytes) == 0;
+    free(found);
+    return equal;
+}
+
+enum outcome subject_outcome(const struct subject *s)
+{
+    const bool in_place = is_resize(s) && !s->change.elsewhere;
+    if (!file_exists(s->target)) {
+        return in_place ? OUTCOME_BROKEN : OUTCOME_OLD;
+    }
+    if (in_place && composes(s->target, s->change.spec.format, s->model->disk, s->change.spec.size_bytes)) {
+        return OUTCOME_OLD;
+    }
+    bool is_new = s->change.operation == OPERATION_MERGE
+                      ? is_raw(s->target, s->new_disk, s->new_bytes)
+                      : composes(s->target, COW_FORMAT_V3, s->new_disk, s->new_bytes);
+    return is_new ? OUTCOME_NEW : OUTCOME_BROKEN;
+}
+
+void subject_check_backing(const struct subject *s, bool extended, const char *where)
+{
+    if (!has_backing(s)) {
+        return;
+    }
+    const char *path = s->model->backing_path;
+    const uint64_t old_bytes = s->change.spec.backing_bytes;
+    uint8_t *bytes = malloc(old_bytes + 1);
+    must(bytes != NULL, "out of memory");
+    file_read(path, 0, bytes, old_bytes);
+    must(memcmp(bytes, s->model->backing, old_bytes) == 0, "%s: %s: the backing's content", where,
+         subject_describe(s));
+    free(bytes);
+    const uint64_t size = file_size(path);
+    must(size == old_bytes || (s->change.operation == OPERATION_EXTEND && size == s->new_bytes),
+         "%s: %s: the backing has %" PRIu64 " bytes", where, subject_describe(s), size);
+    must(!extended || size == s->new_bytes, "%s: %s: the backing was not lengthened", where, subject_describe(s));
+    for (uint64_t at = old_bytes; at < size; at++) {
+        uint8_t byte;
+        file_read(path, at, &byte, 1);
+        must(byte == 0, "%s: not a hole at %" PRIu64, where, at);
+        at += 997;
+    }
+}
+
+void subject_check_untouched(const struct subject *s, const char *where)
+{
+    char *names = directory_list(test_directory());
+    const char *wanted = s->change.operation == OPERATION_CREATE ? "m.img" : has_backing(s) ? "m m.img" : "m";
+    must(strcmp(names, wanted) == 0, "%s: %s: there is \"%s\"", where, subject_describe(s), names);
+    free(names);
+    if (s->change.operation != OPERATION_CREATE) {
+        witness_check(&s->image, where);
+    }
+    if (has_backing(s)) {
+        witness_check(&s->backing, where);
+    }
+}
+
+/* A dirty sector stays dirty, a clean one clean; new ones are dirty with keep only. */
+static void check_bits(const struct subject *s, const struct geometry *now, const char *where)
+{
+    const uint32_t ss = s->change.spec.sector_bytes;
+    const uint64_t old_sectors = (s->change.spec.size_bytes + 511) / 512;
+    uint8_t *bitmap = calloc(now->bitmap_bytes + 1, 1);
+    must(bitmap != NULL, "out of memory");
+    file_read(s->target, now->bitmap_offset, bitmap, now->bitmap_bytes);
+    for (uint64_t i = 0; i < now->bitmap_bytes * 8; i++) {
+        bool bit = bitmap[i / 8] >> (i % 8) & 1;
+        bool wanted = s->change.operation != OPERATION_CREATE && i < now->sectors &&
+                      (i < old_sectors ? s->model->dirty[i * 512 / ss] != 0
+                                       : s->change.operation == OPERATION_KEEP);
+        must(bit == wanted, "%s: %s: bit %" PRIu64 " of %" PRIu64 " is %d", where, subject_describe(s), i,
+             now->sectors, bit);
+    }
+    free(bitmap);
+}
+
+static void check_new_image(const struct subject *s, const char *where)
+{
+    struct model_view view;
+    must(model_read_header(&view, s->target, COW_FORMAT_V3), "%s: %s: no v3 header", where, subject_describe(s));
+    must(view.size_bytes == s->new_bytes && view.sector_bytes == 512, "%s: %s: size %" PRIu64 " sector %u", where,
+         subject_describe(s), view.size_bytes, view.sector_bytes);
+    must(view.alignment >= 1 << 20 && view.geometry.data_offset <= INT32_MAX, "%s: alignment %u", where,
+         view.alignment);
+    must(file_size(s->target) == view.geometry.end_offset, "%s: length", where);
+    const char *path = s->copy != NULL ? s->copy : s->model->backing_path;
+    if (s->copy == NULL && s->change.spec.stored != NULL) {
+        path = s->change.spec.stored;
+    }
+    must(strcmp(view.path, path) == 0, "%s: %s: path %s", where, subject_describe(s), view.path);
+    must(view.mtime == (has_backing(s) ? MODEL_MTIME : 0), "%s: mtime %u", where, view.mtime);
+    check_bits(s, &view.geometry, where);
+}
+
+static void check_copy(const struct subject *s, const char *where)
+{
+    const struct model_spec *spec = &s->change.spec;
+    uint8_t *found = malloc(s->new_bytes), *wanted = calloc(s->new_bytes, 1);
+    must(found != NULL && wanted != NULL, "out of memory");
+    must(file_size(s->copy) == s->new_bytes, "%s: the copy has %" PRIu64 " bytes", where, file_size(s->copy));
+    must(!has_backing(s) || file_mtime(s->copy) == MODEL_MTIME, "%s: the copy's date", where);
+    if (has_backing(s)) {
+        memcpy(wanted, s->model->backing,
+               spec->backing_bytes < spec->size_bytes ? spec->backing_bytes : spec->size_bytes);
+    }
+    file_read(s->copy, 0, found, s->new_bytes);
+    must(memcmp(found, wanted, s->new_bytes) == 0, "%s: %s: the copy's content", where, subject_describe(s));
+    free(found);
+    free(wanted);
+}
+
+void subject_check_done(const struct subject *s, const char *where)
+{
+    must(subject_outcome(s) == OUTCOME_NEW, "%s: %s: not the new disk", where, subject_describe(s));
+    if (s->change.operation != OPERATION_MERGE) {
+        check_new_image(s, where);
+    }
+    if (s->change.operation == OPERATION_EXTEND) {
+        subject_check_backing(s, true, where);
+        must(file_mtime(s->model->backing_path) == MODEL_MTIME, "%s: the backing's date", where);
+    } else if (has_backing(s)) {
+        witness_check(&s->backing, where);
+    }
+    if (s->copy != NULL) {
+        check_copy(s, where);
+    }
+    if (s->change.operation == OPERATION_MERGE || s->change.elsewhere) {
+        witness_check(&s->image, where);
+    }
+    struct stat facts;
+    must(stat(s->target, &facts) == 0, "stat");
+    must((facts.st_mode & 07777) == (is_resize(s) ? 0640 : 0644), "%s: mode %o", where, facts.st_mode);
+}
+
+/* ---- faults ---- */
+
+static int unsynced_index(const struct faulty *f, const struct stat *facts)
+{
+    for (unsigned i = 0; i < f->n_unsynced; i++) {
+        if (f->unsynced[i].device == facts->st_dev && f->unsynced[i].inode == facts->st_ino) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void note_change(struct faulty *f, const struct stat *facts)
+{
+    if (unsynced_index(f, facts) < 0) {
+        must(f->n_unsynced < 16, "too many files");
+        f->unsynced[f->n_unsynced].device = facts->st_dev;
+        f->unsynced[f->n_unsynced++].inode = facts->st_ino;
+    }
+}
+
+static void note_change_of(struct faulty *f, int fd)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) == 0) {
+        note_change(f, &facts);
+    }
+}
+
+static void note_sync(struct faulty *f, int fd)
+{
+    struct stat facts;
+    int i = fstat(fd, &facts) == 0 ? unsynced_index(f, &facts) : -1;
+    if (i >= 0) {
+        f->unsynced[i] = f->unsynced[--f->n_unsynced];
+    }
+}
+
+static void note_directory(struct faulty *f, const char *path)
+{
+    char directory[512];
+    struct stat facts;
+    snprintf(directory, sizeof directory, "%s", path);
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    if (stat(slash == NULL ? "." : directory, &facts) == 0) {
+        note_change(f, &facts);
+    }
+}
+
+/* Counts a mutating call; true: it is to fail. *late: after its work is done. */
+static bool strikes(struct faulty *f, const char *name, bool *late)
+{
+    f->calls++;
+    *late = false;
+    bool now = f->kind != FAULT_NONE && (f->calls == f->at || (f->kind == FAULT_CRASH && f->calls > f->at));
+    if (now && f->struck == NULL) {
+        f->struck = name;
+    }
+    *late = now && f->kind == FAULT_LATE;
+    return now && f->kind != FAULT_SHORT;
+}
+
+/* One mutating call on a descriptor: struck, or passed on and remembered. */
+#define MUTATE(f, fd, name, call)                                                                            \
+    do {                                                                                                     \
+        bool late_;                                                                                          \
+        bool struck_ = strikes((f), (name), &late_);                                                         \
+        if (struck_ && !late_) {                                                                             \
+            return -(f)->error;                                                                              \
+        }                                                                                                    \
+        int status_ = (call);                                                                                \
+        note_change_of((f), (fd));                                                                           \
+        return struck_ ? -(f)->error : status_;                                                              \
+    } while (0)
+
+static int faulty_open(void *context, const char *path, int flags, mode_t mode)
+{
+    struct faulty *f = context;
+    if ((flags & O_CREAT) != 0) {
+        bool late;
+        if (strikes(f, "open", &late)) { /* late makes no sense here: nobody would know the file is theirs */
+            return -f->error;
+        }
+        note_directory(f, path);
+    }
+    return io_system.open(NULL, path, flags, mode);
+}
+
+static ssize_t faulty_pwrite(void *context, int fd, const void *buffer, size_t n_bytes, uint64_t offset)
+{
+    struct faulty *f = context;
+    bool late;
+    if (strikes(f, "pwrite", &late)) {
+        if (late) {
+            (void)io_system.pwrite(NULL, fd, buffer, n_bytes / 2, offset);
+        }
+        return -f->error;
+    }
+    note_change_of(f, fd);
+    bool cut = f->kind == FAULT_SHORT && f->calls >= f->at && n_bytes > 1;
+    return io_system.pwrite(NULL, fd, buffer, cut ? n_bytes / 2 : n_bytes, offset);
+}
+
+static ssize_t faulty_copy_range(void *context, int from_fd, uint64_t from, int to_fd, uint64_t to,
+                                 size_t n_bytes)
+{
+    struct faulty *f = context;
+    bool late;
+    if (strikes(f, "copy_range", &late)) {
+        if (late) {
+            (void)io_system.copy_range(NULL, from_fd, from, to_fd, to, n_bytes / 2);
+        }
+        return -f->error;
+    }
+    note_change_of(f, to_fd);
+    bool cut = f->kind == FAULT_SHORT && f->calls >= f->at && n_bytes > 1;
+    return io_system.copy_range(NULL, from_fd, from, to_fd, to, cut ? n_bytes / 2 : n_bytes);
+}
+
+static int faulty_clone(void *context, int from_fd, int to_fd)
+{
+    struct faulty *f = context;
+    MUTATE(f, to_fd, "clone", io_system.clone(NULL, from_fd, to_fd));
+}
+
+static int faulty_ftruncate(void *context, int fd, uint64_t size_bytes)
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "ftruncate", io_system.ftruncate(NULL, fd, size_bytes));
+}
+
+static int faulty_futimens(void *context, int fd, const struct timespec times[2])
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "futimens", io_system.futimens(NULL, fd, times));
+}
+
+static int faulty_fchown(void *context, int fd, uid_t uid, gid_t gid)
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "fchown", io_system.fchown(NULL, fd, uid, gid));
+}
+
+static int faulty_fchmod(void *context, int fd, mode_t mode)
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "fchmod", io_system.fchmod(NULL, fd, mode));
+}
+
+static int faulty_fsetxattr(void *context, int fd, const char *name, const void *value, size_t n_bytes)
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "fsetxattr", io_system.fsetxattr(NULL, fd, name, value, n_bytes));
+}
+
+static int faulty_fsync(void *context, int fd)
+{
+    struct faulty *f = context;
+    bool late;
+    if (strikes(f, "fsync", &late)) {
+        return -f->error;
+    }
+    note_sync(f, fd);
+    return f->real_sync ? io_system.fsync(NULL, fd) : 0;
+}
+
+static int faulty_rename(void *context, const char *from, const char *to, bool replace)
+{
+    struct faulty *f = context;
+    struct stat facts;
+    bool late;
+    if (strikes(f, "rename", &late)) {
+        return -f->error;
+    }
+    f->renames_unsynced += stat(from, &facts) != 0 || unsynced_index(f, &facts) >= 0;
+    note_directory(f, to);
+    return io_system.rename(NULL, from, to, replace);
+}
+
+static int faulty_unlink(void *context, const char *path)
+{
+    struct faulty *f = context;
+    bool late;
+    if (strikes(f, "unlink", &late)) {
+        return -f->error;
+    }
+    return io_system.unlink(NULL, path);
+}
+
+static int faulty_lock(void *context, int fd, enum io_lock lock)
+{
+    struct faulty *f = context;
+    bool late;
+    return strikes(f, "lock", &late) ? -f->error : io_system.lock(NULL, fd, lock);
+}
+
+void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at)
+{
+    *f = (struct faulty){.io = io_system, .kind = kind, .error = error, .at = at};
+    f->io.context = f;
+    f->io.open = faulty_open;
+    f->io.pwrite = faulty_pwrite;
+    f->io.copy_range = faulty_copy_range;
+    f->io.clone = faulty_clone;
+    f->io.ftruncate = faulty_ftruncate;
+    f->io.fsync = faulty_fsync;
+    f->io.futimens = faulty_futimens;
+    f->io.fchown = faulty_fchown;
+    f->io.fchmod = faulty_fchmod;
+    f->io.fsetxattr = faulty_fsetxattr;
+    f->io.rename = faulty_rename;
+    f->io.unlink = faulty_unlink;
+    f->io.lock = faulty_lock;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the suites of the changing part share: one description of a change, run over an image of the model's,
+ * and what must be true afterwards.
+ */
+#ifndef TESTS_UNIT_CHANGES_H
+#define TESTS_UNIT_CHANGES_H
+
+#include "core/base/io.h"
+#include "support.h"
+
+enum operation { OPERATION_CREATE, OPERATION_EXTEND, OPERATION_COPY, OPERATION_KEEP, OPERATION_MERGE, OPERATIONS };
+
+struct change {
+    enum operation operation;
+    struct model_spec spec;
+    uint64_t new_bytes; /* resize */
+    bool elsewhere;     /* resize: -o FILE (copy and keep) */
+    bool force;
+};
+
+/* A change with its files: the image "m" on "m.img"; for create only the backing. */
+struct subject {
+    struct change change;
+    struct model *model;
+    char *target;        /* the file that appears or is replaced */
+    char *copy;          /* policy copy: the private backing file; else NULL */
+    uint8_t *new_disk;   /* what the target must compose to */
+    uint64_t new_bytes;
+    struct witness image, backing; /* as they were */
+};
+
+struct subject *subject_create(const struct change *change);
+/* Removes the files, too, so that the next one finds an empty directory. */
+void subject_free(struct subject *s);
+const char *subject_describe(const struct subject *s);
+
+/* Plans and commits through this table of calls (NULL: the system's). The status of whichever failed; *planned
+ * tells whether it was the commit. */
+int subject_run(const struct subject *s, const struct cow_io *io, const struct cow_env *env, bool *planned,
+                struct cow_error *err);
+
+enum outcome { OUTCOME_OLD, OUTCOME_NEW, OUTCOME_BROKEN };
+/* Which disk the target holds by the model; for an output that was not there before, its absence is old. */
+enum outcome subject_outcome(const struct subject *s);
+
+/* The backing file: its first bytes and its date are as they were; its size is one of the two. */
+void subject_check_backing(const struct subject *s, bool extended, const char *where);
+/* Nothing at all has changed: every file, every name. */
+void subject_check_untouched(const struct subject *s, const char *where);
+/* The change is complete: contents, header, bits, names, the old files. */
+void subject_check_done(const struct subject *s, const char *where);
+
+/* ---- a table of calls with faults ---- */
+
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_ERROR, /* that call fails, and has done nothing */
+    FAULT_LATE,  /* that call does its work and fails all the same */
+    FAULT_SHORT, /* that write writes half */
+    FAULT_CRASH, /* that call and all that follow fail, as if the process had ended */
+};
+
+struct faulty {
+    struct cow_io io; /* hand this out */
+    enum fault_kind kind;
+    int error;          /* positive */
+    uint64_t at;        /* which mutating call, from 1 */
+    uint64_t calls;     /* mutating calls so far */
+    const char *struck; /* the name of the call that was struck, or NULL */
+    bool real_sync;     /* fsync is passed on; otherwise it only counts, for speed */
+    /* files with changes that no fsync has made durable yet */
+    struct {
+        dev_t device;
+        ino_t inode;
+    } unsynced[16];
+    unsigned n_unsynced;
+    unsigned renames_unsynced; /* renames of a file that had such changes */
+};
+
+void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the unit suites share: scratch directories, a seeded generator, witnesses that a file was not touched,
+ * and an independent model. The model writes images byte by byte and knows their composed disk, bitmap and
+ * geometry from its own reading of the format's tables; it uses nothing of the core but the names of the
+ * variants, so that a mistake there cannot hide behind the same mistake here.
+ */
+#ifndef TESTS_UNIT_SUPPORT_H
+#define TESTS_UNIT_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <check.h>
+
+#include "cow/cow.h"
+
+/* As ck_assert_msg, but free of cost when it holds (Check's writes to a file each time), so it can stand in
+ * loops. */
+#define must(condition, ...)                                                                                 \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            ck_abort_msg(__VA_ARGS__);                                                                       \
+        }                                                                                                    \
+    } while (0)
+
+/* status == 0, else the message of err. */
+#define must_succeed(status, err)                                                                            \
+    do {                                                                                                     \
+        int status_ = (status);                                                                              \
+        must(status_ == 0, "%s: %d: %s", #status, status_, (err).message);                                   \
+    } while (0)
+
+/* The given failure, with its status in err, a message of one line and nothing that a terminal obeys. */
+void check_failure(int status, int wanted, const struct cow_error *err, const char *where);
+#define must_fail(status, wanted, err) check_failure((status), (wanted), &(err), #status)
+
+/* Well-formed UTF-8 without control bytes: what may reach a terminal. */
+bool is_terminal_safe(const char *text);
+
+/* ---- generator ---- */
+
+struct rng {
+    uint64_t state;
+};
+uint64_t rng_next(struct rng *rng);
+uint64_t rng_below(struct rng *rng, uint64_t limit); /* limit > 0 */
+void rng_fill(struct rng *rng, uint8_t *bytes, size_t n_bytes);
+
+/* ---- files ---- */
+
+/* The scratch directory of the whole run, under TMPDIR; main() makes and removes it. */
+void scratch_create(void);
+void scratch_remove(void);
+/* A checked fixture: each test gets a directory of its own in there. */
+void test_directory_setup(void);
+/* A child that takes a POSIX lock on path, as a guest does, and holds it until *go is closed. */
+pid_t hold_lock(const char *path, short type, int *go);
+/* How many descriptors this process has open. */
+unsigned open_files(void);
+/* Of this test; real path, no links in it. */
+const char *test_directory(void);
+/* "DIRECTORY/name" of this test; freed with free(). */
+char *test_path(const char *name);
+/* Removes a directory with all that is in it. */
+void remove_tree(const char *path);
+/* Names in a directory but "." and ".."; joined by spaces, sorted, freed with free(). */
+char *directory_list(const char *path);
+
+void file_write(const char *path, const void *bytes, size_t n_bytes); /* a new file */
+void file_write_at(const char *path, uint64_t offset, const void *bytes, size_t n_bytes);
+void file_truncate(const char *path, uint64_t size_bytes);
+void file_set_mtime(const char *path, int64_t seconds);
+uint64_t file_size(const char *path);
+int64_t file_mtime(const char *path);
+bool file_exists(const char *path);
+/* n_bytes at offset; zeros past the end. */
+void file_read(const char *path, uint64_t offset, void *bytes, size_t n_bytes);
+
+/* What a file is, to find out later whether it still is the same: content, size, times, mode, inode. */
+struct witness {
+    char path[512];
+    struct stat facts;
+    uint64_t sum;
+};
+struct witness witness_of(const char *path);
+void witness_check(const struct witness *witness, const char *where);
+/* Content and size only; for a file whose times may move. */
+bool witness_same_content(const struct witness *witness);
+
+/* ---- the model ---- */
+
+/* Where a variant has its fields: offset and width as in the table of share/doc/format.md. */
+struct shape {
+    const char *name;
+    char magic[17];
+    unsigned magic_bytes;
+    bool big_endian;
+    unsigned path, path_bytes;
+    unsigned mtime, mtime_bytes;
+    unsigned size;
+    unsigned sector;
+    unsigned alignment;  /* 0: none */
+    unsigned cow_format; /* 0: none */
+    unsigned header_bytes;
+    char kind; /* 't'runcated bitmap, 'a'ligned, 'q'emu */
+};
+extern const struct shape shapes[COW_FORMATS];
+
+struct geometry {
+    uint64_t sectors, mapped, bitmap_offset, bitmap_bytes, data_offset, end_offset;
+};
+/* By the geometry table, in 128-bit arithmetic. */
+struct geometry model_geometry(enum cow_format format, uint64_t size_bytes, uint32_t sector_bytes,
+                               uint32_t alignment);
+
+void put_number(uint8_t *bytes, unsigned width, bool big_endian, uint64_t value);
+
+/* A header with garbage where real files have it, in bytes[COW_HEADER_BYTES_MAX]; answers its length. */
+size_t model_header(uint8_t *bytes, enum cow_format format, const char *path, uint64_t size_bytes,
+                    uint32_t sector_bytes, uint32_t alignment, uint32_t mtime, bool garbage);
+
+enum pattern {
+    PATTERN_NONE,
+    PATTERN_ALL,
+    PATTERN_ALTERNATE,
+    PATTERN_RUNS,
+    PATTERN_RANDOM,
+    PATTERN_EDGES, /* the first, the last, and around multiples of 64 */
+    PATTERN_FAR,   /* short runs, too far apart to be moved as one */
+    PATTERNS
+};
+
+#define NO_BACKING UINT64_MAX
+enum { MODEL_MTIME = 1049522828 };
+
+struct model_spec {
+    enum cow_format format;
+    uint64_t size_bytes;
+    uint32_t sector_bytes;
+    uint32_t alignment;
+    uint64_t backing_bytes; /* NO_BACKING: the header names none */
+    enum pattern pattern;
+    bool garbage;        /* padding of bitmap, header and path is not zero; orphans in clean sectors */
+    bool short_file;     /* the file ends with the last dirty sector, or inside the bitmap */
+    const char *name;    /* of the file; the backing is NAME.img. NULL: "m" */
+    const char *stored;  /* path in the header; NULL: the absolute path of the backing */
+    bool backing_absent; /* named, but not there */
+    uint64_t seed;
+};
+
+/* An image on disk, and what is true of it. */
+struct model {
+    struct model_spec spec;
+    struct geometry geometry;
+    char *cow_path;
+    char *backing_path; /* NULL: none */
+    uint8_t *dirty;     /* [sectors], 0 or 1; sectors without a bit are 0 */
+    uint8_t *backing;   /* [backing_bytes] */
+    uint8_t *cow;       /* [sectors * sector_bytes]: what the COW has, dirty or not */
+    uint8_t *disk;      /* [size_bytes]: what the guest sees; of clean sectors the backing */
+    bool tail_bits;     /* bits were written past the bitmap of a v1 or v2 */
+};
+
+struct model *model_create(const struct model_spec *spec);
+void model_free(struct model *model);
+const char *model_describe(const struct model *model); /* for messages; a static buffer */
+
+/* Reads the COW file anew with the model's own eyes, as the given variant, and composes its disk over the file
+ * at backing_path (NULL: the stored path; a file that is not there gives zeros). NULL if its header is not one
+ * (foreign magic, or the mark of an unfinished change). Freed with free(). */
+uint8_t *model_compose(const char *cow_path, enum cow_format format, const char *backing_path,
+                       uint64_t *size_bytes);
+
+/* A header as the model reads it: only what decode by the table gives for a variant that is known. */
+struct model_view {
+    uint64_t size_bytes;
+    uint32_t sector_bytes, alignment, mtime;
+    char path[4097];
+    struct geometry geometry;
+};
+bool model_read_header(struct model_view *out, const char *path, enum cow_format format);
+
+/* Is this bit of the file's bitmap set? Reads the file. */
+bool model_file_bit(const char *path, const struct geometry *geometry, uint64_t sector);
+
+/* ---- suites ---- */
+
+Suite *arith_suite(void);
+Suite *text_suite(void);
+Suite *error_suite(void);
+Suite *header_suite(void);
+Suite *kernel_suite(void);
+Suite *layout_suite(void);
+Suite *bitmap_suite(void);
+Suite *overlay_suite(void);
+Suite *image_suite(void);
+Suite *verdict_suite(void);
+Suite *plan_suite(void);
+Suite *commit_suite(void);
+Suite *fault_suite(void);
+
+#endif

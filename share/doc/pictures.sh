@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Makes the pictures of the README anew: the demo image in a scratch directory, keys by --script, the screen as
+# SVG. The same program makes the same pictures, byte for byte; nothing of the machine is in them (the files are
+# named relatively, and what depends on the filesystem is scrolled out of sight).
+# Usage: pictures.sh [COWTUI [DIRECTORY]]      default: build/cowtui, share/doc/img
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+program=$(realpath "${1:-$root/build/cowtui}")
+target=${2:-$here/img}
+mkdir -p "$target"
+target=$(realpath "$target")
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP
+export LC_ALL=C.UTF-8 TZ=UTC
+unset NO_COLOR || true
+
+tar --extract --sparse --file "$root/share/demo/guest-ext4.tar.xz" --directory "$scratch" --no-same-owner
+cd "$scratch"
+
+# shot NAME: the lines of a script from standard input, then the picture.
+shot() {
+    { cat && echo "dump-svg $1.svg"; } >"$1.script"
+    "$program" --script "$1.script" root.cow
+    mv "$1.svg" "$target/$1.svg"
+}
+
+# The whole disk; the selection stands on what the guest wrote most.
+shot map <<'KEYS'
+size 120x32
+key 2
+type :goto 9M
+key Enter
+KEYS
+
+# The same place, a page a cell.
+shot map-zoom <<'KEYS'
+size 120x28
+key 2
+type :goto 5M
+key Enter
+key + + + ] ]
+KEYS
+
+shot header <<'KEYS'
+size 120x30
+key 1
+KEYS
+
+shot blocks <<'KEYS'
+size 120x24
+key 3 ] ] ] ] ]
+KEYS
+
+# Twelve bytes of a text file that the guest changed.
+shot bytes <<'KEYS'
+size 120x24
+type :goto s9033
+key Enter 3 Enter PgDn Down Down Down Down
+KEYS
+
+shot wizard-policy <<'KEYS'
+size 120x24
+key r
+type 128M
+key Enter
+KEYS
+
+shot wizard-preview <<'KEYS'
+size 120x31
+key r
+type 128M
+key Enter Enter
+KEYS
+
+echo "pictures: $target"

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The table of actions and what is made from it. Order matters twice: the first row that fits a key wins, and
+ * footer and Help list in this order.
+ */
+#include "tui/actions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/keys.h"
+#include "tui/utf8.h"
+
+#define UP    TUI_KEY_UP
+#define DOWN  TUI_KEY_DOWN
+#define LEFT  TUI_KEY_LEFT
+#define RIGHT TUI_KEY_RIGHT
+#define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT)
+#define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_PREVIEW)
+#define RUNS  (TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES)
+#define FREE  (TUI_IN_LOOKING | TUI_IN_HELP)
+#define NONE  TUI_NO_ARGUMENT
+
+static const struct tui_action table[] = {
+    {TUI_DO_HELP, TUI_IN_LOOKING, {'?', TUI_KEY_F1}, "help", NONE, "?", "Help", "this help, with the legend"},
+    {TUI_DO_HELP, TUI_IN_WIZARD, {TUI_KEY_F1}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_ENTER, TUI_IN_SIZE, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Next", NULL},
+    {TUI_DO_ENTER, TUI_IN_CONFIRM, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Write, if it says yes", NULL},
+    {TUI_DO_UP, MOVES, {UP, 'k', TUI_CTRL('p')}, NULL, NONE, NULL, NULL, "up"},
+    {TUI_DO_DOWN, MOVES, {DOWN, 'j', TUI_CTRL('n')}, NULL, NONE, NULL, NULL, "down"},
+    {TUI_DO_UP, TUI_IN_FIELD, {UP}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_DOWN, TUI_IN_SIZE, {DOWN}, NULL, NONE, "Up Down", "Choose", NULL},
+    {TUI_DO_DOWN, TUI_IN_CONFIRM, {DOWN}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_PAGE_UP, TUI_IN_CONFIRM, {TUI_KEY_PGUP}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_PAGE_DOWN, TUI_IN_CONFIRM, {TUI_KEY_PGDN}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_DOWN, TUI_IN_CHOICE, {0}, NULL, NONE, "Up Down", "Choose", NULL},
+    {TUI_DO_LEFT, SIDES, {LEFT, 'h'}, NULL, NONE, NULL, NULL, "left"},
+    {TUI_DO_RIGHT, SIDES, {RIGHT, 'l'}, NULL, NONE, NULL, NULL, "right"},
+    {TUI_DO_PAGE_UP, MOVES, {TUI_KEY_PGUP, TUI_CTRL('b')}, NULL, NONE, NULL, NULL, "a screen up"},
+    {TUI_DO_PAGE_DOWN, MOVES, {TUI_KEY_PGDN, TUI_CTRL('f'), ' '}, NULL, NONE, NULL, NULL, "a screen down"},
+    {TUI_DO_FIRST, MOVES, {'g', TUI_KEY_HOME}, NULL, NONE, NULL, NULL, "to the beginning"},
+    {TUI_DO_LAST, MOVES, {'G', TUI_KEY_END}, NULL, NONE, NULL, NULL, "to the end"},
+    {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, "zoom-in", NONE, "+/-", "Zoom", "zoom in around the cursor"},
+    {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, "zoom-out", NONE, NULL, NULL, "zoom out"},
+    {TUI_DO_FIT, TUI_IN_MAP, {'0'}, "fit", NONE, NULL, NULL, "zoom out to the whole disk"},
+    {TUI_DO_NEXT_RUN, RUNS, {']'}, "next-run", NONE, "] [", "Next/prev run", "next run in the COW"},
+    {TUI_DO_PREV_RUN, RUNS, {'['}, "previous-run", NONE, NULL, NULL, "previous run in the COW"},
+    {TUI_DO_ENTER, TUI_IN_MAP, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Blocks", "the run here in Blocks"},
+    {TUI_DO_ENTER, TUI_IN_BLOCKS, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Bytes",
+     "bytes of both sides, differences lit"},
+    {TUI_DO_ENTER, TUI_IN_CHOICE, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Next", NULL},
+    {TUI_DO_OTHER_BUTTON, TUI_IN_PREVIEW, {TUI_KEY_TAB}, NULL, NONE, "Left Right", "Button", NULL},
+    {TUI_DO_ENTER, TUI_IN_PREVIEW, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Press it", NULL},
+    {TUI_DO_DOWN, TUI_IN_PREVIEW, {0}, NULL, NONE, "Up Down", "Scroll", NULL},
+    {TUI_DO_ENTER, TUI_IN_RESULT, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Go on", NULL},
+    {TUI_DO_BACK, TUI_IN_CHOICE | TUI_IN_PREVIEW, {'b', TUI_KEY_BACKTAB}, NULL, NONE, NULL, NULL,
+     "back to the page before"},
+    {TUI_DO_BACK, TUI_IN_CHOICE, {0}, NULL, NONE, "b", "Back", NULL},
+    {TUI_DO_BACK, TUI_IN_CONFIRM, {TUI_KEY_BACKTAB}, NULL, NONE, "S-Tab", "Back", NULL},
+    {TUI_DO_HEADER, TUI_IN_LOOKING, {'1'}, "header", NONE, NULL, NULL, "fields, layout, verdict"},
+    {TUI_DO_MAP, TUI_IN_LOOKING, {'2'}, "map", NONE, NULL, NULL, "which sectors are in the COW"},
+    {TUI_DO_BLOCKS, TUI_IN_LOOKING, {'3'}, "blocks", NONE, NULL, NULL, "runs and where their bytes come from"},
+    {TUI_DO_NEXT_VIEW, TUI_IN_TABS, {TUI_KEY_TAB}, NULL, NONE, NULL, NULL, "next view"},
+    {TUI_DO_PREV_VIEW, TUI_IN_TABS, {TUI_KEY_BACKTAB}, NULL, NONE, NULL, NULL, "previous view"},
+    {TUI_DO_NEXT_VIEW, TUI_IN_HEADER | TUI_IN_BLOCKS, {0}, NULL, NONE, "Tab", "View", NULL},
+    {TUI_DO_RESIZE, TUI_IN_LOOKING, {'r'}, "resize", TUI_SIZE, "r", "Resize",
+     "the resize wizard; nothing is written before its last yes"},
+    {TUI_DO_GOTO, TUI_IN_LOOKING, {0}, "goto", TUI_POSITION, NULL, NULL,
+     "go to a byte (16M, +1M) or a sector (s32768)"},
+    {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, "refresh", NONE, NULL, NULL, "read the image anew"},
+    {TUI_DO_REDRAW, ~0U, {TUI_CTRL('l')}, "redraw", NONE, NULL, NULL, "draw the screen anew"},
+    {TUI_DO_PROMPT, TUI_IN_LOOKING, {':'}, NULL, NONE, ":", "Command",
+     "type a command (Tab completes, Up recalls)"},
+    {TUI_DO_LEAVE, TUI_IN_TABS, {'q'}, NULL, NONE, "q", "Quit", "leave; on the first level the program"},
+    {TUI_DO_LEAVE, TUI_IN_BYTES | TUI_IN_HELP, {'q', TUI_KEY_ESC}, NULL, NONE, "q", "Back", NULL},
+    {TUI_DO_LEAVE, TUI_IN_FIELD, {TUI_KEY_ESC}, NULL, NONE, "Esc", "Leave: nothing is written", NULL},
+    {TUI_DO_LEAVE, TUI_IN_CHOICE | TUI_IN_PREVIEW, {TUI_KEY_ESC, 'q'}, NULL, NONE, "Esc",
+     "Leave: nothing is written", "leave the wizard: nothing is written"},
+    {TUI_DO_LEAVE, TUI_IN_RESULT, {TUI_KEY_ESC, 'q'}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_QUIT, TUI_IN_LOOKING, {0}, "quit", NONE, NULL, NULL, "leave the program"},
+};
+
+enum { ROWS = sizeof table / sizeof table[0] };
+
+enum tui_action_id tui_action_of_key(int key, unsigned contexts)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!(table[i].contexts & contexts))
+            continue;
+        for (size_t k = 0; k < TUI_ACTION_KEYS; k++) {
+            if (table[i].key[k] == key && key != TUI_KEY_NONE)
+                return table[i].id;
+        }
+    }
+    return TUI_DO_NOTHING;
+}
+
+const char *tui_command_name(size_t index)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (table[i].command && index-- == 0)
+            return table[i].command;
+    }
+    return NULL;
+}
+
+/* Finds a command by name or by the beginning of just one name. */
+static const struct tui_action *find_command(const char *name, size_t bytes, int *matches)
+{
+    const struct tui_action *found = NULL;
+
+    *matches = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!table[i].command || strncmp(table[i].command, name, bytes) != 0)
+            continue;
+        (*matches)++;
+        found = &table[i];
+        if (table[i].command[bytes] == '\0') {
+            *matches = 1;
+            break;
+        }
+    }
+    return found;
+}
+
+int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
+                          struct cow_error *err)
+{
+    int matches;
+
+    line += strspn(line, " ");
+    size_t bytes = strcspn(line, " ");
+    const char *rest = line + bytes + strspn(line + bytes, " ");
+    const struct tui_action *action = find_command(line, bytes, &matches);
+    if (bytes == 0 || matches == 0) {
+        cow_error_set(err, COW_USAGE, "no such command: %.*s", (int)bytes, line);
+        return cow_error_hint(err, "Tab lists the commands");
+    }
+    if (matches > 1)
+        return cow_error_set(err, COW_USAGE, "\"%.*s\" may mean several commands", (int)bytes, line);
+    if (action->argument == TUI_POSITION && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
+        return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
+    }
+    if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
+        return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
+    *out = action->id;
+    *argument = rest;
+    return 0;
+}
+
+static int footer_cells(const struct tui_action *action)
+{
+    return tui_text_cells(action->footer_key) + 1 + tui_text_cells(action->footer);
+}
+
+void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
+{
+    const struct tui_action *shown[ROWS];
+    int n = 0, x = 1, last = 0;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if ((table[i].contexts & contexts) && table[i].footer_key)
+            shown[n++] = &table[i];
+    }
+    if (n > 0)
+        last = footer_cells(shown[n - 1]);
+    for (int i = 0; i < n; i++) {
+        int cells = footer_cells(shown[i]);
+        int keep = i < n - 1 ? last + 2 : 0;
+        if (x + cells + keep > canvas->cols)
+            continue;
+        x += tui_text(canvas, x, y, canvas->cols - x, TUI_KEY, shown[i]->footer_key) + 1;
+        x += tui_text(canvas, x, y, canvas->cols - x, TUI_KEY_TEXT, shown[i]->footer) + 2;
+    }
+}
+
+static void help_keys(struct tui_page *page, const struct tui_action *action)
+{
+    char keys[TUI_ACTION_KEYS * (TUI_KEY_NAME_BYTES + 1)] = "", name[TUI_KEY_NAME_BYTES];
+    size_t used = 0;
+
+    for (size_t k = 0; k < TUI_ACTION_KEYS && action->key[k] != 0; k++)
+        used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", k > 0 ? "  " : "",
+                                 tui_key_name(name, action->key[k]));
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_KEY, keys);
+    tui_page_wrap(page, 24, 24, TUI_NORMAL, action->help);
+}
+
+/* Rows that hold in one place only are listed under its name, the others under "Everywhere". */
+static void help_section(struct tui_page *page, const char *title, unsigned context)
+{
+    bool titled = false;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        unsigned looking = table[i].contexts & TUI_IN_LOOKING;
+        bool narrow = looking != 0 && (looking & (looking - 1)) == 0;
+        bool belongs = context ? table[i].contexts == context || (narrow && looking == context)
+                               : looking != 0 && !narrow;
+        if (!table[i].help || table[i].key[0] == 0 || !belongs)
+            continue;
+        if (!titled) {
+            tui_page_line(page);
+            tui_page_line(page);
+            tui_page_put(page, 1, TUI_HEADING, title);
+            titled = true;
+        }
+        help_keys(page, &table[i]);
+    }
+}
+
+void tui_actions_help(struct tui_page *page)
+{
+    static const char *const argument[] = {"", " POSITION", " [SIZE]"};
+
+    help_section(page, "Everywhere", 0);
+    help_section(page, "Map", TUI_IN_MAP);
+    help_section(page, "Blocks", TUI_IN_BLOCKS);
+    help_section(page, "Resize wizard", TUI_IN_CHOICE | TUI_IN_PREVIEW);
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, "Commands");
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!table[i].command)
+            continue;
+        tui_page_line(page);
+        tui_page_putf(page, 3, TUI_KEY, ":%s%s", table[i].command, argument[table[i].argument]);
+        tui_page_wrap(page, 24, 24, TUI_NORMAL, table[i].help ? table[i].help : "");
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The application: one image, three views side by side (the tabs), a stack of what was opened over them, and
+ * the lines around. One thread; long work looks in at tui_app_pump() about ten times a second.
+ */
+#ifndef COW_TUI_APP_H
+#define COW_TUI_APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cow/cow.h"
+#include "tui/backend.h"
+#include "tui/tui.h"
+#include "tui/view.h"
+
+enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TABS };
+
+enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
+
+struct tui_app {
+    const struct tui_options *options;
+    const char *backing_path; /* to open the image with; NULL: what its header names */
+    struct tui_backend *backend;
+    struct tui_canvas canvas;
+
+    struct cow_image *image;
+    unsigned generation; /* counts up whenever the image was read anew: what views keep of it is old */
+    struct cow_usage usage;
+    bool usage_known;
+    struct cow_holder holder;
+    char name[256], backing_name[256]; /* last parts of the paths, escaped */
+
+    uint64_t sector; /* the selection, shared by all views */
+
+    struct tui_view tab[TUI_TABS];
+    int tab_now;
+    int tab_return; /* where q goes back to: TUI_NO_TAB if nowhere */
+    struct tui_view stack[TUI_STACK];
+    int depth;
+
+    bool prompting; /* the ':' line has the keys */
+    char message[TUI_MESSAGE_BYTES];
+    enum tui_style message_style;
+    bool redraw;
+    bool leave;
+    int stop_signal; /* that made us leave, or 0 */
+    unsigned ticks;
+};
+
+/* Opens a view over what is there. Errors are shown. */
+void tui_app_push(struct tui_app *app, const struct tui_view_class *view_class, const void *argument);
+
+/* Shows a tab, closing nothing but what is over the tabs. returns: q in it comes back to the present one. */
+void tui_app_show_tab(struct tui_app *app, enum tui_tab tab, bool returns);
+
+/* A line of message, until the next key. */
+void tui_app_say(struct tui_app *app, enum tui_style style, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Shows an error: message and hint, in the message line if they fit, else in a box. */
+void tui_app_error(struct tui_app *app, const struct cow_error *err);
+
+/* Reads the image anew: its file as it is now (after a change of ours: the new one). On failure the old image
+ * stays. */
+int tui_app_reopen(struct tui_app *app, struct cow_error *err);
+
+/* The same for an image that others may have written to: header, backing and bitmap summary are read anew. */
+int tui_app_refresh(struct tui_app *app, struct cow_error *err);
+
+/* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
+uint64_t tui_app_sectors(const struct tui_app *app);
+
+/* Selects a sector, cut to the disk. */
+void tui_app_select(struct tui_app *app, uint64_t sector);
+
+/* Finds the whole run that a sector lies in. Returns 0 or a negative status. */
+int tui_app_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err);
+
+/* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
+ */
+enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end);
+enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first);
+
+/* Draws everything and shows it. */
+void tui_app_draw(struct tui_app *app);
+
+/* For long work: draws, takes what was typed meanwhile. Returns true if the user (Esc, q, C-c) or a signal
+ * asks for a stop. */
+bool tui_app_pump(struct tui_app *app);
+
+/* A line saying why there is nothing to see in an image without a layout. */
+void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);
+
+/* Runs until the user leaves. Returns 0 or the status of a failed script. */
+int tui_app_loop(struct tui_app *app, struct cow_error *err);
+
+/* Closes every view and tab. */
+void tui_app_close_views(struct tui_app *app);
+
+#endif

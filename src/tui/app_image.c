@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The application's image: opening it anew, and moving the selection that all views share along its runs.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/app.h"
+
+/* The part behind the last slash, safe to show. */
+static void last_part(char *out, size_t out_bytes, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    cow_escape(out, out_bytes, slash && slash[1] ? slash + 1 : path);
+}
+
+/* What the title line shows; asked once, not at every key. */
+static void look_at_image(struct tui_app *app)
+{
+    last_part(app->name, sizeof app->name, cow_image_path(app->image));
+    last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->image)->path);
+    app->usage_known =
+        tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
+    if (cow_image_in_use(app->image, &app->holder, NULL))
+        memset(&app->holder, 0, sizeof app->holder);
+    app->generation++;
+    tui_app_select(app, app->sector);
+    app->redraw = true;
+}
+
+int tui_app_reopen(struct tui_app *app, struct cow_error *err)
+{
+    struct cow_open_options options = {app->backing_path, NULL};
+    struct cow_image *image = NULL;
+    int status = cow_image_open(&image, app->options->image_path, &options, err);
+
+    if (status)
+        return status;
+    cow_image_close(app->image);
+    app->image = image;
+    look_at_image(app);
+    return 0;
+}
+
+int tui_app_refresh(struct tui_app *app, struct cow_error *err)
+{
+    int status = cow_image_refresh(app->image, err);
+
+    if (status == 0)
+        look_at_image(app);
+    return status;
+}
+
+uint64_t tui_app_sectors(const struct tui_app *app)
+{
+    return cow_image_header(app->image)->unfinished ? 0 : cow_image_layout(app->image)->sectors;
+}
+
+void tui_app_select(struct tui_app *app, uint64_t sector)
+{
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (sector >= sectors)
+        sector = sectors > 0 ? sectors - 1 : 0;
+    app->sector = sector;
+    app->redraw = true;
+}
+
+int tui_app_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err)
+{
+    struct cow_run before;
+    int status = cow_image_prev_run(app->image, sector + 1, &before, err);
+
+    if (status)
+        return status;
+    return cow_image_next_run(app->image, before.sectors ? before.first_sector : sector, out, err);
+}
+
+static enum tui_result select_dirty(struct tui_app *app, int status, const struct cow_dirty_run *run,
+                                    const struct cow_error *err, const char *none)
+{
+    if (status)
+        tui_app_error(app, err);
+    else if (run->sectors == 0)
+        tui_app_say(app, TUI_DIM, "%s", none);
+    else
+        tui_app_select(app, run->first_sector);
+    return TUI_REDRAW;
+}
+
+enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end)
+{
+    struct cow_error err = {0};
+    struct cow_dirty_run run = {0, 0};
+    struct cow_density before = {0, 0, 0};
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_NOTHING;
+    int status = cow_image_next_dirty(app->image, end, &run, &err);
+    /* A run that only goes on behind the range is the one we come from. */
+    if (status == 0 && run.sectors > 0 && run.first_sector == end && end > 0) {
+        status = cow_image_density(app->image, end - 1, 1, &before, &err);
+        if (status == 0 && before.dirty_sectors > 0)
+            status = cow_image_next_dirty(app->image, end + run.sectors, &run, &err);
+    }
+    return select_dirty(app, status, &run, &err, "no further run in the COW");
+}
+
+enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first)
+{
+    struct cow_error err = {0};
+    struct cow_dirty_run run = {0, 0};
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_NOTHING;
+    int status = cow_image_prev_dirty(app->image, first, &run, &err);
+    return select_dirty(app, status, &run, &err, "no earlier run in the COW");
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Glyphs and styles of the states. Each has a glyph of its own, in ASCII too (canvas.c), so that none depends
+ * on colour.
+ */
+#include "tui/legend.h"
+
+#include <string.h>
+
+static const struct {
+    struct tui_mark mark;
+    const char *text;
+} densities[TUI_DENSITIES] = {
+    [TUI_DENSITY_OUTSIDE] = {{' ', TUI_NORMAL}, "behind the end of the disk"},
+    [TUI_DENSITY_BACKING] = {{0x00b7, TUI_MAP_BACKING}, "nothing in the COW: all from the backing file"},
+    [TUI_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND}, "nothing in the COW, past the end of the backing file: zeros"},
+    [TUI_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW}, "up to 24% of the cell's sectors are in the COW"},
+    [TUI_DENSITY_HALF] = {{0x2592, TUI_MAP_HALF}, "25 to 49%"},
+    [TUI_DENSITY_HIGH] = {{0x2593, TUI_MAP_HIGH}, "50 to 99%"},
+    [TUI_DENSITY_FULL] = {{0x2588, TUI_MAP_FULL}, "all of the cell is in the COW"},
+};
+
+static const struct tui_mark origins[COW_ORIGINS] = {
+    [COW_ORIGIN_BACKING] = {0x00b7, TUI_MAP_BACKING},
+    [COW_ORIGIN_BACKING_HOLE] = {'-', TUI_MAP_BACKING},
+    [COW_ORIGIN_BEYOND_BACKING] = {'~', TUI_MAP_BEYOND},
+    [COW_ORIGIN_HOLE] = {0x25cb, TUI_MAP_HOLE},
+    [COW_ORIGIN_COW] = {0x2588, TUI_MAP_FULL},
+};
+
+enum tui_density tui_density_of(const struct cow_density *density)
+{
+    uint64_t quarter = density->sectors / 4 + (density->sectors % 4 != 0);
+
+    if (density->sectors == 0)
+        return TUI_DENSITY_OUTSIDE;
+    if (density->dirty_sectors == 0)
+        return density->beyond_backing_sectors > density->sectors / 2 ? TUI_DENSITY_BEYOND
+                                                                       : TUI_DENSITY_BACKING;
+    if (density->dirty_sectors == density->sectors)
+        return TUI_DENSITY_FULL;
+    if (density->dirty_sectors >= density->sectors - density->sectors / 2)
+        return TUI_DENSITY_HIGH;
+    return density->dirty_sectors >= quarter ? TUI_DENSITY_HALF : TUI_DENSITY_LOW;
+}
+
+struct tui_mark tui_density_mark(enum tui_density density)
+{
+    return densities[density].mark;
+}
+
+struct tui_mark tui_origin_mark(enum cow_origin origin)
+{
+    return origin < COW_ORIGINS ? origins[origin] : (struct tui_mark){'?', TUI_WARN};
+}
+
+static int legend_item(struct tui_canvas *canvas, int x, int y, int end, enum tui_density first,
+                       enum tui_density last, const char *text)
+{
+    for (int d = (int)first; d <= (int)last && x < end; d++)
+        x += tui_put(canvas, x, y, densities[d].mark.glyph, densities[d].mark.style);
+    if (x + 1 < end)
+        x += 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text);
+    return x;
+}
+
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols)
+{
+    int end = x + max_cols, from = x;
+
+    x = legend_item(canvas, x, y, end, TUI_DENSITY_BACKING, TUI_DENSITY_BACKING, "backing") + 2;
+    x = legend_item(canvas, x, y, end, TUI_DENSITY_LOW, TUI_DENSITY_FULL, "1-24-49-99-100% in the COW") + 2;
+    x = legend_item(canvas, x, y, end, TUI_DENSITY_BEYOND, TUI_DENSITY_BEYOND, "beyond the backing");
+    return x - from;
+}
+
+static void legend_line(struct tui_page *page, struct tui_mark mark, const char *name, const char *text)
+{
+    tui_page_line(page);
+    for (int i = 0; i < 3; i++)
+        tui_page_put_char(page, 3 + i, mark.style, mark.glyph);
+    int col = 8;
+    if (name[0])
+        tui_page_put(page, col, TUI_STRONG, name);
+    tui_page_wrap(page, name[0] ? 24 : col, name[0] ? 24 : col, TUI_NORMAL, text);
+}
+
+void tui_legend_help(struct tui_page *page)
+{
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, "A cell of the map");
+    for (int d = TUI_DENSITY_BACKING; d < TUI_DENSITIES; d++)
+        legend_line(page, densities[d].mark, "", densities[d].text);
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, "Where a run's bytes come from");
+    for (int o = 0; o < COW_ORIGINS; o++)
+        legend_line(page, origins[o], cow_origin_name((enum cow_origin)o),
+                    cow_origin_text((enum cow_origin)o));
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The one readline file. Readline edits, recalls and completes; it never touches the terminal: keys come from
+ * our queue, its output goes nowhere, and its line is drawn into the canvas.
+ *
+ * Readline's callbacks carry no context, so this file has the one variable of src/tui that is neither
+ * constant nor a signal's flag: the prompt, a singleton because readline is one.
+ */
+#include "tui/prompt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "tui/keys.h"
+#include "tui/utf8.h"
+
+enum { QUEUE_BYTES = 64, LINE_BYTES = 512, HISTORY_MAX = 500, PATH_BYTES = 4096 };
+
+static struct {
+    FILE *nowhere; /* readline's output */
+    bool history_kept;
+    tui_prompt_words *words;
+    size_t next_word; /* to try as a completion */
+    bool active;
+    bool ended; /* readline has called accept_line() */
+    bool accepted;
+    char line[LINE_BYTES];
+    char candidates[LINE_BYTES];
+    unsigned char queue[QUEUE_BYTES]; /* bytes of the key being fed */
+    size_t queue_first, queue_end;
+} prompt;
+
+static int next_byte(FILE *stream)
+{
+    (void)stream;
+    return prompt.queue_first < prompt.queue_end ? prompt.queue[prompt.queue_first++] : EOF;
+}
+
+static int byte_available(void)
+{
+    return prompt.queue_first < prompt.queue_end;
+}
+
+static void nothing(void)
+{
+}
+
+static void prepare_nothing(int meta)
+{
+    (void)meta;
+}
+
+/* Readline has a line, or NULL for an end of file (C-d on an empty line). */
+static void accept_line(char *line)
+{
+    rl_callback_handler_remove();
+    prompt.active = false;
+    prompt.ended = true;
+    prompt.accepted = line != NULL;
+    snprintf(prompt.line, sizeof prompt.line, "%s", line ? line : "");
+    if (prompt.words && prompt.line[0]) {
+        HIST_ENTRY *last = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
+        if (!last || strcmp(last->line, prompt.line) != 0)
+            add_history(prompt.line);
+    }
+    free(line);
+}
+
+static char *generate(const char *text, int again)
+{
+    const char *word;
+
+    if (!again) /* readline asks again until there are no more */
+        prompt.next_word = 0;
+    while ((word = prompt.words(prompt.next_word)) != NULL) {
+        prompt.next_word++;
+        if (strncmp(word, text, strlen(text)) == 0)
+            return strdup(word);
+    }
+    return NULL;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    (void)end;
+    rl_attempted_completion_over = 1; /* no file names */
+    return start == 0 && prompt.words ? rl_completion_matches(text, generate) : NULL;
+}
+
+static void show_candidates(char **matches, int n, int longest)
+{
+    size_t used = 0;
+
+    (void)longest;
+    for (int i = 1; i <= n && used < sizeof prompt.candidates; i++)
+        used += (size_t)snprintf(prompt.candidates + used, sizeof prompt.candidates - used, "%s%s",
+                                 i > 1 ? "  " : "", matches[i]);
+}
+
+/* Makes every directory of a path; what exists is fine. */
+static void make_directories(char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        mkdir(path, 0700);
+        *p = '/';
+    }
+}
+
+/* $XDG_STATE_HOME/cowtui/history, by default below ~/.local/state. Returns false if there is no home. */
+static bool history_path(char *out, size_t out_bytes)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int n;
+
+    if (state && state[0] == '/')
+        n = snprintf(out, out_bytes, "%s/cowtui/history", state);
+    else if (home && home[0] == '/')
+        n = snprintf(out, out_bytes, "%s/.local/state/cowtui/history", home);
+    else
+        return false;
+    return n > 0 && (size_t)n < out_bytes;
+}
+
+int tui_prompt_init(bool interactive, struct cow_error *err)
+{
+    char path[PATH_BYTES];
+
+    memset(&prompt, 0, sizeof prompt);
+    prompt.nowhere = fopen("/dev/null", "w");
+    if (!prompt.nowhere)
+        return cow_error_system(err, errno, "/dev/null");
+    if (!interactive)
+        setenv("INPUTRC", "/dev/null", 1);
+    rl_readline_name = "cowtui";
+    rl_outstream = prompt.nowhere;
+    rl_catch_signals = 0;
+    rl_catch_sigwinch = 0;
+    rl_change_environment = 0;
+    rl_prep_term_function = prepare_nothing;
+    rl_deprep_term_function = nothing;
+    rl_redisplay_function = nothing;
+    rl_getc_function = next_byte;
+    rl_input_available_hook = byte_available;
+    rl_attempted_completion_function = complete;
+    rl_completion_display_matches_hook = show_candidates;
+    rl_completion_query_items = -1;
+    rl_initialize();
+    rl_variable_bind("bell-style", "none");
+    rl_variable_bind("show-all-if-ambiguous", "on");
+    rl_variable_bind("enable-bracketed-paste", "off");
+    using_history();
+    prompt.history_kept = interactive && history_path(path, sizeof path);
+    if (prompt.history_kept)
+        read_history(path);
+    return 0;
+}
+
+void tui_prompt_end(void)
+{
+    char path[PATH_BYTES];
+
+    tui_prompt_stop();
+    if (prompt.history_kept && history_length > 0 && history_path(path, sizeof path)) {
+        make_directories(path);
+        stifle_history(HISTORY_MAX);
+        write_history(path);
+    }
+    clear_history();
+    rl_outstream = NULL;
+    if (prompt.nowhere)
+        fclose(prompt.nowhere);
+    prompt.nowhere = NULL;
+}
+
+void tui_prompt_begin(const char *initial, tui_prompt_words *words)
+{
+    tui_prompt_stop();
+    prompt.words = words;
+    prompt.active = true;
+    prompt.ended = prompt.accepted = false;
+    prompt.candidates[0] = prompt.line[0] = '\0';
+    rl_outstream = prompt.nowhere;
+    using_history();
+    rl_callback_handler_install("", accept_line);
+    tui_prompt_set(initial);
+}
+
+void tui_prompt_set(const char *text)
+{
+    if (!prompt.active)
+        return;
+    rl_replace_line(text, 1);
+    rl_point = rl_end;
+}
+
+void tui_prompt_stop(void)
+{
+    if (!prompt.active)
+        return;
+    snprintf(prompt.line, sizeof prompt.line, "%s", rl_line_buffer);
+    rl_callback_handler_remove();
+    prompt.active = false;
+}
+
+/* What a terminal would send for a key. Returns the number of bytes, 0 for a key that means nothing here. */
+static size_t key_bytes(unsigned char out[QUEUE_BYTES], int key)
+{
+    static const struct {
+        int key;
+        const char *bytes;
+    } sequences[] = {
+        {TUI_KEY_UP, "\x1b[A"},   {TUI_KEY_DOWN, "\x1b[B"}, {TUI_KEY_RIGHT, "\x1b[C"},
+        {TUI_KEY_LEFT, "\x1b[D"}, {TUI_KEY_HOME, "\x1b[H"}, {TUI_KEY_END, "\x1b[F"},
+        {TUI_KEY_DELETE, "\x1b[3~"},
+    };
+
+    for (size_t i = 0; i < sizeof sequences / sizeof sequences[0]; i++) {
+        if (sequences[i].key == key) {
+            size_t n = strlen(sequences[i].bytes);
+            memcpy(out, sequences[i].bytes, n);
+            return n;
+        }
+    }
+    return key > 0 && key <= 0x10ffff ? tui_utf8_put((char *)out, (uint32_t)key) : 0;
+}
+
+enum tui_prompt_state tui_prompt_key(int key)
+{
+    prompt.candidates[0] = '\0';
+    if (!prompt.active)
+        return TUI_PROMPT_CANCELLED;
+    if (key == TUI_KEY_ESC || key == TUI_CTRL('c')) {
+        tui_prompt_stop();
+        prompt.line[0] = '\0';
+        return TUI_PROMPT_CANCELLED;
+    }
+    prompt.queue_first = 0;
+    prompt.queue_end = key_bytes(prompt.queue, key);
+    if (rl_end > LINE_BYTES - 8 && key >= TUI_KEY_SPACE && key != TUI_KEY_BACKSPACE)
+        return TUI_PROMPT_EDITING;
+    while (prompt.active && prompt.queue_first < prompt.queue_end)
+        rl_callback_read_char();
+    if (!prompt.ended)
+        return TUI_PROMPT_EDITING;
+    return prompt.accepted ? TUI_PROMPT_ACCEPTED : TUI_PROMPT_CANCELLED;
+}
+
+const char *tui_prompt_text(void)
+{
+    return prompt.active ? rl_line_buffer : prompt.line;
+}
+
+const char *tui_prompt_candidates(void)
+{
+    return prompt.candidates;
+}
+
+void tui_prompt_draw(struct tui_canvas *canvas, int x, int y, int cols, enum tui_style style,
+                     const char *label)
+{
+    const char *message = prompt.active && rl_display_prompt ? rl_display_prompt : "";
+    int used = tui_text(canvas, x, y, cols, style, label);
+    used += tui_text(canvas, x + used, y, cols - used, TUI_DIM, message); /* "(reverse-i-search)..." */
+    const char *text = tui_prompt_text();
+    const char *point = text + (prompt.active ? (size_t)rl_point : strlen(text));
+    int room = cols - used - 1, before = 0;
+
+    for (const char *p = text; p < point;)
+        before += tui_char_cells(tui_utf8_next(&p));
+    while (before > room && *text) /* scroll: the cursor stays visible */
+        before -= tui_char_cells(tui_utf8_next(&text));
+    tui_text(canvas, x + used, y, cols - used, style, text);
+    canvas->cursor_x = x + used + before;
+    canvas->cursor_y = y;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A view is a struct of functions over a state of its own. Its file ends with that struct. Handlers answer
+ * with what must happen; they never draw.
+ */
+#ifndef COW_TUI_VIEW_H
+#define COW_TUI_VIEW_H
+
+#include <stdbool.h>
+
+#include "cow/error.h"
+#include "tui/actions.h"
+#include "tui/canvas.h"
+
+struct tui_app;
+
+enum tui_result {
+    TUI_IGNORED, /* not mine: the application may have a use for it */
+    TUI_NOTHING,
+    TUI_REDRAW,
+    TUI_POP, /* this view is finished */
+    TUI_QUIT,
+};
+
+struct tui_view_class {
+    const char *title;
+    bool overlay;   /* a box over the view beneath */
+
+    /* Makes the state. argument is the opener's; the view keeps nothing of it. */
+    int (*open)(struct tui_app *app, void **state, const void *argument, struct cow_error *err);
+    /* Which rows of the table of actions hold now: TUI_IN_... bits. */
+    unsigned (*contexts)(struct tui_app *app, void *state);
+    /* A key before the table sees it, for typed text. NULL: none wanted. */
+    enum tui_result (*key)(struct tui_app *app, void *state, int key);
+    /* argument is what was typed behind a command, else NULL. */
+    enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action,
+                           const char *argument);
+    void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);
+    /* Every 100 ms while it is on top; NULL: nothing to do. */
+    enum tui_result (*tick)(struct tui_app *app, void *state);
+    void (*close)(struct tui_app *app, void *state);
+};
+
+struct tui_view {
+    const struct tui_view_class *view_class;
+    void *state;
+};
+
+/* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
+enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
+
+extern const struct tui_view_class tui_view_header;
+extern const struct tui_view_class tui_view_map;
+extern const struct tui_view_class tui_view_blocks;
+extern const struct tui_view_class tui_view_bytes;
+extern const struct tui_view_class tui_view_help;
+extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
+extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
+
+#endif

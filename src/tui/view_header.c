@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Header: would a UML kernel open it, what the fields say (offset, raw bytes, meaning), where bitmap and data
+ * lie, the backing file, what is used. A page, so that it scrolls where it does not fit.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tui/app.h"
+#include "tui/page.h"
+
+enum { VALUE_COL = 15, RAW_BYTES = 8, FIELD_COL = 3, RAW_COL = 9, NAME_COL = 35, MEANING_COL = 50 };
+
+struct header_view {
+    struct tui_page page;
+    unsigned generation; /* that the verdict is of */
+    struct cow_verdict verdict;
+    int rows;
+};
+
+static int header_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct header_view *view = calloc(1, sizeof *view);
+
+    (void)app;
+    (void)argument;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    *state = view;
+    return 0;
+}
+
+static void header_close(struct tui_app *app, void *state)
+{
+    struct header_view *view = state;
+
+    (void)app;
+    tui_page_free(&view->page);
+    free(view);
+}
+
+static unsigned header_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_HEADER;
+}
+
+static void heading(struct tui_page *page, const char *text)
+{
+    if (page->lines > 0)
+        tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, text);
+}
+
+/* "1049522828 (2003-04-05 06:07:08 UTC)", the date held together by no-break spaces */
+static void time_text(char *out, size_t out_bytes, int64_t seconds)
+{
+    char date[48] = "";
+    struct tm parts;
+    time_t when = (time_t)seconds;
+
+    if (gmtime_r(&when, &parts))
+        strftime(date, sizeof date, " (%Y-%m-%d\u00a0%H:%M:%S\u00a0UTC)", &parts);
+    snprintf(out, out_bytes, "%" PRId64 "%s", seconds, date);
+}
+
+static void put_verdict(struct tui_app *app, struct header_view *view)
+{
+    struct tui_page *page = &view->page;
+    const struct cow_verdict *verdict = &view->verdict;
+    const char *pending = cow_image_pending(app->image);
+
+    heading(page, "Would a stock UML kernel open it?");
+    tui_page_line(page);
+    if (verdict->opens) {
+        tui_page_put(page, 3, TUI_GOOD, "yes");
+    } else {
+        int col = tui_page_put(page, 3, TUI_BAD, "no");
+        if (verdict->reason[0])
+            tui_page_wrapf(page, col, 5, TUI_NORMAL, ", it says: %s", verdict->reason);
+    }
+    if (verdict->advice[0]) {
+        tui_page_line(page);
+        tui_page_wrapf(page, 3, 5, TUI_NORMAL, "%s", verdict->advice);
+    }
+    for (size_t i = 0; i < verdict->warnings; i++) {
+        tui_page_line(page);
+        tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s", verdict->warning[i]);
+    }
+    if (pending[0]) {
+        tui_page_line(page);
+        tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s", pending);
+    }
+    if (app->holder.held) {
+        tui_page_line(page);
+        if (app->holder.pid > 0)
+            tui_page_putf(page, 3, TUI_WARN, "! in use by pid %" PRId64, app->holder.pid);
+        else
+            tui_page_put(page, 3, TUI_WARN, "! in use by another program");
+    }
+}
+
+/* Raw bytes of a field, as many as there is room for. */
+static void put_raw(struct tui_page *page, const uint8_t *raw, size_t n_raw, const struct cow_field *field)
+{
+    int col = RAW_COL;
+    uint32_t shown = field->width_bytes < RAW_BYTES ? field->width_bytes : RAW_BYTES;
+
+    for (uint32_t i = 0; i < shown; i++, col += 3) {
+        size_t at = (size_t)field->offset_bytes + i;
+        if (at < n_raw)
+            tui_page_putf(page, col, TUI_NORMAL, "%02x", raw[at]);
+        else
+            tui_page_put(page, col, TUI_DIM, "--");
+    }
+    if (field->width_bytes > RAW_BYTES)
+        tui_page_put(page, col - 1, TUI_DIM, "..");
+}
+
+static void put_meaning(struct tui_page *page, const struct cow_header *header, const char *name)
+{
+    char text[64], escaped[COW_PATH_BYTES];
+
+    if (strcmp(name, "magic") == 0) {
+        tui_page_put(page, MEANING_COL, TUI_NORMAL, header->big_endian ? "OOOM, big endian" : "MOOO, little endian");
+    } else if (strcmp(name, "version") == 0) {
+        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%u", header->version);
+    } else if (strcmp(name, "mtime") == 0) {
+        time_text(text, sizeof text, header->mtime);
+        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_NORMAL, text);
+    } else if (strcmp(name, "size") == 0 && header->unfinished) {
+        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_WARN, "mark of an unfinished change");
+    } else if (strcmp(name, "size") == 0) {
+        cow_size_text(text, header->size_bytes);
+        tui_page_wrapf(page, MEANING_COL, MEANING_COL, TUI_NORMAL, "%" PRIu64 " (%s)", header->size_bytes, text);
+    } else if (strcmp(name, "sector size") == 0) {
+        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32, header->sector_bytes);
+    } else if (strcmp(name, "alignment") == 0) {
+        cow_size_text(text, header->alignment);
+        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32 " (%s)", header->alignment, text);
+    } else if (strcmp(name, "cow format") == 0) {
+        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32, header->cow_format);
+    } else if (strcmp(name, "backing path") == 0) {
+        cow_escape(escaped, sizeof escaped, header->backing_path);
+        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_NORMAL, escaped[0] ? escaped : "none");
+    }
+}
+
+static void put_fields(struct tui_app *app, struct tui_page *page)
+{
+    const struct cow_header *header = cow_image_header(app->image);
+    struct cow_field field[COW_FIELDS_MAX];
+    size_t n_raw, n = cow_format_fields(field, header->format);
+    const uint8_t *raw = cow_image_header_raw(app->image, &n_raw);
+
+    heading(page, "Fields of the header");
+    tui_page_putf(page, RAW_COL + 16, TUI_DIM, "%s, %s", cow_format_title(header->format),
+                  cow_format_name(header->format));
+    tui_page_line(page);
+    tui_page_put(page, FIELD_COL, TUI_LABEL, "byte");
+    tui_page_put(page, RAW_COL, TUI_LABEL, "as in the file");
+    tui_page_put(page, NAME_COL, TUI_LABEL, "field");
+    tui_page_put(page, MEANING_COL, TUI_LABEL, "meaning");
+    for (size_t i = 0; i < n && i < COW_FIELDS_MAX; i++) {
+        tui_page_line(page);
+        tui_page_putf(page, FIELD_COL, TUI_OFFSET, "%4" PRIu32, field[i].offset_bytes);
+        put_raw(page, raw, n_raw, &field[i]);
+        tui_page_put(page, NAME_COL, TUI_LABEL, field[i].name);
+        put_meaning(page, header, field[i].name);
+    }
+}
+
+static void put_part(struct tui_page *page, const char *name, uint64_t from, uint64_t to)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, name);
+    tui_page_putf(page, VALUE_COL, TUI_NORMAL, "%15" PRIu64 " .. %15" PRIu64, from, to);
+    tui_page_putf(page, VALUE_COL + 36, TUI_DIM, "%10s", cow_size_text(size, to - from));
+}
+
+static void put_layout(struct tui_app *app, struct tui_page *page)
+{
+    const struct cow_layout *layout = cow_image_layout(app->image);
+
+    if (tui_app_sectors(app) == 0)
+        return;
+    heading(page, "Layout of the file, in bytes");
+    put_part(page, "header", 0, layout->header_bytes);
+    put_part(page, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
+    put_part(page, "data", layout->data_offset, layout->end_offset);
+    if (layout->mapped_sectors < layout->sectors) {
+        tui_page_line(page);
+        tui_page_wrapf(page, 3, 5, TUI_WARN,
+                       "! the last %" PRIu64 " sectors have no bit in the bitmap: what a guest writes there is lost",
+                       layout->sectors - layout->mapped_sectors);
+    }
+}
+
+static void put_backing(struct tui_app *app, struct tui_page *page)
+{
+    static const char *const state[] = {"none: clean sectors are zeros", "found", "not found", "not usable"};
+    const struct cow_backing *backing = cow_image_backing(app->image);
+    const struct cow_header *header = cow_image_header(app->image);
+    char text[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
+
+    heading(page, "Backing file");
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, "file");
+    cow_escape(text, sizeof text, backing->path);
+    int col = tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_NORMAL, text);
+    bool found = backing->state == COW_BACKING_FOUND;
+    tui_page_wrapf(page, col + (text[0] ? 1 : 0), VALUE_COL, found ? TUI_DIM : TUI_WARN, "%s%s%s",
+                   text[0] ? "- " : "", state[backing->state],
+                   backing->named          ? ", as named on the command line"
+                   : backing->beside_image ? ", beside the image"
+                                           : "");
+    if (backing->problem[0]) {
+        tui_page_line(page);
+        tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_WARN, backing->problem);
+    }
+    if (!found)
+        return;
+    bool same_size = header->unfinished || backing->size_bytes == header->size_bytes;
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, "size");
+    tui_page_wrapf(page, VALUE_COL, VALUE_COL, same_size ? TUI_NORMAL : TUI_WARN, "%" PRIu64 " (%s)%s",
+                   backing->size_bytes, cow_size_text(size, backing->size_bytes),
+                   same_size ? "" : ", the header says another");
+    time_text(text, sizeof text, backing->mtime);
+    bool same_time = backing->mtime == (int64_t)header->mtime;
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, "changed");
+    tui_page_wrapf(page, VALUE_COL, VALUE_COL, same_time ? TUI_NORMAL : TUI_WARN, "%s%s", text,
+                   same_time ? ", as the header says" : ", the header says another time");
+}
+
+static void put_usage(struct tui_app *app, struct tui_page *page)
+{
+    char size[COW_SIZE_TEXT_BYTES], file[COW_SIZE_TEXT_BYTES];
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (!app->usage_known || sectors == 0)
+        return;
+    heading(page, "Usage");
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, "in the COW");
+    tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " sectors, %s",
+                   app->usage.dirty_sectors, sectors, cow_size_text(size, app->usage.dirty_bytes));
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_LABEL, "on its disk");
+    cow_size_text(size, app->usage.allocated_bytes);
+    tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%s allocated of a length of %s", size,
+                   cow_size_text(file, app->usage.file_bytes));
+    if (app->usage.tail_bits) {
+        tui_page_line(page);
+        tui_page_wrap(page, 3, 5, TUI_WARN, "! bits are set beyond the bitmap's end: a guest's writes there are lost");
+    }
+}
+
+static void header_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct header_view *view = state;
+    struct tui_rect inside = tui_frame(canvas, area, "Header");
+
+    if (view->generation != app->generation) {
+        cow_image_verdict(app->image, &view->verdict);
+        view->generation = app->generation;
+    }
+    tui_page_begin(&view->page, inside.cols - 1);
+    put_verdict(app, view);
+    put_fields(app, &view->page);
+    put_layout(app, &view->page);
+    put_backing(app, &view->page);
+    put_usage(app, &view->page);
+    view->rows = inside.rows;
+    tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
+}
+
+static enum tui_result header_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                  const char *argument)
+{
+    struct header_view *view = state;
+
+    (void)app;
+    (void)argument;
+    return tui_page_act(&view->page, action, view->rows);
+}
+
+const struct tui_view_class tui_view_header = {
+    .title = "Header",
+    .open = header_open,
+    .contexts = header_contexts,
+    .act = header_act,
+    .draw = header_draw,
+    .close = header_close,
+};

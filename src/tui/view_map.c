@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Map: the bitmap as a heatmap, row by row. A cell is a whole number of sectors; rows start at multiples of
+ * their length from the beginning of the disk, so that cells keep their content while the map scrolls. The
+ * densities of the cells on the screen are kept until zoom, position, size or image change.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app.h"
+#include "tui/legend.h"
+
+enum { GUTTER = 10, GUTTER_FROM_COLS = 100, INFO_ROWS = 1, FIT_MULTIPLE = 8 };
+
+struct map_view {
+    uint64_t cell_sectors; /* 0: not drawn yet */
+    uint64_t fit_sectors;  /* a cell's at which the whole disk fits */
+    uint64_t top_row;
+    int cols, rows; /* of cells, as drawn last */
+    bool fitted;    /* stays fitted when the window changes */
+    uint8_t *density;
+    size_t n_density;
+    struct {
+        unsigned generation;
+        uint64_t cell_sectors, top_row;
+        int cols, rows;
+    } cached;
+};
+
+static int map_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct map_view *view = calloc(1, sizeof *view);
+
+    (void)app;
+    (void)argument;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    view->fitted = true;
+    *state = view;
+    return 0;
+}
+
+static void map_close(struct tui_app *app, void *state)
+{
+    struct map_view *view = state;
+
+    (void)app;
+    free(view->density);
+    free(view);
+}
+
+static unsigned map_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_MAP;
+}
+
+static uint64_t round_up(uint64_t value, uint64_t to)
+{
+    return value / to * to + (value % to ? to : 0);
+}
+
+static uint64_t divide_up(uint64_t value, uint64_t by)
+{
+    return value / by + (value % by != 0);
+}
+
+static uint64_t row_sectors(const struct map_view *view)
+{
+    return view->cell_sectors * (uint64_t)view->cols;
+}
+
+/* Scrolls so that the selection is on the screen and no blank rows are shown without need. */
+static void place(struct tui_app *app, struct map_view *view)
+{
+    uint64_t total = divide_up(tui_app_sectors(app), row_sectors(view));
+    uint64_t row = app->sector / row_sectors(view), rows = (uint64_t)view->rows;
+
+    if (row < view->top_row)
+        view->top_row = row;
+    if (row >= view->top_row + rows)
+        view->top_row = row - rows + 1;
+    if (view->top_row + rows > total)
+        view->top_row = total > rows ? total - rows : 0;
+}
+
+/* Fits zoom and position to a grid of that size. */
+static void arrange(struct tui_app *app, struct map_view *view, int cols, int rows)
+{
+    uint64_t cells = (uint64_t)cols * (uint64_t)rows;
+
+    view->cols = cols;
+    view->rows = rows;
+    view->fit_sectors = round_up(divide_up(tui_app_sectors(app), cells), FIT_MULTIPLE);
+    if (view->fitted || view->cell_sectors == 0 || view->cell_sectors > view->fit_sectors) {
+        view->cell_sectors = view->fit_sectors;
+        view->fitted = true;
+    }
+    place(app, view);
+}
+
+static int measure(struct tui_app *app, struct map_view *view, struct cow_error *err)
+{
+    size_t cells = (size_t)view->cols * (size_t)view->rows;
+
+    if (view->cached.generation == app->generation && view->cached.cell_sectors == view->cell_sectors &&
+        view->cached.top_row == view->top_row && view->cached.cols == view->cols &&
+        view->cached.rows == view->rows)
+        return 0;
+    if (cells > view->n_density) {
+        uint8_t *density = realloc(view->density, cells);
+        if (!density)
+            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        view->density = density;
+        view->n_density = cells;
+    }
+    view->cached.generation = 0;
+    uint64_t sector = view->top_row * row_sectors(view);
+    for (size_t i = 0; i < cells; i++, sector += view->cell_sectors) {
+        struct cow_density density = {0, 0, 0};
+        if (sector < tui_app_sectors(app)) {
+            int status = cow_image_density(app->image, sector, view->cell_sectors, &density, err);
+            if (status)
+                return status;
+        }
+        view->density[i] = (uint8_t)tui_density_of(&density);
+    }
+    view->cached.generation = app->generation;
+    view->cached.cell_sectors = view->cell_sectors;
+    view->cached.top_row = view->top_row;
+    view->cached.cols = view->cols;
+    view->cached.rows = view->rows;
+    return 0;
+}
+
+static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                        struct tui_rect cells)
+{
+    const struct cow_header *header = cow_image_header(app->image);
+    char text[COW_SIZE_TEXT_BYTES], last[COW_SIZE_TEXT_BYTES] = "";
+
+    for (int y = 0; y < cells.rows; y++) {
+        uint64_t sector = (view->top_row + (uint64_t)y) * row_sectors(view);
+        if (sector >= tui_app_sectors(app))
+            break;
+        cow_size_text(text, sector * header->sector_bytes);
+        if (strcmp(text, last) != 0)
+            tui_text_right(canvas, cells.x - 1, cells.y + y, GUTTER - 1, TUI_OFFSET, text);
+        memcpy(last, text, sizeof last);
+    }
+}
+
+static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                       struct tui_rect cells)
+{
+    for (int y = 0; y < cells.rows; y++) {
+        for (int x = 0; x < cells.cols; x++) {
+            size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
+            struct tui_mark mark = tui_density_mark((enum tui_density)view->density[at]);
+            tui_put(canvas, cells.x + x, cells.y + y, mark.glyph, mark.style);
+        }
+    }
+    uint64_t cell = app->sector / view->cell_sectors;
+    int x = cells.x + (int)(cell % (uint64_t)cells.cols);
+    int y = cells.y + (int)(cell / (uint64_t)cells.cols - view->top_row);
+    tui_put(canvas, x - 1, y, '[', TUI_CURSOR);
+    tui_put(canvas, x + 1, y, ']', TUI_CURSOR);
+    tui_restyle(canvas, (struct tui_rect){x, y, 1, 1}, TUI_MAP_CURSOR);
+    canvas->cursor_x = x;
+    canvas->cursor_y = y;
+}
+
+/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW   cow: 44 sectors from 32770" */
+static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    struct cow_density density = {0, 0, 0};
+    struct cow_run run;
+    char size[COW_SIZE_TEXT_BYTES];
+    uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
+
+    if (cow_image_density(app->image, first, view->cell_sectors, &density, NULL) || density.sectors == 0)
+        return;
+    cow_size_text(size, first * cow_image_header(app->image)->sector_bytes);
+    int x = 1, end = canvas->cols - 1;
+    if (density.sectors == 1)
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sector %" PRIu64 " @ %s", first, size);
+    else
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s", first,
+                       first + density.sectors - 1, size);
+    if (density.sectors > 1)
+        x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " in the COW",
+                           density.dirty_sectors, density.sectors);
+    if (tui_app_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
+        return;
+    struct tui_mark mark = tui_origin_mark(run.origin);
+    x += 3;
+    x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
+    tui_textf(canvas, x, y, end - x, TUI_NORMAL, "%s: %" PRIu64 " %s from %" PRIu64, cow_origin_name(run.origin),
+              run.sectors, run.sectors == 1 ? "sector" : "sectors", run.first_sector);
+}
+
+static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+
+    cow_size_text(size, view->cell_sectors * cow_image_header(app->image)->sector_bytes);
+    snprintf(out, out_bytes, "Map \u2500 1 cell = %" PRIu64 " %s, %s%s", view->cell_sectors,
+             view->cell_sectors == 1 ? "sector" : "sectors", size, view->fitted ? ", the whole disk" : "");
+}
+
+static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct map_view *view = state;
+    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect cells = {frame.x + 1, frame.y + 1, frame.cols - 2, frame.rows - 2};
+    struct cow_error err = {0};
+    char title[128];
+
+    if (tui_app_sectors(app) == 0) {
+        tui_app_draw_unfinished(app, canvas, tui_frame(canvas, area, "Map"));
+        return;
+    }
+    if (area.cols >= GUTTER_FROM_COLS) {
+        cells.x += GUTTER;
+        cells.cols -= GUTTER;
+    }
+    arrange(app, view, cells.cols, cells.rows);
+    frame_title(app, view, title, sizeof title);
+    tui_frame(canvas, frame, title);
+    if (measure(app, view, &err)) {
+        tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
+        return;
+    }
+    if (area.cols >= GUTTER_FROM_COLS)
+        draw_gutter(app, view, canvas, cells);
+    draw_cells(app, view, canvas, cells);
+    tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
+                  divide_up(tui_app_sectors(app), row_sectors(view)));
+    draw_inspector(app, view, canvas, frame.y + frame.rows);
+    /* the legend goes where messages go: a message is short-lived, the legend is in Help, too */
+    if (!app->message[0] && !app->prompting)
+        tui_legend_draw(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2);
+}
+
+/* Moves the cursor by whole cells. */
+static enum tui_result step(struct tui_app *app, const struct map_view *view, uint64_t cells, bool back)
+{
+    uint64_t cell = app->sector / view->cell_sectors;
+    uint64_t last = (tui_app_sectors(app) - 1) / view->cell_sectors;
+
+    if (back && cells > cell)
+        cells = cells > 1 && cells % (uint64_t)view->cols == 0 ? cell / (uint64_t)view->cols * (uint64_t)view->cols : cell;
+    if (!back && cells > last - cell)
+        cells = cells > 1 ? (last - cell) / (uint64_t)view->cols * (uint64_t)view->cols : last - cell;
+    if (cells == 0)
+        return TUI_NOTHING;
+    tui_app_select(app, (back ? cell - cells : cell + cells) * view->cell_sectors);
+    return TUI_REDRAW;
+}
+
+/* Changes the zoom; the cursor keeps its sector and, if it can, its line on the screen. */
+static enum tui_result zoom(struct tui_app *app, struct map_view *view, uint64_t cell_sectors)
+{
+    uint64_t line = app->sector / row_sectors(view) - view->top_row;
+
+    if (cell_sectors > view->fit_sectors)
+        cell_sectors = view->fit_sectors;
+    if (cell_sectors == view->cell_sectors)
+        return TUI_NOTHING;
+    view->cell_sectors = cell_sectors;
+    view->fitted = cell_sectors == view->fit_sectors;
+    uint64_t row = app->sector / row_sectors(view);
+    view->top_row = row > line ? row - line : 0;
+    return TUI_REDRAW;
+}
+
+/* The powers of two next to the present zoom. */
+static uint64_t zoomed_in(uint64_t cell_sectors)
+{
+    uint64_t power = 1;
+
+    while (power < cell_sectors && power * 2 < cell_sectors)
+        power *= 2;
+    return power;
+}
+
+static uint64_t zoomed_out(uint64_t cell_sectors)
+{
+    uint64_t power = 1;
+
+    while (power <= cell_sectors)
+        power *= 2;
+    return power;
+}
+
+static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action_id action,
+                               const char *argument)
+{
+    struct map_view *view = state;
+    uint64_t cols = (uint64_t)view->cols, first;
+
+    (void)argument;
+    if (view->cell_sectors == 0 || tui_app_sectors(app) == 0)
+        return TUI_IGNORED;
+    first = app->sector / view->cell_sectors * view->cell_sectors;
+    switch (action) {
+    case TUI_DO_LEFT:
+        return step(app, view, 1, true);
+    case TUI_DO_RIGHT:
+        return step(app, view, 1, false);
+    case TUI_DO_UP:
+        return step(app, view, cols, true);
+    case TUI_DO_DOWN:
+        return step(app, view, cols, false);
+    case TUI_DO_PAGE_UP:
+        return step(app, view, cols * (uint64_t)view->rows, true);
+    case TUI_DO_PAGE_DOWN:
+        return step(app, view, cols * (uint64_t)view->rows, false);
+    case TUI_DO_FIRST:
+        tui_app_select(app, 0);
+        return TUI_REDRAW;
+    case TUI_DO_LAST:
+        tui_app_select(app, tui_app_sectors(app) - 1);
+        return TUI_REDRAW;
+    case TUI_DO_ZOOM_IN:
+        return zoom(app, view, zoomed_in(view->cell_sectors));
+    case TUI_DO_ZOOM_OUT:
+        return zoom(app, view, zoomed_out(view->cell_sectors));
+    case TUI_DO_FIT:
+        return zoom(app, view, view->fit_sectors);
+    case TUI_DO_NEXT_RUN:
+        return tui_app_next_dirty(app, first + view->cell_sectors);
+    case TUI_DO_PREV_RUN:
+        return tui_app_prev_dirty(app, first);
+    case TUI_DO_ENTER:
+        tui_app_show_tab(app, TUI_TAB_BLOCKS, true);
+        return TUI_REDRAW;
+    default:
+        return TUI_IGNORED;
+    }
+}
+
+const struct tui_view_class tui_view_map = {
+    .title = "Map",
+    .open = map_open,
+    .contexts = map_contexts,
+    .act = map_act,
+    .draw = map_draw,
+    .close = map_close,
+};

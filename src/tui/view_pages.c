@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The two views that are nothing but a page: Help, made from the tables of actions and states; and the box
+ * for a message that is too long for a line.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app.h"
+#include "tui/legend.h"
+
+struct page_view {
+    struct tui_page page;
+    int rows; /* as drawn last: a screen, for PgUp and PgDn */
+    struct cow_error error;
+};
+
+static int page_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct page_view *view = calloc(1, sizeof *view);
+
+    (void)app;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    if (argument)
+        view->error = *(const struct cow_error *)argument;
+    *state = view;
+    return 0;
+}
+
+static void page_close(struct tui_app *app, void *state)
+{
+    struct page_view *view = state;
+
+    (void)app;
+    tui_page_free(&view->page);
+    free(view);
+}
+
+enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows)
+{
+    static const struct {
+        enum tui_action_id id;
+        int lines, screens;
+    } moves[] = {
+        {TUI_DO_UP, -1, 0},       {TUI_DO_DOWN, 1, 0},      {TUI_DO_PAGE_UP, 0, -1},
+        {TUI_DO_PAGE_DOWN, 0, 1}, {TUI_DO_FIRST, 0, -9999}, {TUI_DO_LAST, 0, 9999},
+    };
+
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
+        if (moves[i].id == action)
+            return tui_page_scroll(page, moves[i].lines + moves[i].screens * rows, rows) ? TUI_REDRAW
+                                                                                         : TUI_NOTHING;
+    }
+    return TUI_IGNORED;
+}
+
+static enum tui_result page_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                const char *argument)
+{
+    struct page_view *view = state;
+
+    (void)app;
+    (void)argument;
+    return tui_page_act(&view->page, action, view->rows);
+}
+
+static unsigned help_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_HELP;
+}
+
+static void help_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct page_view *view = state;
+
+    (void)app;
+    struct tui_rect inside = tui_frame(canvas, area, "Help");
+    tui_page_begin(&view->page, inside.cols - 1);
+    tui_legend_help(&view->page);
+    tui_actions_help(&view->page);
+    view->rows = inside.rows;
+    tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
+}
+
+static unsigned message_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_RESULT;
+}
+
+static enum tui_result message_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                   const char *argument)
+{
+    if (action == TUI_DO_ENTER || action == TUI_DO_LEAVE)
+        return TUI_POP;
+    enum tui_result result = page_act(app, state, action, argument);
+    return result == TUI_IGNORED && action != TUI_DO_REDRAW ? TUI_NOTHING : result;
+}
+
+static void message_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct page_view *view = state;
+    int cols = area.cols > 76 ? 72 : area.cols - 4;
+
+    (void)app;
+    tui_page_begin(&view->page, cols - 4);
+    tui_page_line(&view->page);
+    tui_page_line(&view->page);
+    tui_page_wrap(&view->page, 1, 1, TUI_BAD, view->error.message);
+    if (view->error.hint[0]) {
+        tui_page_line(&view->page);
+        tui_page_line(&view->page);
+        tui_page_wrap(&view->page, 1, 1, TUI_NORMAL, view->error.hint);
+    }
+    tui_page_line(&view->page);
+    int rows = view->page.lines + 2 < area.rows ? view->page.lines + 2 : area.rows;
+    struct tui_rect box = {area.x + (area.cols - cols) / 2, area.y + (area.rows - rows) / 2, cols, rows};
+    tui_fill(canvas, box, ' ', TUI_NORMAL);
+    struct tui_rect inside = tui_frame(canvas, box, "Message");
+    view->rows = inside.rows;
+    inside.x++;
+    tui_page_draw(&view->page, canvas, inside, box.x + box.cols - 1);
+    canvas->cursor_x = canvas->cursor_y = -1;
+}
+
+const struct tui_view_class tui_view_help = {
+    .title = "Help",
+    .open = page_open,
+    .contexts = help_contexts,
+    .act = page_act,
+    .draw = help_draw,
+    .close = page_close,
+};
+
+const struct tui_view_class tui_view_message = {
+    .title = "Message",
+    .overlay = true,
+    .open = page_open,
+    .contexts = message_contexts,
+    .act = message_act,
+    .draw = message_draw,
+    .close = page_close,
+};

@@ -31,12 +31,18 @@ struct cow_io {
     int (*clone)(void *context, int from_fd, int to_fd);                 /* the whole file, by reflink */
     int (*fstat)(void *context, int fd, struct stat *out);
     int (*stat)(void *context, const char *path, struct stat *out);
+    int (*lstat)(void *context, const char *path, struct stat *out);
+    int (*resolve)(void *context, const char *path, char *out,
+                   size_t out_bytes); /* absolute, links resolved */
     int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
     int (*fsync)(void *context, int fd);
     int (*futimens)(void *context, int fd, const struct timespec times[2]);
     int (*fchown)(void *context, int fd, uid_t uid, gid_t gid);
     int (*fchmod)(void *context, int fd, mode_t mode);
     int (*fsetxattr)(void *context, int fd, const char *name, const void *value, size_t n_bytes);
+    ssize_t (*flistxattr)(void *context, int fd, char *names, size_t n_bytes);
+    ssize_t (*fgetxattr)(void *context, int fd, const char *name, void *value, size_t n_bytes);
+    int (*link)(void *context, const char *from, const char *to);
     int (*rename)(void *context, const char *from, const char *to, bool replace);
     int (*unlink)(void *context, const char *path);
     int (*lock)(void *context, int fd, enum io_lock lock); /* OFD lock on the whole file, no waiting */

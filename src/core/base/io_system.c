@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -80,6 +82,27 @@ static int system_stat(void *context, const char *path, struct stat *out)
     return answer(stat(path, out));
 }
 
+static int system_lstat(void *context, const char *path, struct stat *out)
+{
+    (void)context;
+    return answer(lstat(path, out));
+}
+
+static int system_resolve(void *context, const char *path, char *out, size_t out_bytes)
+{
+    (void)context;
+    char *resolved = realpath(path, NULL);
+    if (resolved == NULL) {
+        return -errno;
+    }
+    size_t n_bytes = strlen(resolved) + 1;
+    if (n_bytes <= out_bytes) {
+        memcpy(out, resolved, n_bytes);
+    }
+    free(resolved);
+    return n_bytes <= out_bytes ? 0 : -ENAMETOOLONG;
+}
+
 static int system_ftruncate(void *context, int fd, uint64_t size_bytes)
 {
     (void)context;
@@ -114,6 +137,26 @@ static int system_fsetxattr(void *context, int fd, const char *name, const void 
 {
     (void)context;
     return answer(fsetxattr(fd, name, value, n_bytes, 0));
+}
+
+static ssize_t system_flistxattr(void *context, int fd, char *names, size_t n_bytes)
+{
+    (void)context;
+    ssize_t n = flistxattr(fd, names, n_bytes);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t system_fgetxattr(void *context, int fd, const char *name, void *value, size_t n_bytes)
+{
+    (void)context;
+    ssize_t n = fgetxattr(fd, name, value, n_bytes);
+    return n < 0 ? -errno : n;
+}
+
+static int system_link(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return answer(link(from, to));
 }
 
 static int system_rename(void *context, const char *from, const char *to, bool replace)
@@ -186,12 +229,17 @@ const struct cow_io io_system = {
     .clone = system_clone,
     .fstat = system_fstat,
     .stat = system_stat,
+    .lstat = system_lstat,
+    .resolve = system_resolve,
     .ftruncate = system_ftruncate,
     .fsync = system_fsync,
     .futimens = system_futimens,
     .fchown = system_fchown,
     .fchmod = system_fchmod,
     .fsetxattr = system_fsetxattr,
+    .flistxattr = system_flistxattr,
+    .fgetxattr = system_fgetxattr,
+    .link = system_link,
     .rename = system_rename,
     .unlink = system_unlink,
     .lock = system_lock,

@@ -5,6 +5,7 @@
 #include "core/change/plan.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,14 +155,13 @@ const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct c
         return NULL;
     }
     const char *parent = directory == 0 ? "." : plan_text(plan, "%.*s", directory, path);
-    char *resolved = realpath(parent, NULL);
-    if (resolved == NULL) {
-        cow_error_system(err, errno, "%s", parent);
+    char resolved[PATH_MAX];
+    int status = plan->io->resolve(plan->io->context, parent, resolved, sizeof resolved);
+    if (status < 0) {
+        cow_error_system(err, -status, "%s", parent);
         return NULL;
     }
-    const char *absolute = plan_text(plan, "%s%s%s", resolved, strcmp(resolved, "/") == 0 ? "" : "/", name);
-    free(resolved);
-    return absolute;
+    return plan_text(plan, "%s%s%s", resolved, strcmp(resolved, "/") == 0 ? "" : "/", name);
 }
 
 int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,

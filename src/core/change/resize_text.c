@@ -79,7 +79,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
     }
     if (opt->output_path == NULL && img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0) {
         struct stat link_facts;
-        if (lstat(img->path, &link_facts) == 0 && S_ISLNK(link_facts.st_mode)) {
+        if (img->io->lstat(img->io->context, img->path, &link_facts) == 0 && S_ISLNK(link_facts.st_mode)) {
             plan_note(plan, "%s is a link; the file it leads to is replaced: %s", img->path, img->real_path);
         }
     }

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "core/base/bytes.h"
 #include "core/change/steps.h"
@@ -39,16 +38,16 @@ int commit_check_space(struct commit *c)
 
 static int keep_xattr(struct commit *c, const char *name)
 {
-    ssize_t n = fgetxattr(c->image_fd, name, NULL, 0);
+    ssize_t n = c->io->fgetxattr(c->io->context, c->image_fd, name, NULL, 0);
     if (n < 0) {
-        return -errno;
+        return (int)n;
     }
     void *value = malloc((size_t)n + 1);
     if (value == NULL) {
         return -ENOMEM;
     }
-    n = fgetxattr(c->image_fd, name, value, (size_t)n);
-    int status = n < 0 ? -errno : c->io->fsetxattr(c->io->context, c->out_fd, name, value, (size_t)n);
+    n = c->io->fgetxattr(c->io->context, c->image_fd, name, value, (size_t)n);
+    int status = n < 0 ? (int)n : c->io->fsetxattr(c->io->context, c->out_fd, name, value, (size_t)n);
     free(value);
     return status;
 }
@@ -56,18 +55,17 @@ static int keep_xattr(struct commit *c, const char *name)
 /* ACLs are extended attributes, too. */
 static int keep_xattrs(struct commit *c)
 {
-    ssize_t n = flistxattr(c->image_fd, NULL, 0);
+    ssize_t n = c->io->flistxattr(c->io->context, c->image_fd, NULL, 0);
     if (n <= 0) {
-        return n == 0 || errno == ENOTSUP
-                   ? 0
-                   : commit_failed(c, -errno, "reading the attributes of", "the image");
+        return n == 0 || n == -ENOTSUP ? 0
+                                       : commit_failed(c, (int)n, "reading the attributes of", "the image");
     }
     char *names = malloc((size_t)n);
     if (names == NULL) {
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
-    n = flistxattr(c->image_fd, names, (size_t)n);
-    int status = n < 0 ? -errno : 0;
+    n = c->io->flistxattr(c->io->context, c->image_fd, names, (size_t)n);
+    int status = n < 0 ? (int)n : 0;
     const char *name = names;
     for (; status == 0 && name < names + n; name += strlen(name) + 1) {
         status = keep_xattr(c, name);

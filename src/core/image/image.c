@@ -5,8 +5,8 @@
  */
 #include "core/image/image.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,11 +77,15 @@ static void free_image(struct cow_image *img)
     free(img);
 }
 
-/* realpath() knows no table of calls: a name is not a file's content. */
 static int resolve(struct cow_image *img, struct cow_error *err)
 {
-    img->real_path = realpath(img->path, NULL);
-    return img->real_path == NULL ? cow_error_system(err, errno, "%s", img->path) : 0;
+    char path[PATH_MAX];
+    int status = img->io->resolve(img->io->context, img->path, path, sizeof path);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s", img->path);
+    }
+    img->real_path = strdup(path);
+    return img->real_path == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
 }
 
 int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,

@@ -21,7 +21,7 @@ struct cow_resize_options {
         *copy_path; /* policy copy: where the private backing goes; NULL: the first free IMAGE.backing[.N] */
     const char *output_path; /* leave the image alone and write the result here; NULL: replace the image */
     uint64_t reserve_bytes;  /* be able to grow to this size without moving anything; 0: the default */
-    bool shrink;             /* allow a smaller size (not supported yet) */
+    bool shrink;             /* allow a smaller size, where nothing that matters is lost; with policy copy */
     bool in_place;           /* not supported yet */
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
@@ -29,10 +29,21 @@ struct cow_resize_options {
 
 /* Changes the size of the disk. Errors: COW_USAGE (size, combination of options), COW_REFUSED (no policy,
  * mtime of the backing differs, smaller without shrink, several hard links, output exists), COW_UNSUPPORTED
- * (shrink, in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
+ * (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
  * fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
                     struct cow_error *err);
+
+/* Finishes an interrupted change or takes it back, whatever is possible. Errors: COW_REFUSED (there is none,
+ * or the image is neither its old nor its new one), COW_INVALID (a strange journal). */
+int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
+
+/* Takes back the last committed change of an image, byte for byte. Errors: COW_REFUSED (nothing to undo,
+ * image or backing file changed since), COW_INVALID (strange undo data). */
+int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
+
+/* Removes the undo data. */
+int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
 /* A policy as a choice for people. */
 struct cow_policy_choice {

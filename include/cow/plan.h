@@ -33,7 +33,14 @@ struct cow_plan;
     X(FINISH_RAW, "finish-raw")                                                                              \
     X(EXTEND_BACKING, "extend-backing")                                                                      \
     X(RENAME, "rename")                                                                                      \
-    X(MARK_OLD, "mark-old")
+    X(KEEP_UNDO, "keep-undo")                                                                                \
+    X(JOURNAL, "journal")                                                                                    \
+    X(PREPARE, "prepare-in-place")                                                                           \
+    X(WRITE_HEADER, "write-header")                                                                          \
+    X(END_JOURNAL, "end-journal")                                                                            \
+    X(RECOVER, "recover")                                                                                    \
+    X(UNDO, "undo")                                                                                          \
+    X(DISCARD_UNDO, "discard-undo")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -52,7 +59,7 @@ struct cow_step {
 
 /* All that a front end shows of a plan. Strings belong to the plan. */
 struct cow_preview {
-    const char *operation;   /* "resize", "create", "merge" */
+    const char *operation;   /* "resize", "create", "merge", "recover", "undo" */
     const char *method;      /* "copy"; "none" where nothing is to be done */
     const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
     const char *target_path; /* the file that is made or replaced */

@@ -48,6 +48,10 @@ struct cow_io {
     int (*lock)(void *context, int fd, enum io_lock lock); /* OFD lock on the whole file, no waiting */
     int (*lock_holder)(void *context, int fd, enum io_lock lock,
                        int64_t *pid); /* 1: held by pid (0 unknown); 0: free */
+    /* 1: another process has the file open for writing; 0: none has; -errno where the system does not tell.
+     * fd is open for reading only. */
+    int (*has_writer)(void *context, int fd);
+    void (*now)(void *context, struct timespec *out);
     int (*free_bytes)(void *context, int fd, uint64_t *out);
     void *context;
 };

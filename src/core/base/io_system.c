@@ -208,6 +208,23 @@ static int system_lock_holder(void *context, int fd, enum io_lock lock, int64_t 
     return 1;
 }
 
+static int system_has_writer(void *context, int fd)
+{
+    (void)context;
+    /* A read lease is granted only where nobody has the file open for writing. */
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
+        return errno == EAGAIN ? 1 : -errno;
+    }
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return 0;
+}
+
+static void system_now(void *context, struct timespec *out)
+{
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, out);
+}
+
 static int system_free_bytes(void *context, int fd, uint64_t *out)
 {
     (void)context;
@@ -244,5 +261,7 @@ const struct cow_io io_system = {
     .unlink = system_unlink,
     .lock = system_lock,
     .lock_holder = system_lock_holder,
+    .has_writer = system_has_writer,
+    .now = system_now,
     .free_bytes = system_free_bytes,
 };

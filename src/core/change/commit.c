@@ -7,6 +7,8 @@
 #include "core/change/steps.h"
 
 #include "core/base/arith.h"
+#include "core/change/settle.h"
+#include "cow/text.h"
 
 struct step_row {
     int (*run)(struct commit *c);
@@ -27,7 +29,14 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_FINISH_RAW] = {commit_finish_raw, "flushing to disk"},
     [COW_STEP_EXTEND_BACKING] = {commit_extend_backing, "lengthening the backing file"},
     [COW_STEP_RENAME] = {commit_rename, "putting it in place"},
-    [COW_STEP_MARK_OLD] = {commit_mark_old, "marking the old file"},
+    [COW_STEP_KEEP_UNDO] = {commit_keep_undo, "keeping the old image for undo"},
+    [COW_STEP_JOURNAL] = {commit_journal, "writing the journal"},
+    [COW_STEP_PREPARE] = {commit_prepare, "making room"},
+    [COW_STEP_WRITE_HEADER] = {commit_write_header, "writing the header"},
+    [COW_STEP_END_JOURNAL] = {commit_end_journal, "closing the journal"},
+    [COW_STEP_RECOVER] = {commit_recover, "recovering"},
+    [COW_STEP_UNDO] = {commit_undo, "going back"},
+    [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
 
 static void close_fd(struct commit *c, int *fd)
@@ -38,14 +47,20 @@ static void close_fd(struct commit *c, int *fd)
     }
 }
 
-static void take_back(struct commit *c)
+/* In the reverse order, the journal last: if this does not get to its end, recovery goes on with it. */
+static bool take_back(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    if (c->renamed) {
-        return;
-    }
+    char path[PATH_MAX];
+    int status = 0;
     if (c->backing_extended) {
         commit_unextend_backing(c);
+    }
+    if (c->prepared) {
+        status = settle_in_place_back(c->io, &c->record, c->image_fd, true);
+    }
+    if (c->old_linked) {
+        c->io->unlink(c->io->context, side_path(path, plan->target_path, SIDE_OLD));
     }
     if (c->out_made) {
         c->io->unlink(c->io->context, plan->temp_path);
@@ -55,6 +70,23 @@ static void take_back(struct commit *c)
     } else if (c->copy_made) {
         c->io->unlink(c->io->context, plan->copy_temp_path);
     }
+    if (c->journal_made && status == 0) {
+        io_sync_directory(c->io, plan->target_path);
+        status = c->io->unlink(c->io->context, side_path(path, plan->target_path, SIDE_JOURNAL));
+    }
+    return status == 0;
+}
+
+/* A failure with a journal that is still there: whether forward or back, recovery knows. */
+static void tell_of_recovery(struct commit *c)
+{
+    char image[COW_HINT_BYTES / 2];
+    const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target_path;
+    cow_error_hint(c->err,
+                   "the change is half done, and no kernel opens the image by mistake: \"cowtui recover %s\" "
+                   "finishes it or "
+                   "takes it back",
+                   cow_shell_quote(image, sizeof image, path));
 }
 
 static uint64_t total_bytes(const struct cow_plan *plan)
@@ -92,8 +124,11 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
             status = row->run(&c);
         }
     }
-    if (status != 0) {
-        take_back(&c);
+    if (status != 0 && ((c.renamed && c.journal_made) || (!c.renamed && !take_back(&c)))) {
+        tell_of_recovery(&c);
+    }
+    if (c.has_record) {
+        record_clear(&c.record);
     }
     close_fd(&c, &c.copy_fd);
     close_fd(&c, &c.out_fd);

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "core/format/variants.h"
+#include "core/image/side.h"
+#include "cow/text.h"
 
 static const char *const step_names[COW_STEPS] = {
 #define STEP_ROW(id, name) [COW_STEP_##id] = (name),
@@ -140,10 +142,8 @@ static int directory_length(const char *path)
 
 const char *plan_temp_path(struct cow_plan *plan, const char *path)
 {
-    int directory = directory_length(path);
-    /* A long name is cut so that the longer one still fits a directory entry; O_EXCL and a lock keep two
-     * apart. */
-    return plan_text(plan, "%.*s.%.230s.cowtui-new", directory, path, path + directory);
+    char temp[PATH_MAX];
+    return plan_text(plan, "%s", side_path(temp, path, SIDE_NEW));
 }
 
 const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err)
@@ -190,6 +190,19 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
         return cow_error_hint(err, "name another file, or replace it with --force");
     }
     return 0;
+}
+
+int plan_check_pending(struct cow_plan *plan, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    char journal[PATH_MAX], image[COW_HINT_BYTES / 2];
+    struct stat facts;
+    if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) < 0) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: an earlier change of it was interrupted", img->path);
+    return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
+                          cow_shell_quote(image, sizeof image, img->path));
 }
 
 int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,

@@ -44,7 +44,11 @@ struct cow_plan {
     struct cow_header header;
     struct cow_layout layout;
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
-    bool mark_old;
+    bool journaled; /* an image is replaced or changed in place: a record of it is kept while it lasts */
+    bool in_place;  /* ... by one write of its first sector */
+    bool keep_undo; /* the old file becomes the undo file */
+    bool undoes;    /* goes back to what the undo file has */
+    bool shrinks;
 
     /* what becomes of the backing file (resize) */
     uint64_t backing_bytes;     /* its size afterwards */
@@ -77,6 +81,9 @@ const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct c
  * under any name. other may be NULL. *exists tells whether there is something to replace. */
 int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
                       bool *exists, struct cow_error *err);
+
+/* COW_REFUSED if an interrupted change of the image waits for recovery. */
+int plan_check_pending(struct cow_plan *plan, struct cow_error *err);
 
 /* What a stock kernel will say of the new image: fills preview.after_verdict from plan->header. */
 int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,

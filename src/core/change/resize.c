@@ -15,27 +15,34 @@
 
 #include "core/base/arith.h"
 #include "core/change/resize_text.h"
+#include "core/change/shrink.h"
 #include "core/format/variants.h"
 #include "cow/text.h"
+
+/* Of a path in a v3 header, what lies in the first sector. */
+enum { IN_PLACE_PATH_BYTES = 512 - 32 };
 
 static int check_request(const struct cow_image *img, const struct cow_resize_options *opt,
                          struct cow_error *err)
 {
     const uint64_t old_bytes = img->header.size_bytes;
-    if (opt->in_place || opt->shrink) {
-        cow_error_set(err, COW_UNSUPPORTED, "%s is not supported yet",
-                      opt->in_place ? "--in-place" : "--shrink");
-        return cow_error_hint(err, "this version grows images by writing a new one");
+    if (opt->in_place) {
+        return cow_error_set(err, COW_UNSUPPORTED, "moving data in place (--in-place) is not supported yet");
     }
     if (opt->size_bytes == 0 || opt->size_bytes % 512 != 0) {
         return cow_error_set(err, COW_USAGE, "a size of %" PRIu64 " bytes is not a multiple of 512",
                              opt->size_bytes);
     }
-    if (opt->size_bytes < old_bytes) {
+    if (opt->size_bytes < old_bytes && !opt->shrink) {
         cow_error_set(err, COW_REFUSED,
                       "%s: %" PRIu64 " bytes would be smaller than the disk is (%" PRIu64 ")", img->path,
                       opt->size_bytes, old_bytes);
-        return cow_error_hint(err, "to grow by a size write it with a plus: +64M");
+        return cow_error_hint(err, "to grow by a size write it with a plus: +64M; --shrink makes it smaller");
+    }
+    if (opt->size_bytes < old_bytes && opt->policy != COW_POLICY_COPY) {
+        cow_error_set(err, COW_USAGE, "shrinking goes with --policy copy only");
+        return cow_error_hint(
+            err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
     }
     if (opt->size_bytes <= 32768) {
         return cow_error_set(err, COW_INVALID, "a disk of 32 KiB or less hangs the guest at its first write");
@@ -123,6 +130,21 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
     return 0;
 }
 
+/* Whether the bitmap has room to grow where it is: then one write of the first sector is all that the image
+ * needs. */
+static bool data_may_stay(const struct cow_image *img, const struct cow_resize_options *opt)
+{
+    struct cow_header header = img->header;
+    struct cow_layout layout;
+    header.size_bytes = opt->size_bytes;
+    return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
+           opt->output_path == NULL && opt->size_bytes > img->header.size_bytes &&
+           cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+           opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
+           /* the new sectors of keep are dirty holes: nothing may lie there */
+           (opt->policy != COW_POLICY_KEEP || (uint64_t)img->cow.facts.st_size <= img->layout.end_offset);
+}
+
 /* Where the image goes. */
 static int choose_target(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
@@ -136,16 +158,18 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
         plan->hold_image = HOLD_READ;
         return plan->target_path == NULL ? err->status : 0;
     }
-    if (img->cow.facts.st_nlink > 1 && !opt->force) {
+    plan->in_place = data_may_stay(img, opt);
+    if (img->cow.facts.st_nlink > 1 && !plan->in_place && !opt->force) {
         cow_error_set(err, COW_REFUSED, "%s has %ju names (hard links): the others would keep the old disk",
                       img->path, (uintmax_t)img->cow.facts.st_nlink);
         return cow_error_hint(err, "-o FILE writes the result elsewhere; --force goes on");
     }
     plan->target_path = img->real_path;
     plan->replace = true;
-    plan->mark_old = img->cow.facts.st_nlink == 1;
+    plan->journaled = true;
+    plan->keep_undo = img->cow.facts.st_nlink == 1;
     plan->hold_image = HOLD_WRITE;
-    return 0;
+    return plan_check_pending(plan, err);
 }
 
 /* policy copy: the private backing file's name. */
@@ -217,7 +241,13 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
         return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", path);
     }
     memcpy(h->backing_path, path, strlen(path) + 1);
-    int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
+    int status = 0;
+    if (plan->in_place) {
+        h->alignment = img->header.alignment;
+        h->cow_format = img->header.cow_format;
+    } else {
+        status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
+    }
     if (status == 0) {
         status = cow_layout_of(&plan->layout, h, err);
     }
@@ -231,7 +261,7 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
 /* The disk has the size already. What may be left to do is the backing file. */
 static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_resize_options *opt)
 {
-    return opt->size_bytes == img->header.size_bytes && opt->policy != COW_POLICY_COPY &&
+    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->policy != COW_POLICY_COPY &&
            opt->output_path == NULL && opt->reserve_bytes == 0 && img->header.format == COW_FORMAT_V3;
 }
 
@@ -245,9 +275,14 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     }
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
+        plan->in_place = plan->in_place && status == 0 && strlen(plan->copy_path) < IN_PLACE_PATH_BYTES;
     }
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);
+    }
+    if (status == 0 && opt->size_bytes < img->header.size_bytes) {
+        plan->shrinks = true;
+        status = shrink_check(img, opt->size_bytes, err);
     }
     if (status != 0) {
         return status;
@@ -274,11 +309,16 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     return status;
 }
 
-int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
+int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
                     struct cow_error *err)
 {
     struct cow_error local;
+    struct cow_resize_options decided = *options;
+    const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
+    if (decided.policy == COW_POLICY_UNSET && decided.shrink && decided.size_bytes < img->header.size_bytes) {
+        decided.policy = COW_POLICY_COPY;
+    }
     int status = image_require_layout(img, err);
     if (status == 0) {
         status = check_request(img, opt, err);

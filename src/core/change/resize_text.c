@@ -74,7 +74,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
         plan_note(plan, "what the backing file holds past %s shows up in the guest",
                   cow_size_text(size, img->header.size_bytes));
     }
-    if (opt->output_path == NULL && !plan->mark_old) {
+    if (opt->output_path == NULL && !plan->keep_undo && !plan->in_place) {
         plan_note(plan, "the image's other names (hard links) keep the old disk");
     }
     if (opt->output_path == NULL && img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0) {
@@ -108,6 +108,33 @@ static const char *command_text(struct cow_plan *plan, const struct cow_resize_o
                      cow_size_argument(size, opt->size_bytes));
 }
 
+static void list_copy_backing(struct cow_plan *plan, const char *size)
+{
+    uint64_t bytes = plan->backing_path != NULL ? (uint64_t)plan->backing_facts.st_blocks * 512 : 0;
+    if (plan->copy_path != NULL) {
+        plan_step(plan, COW_STEP_COPY_BACKING, bytes,
+                  "make %s, %s long (as a reflink where the filesystem can)", plan->copy_path, size);
+    }
+}
+
+/* The data stays where it is. The new space is made ready outside what the old header shows; then the header
+ * changes. */
+static void list_in_place_steps(struct cow_plan *plan, bool extends, const char *size)
+{
+    plan_step(plan, COW_STEP_JOURNAL, 0,
+              "write down what is about to happen, so that it can be finished or taken back");
+    list_copy_backing(plan, size);
+    plan_step(plan, COW_STEP_PREPARE, plan->born_dirty.sectors / 8,
+              "clear the room of the new bits%s, lengthen the file, flush",
+              plan->born_dirty.sectors > 0 ? " and set them" : "");
+    if (extends) {
+        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
+                  plan->backing_path, size);
+    }
+    plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
+}
+
 static void list_steps(struct cow_plan *plan, const struct cow_resize_options *opt, uint64_t image_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES], data[COW_SIZE_TEXT_BYTES];
@@ -117,13 +144,17 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s, flush what was written to it",
               plan->backing_path != NULL ? " and its backing file" : "");
     plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", cow_size_text(data, image_bytes));
-    if (plan->copy_path != NULL) {
-        uint64_t bytes = plan->backing_path != NULL ? (uint64_t)plan->backing_facts.st_blocks * 512 : 0;
-        plan_step(plan, COW_STEP_COPY_BACKING, bytes,
-                  "make %s, %s long (as a reflink where the filesystem can)", plan->copy_path, size);
+    if (plan->in_place) {
+        list_in_place_steps(plan, extends, size);
+        return;
     }
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin a new image beside it, marked unfinished");
+    if (plan->journaled) {
+        plan_step(plan, COW_STEP_JOURNAL, 0,
+                  "write down what is about to happen, so that it can be finished or taken back");
+    }
+    list_copy_backing(plan, size);
     plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap%s",
               plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
     plan_step(plan, COW_STEP_COPY_DATA, p->moves_bytes,
@@ -139,8 +170,29 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     plan_step(plan, COW_STEP_RENAME, 0, "%s %s, flush the directory",
               opt->output_path == NULL ? "let it take the place of" : "give it its name:",
               opt->output_path == NULL ? plan->img->path : opt->output_path);
-    if (plan->mark_old) {
-        plan_step(plan, COW_STEP_MARK_OLD, 8, "mark the old file unfinished, so that nobody goes on with it");
+    if (plan->keep_undo) {
+        plan_step(plan, COW_STEP_KEEP_UNDO, 8,
+                  "keep the old image for undo, marked so that nobody goes on with it");
+    }
+    if (plan->journaled) {
+        plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+    }
+}
+
+static void describe_undo(struct cow_plan *plan, const struct cow_resize_options *opt,
+                          const struct cow_usage *usage)
+{
+    struct cow_preview *p = &plan->preview;
+    char size[COW_SIZE_TEXT_BYTES];
+    if (opt->output_path != NULL) {
+        p->undo_text = plan_text(plan, "the image stays as it is; remove %s", opt->output_path);
+    } else if (plan->in_place) {
+        p->undo_text = "\"cowtui undo\"; it costs nothing";
+    } else if (plan->keep_undo) {
+        p->undo_text = plan_text(plan, "\"cowtui undo\"; the old image (%s) is kept for it until discarded",
+                                 cow_size_text(size, usage->allocated_bytes));
+    } else {
+        p->undo_text = "none: the image has other names";
     }
 }
 
@@ -157,17 +209,17 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     p->dirty_sectors = usage->dirty_sectors;
     p->moves_bytes = usage->dirty_bytes;
     p->needs_free_bytes = image_bytes;
+    if (plan->in_place) {
+        p->method = "header";
+        p->moves_bytes = 0;
+        p->needs_free_bytes = image_bytes = 64 * 1024 + plan->born_dirty.sectors / 8;
+        plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
+    }
     if (plan->copy_path != NULL && plan->backing_path != NULL) {
         p->needs_free_bytes += (uint64_t)plan->backing_facts.st_blocks * 512;
     }
     p->patched_opens = true;
-    p->undo_text =
-        opt->output_path != NULL
-            ? plan_text(plan, "the image stays as it is; remove %s", opt->output_path)
-            : "none: the old image is replaced (-o FILE keeps it; copy and keep can write elsewhere)";
-    if (opt->policy == COW_POLICY_EXTEND) {
-        p->undo_text = "none: the old image is replaced; keep a copy of it if you may want to go back";
-    }
+    describe_undo(plan, opt, usage);
     p->next_step = opt->policy == COW_POLICY_KEEP
                        ? "a stock kernel refuses this image; boot a patched one with the new size "
                          "(ubd0=COW,BACKING,SIZE)"

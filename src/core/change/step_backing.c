@@ -44,8 +44,8 @@ static int copy_content(struct commit *c)
 {
     struct host_file *source = &c->plan->img->backing.file;
     const uint64_t allocated_bytes = (uint64_t)c->plan->backing_facts.st_blocks * 512;
-    const uint64_t wanted =
-        arith_min((uint64_t)c->plan->backing_facts.st_size, c->plan->img->header.size_bytes);
+    const uint64_t disk_end = arith_min(c->plan->img->header.size_bytes, c->plan->backing_bytes);
+    const uint64_t wanted = arith_min((uint64_t)c->plan->backing_facts.st_size, disk_end);
     if (c->io->clone(c->io->context, source->fd, c->copy_fd) == 0) {
         int cut = c->io->ftruncate(c->io->context, c->copy_fd, wanted);
         return cut < 0 ? commit_failed(c, cut, "sizing", c->plan->copy_path)
@@ -67,7 +67,7 @@ static int copy_owner_and_mode(struct commit *c)
 int commit_copy_backing(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
+    int status = c->copy_made ? 0 : commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
     c->copy_made = c->copy_fd >= 0;
     if (status == 0 && plan->backing_path != NULL) {
         status = copy_content(c);

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/bytes.h"
 #include "core/change/steps.h"
-#include "core/format/variants.h"
+#include "core/image/side.h"
 #include "cow/text.h"
 
 int commit_check_space(struct commit *c)
@@ -100,10 +99,36 @@ int commit_keep_attributes(struct commit *c)
     return keep_xattrs(c);
 }
 
+/* The old image keeps a second name, by which it becomes the undo file. A filesystem without hard links has
+ * no undo. */
+static int link_old(struct commit *c)
+{
+    char path[PATH_MAX];
+    side_path(path, c->plan->target_path, SIDE_OLD);
+    int status = c->io->link(c->io->context, c->plan->target_path, path);
+    if (status == -EEXIST) { /* nothing refers to it: there was no journal */
+        c->io->unlink(c->io->context, path);
+        status = c->io->link(c->io->context, c->plan->target_path, path);
+    }
+    c->old_linked = status == 0;
+    if (status == -EPERM || status == -EOPNOTSUPP || status == -EMLINK || status == -ENOSYS) {
+        if (c->env != NULL && c->env->note != NULL) {
+            c->env->note(c->env->context,
+                         "this filesystem has no hard links: there will be nothing to undo with");
+        }
+        return 0;
+    }
+    return status < 0 ? commit_failed(c, status, "linking", path) : 0;
+}
+
 int commit_rename(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = c->io->rename(c->io->context, plan->temp_path, plan->target_path, plan->replace);
+    int status = plan->keep_undo ? link_old(c) : 0;
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->rename(c->io->context, plan->temp_path, plan->target_path, plan->replace);
     if (status == -EEXIST) {
         return cow_error_set(c->err, COW_REFUSED, "%s: exists by now; it is not replaced", plan->target_path);
     }
@@ -116,23 +141,6 @@ int commit_rename(struct commit *c)
         commit_failed(c, status, "flushing the directory of", plan->target_path);
         return cow_error_hint(
             c->err, "the new file is in place and complete, but a power cut could bring the old one back");
-    }
-    return 0;
-}
-
-int commit_mark_old(struct commit *c)
-{
-    const struct span size = variants[c->plan->img->header.format].size;
-    uint8_t mark[8];
-    bytes_put(mark, sizeof mark, true, SIZE_UNFINISHED);
-    int status = io_write(c->io, c->image_fd, mark, sizeof mark, size.offset_bytes);
-    if (status == 0) {
-        status = c->io->fsync(c->io->context, c->image_fd);
-    }
-    if (status < 0 && c->env != NULL && c->env->note != NULL) {
-        /* The change is done; the old file has no name any more. Only a guest that opened it a moment ago
-         * could see it. */
-        c->env->note(c->env->context, "the old file, which has no name any more, could not be marked");
     }
     return 0;
 }

@@ -109,8 +109,8 @@ int commit_write_bitmap(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
     const uint64_t ratio = img->header.sector_bytes / 512;
-    const uint64_t old_end =
-        arith_div_up(img->header.size_bytes, 512); /* a last sector of 4096 may reach past it */
+    /* A last sector of 4096 may reach past the old end; a smaller disk ends earlier. */
+    const uint64_t old_end = arith_min(arith_div_up(img->header.size_bytes, 512), c->plan->layout.sectors);
     struct bit_writer *w = calloc(1, sizeof *w);
     if (w == NULL) {
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
@@ -138,16 +138,17 @@ int commit_write_bitmap(struct commit *c)
 
 /* Dirty runs that lie this close are moved as one: a few clean sectors in between cost less than a call each,
  * and their bits stay clear. */
-enum { JOIN_GAP_BYTES = 64 * 1024 };
+enum { JOIN_GAP_BYTES = 64 * 1024, BLOCK_BYTES = 4096 /* only whole blocks can be shared by reflink */ };
 
 int commit_copy_data(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
     const uint64_t sector_bytes = img->header.sector_bytes;
+    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->header.size_bytes);
     const uint64_t join = arith_max(JOIN_GAP_BYTES / sector_bytes, 1);
     struct cow_dirty_run run, next;
     int status = cow_image_next_dirty(img, 0, &run, c->err);
-    while (status == 0 && run.sectors > 0) {
+    while (status == 0 && run.sectors > 0 && run.first_sector * sector_bytes < disk_end) {
         uint64_t end = run.first_sector + run.sectors;
         uint64_t dirty = run.sectors;
         status = cow_image_next_dirty(img, end, &next, c->err);
@@ -160,8 +161,8 @@ int commit_copy_data(struct commit *c)
             break;
         }
         /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
-        uint64_t first_byte = run.first_sector * sector_bytes;
-        uint64_t end_byte = arith_min(end * sector_bytes, img->header.size_bytes);
+        uint64_t first_byte = run.first_sector * sector_bytes / BLOCK_BYTES * BLOCK_BYTES;
+        uint64_t end_byte = arith_min(arith_div_up(end * sector_bytes, BLOCK_BYTES) * BLOCK_BYTES, disk_end);
         uint64_t before = c->done_bytes;
         status = commit_transfer(c, &img->cow, img->layout.data_offset + first_byte, c->out_fd,
                                  c->plan->layout.data_offset + first_byte, end_byte - first_byte);
@@ -180,6 +181,13 @@ int commit_finish_image(struct commit *c)
     status = write_header(c, false);
     if (status != 0) {
         return status;
+    }
+    if (c->has_record) { /* so that a later write shows */
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
+        status = c->io->futimens(c->io->context, c->out_fd, times);
+        if (status < 0) {
+            return commit_failed(c, status, "dating", c->plan->temp_path);
+        }
     }
     status = c->io->fsync(c->io->context, c->out_fd);
     return status < 0 ? commit_failed(c, status, "flushing", c->plan->temp_path) : commit_advance(c, 8);

@@ -21,7 +21,14 @@ int commit_compose(struct commit *c);
 int commit_finish_raw(struct commit *c);
 int commit_keep_attributes(struct commit *c); /* step_file.c */
 int commit_rename(struct commit *c);
-int commit_mark_old(struct commit *c);
+int commit_journal(struct commit *c); /* step_journal.c */
+int commit_keep_undo(struct commit *c);
+int commit_end_journal(struct commit *c);
+int commit_prepare(struct commit *c); /* step_in_place.c */
+int commit_write_header(struct commit *c);
+int commit_recover(struct commit *c); /* recover.c */
+int commit_undo(struct commit *c);    /* undo.c */
+int commit_discard_undo(struct commit *c);
 
 /* Lengthening the backing file, taken back (after a failure behind it). Best effort. */
 void commit_unextend_backing(struct commit *c);

@@ -7,6 +7,7 @@
 #define CORE_CHANGE_WORK_H
 
 #include "core/change/plan.h"
+#include "core/change/record.h"
 
 struct commit {
     const struct cow_plan *plan;
@@ -21,7 +22,12 @@ struct commit {
     bool copy_made;
     bool copy_placed; /* it has its final name */
     bool backing_extended;
-    bool renamed; /* the new file is in place: nothing is taken back any more */
+    bool old_linked; /* the old image has a second name */
+    bool journal_made;
+    bool prepared;        /* in place: bytes outside the old layout may have been written */
+    bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
+    struct record record; /* once the journal is made, or read */
+    bool has_record;
     const char *phase;
     uint64_t done_bytes;
     uint64_t total_bytes;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/image/side.h"
 
 static int decode(struct cow_image *img, struct cow_error *err)
 {
@@ -242,7 +243,14 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 
 const char *cow_image_pending(const struct cow_image *img)
 {
-    return img->header.unfinished ? "an interrupted change left this file unfinished (its size field is the "
-                                    "mark); no kernel opens it"
-                                  : "";
+    struct stat facts;
+    char journal[PATH_MAX];
+    if (img->header.unfinished) {
+        return "an interrupted change left this file unfinished (its size field is the mark); no kernel "
+               "opens it";
+    }
+    if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) == 0) {
+        return "a change of this image was interrupted; \"cowtui recover\" finishes it or takes it back";
+    }
+    return "";
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Records in files.
+ */
+#include "core/change/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+
+int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
+                 struct stat *facts, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct host_file file;
+    struct cow_error local = {.status = 0};
+    *found = false;
+    int status =
+        host_file_open(img->io, &file, side_path(path, img->real_path, what), O_RDONLY | O_NOFOLLOW, &local);
+    if (status != 0 && local.sys_errno == ENOENT) {
+        return 0;
+    }
+    if (status == 0) {
+        uint64_t offset;
+        status = record_read(out, &offset, img->io, file.fd, &local);
+        host_file_close(img->io, &file);
+    }
+    if (status != 0) {
+        cow_error_set(err, status, "%s: %s", path, local.message);
+        return cow_error_hint(
+            err, "it was not written by this program, or not completely; nothing is done with it");
+    }
+    if (facts != NULL) {
+        *facts = file.facts;
+    }
+    *found = true;
+    return 0;
+}
+
+int journal_write(const struct cow_io *io, const char *path, const uint8_t *bytes, size_t n_bytes)
+{
+    int fd = io->open(io->context, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io_write(io, fd, bytes, n_bytes, 0);
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    io->close(io->context, fd);
+    if (status == 0) {
+        status = io_sync_directory(io, path);
+    }
+    if (status < 0) {
+        io->unlink(io->context, path);
+    }
+    return status;
+}
+
+static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t crc)
+{
+    return n_bytes <= img->raw_bytes && record_crc(img->raw, n_bytes) == crc;
+}
+
+enum journal_view journal_view(const struct record *record, const struct cow_image *img)
+{
+    const uint64_t inode = img->cow.facts.st_ino;
+    if (inode == record->new_inode && header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc)) {
+        return JOURNAL_SEES_NEW;
+    }
+    if (inode == record->old_inode && header_is(img, record->old_header_bytes, record->old_header_crc)) {
+        return JOURNAL_SEES_OLD;
+    }
+    return JOURNAL_SEES_STRANGE;
+}
+
+bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new)
+{
+    return (uint64_t)facts->st_size == (as_new ? record->new_file_bytes : record->old_file_bytes) &&
+           same_time(facts->st_mtim, as_new ? record->new_mtime : record->old_mtime);
+}

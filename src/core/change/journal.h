@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The record of a change beside its image: finding, writing and dropping it, and what a record says about the
+ * files that are there now. Recovery and undo decide by that.
+ */
+#ifndef CORE_CHANGE_JOURNAL_H
+#define CORE_CHANGE_JOURNAL_H
+
+#include "core/change/record.h"
+#include "core/image/image.h"
+#include "core/image/side.h"
+
+/* Reads the record in the file beside the image that is named `what`. COW_OK with *found false if there is
+ * none. A strange one is COW_INVALID: it is not obeyed. *undo_file: its open facts, if not NULL. On success
+ * with *found, clear *out. */
+int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
+                 struct stat *facts, struct cow_error *err);
+
+/* Writes a whole new file with the record, fsyncs it and its directory. The name must be free (-EEXIST). 0 or
+ * -errno. */
+int journal_write(const struct cow_io *io, const char *path, const uint8_t *bytes, size_t n_bytes);
+
+/* What the image's file is, seen from a record. */
+enum journal_view {
+    JOURNAL_SEES_OLD,     /* the file, and the header, from before the change */
+    JOURNAL_SEES_NEW,     /* those from after it */
+    JOURNAL_SEES_STRANGE, /* neither: somebody put another file there */
+};
+enum journal_view journal_view(const struct record *record, const struct cow_image *img);
+
+/* Whether the image's file has been written to since it was as the record has it (old or new). */
+bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new);
+
+bool same_time(struct timespec a, struct timespec b);
+
+#endif

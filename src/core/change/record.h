@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is written down before a change, so that it can be finished or taken back after a crash, and undone
+ * later: one record serves as the journal while the change is under way and as the undo information
+ * afterwards. It is known whole before the first byte of the image is touched, so it is written once and
+ * never edited.
+ *
+ * On disk: 16 bytes of magic and version, the fields, the saved bytes, then the length of all that (u32), a
+ * CRC-32 over it (u32) and 8 bytes of closing magic; all big endian. It can stand alone in a file, or be
+ * appended to one and be read from its end.
+ */
+#ifndef CORE_CHANGE_RECORD_H
+#define CORE_CHANGE_RECORD_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/base/io.h"
+
+enum record_kind {
+    RECORD_COPY = 1,     /* a new file took the image's place by rename */
+    RECORD_IN_PLACE = 2, /* the image was changed where it is; the commit is one write of its first sector */
+    RECORD_UNDO_COPY = 3,
+    RECORD_UNDO_IN_PLACE = 4,
+};
+
+enum { RECORD_SECTOR_BYTES = 512, RECORD_SAVED_MAX = 2, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
+
+/* Bytes of the old image that a change in place writes over. */
+struct record_saved {
+    uint64_t offset;
+    uint64_t n_bytes;    /* of the range */
+    uint64_t held_bytes; /* of them are kept, from the beginning; the rest were zeros */
+    uint8_t *bytes;      /* held_bytes; NULL if there are none */
+};
+
+struct record {
+    uint32_t kind;
+    uint64_t old_inode; /* of the image's file before; in place: the same as new_inode */
+    uint64_t new_inode;
+    uint64_t old_file_bytes; /* lengths */
+    uint64_t new_file_bytes;
+    uint64_t old_end_offset; /* where the old layout ends: no rollback cuts below that */
+    uint32_t old_header_bytes;
+    uint32_t old_header_crc;                 /* of so many bytes */
+    uint32_t new_header_crc;                 /* of COW_V3_HEADER_BYTES */
+    uint32_t size_field_offset;              /* of the old header, and what it held */
+    uint64_t old_size_field;                 /* as 8 bytes, big endian, whatever the header's order is */
+    uint8_t old_sector[RECORD_SECTOR_BYTES]; /* the first of the file; in place */
+    uint8_t new_sector[RECORD_SECTOR_BYTES];
+    struct timespec old_mtime; /* of the image's file */
+    struct timespec new_mtime; /* given to it, so that a later write shows */
+    uint32_t extends;          /* the backing file is lengthened */
+    uint64_t backing_old_bytes;
+    uint64_t backing_new_bytes;
+    struct timespec backing_mtime;
+    char backing_path[PATH_MAX]; /* absolute; "" = none */
+    uint64_t copy_inode;         /* of a private backing file that the change makes; 0 = none */
+    char copy_path[PATH_MAX];    /* its name; absolute */
+    struct record_saved saved[RECORD_SAVED_MAX];
+};
+
+/* Frees the saved bytes. */
+void record_clear(struct record *record);
+
+/* Encodes into a new buffer (the caller's, free). COW_NO_MEMORY. */
+int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err);
+
+/* Reads the record that ends at the end of an open file. *offset is where it begins. Answers COW_INVALID for
+ * anything that is not a whole record with a good CRC, COW_IO, COW_NO_MEMORY; *out is unchanged then, else to
+ * be cleared by the caller. */
+int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, int fd, struct cow_error *err);
+
+uint32_t record_crc(const uint8_t *bytes, size_t n_bytes);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * recover: finishing a change that was interrupted, or taking it back. The record says what was meant, the
+ * files say how far it came; every call can be interrupted and repeated. It acts only under the lock, and
+ * decides again there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/change/settle.h"
+#include "core/change/steps.h"
+#include "cow/text.h"
+
+/* Whether the new image of a copy is complete under its temporary name: the true size is written last of all.
+ */
+static bool new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path)
+{
+    char path[PATH_MAX];
+    uint8_t header[COW_V3_HEADER_BYTES];
+    struct stat facts;
+    int fd =
+        io->open(io->context, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    bool complete = io->fstat(io->context, fd, &facts) == 0 && facts.st_ino == record->new_inode &&
+                    io_read_padded(io, fd, header, sizeof header, 0) == 0 &&
+                    record_crc(header, sizeof header) == record->new_header_crc &&
+                    io->fsync(io->context, fd) == 0;
+    io->close(io->context, fd);
+    return complete;
+}
+
+enum direction { FORWARD, BACK, NOWHERE };
+
+static enum direction choose_direction(const struct cow_plan *plan, const struct record *record)
+{
+    const struct cow_image *img = plan->img;
+    const enum journal_view view = journal_view(record, img);
+    if (view == JOURNAL_SEES_STRANGE) {
+        return NOWHERE;
+    }
+    switch ((enum record_kind)record->kind) {
+    case RECORD_COPY:
+        if (view == JOURNAL_SEES_NEW) {
+            return FORWARD;
+        }
+        return journal_unwritten(record, &img->cow.facts, false) &&
+                       new_file_complete(img->io, record, img->real_path)
+                   ? FORWARD
+                   : BACK;
+    case RECORD_IN_PLACE:
+        return view == JOURNAL_SEES_NEW ? FORWARD : BACK;
+    case RECORD_UNDO_COPY:
+    case RECORD_UNDO_IN_PLACE:
+        /* A guest that has written to the new image since wins over the wish to go back. */
+        return view == JOURNAL_SEES_NEW && !journal_unwritten(record, &img->cow.facts, true) ? BACK : FORWARD;
+    }
+    return NOWHERE;
+}
+
+static int remove_copy(struct commit *c)
+{
+    char temp[PATH_MAX];
+    const struct record *r = &c->record;
+    if (r->copy_inode == 0) {
+        return 0;
+    }
+    int status = settle_remove(c->io, r->copy_path, r->copy_inode);
+    if (status == 0) {
+        status = settle_remove(c->io, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
+    }
+    return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;
+}
+
+static int backing(struct commit *c, bool back)
+{
+    return c->record.extends && c->backing_fd >= 0 ? settle_backing(c->io, &c->record, c->backing_fd, back)
+                                                   : 0;
+}
+
+static int copy_forward(struct commit *c)
+{
+    char temp[PATH_MAX], old[PATH_MAX];
+    const char *image = c->plan->target_path;
+    int status = backing(c, false);
+    if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
+        side_path(old, image, SIDE_OLD);
+        settle_remove(c->io, old, c->record.old_inode);
+        c->io->link(c->io->context, image, old); /* without hard links there is no undo */
+        status = c->io->rename(c->io->context, side_path(temp, image, SIDE_NEW), image, true);
+        if (status == 0) {
+            status = io_sync_directory(c->io, image);
+        }
+    }
+    return status == 0 ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD) : status;
+}
+
+static int copy_back(struct commit *c)
+{
+    char path[PATH_MAX];
+    const char *image = c->plan->target_path;
+    int status = backing(c, true);
+    if (status == 0) {
+        status = settle_remove(c->io, side_path(path, image, SIDE_NEW), c->record.new_inode);
+    }
+    if (status == 0) {
+        status = settle_remove(c->io, side_path(path, image, SIDE_OLD), c->record.old_inode);
+    }
+    return status == 0 ? remove_copy(c) : status;
+}
+
+static int in_place_back(struct commit *c)
+{
+    int status = settle_in_place_back(c->io, &c->record, c->image_fd, false);
+    if (status == 0) {
+        status = backing(c, true);
+    }
+    return status == 0 ? remove_copy(c) : status;
+}
+
+/* The way back that the user asked for; commit_undo goes it, too. */
+int commit_undo(struct commit *c)
+{
+    char undo[PATH_MAX];
+    const char *image = c->plan->target_path;
+    const struct record *r = &c->record;
+    int status;
+    c->renamed = true; /* from here on: what is left is finished by recovery, not taken back */
+    side_path(undo, image, SIDE_UNDO);
+    if (r->kind == RECORD_UNDO_COPY) {
+        status = settle_revive_undo(c->io, r, undo);
+        bool there = status != -ENOENT; /* else it has its old name already */
+        status = there ? status : 0;
+        if (status == 0) {
+            status = backing(c, true);
+        }
+        if (status == 0 && there) {
+            status = c->io->rename(c->io->context, undo, image, true);
+        }
+        if (status == 0) {
+            status = io_sync_directory(c->io, image);
+        }
+    } else {
+        status = settle_in_place_back(c->io, r, c->image_fd, c->plan->undoes);
+        if (status == 0) {
+            status = backing(c, true);
+        }
+        if (status == 0) {
+            status = c->io->unlink(c->io->context, undo);
+            status = status == -ENOENT ? 0 : status;
+        }
+    }
+    if (status == 0) {
+        status = remove_copy(c);
+    }
+    return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
+}
+
+/* An undo that was interrupted, and then somebody used the new image: it stays, and so does what undoes it.
+ */
+static int abandon_undo(struct commit *c)
+{
+    return c->record.kind == RECORD_UNDO_COPY
+               ? settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_UNDO)
+               : 0;
+}
+
+static int run_direction(struct commit *c, enum direction direction)
+{
+    switch ((enum record_kind)c->record.kind) {
+    case RECORD_COPY:
+        return direction == FORWARD ? copy_forward(c) : copy_back(c);
+    case RECORD_IN_PLACE:
+        return direction == FORWARD ? backing(c, false) : in_place_back(c);
+    case RECORD_UNDO_COPY:
+    case RECORD_UNDO_IN_PLACE:
+        return direction == FORWARD ? commit_undo(c) : abandon_undo(c);
+    }
+    return -EINVAL;
+}
+
+/* A change in place that is done leaves its journal as the undo file. */
+static int end_journal(struct commit *c, enum direction direction)
+{
+    char journal[PATH_MAX], undo[PATH_MAX];
+    const char *image = c->plan->target_path;
+    side_path(journal, image, SIDE_JOURNAL);
+    int status = c->record.kind == RECORD_IN_PLACE && direction == FORWARD
+                     ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
+                     : c->io->unlink(c->io->context, journal);
+    return status == 0 ? io_sync_directory(c->io, image) : status;
+}
+
+int commit_recover(struct commit *c)
+{
+    bool found;
+    c->renamed = true; /* nothing of this is taken back */
+    int status = journal_read(&c->record, &found, c->plan->img, SIDE_JOURNAL, NULL, c->err);
+    if (status != 0) {
+        return status;
+    }
+    if (!found) {
+        return cow_error_set(c->err, COW_REFUSED, "%s: there is nothing to recover any more",
+                             c->plan->img->path);
+    }
+    c->has_record = true;
+    c->journal_made = true;
+    enum direction direction = choose_direction(c->plan, &c->record);
+    if (direction == NOWHERE) {
+        return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
+                             c->plan->img->path);
+    }
+    status = run_direction(c, direction);
+    if (status == 0) {
+        status = end_journal(c, direction);
+    }
+    return status < 0 ? commit_failed(c, status, "recovering", c->plan->img->path) : status;
+}
+
+static const char *what_happens(const struct record *record, enum direction direction)
+{
+    switch ((enum record_kind)record->kind) {
+    case RECORD_COPY:
+        return direction == FORWARD
+                   ? "the new image is complete: it is put in place, and the old one kept for undo"
+                   : "the new image is not complete: it is removed, and the old one stays as it is";
+    case RECORD_IN_PLACE:
+        return direction == FORWARD ? "the header has its new size already: what undoes it is kept"
+                                    : "the header still has its old size: what was prepared is taken back";
+    case RECORD_UNDO_COPY:
+    case RECORD_UNDO_IN_PLACE:
+        return direction == FORWARD
+                   ? "an undo was interrupted: it is finished"
+                   : "an undo was interrupted and the image used since: the undo is given up";
+    }
+    return "";
+}
+
+static int strange_image(const struct cow_image *img, struct cow_error *err)
+{
+    char journal[PATH_MAX];
+    cow_error_set(err, COW_REFUSED, "%s: neither the old nor the new image of the interrupted change",
+                  img->path);
+    return cow_error_hint(err, "the journal is %s; if it is stale, and the image as you want it, remove it",
+                          side_path(journal, img->real_path, SIDE_JOURNAL));
+}
+
+int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local;
+    struct record record;
+    bool found;
+    err = err != NULL ? err : &local;
+    int status = journal_read(&record, &found, img, SIDE_JOURNAL, NULL, err);
+    if (status != 0) {
+        return status;
+    }
+    if (!found) {
+        return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
+    }
+    struct cow_plan *plan = plan_new(img->io, img, "recover");
+    if (plan == NULL) {
+        record_clear(&record);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    char image[PATH_MAX];
+    enum direction direction = choose_direction(plan, &record);
+    if (direction == NOWHERE) {
+        status = strange_image(img, err);
+    }
+    plan->target_path = img->real_path;
+    plan->hold_image = HOLD_WRITE;
+    plan->hold_backing = HOLD_NOT;
+    plan->backing_path = NULL;
+    if (status == 0 && record.extends) {
+        plan->backing_path = plan_text(plan, "%s", record.backing_path);
+        plan->hold_backing = HOLD_WRITE;
+        status = img->io->stat(img->io->context, record.backing_path, &plan->backing_facts);
+        status = status < 0 ? cow_error_system(err, -status, "%s", record.backing_path) : 0;
+    }
+    plan->preview.method = direction == FORWARD ? "forward" : "back";
+    plan->preview.target_path = img->real_path;
+    plan->preview.changes_existing = true;
+    plan->preview.command =
+        plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, img->path));
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record.extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_RECOVER, 0, "%s", what_happens(&record, direction));
+    record_clear(&record);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See settle.h. A record is only obeyed where the files are those that it names, by inode or by size.
+ */
+#include "core/change/settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/base/bytes.h"
+#include "core/format/variants.h"
+
+static int write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
+{
+    static const uint8_t zeros[64 * 1024];
+    int status = 0;
+    for (uint64_t done = 0; done < n_bytes && status == 0;) {
+        struct io_extent extent; /* what reads as zeros already is left a hole */
+        status = io_extent_at(io, fd, offset + done, offset + n_bytes, &extent);
+        uint64_t piece = status < 0 ? 0 : extent.end - extent.begin;
+        if (status == 0 && extent.data) {
+            piece = arith_min(piece, sizeof zeros);
+            status = io_write(io, fd, zeros, (size_t)piece, offset + done);
+        }
+        done += piece;
+    }
+    return status;
+}
+
+static int restore_range(const struct cow_io *io, int fd, const struct record_saved *saved)
+{
+    int status =
+        saved->held_bytes == 0 ? 0 : io_write(io, fd, saved->bytes, (size_t)saved->held_bytes, saved->offset);
+    return status < 0
+               ? status
+               : write_zeros(io, fd, saved->offset + saved->held_bytes, saved->n_bytes - saved->held_bytes);
+}
+
+int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
+{
+    /* The header first: from then on nobody reads a bitmap where the saved ranges lie. */
+    int status = io_write(io, fd, record->old_sector, sizeof record->old_sector, 0);
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
+        status = restore_range(io, fd, &record->saved[i]);
+    }
+    struct stat facts;
+    if (status == 0) {
+        status = io->fstat(io->context, fd, &facts);
+    }
+    uint64_t length =
+        exact ? record->old_file_bytes : arith_max(record->old_file_bytes, record->old_end_offset);
+    if (status == 0 && (uint64_t)facts.st_size > length) {
+        status = io->ftruncate(io->context, fd, length);
+    }
+    if (status == 0 && exact) {
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->old_mtime};
+        status = io->futimens(io->context, fd, times);
+    }
+    return status == 0 ? io->fsync(io->context, fd) : status;
+}
+
+int settle_backing(const struct cow_io *io, const struct record *record, int fd, bool back)
+{
+    struct stat facts;
+    uint64_t wanted = back ? record->backing_old_bytes : record->backing_new_bytes;
+    int status = io->fstat(io->context, fd, &facts);
+    if (status < 0) {
+        return status;
+    }
+    uint64_t is = (uint64_t)facts.st_size;
+    if (is != record->backing_old_bytes && is != record->backing_new_bytes) {
+        return -EBUSY;
+    }
+    if (is != wanted) {
+        status = io->ftruncate(io->context, fd, wanted);
+    }
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->backing_mtime};
+    if (status == 0) {
+        status = io->futimens(io->context, fd, times);
+    }
+    return status == 0 ? io->fsync(io->context, fd) : status;
+}
+
+/* Opens path for writing if it is the file with this inode; -ENOENT if it is not there or another one. */
+static int open_inode(const struct cow_io *io, const char *path, uint64_t inode)
+{
+    struct stat facts;
+    int fd = io->open(io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io->fstat(io->context, fd, &facts);
+    if (status == 0 && facts.st_ino != inode) {
+        status = -ENOENT;
+    }
+    if (status < 0) {
+        io->close(io->context, fd);
+        return status;
+    }
+    return fd;
+}
+
+/* Record first, durable, then the mark: a marked file without its record could not be revived. */
+static int stamp(const struct cow_io *io, const struct record *record, int fd)
+{
+    uint8_t *bytes, mark[8];
+    size_t n_bytes;
+    if (record_encode(&bytes, &n_bytes, record, NULL) != 0) {
+        return -ENOMEM;
+    }
+    bytes_put(mark, sizeof mark, true, SIZE_UNFINISHED);
+    int status = io->ftruncate(io->context, fd, record->old_file_bytes);
+    if (status == 0) {
+        status = io_write(io, fd, bytes, n_bytes, record->old_file_bytes);
+    }
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    if (status == 0) {
+        status = io_write(io, fd, mark, sizeof mark, record->size_field_offset);
+    }
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    free(bytes);
+    return status;
+}
+
+int settle_keep_undo(const struct cow_io *io, const struct record *record, const char *image_path,
+                     const char *from)
+{
+    char path[PATH_MAX], undo[PATH_MAX];
+    struct record as_done = *record;
+    as_done.kind = RECORD_COPY;
+    side_path(path, image_path, from);
+    side_path(undo, image_path, SIDE_UNDO);
+    int fd = open_inode(io, path, record->old_inode);
+    if (fd == -ENOENT) {
+        return 0;
+    }
+    if (fd < 0) {
+        return fd;
+    }
+    int status = stamp(io, &as_done, fd);
+    io->close(io->context, fd);
+    if (status == 0 && strcmp(path, undo) != 0) {
+        status = io->rename(io->context, path, undo, true);
+    }
+    /* Before the journal goes: else a crash could leave the old image under a name that nobody looks for. */
+    return status == 0 ? io_sync_directory(io, undo) : status;
+}
+
+int settle_revive_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
+{
+    uint8_t field[8];
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->old_mtime};
+    int fd = open_inode(io, undo_path, record->old_inode);
+    if (fd < 0) {
+        return fd;
+    }
+    bytes_put(field, sizeof field, true, record->old_size_field);
+    int status = io_write(io, fd, field, sizeof field, record->size_field_offset);
+    if (status == 0) {
+        status = io->ftruncate(io->context, fd, record->old_file_bytes);
+    }
+    if (status == 0) {
+        status = io->futimens(io->context, fd, times);
+    }
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    io->close(io->context, fd);
+    return status;
+}
+
+int settle_remove(const struct cow_io *io, const char *path, uint64_t inode)
+{
+    struct stat facts;
+    int status = io->lstat(io->context, path, &facts);
+    if (status == -ENOENT || (status == 0 && facts.st_ino != inode)) {
+        return 0;
+    }
+    return status < 0 ? status : io->unlink(io->context, path);
+}

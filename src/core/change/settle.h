@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Bringing files to where a record says: the old state or the new one. Undo, recovery and the taking back of
+ * a failed change all end here; every call can be repeated.
+ */
+#ifndef CORE_CHANGE_SETTLE_H
+#define CORE_CHANGE_SETTLE_H
+
+#include "core/change/journal.h"
+#include "core/change/work.h"
+
+/* Puts back what a change in place wrote over: first sector, saved ranges, length. fd is open for writing and
+ * locked. exact: the old length; else never below the end of the old layout, for a guest may have run in
+ * between. 0 or -errno. */
+int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
+
+/* Gives the backing file the record's old or new size, and its date. fd is open for writing and locked. A
+ * file that has neither size is left alone: -EBUSY. */
+int settle_backing(const struct cow_io *io, const struct record *record, int fd, bool back);
+
+/* The old image, which has lost its name to the new one: appends the record to it, marks it unfinished, names
+ * it as the undo file. from: SIDE_OLD or SIDE_UNDO. A file that is not there, or not the old one, is no
+ * error. 0 or -errno. */
+int settle_keep_undo(const struct cow_io *io, const struct record *record, const char *image_path,
+                     const char *from);
+
+/* The undo file of a copy becomes a plain image again: mark away, record away, old date. It keeps its name. 0
+ * or -errno. */
+int settle_revive_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
+
+/* Removes path if it is the file with this inode. 0 (also if it is not there, or another one) or -errno. */
+int settle_remove(const struct cow_io *io, const char *path, uint64_t inode);
+
+#endif

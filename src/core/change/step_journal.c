@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The journal of a change: written before the image is touched, and after the commit either dropped (the old
+ * image, which is kept, carries the same record) or renamed to be the undo file itself (a change in place).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/base/bytes.h"
+#include "core/change/settle.h"
+#include "core/change/steps.h"
+#include "core/format/variants.h"
+
+/* What the image's file is before, and what it will be. */
+static int fill_image(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    const struct cow_image *img = plan->img;
+    const struct span size_field = variants[img->header.format].size;
+    uint8_t header[COW_V3_HEADER_BYTES];
+    struct stat out;
+    int status = cow_header_encode(header, &plan->header, c->err);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, plan->in_place ? c->image_fd : c->out_fd, &out);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", plan->target_path);
+    }
+    r->kind = plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
+    r->old_inode = img->cow.facts.st_ino;
+    r->new_inode = out.st_ino;
+    r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
+    r->new_file_bytes =
+        plan->in_place ? arith_max(r->old_file_bytes, plan->layout.end_offset) : plan->layout.end_offset;
+    r->old_end_offset = img->layout.end_offset;
+    r->old_mtime = img->cow.facts.st_mtim;
+    c->io->now(c->io->context, &r->new_mtime);
+    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
+    r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
+    r->size_field_offset = size_field.offset_bytes;
+    r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
+    memcpy(r->old_sector, img->raw, arith_min(img->raw_bytes, sizeof r->old_sector));
+    if (plan->in_place) { /* the rest of the header, an old path's end among it, stays as it is */
+        uint8_t whole[COW_V3_HEADER_BYTES];
+        memcpy(whole, img->raw, sizeof whole);
+        memcpy(whole, header, RECORD_SECTOR_BYTES);
+        memcpy(header, whole, sizeof header);
+    }
+    memcpy(r->new_sector, header, sizeof r->new_sector);
+    r->new_header_crc = record_crc(header, sizeof header);
+    return 0;
+}
+
+static void fill_backing(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    char absolute[PATH_MAX];
+    r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
+    r->backing_new_bytes = plan->backing_bytes;
+    r->backing_mtime = plan->backing_facts.st_mtim;
+    r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
+    if (plan->backing_path != NULL &&
+        c->io->resolve(c->io->context, plan->backing_path, absolute, sizeof absolute) == 0) {
+        memcpy(r->backing_path, absolute, strlen(absolute) + 1);
+    }
+}
+
+/* The private backing file is made now, empty, so that the record can tell it by its inode. */
+static int make_copy_file(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    struct stat facts;
+    if (plan->copy_path == NULL) {
+        return 0;
+    }
+    int status = commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
+    c->copy_made = c->copy_fd >= 0;
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, c->copy_fd, &facts);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", plan->copy_temp_path);
+    }
+    c->record.copy_inode = facts.st_ino;
+    if (strlen(plan->copy_path) < sizeof c->record.copy_path) {
+        memcpy(c->record.copy_path, plan->copy_path, strlen(plan->copy_path) + 1);
+    }
+    return 0;
+}
+
+/* How much of a range, from its beginning, has data in the file: behind it are zeros. */
+static int data_length(struct commit *c, uint64_t offset, uint64_t n_bytes, uint64_t *out)
+{
+    *out = 0;
+    for (uint64_t done = 0; done < n_bytes;) {
+        struct io_extent extent;
+        int status = io_extent_at(c->io, c->image_fd, offset + done, offset + n_bytes, &extent);
+        if (status < 0) {
+            return status;
+        }
+        done = extent.end - offset;
+        *out = extent.data ? done : *out;
+    }
+    return 0;
+}
+
+enum { HELD_BYTES_MAX = 16 * 1024 * 1024 };
+
+/* A range that is about to be written over; nothing is kept of the zeros at its end, and that is nearly all
+ * of it. */
+static int save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes)
+{
+    *saved = (struct record_saved){.offset = offset, .n_bytes = n_bytes};
+    uint64_t held = 0;
+    int status = data_length(c, offset, n_bytes, &held);
+    held = arith_min(held, (uint64_t)c->plan->img->cow.facts.st_size > offset
+                               ? (uint64_t)c->plan->img->cow.facts.st_size - offset
+                               : 0);
+    if (status < 0 || held == 0) {
+        return status;
+    }
+    if (held > HELD_BYTES_MAX) {
+        return -EFBIG;
+    }
+    saved->bytes = malloc((size_t)held);
+    if (saved->bytes == NULL) {
+        return -ENOMEM;
+    }
+    status = io_read_padded(c->io, c->image_fd, saved->bytes, (size_t)held, offset);
+    while (status == 0 && held > 0 && saved->bytes[held - 1] == 0) {
+        held--;
+    }
+    saved->held_bytes = held;
+    if (held == 0) {
+        free(saved->bytes);
+        saved->bytes = NULL;
+    }
+    return status;
+}
+
+/* In place: the bitmap's growth with the byte where it begins, and what lies between an odd end and its
+ * sector's end. */
+static int fill_saved(struct commit *c)
+{
+    const struct cow_image *img = c->plan->img;
+    const uint64_t bits_begin = img->layout.bitmap_offset + img->layout.sectors / 8;
+    const uint64_t bits_end = c->plan->layout.bitmap_offset + c->plan->layout.bitmap_bytes;
+    const uint64_t data_end = img->layout.data_offset + img->header.size_bytes;
+    int status = save_range(c, &c->record.saved[0], bits_begin, bits_end - bits_begin);
+    if (status == 0) {
+        status = save_range(c, &c->record.saved[1], data_end, img->layout.end_offset - data_end);
+    }
+    return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
+}
+
+/* The record of a change that is about to be made. */
+static int fill_record(struct commit *c)
+{
+    c->has_record = true;
+    int status = fill_image(c);
+    if (status == 0) {
+        fill_backing(c);
+        status = make_copy_file(c);
+    }
+    return status == 0 && c->plan->in_place ? fill_saved(c) : status;
+}
+
+/* The record of the change that is about to be undone: what it said is what has to be put back. */
+static int turn_record(struct commit *c)
+{
+    bool found;
+    int status = journal_read(&c->record, &found, c->plan->img, SIDE_UNDO, NULL, c->err);
+    if (status == 0 && !found) {
+        status =
+            cow_error_set(c->err, COW_REFUSED, "%s: there is nothing to undo any more", c->plan->img->path);
+    }
+    if (status == 0) {
+        c->has_record = true;
+        c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
+    }
+    return status;
+}
+
+int commit_journal(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    char path[PATH_MAX];
+    uint8_t *bytes;
+    size_t n_bytes;
+    int status = plan->undoes ? turn_record(c) : fill_record(c);
+    if (status == 0) {
+        status = record_encode(&bytes, &n_bytes, &c->record, c->err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = journal_write(c->io, side_path(path, plan->target_path, SIDE_JOURNAL), bytes, n_bytes);
+    free(bytes);
+    if (status < 0) {
+        return commit_failed(c, status, "writing the journal", path);
+    }
+    c->journal_made = true;
+    return 0;
+}
+
+int commit_keep_undo(struct commit *c)
+{
+    int status = settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_OLD);
+    return status < 0 ? commit_failed(c, status, "keeping the old image of", c->plan->target_path) : 0;
+}
+
+int commit_end_journal(struct commit *c)
+{
+    const char *image = c->plan->target_path;
+    char journal[PATH_MAX], undo[PATH_MAX];
+    side_path(journal, image, SIDE_JOURNAL);
+    int status = c->plan->in_place
+                     ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
+                     : c->io->unlink(c->io->context, journal);
+    if (status == 0) {
+        status = io_sync_directory(c->io, image);
+    }
+    return status < 0 ? commit_failed(c, status, "closing the journal of", image) : 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * undo: going back after a commit, byte for byte, as long as nobody has written to the image since.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/change/settle.h"
+#include "core/change/steps.h"
+#include "cow/text.h"
+
+/* Under the lock now: the record again, as a journal of going back. */
+int commit_discard_undo(struct commit *c)
+{
+    char undo[PATH_MAX];
+    int status = c->io->unlink(c->io->context, side_path(undo, c->plan->target_path, SIDE_UNDO));
+    if (status == 0) {
+        status = io_sync_directory(c->io, undo);
+    }
+    return status < 0 ? commit_failed(c, status, "removing", undo) : 0;
+}
+
+static int changed_since(const struct cow_image *img, const char *what, struct cow_error *err)
+{
+    cow_error_set(err, COW_REFUSED, "%s: %s has changed since: going back would lose that", img->path, what);
+    return cow_error_hint(err, "\"cowtui undo --discard\" removes the undo data");
+}
+
+static int read_undo(struct record *record, struct cow_image *img, struct stat *facts, struct cow_error *err)
+{
+    bool found;
+    int status = journal_read(record, &found, img, SIDE_UNDO, facts, err);
+    if (status == 0 && !found) {
+        status = cow_error_set(err, COW_REFUSED, "%s: there is nothing to undo", img->path);
+    }
+    return status;
+}
+
+static int check_unchanged(struct cow_plan *plan, const struct record *record, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    if (journal_view(record, img) != JOURNAL_SEES_NEW || !journal_unwritten(record, &img->cow.facts, true)) {
+        return changed_since(img, "the image", err);
+    }
+    if (!record->extends) {
+        return 0;
+    }
+    int status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing_facts);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s", record->backing_path);
+    }
+    if ((uint64_t)plan->backing_facts.st_size != record->backing_new_bytes ||
+        !same_time(plan->backing_facts.st_mtim, record->backing_mtime)) {
+        return changed_since(img, "its backing file", err);
+    }
+    plan->backing_path = plan_text(plan, "%s", record->backing_path);
+    plan->hold_backing = HOLD_WRITE;
+    return 0;
+}
+
+static void describe(struct cow_plan *plan, const struct record *record)
+{
+    char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    struct cow_preview *p = &plan->preview;
+    bool copy = record->kind == RECORD_COPY;
+    p->method = copy ? "copy" : "header";
+    p->target_path = plan->target_path;
+    p->changes_existing = true;
+    p->undo_text = "none: the change would have to be made again";
+    p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
+    if (record->extends) {
+        p->backing_text = plan_text(
+            plan,
+            "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
+            record->backing_path, cow_size_text(size, record->backing_old_bytes));
+    }
+    if (record->copy_inode != 0) {
+        plan_note(plan, "the private backing file %s is removed", record->copy_path);
+    }
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
+    plan_step(plan, COW_STEP_UNDO, 0, "%s",
+              copy ? "let the old image, which was kept, take its place again"
+                   : "write back the old header and what the change wrote over");
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+}
+
+static int start(struct cow_plan **plan, struct cow_image *img, struct record *record, struct stat *facts,
+                 struct cow_error *err)
+{
+    int status = read_undo(record, img, facts, err);
+    if (status != 0) {
+        return status;
+    }
+    *plan = plan_new(img->io, img, "undo");
+    if (*plan == NULL) {
+        record_clear(record);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    (*plan)->target_path = img->real_path;
+    (*plan)->hold_image = HOLD_WRITE;
+    (*plan)->backing_path = NULL;
+    return 0;
+}
+
+int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local;
+    struct record record;
+    struct cow_plan *plan;
+    err = err != NULL ? err : &local;
+    int status = start(&plan, img, &record, NULL, err);
+    if (status != 0) {
+        return status;
+    }
+    plan->journaled = true;
+    plan->undoes = true;
+    status = plan_check_pending(plan, err);
+    if (status == 0) {
+        status = check_unchanged(plan, &record, err);
+    }
+    if (status == 0) {
+        describe(plan, &record);
+    }
+    record_clear(&record);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
+}
+
+int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local;
+    struct record record;
+    struct cow_plan *plan;
+    struct stat facts;
+    char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    err = err != NULL ? err : &local;
+    int status = start(&plan, img, &record, &facts, err);
+    if (status != 0) {
+        return status;
+    }
+    record_clear(&record);
+    struct cow_preview *p = &plan->preview;
+    p->operation = "discard undo";
+    p->method = "none";
+    p->target_path = plan->target_path;
+    p->changes_existing = true;
+    p->undo_text = "none: this gives up going back";
+    p->command = plan_text(plan, "cowtui undo --discard %s", cow_shell_quote(image, sizeof image, img->path));
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image");
+    plan_step(plan, COW_STEP_DISCARD_UNDO, 0, "remove the undo data (%s)",
+              cow_size_text(size, (uint64_t)facts.st_blocks * 512));
+    return plan_finish(out, plan, err);
+}

@@ -67,7 +67,8 @@ static int copy_owner_and_mode(struct commit *c)
 int commit_copy_backing(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
+    int status =
+        commit_make_file(c, plan->copy_temp_path, plan->backing_path != NULL ? 0600 : 0666, &c->copy_fd);
     c->copy_made = c->copy_fd >= 0;
     if (status == 0 && plan->backing_path != NULL) {
         status = copy_content(c);
@@ -77,8 +78,7 @@ int commit_copy_backing(struct commit *c)
     }
     status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing_bytes);
     if (status == 0) {
-        status = plan->backing_path != NULL ? copy_owner_and_mode(c)
-                                            : c->io->fchmod(c->io->context, c->copy_fd, 0644);
+        status = plan->backing_path != NULL ? copy_owner_and_mode(c) : 0;
     }
     if (status == 0) {
         status = set_mtime(c, c->copy_fd, plan->copy_mtime);

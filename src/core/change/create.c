@@ -71,13 +71,13 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
     p->replaces = plan->replace;
     p->needs_free_bytes = 64 * 1024;
     p->patched_opens = true;
-    p->backing_text = plan_text(plan, "%s is only read", opt->backing_path);
-    p->undo_text = plan_text(plan, "remove %s", opt->path);
+    p->backing_text = plan_words(plan, "%s is only read", opt->backing_path);
+    p->undo_text = plan_words(plan, "remove %s", opt->path);
     p->command = opt->reserve_bytes == 0
                      ? plan_text(plan, "cowtui create %s %s", image, backing)
                      : plan_text(plan, "cowtui create --reserve %s %s %s",
                                  cow_size_argument(reserve, opt->reserve_bytes), image, backing);
-    p->next_step = plan_text(plan, "boot with ubd0=%s", image);
+    p->next_step = plan_words(plan, "boot with ubd0=%s", image);
     plan_step(plan, COW_STEP_LOCK, 0, "lock %s for reading", opt->backing_path);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES, "write a header for %s, marked unfinished",
               cow_size_text(size, plan->header.size_bytes));

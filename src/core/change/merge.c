@@ -30,7 +30,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->moves_bytes = estimate_bytes(plan);
     p->needs_free_bytes = p->moves_bytes;
     p->backing_text = "image and backing file are only read";
-    p->undo_text = plan_text(plan, "remove %s", opt->output_path);
+    p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     p->command = plan_text(plan, "cowtui merge -o %s%s%s %s", output, named ? " -b " : "",
                            named ? cow_shell_quote(backing, sizeof backing, plan->backing_path) : "", image);
     plan_step(plan, COW_STEP_LOCK, 0, "lock image and backing file for reading");

@@ -94,12 +94,28 @@ const char *plan_text(struct cow_plan *plan, const char *format, ...)
     return text;
 }
 
+static const char *plan_vwords(struct cow_plan *plan, const char *format, va_list arguments)
+{
+    char escaped[3 * PATH_MAX];
+    return plan_text(plan, "%s",
+                     cow_escape_message(escaped, sizeof escaped, plan_vtext(plan, format, arguments)));
+}
+
+const char *plan_words(struct cow_plan *plan, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *text = plan_vwords(plan, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 void plan_note(struct cow_plan *plan, const char *format, ...)
 {
     if (plan->preview.notes < PLAN_NOTES_MAX) {
         va_list arguments;
         va_start(arguments, format);
-        plan->notes[plan->preview.notes++] = plan_vtext(plan, format, arguments);
+        plan->notes[plan->preview.notes++] = plan_vwords(plan, format, arguments);
         va_end(arguments);
     }
 }
@@ -108,7 +124,7 @@ void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, c
 {
     va_list arguments;
     va_start(arguments, format);
-    plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vtext(plan, format, arguments)};
+    plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vwords(plan, format, arguments)};
     va_end(arguments);
 }
 

@@ -13,7 +13,7 @@
 #include "cow/ops.h"
 #include "cow/plan.h"
 
-enum { PLAN_STEPS_MAX = 16, PLAN_STRINGS_MAX = 64, PLAN_NOTES_MAX = 12 };
+enum { PLAN_STEPS_MAX = 16, PLAN_STRINGS_MAX = 160, PLAN_NOTES_MAX = 12 };
 
 /* How the commit holds the files that exist already. */
 enum hold { HOLD_NOT, HOLD_READ, HOLD_WRITE };
@@ -60,8 +60,12 @@ struct cow_plan {
 /* A new, empty plan. NULL: out of memory. */
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation);
 
-/* A string that the plan owns. Answers "" and remembers it if there is no memory (plan_finish tells). */
+/* A string that the plan owns, as it is: for paths. Answers "" and remembers it if there is no memory
+ * (plan_finish tells). */
 const char *plan_text(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for people: names in it are escaped. */
+const char *plan_words(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void plan_note(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)

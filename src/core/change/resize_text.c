@@ -27,23 +27,23 @@ static void describe_backing(struct cow_plan *plan, const struct cow_resize_opti
     struct cow_preview *p = &plan->preview;
     cow_size_text(size, opt->size_bytes);
     if (opt->policy == COW_POLICY_KEEP) {
-        p->backing_text = plan_text(plan, "%s is not touched; the new sectors are marked dirty in the COW",
-                                    plan->backing_path);
+        p->backing_text = plan_words(plan, "%s is not touched; the new sectors are marked dirty in the COW",
+                                     plan->backing_path);
     } else if (opt->policy == COW_POLICY_COPY) {
         p->backing_text =
             plan->backing_path == NULL
-                ? plan_text(plan, "%s is made, a hole of %s", plan->copy_path, size)
-                : plan_text(plan, "%s is copied to %s, %s long, its date kept; the original stays as it is",
-                            plan->backing_path, plan->copy_path, size);
+                ? plan_words(plan, "%s is made, a hole of %s", plan->copy_path, size)
+                : plan_words(plan, "%s is copied to %s, %s long, its date kept; the original stays as it is",
+                             plan->backing_path, plan->copy_path, size);
     } else if (plan->backing_bytes < opt->size_bytes) {
-        p->backing_text = plan_text(
+        p->backing_text = plan_words(
             plan,
             "%s becomes %s by a hole at its end, its date stays; any other COW image on it is refused by "
             "UML until it is resized, too",
             plan->backing_path, size);
     } else {
         p->backing_text =
-            plan_text(plan, "%s has the new size already and is not touched", plan->backing_path);
+            plan_words(plan, "%s has the new size already and is not touched", plan->backing_path);
     }
 }
 
@@ -185,12 +185,12 @@ static void describe_undo(struct cow_plan *plan, const struct cow_resize_options
     struct cow_preview *p = &plan->preview;
     char size[COW_SIZE_TEXT_BYTES];
     if (opt->output_path != NULL) {
-        p->undo_text = plan_text(plan, "the image stays as it is; remove %s", opt->output_path);
+        p->undo_text = plan_words(plan, "the image stays as it is; remove %s", opt->output_path);
     } else if (plan->in_place) {
         p->undo_text = "\"cowtui undo\"; it costs nothing";
     } else if (plan->keep_undo) {
-        p->undo_text = plan_text(plan, "\"cowtui undo\"; the old image (%s) is kept for it until discarded",
-                                 cow_size_text(size, usage->allocated_bytes));
+        p->undo_text = plan_words(plan, "\"cowtui undo\"; the old image (%s) is kept for it until discarded",
+                                  cow_size_text(size, usage->allocated_bytes));
     } else {
         p->undo_text = "none: the image has other names";
     }
@@ -245,8 +245,8 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->changes_existing = extends;
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
-    p->undo_text = extends ? plan_text(plan, "truncate -s %" PRIu64 " %s, and give it its date back",
-                                       plan->backing_bytes, plan->backing_path)
+    p->undo_text = extends ? plan_words(plan, "truncate -s %" PRIu64 " %s, and give it its date back",
+                                        plan->backing_bytes, plan->backing_path)
                            : "";
     p->command = command_text(plan, opt);
     if (extends) {

@@ -64,11 +64,21 @@ static int copy_owner_and_mode(struct commit *c)
     return c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 07777);
 }
 
+int commit_make_copy(struct commit *c)
+{
+    if (c->copy_made) {
+        return 0;
+    }
+    int status = commit_make_file(c, c->plan->copy_temp_path, c->plan->backing_path != NULL ? 0600 : 0666,
+                                  &c->copy_fd);
+    c->copy_made = c->copy_fd >= 0;
+    return status;
+}
+
 int commit_copy_backing(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = c->copy_made ? 0 : commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
-    c->copy_made = c->copy_fd >= 0;
+    int status = commit_make_copy(c);
     if (status == 0 && plan->backing_path != NULL) {
         status = copy_content(c);
     }
@@ -77,8 +87,7 @@ int commit_copy_backing(struct commit *c)
     }
     status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing_bytes);
     if (status == 0) {
-        status = plan->backing_path != NULL ? copy_owner_and_mode(c)
-                                            : c->io->fchmod(c->io->context, c->copy_fd, 0644);
+        status = plan->backing_path != NULL ? copy_owner_and_mode(c) : 0;
     }
     if (status == 0) {
         status = set_mtime(c, c->copy_fd, plan->copy_mtime);

@@ -28,7 +28,7 @@ static int write_header(struct commit *c, bool unfinished)
 
 int commit_begin_image(struct commit *c)
 {
-    int status = commit_make_file(c, c->plan->temp_path, &c->out_fd);
+    int status = commit_make_file(c, c->plan->temp_path, c->plan->img != NULL ? 0600 : 0666, &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status == 0) {
         status = write_header(c, true);
@@ -36,10 +36,6 @@ int commit_begin_image(struct commit *c)
     if (status == 0) {
         status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->layout.end_offset);
         status = status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
-    }
-    if (status == 0 && c->plan->img == NULL) { /* nothing to inherit from: what any new file gets */
-        status = c->io->fchmod(c->io->context, c->out_fd, 0644);
-        status = status < 0 ? commit_failed(c, status, "setting the mode of", c->plan->temp_path) : 0;
     }
     return status;
 }

@@ -79,8 +79,7 @@ static int make_copy_file(struct commit *c)
     if (plan->copy_path == NULL) {
         return 0;
     }
-    int status = commit_make_file(c, plan->copy_temp_path, &c->copy_fd);
-    c->copy_made = c->copy_fd >= 0;
+    int status = commit_make_copy(c);
     if (status != 0) {
         return status;
     }

@@ -16,15 +16,12 @@ enum {
 int commit_begin_raw(struct commit *c)
 {
     const struct cow_image *img = c->plan->img;
-    int status = commit_make_file(c, c->plan->temp_path, &c->out_fd);
+    int status = commit_make_file(c, c->plan->temp_path, 0666, &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status != 0) {
         return status;
     }
     status = c->io->ftruncate(c->io->context, c->out_fd, img->header.size_bytes);
-    if (status == 0) {
-        status = c->io->fchmod(c->io->context, c->out_fd, 0644);
-    }
     return status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
 }
 

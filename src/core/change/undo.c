@@ -70,7 +70,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
     p->undo_text = "none: the change would have to be made again";
     p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
     if (record->extends) {
-        p->backing_text = plan_text(
+        p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
             record->backing_path, cow_size_text(size, record->backing_old_bytes));

@@ -75,15 +75,15 @@ static int remove_left_over(struct commit *c, const char *path)
     return status;
 }
 
-int commit_make_file(struct commit *c, const char *path, int *fd)
+int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd)
 {
-    int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
     if (made == -EEXIST) {
         int status = remove_left_over(c, path);
         if (status != 0) {
             return status;
         }
-        made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+        made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
     }
     if (made < 0) {
         return commit_failed(c, made, "making", path);

@@ -34,8 +34,8 @@ struct commit {
 };
 
 /* Makes a temporary file, empty and locked; one that a crash left behind is replaced, one that another cowtui
- * is writing is not (COW_LOCKED). */
-int commit_make_file(struct commit *c, const char *path, int *fd);
+ * is writing is not (COW_LOCKED).  mode is for the umask. */
+int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd);
 
 /* Checks that fd's filesystem has room. */
 int commit_require_space(struct commit *c, int fd, uint64_t bytes);

@@ -32,7 +32,7 @@ shot() {
 
 # The whole disk; the selection stands on what the guest wrote most.
 shot map <<'KEYS'
-size 120x32
+size 120x33
 key 2
 type :goto 9M
 key Enter

@@ -12,6 +12,7 @@
 
 #include "cow/text.h"
 
+/* Cut at whole characters, with "...", where it does not fit. */
 static void format_escaped(char *out, size_t out_bytes, const char *format, va_list arguments)
 {
     char plain[COW_MESSAGE_BYTES + 4096];
@@ -37,14 +38,14 @@ int cow_error_system(struct cow_error *err, int sys_errno, const char *format, .
 {
     int status = sys_errno == ENOMEM ? COW_NO_MEMORY : COW_IO;
     if (err != NULL) {
-        char words[COW_MESSAGE_BYTES];
+        const char *reason = strerror(sys_errno);
+        size_t room = sizeof err->message - strlen(reason) - strlen(": ");
         va_list arguments;
         va_start(arguments, format);
-        format_escaped(words, sizeof words, format, arguments);
+        format_escaped(err->message, room, format, arguments);
         va_end(arguments);
-        const char *reason = strerror(sys_errno);
-        size_t room = sizeof err->message - strlen(reason) - sizeof ": ";
-        snprintf(err->message, sizeof err->message, "%.*s: %s", (int)room, words, reason);
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
         err->status = status;
         err->sys_errno = sys_errno;
         err->hint[0] = '\0';
@@ -59,14 +60,14 @@ int cow_error_prefix(struct cow_error *err, const char *format, ...)
     }
     char lower[COW_MESSAGE_BYTES];
     memcpy(lower, err->message, sizeof lower);
-    char words[COW_MESSAGE_BYTES / 2];
     va_list arguments;
     va_start(arguments, format);
-    format_escaped(words, sizeof words, format, arguments);
+    format_escaped(err->message, sizeof err->message / 2, format, arguments);
     va_end(arguments);
-    int used = snprintf(err->message, sizeof err->message, "%s: ", words);
-    int room = (int)sizeof err->message - 1 - used;
-    snprintf(err->message + used, (size_t)room + 1, "%.*s", room, lower);
+    size_t used = strlen(err->message);
+    memcpy(err->message + used, ": ", 2);
+    used += 2;
+    cow_escape_message(err->message + used, sizeof err->message - used, lower);
     return err->status;
 }
 

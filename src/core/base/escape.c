@@ -38,33 +38,35 @@ static size_t printable_character(const unsigned char *text)
     return bad || control || directional ? 0 : length;
 }
 
+/* One character of text as it may be printed, into piece; answers its length, *taken what it stands for. */
+static size_t next_piece(char piece[8], size_t *taken, const unsigned char *at, bool escape_backslash)
+{
+    size_t length = printable_character(at);
+    *taken = length == 0 ? 1 : length;
+    if (length == 0) {
+        return (size_t)snprintf(piece, 8, "\\x%02x", *at);
+    }
+    if (*at == '\\' && escape_backslash) {
+        memcpy(piece, "\\\\", 2);
+        return 2;
+    }
+    memcpy(piece, at, length);
+    return length;
+}
+
 static const char *escape(char *out, size_t out_bytes, const char *text, bool escape_backslash)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    size_t used = 0;
-    while (*at != '\0') {
-        size_t length = printable_character(at);
-        char piece[8];
-        size_t piece_bytes;
-        if (length == 0) {
-            piece_bytes = (size_t)snprintf(piece, sizeof piece, "\\x%02x", *at);
-            length = 1;
-        } else if (*at == '\\' && escape_backslash) {
-            memcpy(piece, "\\\\", 2);
-            piece_bytes = 2;
-        } else {
-            memcpy(piece, at, length);
-            piece_bytes = length;
+    char piece[8];
+    size_t taken, used = 0, fits = 0; /* fits: how far it may go if "..." has to follow */
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += taken) {
+        size_t n = next_piece(piece, &taken, at, escape_backslash);
+        if (used + n + 1 > out_bytes) {
+            memcpy(out + fits, "...", 4);
+            return out;
         }
-        bool last = at[length] == '\0';
-        if (used + piece_bytes + (last ? 1 : 4) > out_bytes) {
-            memcpy(out + used, "...", 3);
-            used += 3;
-            break;
-        }
-        memcpy(out + used, piece, piece_bytes);
-        used += piece_bytes;
-        at += length;
+        memcpy(out + used, piece, n);
+        used += n;
+        fits = used + 4 <= out_bytes ? used : fits;
     }
     out[used] = '\0';
     return out;

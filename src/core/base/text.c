@@ -100,6 +100,8 @@ static bool parse_digits(const char **text, uint64_t *digits, unsigned *decimals
 
 int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct cow_error *err)
 {
+    struct cow_error local;
+    err = err != NULL ? err : &local;
     const char *at = text;
     char sign = *at == '+' || *at == '-' ? *at++ : '\0';
     uint64_t digits, value;

@@ -39,20 +39,31 @@ int journal_read(struct record *out, bool *found, const struct cow_image *img, c
     return 0;
 }
 
-int journal_write(const struct cow_io *io, const char *path, const uint8_t *bytes, size_t n_bytes)
+int journal_write(const struct cow_io *io, const char *image_path, const uint8_t *bytes, size_t n_bytes)
 {
-    int fd = io->open(io->context, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    char draft[PATH_MAX], path[PATH_MAX];
+    side_path(draft, image_path, SIDE_DRAFT);
+    int status = io->unlink(io->context, draft); /* of a crash; the image is locked, so it is nobody's */
+    if (status < 0 && status != -ENOENT) {
+        return status;
+    }
+    int fd = io->open(io->context, draft, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0) {
         return fd;
     }
-    int status = io_write(io, fd, bytes, n_bytes, 0);
+    status = io_write(io, fd, bytes, n_bytes, 0);
     if (status == 0) {
         status = io->fsync(io->context, fd);
     }
     io->close(io->context, fd);
     if (status == 0) {
-        status = io_sync_directory(io, path);
+        status = io->rename(io->context, draft, side_path(path, image_path, SIDE_JOURNAL), false);
     }
+    if (status < 0) {
+        io->unlink(io->context, draft);
+        return status;
+    }
+    status = io_sync_directory(io, path);
     if (status < 0) {
         io->unlink(io->context, path);
     }

@@ -16,9 +16,9 @@
 int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
                  struct stat *facts, struct cow_error *err);
 
-/* Writes a whole new file with the record, fsyncs it and its directory. The name must be free (-EEXIST). 0 or
- * -errno. */
-int journal_write(const struct cow_io *io, const char *path, const uint8_t *bytes, size_t n_bytes);
+/* Writes the journal of an image that is locked. It has its name only when it is complete and durable, so a
+ * torn one is never found there. -EEXIST if there is one already. 0 or -errno. */
+int journal_write(const struct cow_io *io, const char *image_path, const uint8_t *bytes, size_t n_bytes);
 
 /* What the image's file is, seen from a record. */
 enum journal_view {

@@ -152,6 +152,9 @@ static void all_fields(struct cursor *c, struct record *r)
     path(c, r->backing_path);
     number(c, 8, &r->copy_inode);
     path(c, r->copy_path);
+    number(c, 8, &r->shared_offset);
+    number32(c, &r->shared_bits);
+    number32(c, &r->shared_byte);
     for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
         saved(c, &r->saved[i]);
     }

@@ -60,6 +60,10 @@ struct record {
     char backing_path[PATH_MAX]; /* absolute; "" = none */
     uint64_t copy_inode;         /* of a private backing file that the change makes; 0 = none */
     char copy_path[PATH_MAX];    /* its name; absolute */
+    /* in place: the byte that holds the last old bits and, above `shared_bits` of them, the first new ones */
+    uint64_t shared_offset;
+    uint32_t shared_bits; /* 0: the bits part at a whole byte */
+    uint32_t shared_byte;
     struct record_saved saved[RECORD_SAVED_MAX];
 };
 

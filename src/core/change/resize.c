@@ -142,7 +142,8 @@ static bool data_may_stay(const struct cow_image *img, const struct cow_resize_o
            cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
            opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
            /* the new sectors of keep are dirty holes: nothing may lie there */
-           (opt->policy != COW_POLICY_KEEP || (uint64_t)img->cow.facts.st_size <= img->layout.end_offset);
+           (opt->policy != COW_POLICY_KEEP || ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset &&
+                                               img->header.size_bytes % 512 == 0));
 }
 
 /* Where the image goes. */
@@ -221,6 +222,25 @@ static const char *new_backing_path(const struct cow_plan *plan, struct cow_erro
     return plan_absolute_path((struct cow_plan *)plan, plan->backing_path, err);
 }
 
+/* policy keep: where an odd end of the old disk is clean, and the backing file goes on behind it, its bytes
+ * would show up in the guest; so that sector becomes a dirty one, with zeros behind the old end. */
+static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    const uint64_t old_bytes = img->header.size_bytes;
+    bool dirty;
+    if (old_bytes % 512 == 0 || plan->backing_bytes <= old_bytes || plan->born_dirty.sectors == 0) {
+        return 0;
+    }
+    int status = bitmap_get(img->bitmap, img->layout.sectors - 1, &dirty, err);
+    if (status == 0 && !dirty) {
+        plan->odd_end_is_born = true;
+        plan->born_dirty.first_sector--;
+        plan->born_dirty.sectors++;
+    }
+    return status;
+}
+
 static int fill_header(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
@@ -254,6 +274,7 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
     if (status == 0 && opt->policy == COW_POLICY_KEEP) {
         uint64_t old_sectors = arith_div_up(img->header.size_bytes, 512);
         plan->born_dirty = (struct cow_dirty_run){old_sectors, plan->layout.sectors - old_sectors};
+        status = decide_odd_end(plan, err);
     }
     return status;
 }

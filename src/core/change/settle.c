@@ -39,12 +39,31 @@ static int restore_range(const struct cow_io *io, int fd, const struct record_sa
                : write_zeros(io, fd, saved->offset + saved->held_bytes, saved->n_bytes - saved->held_bytes);
 }
 
+/* Only the bits above the old ones: a guest may have set one of those since. */
+static int restore_shared_byte(const struct cow_io *io, int fd, const struct record *record)
+{
+    const uint8_t low = (uint8_t)((1u << record->shared_bits % 8) - 1);
+    uint8_t byte;
+    if (record->shared_bits == 0) {
+        return 0;
+    }
+    int status = io_read_padded(io, fd, &byte, 1, record->shared_offset);
+    if (status == 0) {
+        byte = (uint8_t)((byte & low) | (record->shared_byte & (uint8_t)~low));
+        status = io_write(io, fd, &byte, 1, record->shared_offset);
+    }
+    return status;
+}
+
 int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
 {
     /* The header first: from then on nobody reads a bitmap where the saved ranges lie. */
     int status = io_write(io, fd, record->old_sector, sizeof record->old_sector, 0);
     if (status == 0) {
         status = io->fsync(io->context, fd);
+    }
+    if (status == 0) {
+        status = restore_shared_byte(io, fd, record);
     }
     for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
         status = restore_range(io, fd, &record->saved[i]);

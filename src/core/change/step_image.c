@@ -136,6 +136,20 @@ int commit_write_bitmap(struct commit *c)
  * and their bits stay clear. */
 enum { JOIN_GAP_BYTES = 64 * 1024, BLOCK_BYTES = 4096 /* only whole blocks can be shared by reflink */ };
 
+static int copy_odd_end(struct commit *c)
+{
+    struct cow_image *img = c->plan->img;
+    uint8_t bytes[512];
+    const uint64_t length = img->header.size_bytes % 512;
+    const uint64_t begin = img->header.size_bytes - length;
+    int status = cow_image_read(img, begin, bytes, (size_t)length, c->err);
+    if (status != 0) {
+        return status;
+    }
+    status = io_write(c->io, c->out_fd, bytes, (size_t)length, c->plan->layout.data_offset + begin);
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+}
+
 int commit_copy_data(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
@@ -165,7 +179,7 @@ int commit_copy_data(struct commit *c)
         c->done_bytes = before + dirty * sector_bytes;
         run = next;
     }
-    return status;
+    return status == 0 && c->plan->odd_end_is_born ? copy_odd_end(c) : status;
 }
 
 int commit_finish_image(struct commit *c)

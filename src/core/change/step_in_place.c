@@ -13,32 +13,22 @@
 /* The byte that old and new bits share, with what lies past the old end cleared. */
 static int clean_shared_byte(struct commit *c)
 {
-    const struct cow_layout *old = &c->plan->img->layout;
-    const uint64_t offset = old->bitmap_offset + old->sectors / 8;
-    uint8_t byte;
-    if (old->sectors % 8 == 0) {
-        return 0;
-    }
-    int status = io_read_padded(c->io, c->image_fd, &byte, 1, offset);
-    if (status == 0) {
-        byte &= (uint8_t)((1u << old->sectors % 8) - 1);
-        status = io_write(c->io, c->image_fd, &byte, 1, offset);
-    }
-    return status;
+    const struct record *r = &c->record;
+    const uint8_t byte = (uint8_t)(r->shared_byte & ((1u << r->shared_bits % 8) - 1));
+    return r->shared_bits == 0 ? 0 : io_write(c->io, c->image_fd, &byte, 1, r->shared_offset);
 }
 
-/* Zeros over what a range holds, from `skip` bytes behind its beginning on. */
-static int clean_range(struct commit *c, const struct record_saved *saved, uint64_t skip)
+/* Zeros over what a range holds. */
+static int clean_range(struct commit *c, const struct record_saved *saved)
 {
-    if (saved->held_bytes <= skip) {
+    if (saved->held_bytes == 0) {
         return 0;
     }
     uint8_t *zeros = calloc(1, (size_t)saved->held_bytes);
     if (zeros == NULL) {
         return -ENOMEM;
     }
-    int status =
-        io_write(c->io, c->image_fd, zeros, (size_t)(saved->held_bytes - skip), saved->offset + skip);
+    int status = io_write(c->io, c->image_fd, zeros, (size_t)saved->held_bytes, saved->offset);
     free(zeros);
     return status;
 }
@@ -69,13 +59,12 @@ static int set_born_bits(struct commit *c)
 int commit_prepare(struct commit *c)
 {
     c->prepared = true;
-    const bool shared = c->plan->img->layout.sectors % 8 != 0;
     int status = clean_shared_byte(c);
     if (status == 0) {
-        status = clean_range(c, &c->record.saved[0], shared);
+        status = clean_range(c, &c->record.saved[0]);
     }
     if (status == 0) {
-        status = clean_range(c, &c->record.saved[1], 0);
+        status = clean_range(c, &c->record.saved[1]);
     }
     if (status == 0 && c->record.new_file_bytes > c->record.old_file_bytes) {
         status = c->io->ftruncate(c->io->context, c->image_fd, c->record.new_file_bytes);

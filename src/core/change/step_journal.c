@@ -144,17 +144,25 @@ static int save_range(struct commit *c, struct record_saved *saved, uint64_t off
     return status;
 }
 
-/* In place: the bitmap's growth with the byte where it begins, and what lies between an odd end and its
- * sector's end. */
+/* In place: the bitmap's growth, the byte where it begins, and what lies between an odd end and its sector's
+ * end. */
 static int fill_saved(struct commit *c)
 {
     const struct cow_image *img = c->plan->img;
-    const uint64_t bits_begin = img->layout.bitmap_offset + img->layout.sectors / 8;
+    struct record *r = &c->record;
+    const uint64_t bits_begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
     const uint64_t bits_end = c->plan->layout.bitmap_offset + c->plan->layout.bitmap_bytes;
     const uint64_t data_end = img->layout.data_offset + img->header.size_bytes;
-    int status = save_range(c, &c->record.saved[0], bits_begin, bits_end - bits_begin);
+    uint8_t shared = 0;
+    r->shared_bits = (uint32_t)(img->layout.sectors % 8);
+    r->shared_offset = bits_begin - (r->shared_bits != 0);
+    int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
+    r->shared_byte = shared;
     if (status == 0) {
-        status = save_range(c, &c->record.saved[1], data_end, img->layout.end_offset - data_end);
+        status = save_range(c, &r->saved[0], bits_begin, bits_end - bits_begin);
+    }
+    if (status == 0) {
+        status = save_range(c, &r->saved[1], data_end, img->layout.end_offset - data_end);
     }
     return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
 }
@@ -190,7 +198,6 @@ static int turn_record(struct commit *c)
 int commit_journal(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    char path[PATH_MAX];
     uint8_t *bytes;
     size_t n_bytes;
     int status = plan->undoes ? turn_record(c) : fill_record(c);
@@ -200,10 +207,10 @@ int commit_journal(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = journal_write(c->io, side_path(path, plan->target_path, SIDE_JOURNAL), bytes, n_bytes);
+    status = journal_write(c->io, plan->target_path, bytes, n_bytes);
     free(bytes);
     if (status < 0) {
-        return commit_failed(c, status, "writing the journal", path);
+        return commit_failed(c, status, "writing the journal of", plan->target_path);
     }
     c->journal_made = true;
     return 0;

@@ -75,20 +75,52 @@ static int remove_left_over(struct commit *c, const char *path)
     return status;
 }
 
+/* Between making a file and locking it another cowtui can take it for a left-over: so it is only ours if its
+ * name still leads to it once the lock is had. */
+static int lock_own(struct commit *c, const char *path, int fd, bool *ours)
+{
+    struct stat named, opened;
+    int status = c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
+    *ours = false;
+    if (status == -EAGAIN || status == -EACCES) {
+        return 0;
+    }
+    if (status == 0) {
+        status = c->io->fstat(c->io->context, fd, &opened);
+    }
+    if (status < 0) {
+        return commit_failed(c, status, "locking", path);
+    }
+    *ours = c->io->stat(c->io->context, path, &named) == 0 && same_file(&named, &opened);
+    return 0;
+}
+
 int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd)
 {
-    int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
-    if (made == -EEXIST) {
-        int status = remove_left_over(c, path);
+    enum { TRIES = 3 };
+    for (int i = 0; i < TRIES; i++) {
+        bool ours;
+        int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
+        int status = made == -EEXIST ? remove_left_over(c, path) : 0;
         if (status != 0) {
             return status;
         }
-        made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
+        if (made == -EEXIST) {
+            continue;
+        }
+        if (made < 0) {
+            return commit_failed(c, made, "making", path);
+        }
+        status = lock_own(c, path, made, &ours);
+        if (status == 0 && ours) {
+            *fd = made;
+            return 0;
+        }
+        c->io->close(c->io->context, made);
+        if (status != 0) {
+            c->io->unlink(c->io->context, path);
+            return status;
+        }
     }
-    if (made < 0) {
-        return commit_failed(c, made, "making", path);
-    }
-    *fd = made;
-    int status = c->io->lock(c->io->context, made, IO_LOCK_WRITE);
-    return status < 0 ? commit_failed(c, status, "locking", path) : 0;
+    return cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
 }

@@ -18,9 +18,8 @@ static void read_fields(struct kernel_header *out, const uint8_t *bytes, const s
     out->size_bytes = bytes_get(bytes + v->size.offset_bytes, v->size.width_bytes, v->big_endian);
     out->sector_bytes =
         (uint32_t)bytes_get(bytes + v->sector.offset_bytes, v->sector.width_bytes, v->big_endian);
-    uint64_t mtime = bytes_get(bytes + v->mtime.offset_bytes, v->mtime.width_bytes, v->big_endian);
-    /* v1 and v2 hold a signed number, v3 an unsigned one. */
-    out->mtime = v->version < 3 ? (int64_t)(int32_t)(uint32_t)mtime : (int64_t)mtime;
+    /* Unsigned in every version: measured, v1 and v2 with dates after 2038 open. */
+    out->mtime = (int64_t)bytes_get(bytes + v->mtime.offset_bytes, v->mtime.width_bytes, v->big_endian);
     if (v->alignment.width_bytes != 0) {
         out->alignment =
             (uint32_t)bytes_get(bytes + v->alignment.offset_bytes, v->alignment.width_bytes, v->big_endian);

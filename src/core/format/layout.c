@@ -91,6 +91,8 @@ int cow_layout_choose_alignment(uint32_t *out, uint64_t size_bytes, uint64_t res
     const uint64_t usual_reserve = UINT64_C(4) << 30;
     uint64_t wanted = reserve_bytes != 0 ? reserve_bytes : arith_max(usual_reserve, size_bytes * 2);
     uint64_t best = 0;
+    struct cow_error local;
+    err = err != NULL ? err : &local;
     if (size_bytes == 0 || size_bytes >= SIZE_LIMIT_BYTES) {
         return cow_error_set(err, COW_INVALID,
                              "a disk of %" PRIu64 " bytes is not possible: 8 TiB is the limit", size_bytes);

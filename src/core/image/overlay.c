@@ -248,7 +248,8 @@ int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offs
     }
     if (img->backing.facts.state != COW_BACKING_FOUND) {
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, img->backing.facts.problem);
-        return cow_error_hint(err, "name it with -b FILE");
+        cow_error_hint(err, "name it with -b FILE");
+        return COW_IO;
     }
     status = io_read_padded(img->io, img->backing.file.fd, buffer, n_bytes, offset_bytes);
     return status < 0 ? io_failed(img, img->backing.facts.path, status, err) : 0;

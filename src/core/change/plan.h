@@ -50,7 +50,6 @@ struct cow_plan {
     bool undoes;    /* goes back to what the undo file has */
     bool shrinks;
     bool odd_end_is_born; /* ... the first of them is the old disk's odd end */
-    bool mark_old;
 
     /* what becomes of the backing file (resize) */
     uint64_t backing_bytes;     /* its size afterwards */

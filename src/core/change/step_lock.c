@@ -61,10 +61,30 @@ static int hold(struct commit *c, int *fd, const char *path, enum hold how, cons
     return status < 0 ? commit_failed(c, status, "flushing", path) : 0;
 }
 
+/* A guest that was started without locks (its `c` flag) holds the file open for writing all the same. */
+static int refuse_silent_writer(struct commit *c)
+{
+    struct cow_image *img = c->plan->img;
+    if (c->io->has_writer(c->io->context, img->cow.fd) != 1) {
+        return 0;
+    }
+    struct cow_holder holder;
+    if (cow_image_in_use(img, &holder, NULL) == 0 && holder.held) {
+        return 0; /* it has a lock, and the lock tells more */
+    }
+    cow_error_set(c->err, COW_LOCKED,
+                  "%s: the image is open for writing in another process, which holds no lock", img->path);
+    return cow_error_hint(c->err,
+                          "a UML guest that was started with the c flag, most likely: shut it down first");
+}
+
 int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = 0;
+    int status = plan->hold_image == HOLD_WRITE ? refuse_silent_writer(c) : 0;
+    if (status != 0) {
+        return status;
+    }
     if (plan->hold_image != HOLD_NOT) {
         status =
             hold(c, &c->image_fd, plan->img->real_path, plan->hold_image, &plan->img->cow.facts, "image");

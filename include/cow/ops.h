@@ -66,7 +66,7 @@ struct cow_create_options {
 };
 
 /* A new, empty v3 image on a backing file. Errors: COW_USAGE, COW_IO (no backing), COW_REFUSED (path exists,
- * or is the backing itself), COW_INVALID (size of the backing no multiple of 512, too large; mtime does not
+ * or is the backing itself), COW_INVALID (a backing of 32 KiB or less, or too large; its mtime does not
  * fit). */
 int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt, struct cow_error *err);
 

@@ -9,6 +9,7 @@ The facts are those of share/doc/format.md. Nothing here guesses: the variant is
     model.py compose IMAGE VARIANT BACKING [SIZE]    sha256 of the composed disk, with zeros up to SIZE
     model.py raw     IMAGE VARIANT BACKING OUT       the composed disk as a file
     model.py make    IMAGE BACKING ALIGNMENT SECTORS a v3 image on BACKING with these sectors dirty ("0,7-9")
+    model.py as      IMAGE VARIANT NEW_VARIANT OUT   the same disk in another variant
     model.py poke    FILE OFFSET HEX                 bytes into a file
 BACKING is - where there is none.
 """
@@ -31,6 +32,11 @@ VARIANTS = {
     "qemu-cow": (">", 8, 1024, 1032, 1040, 1048, None, 1056),
     "qemu-cow-i386": (">", 8, 1024, 1032, 1036, 1044, None, 1048),
 }
+
+MAGICS = {"uml-cow-v1": b"MOOO\1\0\0\0", "uml-cow-v1-64": b"MOOO\1\0\0\0"}
+MAGICS.update({"uml-cow-v1-be": b"OOOM\0\0\0\1", "uml-cow-v1-be-64": b"OOOM\0\0\0\1"})
+MAGICS.update({"uml-cow-v2-long": b"OOOM" + bytes(7) + b"\2" + bytes(4)})
+MAGICS.update({"uml-cow-v3": b"OOOM\0\0\0\3", "uml-cow-v3-64": b"OOOM\0\0\0\3"})
 
 
 def round_up(value, unit):
@@ -127,6 +133,29 @@ def make(path, backing, alignment, dirty):
         f.truncate(data_offset + n_sectors * 512)
 
 
+def write_as(image, variant, out, alignment=4096):
+    order, path_at, _, mtime, size, sector, align, header = VARIANTS[variant]
+    magic = MAGICS.get(variant, b"OOOM\0\0\0\2")
+    head = bytearray(header)
+    head[: len(magic)] = magic
+    head[path_at : path_at + len(image.path)] = image.path
+    fields = [(mtime, "I", image.mtime), (size, "Q", image.size), (sector, "I", image.sector)]
+    for at, kind, value in fields + ([(align, "I", alignment)] if align else []):
+        struct.pack_into(order + kind, head, at, value)
+    with open(out, "wb") as f:
+        f.write(head)
+    new = Image(out, variant)
+    with open(out, "r+b") as f:
+        bits = bytearray(new.bitmap_bytes)
+        for n in image.dirty():
+            if n < new.mapped:
+                bits[n // 8] |= 1 << n % 8
+        f.seek(new.bitmap_offset)
+        f.write(bits)
+        f.seek(new.data_offset)
+        f.write(image.bytes[image.data_offset : image.data_offset + image.size])
+
+
 def main(argv):
     command = argv[1]
     if command == "header":
@@ -144,6 +173,8 @@ def main(argv):
             f.write(Image(argv[2], argv[3]).compose(argv[4]))
     elif command == "make":
         make(argv[2], argv[3], int(argv[4]), numbers(argv[5]))
+    elif command == "as":
+        write_as(Image(argv[2], argv[3]), argv[4], argv[5])
     elif command == "poke":
         with open(argv[2], "r+b") as f:
             f.seek(int(argv[3]))

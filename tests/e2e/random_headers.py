@@ -77,12 +77,17 @@ def one_round(binary, samples, seed, limit):
         command.append(name)
     if rng.random() < 0.5:
         command += ["-b", "b1m.raw"]
-    begin = time.monotonic()
-    try:
-        done = subprocess.run([binary] + command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit * 5)
-    except subprocess.TimeoutExpired:
-        return f"seed {seed}: {command}: did not end"
-    took = time.monotonic() - begin
+    for _ in range(3):  # a busy machine gets a second and a third chance
+        begin = time.monotonic()
+        try:
+            done = subprocess.run(
+                [binary] + command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit * 5
+            )
+        except subprocess.TimeoutExpired:
+            return f"seed {seed}: {command}: did not end"
+        took = time.monotonic() - begin
+        if took <= limit:
+            break
     error = done.stderr.decode("latin-1")
     why = None
     if done.returncode not in CODES:

@@ -5,6 +5,12 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# At once: under a second.
+limit_ms=1000
+if sanitized; then
+    limit_ms=8000
+fi
+
 # All that look or change, on FILE: each must end with CODE (`info` may have one of its own).
 each_command() # CODE INFO_CODE FILE WORDS
 {
@@ -261,7 +267,9 @@ random_headers()
 {
     local binary=${ASAN_BINARY:-$COWTUI} count=3000
     samples
-    ! grep -q __asan_init "$binary" || count=1200
+    if sanitized "$binary"; then
+        count=1500 limit_ms=8000
+    fi
     "$PYTHON" -ES "$here/random_headers.py" "$binary" "$work/samples" "$count" "${SEED:-1}" "$limit_ms" >result 2>&1 ||
         die "$(tail -n 1 result)"
 }

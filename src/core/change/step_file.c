@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,9 +103,31 @@ int commit_keep_attributes(struct commit *c)
     return keep_xattrs(c);
 }
 
+/* --force replaces a file, but not one that a guest is running on. */
+static int refuse_output_in_use(struct commit *c)
+{
+    struct host_file file;
+    int64_t pid = 0;
+    if (!c->plan->replace || c->plan->mark_old ||
+        host_file_open(c->io, &file, c->plan->target_path, O_RDONLY, NULL) != 0) {
+        return 0;
+    }
+    int held = c->io->lock_holder(c->io->context, file.fd, IO_LOCK_WRITE, &pid);
+    host_file_close(c->io, &file);
+    if (held > 0) {
+        return cow_error_set(c->err, COW_LOCKED, "%s: in use by pid %" PRId64 "; it is not replaced",
+                             c->plan->target_path, pid);
+    }
+    return 0;
+}
+
 int commit_rename(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
+    int in_use = refuse_output_in_use(c);
+    if (in_use != 0) {
+        return in_use;
+    }
     int status = c->io->rename(c->io->context, plan->temp_path, plan->target_path, plan->replace);
     if (status == -EEXIST) {
         return cow_error_set(c->err, COW_REFUSED, "%s: exists by now; it is not replaced", plan->target_path);

@@ -82,11 +82,6 @@ static void describe(struct backing_file *out, struct place *place, const struct
     bool missing = place->err.sys_errno == ENOENT || place->err.sys_errno == ENOTDIR;
     out->facts.state = missing ? COW_BACKING_MISSING : COW_BACKING_UNUSABLE;
     snprintf(out->problem, sizeof out->problem, "%s", place->err.message);
-    if (!named) {
-        free(out->path);
-        out->path = NULL;
-        out->facts.path = header->backing_path;
-    }
 }
 
 int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,

@@ -44,6 +44,7 @@ struct cow_plan {
     struct cow_header header;
     struct cow_layout layout;
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
+    uint64_t data_bytes;             /* that are copied into it */
     bool odd_end_is_born;            /* ... the first of them is the old disk's odd end */
     bool mark_old;
 

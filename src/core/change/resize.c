@@ -15,6 +15,7 @@
 
 #include "core/base/arith.h"
 #include "core/change/resize_text.h"
+#include "core/change/stretch.h"
 #include "core/format/variants.h"
 #include "cow/text.h"
 
@@ -268,6 +269,10 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     }
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);
+    }
+    if (status == 0) {
+        status = stretch_data_bytes(&plan->data_bytes, img,
+                                    arith_min(img->header.size_bytes, opt->size_bytes), err);
     }
     if (status != 0) {
         return status;

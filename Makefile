@@ -64,7 +64,7 @@ unit := $(BUILD)/tests/unit
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test lint asan asan-build unit bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test lint format asan asan-build unit bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -76,6 +76,7 @@ help:
 	@echo 'make test        all suites; the last line is the total'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
+	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       ratios against other tools (ROUNDS=1: quick; needs 6 GiB)'
 	@echo 'make install     honours prefix and DESTDIR; uninstall takes it away'
 	@echo 'make deps        install the Debian packages that all of these need'
@@ -144,12 +145,12 @@ demo-reset:
 test:
 	@.ci/deps build test
 	$(SUBMAKE) all unit asan-build
-	@tests/run.sh $(BUILD) unit e2e tui tmux guest asan-unit asan-e2e asan-tui
+	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit tui tmux asan-tui
 
 asan:
 	@.ci/deps build test
 	$(SUBMAKE) asan-build
-	@tests/run.sh $(BUILD) asan-unit asan-e2e asan-tui
+	@tests/run.sh $(BUILD) asan-e2e asan-unit asan-tui
 
 asan-build:
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit
@@ -164,6 +165,9 @@ lint:
 	$(SUBMAKE) lint-gcc lint-clang
 	@tests/lint/run.sh $(BUILD)
 	@echo 'lint: clean'
+
+format:
+	$(Q)git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Runs suites one after the other and adds up their counts. A suite ends with a line "NAME: N passed, N
-# failed, N skipped", or with exit code 77 and the reason as its last line. What cannot be counted (a crash,
-# no count, a bad exit code in spite of a good count) is a failure. The last line printed is the total.
+# Runs suites, two at a time where there are two processors, and adds up their counts. A suite ends with a
+# line "NAME: N passed, N failed, N skipped", or with exit code 77 and the reason as its last line. What cannot
+# be counted (a crash, no count, a bad exit code in spite of a good count) is a failure. The last line printed
+# is the total.
 # Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit e2e tui tmux guest, and asan-unit asan-e2e asan-tui
 set -u
 
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.." || exit 2
 build=$1
 shift
 logs=$build/logs
+lanes=$(($(nproc) > 1 ? 2 : 1))
 mkdir -p "$logs"
 
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1
@@ -32,7 +34,10 @@ command_of() {
     tui) printf '%s\n' tests/tui/run.sh "$root/cowtui" ;;
     tmux) printf '%s\n' tests/tui/tmux.sh "$root/cowtui" ;;
     guest) printf '%s\n' tests/guest/run.sh "$root/cowtui" ;;
-    *) return 1 ;;
+    *)
+        echo "run.sh: no suite '$1'" >&2
+        exit 2
+        ;;
     esac
 }
 
@@ -63,28 +68,38 @@ counts_of() {
     echo "$counts"
 }
 
-passed=0 failed=0 skipped=0
-summary=()
-for suite; do
+# Runs one suite and leaves NAME.log and NAME.result ("passed failed skipped line"). What it said is shown when
+# it is done, in one piece.
+run_suite() {
+    local suite=$1 log=$logs/$1.log begin=$SECONDS code=0 command line p f s
     mapfile -t command < <(command_of "$suite")
-    if [ "${#command[@]}" -eq 0 ]; then
-        echo "run.sh: no suite '$suite'" >&2
-        exit 2
-    fi
-    echo "== $suite"
-    begin=$SECONDS
-    log=$logs/$suite.log
-    "${command[@]}" </dev/null 2>&1 | tee "$log"
-    code=${PIPESTATUS[0]}
+    # The loop of random headers goes through the sanitizers wherever it runs, each time from another seed.
+    case $suite in asan-*) export SEED=2 ;; *) export SEED=1 ;; esac
+    "${command[@]}" </dev/null >"$log" 2>&1 || code=$?
     read -r p f s < <(counts_of "$log" "$code")
     line="$suite: $p passed, $f failed, $s skipped ($((SECONDS - begin)) s)"
     [ "$code" -ne 77 ] || line="$line: $(tail -n 1 "$log")"
     [ "$f" -eq 0 ] || line="$line; see $log"
-    summary+=("$line")
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    echo "$p $f $s $line" >"$logs/$suite.result"
+    flock "$logs" sh -c 'echo "== $1"; cat "$2"' sh "$suite" "$log"
+}
+
+for suite; do
+    command_of "$suite" >/dev/null
+    rm -f "$logs/$suite.result"
 done
+for suite; do
+    while [ "$(jobs -rp | wc -l)" -ge "$lanes" ]; do wait -n; done
+    run_suite "$suite" &
+done
+wait
 
 echo
-printf '%s\n' "${summary[@]}"
+passed=0 failed=0 skipped=0
+for suite; do
+    read -r p f s line < <(cat "$logs/$suite.result" 2>/dev/null || echo "0 1 0 $suite: 0 passed, 1 failed, 0 skipped: no result")
+    echo "$line"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

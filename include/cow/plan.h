@@ -69,7 +69,8 @@ struct cow_preview {
     enum cow_format before_format;
     uint64_t before_size_bytes;
     struct cow_layout before;
-    bool has_after; /* false for merge: its result is a raw disk */
+    bool makes_raw; /* merge: the result is a raw disk */
+    bool has_after; /* there is a new layout to show */
     enum cow_format after_format;
     uint64_t after_size_bytes;
     uint32_t after_alignment;

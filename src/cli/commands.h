@@ -13,6 +13,8 @@ int cli_map(const struct cli_options *options, struct cow_error *err);
 int cli_create(const struct cli_options *options, struct cow_error *err);
 int cli_merge(const struct cli_options *options, struct cow_error *err);
 int cli_resize(const struct cli_options *options, struct cow_error *err);
+int cli_recover(const struct cli_options *options, struct cow_error *err);
+int cli_undo(const struct cli_options *options, struct cow_error *err);
 
 /* Opens the image that the first operand names, with the backing file that the options name. */
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);

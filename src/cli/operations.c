@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui create, merge, resize: from the arguments to a plan. Everything after that is the same (change.c).
+ * cowtui create, merge, resize, recover, undo: from the arguments to a plan. Everything after that is the
+ * same (change.c).
  */
 #include <string.h>
 
@@ -119,4 +120,33 @@ int cli_resize(const struct cli_options *options, struct cow_error *err)
     cow_plan_free(plan);
     cow_image_close(image);
     return status;
+}
+
+/* The operations that take nothing but an image. */
+static int change_image(const struct cli_options *options,
+                        int (*build)(struct cow_plan **out, struct cow_image *img, struct cow_error *err),
+                        struct cow_error *err)
+{
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    status = build(&plan, image, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+int cli_recover(const struct cli_options *options, struct cow_error *err)
+{
+    return change_image(options, cow_plan_recover, err);
+}
+
+int cli_undo(const struct cli_options *options, struct cow_error *err)
+{
+    return change_image(options, options->discard ? cow_plan_discard_undo : cow_plan_undo, err);
 }

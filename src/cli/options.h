@@ -20,8 +20,10 @@ enum {
     CLI_MERGE = 1 << 3,
     CLI_RESIZE = 1 << 4,
     CLI_SCREEN = 1 << 5,
+    CLI_RECOVER = 1 << 6,
+    CLI_UNDO = 1 << 7,
     CLI_READERS = CLI_INFO | CLI_MAP,
-    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE,
+    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO,
     CLI_ALL = CLI_READERS | CLI_CHANGES | CLI_SCREEN,
 };
 
@@ -37,7 +39,7 @@ struct cli_options {
     bool help, version, quiet, verbose;
     bool json, dry_run, yes, force;
     bool ascii;
-    bool shrink, in_place;
+    bool shrink, in_place, discard;
     const char *backing, *output, *policy, *reserve;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */

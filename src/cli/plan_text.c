@@ -145,8 +145,10 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     char name[CLI_NAME_BYTES];
 
     cli_heading(out, "%s %s", preview->operation, cli_name(name, preview->target_path));
-    put_size(out, preview);
-    put_format(out, preview);
+    if (preview->has_after || preview->makes_raw) {
+        put_size(out, preview);
+        put_format(out, preview);
+    }
     put_layout(out, preview);
     if (writes_image(plan))
         put_target(out, preview);

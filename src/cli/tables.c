@@ -21,6 +21,9 @@ const struct cli_option cli_option_table[] = {
      "be able to grow to SIZE later without moving data"},
     {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES, CLI_READERS,
      "print the plan, write nothing"},
+    {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0,
+     "allow a smaller size, where nothing that matters is lost"},
+    {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES, CLI_READERS,
      "do not ask; stands for the typed yes"},
     {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES, CLI_READERS,
@@ -38,7 +41,6 @@ const struct cli_option cli_option_table[] = {
     {"help", 'h', NULL, CLI_FLAG, MEMBER(help), CLI_ALL, 0, "print this and exit"},
     {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
     /* Refused by the core, which knows why. */
-    {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, NULL},
     {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_RESIZE | CLI_MERGE, 0, NULL},
     {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
     {"scan", 0, NULL, CLI_LATER, 0, CLI_MAP, 0, NULL},
@@ -63,13 +65,20 @@ const struct cli_command cli_command_table[] = {
     {"merge", CLI_MERGE, "-o RAW IMAGE", 1, cli_merge, "write the composed disk to a raw file",
      "Writes the disk as the guest sees it to the new file named with -o. Holes stay\n"
      "holes. Neither the image nor its backing file is changed.\n"},
-    {"resize", CLI_RESIZE, "IMAGE SIZE", 2, cli_resize, "make the disk larger",
+    {"resize", CLI_RESIZE, "IMAGE SIZE", 2, cli_resize, "make the disk larger, or smaller",
      "SIZE is absolute (400M, 419430400) or relative (+1G); K M G T are powers of\n"
      "1024; the result is a multiple of 512. The policy says what becomes of the\n"
      "backing file, which a UML kernel wants to be as large as the disk:\n"
      "  extend       it grows by a hole; its date stays\n"
      "  copy[:PATH]  the image gets a private, larger copy of it\n"
-     "  keep         it stays as it is; a stock kernel refuses the image then\n"},
+     "  keep         it stays as it is; a stock kernel refuses the image then\n"
+     "A smaller SIZE wants --shrink, and goes with copy.\n"},
+    {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
+     "After a crash in the middle of a change: puts the new image in place if it is\n"
+     "complete, else cleans up and leaves the old one as it is.\n"},
+    {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
+     "Puts the image back, byte for byte, as it was before the last change, as long as\n"
+     "nobody has written to it since. --discard gives that up and frees the space.\n"},
     LATER("check"),
     LATER("files"),
     LATER("diff"),
@@ -77,8 +86,6 @@ const struct cli_command cli_command_table[] = {
     LATER("pages"),
     LATER("rebase"),
     LATER("convert"),
-    LATER("recover"),
-    LATER("undo"),
     {NULL, 0, NULL, 0, NULL, NULL, NULL},
 };
 

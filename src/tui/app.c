@@ -163,7 +163,7 @@ static enum tui_result do_refresh(struct tui_app *app, const char *argument)
     struct cow_error err = {0};
 
     (void)argument;
-    if (tui_app_refresh(app, &err))
+    if (tui_app_reopen(app, &err))
         tui_app_error(app, &err);
     else
         tui_app_say(app, TUI_DIM, "read anew");
@@ -207,10 +207,10 @@ static const struct {
     enum tui_action_id id;
     enum tui_result (*function)(struct tui_app *app, const char *argument);
 } own_actions[] = {
-    {TUI_DO_HELP, do_help},           {TUI_DO_HEADER, do_header},       {TUI_DO_MAP, do_map},
-    {TUI_DO_BLOCKS, do_blocks},       {TUI_DO_NEXT_VIEW, do_next_view}, {TUI_DO_PREV_VIEW, do_prev_view},
-    {TUI_DO_RESIZE, do_resize},       {TUI_DO_GOTO, do_goto},           {TUI_DO_REFRESH, do_refresh},
-    {TUI_DO_REDRAW, do_redraw},       {TUI_DO_PROMPT, do_prompt},       {TUI_DO_LEAVE, do_leave},
+    {TUI_DO_HELP, do_help},     {TUI_DO_HEADER, do_header},       {TUI_DO_MAP, do_map},
+    {TUI_DO_BLOCKS, do_blocks}, {TUI_DO_NEXT_VIEW, do_next_view}, {TUI_DO_PREV_VIEW, do_prev_view},
+    {TUI_DO_RESIZE, do_resize}, {TUI_DO_GOTO, do_goto},           {TUI_DO_REFRESH, do_refresh},
+    {TUI_DO_REDRAW, do_redraw}, {TUI_DO_PROMPT, do_prompt},       {TUI_DO_LEAVE, do_leave},
     {TUI_DO_QUIT, do_quit},
 };
 

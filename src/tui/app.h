@@ -61,12 +61,9 @@ void tui_app_say(struct tui_app *app, enum tui_style style, const char *format, 
 /* Shows an error: message and hint, in the message line if they fit, else in a box. */
 void tui_app_error(struct tui_app *app, const struct cow_error *err);
 
-/* Reads the image anew: its file as it is now (after a change of ours: the new one). On failure the old image
- * stays. */
+/* Reads the image anew: what others have written to it, or after a change of ours the new file. On failure
+ * the old image stays. */
 int tui_app_reopen(struct tui_app *app, struct cow_error *err);
-
-/* The same for an image that others may have written to: header, backing and bitmap summary are read anew. */
-int tui_app_refresh(struct tui_app *app, struct cow_error *err);
 
 /* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
 uint64_t tui_app_sectors(const struct tui_app *app);

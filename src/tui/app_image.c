@@ -20,8 +20,7 @@ static void look_at_image(struct tui_app *app)
 {
     last_part(app->name, sizeof app->name, cow_image_path(app->image));
     last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->image)->path);
-    app->usage_known =
-        tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
+    app->usage_known = tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
     if (cow_image_in_use(app->image, &app->holder, NULL))
         memset(&app->holder, 0, sizeof app->holder);
     app->generation++;
@@ -41,15 +40,6 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
     app->image = image;
     look_at_image(app);
     return 0;
-}
-
-int tui_app_refresh(struct tui_app *app, struct cow_error *err)
-{
-    int status = cow_image_refresh(app->image, err);
-
-    if (status == 0)
-        look_at_image(app);
-    return status;
 }
 
 uint64_t tui_app_sectors(const struct tui_app *app)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The grid of cells. The only place where glyphs become ASCII: views draw as if every terminal had box drawing
- * and shades, and no two glyphs that mean different things share an ASCII form.
+ * The grid of cells. The only place where glyphs become ASCII: views draw as if every terminal had box
+ * drawing and shades, and no two glyphs that mean different things share an ASCII form.
  */
 #include "tui/canvas.h"
 
@@ -22,7 +22,7 @@ static const struct {
     {0x00b7, '.'}, /* · */ {0x2591, ':'}, /* ░ */ {0x2592, '+'}, /* ▒ */ {0x2593, '%'}, /* ▓ */
     {0x2588, '#'}, /* █ */ {0x25cb, 'o'}, /* ○ */ {0x25b8, '>'}, /* ▸ */ {0x203a, '>'}, /* › */
     {0x2550, '='}, /* ═ */ {0x00d7, 'x'}, /* × */ {0x2022, '*'}, /* • */ {0x2013, '-'}, /* – */
-    {0x25aa, '='}, /* ▪ */
+    {0x25aa, '='},                                                                      /* ▪ */
 };
 
 static uint32_t ascii_form(uint32_t ch)

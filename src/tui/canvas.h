@@ -26,8 +26,8 @@ struct tui_rect {
 
 struct tui_canvas {
     int cols, rows;
-    struct tui_cell *cell; /* [rows * cols] */
-    bool ascii;            /* box drawing and shades become ASCII when they are put */
+    struct tui_cell *cell;  /* [rows * cols] */
+    bool ascii;             /* box drawing and shades become ASCII when they are put */
     int cursor_x, cursor_y; /* of the hardware cursor; -1: hidden */
 };
 
@@ -52,7 +52,8 @@ int tui_text_right(struct tui_canvas *canvas, int x_end, int y, int max_cols, en
 void tui_fill(struct tui_canvas *canvas, struct tui_rect rect, uint32_t ch, enum tui_style style);
 void tui_restyle(struct tui_canvas *canvas, struct tui_rect rect, enum tui_style style);
 
-/* A frame along the rectangle's edge, with a title in its upper edge ("" for none). Returns what is inside. */
+/* A frame along the rectangle's edge, with a title in its upper edge ("" for none). Returns what is inside.
+ */
 struct tui_rect tui_frame(struct tui_canvas *canvas, struct tui_rect rect, const char *title);
 
 /* A scroll bar on the right edge of a frame: `first` of `total` lines at the top, `shown` of them visible.

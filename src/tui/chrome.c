@@ -59,8 +59,8 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     if (shortness == 1)
         snprintf(out, out_bytes, "%s dirty   ", percent);
     else
-        snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)   ", app->usage.dirty_sectors, sectors,
-                 percent);
+        snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)   ", app->usage.dirty_sectors,
+                 sectors, percent);
 }
 
 static void access_facts(const struct tui_app *app, char *out, size_t out_bytes)
@@ -76,7 +76,7 @@ static void access_facts(const struct tui_app *app, char *out, size_t out_bytes)
 static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
 {
     /* shortness of the image's and the usage's facts, tried in this order */
-    static const int tries[][2] = {{0, 0}, {0, 1}, {1, 1}, {1, 2}, {2, 1}, {2, 2}};
+    static const int tries[][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 1}, {2, 2}};
     char facts[FACT_BYTES], usage[96], access[48];
     int name_cells = tui_text_cells(app->name);
 
@@ -115,13 +115,29 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
     }
 }
 
+/* What Tab offers, in as many lines above the prompt as it takes. */
+static void draw_candidates(struct tui_canvas *canvas, int prompt_y)
+{
+    struct tui_page page = {0};
+
+    if (tui_prompt_candidates()[0] == '\0')
+        return;
+    tui_page_begin(&page, canvas->cols - 2);
+    tui_page_line(&page);
+    tui_page_wrap(&page, 0, 0, TUI_KEY, tui_prompt_candidates());
+    int rows = page.lines < prompt_y ? page.lines : prompt_y;
+    tui_fill(canvas, (struct tui_rect){0, prompt_y - rows, canvas->cols, rows}, ' ', TUI_NORMAL);
+    tui_page_draw(&page, canvas, (struct tui_rect){1, prompt_y - rows, canvas->cols - 2, rows}, -1);
+    tui_page_free(&page);
+}
+
 static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const struct tui_view *view)
 {
     int y = canvas->rows - 1;
 
     if (app->prompting) {
         tui_prompt_draw(canvas, 0, y, canvas->cols, TUI_STRONG, ":");
-        tui_text(canvas, 1, y - 1, canvas->cols - 2, TUI_KEY, tui_prompt_candidates());
+        draw_candidates(canvas, y);
         return;
     }
     tui_footer_draw(canvas, y, view->view_class->contexts(app, view->state));
@@ -137,9 +153,10 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
     tui_page_begin(&page, area.cols - 2);
     tui_page_line(&page);
     tui_page_line(&page);
-    tui_page_wrap(&page, 1, 1, TUI_WARN,
-                  "A change of this image was interrupted; its size is marked as unknown, so it has no layout "
-                  "and no sectors to show. The Header view tells more.");
+    tui_page_wrap(
+        &page, 1, 1, TUI_WARN,
+        "A change of this image was interrupted; its size is marked as unknown, so it has no layout "
+        "and no sectors to show. The Header view tells more.");
     tui_page_draw(&page, canvas, area, -1);
     tui_page_free(&page);
 }
@@ -148,8 +165,7 @@ static void draw_too_small(struct tui_canvas *canvas)
 {
     tui_textf(canvas, 0, 0, canvas->cols, TUI_STRONG, "cowtui needs %dx%d cells,", TUI_MIN_COLS,
               TUI_MIN_ROWS);
-    tui_textf(canvas, 0, 1, canvas->cols, TUI_STRONG, "this terminal has %dx%d.", canvas->cols,
-              canvas->rows);
+    tui_textf(canvas, 0, 1, canvas->cols, TUI_STRONG, "this terminal has %dx%d.", canvas->cols, canvas->rows);
     tui_text(canvas, 0, 2, canvas->cols, TUI_NORMAL, "Make it larger.");
 }
 

@@ -14,12 +14,24 @@ static const struct {
     const char *name;
     int key;
 } names[] = {
-    {"Tab", TUI_KEY_TAB},       {"Enter", TUI_KEY_ENTER},     {"Esc", TUI_KEY_ESC},
-    {"Space", TUI_KEY_SPACE},   {"Backspace", TUI_KEY_BACKSPACE}, {"Up", TUI_KEY_UP},
-    {"Down", TUI_KEY_DOWN},     {"Left", TUI_KEY_LEFT},       {"Right", TUI_KEY_RIGHT},
-    {"Home", TUI_KEY_HOME},     {"End", TUI_KEY_END},         {"PgUp", TUI_KEY_PGUP},
-    {"PgDn", TUI_KEY_PGDN},     {"Insert", TUI_KEY_INSERT},   {"Delete", TUI_KEY_DELETE},
-    {"S-Tab", TUI_KEY_BACKTAB}, {"F1", TUI_KEY_F1},           {"F5", TUI_KEY_F5},
+    {"Tab", TUI_KEY_TAB},
+    {"Enter", TUI_KEY_ENTER},
+    {"Esc", TUI_KEY_ESC},
+    {"Space", TUI_KEY_SPACE},
+    {"Backspace", TUI_KEY_BACKSPACE},
+    {"Up", TUI_KEY_UP},
+    {"Down", TUI_KEY_DOWN},
+    {"Left", TUI_KEY_LEFT},
+    {"Right", TUI_KEY_RIGHT},
+    {"Home", TUI_KEY_HOME},
+    {"End", TUI_KEY_END},
+    {"PgUp", TUI_KEY_PGUP},
+    {"PgDn", TUI_KEY_PGDN},
+    {"Insert", TUI_KEY_INSERT},
+    {"Delete", TUI_KEY_DELETE},
+    {"S-Tab", TUI_KEY_BACKTAB},
+    {"F1", TUI_KEY_F1},
+    {"F5", TUI_KEY_F5},
 };
 
 int tui_key_parse(const char *name)

@@ -13,7 +13,8 @@ static const struct {
 } densities[TUI_DENSITIES] = {
     [TUI_DENSITY_OUTSIDE] = {{' ', TUI_NORMAL}, "behind the end of the disk"},
     [TUI_DENSITY_BACKING] = {{0x00b7, TUI_MAP_BACKING}, "nothing in the COW: all from the backing file"},
-    [TUI_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND}, "nothing in the COW, past the end of the backing file: zeros"},
+    [TUI_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND},
+                            "nothing in the COW, past the end of the backing file: zeros"},
     [TUI_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW}, "up to 24% of the cell's sectors are in the COW"},
     [TUI_DENSITY_HALF] = {{0x2592, TUI_MAP_HALF}, "25 to 49%"},
     [TUI_DENSITY_HIGH] = {{0x2593, TUI_MAP_HIGH}, "50 to 99%"},
@@ -21,10 +22,8 @@ static const struct {
 };
 
 static const struct tui_mark origins[COW_ORIGINS] = {
-    [COW_ORIGIN_BACKING] = {0x00b7, TUI_MAP_BACKING},
-    [COW_ORIGIN_BACKING_HOLE] = {'-', TUI_MAP_BACKING},
-    [COW_ORIGIN_BEYOND_BACKING] = {'~', TUI_MAP_BEYOND},
-    [COW_ORIGIN_HOLE] = {0x25cb, TUI_MAP_HOLE},
+    [COW_ORIGIN_BACKING] = {0x00b7, TUI_MAP_BACKING},    [COW_ORIGIN_BACKING_HOLE] = {'-', TUI_MAP_BACKING},
+    [COW_ORIGIN_BEYOND_BACKING] = {'~', TUI_MAP_BEYOND}, [COW_ORIGIN_HOLE] = {0x25cb, TUI_MAP_HOLE},
     [COW_ORIGIN_COW] = {0x2588, TUI_MAP_FULL},
 };
 
@@ -36,7 +35,7 @@ enum tui_density tui_density_of(const struct cow_density *density)
         return TUI_DENSITY_OUTSIDE;
     if (density->dirty_sectors == 0)
         return density->beyond_backing_sectors > density->sectors / 2 ? TUI_DENSITY_BEYOND
-                                                                       : TUI_DENSITY_BACKING;
+                                                                      : TUI_DENSITY_BACKING;
     if (density->dirty_sectors == density->sectors)
         return TUI_DENSITY_FULL;
     if (density->dirty_sectors >= density->sectors - density->sectors / 2)

@@ -31,8 +31,8 @@ int tui_page_putf(struct tui_page *page, int col, enum tui_style style, const ch
     __attribute__((format(printf, 4, 5)));
 void tui_page_put_char(struct tui_page *page, int col, enum tui_style style, uint32_t ch);
 
-/* Wraps text at words (a no-break space, U+00A0, holds two together), the first word at first_col of the last line, further lines at hang_col. Returns the
- * column behind the last word. */
+/* Wraps text at words (a no-break space, U+00A0, holds two together), the first word at first_col of the last
+ * line, further lines at hang_col. Returns the column behind the last word. */
 int tui_page_wrap(struct tui_page *page, int first_col, int hang_col, enum tui_style style, const char *text);
 int tui_page_wrapf(struct tui_page *page, int first_col, int hang_col, enum tui_style style,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -130,6 +130,18 @@ static bool history_path(char *out, size_t out_bytes)
     return n > 0 && (size_t)n < out_bytes;
 }
 
+/* The keys that a terminal's own description would bind; ours are always these. */
+static void bind_keys(void)
+{
+    rl_bind_keyseq_if_unbound("\033[A", rl_get_previous_history);
+    rl_bind_keyseq_if_unbound("\033[B", rl_get_next_history);
+    rl_bind_keyseq_if_unbound("\033[C", rl_forward_char);
+    rl_bind_keyseq_if_unbound("\033[D", rl_backward_char);
+    rl_bind_keyseq_if_unbound("\033[H", rl_beg_of_line);
+    rl_bind_keyseq_if_unbound("\033[F", rl_end_of_line);
+    rl_bind_keyseq_if_unbound("\033[3~", rl_delete);
+}
+
 int tui_prompt_init(bool interactive, struct cow_error *err)
 {
     char path[PATH_BYTES];
@@ -157,6 +169,7 @@ int tui_prompt_init(bool interactive, struct cow_error *err)
     rl_variable_bind("bell-style", "none");
     rl_variable_bind("show-all-if-ambiguous", "on");
     rl_variable_bind("enable-bracketed-paste", "off");
+    bind_keys();
     using_history();
     prompt.history_kept = interactive && history_path(path, sizeof path);
     if (prompt.history_kept)
@@ -174,7 +187,7 @@ void tui_prompt_end(void)
         stifle_history(HISTORY_MAX);
         write_history(path);
     }
-    clear_history();
+    rl_clear_history();
     rl_outstream = NULL;
     if (prompt.nowhere)
         fclose(prompt.nowhere);
@@ -202,24 +215,43 @@ void tui_prompt_set(const char *text)
     rl_point = rl_end;
 }
 
+static void feed(const char *bytes, size_t n)
+{
+    memcpy(prompt.queue, bytes, n);
+    prompt.queue_first = 0;
+    prompt.queue_end = n;
+    while (prompt.active && prompt.queue_first < prompt.queue_end)
+        rl_callback_read_char();
+}
+
+/* Readline has to end its line itself, or it would keep what it knows of it (undo lists, a search): so it
+ * gets an Enter whose line nobody takes. */
 void tui_prompt_stop(void)
 {
+    char text[LINE_BYTES];
+
     if (!prompt.active)
         return;
-    snprintf(prompt.line, sizeof prompt.line, "%s", rl_line_buffer);
-    rl_callback_handler_remove();
+    snprintf(text, sizeof text, "%s", rl_line_buffer);
+    prompt.words = NULL; /* not for the history */
+    rl_callback_sigcleanup();
+    feed("\n", 1);
+    if (prompt.active) /* Enter means something else to this user */
+        rl_callback_handler_remove();
     prompt.active = false;
+    prompt.ended = prompt.accepted = false;
+    snprintf(prompt.line, sizeof prompt.line, "%s", text);
 }
 
 /* What a terminal would send for a key. Returns the number of bytes, 0 for a key that means nothing here. */
-static size_t key_bytes(unsigned char out[QUEUE_BYTES], int key)
+static size_t key_bytes(char out[QUEUE_BYTES], int key)
 {
     static const struct {
         int key;
         const char *bytes;
     } sequences[] = {
-        {TUI_KEY_UP, "\x1b[A"},   {TUI_KEY_DOWN, "\x1b[B"}, {TUI_KEY_RIGHT, "\x1b[C"},
-        {TUI_KEY_LEFT, "\x1b[D"}, {TUI_KEY_HOME, "\x1b[H"}, {TUI_KEY_END, "\x1b[F"},
+        {TUI_KEY_UP, "\x1b[A"},      {TUI_KEY_DOWN, "\x1b[B"}, {TUI_KEY_RIGHT, "\x1b[C"},
+        {TUI_KEY_LEFT, "\x1b[D"},    {TUI_KEY_HOME, "\x1b[H"}, {TUI_KEY_END, "\x1b[F"},
         {TUI_KEY_DELETE, "\x1b[3~"},
     };
 
@@ -230,7 +262,7 @@ static size_t key_bytes(unsigned char out[QUEUE_BYTES], int key)
             return n;
         }
     }
-    return key > 0 && key <= 0x10ffff ? tui_utf8_put((char *)out, (uint32_t)key) : 0;
+    return key > 0 && key <= 0x10ffff ? tui_utf8_put(out, (uint32_t)key) : 0;
 }
 
 enum tui_prompt_state tui_prompt_key(int key)
@@ -243,12 +275,10 @@ enum tui_prompt_state tui_prompt_key(int key)
         prompt.line[0] = '\0';
         return TUI_PROMPT_CANCELLED;
     }
-    prompt.queue_first = 0;
-    prompt.queue_end = key_bytes(prompt.queue, key);
     if (rl_end > LINE_BYTES - 8 && key >= TUI_KEY_SPACE && key != TUI_KEY_BACKSPACE)
         return TUI_PROMPT_EDITING;
-    while (prompt.active && prompt.queue_first < prompt.queue_end)
-        rl_callback_read_char();
+    char bytes[QUEUE_BYTES];
+    feed(bytes, key_bytes(bytes, key));
     if (!prompt.ended)
         return TUI_PROMPT_EDITING;
     return prompt.accepted ? TUI_PROMPT_ACCEPTED : TUI_PROMPT_CANCELLED;

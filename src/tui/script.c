@@ -42,8 +42,9 @@ struct command {
 
 static int fail(struct script *script, const char *what, const char *text)
 {
-    script->failed = cow_error_set(&script->failure, COW_USAGE, "%s:%u: %s%s%s%s", script->path, script->number,
-                                   what, text ? " \"" : "", text ? text : "", text ? "\"" : "");
+    script->failed =
+        cow_error_set(&script->failure, COW_USAGE, "%s:%u: %s%s%s%s", script->path, script->number, what,
+                      text ? " \"" : "", text ? text : "", text ? "\"" : "");
     return script->failed;
 }
 

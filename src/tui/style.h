@@ -12,9 +12,9 @@ enum tui_style {
     TUI_NORMAL,
     TUI_DIM,
     TUI_STRONG,
-    TUI_LABEL,      /* the name of a value */
-    TUI_HEADING,    /* of a section */
-    TUI_GOOD,       /* blue, not green */
+    TUI_LABEL,   /* the name of a value */
+    TUI_HEADING, /* of a section */
+    TUI_GOOD,    /* blue, not green */
     TUI_WARN,
     TUI_BAD,        /* orange, not red */
     TUI_BAR,        /* the title line */

@@ -106,10 +106,11 @@ static int run_length(const struct tui_canvas *canvas, const struct tui_cell *ro
     int end = x + 1;
 
     while (end < canvas->cols && row[end].style == row[x].style) {
-        if (kind == SHAPE_TEXT ? kind_of(row[end].ch) != SHAPE_TEXT &&
-                                     !(row[end].ch == ' ' && end + 1 < canvas->cols && row[end + 1].style == row[x].style &&
-                                       kind_of(row[end + 1].ch) == SHAPE_TEXT)
-                               : row[end].ch != row[x].ch || (kind == SHAPE_LINES && row[x].ch != 0x2500))
+        if (kind == SHAPE_TEXT
+                ? kind_of(row[end].ch) != SHAPE_TEXT &&
+                      !(row[end].ch == ' ' && end + 1 < canvas->cols && row[end + 1].style == row[x].style &&
+                        kind_of(row[end + 1].ch) == SHAPE_TEXT)
+                : row[end].ch != row[x].ch || (kind == SHAPE_LINES && row[x].ch != 0x2500))
             break;
         end++;
     }
@@ -131,7 +132,8 @@ static void put_text(FILE *out, const struct tui_cell *cell, int x, int y, int n
 static void put_lines(FILE *out, int x, int y, int n, size_t shape, struct colors c)
 {
     unsigned arms = shapes[shape].arms;
-    double left = left_of(x), top = top_of(y), middle_x = left + cell_cols * n / 2, middle_y = top + cell_rows / 2;
+    double left = left_of(x), top = top_of(y), middle_x = left + cell_cols * n / 2,
+           middle_y = top + cell_rows / 2;
 
     fprintf(out, "<path d=\"");
     if (arms & (ARM_LEFT | ARM_RIGHT))
@@ -155,8 +157,10 @@ static void put_run(FILE *out, const struct tui_cell *cell, int x, int y, int n,
         put_text(out, cell, x, y, n, c);
         break;
     case SHAPE_BLOCK:
-        fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#%06x\" opacity=\"%.2f\"/>\n",
-                left, top, width + 0.2, cell_rows + 0.2, c.fg, shapes[i].strength);
+        fprintf(
+            out,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"#%06x\" opacity=\"%.2f\"/>\n",
+            left, top, width + 0.2, cell_rows + 0.2, c.fg, shapes[i].strength);
         break;
     case SHAPE_DOT:
         fprintf(out,
@@ -179,8 +183,8 @@ static void put_row(const struct tui_canvas *canvas, const struct tui_theme *the
         for (n = 1; x + n < canvas->cols && row[x + n].style == row[x].style;)
             n++;
         if (c.has_bg)
-            fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#%06x\"/>\n", left_of(x),
-                    top_of(y), cell_cols * n, cell_rows, c.bg);
+            fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#%06x\"/>\n",
+                    left_of(x), top_of(y), cell_cols * n, cell_rows, c.bg);
     }
     for (int x = 0, n; x < canvas->cols; x += n) {
         n = run_length(canvas, row, x);
@@ -194,15 +198,20 @@ int tui_svg_write(const struct tui_canvas *canvas, const struct tui_theme *theme
     double width = 2 * margin + cell_cols * canvas->cols;
     double height = bar + margin + cell_rows * canvas->rows;
 
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.1f %.1f\">\n",
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.1f "
+            "%.1f\">\n",
             width, height, width, height);
-    fprintf(out, "<rect x=\"0.5\" y=\"0.5\" width=\"%.1f\" height=\"%.1f\" rx=\"10\" fill=\"#%06x\" stroke=\"#3a4452\"/>\n",
+    fprintf(out,
+            "<rect x=\"0.5\" y=\"0.5\" width=\"%.1f\" height=\"%.1f\" rx=\"10\" fill=\"#%06x\" "
+            "stroke=\"#3a4452\"/>\n",
             width - 1, height - 1, theme->paper_rgb);
     for (int i = 0; i < 3; i++)
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"#%06x\"/>\n", margin + 6 + 18 * i, bar / 2 + 2,
-                lights[i]);
+        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"#%06x\"/>\n", margin + 6 + 18 * i,
+                bar / 2 + 2, lights[i]);
     fprintf(out,
-            "<g font-family=\"'DejaVu Sans Mono','JetBrains Mono','Cascadia Mono',Menlo,Consolas,'Liberation Mono',"
+            "<g font-family=\"'DejaVu Sans Mono','JetBrains Mono','Cascadia Mono',Menlo,Consolas,'Liberation "
+            "Mono',"
             "monospace\" font-size=\"%.0f\" xml:space=\"preserve\" style=\"white-space:pre\">\n",
             font_size);
     for (int y = 0; y < canvas->rows; y++)

@@ -35,19 +35,19 @@ struct tui_term {
     SCREEN *screen;
     attr_t attribute[TUI_STYLES];
     short pair[TUI_STYLES];
-    bool redraw; /* after a suspend */
+    bool redraw;                      /* after a suspend */
     struct sigaction before[SIGNALS]; /* what they did before curses came */
 };
 
 static const struct {
     int curses, ours;
 } key_codes[] = {
-    {KEY_UP, TUI_KEY_UP},       {KEY_DOWN, TUI_KEY_DOWN},       {KEY_LEFT, TUI_KEY_LEFT},
-    {KEY_RIGHT, TUI_KEY_RIGHT}, {KEY_HOME, TUI_KEY_HOME},       {KEY_END, TUI_KEY_END},
-    {KEY_FIND, TUI_KEY_HOME},   {KEY_SELECT, TUI_KEY_END},      {KEY_PPAGE, TUI_KEY_PGUP},
-    {KEY_NPAGE, TUI_KEY_PGDN},  {KEY_IC, TUI_KEY_INSERT},       {KEY_DC, TUI_KEY_DELETE},
-    {KEY_BTAB, TUI_KEY_BACKTAB}, {KEY_ENTER, TUI_KEY_ENTER},    {KEY_BACKSPACE, TUI_KEY_BACKSPACE},
-    {KEY_F(1), TUI_KEY_F1},     {KEY_F(5), TUI_KEY_F5},
+    {KEY_UP, TUI_KEY_UP},        {KEY_DOWN, TUI_KEY_DOWN},   {KEY_LEFT, TUI_KEY_LEFT},
+    {KEY_RIGHT, TUI_KEY_RIGHT},  {KEY_HOME, TUI_KEY_HOME},   {KEY_END, TUI_KEY_END},
+    {KEY_FIND, TUI_KEY_HOME},    {KEY_SELECT, TUI_KEY_END},  {KEY_PPAGE, TUI_KEY_PGUP},
+    {KEY_NPAGE, TUI_KEY_PGDN},   {KEY_IC, TUI_KEY_INSERT},   {KEY_DC, TUI_KEY_DELETE},
+    {KEY_BTAB, TUI_KEY_BACKTAB}, {KEY_ENTER, TUI_KEY_ENTER}, {KEY_BACKSPACE, TUI_KEY_BACKSPACE},
+    {KEY_F(1), TUI_KEY_F1},      {KEY_F(5), TUI_KEY_F5},
 };
 
 static void on_signal(int number)
@@ -263,6 +263,7 @@ static int check_terminal(struct cow_error *err)
 {
     const char *type = getenv("TERM");
     int found = 0;
+    bool usable;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         cow_error_set(err, COW_USAGE, "the screen needs a terminal on standard input and output");
@@ -272,7 +273,9 @@ static int check_terminal(struct cow_error *err)
         cow_error_set(err, COW_USAGE, "unknown terminal type \"%s\"", type ? type : "");
         return cow_error_hint(err, "set TERM to a known type (xterm, vt100), or use: cowtui info IMAGE");
     }
-    if (!cursor_address || !clear_screen) {
+    usable = cursor_address && clear_screen;
+    del_curterm(cur_term); /* newterm() makes its own */
+    if (!usable) {
         cow_error_set(err, COW_USAGE, "a terminal of type \"%s\" cannot show a screen", type);
         return cow_error_hint(err, "use: cowtui info IMAGE, cowtui map IMAGE");
     }

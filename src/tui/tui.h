@@ -13,10 +13,10 @@
 struct tui_options {
     const char *image_path;
     const char *backing_path; /* NULL: the one that the header names */
-    const char *script_path;  /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */
-    const char *theme;        /* NULL: the default */
-    bool ascii;               /* plain ASCII glyphs only */
-    int color;                /* 0 auto, 1 never, 2 always */
+    const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */
+    const char *theme;       /* NULL: the default */
+    bool ascii;              /* plain ASCII glyphs only */
+    int color;               /* 0 auto, 1 never, 2 always */
 };
 
 /* Opens the image, runs the screen until the user leaves, and restores the terminal whatever happened.

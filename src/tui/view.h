@@ -24,7 +24,7 @@ enum tui_result {
 
 struct tui_view_class {
     const char *title;
-    bool overlay;   /* a box over the view beneath */
+    bool overlay; /* a box over the view beneath */
 
     /* Makes the state. argument is the opener's; the view keeps nothing of it. */
     int (*open)(struct tui_app *app, void **state, const void *argument, struct cow_error *err);
@@ -33,8 +33,7 @@ struct tui_view_class {
     /* A key before the table sees it, for typed text. NULL: none wanted. */
     enum tui_result (*key)(struct tui_app *app, void *state, int key);
     /* argument is what was typed behind a command, else NULL. */
-    enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action,
-                           const char *argument);
+    enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action, const char *argument);
     void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);
     /* Every 100 ms while it is on top; NULL: nothing to do. */
     enum tui_result (*tick)(struct tui_app *app, void *state);

@@ -14,8 +14,8 @@
 enum { RUNS_MAX = 256, INFO_ROWS = 1 };
 
 struct blocks_view {
-    uint64_t top; /* first sector of the first run shown */
-    int rows;     /* that are shown; as drawn last */
+    uint64_t top;                            /* first sector of the first run shown */
+    int rows;                                /* that are shown; as drawn last */
     int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
     int n;
     struct cow_run run[RUNS_MAX];
@@ -139,14 +139,15 @@ static int digits(uint64_t value, int least)
     return n > least ? n : least;
 }
 
-/* Columns fit the image: small ones leave room, the largest give up the byte offset (the line below has it). */
+/* Columns fit the image: small ones leave room, the largest give up the byte offset (the line below has it).
+ */
 static void choose_columns(struct tui_app *app, struct blocks_view *view, int cols)
 {
     const struct cow_layout *layout = cow_image_layout(app->image);
 
     view->sector_cols = digits(layout->sectors, 7);
-    view->byte_cols = digits(cow_image_header(app->image)->size_bytes, 7);
-    view->offset_cols = digits(layout->end_offset, 7);
+    view->byte_cols = digits(cow_image_header(app->image)->size_bytes, 9);
+    view->offset_cols = digits(layout->end_offset, 9);
     if (3 + 2 * view->sector_cols + 2 + view->byte_cols + 2 + 12 + 18 + view->offset_cols > cols)
         view->byte_cols = 0;
 }
@@ -157,9 +158,9 @@ static void draw_heading(const struct blocks_view *view, struct tui_canvas *canv
 
     x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->sector_cols, "sector");
     if (view->byte_cols)
-        x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->byte_cols, "at byte");
-    tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors", "size",
-              "comes from", view->offset_cols, "at");
+        x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->byte_cols, "disk byte");
+    tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors",
+              "size", "comes from", view->offset_cols, "file byte");
 }
 
 static void draw_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
@@ -201,8 +202,8 @@ static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, con
     int x = 1, end = canvas->cols - 1;
 
     cow_size_text(at, run->first_sector * cow_image_header(app->image)->sector_bytes);
-    x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s", run->first_sector,
-                   run->first_sector + run->sectors - 1, at);
+    x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s",
+                   run->first_sector, run->first_sector + run->sectors - 1, at);
     x += 3;
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
     tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));

@@ -13,9 +13,9 @@
 #include "tui/legend.h"
 
 enum {
-    ROW_WIDE = 16,
-    ROW_NARROW = 8,
-    PAGE_MAX = 256 * ROW_WIDE,
+    ROW_BYTES_MAX = 16,
+    ROW_BYTES_MIN = 4,
+    PAGE_MAX = 256 * ROW_BYTES_MAX,
     INFO_ROWS = 1,
 };
 
@@ -24,7 +24,7 @@ struct bytes_view {
     uint64_t at;  /* of the cursor */
     int rows, row_bytes;
     int offset_cols, text_gap, side_x[2]; /* where things stand, inside the frame */
-    size_t n; /* bytes in page */
+    size_t n;                             /* bytes in page */
     uint8_t page[2][PAGE_MAX];
     bool readable[2];
     char problem[COW_MESSAGE_BYTES];
@@ -74,7 +74,8 @@ static void follow(struct tui_app *app, struct bytes_view *view)
         view->at = disk_bytes(app) - 1;
 }
 
-/* As wide as the screen allows: 16 bytes a row and side, or 8; a gap between hex and text if there is room. */
+/* As wide as the screen allows: 16 bytes a row and side, 8, or 4; a gap between hex and text if there is
+ * room. */
 static void choose_columns(struct tui_app *app, struct bytes_view *view, int cols)
 {
     char text[24];
@@ -83,11 +84,13 @@ static void choose_columns(struct tui_app *app, struct bytes_view *view, int col
     if (view->offset_cols < 8)
         view->offset_cols = 8;
     int room = cols - view->offset_cols - 1; /* for both sides and the line between them */
-    view->row_bytes = room >= 2 * (4 * ROW_WIDE + 2) ? ROW_WIDE : ROW_NARROW;
+    view->row_bytes = ROW_BYTES_MAX;
+    while (room < 8 * view->row_bytes && view->row_bytes > ROW_BYTES_MIN)
+        view->row_bytes /= 2;
     int side = 4 * view->row_bytes, spare = room - 2 * side;
     view->text_gap = spare >= 2 ? 1 : 0;
-    view->side_x[0] = view->offset_cols;
-    view->side_x[1] = view->offset_cols + side + view->text_gap + (spare >= 6 ? 3 : 1);
+    view->side_x[0] = view->offset_cols + (spare >= 3 ? 1 : 0);
+    view->side_x[1] = view->side_x[0] + side + view->text_gap + (spare >= 6 ? 3 : 1);
 }
 
 static void arrange(struct tui_app *app, struct bytes_view *view, struct tui_rect inside)
@@ -115,7 +118,8 @@ static void read_page(struct tui_app *app, struct bytes_view *view)
     view->problem[0] = '\0';
     for (int s = 0; s < 2; s++) {
         struct cow_error err = {0};
-        view->readable[s] = cow_image_read_side(app->image, sides[s], view->top, view->page[s], view->n, &err) == 0;
+        view->readable[s] =
+            cow_image_read_side(app->image, sides[s], view->top, view->page[s], view->n, &err) == 0;
         if (!view->readable[s])
             snprintf(view->problem, sizeof view->problem, "%s", err.message);
     }
@@ -142,7 +146,7 @@ static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, 
             tui_text(canvas, x + 3 * i, y, 3, TUI_DISABLED, " ??");
             continue;
         }
-        if (differs(view, at))
+        if (differs(view, at)) /* not by colour alone */
             tui_put(canvas, x + 3 * i, y, '*', TUI_DIFF);
         tui_textf(canvas, x + 3 * i + 1, y, 2, style, "%02x", byte);
         tui_put(canvas, text_x + i, y, byte >= 0x20 && byte < 0x7f ? byte : 0x00b7, style);
@@ -165,16 +169,19 @@ static void draw_heading(struct tui_app *app, const struct bytes_view *view, str
                          struct tui_rect inside, int live)
 {
     int cols = view->row_bytes * 4 - 1, x[2] = {inside.x + view->side_x[0], inside.x + view->side_x[1]};
-    const char *backing = cow_image_backing(app->image)->state == COW_BACKING_NONE ? "zeros" : app->backing_name;
+    const char *backing = cow_image_backing(app->image)->state == COW_BACKING_NONE ? "zeros"
+                          : view->row_bytes < ROW_BYTES_MAX                        ? "backing"
+                                                                                   : app->backing_name;
 
     tui_text_right(canvas, x[0], inside.y, view->offset_cols, TUI_LABEL, "at byte");
+    const char *seen = cols >= 31 ? ": the guest sees this" : "";
     tui_textf(canvas, x[0] + 1, inside.y, cols, live == 0 ? TUI_STRONG : TUI_DIM, "COW%s",
-              live == 0 ? ": the guest sees this" : "");
+              live == 0 ? seen : "");
     tui_textf(canvas, x[1] + 1, inside.y, cols, live == 1 ? TUI_STRONG : TUI_DIM, "%s%s", backing,
-              live == 1 ? ": the guest sees this" : "");
+              live == 1 ? seen : "");
 }
 
-static void draw_info(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas, int y, int live)
+static void draw_info(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas, int y)
 {
     size_t i = (size_t)(view->at - view->top);
     uint64_t sector = view->at / cow_image_header(app->image)->sector_bytes;
@@ -191,7 +198,7 @@ static void draw_info(struct tui_app *app, struct bytes_view *view, struct tui_c
     struct tui_mark mark = tui_origin_mark(view->run.origin);
     x += 3;
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
-    tui_textf(canvas, x, y, end - x, TUI_NORMAL, "the guest sees the %s", live == 0 ? "COW" : "backing file");
+    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(view->run.origin));
 }
 
 static void draw_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
@@ -202,8 +209,8 @@ static void draw_row(struct tui_app *app, struct bytes_view *view, struct tui_ca
     int y = inside.y + 1 + row, live = live_side(app, view, offset);
     bool here = view->at >= offset && view->at < offset + (uint64_t)view->row_bytes;
 
-    tui_textf(canvas, inside.x, y, view->offset_cols, here ? TUI_STRONG : TUI_OFFSET, "%*" PRIu64, view->offset_cols,
-              offset);
+    tui_textf(canvas, inside.x, y, view->offset_cols, here ? TUI_STRONG : TUI_OFFSET, "%*" PRIu64,
+              view->offset_cols, offset);
     for (int s = 0; s < 2; s++)
         draw_side(view, canvas, inside.x + view->side_x[s], y, s, from, live == s);
     tui_put(canvas, inside.x + view->side_x[1] - 1, y, 0x2502, TUI_FRAME);
@@ -226,7 +233,7 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
         draw_row(app, view, canvas, inside, y);
     int live = live_side(app, view, view->at);
     draw_heading(app, view, canvas, inside, live);
-    draw_info(app, view, canvas, frame.y + frame.rows, live);
+    draw_info(app, view, canvas, frame.y + frame.rows);
     size_t i = (size_t)(view->at - view->top);
     canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
     canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);

@@ -12,7 +12,7 @@
 #include "tui/app.h"
 #include "tui/page.h"
 
-enum { VALUE_COL = 15, RAW_BYTES = 8, FIELD_COL = 3, RAW_COL = 9, NAME_COL = 35, MEANING_COL = 50 };
+enum { VALUE_COL = 15, FIELD_COL = 3, RAW_COL = 9, NAME_COLS = 15, ROOMY_COLS = 76 };
 
 struct header_view {
     struct tui_page page;
@@ -105,11 +105,21 @@ static void put_verdict(struct tui_app *app, struct header_view *view)
     }
 }
 
-/* Raw bytes of a field, as many as there is room for. */
+/* How many raw bytes there is room for in a line, and where what follows them begins. */
+static uint32_t raw_bytes(const struct tui_page *page)
+{
+    return page->cols >= ROOMY_COLS ? 8 : 4;
+}
+
+static int name_col(const struct tui_page *page)
+{
+    return RAW_COL + 3 * (int)raw_bytes(page) + 2;
+}
+
 static void put_raw(struct tui_page *page, const uint8_t *raw, size_t n_raw, const struct cow_field *field)
 {
     int col = RAW_COL;
-    uint32_t shown = field->width_bytes < RAW_BYTES ? field->width_bytes : RAW_BYTES;
+    uint32_t room = raw_bytes(page), shown = field->width_bytes < room ? field->width_bytes : room;
 
     for (uint32_t i = 0; i < shown; i++, col += 3) {
         size_t at = (size_t)field->offset_bytes + i;
@@ -118,36 +128,37 @@ static void put_raw(struct tui_page *page, const uint8_t *raw, size_t n_raw, con
         else
             tui_page_put(page, col, TUI_DIM, "--");
     }
-    if (field->width_bytes > RAW_BYTES)
+    if (field->width_bytes > room)
         tui_page_put(page, col - 1, TUI_DIM, "..");
 }
 
 static void put_meaning(struct tui_page *page, const struct cow_header *header, const char *name)
 {
     char text[64], escaped[COW_PATH_BYTES];
+    int col = name_col(page) + NAME_COLS;
 
     if (strcmp(name, "magic") == 0) {
-        tui_page_put(page, MEANING_COL, TUI_NORMAL, header->big_endian ? "OOOM, big endian" : "MOOO, little endian");
+        tui_page_put(page, col, TUI_NORMAL, header->big_endian ? "OOOM, big endian" : "MOOO, little endian");
     } else if (strcmp(name, "version") == 0) {
-        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%u", header->version);
+        tui_page_putf(page, col, TUI_NORMAL, "%u", header->version);
     } else if (strcmp(name, "mtime") == 0) {
         time_text(text, sizeof text, header->mtime);
-        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_NORMAL, text);
+        tui_page_wrap(page, col, col, TUI_NORMAL, text);
     } else if (strcmp(name, "size") == 0 && header->unfinished) {
-        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_WARN, "mark of an unfinished change");
+        tui_page_wrap(page, col, col, TUI_WARN, "mark of an unfinished change");
     } else if (strcmp(name, "size") == 0) {
         cow_size_text(text, header->size_bytes);
-        tui_page_wrapf(page, MEANING_COL, MEANING_COL, TUI_NORMAL, "%" PRIu64 " (%s)", header->size_bytes, text);
+        tui_page_wrapf(page, col, col, TUI_NORMAL, "%" PRIu64 " (%s)", header->size_bytes, text);
     } else if (strcmp(name, "sector size") == 0) {
-        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32, header->sector_bytes);
+        tui_page_putf(page, col, TUI_NORMAL, "%" PRIu32, header->sector_bytes);
     } else if (strcmp(name, "alignment") == 0) {
         cow_size_text(text, header->alignment);
-        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32 " (%s)", header->alignment, text);
+        tui_page_putf(page, col, TUI_NORMAL, "%" PRIu32 " (%s)", header->alignment, text);
     } else if (strcmp(name, "cow format") == 0) {
-        tui_page_putf(page, MEANING_COL, TUI_NORMAL, "%" PRIu32, header->cow_format);
+        tui_page_putf(page, col, TUI_NORMAL, "%" PRIu32, header->cow_format);
     } else if (strcmp(name, "backing path") == 0) {
         cow_escape(escaped, sizeof escaped, header->backing_path);
-        tui_page_wrap(page, MEANING_COL, MEANING_COL, TUI_NORMAL, escaped[0] ? escaped : "none");
+        tui_page_wrap(page, col, col, TUI_NORMAL, escaped[0] ? escaped : "none");
     }
 }
 
@@ -163,14 +174,14 @@ static void put_fields(struct tui_app *app, struct tui_page *page)
                   cow_format_name(header->format));
     tui_page_line(page);
     tui_page_put(page, FIELD_COL, TUI_LABEL, "byte");
-    tui_page_put(page, RAW_COL, TUI_LABEL, "as in the file");
-    tui_page_put(page, NAME_COL, TUI_LABEL, "field");
-    tui_page_put(page, MEANING_COL, TUI_LABEL, "meaning");
+    tui_page_put(page, RAW_COL, TUI_LABEL, "raw bytes");
+    tui_page_put(page, name_col(page), TUI_LABEL, "field");
+    tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
     for (size_t i = 0; i < n && i < COW_FIELDS_MAX; i++) {
         tui_page_line(page);
         tui_page_putf(page, FIELD_COL, TUI_OFFSET, "%4" PRIu32, field[i].offset_bytes);
         put_raw(page, raw, n_raw, &field[i]);
-        tui_page_put(page, NAME_COL, TUI_LABEL, field[i].name);
+        tui_page_put(page, name_col(page), TUI_LABEL, field[i].name);
         put_meaning(page, header, field[i].name);
     }
 }
@@ -198,7 +209,8 @@ static void put_layout(struct tui_app *app, struct tui_page *page)
     if (layout->mapped_sectors < layout->sectors) {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN,
-                       "! the last %" PRIu64 " sectors have no bit in the bitmap: what a guest writes there is lost",
+                       "! the last %" PRIu64
+                       " sectors have no bit in the bitmap: what a guest writes there is lost",
                        layout->sectors - layout->mapped_sectors);
     }
 }
@@ -260,7 +272,8 @@ static void put_usage(struct tui_app *app, struct tui_page *page)
                    cow_size_text(file, app->usage.file_bytes));
     if (app->usage.tail_bits) {
         tui_page_line(page);
-        tui_page_wrap(page, 3, 5, TUI_WARN, "! bits are set beyond the bitmap's end: a guest's writes there are lost");
+        tui_page_wrap(page, 3, 5, TUI_WARN,
+                      "! bits are set beyond the bitmap's end: a guest's writes there are lost");
     }
 }
 

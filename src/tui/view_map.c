@@ -173,33 +173,46 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
     canvas->cursor_y = y;
 }
 
-/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW   cow: 44 sectors from 32770" */
-static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB". */
+static void cell_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
 {
     struct cow_density density = {0, 0, 0};
-    struct cow_run run;
-    char size[COW_SIZE_TEXT_BYTES];
+    char at[COW_SIZE_TEXT_BYTES];
     uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
 
+    out[0] = '\0';
     if (cow_image_density(app->image, first, view->cell_sectors, &density, NULL) || density.sectors == 0)
         return;
-    cow_size_text(size, first * cow_image_header(app->image)->sector_bytes);
-    int x = 1, end = canvas->cols - 1;
+    cow_size_text(at, first * cow_image_header(app->image)->sector_bytes);
     if (density.sectors == 1)
-        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sector %" PRIu64 " @ %s", first, size);
+        snprintf(out, out_bytes, "sector %" PRIu64 " @ %s", first, at);
     else
-        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s", first,
-                       first + density.sectors - 1, size);
-    if (density.sectors > 1)
-        x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " in the COW",
-                           density.dirty_sectors, density.sectors);
+        snprintf(out, out_bytes,
+                 "sectors %" PRIu64 "-%" PRIu64 " @ %s   %" PRIu64 " of %" PRIu64 " in the COW", first,
+                 first + density.sectors - 1, at, density.dirty_sectors, density.sectors);
+}
+
+/* The cell under the cursor, and the run that the selected sector lies in; its range only where it fits. */
+static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    struct cow_run run;
+    char text[160];
+    int x = 1, end = canvas->cols - 1;
+
+    cell_text(app, view, text, sizeof text);
+    x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
     if (tui_app_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
         return;
     struct tui_mark mark = tui_origin_mark(run.origin);
-    x += 3;
-    x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
-    tui_textf(canvas, x, y, end - x, TUI_NORMAL, "%s: %" PRIu64 " %s from %" PRIu64, cow_origin_name(run.origin),
-              run.sectors, run.sectors == 1 ? "sector" : "sectors", run.first_sector);
+    x += 1 + tui_put(canvas, x, y, mark.glyph, mark.style);
+    x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
+    if (run.sectors == 1)
+        snprintf(text, sizeof text, ": sector %" PRIu64, run.first_sector);
+    else
+        snprintf(text, sizeof text, ": sectors %" PRIu64 "-%" PRIu64, run.first_sector,
+                 run.first_sector + run.sectors - 1);
+    if (x + (int)strlen(text) <= end)
+        tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
 }
 
 static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
@@ -252,7 +265,9 @@ static enum tui_result step(struct tui_app *app, const struct map_view *view, ui
     uint64_t last = (tui_app_sectors(app) - 1) / view->cell_sectors;
 
     if (back && cells > cell)
-        cells = cells > 1 && cells % (uint64_t)view->cols == 0 ? cell / (uint64_t)view->cols * (uint64_t)view->cols : cell;
+        cells = cells > 1 && cells % (uint64_t)view->cols == 0
+                    ? cell / (uint64_t)view->cols * (uint64_t)view->cols
+                    : cell;
     if (!back && cells > last - cell)
         cells = cells > 1 ? (last - cell) / (uint64_t)view->cols * (uint64_t)view->cols : last - cell;
     if (cells == 0)

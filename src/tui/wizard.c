@@ -15,18 +15,20 @@
 
 enum { FIELD_X = 13, FIELD_COLS = 24, SIZE_FIELD_Y = 3, CONFIRM_ROWS = 2 };
 
+static const uint64_t largest_bytes = (uint64_t)1 << 43; /* 8 TiB: no kernel takes so much */
+
 static uint64_t next_power_of_two(uint64_t size_bytes)
 {
     uint64_t power = 512;
 
-    while (power <= size_bytes && power < (uint64_t)1 << 62)
+    while (power <= size_bytes && power < largest_bytes)
         power *= 2;
     return power;
 }
 
 static void add_preset(struct wizard *w, uint64_t now, const char *label, uint64_t size_bytes)
 {
-    if (size_bytes <= now || size_bytes > (uint64_t)1 << 62)
+    if (size_bytes <= now || size_bytes >= largest_bytes)
         return;
     for (int i = 0; i < w->presets; i++) {
         if (w->preset[i].size_bytes == size_bytes)
@@ -39,8 +41,8 @@ static void make_presets(struct tui_app *app, struct wizard *w)
 {
     uint64_t now = cow_image_header(app->image)->size_bytes;
 
-    add_preset(w, now, "double", now <= (uint64_t)1 << 61 ? now * 2 : 0);
-    add_preset(w, now, "four times", now <= (uint64_t)1 << 60 ? now * 4 : 0);
+    add_preset(w, now, "double", now < largest_bytes ? now * 2 : 0);
+    add_preset(w, now, "four times", now < largest_bytes ? now * 4 : 0);
     add_preset(w, now, "1 GiB more", now + ((uint64_t)1 << 30));
     add_preset(w, now, "next power of two", next_power_of_two(now));
     add_preset(w, now, "as the backing file is", cow_image_backing(app->image)->size_bytes);
@@ -117,8 +119,12 @@ static void wizard_close(struct tui_app *app, void *state)
 static unsigned wizard_contexts(struct tui_app *app, void *state)
 {
     static const unsigned contexts[] = {
-        [WIZARD_SIZE] = TUI_IN_SIZE,   [WIZARD_POLICY] = TUI_IN_CHOICE, [WIZARD_PREVIEW] = TUI_IN_PREVIEW,
-        [WIZARD_CONFIRM] = TUI_IN_CONFIRM, [WIZARD_RUNNING] = 0,           [WIZARD_RESULT] = TUI_IN_RESULT,
+        [WIZARD_SIZE] = TUI_IN_SIZE,
+        [WIZARD_POLICY] = TUI_IN_CHOICE,
+        [WIZARD_PREVIEW] = TUI_IN_PREVIEW,
+        [WIZARD_CONFIRM] = TUI_IN_CONFIRM,
+        [WIZARD_RUNNING] = 0,
+        [WIZARD_RESULT] = TUI_IN_RESULT,
     };
 
     (void)app;
@@ -206,7 +212,7 @@ static enum tui_result enter(struct tui_app *app, struct wizard *w)
         if (w->size_ok)
             ask_policy(app, w);
         else if (w->size_error.message[0])
-            tui_app_error(app, &w->size_error);
+            tui_app_say(app, TUI_WARN, "%s", w->size_error.message);
         else
             tui_app_say(app, TUI_WARN, "type a size, or choose one with Up and Down");
         return TUI_REDRAW;
@@ -250,7 +256,7 @@ static enum tui_result move(struct tui_app *app, struct wizard *w, int step)
 {
     if (w->at == WIZARD_SIZE)
         choose_preset(app, w, step);
-    else if (w->at == WIZARD_POLICY)
+    else if (w->at == WIZARD_POLICY && w->choice_at != WIZARD_NONE)
         choose_policy(w, step);
     else
         return tui_page_scroll(&w->page, step, w->page_rows) ? TUI_REDRAW : TUI_NOTHING;
@@ -327,9 +333,9 @@ static void wizard_draw(struct tui_app *app, void *state, struct tui_canvas *can
         [WIZARD_RESULT] = {"result", wizard_fill_result, 0},
     };
     struct wizard *w = state;
-    char title[320];
+    char title[64];
 
-    snprintf(title, sizeof title, "Resize %s \u2500 %s", app->name, pages[w->at].title);
+    snprintf(title, sizeof title, "Resize \u2500 %s", pages[w->at].title);
     struct tui_rect inside = tui_frame(canvas, area, title);
     int bottom = inside.y + inside.rows - 1;
     inside.rows -= pages[w->at].bottom_rows;

@@ -22,7 +22,8 @@ static void echo_size(struct tui_app *app, struct wizard *w)
     else if (w->size_error.message[0])
         tui_page_wrap(&w->page, 3, 3, TUI_WARN, w->size_error.message);
     else
-        tui_page_put(&w->page, 3, TUI_DIM, "128M or 1.5G is the new size, +64M is that much more; K M G T are 1024s");
+        tui_page_put(&w->page, 3, TUI_DIM,
+                     "128M or 1.5G is the new size, +64M is that much more; K M G T are 1024s");
 }
 
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
@@ -57,9 +58,26 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     }
     tui_page_line(page);
     tui_page_line(page);
-    tui_page_wrap(page, 1, 1, TUI_DIM,
-                  "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with its own tool. "
-                  "Nothing is written before the last page, and there only after a typed yes.");
+    tui_page_wrap(
+        page, 1, 1, TUI_DIM,
+        "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with its own tool. "
+        "Nothing is written before the last page, and there only after a typed yes.");
+}
+
+static void put_choice(struct tui_page *page, const struct cow_policy_choice *choice, bool selected)
+{
+    enum tui_style style = selected ? TUI_SELECTED : choice->possible ? TUI_STRONG : TUI_DISABLED;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, style, selected ? " \u25b8 " : "   ");
+    int col = tui_page_putf(page, 4, style, "%s ", cow_policy_name(choice->policy));
+    if (choice->recommended)
+        tui_page_put(page, col + 1, TUI_GOOD, "recommended");
+    if (!choice->possible)
+        tui_page_wrapf(page, col + 1, 4, TUI_WARN, "not possible here: %s", choice->obstacle);
+    tui_page_line(page);
+    tui_page_wrap(page, 4, 4, choice->possible ? TUI_NORMAL : TUI_DISABLED, choice->consequence);
 }
 
 void wizard_fill_policy(struct tui_app *app, struct wizard *w)
@@ -73,31 +91,14 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "What shall become of the backing file %s when the disk has %s?",
                    app->backing_name, cow_size_text(size, w->size_bytes));
     for (int i = 0; i < WIZARD_CHOICES; i++) {
-        const struct cow_policy_choice *choice = &w->choice[i];
-        bool selected = i == w->choice_at;
-        tui_page_line(page);
-        tui_page_line(page);
-        if (selected)
-            first = page->lines - 1;
-        enum tui_style style = selected           ? TUI_SELECTED
-                               : choice->possible ? TUI_STRONG
-                                                  : TUI_DISABLED;
-        tui_page_put(page, 1, style, selected ? " \u25b8 " : "   ");
-        int col = tui_page_putf(page, 4, style, "%s ", cow_policy_name(choice->policy));
-        if (choice->recommended)
-            tui_page_put(page, col + 1, TUI_GOOD, "recommended");
-        if (!choice->possible)
-            tui_page_put(page, col + 1, TUI_WARN, "not possible here");
-        tui_page_line(page);
-        tui_page_wrap(page, 4, 4, choice->possible ? TUI_NORMAL : TUI_DISABLED, choice->consequence);
-        if (choice->obstacle[0]) {
-            tui_page_line(page);
-            tui_page_wrapf(page, 4, 4, TUI_WARN, "%s", choice->obstacle);
-        }
-        if (selected)
+        if (i == w->choice_at)
+            first = page->lines + 1;
+        put_choice(page, &w->choice[i], i == w->choice_at);
+        if (i == w->choice_at)
             last = page->lines - 1;
     }
-    tui_page_reveal(page, first, last, w->page_rows);
+    if (w->choice_at != WIZARD_NONE)
+        tui_page_reveal(page, first, last, w->page_rows);
 }
 
 void wizard_fill_confirm(struct tui_app *app, struct wizard *w)
@@ -119,9 +120,10 @@ void wizard_fill_confirm(struct tui_app *app, struct wizard *w)
     }
     tui_page_line(page);
     tui_page_line(page);
-    tui_page_wrap(page, 1, 1, TUI_DIM,
-                  "Anything but the word yes, or Esc, leaves everything as it is. Until its last steps it can be "
-                  "stopped: nothing is changed then.");
+    tui_page_wrap(
+        page, 1, 1, TUI_DIM,
+        "Anything but the word yes, or Esc, leaves everything as it is. Until its last steps it can be "
+        "stopped: nothing is changed then.");
 }
 
 static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
@@ -154,7 +156,8 @@ void wizard_fill_running(struct tui_app *app, struct wizard *w)
                             cow_size_text(total, w->total_bytes));
     if (app->backend->interactive && elapsed > 1 && w->done_bytes > 0) {
         double per_second = (double)w->done_bytes / elapsed;
-        double left = w->total_bytes > w->done_bytes ? (double)(w->total_bytes - w->done_bytes) / per_second : 0;
+        double left =
+            w->total_bytes > w->done_bytes ? (double)(w->total_bytes - w->done_bytes) / per_second : 0;
         tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
                       cow_size_text(rate, (uint64_t)per_second), left);
     }
@@ -194,7 +197,8 @@ void wizard_fill_result(struct tui_app *app, struct wizard *w)
         section(page, "Notes", w->notes);
         return;
     }
-    tui_page_wrapf(page, 1, 1, TUI_GOOD, "Done: %s has %s now.", app->name, cow_size_text(size, w->result_bytes));
+    tui_page_wrapf(page, 1, 1, TUI_GOOD, "Done: %s has %s now.", app->name,
+                   cow_size_text(size, w->result_bytes));
     section(page, "What to do next", w->next_step);
     section(page, "The way back", w->undo);
     section(page, "Notes", w->notes);

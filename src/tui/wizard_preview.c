@@ -10,7 +10,7 @@
 #include "tui/utf8.h"
 #include "tui/wizard.h"
 
-enum { LABEL_COL = 1, TEXT_COL = 10, BAR_COL = 8, ROOMY_ROWS = 22 };
+enum { LABEL_COL = 1, TEXT_COL = 9, BAR_COL = 8, ARROW_COLS = 5, ROOMY_ROWS = 22 };
 
 bool wizard_has_work(const struct wizard *w)
 {
@@ -70,7 +70,7 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
     if (preview->after.end_offset > total)
         total = preview->after.end_offset;
     uint64_t kept = preview->before_size_bytes < preview->after_size_bytes ? preview->before_size_bytes
-                                                                            : preview->after_size_bytes;
+                                                                           : preview->after_size_bytes;
     draw_bar(page, "now", &preview->before, total, preview->before_size_bytes);
     draw_bar(page, "then", &preview->after, total, kept);
 }
@@ -96,9 +96,14 @@ static int put_part(struct tui_page *page, int cols, const struct part *part)
 {
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, part->name);
-    int col = tui_page_putf(page, TEXT_COL, TUI_NORMAL, "%*" PRIu64 " .. %*" PRIu64, cols, part->from, cols, part->to);
+    int col = tui_page_putf(page, TEXT_COL, TUI_NORMAL, "%*" PRIu64 " .. %*" PRIu64, cols, part->from, cols,
+                            part->to);
     if (part->from == part->new_from && part->to == part->new_to)
         return tui_page_put(page, col + 2, TUI_DIM, "unchanged");
+    if (col + ARROW_COLS + 2 * cols + 4 > page->cols) { /* below itself where it does not fit beside */
+        tui_page_line(page);
+        col = TEXT_COL - ARROW_COLS;
+    }
     return tui_page_putf(page, col, TUI_STRONG, "  -> %*" PRIu64 " .. %*" PRIu64, cols, part->new_from, cols,
                          part->new_to);
 }
@@ -141,8 +146,8 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
                    "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved, preview->dirty_sectors,
                    preview->replaces ? "then renamed" : "", preview->replaces ? "" : target, needed);
     if (preview->before_format != preview->after_format)
-        tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s", cow_format_title(preview->before_format),
-                       cow_format_title(preview->after_format));
+        tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
+                       cow_format_title(preview->before_format), cow_format_title(preview->after_format));
     if (preview->backing_text[0])
         tui_page_value(page, "backing", TEXT_COL, TUI_NORMAL, "%s", preview->backing_text);
 }
@@ -156,7 +161,8 @@ static void put_verdict(struct tui_page *page, const struct cow_preview *preview
     int col = tui_page_put(page, TEXT_COL, TUI_NORMAL, "stock UML kernel: ");
     col = tui_page_put(page, col, verdict->opens ? TUI_GOOD : TUI_BAD, verdict->opens ? "yes" : "no");
     col = tui_page_put(page, col + 4, TUI_NORMAL, "the seed's patched kernel: ");
-    tui_page_put(page, col, preview->patched_opens ? TUI_GOOD : TUI_BAD, preview->patched_opens ? "yes" : "no");
+    tui_page_put(page, col, preview->patched_opens ? TUI_GOOD : TUI_BAD,
+                 preview->patched_opens ? "yes" : "no");
     if (verdict->reason[0]) {
         tui_page_line(page);
         tui_page_wrapf(page, TEXT_COL, TEXT_COL, TUI_WARN, "it will say: %s", verdict->reason);

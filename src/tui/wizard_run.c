@@ -65,7 +65,8 @@ static void keep_texts(struct wizard *w)
 /* Whether the backing file that the caller named still is the one to open the image with. */
 static bool backing_path_stays(const struct tui_app *app, const struct wizard *w)
 {
-    return strcmp(cow_plan_preview(w->plan)->after_backing_path, cow_image_header(app->image)->backing_path) == 0;
+    return strcmp(cow_plan_preview(w->plan)->after_backing_path,
+                  cow_image_header(app->image)->backing_path) == 0;
 }
 
 void wizard_commit(struct tui_app *app, struct wizard *w)

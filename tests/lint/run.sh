@@ -29,6 +29,11 @@ ours() {
         done
 }
 
+# Where git answers nothing (not a clone, or somebody else's), all that follows would look at no file and pass.
+tree() {
+    [ -n "$(ours 'src/*.c' | tr '\0' ' ')" ]
+}
+
 format() {
     ours '*.c' '*.h' | xargs -0 -r clang-format --dry-run -Werror
 }
@@ -78,6 +83,7 @@ licence() {
     }
 }
 
+step tree tree
 step self-test tests/lint/includes.py --self-test
 step includes tests/lint/includes.py
 step library library_alone

@@ -45,7 +45,8 @@ START_TEST(adds_and_multiplies_exactly_or_not_at_all)
             out = untouched;
             fits = arith_mul(&out, edges[i], edges[k]);
             must(fits == (product <= UINT64_MAX), "%lu * %lu", edges[i], edges[k]);
-            must(out == (fits ? (uint64_t)product : untouched), "%lu * %lu gives %lu", edges[i], edges[k], out);
+            must(out == (fits ? (uint64_t)product : untouched), "%lu * %lu gives %lu", edges[i], edges[k],
+                 out);
         }
     }
 }

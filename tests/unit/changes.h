@@ -9,7 +9,14 @@
 #include "core/base/io.h"
 #include "support.h"
 
-enum operation { OPERATION_CREATE, OPERATION_EXTEND, OPERATION_COPY, OPERATION_KEEP, OPERATION_MERGE, OPERATIONS };
+enum operation {
+    OPERATION_CREATE,
+    OPERATION_EXTEND,
+    OPERATION_COPY,
+    OPERATION_KEEP,
+    OPERATION_MERGE,
+    OPERATIONS
+};
 
 struct change {
     enum operation operation;
@@ -23,9 +30,9 @@ struct change {
 struct subject {
     struct change change;
     struct model *model;
-    char *target;        /* the file that appears or is replaced */
-    char *copy;          /* policy copy: the private backing file; else NULL */
-    uint8_t *new_disk;   /* what the target must compose to */
+    char *target;      /* the file that appears or is replaced */
+    char *copy;        /* policy copy: the private backing file; else NULL */
+    uint8_t *new_disk; /* what the target must compose to */
     uint64_t new_bytes;
     struct witness image, backing; /* as they were */
 };
@@ -35,8 +42,8 @@ struct subject *subject_create(const struct change *change);
 void subject_free(struct subject *s);
 const char *subject_describe(const struct subject *s);
 
-/* Plans and commits through this table of calls (NULL: the system's). The status of whichever failed; *planned
- * tells whether it was the commit. */
+/* Plans and commits through this table of calls (NULL: the system's). The status of whichever failed;
+ * *planned tells whether it was the commit. */
 int subject_run(const struct subject *s, const struct cow_io *io, const struct cow_env *env, bool *planned,
                 struct cow_error *err);
 
@@ -75,7 +82,10 @@ struct faulty {
         ino_t inode;
     } unsynced[16];
     unsigned n_unsynced;
-    unsigned renames_unsynced; /* renames of a file that had such changes */
+    ino_t renamed_in; /* the directory of the last rename, until it is flushed; else 0 */
+    unsigned
+        renames_unsynced;    /* renames of a file that had such changes, or before the last one was durable */
+    unsigned sizes_unsynced; /* true sizes written to a header before what it speaks of was durable */
 };
 
 void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at);

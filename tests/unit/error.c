@@ -136,9 +136,18 @@ START_TEST(exit_codes_are_the_documented_ones)
 {
     static const struct {
         int status, code;
-    } table[] = {{COW_OK, 0},         {COW_FINDING, 1},   {COW_USAGE, 2},        {COW_IO, 2},
-                 {COW_NO_MEMORY, 2},  {COW_REFUSED, 3},   {COW_LOCKED, 4},       {COW_INVALID, 5},
-                 {COW_NOT_COW, 63},   {COW_UNSUPPORTED, 63}, {COW_CANCELLED, 130}, {-99, 2},
+    } table[] = {{COW_OK, 0},
+                 {COW_FINDING, 1},
+                 {COW_USAGE, 2},
+                 {COW_IO, 2},
+                 {COW_NO_MEMORY, 2},
+                 {COW_REFUSED, 3},
+                 {COW_LOCKED, 4},
+                 {COW_INVALID, 5},
+                 {COW_NOT_COW, 63},
+                 {COW_UNSUPPORTED, 63},
+                 {COW_CANCELLED, 130},
+                 {-99, 2},
                  {1, 2}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         must(cow_status_exit_code(table[i].status) == table[i].code, "status %d", table[i].status);

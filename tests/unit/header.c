@@ -103,18 +103,17 @@ START_TEST(names_and_fields_are_the_documented_ones)
         must(i == 0 || f->offset_bytes >= fields[i - 1].offset_bytes + fields[i - 1].width_bytes,
              "%s lies before the field in front of it", f->name);
         must(f->offset_bytes + f->width_bytes <= s->header_bytes, "%s ends past the header", f->name);
-        bool right = strcmp(f->name, "magic") == 0     ? f->offset_bytes == 0
-                     : strcmp(f->name, "version") == 0 ? f->offset_bytes >= 4 && f->offset_bytes <= 8
-                     : strcmp(f->name, "mtime") == 0
-                         ? f->offset_bytes == s->mtime && f->width_bytes == s->mtime_bytes
-                     : strcmp(f->name, "size") == 0 ? f->offset_bytes == s->size && f->width_bytes == 8
-                     : strcmp(f->name, "sector size") == 0
-                         ? f->offset_bytes == s->sector && f->width_bytes == 4
-                     : strcmp(f->name, "alignment") == 0  ? f->offset_bytes == s->alignment
-                     : strcmp(f->name, "cow format") == 0 ? f->offset_bytes == s->cow_format
-                     : strcmp(f->name, "backing path") == 0
-                         ? f->offset_bytes == s->path && f->width_bytes == s->path_bytes
-                         : false;
+        bool right =
+            strcmp(f->name, "magic") == 0     ? f->offset_bytes == 0
+            : strcmp(f->name, "version") == 0 ? f->offset_bytes >= 4 && f->offset_bytes <= 8
+            : strcmp(f->name, "mtime") == 0 ? f->offset_bytes == s->mtime && f->width_bytes == s->mtime_bytes
+            : strcmp(f->name, "size") == 0  ? f->offset_bytes == s->size && f->width_bytes == 8
+            : strcmp(f->name, "sector size") == 0 ? f->offset_bytes == s->sector && f->width_bytes == 4
+            : strcmp(f->name, "alignment") == 0   ? f->offset_bytes == s->alignment
+            : strcmp(f->name, "cow format") == 0  ? f->offset_bytes == s->cow_format
+            : strcmp(f->name, "backing path") == 0
+                ? f->offset_bytes == s->path && f->width_bytes == s->path_bytes
+                : false;
         must(right, "%s of %s at %u+%u", f->name, s->name, f->offset_bytes, f->width_bytes);
     }
 }
@@ -122,7 +121,7 @@ END_TEST
 
 START_TEST(edge_values_decode)
 {
-    static const uint64_t sizes[] = {512,          1024,          65536, 300032,       67108864,
+    static const uint64_t sizes[] = {512,           1024,          65536,   300032,        67108864,
                                      2 * GIB - 512, 4 * GIB - 512, 4 * GIB, 4 * GIB + 512, 2 * TIB - 512};
     static const uint32_t mtimes[] = {2048, MODEL_MTIME, INT32_MAX, INT32_MAX + 1u, UINT32_MAX};
     const struct shape *shape = &shapes[_i];
@@ -193,7 +192,8 @@ START_TEST(random_headers_of_each_variant_are_told_apart)
         }
         s.path = path;
         /* The one exception that is documented: v1 of 64-bit builds from 2 TiB on. */
-        s.size_bytes = (1 + rng_next(&rng) % ((_i == COW_FORMAT_V1_64 ? 2 : 8) * TIB - 1)) >> rng_below(&rng, 40);
+        s.size_bytes =
+            (1 + rng_next(&rng) % ((_i == COW_FORMAT_V1_64 ? 2 : 8) * TIB - 1)) >> rng_below(&rng, 40);
         s.size_bytes = s.size_bytes == 0 ? 1 : s.size_bytes;
         s.sector_bytes = shape->kind == 'q' ? 512 : 512u << rng_below(&rng, 8);
         if (shape->kind == 'q') {
@@ -204,7 +204,9 @@ START_TEST(random_headers_of_each_variant_are_told_apart)
         s.mtime = 1000000 + (uint32_t)rng_below(&rng, UINT32_MAX - 1000000);
         s.garbage = rng_below(&rng, 2) != 0;
         struct geometry g = geometry_of(&s);
-        check_decodes(&s, rng_below(&rng, 2) != 0 ? g.end_offset : g.data_offset + rng_below(&rng, g.end_offset - g.data_offset + 1));
+        check_decodes(&s, rng_below(&rng, 2) != 0
+                              ? g.end_offset
+                              : g.data_offset + rng_below(&rng, g.end_offset - g.data_offset + 1));
     }
 }
 END_TEST
@@ -336,7 +338,11 @@ START_TEST(the_backing_breaks_a_tie)
     ck_assert_int_eq(decode_sample(&h, bytes, 4608, 4 * GIB + 512), 0);
     ck_assert_int_eq(h.format, COW_FORMAT_V2_64);
     ck_assert_uint_eq(h.size_bytes, 4 * GIB + 512);
-    /* A file that is longer than the packed one could be is not packed. */
+    /* A file that is longer than the packed one could be is not packed: 4608 + one sector. */
+    ck_assert_int_eq(decode_sample(&h, bytes, 5120, UINT64_MAX), 0);
+    ck_assert_int_eq(h.format, COW_FORMAT_V2);
+    ck_assert_int_eq(decode_sample(&h, bytes, 5121, UINT64_MAX), 0);
+    ck_assert_int_eq(h.format, COW_FORMAT_V2_64);
     ck_assert_int_eq(decode_sample(&h, bytes, 1 << 20, UINT64_MAX), 0);
     ck_assert_int_eq(h.format, COW_FORMAT_V2_64);
 }
@@ -453,7 +459,8 @@ START_TEST(a_header_cut_anywhere_is_an_error)
         struct cow_header h;
         struct cow_error err = {.status = 0};
         int status = decode(&h, bytes, n, n, UINT64_MAX, &err);
-        must(n >= shapes[format].header_bytes || status < 0, "%s of %zu bytes decodes", shapes[format].name, n);
+        must(n >= shapes[format].header_bytes || status < 0, "%s of %zu bytes decodes", shapes[format].name,
+             n);
         must(status == 0 || status == COW_INVALID || status == COW_NOT_COW || status == COW_UNSUPPORTED,
              "%s of %zu bytes: %d", shapes[format].name, n, status);
         must(status == 0 || (err.status == status && err.message[0] != '\0'), "%zu bytes: no words", n);
@@ -504,7 +511,9 @@ START_TEST(random_bytes_never_decode_out_of_range)
             encode_sample(bytes, &s);
             unsigned strikes = 1 + (unsigned)rng_below(&rng, 4);
             for (unsigned i = 0; i < strikes; i++) {
-                unsigned begin = rng_below(&rng, 4) == 0 ? 0 : shape->kind == 'a' ? 8 : shape->path + shape->path_bytes;
+                unsigned begin = rng_below(&rng, 4) == 0 ? 0
+                                 : shape->kind == 'a'    ? 8
+                                                         : shape->path + shape->path_bytes;
                 static const uint8_t values[] = {0, 1, 2, 0x7f, 0x80, 0xff};
                 bytes[(begin + rng_below(&rng, 40)) % sizeof bytes] = values[rng_below(&rng, 6)];
             }

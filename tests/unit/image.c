@@ -137,12 +137,14 @@ END_TEST
 
 /* ---- the backing file ---- */
 
-static void check_backing(const char *cow, const char *named, enum cow_backing_state state, const char *problem)
+static void check_backing(const char *cow, const char *named, enum cow_backing_state state,
+                          const char *problem)
 {
     struct cow_image *img = open_image(cow, named);
     const struct cow_backing *b = cow_image_backing(img);
     must(b->state == state, "state %d instead of %d: %s", (int)b->state, (int)state, b->problem);
-    must((state == COW_BACKING_FOUND || state == COW_BACKING_NONE) == (b->problem[0] == '\0'), "\"%s\"", b->problem);
+    must((state == COW_BACKING_FOUND || state == COW_BACKING_NONE) == (b->problem[0] == '\0'), "\"%s\"",
+         b->problem);
     must(strstr(b->problem, problem) != NULL, "\"%s\" does not say \"%s\"", b->problem, problem);
     must(state == COW_BACKING_FOUND || (b->size_bytes == 0 && b->mtime == 0), "facts of no file");
     must(state == COW_BACKING_NONE || b->path[0] != '\0', "no path");
@@ -503,7 +505,8 @@ START_TEST(random_headers_open_or_are_refused_and_nothing_is_written)
         struct cow_error err = {.status = 0};
         int status = cow_image_open(&img, path, NULL, &err);
         if (status != 0) {
-            must(status == COW_INVALID || status == COW_NOT_COW || status == COW_UNSUPPORTED, "status %d", status);
+            must(status == COW_INVALID || status == COW_NOT_COW || status == COW_UNSUPPORTED, "status %d",
+                 status);
             must(err.message[0] != '\0' && is_terminal_safe(err.message), "message");
         } else {
             struct cow_verdict verdict;

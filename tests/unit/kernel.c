@@ -62,8 +62,8 @@ START_TEST(a_short_header_is_a_raw_disk)
     model_header(bytes, (enum cow_format)_i, "/srv/root_fs", SIZE, 512, alignment_of(_i), MODEL_MTIME, true);
     for (size_t n = 0; n <= sizeof bytes; n++) {
         struct kernel_header h = read_exactly(bytes, n);
-        must(!kernel_knows(_i) || (h.refusal == NULL) == (n >= shapes[_i].header_bytes), "%s of %zu bytes: %s",
-             shapes[_i].name, n, h.refusal == NULL ? "read" : h.refusal);
+        must(!kernel_knows(_i) || (h.refusal == NULL) == (n >= shapes[_i].header_bytes),
+             "%s of %zu bytes: %s", shapes[_i].name, n, h.refusal == NULL ? "read" : h.refusal);
         must((h.refusal != NULL) == h.raw, "%s of %zu bytes: raw is %d", shapes[_i].name, n, h.raw);
     }
 }
@@ -71,8 +71,8 @@ END_TEST
 
 START_TEST(what_is_no_header_is_a_raw_disk)
 {
-    static const char *const magics[] = {"\0\0\0\0\0\0\0\3", "QFI\xfb\0\0\0\2", "OOOM\0\0\0\4", "OOOM\0\0\0\0",
-                                         "MOOO\3\0\0\1"};
+    static const char *const magics[] = {"\0\0\0\0\0\0\0\3", "QFI\xfb\0\0\0\2", "OOOM\0\0\0\4",
+                                         "OOOM\0\0\0\0", "MOOO\3\0\0\1"};
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         uint8_t bytes[COW_HEADER_BYTES_MAX] = {0};
         memcpy(bytes, magics[i], 8);

@@ -106,9 +106,9 @@ START_TEST(nothing_overflows)
 {
     struct rng rng = {11};
     for (unsigned i = 0; i < 20000; i++) {
-        struct cow_header h = header_of((enum cow_format)rng_below(&rng, COW_FORMATS),
-                                        rng_next(&rng) >> rng_below(&rng, 40), 512u << rng_below(&rng, 8),
-                                        1 + (uint32_t)rng_below(&rng, UINT32_MAX));
+        struct cow_header h =
+            header_of((enum cow_format)rng_below(&rng, COW_FORMATS), rng_next(&rng) >> rng_below(&rng, 40),
+                      512u << rng_below(&rng, 8), 1 + (uint32_t)rng_below(&rng, UINT32_MAX));
         struct cow_layout l;
         struct cow_error err = {.status = 0};
         h.size_bytes = h.size_bytes == 0 ? 1 : h.size_bytes;
@@ -129,14 +129,16 @@ START_TEST(capacity_is_exact)
 {
     struct rng rng = {12};
     for (unsigned i = 0; i < 3000; i++) {
-        const uint32_t alignment = i < 40 ? 1u << i % 31 : 1 + (uint32_t)rng_below(&rng, 1u << rng_below(&rng, 31));
+        const uint32_t alignment =
+            i < 40 ? 1u << i % 31 : 1 + (uint32_t)rng_below(&rng, 1u << rng_below(&rng, 31));
         const uint64_t size = (1 + (rng_next(&rng) >> 30 >> rng_below(&rng, 34)) % (8 * TIB / 512 - 1)) * 512;
         const struct geometry now = model_geometry(COW_FORMAT_V3, size, 512, alignment);
         const uint64_t capacity = cow_layout_capacity(alignment, now.data_offset);
         must(capacity % 512 == 0 && capacity >= size && capacity < 8 * TIB,
              "size %" PRIu64 " alignment %u: capacity %" PRIu64, size, alignment, capacity);
         must(model_geometry(COW_FORMAT_V3, capacity, 512, alignment).data_offset == now.data_offset,
-             "size %" PRIu64 " alignment %u: at capacity %" PRIu64 " the data moves", size, alignment, capacity);
+             "size %" PRIu64 " alignment %u: at capacity %" PRIu64 " the data moves", size, alignment,
+             capacity);
         must(capacity == 8 * TIB - 512 ||
                  model_geometry(COW_FORMAT_V3, capacity + 512, 512, alignment).data_offset > now.data_offset,
              "size %" PRIu64 " alignment %u: more than %" PRIu64 " would fit", size, alignment, capacity);
@@ -157,7 +159,8 @@ START_TEST(known_capacities)
 }
 END_TEST
 
-/* How far a disk could grow with a power of two, by the model; 0: its offsets do not fit a signed 32-bit int. */
+/* How far a disk could grow with a power of two, by the model; 0: its offsets do not fit a signed 32-bit int.
+ */
 static uint64_t reach(uint64_t size_bytes, uint32_t alignment)
 {
     struct geometry g = model_geometry(COW_FORMAT_V3, size_bytes, 512, alignment);
@@ -183,29 +186,31 @@ static void check_choice(uint64_t size_bytes, uint64_t reserve)
     int status = cow_layout_choose_alignment(&alignment, size_bytes, reserve, &err);
     if (!any || (reserve != 0 && !enough && status != 0)) {
         must(status == COW_INVALID && alignment == 77 && err.message[0] != '\0',
-             "size %" PRIu64 " reserve %" PRIu64 ": %d, alignment %u", size_bytes, reserve, status, alignment);
+             "size %" PRIu64 " reserve %" PRIu64 ": %d, alignment %u", size_bytes, reserve, status,
+             alignment);
         return;
     }
     must(status == 0, "size %" PRIu64 " reserve %" PRIu64 ": %s", size_bytes, reserve, err.message);
     const uint64_t far = reach(size_bytes, alignment);
     must(alignment != 0 && (alignment & (alignment - 1)) == 0, "%u is no power of two", alignment);
-    must(far >= size_bytes, "size %" PRIu64 ": alignment %u gives offsets out of range", size_bytes, alignment);
-    must(!large || alignment >= MIB, "size %" PRIu64 " reserve %" PRIu64 ": alignment %u", size_bytes, reserve,
+    must(far >= size_bytes, "size %" PRIu64 ": alignment %u gives offsets out of range", size_bytes,
          alignment);
+    must(!large || alignment >= MIB, "size %" PRIu64 " reserve %" PRIu64 ": alignment %u", size_bytes,
+         reserve, alignment);
     must(!(enough || reserve != 0) || far >= wanted,
-         "size %" PRIu64 " reserve %" PRIu64 ": alignment %u reaches %" PRIu64, size_bytes, reserve, alignment,
-         far);
+         "size %" PRIu64 " reserve %" PRIu64 ": alignment %u reaches %" PRIu64, size_bytes, reserve,
+         alignment, far);
 }
 
 START_TEST(the_chosen_alignment_keeps_its_word)
 {
-    static const uint64_t sizes[] = {512,           32768,         64 * MIB,      128 * MIB,     2 * GIB - 512, 2 * GIB,
-                                     2 * GIB + 512, 4 * GIB - 512, 4 * GIB,       4 * GIB + 512, 100 * GIB,     TIB,
-                                     2 * TIB,       4 * TIB - 512, 4 * TIB,       4 * TIB + 512, 6 * TIB,       7 * TIB,
-                                     8 * TIB - GIB, 8 * TIB - MIB, 8 * TIB - 512};
-    static const uint64_t reserves[] = {0,       1,       512,     MIB,     GIB,          4 * GIB,       4 * GIB + 512,
-                                        TIB,     2 * TIB, 3 * TIB, 4 * TIB, 4 * TIB + 512, 6 * TIB, 8 * TIB - GIB,
-                                        8 * TIB, UINT64_MAX};
+    static const uint64_t sizes[] = {
+        512,           32768,         64 * MIB,      128 * MIB, 2 * GIB - 512, 2 * GIB,       2 * GIB + 512,
+        4 * GIB - 512, 4 * GIB,       4 * GIB + 512, 100 * GIB, TIB,           2 * TIB,       4 * TIB - 512,
+        4 * TIB,       4 * TIB + 512, 6 * TIB,       7 * TIB,   8 * TIB - GIB, 8 * TIB - MIB, 8 * TIB - 512};
+    static const uint64_t reserves[] = {
+        0,       1,       512,     MIB,           GIB,     4 * GIB,       4 * GIB + 512, TIB,
+        2 * TIB, 3 * TIB, 4 * TIB, 4 * TIB + 512, 6 * TIB, 8 * TIB - GIB, 8 * TIB,       UINT64_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (size_t k = 0; k < sizeof reserves / sizeof reserves[0]; k++) {
             check_choice(sizes[i], reserves[k]);
@@ -225,8 +230,9 @@ START_TEST(a_reserve_that_is_possible_is_granted)
     static const struct {
         uint64_t size, reserve;
         uint32_t alignment;
-    } table[] = {{64 * MIB, 0, 1 << 20},        {64 * MIB, 4 * GIB, 1 << 20}, {64 * MIB, 4 * GIB + 512, 1 << 21},
-                 {64 * MIB, 2 * TIB, 1 << 29},  {3 * GIB, 0, 1 << 21},        {4 * GIB, 0, 1 << 21}};
+    } table[] = {
+        {64 * MIB, 0, 1 << 20},       {64 * MIB, 4 * GIB, 1 << 20}, {64 * MIB, 4 * GIB + 512, 1 << 21},
+        {64 * MIB, 2 * TIB, 1 << 29}, {3 * GIB, 0, 1 << 21},        {4 * GIB, 0, 1 << 21}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         uint32_t alignment = 0;
         ck_assert_int_eq(cow_layout_choose_alignment(&alignment, table[i].size, table[i].reserve, NULL), 0);

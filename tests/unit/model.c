@@ -119,7 +119,9 @@ static bool pattern_bit(const struct model_spec *spec, struct rng *rng, uint64_t
     case PATTERN_EDGES:
         return sector == 0 || sector + 1 == mapped || sector % 64 == 63 || sector % 64 == 0;
     case PATTERN_FAR:
-        return sector % 300 < 5;
+        return sector % 140 < 5;
+    case PATTERN_LONG:
+        return (sector + spec->seed) / 2563 % 2 == 0;
     case PATTERN_NONE:
     case PATTERNS:
         break;
@@ -149,13 +151,14 @@ static void write_backing(struct model *m, struct rng *rng)
     m->backing = calloc(n_bytes + 1, 1);
     make_content(rng, m->backing, n_bytes, kind);
     if (!m->spec.backing_absent) {
-        file_truncate(m->backing_path, n_bytes);
+        int fd = file_open_to_write(m->backing_path);
+        must(ftruncate(fd, (off_t)n_bytes) == 0, "ftruncate");
         for (size_t at = 0; at < n_bytes; at += STRETCH) {
             if (kind[at / STRETCH] != 'h') {
-                file_write_at(m->backing_path, at, m->backing + at,
-                              n_bytes - at < STRETCH ? n_bytes - at : STRETCH);
+                file_write_to(fd, at, m->backing + at, n_bytes - at < STRETCH ? n_bytes - at : STRETCH);
             }
         }
+        close(fd);
         file_set_mtime(m->backing_path, MODEL_MTIME);
     }
     free(kind);
@@ -198,20 +201,21 @@ static void write_cow(struct model *m, struct rng *rng)
     if (!spec->short_file) {
         file_truncate(m->cow_path, g->end_offset);
     }
+    int fd = file_open_to_write(m->cow_path);
     uint64_t pending = 0; /* sectors before i that are yet to be written, in one piece */
     for (uint64_t i = 0; i <= g->sectors; i++) {
-        bool orphan = spec->garbage && !spec->short_file && i % 5 == 0;
+        bool orphan = spec->garbage && !spec->short_file && i % 16 < 2;
         if (i < g->sectors && kind[i * ss / STRETCH] != 'h' && (m->dirty[i] || orphan)) {
             pending++;
             continue;
         }
         if (pending > 0) {
-            file_write_at(m->cow_path, g->data_offset + (i - pending) * ss, m->cow + (i - pending) * ss,
-                          pending * ss);
+            file_write_to(fd, g->data_offset + (i - pending) * ss, m->cow + (i - pending) * ss, pending * ss);
             pending = 0;
         }
         memset(m->cow + i * ss, 0, ss); /* there is one sector more than the disk has */
     }
+    close(fd);
     free(bitmap);
     free(kind);
 }
@@ -309,7 +313,8 @@ bool model_file_bit(const char *path, const struct geometry *geometry, uint64_t 
     return sector < geometry->mapped && (byte >> (sector % 8) & 1) != 0;
 }
 
-uint8_t *model_compose(const char *cow_path, enum cow_format format, const char *backing_path, uint64_t *size_bytes)
+uint8_t *model_compose(const char *cow_path, enum cow_format format, const char *backing_path,
+                       uint64_t *size_bytes)
 {
     struct model_view view;
     if (!model_read_header(&view, cow_path, format)) {

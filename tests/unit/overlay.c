@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The two files as one disk, against the model: runs with their origin, densities, contents; over all variants
- * and sector sizes, with partial last sectors, short and missing backings, holes, orphans and garbage.
+ * The two files as one disk, against the model: runs with their origin, densities, contents; over all
+ * variants and sector sizes, with partial last sectors, short and missing backings, holes, orphans and
+ * garbage.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -55,9 +56,9 @@ static uint8_t *origins_of(const struct model *m)
 static int64_t host_offset_of(const struct model *m, uint64_t sector, uint8_t origin)
 {
     const uint64_t at = sector * m->spec.sector_bytes;
-    return origin == COW_ORIGIN_BEYOND_BACKING                            ? COW_NO_OFFSET
+    return origin == COW_ORIGIN_BEYOND_BACKING                     ? COW_NO_OFFSET
            : origin == COW_ORIGIN_COW || origin == COW_ORIGIN_HOLE ? (int64_t)(m->geometry.data_offset + at)
-                                                                          : (int64_t)at;
+                                                                   : (int64_t)at;
 }
 
 static struct cow_image *open_model(const struct model *m)
@@ -103,7 +104,8 @@ static void check_runs(const struct model *m, struct cow_image *img)
     }
     for (uint64_t past = n; past < n + 3; past++) {
         must_succeed(cow_image_next_run(img, past, &run, &err), err);
-        must(run.sectors == 0 && run.host_offset == COW_NO_OFFSET, "%s: a run past the end", model_describe(m));
+        must(run.sectors == 0 && run.host_offset == COW_NO_OFFSET, "%s: a run past the end",
+             model_describe(m));
         must_succeed(cow_image_prev_run(img, past, &run, &err), err);
         check_run(m, &run, begin, n - begin, origin[n - 1]);
     }
@@ -159,10 +161,10 @@ static void check_density(const struct model *m, struct cow_image *img, uint64_t
     }
     must_succeed(cow_image_density(img, first, sectors, &d, &err), err);
     must(d.sectors == on_disk && d.dirty_sectors == dirty && d.beyond_backing_sectors == beyond,
-         "%s: density(%" PRIu64 ", %" PRIu64 ") is %" PRIu64 " %" PRIu64 " %" PRIu64 ", not %" PRIu64 " %" PRIu64
-         " %" PRIu64,
-         model_describe(m), first, sectors, d.sectors, d.dirty_sectors, d.beyond_backing_sectors, on_disk, dirty,
-         beyond);
+         "%s: density(%" PRIu64 ", %" PRIu64 ") is %" PRIu64 " %" PRIu64 " %" PRIu64 ", not %" PRIu64
+         " %" PRIu64 " %" PRIu64,
+         model_describe(m), first, sectors, d.sectors, d.dirty_sectors, d.beyond_backing_sectors, on_disk,
+         dirty, beyond);
 }
 
 static void check_numbers(const struct model *m, struct cow_image *img, struct rng *rng)
@@ -215,8 +217,9 @@ static void check_read(const struct model *m, struct cow_image *img, uint64_t of
     memset(buffer, 0xee, n_bytes + 1);
     int status = cow_image_read(img, offset, buffer, n_bytes, &err);
     if (!readable(m, offset, n_bytes)) {
-        must(status == COW_IO && err.message[0] != '\0', "%s: read(%" PRIu64 ", %" PRIu64 ") without backing: %d",
-             model_describe(m), offset, n_bytes, status);
+        must(status == COW_IO && err.message[0] != '\0',
+             "%s: read(%" PRIu64 ", %" PRIu64 ") without backing: %d", model_describe(m), offset, n_bytes,
+             status);
     } else {
         must(status == 0, "%s: %s", model_describe(m), err.message);
         must(memcmp(buffer, m->disk + offset, n_bytes) == 0, "%s: read(%" PRIu64 ", %" PRIu64 ") differs",
@@ -234,7 +237,8 @@ static void check_sides(const struct model *m, struct cow_image *img, struct rng
     const uint64_t offset = rng_below(rng, size);
     const size_t n = (size_t)(size - offset < sizeof buffer ? size - offset : sizeof buffer);
     must_succeed(cow_image_read_side(img, COW_SIDE_COW, offset, buffer, n, &err), err);
-    must(memcmp(buffer, m->cow + offset, n) == 0, "%s: the COW's side at %" PRIu64, model_describe(m), offset);
+    must(memcmp(buffer, m->cow + offset, n) == 0, "%s: the COW's side at %" PRIu64, model_describe(m),
+         offset);
     if (m->spec.backing_absent) {
         must_fail(cow_image_read_side(img, COW_SIDE_BACKING, offset, buffer, n, &err), COW_IO, err);
         return;
@@ -300,7 +304,8 @@ START_TEST(every_variant_sector_size_and_pattern)
     const enum cow_format format = (enum cow_format)_i;
     const bool qemu = shapes[format].kind == 'q';
     uint64_t seed = 1;
-    for (uint32_t sector = 512; sector <= (qemu ? 512u : 65536u); sector *= sector == 512 || sector == 8192 ? 8 : 2) {
+    for (uint32_t sector = 512; sector <= (qemu ? 512u : 65536u);
+         sector *= sector == 512 || sector == 8192 ? 8 : 2) {
         static const unsigned counts[] = {1, 7, 8, 9, 63, 64, 65, 333};
         for (unsigned i = 0; i < 8; i++, seed++) {
             if (sector > 8192 && i > 4) {
@@ -466,7 +471,8 @@ START_TEST(a_huge_sparse_image_costs_little)
     ck_assert_uint_eq(runs, 7); /* cow, hole, cow, hole, backing, hole, cow */
     for (uint64_t at = sectors; at > 0; at = run.first_sector) {
         must_succeed(cow_image_prev_run(img, at, &run, &err), err);
-        must(run.sectors > 0 && run.first_sector + run.sectors == at && runs-- > 0, "run back from %" PRIu64, at);
+        must(run.sectors > 0 && run.first_sector + run.sectors == at && runs-- > 0, "run back from %" PRIu64,
+             at);
     }
     struct cow_density d;
     must_succeed(cow_image_density(img, 1, sectors - 2, &d, &err), err);
@@ -488,7 +494,8 @@ END_TEST
 
 START_TEST(names_of_origins)
 {
-    static const char *const names[COW_ORIGINS] = {"backing", "backing-hole", "beyond-backing", "hole", "cow"};
+    static const char *const names[COW_ORIGINS] = {"backing", "backing-hole", "beyond-backing", "hole",
+                                                   "cow"};
     for (int i = 0; i < COW_ORIGINS; i++) {
         ck_assert_str_eq(cow_origin_name((enum cow_origin)i), names[i]);
         must(cow_origin_text((enum cow_origin)i)[0] != '\0', "no text");

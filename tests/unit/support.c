@@ -172,12 +172,12 @@ char *directory_list(const char *path)
 unsigned open_files(void)
 {
     unsigned n = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    must(directory != NULL, "/proc/self/fd");
-    while (readdir(directory) != NULL) {
+    DIR *descriptors = opendir("/proc/self/fd");
+    must(descriptors != NULL, "/proc/self/fd");
+    while (readdir(descriptors) != NULL) {
         n++;
     }
-    closedir(directory);
+    closedir(descriptors);
     return n;
 }
 
@@ -238,6 +238,16 @@ void file_write_at(const char *path, uint64_t offset, const void *bytes, size_t 
     int fd = open_file(path, O_WRONLY | O_CREAT);
     write_all(fd, path, offset, bytes, n_bytes);
     close(fd);
+}
+
+int file_open_to_write(const char *path)
+{
+    return open_file(path, O_WRONLY | O_CREAT);
+}
+
+void file_write_to(int fd, uint64_t offset, const void *bytes, size_t n_bytes)
+{
+    write_all(fd, "writing", offset, bytes, n_bytes);
 }
 
 void file_truncate(const char *path, uint64_t size_bytes)

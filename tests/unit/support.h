@@ -71,6 +71,8 @@ char *directory_list(const char *path);
 
 void file_write(const char *path, const void *bytes, size_t n_bytes); /* a new file */
 void file_write_at(const char *path, uint64_t offset, const void *bytes, size_t n_bytes);
+int file_open_to_write(const char *path); /* for many writes to one file */
+void file_write_to(int fd, uint64_t offset, const void *bytes, size_t n_bytes);
 void file_truncate(const char *path, uint64_t size_bytes);
 void file_set_mtime(const char *path, int64_t seconds);
 uint64_t file_size(const char *path);
@@ -130,6 +132,7 @@ enum pattern {
     PATTERN_RANDOM,
     PATTERN_EDGES, /* the first, the last, and around multiples of 64 */
     PATTERN_FAR,   /* short runs, too far apart to be moved as one */
+    PATTERN_LONG,  /* runs of 1.25 MiB with sectors of 512: worth a call of their own */
     PATTERNS
 };
 
@@ -168,9 +171,9 @@ struct model *model_create(const struct model_spec *spec);
 void model_free(struct model *model);
 const char *model_describe(const struct model *model); /* for messages; a static buffer */
 
-/* Reads the COW file anew with the model's own eyes, as the given variant, and composes its disk over the file
- * at backing_path (NULL: the stored path; a file that is not there gives zeros). NULL if its header is not one
- * (foreign magic, or the mark of an unfinished change). Freed with free(). */
+/* Reads the COW file anew with the model's own eyes, as the given variant, and composes its disk over the
+ * file at backing_path (NULL: the stored path; a file that is not there gives zeros). NULL if its header is
+ * not one (foreign magic, or the mark of an unfinished change). Freed with free(). */
 uint8_t *model_compose(const char *cow_path, enum cow_format format, const char *backing_path,
                        uint64_t *size_bytes);
 

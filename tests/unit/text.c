@@ -91,7 +91,7 @@ START_TEST(refuses_what_is_no_size)
                                       "1E",
                                       "inf",
                                       "nan",
-                                      "-1",             /* of a base of 0 */
+                                      "-1", /* of a base of 0 */
                                       "-18446744073709551615",
                                       "9223372036854775808",
                                       "+9223372036854775807", /* of a base of 1 below */
@@ -221,7 +221,8 @@ START_TEST(every_byte_is_escaped_or_plain)
         must(cow_escape(out, sizeof out, text) == out, "answers its buffer");
         must(strcmp(out, wanted) == 0, "byte %02x: \"%s\"", byte, out);
         if (byte != '\\') {
-            must(strcmp(cow_escape_message(out, sizeof out, text), wanted) == 0, "byte %02x: \"%s\"", byte, out);
+            must(strcmp(cow_escape_message(out, sizeof out, text), wanted) == 0, "byte %02x: \"%s\"", byte,
+                 out);
         }
     }
     ck_assert_str_eq(cow_escape_message(out, sizeof out, "a\\x1bb"), "a\\x1bb");
@@ -234,18 +235,24 @@ START_TEST(hostile_names_are_defused)
     static const struct {
         const char *text, *wanted;
     } names[] = {
-        {"\x1b]0;title\x07", "\\x1b]0;title\\x07"},              /* OSC */
-        {"\x1b[2J\r\n\b", "\\x1b[2J\\x0d\\x0a\\x08"},            /* CSI, CR, LF, BS */
-        {"\xc2\x9b" "2J", "\\xc2\\x9b" "2J"},                    /* C1 as UTF-8 */
-        {"a\xe2\x80\xae" "fdp", "a\\xe2\\x80\\xae" "fdp"},       /* RLO */
+        {"\x1b]0;title\x07", "\\x1b]0;title\\x07"},   /* OSC */
+        {"\x1b[2J\r\n\b", "\\x1b[2J\\x0d\\x0a\\x08"}, /* CSI, CR, LF, BS */
+        {"\xc2\x9b"
+         "2J",
+         "\\xc2\\x9b"
+         "2J"}, /* C1 as UTF-8 */
+        {"a\xe2\x80\xae"
+         "fdp",
+         "a\\xe2\\x80\\xae"
+         "fdp"},                                                          /* RLO */
         {"\xe2\x81\xa6x\xe2\x81\xa9", "\\xe2\\x81\\xa6x\\xe2\\x81\\xa9"}, /* LRI, PDI */
-        {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},                     /* line separator */
-        {"\xc0\xaf", "\\xc0\\xaf"},                              /* overlong */
+        {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},                              /* line separator */
+        {"\xc0\xaf", "\\xc0\\xaf"},                                       /* overlong */
         {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
         {"\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf"},
-        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},                     /* a surrogate */
-        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},            /* past U+10FFFF */
-        {"\xe2\x82", "\\xe2\\x82"},                              /* cut off */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* a surrogate */
+        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* past U+10FFFF */
+        {"\xe2\x82", "\\xe2\\x82"},                   /* cut off */
         {"\xe2\x82x", "\\xe2\\x82x"},
         {"\x80\xbf", "\\x80\\xbf"},
         {"\xff\xfe", "\\xff\\xfe"},
@@ -263,7 +270,8 @@ END_TEST
 START_TEST(random_bytes_in_any_buffer_are_safe)
 {
     struct rng rng = {4};
-    static const char *const pieces[] = {"a", "\\", "\x1b", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\x84", "\xe2\x80\xae", "\xff"};
+    static const char *const pieces[] = {
+        "a", "\\", "\x1b", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\x84", "\xe2\x80\xae", "\xff"};
     for (unsigned round = 0; round < 20000; round++) {
         char text[64] = "", whole[512];
         unsigned n = (unsigned)rng_below(&rng, 12);
@@ -299,8 +307,14 @@ START_TEST(a_text_that_just_fits_is_not_cut)
     ck_assert_str_eq(cow_escape(out, 8, "abcdefgh"), "abcd...");
     ck_assert_str_eq(cow_escape(out, 8, "abcd\xc3\xa4"), "abcd\xc3\xa4");
     ck_assert_str_eq(cow_escape(out, 9, "abcd\x1b"), "abcd\\x1b");
-    ck_assert_str_eq(cow_escape(out, 8, "abc\x1b" "x"), "abc...");
-    ck_assert_str_eq(cow_escape(out, 8, "abc\xe2\x82\xac" "xyz"), "abc...");
+    ck_assert_str_eq(cow_escape(out, 8,
+                                "abc\x1b"
+                                "x"),
+                     "abc...");
+    ck_assert_str_eq(cow_escape(out, 8,
+                                "abc\xe2\x82\xac"
+                                "xyz"),
+                     "abc...");
     for (size_t n = 0; n < 40; n++) {
         char text[64];
         memset(text, 'x', n);

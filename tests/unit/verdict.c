@@ -32,7 +32,8 @@ static struct cow_verdict verdict_on(const char *path, const char *named)
     must_succeed(cow_image_open(&img, path, &(struct cow_open_options){.backing_path = named}, &err), err);
     cow_image_verdict(img, &verdict);
     cow_image_close(img);
-    must(verdict.opens == (verdict.reason[0] == '\0'), "opens %d, reason \"%s\"", verdict.opens, verdict.reason);
+    must(verdict.opens == (verdict.reason[0] == '\0'), "opens %d, reason \"%s\"", verdict.opens,
+         verdict.reason);
     must(verdict.warnings <= COW_VERDICT_WARNINGS_MAX, "%zu warnings", verdict.warnings);
     for (size_t i = 0; i < verdict.warnings; i++) {
         must(verdict.warning[i][0] != '\0' && is_terminal_safe(verdict.warning[i]), "warning %zu", i);
@@ -46,7 +47,8 @@ static void check_opens(const char *path, const char *named, size_t warnings, co
     struct cow_verdict v = verdict_on(path, named);
     must(v.opens, "refused: %s", v.reason);
     must(v.warnings == warnings, "%zu warnings, the first: %s", v.warnings, v.warning[0]);
-    must(warnings == 0 || strstr(v.warning[0], words) != NULL, "\"%s\" does not say \"%s\"", v.warning[0], words);
+    must(warnings == 0 || strstr(v.warning[0], words) != NULL, "\"%s\" does not say \"%s\"", v.warning[0],
+         words);
 }
 
 static void check_refuses(const char *path, const char *named, const char *reason)
@@ -84,7 +86,8 @@ START_TEST(refusals_in_the_kernels_words_and_order)
     struct model *m = model_create(&spec);
     char words[1024];
     file_set_mtime(m->backing_path, MODEL_MTIME + 1);
-    check_refuses(m->cow_path, NULL, "mtime mismatch (1049522828 vs 1049522829) of COW header vs backing file");
+    check_refuses(m->cow_path, NULL,
+                  "mtime mismatch (1049522828 vs 1049522829) of COW header vs backing file");
     file_truncate(m->backing_path, SIZE + 512);
     file_set_mtime(m->backing_path, MODEL_MTIME + 1); /* both are wrong: the size comes first */
     check_refuses(m->cow_path, NULL, "Size mismatch (524288 vs 524800) of COW header vs backing file");
@@ -95,7 +98,8 @@ START_TEST(refusals_in_the_kernels_words_and_order)
     file_set_mtime(m->backing_path, -5);
     check_refuses(m->cow_path, NULL, "mtime mismatch (1049522828 vs -5) of COW header vs backing file");
     file_set_mtime(m->backing_path, MODEL_MTIME + (INT64_C(1) << 32)); /* 32 bits of it are equal */
-    check_refuses(m->cow_path, NULL, "mtime mismatch (1049522828 vs 5344490124) of COW header vs backing file");
+    check_refuses(m->cow_path, NULL,
+                  "mtime mismatch (1049522828 vs 5344490124) of COW header vs backing file");
     unlink(m->backing_path);
     snprintf(words, sizeof words, "Couldn't stat \"%s\" : err = 2", m->backing_path);
     check_refuses(m->cow_path, NULL, words);
@@ -221,7 +225,8 @@ START_TEST(a_hostile_path_is_escaped)
     struct model_spec spec = usual(COW_FORMAT_V3);
     spec.stored = "/nonexistent/\x1b[31m\xe2\x80\xae\n";
     struct model *m = model_create(&spec);
-    check_refuses(m->cow_path, NULL, "Couldn't stat \"/nonexistent/\\x1b[31m\\xe2\\x80\\xae\\x0a\" : err = 2");
+    check_refuses(m->cow_path, NULL,
+                  "Couldn't stat \"/nonexistent/\\x1b[31m\\xe2\\x80\\xae\\x0a\" : err = 2");
     model_free(m);
 }
 END_TEST

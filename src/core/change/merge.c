@@ -25,6 +25,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     struct cow_preview *p = &plan->preview;
     bool named = plan->img->backing.facts.named;
     p->target_path = plan->target_path;
+    p->makes_raw = true;
     p->replaces = plan->replace;
     p->dirty_sectors = usage->dirty_sectors;
     p->moves_bytes = estimate_bytes(plan);

@@ -49,6 +49,7 @@ struct cow_plan {
     bool keep_undo; /* the old file becomes the undo file */
     bool undoes;    /* goes back to what the undo file has */
     bool shrinks;
+    uint64_t data_bytes;  /* that are copied into it */
     bool odd_end_is_born; /* ... the first of them is the old disk's odd end */
 
     /* what becomes of the backing file (resize) */

@@ -16,6 +16,7 @@
 #include "core/base/arith.h"
 #include "core/change/resize_text.h"
 #include "core/change/shrink.h"
+#include "core/change/stretch.h"
 #include "core/format/variants.h"
 #include "cow/text.h"
 
@@ -304,6 +305,10 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status == 0 && opt->size_bytes < img->header.size_bytes) {
         plan->shrinks = true;
         status = shrink_check(img, opt->size_bytes, err);
+    }
+    if (status == 0) {
+        status = stretch_data_bytes(&plan->data_bytes, img,
+                                    arith_min(img->header.size_bytes, opt->size_bytes), err);
     }
     if (status != 0) {
         return status;

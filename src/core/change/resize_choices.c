@@ -22,7 +22,7 @@ static void word_extend(struct cow_policy_choice *choice, const char *backing, c
 static void word_copy(struct cow_policy_choice *choice, const char *backing, const char *allocated)
 {
     snprintf(choice->consequence, sizeof choice->consequence,
-             "Makes a private, longer copy of %.100s (%s, shared blocks where the filesystem can) and leaves "
+             "Makes a private, longer copy of %.100s (%s; shared blocks where the filesystem can) and leaves "
              "the original "
              "alone. Any UML kernel opens the result; other COW images are not affected.",
              backing, allocated);

@@ -11,14 +11,12 @@
 #include "core/base/arith.h"
 #include "cow/text.h"
 
-/* What the new image takes on disk: what the old one does (clean parts of an inflated file are not copied),
- * its bits, and a little for headers and block ends. */
+/* What the new image takes on disk: its data, its bits, and a little for the header and block ends. */
 static uint64_t estimate_image_bytes(const struct cow_plan *plan, const struct cow_usage *usage)
 {
-    uint64_t data = arith_min(usage->allocated_bytes, usage->dirty_sectors * 4096);
     uint64_t bits =
         plan->born_dirty.sectors / 8 + arith_min(plan->layout.bitmap_bytes, usage->dirty_sectors * 4096);
-    return data + bits + 64 * 1024;
+    return plan->data_bytes + bits + 64 * 1024;
 }
 
 static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)

@@ -134,9 +134,12 @@ static int stamp(const struct cow_io *io, const struct record *record, int fd)
         return -ENOMEM;
     }
     bytes_put(mark, sizeof mark, true, SIZE_UNFINISHED);
-    int status = io->ftruncate(io->context, fd, record->old_file_bytes);
+    /* Behind all that the layout shows, even where the file was shorter: until it is marked it must read as
+     * it did. */
+    const uint64_t behind = arith_max(record->old_file_bytes, record->old_end_offset);
+    int status = io->ftruncate(io->context, fd, behind);
     if (status == 0) {
-        status = io_write(io, fd, bytes, n_bytes, record->old_file_bytes);
+        status = io_write(io, fd, bytes, n_bytes, behind);
     }
     if (status == 0) {
         status = io->fsync(io->context, fd);

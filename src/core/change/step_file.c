@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,10 +122,31 @@ static int link_old(struct commit *c)
     return status < 0 ? commit_failed(c, status, "linking", path) : 0;
 }
 
+/* --force replaces a file, but not one that a guest is running on. */
+static int refuse_output_in_use(struct commit *c)
+{
+    struct host_file file;
+    int64_t pid = 0;
+    if (!c->plan->replace || c->plan->journaled ||
+        host_file_open(c->io, &file, c->plan->target_path, O_RDONLY, NULL) != 0) {
+        return 0;
+    }
+    int held = c->io->lock_holder(c->io->context, file.fd, IO_LOCK_WRITE, &pid);
+    host_file_close(c->io, &file);
+    if (held > 0) {
+        return cow_error_set(c->err, COW_LOCKED, "%s: in use by pid %" PRId64 "; it is not replaced",
+                             c->plan->target_path, pid);
+    }
+    return 0;
+}
+
 int commit_rename(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = plan->keep_undo ? link_old(c) : 0;
+    int status = refuse_output_in_use(c);
+    if (status == 0 && plan->keep_undo) {
+        status = link_old(c);
+    }
     if (status != 0) {
         return status;
     }

@@ -8,6 +8,7 @@
 
 #include "core/base/arith.h"
 #include "core/change/steps.h"
+#include "core/change/stretch.h"
 #include "core/format/variants.h"
 
 enum { BITMAP_PIECE_BYTES = 64 * 1024, BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8 };
@@ -132,10 +133,6 @@ int commit_write_bitmap(struct commit *c)
     return status;
 }
 
-/* Dirty runs that lie this close are moved as one: a few clean sectors in between cost less than a call each,
- * and their bits stay clear. */
-enum { JOIN_GAP_BYTES = 64 * 1024, BLOCK_BYTES = 4096 /* only whole blocks can be shared by reflink */ };
-
 static int copy_odd_end(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
@@ -153,31 +150,17 @@ static int copy_odd_end(struct commit *c)
 int commit_copy_data(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t sector_bytes = img->header.sector_bytes;
+    /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
     const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->header.size_bytes);
-    const uint64_t join = arith_max(JOIN_GAP_BYTES / sector_bytes, 1);
-    struct cow_dirty_run run, next;
-    int status = cow_image_next_dirty(img, 0, &run, c->err);
-    while (status == 0 && run.sectors > 0 && run.first_sector * sector_bytes < disk_end) {
-        uint64_t end = run.first_sector + run.sectors;
-        uint64_t dirty = run.sectors;
-        status = cow_image_next_dirty(img, end, &next, c->err);
-        while (status == 0 && next.sectors > 0 && next.first_sector - end <= join) {
-            end = next.first_sector + next.sectors;
-            dirty += next.sectors;
-            status = cow_image_next_dirty(img, end, &next, c->err);
+    struct stretch stretch = {.next_sector = 0};
+    int status = stretch_next(&stretch, img, 0, disk_end, c->err);
+    while (status == 0 && stretch.dirty_sectors > 0) {
+        status = commit_transfer(c, &img->cow, img->layout.data_offset + stretch.begin_bytes, c->out_fd,
+                                 c->plan->layout.data_offset + stretch.begin_bytes,
+                                 stretch.end_bytes - stretch.begin_bytes);
+        if (status == 0) {
+            status = stretch_next(&stretch, img, stretch.next_sector, disk_end, c->err);
         }
-        if (status != 0) {
-            break;
-        }
-        /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
-        uint64_t first_byte = run.first_sector * sector_bytes / BLOCK_BYTES * BLOCK_BYTES;
-        uint64_t end_byte = arith_min(arith_div_up(end * sector_bytes, BLOCK_BYTES) * BLOCK_BYTES, disk_end);
-        uint64_t before = c->done_bytes;
-        status = commit_transfer(c, &img->cow, img->layout.data_offset + first_byte, c->out_fd,
-                                 c->plan->layout.data_offset + first_byte, end_byte - first_byte);
-        c->done_bytes = before + dirty * sector_bytes;
-        run = next;
     }
     return status == 0 && c->plan->odd_end_is_born ? copy_odd_end(c) : status;
 }

@@ -65,8 +65,7 @@ static void keep_better(const struct cow_io *io, struct place *first, struct pla
     }
 }
 
-static void describe(struct backing_file *out, struct place *place, const struct cow_header *header,
-                     bool named)
+static void describe(struct backing_file *out, struct place *place, bool named)
 {
     out->path = place->path;
     out->facts.path = place->path;
@@ -82,11 +81,6 @@ static void describe(struct backing_file *out, struct place *place, const struct
     bool missing = place->err.sys_errno == ENOENT || place->err.sys_errno == ENOTDIR;
     out->facts.state = missing ? COW_BACKING_MISSING : COW_BACKING_UNUSABLE;
     snprintf(out->problem, sizeof out->problem, "%s", place->err.message);
-    if (!named) {
-        free(out->path);
-        out->path = NULL;
-        out->facts.path = header->backing_path;
-    }
 }
 
 int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,
@@ -117,7 +111,7 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
         }
         keep_better(io, &place, &other, header);
     }
-    describe(out, &place, header, named != NULL);
+    describe(out, &place, named != NULL);
     return 0;
 }
 

@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Drives every view and the wizard by scripts, in process, without a terminal, and compares the screens that
+# they dump with golden ones. A script's first line names the screens to run it on ("# screens: 80x24
+# 120x40-ascii"); "# prepare: NAME" and "# check: NAME" name functions below. After every run the files must be
+# what they were, but where a check says otherwise.
+# Usage: run.sh [COWTUI]      UPDATE=1 rewrites the golden screens; ONLY=NAME runs one script
+set -u
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+program=$(realpath "${1:-$here/../../build/cowtui}") || exit 2
+archive=${DEMO:-$here/../../share/demo/guest-ext4.tar.xz}
+name=tui
+work=$(mktemp -d) || exit 2
+# shellcheck disable=SC2154 # set when it runs
+trap 'code=$?; cd /; rm -rf "$work"; exit $code' EXIT
+trap 'exit 130' INT TERM
+
+# Nothing of the caller's may show on a screen.
+export LC_ALL=C.UTF-8 HOME=$work TERM=dumb
+unset XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
+
+composed=cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06 # sha256 of what the guest sees
+disk_bytes=67108864
+backing_date=1051358400
+holes_map=037f42db99daea37 # sha256 of its map where holes are multiples of 4 KiB
+
+why=
+fail() {
+    why=$*
+    return 1
+}
+
+skip() {
+    why=$*
+    return 77
+}
+
+# The case's files are still what they were: $1, by default as unpacked.
+same_as() { # DIRECTORY
+    local file
+    [ "$(cd "$1" && find . -type f -name 'ro*' -printf '%f %T@ %s\n' | sort)" = \
+        "$(find . -type f -name 'ro*' -printf '%f %T@ %s\n' | sort)" ] || fail "a file's name, size or date changed" || return
+    for file in "$1"/ro*; do
+        cmp -s "$file" "$(basename "$file")" || fail "$(basename "$file") changed" || return
+    done
+}
+
+# Where holes are is up to the filesystem, so the images have none, and the screens are the same everywhere; one
+# script looks at an image with holes, where they are kept in blocks of 4 KiB.
+
+# --- prepare: what is done to the fresh image ---
+
+prepare_unfinished() { # the mark of an interrupted change stands where the size was
+    printf '\377\377\377\377\377\377\377\377' | dd of=root.cow bs=1 seek=12 conv=notrunc status=none
+}
+
+prepare_no-backing() {
+    rm root_fs.img
+}
+
+prepare_short-backing() {
+    truncate --size=32M root_fs.img
+    touch --date=@$backing_date root_fs.img
+}
+
+prepare_holes() {
+    local file
+    for file in root.cow root_fs.img; do
+        cp --sparse=always --preserve=timestamps,mode "$fresh/$file" .
+    done
+    [ "$("$program" map --json root.cow | tr -d ' \n' | sha256sum | cut -c 1-16)" = $holes_map ] || skip "this filesystem keeps holes in another way"
+}
+
+prepare_names() { # a bell, a colour sequence, wide and combining characters, broken UTF-8, and length
+    image=$(printf 'ro\007ot \033[31mred 名前 e\314\201 \377 with a name that is longer than a line of text.cow')
+    mv root.cow "$image"
+}
+
+# --- check: what a script that changes files must have made ---
+
+json() { # FIELD of `info --json`, which need not be a JSON parser's work here
+    "$program" info --json root.cow | tr -d ' \n' | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d : -f 2-
+}
+
+content_stays() { # the first bytes of the composed disk are what they were, the rest is zero
+    "$program" -q merge -o composed.raw root.cow || fail "merge failed" || return
+    [ "$(head -c $disk_bytes composed.raw | sha256sum | cut -d ' ' -f 1)" = $composed ] || fail "the disk's content changed" || return
+    [ "$(stat -c %s composed.raw)" = 134217728 ] || fail "the composed disk has another size" || return
+    tail -c +$((disk_bytes + 1)) composed.raw | cmp -s -n $disk_bytes - /dev/zero || fail "the new part is not zero"
+}
+
+backing_stays() { # its first bytes and its date; $1 is its size
+    cmp -s -n $disk_bytes root_fs.img "$fresh/root_fs.img" || fail "the backing file changed" || return
+    [ "$(stat -c %Y root_fs.img)" = $backing_date ] || fail "the backing file's date changed" || return
+    [ "$(stat -c %s root_fs.img)" = "$1" ] || fail "the backing file's size is $(stat -c %s root_fs.img)"
+}
+
+no_leftovers() {
+    local extra
+    extra=$(find . -type f ! -name 'root*' ! -name '*.script' ! -name 'screens*' ! -name composed.raw -printf '%f ')
+    [ -z "$extra" ] || fail "left behind: $extra"
+}
+
+check_unchanged() {
+    same_as "$before"
+}
+
+check_extended() {
+    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = true ] || fail "info does not agree" || return
+    backing_stays 134217728 && content_stays && no_leftovers
+}
+
+check_copied() {
+    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = true ] || fail "info does not agree" || return
+    [ "$(stat -c %s root.cow.backing)" = 134217728 ] || fail "no private copy of the right size" || return
+    backing_stays $disk_bytes && content_stays && no_leftovers
+}
+
+check_kept() {
+    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = false ] || fail "info does not agree" || return
+    backing_stays $disk_bytes && content_stays && no_leftovers
+}
+
+check_pictures() {
+    local picture
+    for picture in map.svg blocks.svg; do
+        grep -q '^<svg xmlns=' $picture && grep -q '^</svg>$' $picture || fail "$picture is no picture" || return
+        [ "$(grep -c 'textLength' $picture)" -gt 20 ] || fail "$picture has no text" || return
+        if command -v xmllint >/dev/null; then
+            xmllint --noout $picture || fail "$picture is no XML" || return
+        fi
+    done
+    check_unchanged
+}
+
+# --- running ---
+
+header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
+    sed -n "s/^# $1: //p" "$2" | head -n 1
+}
+
+# What differs between filesystems: how many bytes a sparse file takes.
+normalise() {
+    sed -E 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/'
+}
+
+run_case() { # SCRIPT SCREEN, in a fresh directory
+    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code
+    prepare=$(header prepare "$script")
+    check=$(header check "$script")
+    size=${screen%-ascii}
+    golden=$here/golden/$(basename "$script" .script)-$screen.txt
+    [ "$size" = "$screen" ] || options+=(--ascii)
+    cp --sparse=never --preserve=timestamps,mode "$fresh"/root* . || fail "cannot copy the image" || return
+    before=$fresh
+    if [ -n "$prepare" ]; then
+        "prepare_$prepare" || return
+        before=$work/before
+        rm -rf "$before"
+        cp --recursive --preserve=timestamps . "$before"
+    fi
+    sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
+    "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
+    code=$?
+    normalise <screens >screens.txt
+    [ $code -eq 0 ] || fail "exit code $code: $(grep -m 1 'case.script\|cowtui:' screens.err)" || return
+    [ ! -s screens.err ] || fail "on standard error: $(head -n 1 screens.err)" || return
+    "check_${check:-unchanged}" || return
+    compare "$golden"
+}
+
+compare() {
+    if [ "${UPDATE:-}" = 1 ]; then
+        if [ -s screens.txt ]; then cp screens.txt "$1"; else rm -f "$1"; fi
+        return
+    fi
+    if [ ! -e "$1" ] && [ ! -s screens.txt ]; then
+        return
+    fi
+    diff -u "$1" screens.txt >screens.diff || fail "the screens differ from golden/$(basename "$1")"
+}
+
+passed=0 failed=0 skipped=0
+fresh=$work/fresh # the image of the demo, as unpacked
+mkdir "$fresh"
+tar --extract --sparse --no-same-owner --directory "$fresh" --file "$archive" || exit 2
+mkdir -p "$here/golden"
+for script in "$here"/scripts/${ONLY:-*}.script; do
+    for screen in $(header screens "$script"); do
+        directory=$work/case
+        mkdir "$directory"
+        cd "$directory" || exit 2
+        why=
+        run_case "$script" "$screen"
+        case $? in
+        0)
+            echo "ok $(basename "$script" .script) $screen"
+            passed=$((passed + 1))
+            ;;
+        77)
+            echo "skip $(basename "$script" .script) $screen: $why"
+            skipped=$((skipped + 1))
+            ;;
+        *)
+            echo "FAIL $(basename "$script" .script) $screen: $why"
+            if [ -s screens.diff ]; then head -n 60 screens.diff; else head -n 70 screens.err; fi
+            failed=$((failed + 1))
+            ;;
+        esac
+        cd "$work" || exit 2
+        rm -rf "$directory"
+    done
+done
+echo "$name: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The screen in a real terminal: tmux is the terminal, keys go in, its screen is read back. Everything is waited
+# for by a marker with a time limit, nothing by sleeping.
+# Usage: tmux.sh [COWTUI]
+set -u
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+program=$(realpath "${1:-$here/../../build/cowtui}") || exit 2
+archive=${DEMO:-$here/../../share/demo/guest-ext4.tar.xz}
+name=tmux
+
+if ! command -v tmux >/dev/null; then
+    echo "tmux is not installed"
+    exit 77
+fi
+
+work=$(mktemp -d) || exit 2
+socket=$work/socket
+export LC_ALL=C.UTF-8 HOME=$work
+export HISTFILE=
+unset TMUX XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
+
+in_tmux() {
+    tmux -S "$socket" -f /dev/null "$@"
+}
+
+# shellcheck disable=SC2154 # set when it runs
+trap 'code=$?; in_tmux kill-server 2>/dev/null; cd /; rm -rf "$work"; exit $code' EXIT
+trap 'exit 130' INT TERM
+
+cd "$work" || exit 2
+tar --extract --sparse --no-same-owner --file "$archive" || exit 2
+if ! in_tmux new-session -d -s t -x 80 -y 24 "PS1='ready> ' exec bash --norc --noprofile -i" 2>"$work/error"; then
+    echo "tmux does not run here: $(head -n 1 "$work/error")"
+    exit 77
+fi
+in_tmux set-option -g default-terminal tmux-256color >/dev/null
+in_tmux set-option -s escape-time 0 >/dev/null
+
+limit=100 # tenths of a second
+screen() {
+    in_tmux capture-pane -p -t t "$@"
+}
+
+wait_for() { # TEXT on the screen
+    local n
+    for ((n = 0; n < limit; n++)); do
+        if screen | grep -qF -- "$1"; then
+            return 0
+        fi
+        sleep 0.1 # between two looks
+    done
+    why="waited in vain for \"$1\""
+    return 1
+}
+
+wait_gone() { # TEXT no longer there
+    local n
+    for ((n = 0; n < limit; n++)); do
+        if ! screen | grep -qF -- "$1"; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    why="\"$1\" did not go"
+    return 1
+}
+
+keys() {
+    in_tmux send-keys -t t "$@"
+}
+
+# Starts a command line in an empty window.
+shell() {
+    keys C-u
+    keys -l "clear; $1"
+    keys Enter
+}
+
+wait_end() { # CODE: the shell is back, the terminal is as it was
+    wait_for 'ready>' || return
+    # the mark is written so that the command line itself does not hold it
+    keys -l "echo left \"with\" \$?; stty -g >after; echo it is \"over\""
+    keys Enter
+    wait_for "left with $1" && wait_for 'it is over' || return
+    why="the terminal's settings are not what they were"
+    cmp -s before after || return
+    why="the alternate screen is still on"
+    [ "$(in_tmux display-message -p -t t '#{alternate_on}')" = 0 ]
+}
+
+pid_of_program() {
+    local n pid
+    for ((n = 0; n < limit; n++)); do
+        for pid in $(ps -e -o pid=,ppid= | awk -v shell="$(in_tmux display-message -p -t t '#{pane_pid}')" '$2 == shell { print $1 }'); do
+            if [ "$(readlink "/proc/$pid/exe")" = "$program" ]; then
+                echo "$pid"
+                return 0
+            fi
+        done
+        sleep 0.1
+    done
+    return 1
+}
+
+passed=0 failed=0 skipped=0
+t() { # NAME FUNCTION ARGUMENTS
+    local title=$1
+    shift
+    why=
+    if "$@"; then
+        echo "ok $title"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $title: ${why:-$*}"
+        screen | sed 's/^/    /'
+        failed=$((failed + 1))
+        # whatever still runs ends, so that the next case has a shell
+        in_tmux respawn-pane -k -t t "PS1='ready> ' exec bash --norc --noprofile -i"
+        in_tmux resize-window -t t -x 80 -y 24
+        wait_for 'ready>'
+    fi
+}
+
+start() {
+    shell "'$program' root.cow"
+    wait_for 'the whole disk'
+}
+
+case_look() {
+    start && keys + && wait_gone 'the whole disk' || return
+    keys - && wait_for 'the whole disk' || return
+    keys ']' ']' ']' && wait_for 'sectors 8736-8839' || return
+    keys Down && wait_for 'sectors 16848-16951' || return
+    keys Enter && wait_for 'runs of sectors' || return
+    keys Enter && wait_for 'differs between COW and backing' || return
+    keys Escape && wait_gone 'differs between COW' || return
+    keys 1 && wait_for 'Would a stock UML kernel' || return
+    keys Tab && wait_for '1 cell = 104' || return
+    keys '?' && wait_for 'A cell of the map' || return
+    keys q && wait_gone 'A cell of the map' || return
+    keys q && wait_end 0
+}
+
+case_prompt() {
+    start || return
+    keys ':' && keys -l 'hea' && keys Tab Enter && wait_for 'Fields of the header' || return
+    keys ':' && keys Up && wait_for ':header' || return
+    keys C-u && keys -l 'goto 16M' && keys Enter 2 && wait_for '@ 16.0 MiB' || return
+    keys ':' && keys -l quit && keys Enter && wait_end 0 || return
+    why='no history was kept'
+    grep -qx 'goto 16M' .local/state/cowtui/history
+}
+
+case_window() {
+    start || return
+    in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 40' || return
+    in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' || return
+    in_tmux resize-window -t t -x 80 -y 24 && wait_for '1 cell = 104' || return
+    keys q && wait_end 0
+}
+
+case_suspend() {
+    start || return
+    keys C-z && wait_for 'Stopped' && wait_for 'ready>' || return
+    keys -l "stty -g >stopped; echo it is \"back\"" && keys Enter && wait_for 'it is back' || return
+    why='the terminal is not clean while stopped'
+    cmp -s before stopped || return
+    keys -l fg && keys Enter && wait_for 'the whole disk' || return
+    keys ']' && wait_for '2 of 104' || return
+    keys q && wait_end 0
+}
+
+case_signal() { # NAME CODE
+    start || return
+    local pid
+    pid=$(pid_of_program) || return
+    kill -s "$1" "$pid" && wait_end "$2"
+}
+
+case_interrupt() {
+    start && keys C-c && wait_end 130
+}
+
+case_terminal() { # TYPE: as good there, in ASCII
+    shell "TERM=$1 '$program' --ascii root.cow"
+    wait_for '+- Map - 1 cell = 104 sectors' || return
+    keys ']' Enter && wait_for '# cow' || return
+    keys q && wait_for 'the whole disk' || return
+    keys q && wait_end 0
+}
+
+case_no_terminal() { # TYPE: it says so, and what to do instead
+    shell "TERM=$1 '$program' root.cow"
+    wait_for 'cowtui info' && wait_end 2
+}
+
+case_no_color() {
+    shell "NO_COLOR=1 '$program' root.cow"
+    wait_for 'the whole disk' || return
+    why='there is colour'
+    if screen -e | grep -q $'\033\\[[0-9;]*[34]8;5;'; then
+        return 1
+    fi
+    keys q && wait_end 0 || return
+    start || return
+    why='there is no colour'
+    screen -e | grep -q $'\033\\[[0-9;]*38;5;' || return
+    keys q && wait_end 0
+}
+
+case_c_locale() { # a locale without UTF-8 gets ASCII
+    shell "LC_ALL=C '$program' root.cow"
+    wait_for '+- Map -' && keys q && wait_end 0
+}
+
+case_lost_terminal() { # the window closes under it
+    local pid n
+    start || return
+    pid=$(pid_of_program) || return
+    in_tmux respawn-pane -k -t t "PS1='ready> ' exec bash --norc --noprofile -i" || return
+    for ((n = 0; n < limit; n++)); do
+        if [ ! -e "/proc/$pid" ]; then
+            wait_for 'ready>'
+            return
+        fi
+        sleep 0.1
+    done
+    why='it is still running'
+    return 1
+}
+
+case_wizard() {
+    start || return
+    keys r && wait_for '1 of 4' || return
+    keys -l '+64M' && wait_for '= 128 MiB' || return
+    keys Enter && wait_for '2 of 4' || return
+    keys Enter && wait_for '3 of 4' && wait_for 'moves by' || return
+    keys Enter && wait_for '4 of 4' || return
+    keys -l 'yes' && keys Enter && wait_for 'Done: root.cow has 128 MiB now.' || return
+    keys Enter && wait_for '128 MiB over root_fs.img' || return
+    keys q && wait_end 0 || return
+    why='the image has not the new size'
+    "$program" info --json root.cow | grep -q '"size_bytes": *134217728' || return
+    why="the backing file's date changed"
+    [ "$(stat -c %Y root_fs.img)" = 1051358400 ]
+}
+
+wait_for 'ready>' || exit 2
+keys -l 'stty -g >before; echo it is "saved"'
+keys Enter
+wait_for 'it is saved' || exit 2
+checksum=$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)
+t "open, zoom, walk, quit" case_look
+t "prompt, completion, history" case_prompt
+t "window resize" case_window
+t "suspend and resume" case_suspend
+t "SIGTERM" case_signal TERM 143
+t "SIGHUP" case_signal HUP 129
+t "SIGINT" case_signal INT 130
+t "Ctrl-C" case_interrupt
+t "closed window" case_lost_terminal
+t "vt100" case_terminal vt100
+t "linux" case_terminal linux
+t "xterm" case_terminal xterm
+t "TERM=dumb" case_no_terminal dumb
+t "unknown TERM" case_no_terminal no-such-terminal
+t "NO_COLOR" case_no_color
+t "locale without UTF-8" case_c_locale
+t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
+t "wizard to its end" case_wizard
+echo "$name: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The builders of plans: what they refuse, with which status, and what they promise. None of them writes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support.h"
+
+#define TIB (UINT64_C(1) << 40)
+
+enum { SIZE = 400 * 512, NEW_SIZE = 700 * 512 };
+
+static struct model_spec usual(enum cow_format format)
+{
+    return (struct model_spec){.format = format,
+                               .size_bytes = SIZE,
+                               .sector_bytes = 512,
+                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
+                               .backing_bytes = SIZE,
+                               .pattern = PATTERN_RUNS,
+                               .seed = 2};
+}
+
+static struct model *model_of(enum cow_format format)
+{
+    struct model_spec spec = usual(format);
+    return model_create(&spec);
+}
+
+static struct cow_image *open_named(const char *path, const char *backing)
+{
+    struct cow_image *img;
+    struct cow_error err = {.status = 0};
+    must_succeed(cow_image_open(&img, path, &(struct cow_open_options){.backing_path = backing}, &err), err);
+    return img;
+}
+
+static struct cow_resize_options grow(enum cow_policy policy)
+{
+    return (struct cow_resize_options){.size_bytes = NEW_SIZE, .policy = policy};
+}
+
+/* 0: the plan is made (and thrown away); else it is refused with that status, words and nothing touched. */
+static void check_resize(struct cow_image *img, struct cow_resize_options opt, int wanted)
+{
+    struct cow_plan *const none = (struct cow_plan *)&opt;
+    struct cow_plan *plan = none;
+    struct cow_error err = {.status = 0};
+    const unsigned files = open_files();
+    int status = cow_plan_resize(&plan, img, &opt, &err);
+    must(status == wanted, "status %d instead of %d: %s", status, wanted, err.message);
+    if (status != 0) {
+        must_fail(status, wanted, err);
+        must(plan == none, "a refusal touched the output");
+        must(cow_plan_resize(&plan, img, &opt, NULL) == wanted, "without err");
+    } else {
+        cow_plan_free(plan);
+    }
+    must(open_files() == files, "a file was left open");
+}
+
+/* ---- resize ---- */
+
+START_TEST(resize_refuses_requests_that_make_no_sense)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    const struct witness cow = witness_of(m->cow_path), backing = witness_of(m->backing_path);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    char *out = test_path("out");
+    struct cow_resize_options opt = grow(COW_POLICY_KEEP);
+    check_resize(img, opt, 0);
+    static const struct {
+        uint64_t size;
+        int status;
+    } sizes[] = {{0, COW_USAGE},
+                 {NEW_SIZE + 1, COW_USAGE},
+                 {NEW_SIZE + 256, COW_USAGE},
+                 {SIZE - 512, COW_REFUSED},
+                 {512, COW_REFUSED},
+                 {8 * TIB, COW_INVALID},
+                 {16 * TIB, COW_INVALID},
+                 {UINT64_MAX - 511, COW_INVALID},
+                 {8 * TIB - (UINT64_C(1) << 30), 0}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        opt.size_bytes = sizes[i].size;
+        check_resize(img, opt, sizes[i].status);
+    }
+    opt = grow(COW_POLICY_UNSET);
+    check_resize(img, opt, COW_REFUSED);
+    opt = grow(COW_POLICY_KEEP);
+    opt.in_place = true;
+    check_resize(img, opt, COW_UNSUPPORTED);
+    opt = grow(COW_POLICY_KEEP);
+    opt.shrink = true;
+    opt.size_bytes = SIZE - 512;
+    check_resize(img, opt, COW_UNSUPPORTED);
+    opt = grow(COW_POLICY_EXTEND);
+    opt.output_path = out;
+    check_resize(img, opt, COW_USAGE);
+    opt = grow(COW_POLICY_KEEP);
+    opt.copy_path = out;
+    check_resize(img, opt, COW_USAGE);
+    opt = grow(COW_POLICY_EXTEND);
+    opt.copy_path = out;
+    check_resize(img, opt, COW_USAGE);
+    opt = grow(COW_POLICY_KEEP);
+    opt.reserve_bytes = NEW_SIZE - 512;
+    check_resize(img, opt, COW_USAGE);
+    opt.reserve_bytes = 9 * TIB;
+    check_resize(img, opt, COW_INVALID);
+    opt.reserve_bytes = 2 * TIB;
+    check_resize(img, opt, 0);
+    cow_image_close(img);
+    witness_check(&cow, "planning");
+    witness_check(&backing, "planning");
+    char *names = directory_list(test_directory());
+    ck_assert_str_eq(names, "m m.img");
+    free(names);
+    free(out);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(resize_refuses_backings_it_cannot_trust)
+{
+    static const enum cow_policy policies[] = {COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP};
+    struct model *m = model_of(COW_FORMAT_V3);
+    for (size_t i = 0; i < 3; i++) {
+        struct cow_resize_options opt = grow(policies[i]);
+        file_set_mtime(m->backing_path, MODEL_MTIME + 1);
+        struct cow_image *img = open_named(m->cow_path, NULL);
+        check_resize(img, opt, COW_REFUSED);
+        opt.force = true;
+        check_resize(img, opt, 0);
+        cow_image_close(img);
+        file_set_mtime(m->backing_path, -1); /* no header can hold that */
+        img = open_named(m->cow_path, NULL);
+        check_resize(img, opt, COW_REFUSED);
+        cow_image_close(img);
+        file_set_mtime(m->backing_path, MODEL_MTIME);
+
+        char *away = test_path("away");
+        must(rename(m->backing_path, away) == 0, "rename");
+        img = open_named(m->cow_path, NULL);
+        check_resize(img, grow(policies[i]), COW_IO);
+        cow_image_close(img);
+        img = open_named(m->cow_path, away); /* named, it is as good */
+        check_resize(img, grow(policies[i]), 0);
+        cow_image_close(img);
+        must(rename(away, m->backing_path) == 0, "rename");
+        free(away);
+    }
+    model_free(m);
+}
+END_TEST
+
+START_TEST(extend_wants_a_backing_of_the_old_size)
+{
+    static const struct {
+        uint64_t backing;
+        int status, forced;
+    } table[] = {{SIZE, 0, 0},
+                 {NEW_SIZE, 0, 0}, /* lengthened already: only the COW is left to do */
+                 {SIZE + 512, COW_REFUSED, 0},
+                 {NEW_SIZE + 512, COW_REFUSED, COW_REFUSED},
+                 {SIZE - 512, 0, 0}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct model_spec spec = usual(COW_FORMAT_V3);
+        spec.backing_bytes = table[i].backing;
+        struct model *m = model_create(&spec);
+        struct cow_image *img = open_named(m->cow_path, NULL);
+        struct cow_resize_options opt = grow(COW_POLICY_EXTEND);
+        check_resize(img, opt, table[i].status);
+        opt.force = true;
+        check_resize(img, opt, table[i].forced);
+        cow_image_close(img);
+        model_free(m);
+    }
+}
+END_TEST
+
+START_TEST(a_qemu_image_without_backing_needs_one)
+{
+    struct model_spec spec = usual(COW_FORMAT_QEMU);
+    spec.backing_bytes = NO_BACKING;
+    struct model *m = model_create(&spec);
+    char *named = test_path("named");
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    check_resize(img, grow(COW_POLICY_EXTEND), COW_UNSUPPORTED);
+    check_resize(img, grow(COW_POLICY_KEEP), COW_UNSUPPORTED);
+    check_resize(img, grow(COW_POLICY_COPY), 0);
+    cow_image_close(img);
+    free(named);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(resize_never_writes_over_its_input)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    char *out = test_path("out"), *hard = test_path("hard"), *soft = test_path("soft"),
+         *backing_name = test_path("b2"), *nowhere = test_path("no/such/out");
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    struct cow_resize_options opt = grow(COW_POLICY_KEEP);
+    opt.output_path = out;
+    check_resize(img, opt, 0);
+    file_write(out, "x", 1);
+    check_resize(img, opt, COW_REFUSED);
+    opt.force = true;
+    check_resize(img, opt, 0);
+    unlink(out);
+    must(mkdir(out, 0700) == 0, "mkdir");
+    check_resize(img, opt, COW_REFUSED);
+    rmdir(out);
+    must(symlink(m->cow_path, soft) == 0 && link(m->backing_path, backing_name) == 0, "links");
+    const char *const inputs[] = {m->cow_path, m->backing_path, soft, backing_name};
+    for (size_t i = 0; i < 4; i++) {
+        opt.output_path = inputs[i];
+        check_resize(img, opt, COW_REFUSED);
+        struct cow_resize_options copy = grow(COW_POLICY_COPY);
+        copy.copy_path = inputs[i];
+        copy.force = true;
+        check_resize(img, copy, COW_REFUSED);
+    }
+    opt.output_path = nowhere;
+    check_resize(img, opt, COW_IO);
+    struct cow_resize_options same = grow(COW_POLICY_COPY); /* both outputs one file */
+    same.output_path = out;
+    same.copy_path = out;
+    check_resize(img, same, COW_REFUSED);
+    cow_image_close(img);
+
+    must(link(m->cow_path, hard) == 0, "link"); /* a second name would keep the old disk */
+    img = open_named(m->cow_path, NULL);
+    opt = grow(COW_POLICY_KEEP);
+    check_resize(img, opt, COW_REFUSED);
+    opt.force = true;
+    check_resize(img, opt, 0);
+    opt.force = false;
+    opt.output_path = out;
+    check_resize(img, opt, 0);
+    cow_image_close(img);
+    free(out);
+    free(hard);
+    free(soft);
+    free(backing_name);
+    free(nowhere);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(an_unfinished_image_is_only_looked_at)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    uint8_t mark[8];
+    memset(mark, 0xff, sizeof mark);
+    file_write_at(m->cow_path, shapes[COW_FORMAT_V3].size, mark, sizeof mark);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    struct cow_resize_options opt = grow(COW_POLICY_KEEP);
+    opt.force = true;
+    check_resize(img, opt, COW_INVALID);
+    char *out = test_path("out");
+    struct cow_plan *plan;
+    struct cow_error err = {.status = 0};
+    const struct cow_merge_options merge = {.output_path = out, .force = true};
+    must_fail(cow_plan_merge(&plan, img, &merge, &err), COW_INVALID, err);
+    cow_image_close(img);
+    free(out);
+    model_free(m);
+}
+END_TEST
+
+/* ---- steps and preview ---- */
+
+static void check_steps(const struct cow_plan *plan, const char *wanted)
+{
+    char names[512] = "";
+    size_t n;
+    const struct cow_step *steps = cow_plan_steps(plan, &n);
+    for (size_t i = 0; i < n; i++) {
+        must(steps[i].text[0] != '\0' && is_terminal_safe(steps[i].text), "step %zu", i);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i == 0 ? "" : " ",
+                 cow_step_name(steps[i].kind));
+    }
+    ck_assert_str_eq(names, wanted);
+}
+
+static void check_texts(const struct cow_preview *p)
+{
+    const char *const texts[] = {p->operation, p->method,  p->policy,   p->backing_text,
+                                 p->undo_text, p->command, p->next_step};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        must(texts[i] != NULL && is_terminal_safe(texts[i]), "text %zu", i);
+    }
+    must(strncmp(p->command, "cowtui ", 7) == 0, "%s", p->command);
+    for (size_t i = 0; i < p->notes; i++) {
+        must(p->note[i][0] != '\0' && is_terminal_safe(p->note[i]), "note %zu", i);
+    }
+}
+
+static void check_layouts(const struct cow_preview *p, const struct model *m)
+{
+    const struct geometry old = m->geometry;
+    must(p->has_before && p->before_format == m->spec.format && p->before_size_bytes == m->spec.size_bytes,
+         "before");
+    must(p->before.bitmap_offset == old.bitmap_offset && p->before.data_offset == old.data_offset, "before");
+    must(p->has_after && p->after_format == COW_FORMAT_V3 && p->after_size_bytes == NEW_SIZE, "after");
+    const struct geometry new = model_geometry(COW_FORMAT_V3, NEW_SIZE, 512, p->after_alignment);
+    must(p->after.bitmap_offset == new.bitmap_offset && p->after.bitmap_bytes == new.bitmap_bytes &&
+             p->after.data_offset == new.data_offset && p->after.end_offset == new.end_offset,
+         "layout after");
+    must(p->can_grow_to_bytes >= UINT64_C(4) << 30, "can grow to %" PRIu64, p->can_grow_to_bytes);
+    uint64_t dirty = 0;
+    for (uint64_t i = 0; i < old.sectors; i++) {
+        dirty += m->dirty[i];
+    }
+    must(p->dirty_sectors == dirty && p->moves_bytes == dirty * 512, "%" PRIu64 " dirty", p->dirty_sectors);
+}
+
+START_TEST(resize_plans_in_the_documented_order)
+{
+    struct model *m = model_of((enum cow_format)_i);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    static const struct {
+        enum cow_policy policy;
+        const char *steps;
+        bool opens;
+    } table[] = {{COW_POLICY_EXTEND,
+                  "lock check-space begin-image write-bitmap copy-data keep-attributes finish-image "
+                  "extend-backing rename mark-old",
+                  true},
+                 {COW_POLICY_COPY,
+                  "lock check-space copy-backing begin-image write-bitmap copy-data keep-attributes "
+                  "finish-image rename mark-old",
+                  true},
+                 {COW_POLICY_KEEP,
+                  "lock check-space begin-image write-bitmap copy-data keep-attributes finish-image rename "
+                  "mark-old",
+                  false}};
+    for (size_t i = 0; i < 3; i++) {
+        struct cow_plan *plan;
+        struct cow_error err = {.status = 0};
+        const struct cow_resize_options opt = grow(table[i].policy);
+        must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+        check_steps(plan, table[i].steps);
+        const struct cow_preview *p = cow_plan_preview(plan);
+        check_texts(p);
+        check_layouts(p, m);
+        ck_assert_str_eq(p->operation, "resize");
+        ck_assert_str_eq(p->method, "copy");
+        ck_assert_str_eq(p->policy, cow_policy_name(table[i].policy));
+        ck_assert_str_eq(p->target_path, m->cow_path);
+        must(p->replaces && p->changes_existing, "it replaces the image");
+        must(p->after_verdict.opens == table[i].opens, "policy %zu: opens %d: %s", i, p->after_verdict.opens,
+             p->after_verdict.reason);
+        must(p->patched_opens, "the seed's kernel");
+        must(table[i].policy != COW_POLICY_KEEP ||
+                 strcmp(p->after_verdict.reason,
+                        "Size mismatch (358400 vs 204800) of COW header vs backing file") == 0,
+             "%s", p->after_verdict.reason);
+        cow_plan_free(plan);
+    }
+    cow_image_close(img);
+    cow_plan_free(NULL);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(elsewhere_nothing_old_is_changed)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    char *out = test_path("out");
+    struct cow_resize_options opt = grow(COW_POLICY_KEEP);
+    struct cow_plan *plan;
+    struct cow_error err = {.status = 0};
+    opt.output_path = out;
+    must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+    check_steps(plan,
+                "lock check-space begin-image write-bitmap copy-data keep-attributes finish-image rename");
+    must(!cow_plan_preview(plan)->changes_existing && !cow_plan_preview(plan)->replaces,
+         "it changes the old one");
+    ck_assert_str_eq(cow_plan_preview(plan)->target_path, out);
+    cow_plan_free(plan);
+    cow_image_close(img);
+    free(out);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(what_is_done_already_is_not_done_again)
+{
+    struct model_spec spec = usual(COW_FORMAT_V3);
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    struct cow_resize_options opt = grow(COW_POLICY_EXTEND);
+    struct cow_plan *plan;
+    struct cow_error err = {.status = 0};
+    const struct witness cow = witness_of(m->cow_path), backing = witness_of(m->backing_path);
+    opt.size_bytes = SIZE;
+    must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+    ck_assert_str_eq(cow_plan_preview(plan)->method, "none");
+    check_steps(plan, "");
+    must_succeed(cow_plan_commit(plan, NULL, &err), err);
+    cow_plan_free(plan);
+    witness_check(&cow, "nothing");
+    witness_check(&backing, "nothing");
+    cow_image_close(img);
+
+    file_truncate(m->backing_path, SIZE - 1024); /* the image is done, the backing is not */
+    file_set_mtime(m->backing_path, MODEL_MTIME);
+    img = open_named(m->cow_path, NULL);
+    must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+    check_steps(plan, "lock extend-backing");
+    must_succeed(cow_plan_commit(plan, NULL, &err), err);
+    cow_plan_free(plan);
+    cow_image_close(img);
+    witness_check(&cow, "the image was done");
+    ck_assert_uint_eq(file_size(m->backing_path), SIZE);
+    ck_assert_int_eq(file_mtime(m->backing_path), MODEL_MTIME);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(choices_for_the_wizard)
+{
+    struct model_spec spec = usual(COW_FORMAT_V3);
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    struct cow_policy_choice choices[3];
+    memset(choices, 0x5a, sizeof choices);
+    cow_resize_choices(choices, img, NEW_SIZE);
+    bool seen[4] = {false};
+    for (unsigned i = 0; i < 3; i++) {
+        must(choices[i].possible && choices[i].obstacle[0] == '\0', "choice %u: %s", i, choices[i].obstacle);
+        must(choices[i].recommended == (i == 0), "choice %u", i);
+        must(choices[i].consequence[0] != '\0' && is_terminal_safe(choices[i].consequence), "choice %u", i);
+        must(choices[i].policy >= COW_POLICY_EXTEND && choices[i].policy <= COW_POLICY_KEEP &&
+                 !seen[choices[i].policy],
+             "choice %u", i);
+        seen[choices[i].policy] = true;
+    }
+    must(choices[0].policy != COW_POLICY_KEEP, "a stock kernel refuses what keep makes");
+    cow_image_close(img);
+
+    unlink(m->backing_path); /* nothing is possible, and each says why */
+    img = open_named(m->cow_path, NULL);
+    cow_resize_choices(choices, img, NEW_SIZE);
+    for (unsigned i = 0; i < 3; i++) {
+        must(!choices[i].possible && !choices[i].recommended && choices[i].obstacle[0] != '\0', "choice %u",
+             i);
+        must(is_terminal_safe(choices[i].obstacle), "choice %u", i);
+    }
+    cow_image_close(img);
+    model_free(m);
+
+    spec = usual(COW_FORMAT_QEMU); /* only copy: it comes first */
+    spec.backing_bytes = NO_BACKING;
+    spec.name = "q";
+    m = model_create(&spec);
+    img = open_named(m->cow_path, NULL);
+    cow_resize_choices(choices, img, NEW_SIZE);
+    must(choices[0].policy == COW_POLICY_COPY && choices[0].possible && choices[0].recommended, "copy");
+    must(!choices[1].possible && !choices[2].possible, "others");
+    cow_image_close(img);
+    model_free(m);
+}
+END_TEST
+
+/* ---- create and merge ---- */
+
+static void check_create(const char *path, const char *backing, bool force, int wanted)
+{
+    struct cow_plan *plan = NULL;
+    struct cow_error err = {.status = 0};
+    const struct cow_create_options opt = {.path = path, .backing_path = backing, .force = force};
+    int status = cow_plan_create(&plan, &opt, &err);
+    must(status == wanted, "create %s %s: %d instead of %d: %s", path, backing, status, wanted, err.message);
+    if (status != 0) {
+        must_fail(status, wanted, err);
+        must(plan == NULL, "a refusal touched the output");
+        must(cow_plan_create(&plan, &opt, NULL) == wanted, "without err");
+    }
+    cow_plan_free(plan);
+}
+
+START_TEST(create_refuses)
+{
+    char *path = test_path("new"), *backing = test_path("b"), *other = test_path("other"),
+         *soft = test_path("soft"), *nowhere = test_path("no/such");
+    file_truncate(backing, SIZE);
+    const struct witness before = witness_of(backing);
+    check_create(path, backing, false, 0);
+    check_create(path, other, false, COW_IO);
+    check_create(path, test_directory(), false, COW_IO);
+    check_create(nowhere, backing, false, COW_IO);
+    file_write(other, "x", 1);
+    check_create(other, backing, false, COW_REFUSED);
+    check_create(other, backing, true, 0);
+    must(symlink(backing, soft) == 0, "symlink");
+    check_create(backing, backing, false, COW_REFUSED);
+    check_create(backing, backing, true, COW_REFUSED);
+    check_create(soft, backing, true, COW_REFUSED);
+    check_create(test_directory(), backing, true, COW_REFUSED);
+    witness_check(&before, "planning");
+    file_set_mtime(backing, -1);
+    check_create(path, backing, false, COW_INVALID);
+    file_set_mtime(backing, INT64_C(1) << 32);
+    check_create(path, backing, false, COW_INVALID);
+    file_set_mtime(backing, UINT32_MAX);
+    check_create(path, backing, false, 0);
+    file_truncate(backing, 8 * TIB);
+    file_set_mtime(backing, MODEL_MTIME);
+    check_create(path, backing, false, COW_INVALID);
+    file_truncate(backing, 0);
+    file_set_mtime(backing, MODEL_MTIME);
+    check_create(path, backing, false, COW_INVALID);
+    must(!file_exists(path), "a plan wrote");
+    free(path);
+    free(backing);
+    free(other);
+    free(soft);
+    free(nowhere);
+}
+END_TEST
+
+/* A kernel takes such a disk, too: its last sector is a part of one. */
+START_TEST(create_takes_a_backing_of_an_odd_size)
+{
+    char *path = test_path("new"), *backing = test_path("b");
+    file_truncate(backing, SIZE + 1);
+    check_create(path, backing, false, 0);
+    free(path);
+    free(backing);
+}
+END_TEST
+
+START_TEST(create_plans_in_the_documented_order)
+{
+    struct cow_plan *plan;
+    struct cow_error err = {.status = 0};
+    char *backing = test_path("b");
+    must(chdir(test_directory()) == 0, "chdir");
+    file_truncate(backing, SIZE);
+    file_set_mtime(backing, MODEL_MTIME);
+    const struct cow_create_options opt = {.path = "new", .backing_path = "b"};
+    must_succeed(cow_plan_create(&plan, &opt, &err), err);
+    check_steps(plan, "lock begin-image finish-image rename");
+    const struct cow_preview *p = cow_plan_preview(plan);
+    check_texts(p);
+    must(!p->has_before && p->has_after && !p->changes_existing && !p->replaces, "preview");
+    ck_assert_str_eq(p->after_backing_path, backing); /* absolute */
+    must(p->after_verdict.opens, "%s", p->after_verdict.reason);
+    must(p->after_alignment >= 1 << 20, "alignment %u", p->after_alignment);
+    cow_plan_free(plan);
+    free(backing);
+}
+END_TEST
+
+static void check_merge(struct cow_image *img, const char *output, bool force, int wanted)
+{
+    struct cow_plan *plan = NULL;
+    struct cow_error err = {.status = 0};
+    const struct cow_merge_options opt = {.output_path = output, .force = force};
+    int status = cow_plan_merge(&plan, img, &opt, &err);
+    must(status == wanted, "merge to %s: %d instead of %d: %s", output, status, wanted, err.message);
+    if (status != 0) {
+        must_fail(status, wanted, err);
+        must(plan == NULL, "a refusal touched the output");
+    } else {
+        check_steps(plan, "lock check-space begin-raw compose finish-raw rename");
+        check_texts(cow_plan_preview(plan));
+        must(!cow_plan_preview(plan)->has_after && !cow_plan_preview(plan)->changes_existing, "preview");
+    }
+    cow_plan_free(plan);
+}
+
+START_TEST(merge_refuses)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    char *out = test_path("out"), *hard = test_path("hard"), *soft = test_path("soft"),
+         *nowhere = test_path("no/such");
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    check_merge(img, out, false, 0);
+    file_write(out, "x", 1);
+    check_merge(img, out, false, COW_REFUSED);
+    check_merge(img, out, true, 0);
+    check_merge(img, nowhere, false, COW_IO);
+    must(link(m->cow_path, hard) == 0 && symlink(m->backing_path, soft) == 0, "links");
+    const char *const inputs[] = {m->cow_path, m->backing_path, hard, soft};
+    for (size_t i = 0; i < 4; i++) {
+        check_merge(img, inputs[i], false, COW_REFUSED);
+        check_merge(img, inputs[i], true, COW_REFUSED);
+    }
+    cow_image_close(img);
+    unlink(m->backing_path);
+    unlink(out);
+    img = open_named(m->cow_path, NULL);
+    check_merge(img, out, false, COW_IO);
+    check_merge(img, out, true, COW_IO);
+    cow_image_close(img);
+    free(out);
+    free(hard);
+    free(soft);
+    free(nowhere);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(a_fully_dirty_image_needs_no_backing_to_merge)
+{
+    struct model_spec spec = usual(COW_FORMAT_V3);
+    spec.pattern = PATTERN_ALL;
+    spec.backing_absent = true;
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    char *out = test_path("out");
+    check_merge(img, out, false, 0);
+    cow_image_close(img);
+    free(out);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(policies_have_names)
+{
+    ck_assert_str_eq(cow_policy_name(COW_POLICY_UNSET), "");
+    ck_assert_str_eq(cow_policy_name(COW_POLICY_EXTEND), "extend");
+    ck_assert_str_eq(cow_policy_name(COW_POLICY_COPY), "copy");
+    ck_assert_str_eq(cow_policy_name(COW_POLICY_KEEP), "keep");
+}
+END_TEST
+
+Suite *plan_suite(void)
+{
+    Suite *suite = suite_create("plan");
+    TCase *tc = tcase_create("plan");
+    tcase_set_timeout(tc, 30);
+    tcase_add_checked_fixture(tc, test_directory_setup, NULL);
+    tcase_add_test(tc, resize_refuses_requests_that_make_no_sense);
+    tcase_add_test(tc, resize_refuses_backings_it_cannot_trust);
+    tcase_add_test(tc, extend_wants_a_backing_of_the_old_size);
+    tcase_add_test(tc, a_qemu_image_without_backing_needs_one);
+    tcase_add_test(tc, resize_never_writes_over_its_input);
+    tcase_add_test(tc, an_unfinished_image_is_only_looked_at);
+    tcase_add_loop_test(tc, resize_plans_in_the_documented_order, 0, COW_FORMATS);
+    tcase_add_test(tc, elsewhere_nothing_old_is_changed);
+    tcase_add_test(tc, what_is_done_already_is_not_done_again);
+    tcase_add_test(tc, choices_for_the_wizard);
+    tcase_add_test(tc, create_refuses);
+    tcase_add_test(tc, create_takes_a_backing_of_an_odd_size);
+    tcase_add_test(tc, create_plans_in_the_documented_order);
+    tcase_add_test(tc, merge_refuses);
+    tcase_add_test(tc, a_fully_dirty_image_needs_no_backing_to_merge);
+    tcase_add_test(tc, policies_have_names);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

@@ -15,7 +15,7 @@
 #define DOWN  TUI_KEY_DOWN
 #define LEFT  TUI_KEY_LEFT
 #define RIGHT TUI_KEY_RIGHT
-#define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT)
+#define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_PREVIEW)
 #define RUNS  (TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES)
 #define FREE  (TUI_IN_LOOKING | TUI_IN_HELP)
@@ -43,7 +43,7 @@ static const struct tui_action table[] = {
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, "zoom-in", NONE, "+/-", "Zoom", "zoom in around the cursor"},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, "zoom-out", NONE, NULL, NULL, "zoom out"},
     {TUI_DO_FIT, TUI_IN_MAP, {'0'}, "fit", NONE, NULL, NULL, "zoom out to the whole disk"},
-    {TUI_DO_NEXT_RUN, RUNS, {']'}, "next-run", NONE, "] [", "Next/prev run", "next run in the COW"},
+    {TUI_DO_NEXT_RUN, RUNS, {']'}, "next-run", NONE, "] [", "Runs", "next run in the COW"},
     {TUI_DO_PREV_RUN, RUNS, {'['}, "previous-run", NONE, NULL, NULL, "previous run in the COW"},
     {TUI_DO_ENTER, TUI_IN_MAP, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Blocks", "the run here in Blocks"},
     {TUI_DO_ENTER,
@@ -59,6 +59,7 @@ static const struct tui_action table[] = {
     {TUI_DO_ENTER, TUI_IN_PREVIEW, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Press it", NULL},
     {TUI_DO_DOWN, TUI_IN_PREVIEW, {0}, NULL, NONE, "Up Down", "Scroll", NULL},
     {TUI_DO_ENTER, TUI_IN_RESULT, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Go on", NULL},
+    {TUI_DO_ENTER, TUI_IN_OFFER, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Recover: shows the plan first", NULL},
     {TUI_DO_BACK,
      TUI_IN_CHOICE | TUI_IN_PREVIEW,
      {'b', TUI_KEY_BACKTAB},
@@ -68,7 +69,7 @@ static const struct tui_action table[] = {
      NULL,
      "back to the page before"},
     {TUI_DO_BACK, TUI_IN_CHOICE, {0}, NULL, NONE, "b", "Back", NULL},
-    {TUI_DO_BACK, TUI_IN_CONFIRM, {TUI_KEY_BACKTAB}, NULL, NONE, "S-Tab", "Back", NULL},
+    {TUI_DO_BACK, TUI_IN_SECOND, {TUI_KEY_BACKTAB}, NULL, NONE, "S-Tab", "Back", NULL},
     {TUI_DO_HEADER, TUI_IN_LOOKING, {'1'}, "header", NONE, NULL, NULL, "Header: fields, layout, verdict"},
     {TUI_DO_MAP, TUI_IN_LOOKING, {'2'}, "map", NONE, NULL, NULL, "Map: which sectors are in the COW"},
     {TUI_DO_BLOCKS,
@@ -90,6 +91,22 @@ static const struct tui_action table[] = {
      "r",
      "Resize",
      "the resize wizard; nothing is written before its last yes"},
+    {TUI_DO_UNDO,
+     TUI_IN_LOOKING,
+     {'u'},
+     "undo",
+     TUI_DISCARD,
+     "u",
+     "Undo",
+     "take back the last change: shows first what that does; :undo discard gives that up"},
+    {TUI_DO_RECOVER,
+     TUI_IN_LOOKING,
+     {0},
+     "recover",
+     NONE,
+     NULL,
+     NULL,
+     "finish an interrupted change or take it back: shows first which"},
     {TUI_DO_GOTO,
      TUI_IN_LOOKING,
      {0},
@@ -120,6 +137,7 @@ static const struct tui_action table[] = {
      "Leave: nothing is written",
      "leave the wizard: nothing is written"},
     {TUI_DO_LEAVE, TUI_IN_RESULT, {TUI_KEY_ESC, 'q'}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_LEAVE, TUI_IN_OFFER, {'q', TUI_KEY_ESC}, NULL, NONE, "q", "Look only", NULL},
     {TUI_DO_QUIT, TUI_IN_LOOKING, {0}, "quit", NONE, NULL, NULL, "leave the program"},
 };
 
@@ -185,6 +203,8 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
         cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
         return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
     }
+    if (action->argument == TUI_DISCARD && rest[0] != '\0' && strcmp(rest, "discard") != 0)
+        return cow_error_set(err, COW_USAGE, "%s takes no argument but discard", action->command);
     if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
         return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
     *out = action->id;
@@ -255,7 +275,7 @@ static void help_section(struct tui_page *page, const char *title, unsigned cont
 
 void tui_actions_help(struct tui_page *page)
 {
-    static const char *const argument[] = {"", " POSITION", " [SIZE]"};
+    static const char *const argument[] = {"", " POSITION", " [SIZE]", " [discard]"};
 
     help_section(page, "Everywhere (C- is Ctrl, S- is Shift)", 0);
     help_section(page, "Map", TUI_IN_MAP);

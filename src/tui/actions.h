@@ -38,6 +38,8 @@ enum tui_action_id {
     TUI_DO_NEXT_VIEW,
     TUI_DO_PREV_VIEW,
     TUI_DO_RESIZE,
+    TUI_DO_UNDO,
+    TUI_DO_RECOVER,
     TUI_DO_GOTO,
     TUI_DO_REFRESH,
     TUI_DO_REDRAW,
@@ -55,16 +57,18 @@ enum {
     TUI_IN_HELP = 1 << 4,
     TUI_IN_SIZE = 1 << 5,    /* the wizard asks for a size */
     TUI_IN_CHOICE = 1 << 6,  /* ... to choose */
-    TUI_IN_PREVIEW = 1 << 7, /* ... to read and agree */
+    TUI_IN_PREVIEW = 1 << 7, /* a change asks to read and agree */
     TUI_IN_CONFIRM = 1 << 8, /* ... for the typed yes */
     TUI_IN_RESULT = 1 << 9,  /* ... is done; also a message box */
+    TUI_IN_SECOND = 1 << 10, /* there is a page before this one */
+    TUI_IN_OFFER = 1 << 11,  /* a pending change may be recovered */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS,
     TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
-    TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT,
+    TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
-enum tui_argument_kind { TUI_NO_ARGUMENT, TUI_POSITION, TUI_SIZE };
+enum tui_argument_kind { TUI_NO_ARGUMENT, TUI_POSITION, TUI_SIZE, TUI_DISCARD };
 
 enum { TUI_ACTION_KEYS = 4 };
 

@@ -12,7 +12,7 @@
 #include "tui/prompt.h"
 #include "tui/utf8.h"
 
-enum { TICKS_PER_LOOK = 10 }; /* once a second: does a guest hold the image? */
+enum { TICKS_PER_LOOK = 10 }; /* once a second: who holds the image? */
 
 static struct tui_view *top_view(struct tui_app *app)
 {
@@ -50,7 +50,7 @@ void tui_app_push(struct tui_app *app, const struct tui_view_class *view_class, 
     if (app->depth == TUI_STACK)
         return;
     if (view_class->open(app, &state, argument, &err)) {
-        tui_app_say(app, TUI_BAD, "%s", err.message);
+        tui_app_error(app, &err);
         return;
     }
     app->stack[app->depth++] = (struct tui_view){view_class, state};
@@ -126,9 +126,37 @@ static enum tui_result do_prev_view(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+void tui_app_offer_recovery(struct tui_app *app)
+{
+    tui_app_push(app, &tui_view_pending, NULL);
+}
+
 static enum tui_result do_resize(struct tui_app *app, const char *argument)
 {
-    tui_app_push(app, &tui_view_wizard, argument ? argument : "");
+    if (app->pending)
+        tui_app_offer_recovery(app);
+    else
+        tui_app_push(app, &tui_view_wizard, argument ? argument : "");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_undo(struct tui_app *app, const char *argument)
+{
+    enum tui_change_kind kind = argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO;
+
+    if (app->pending)
+        tui_app_offer_recovery(app);
+    else
+        tui_app_push(app, &tui_view_change, &kind);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_recover(struct tui_app *app, const char *argument)
+{
+    enum tui_change_kind kind = TUI_CHANGE_RECOVER;
+
+    (void)argument;
+    tui_app_push(app, &tui_view_change, &kind);
     return TUI_REDRAW;
 }
 
@@ -209,7 +237,7 @@ static const struct {
 } own_actions[] = {
     {TUI_DO_HELP, do_help},     {TUI_DO_HEADER, do_header},       {TUI_DO_MAP, do_map},
     {TUI_DO_BLOCKS, do_blocks}, {TUI_DO_NEXT_VIEW, do_next_view}, {TUI_DO_PREV_VIEW, do_prev_view},
-    {TUI_DO_RESIZE, do_resize}, {TUI_DO_GOTO, do_goto},           {TUI_DO_REFRESH, do_refresh},
+    {TUI_DO_RESIZE, do_resize}, {TUI_DO_UNDO, do_undo}, {TUI_DO_RECOVER, do_recover}, {TUI_DO_GOTO, do_goto},           {TUI_DO_REFRESH, do_refresh},
     {TUI_DO_REDRAW, do_redraw}, {TUI_DO_PROMPT, do_prompt},       {TUI_DO_LEAVE, do_leave},
     {TUI_DO_QUIT, do_quit},
 };
@@ -297,24 +325,12 @@ static void handle_key(struct tui_app *app, int key)
         perform(app, action, NULL);
 }
 
-static void look_for_holder(struct tui_app *app)
-{
-    struct cow_holder holder = {0};
-
-    if (cow_image_in_use(app->image, &holder, NULL))
-        return;
-    if (holder.held != app->holder.held || holder.pid != app->holder.pid) {
-        app->holder = holder;
-        app->redraw = true;
-    }
-}
-
 static void handle_tick(struct tui_app *app)
 {
     struct tui_view view = *top_view(app);
 
     if (app->ticks++ % TICKS_PER_LOOK == 0)
-        look_for_holder(app);
+        tui_app_look_around(app);
     if (view.view_class->tick)
         finish(app, view.view_class, view.state, view.view_class->tick(app, view.state));
 }

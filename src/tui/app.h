@@ -21,6 +21,7 @@ enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 
 struct tui_app {
     const struct tui_options *options;
     const char *backing_path; /* to open the image with; NULL: what its header names */
+    char named_for[COW_PATH_BYTES + 1]; /* the stored path that options->backing_path stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
@@ -29,6 +30,7 @@ struct tui_app {
     struct cow_usage usage;
     bool usage_known;
     struct cow_holder holder;
+    bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
     uint64_t sector; /* the selection, shared by all views */
@@ -64,6 +66,16 @@ void tui_app_error(struct tui_app *app, const struct cow_error *err);
 /* Reads the image anew: what others have written to it, or after a change of ours the new file. On failure
  * the old image stays. */
 int tui_app_reopen(struct tui_app *app, struct cow_error *err);
+
+/* The same after a change of ours: a backing file that the user named is the one to use as long as the header
+ * names the file that it stands in for. */
+int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err);
+
+/* Asks anew who holds the image, and whether a change is pending: two system calls. */
+void tui_app_look_around(struct tui_app *app);
+
+/* Says that a change is pending and offers to recover. */
+void tui_app_offer_recovery(struct tui_app *app);
 
 /* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
 uint64_t tui_app_sectors(const struct tui_app *app);

@@ -15,14 +15,26 @@ static void last_part(char *out, size_t out_bytes, const char *path)
     cow_escape(out, out_bytes, slash && slash[1] ? slash + 1 : path);
 }
 
+void tui_app_look_around(struct tui_app *app)
+{
+    struct cow_holder holder = {0};
+    bool pending = tui_app_sectors(app) > 0 && cow_image_pending(app->image)[0] != '\0';
+
+    if (cow_image_in_use(app->image, &holder, NULL))
+        holder = (struct cow_holder){0};
+    if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending)
+        app->redraw = true;
+    app->holder = holder;
+    app->pending = pending;
+}
+
 /* What the title line shows; asked once, not at every key. */
 static void look_at_image(struct tui_app *app)
 {
     last_part(app->name, sizeof app->name, cow_image_path(app->image));
     last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->image)->path);
     app->usage_known = tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
-    if (cow_image_in_use(app->image, &app->holder, NULL))
-        memset(&app->holder, 0, sizeof app->holder);
+    tui_app_look_around(app);
     app->generation++;
     tui_app_select(app, app->sector);
     app->redraw = true;
@@ -40,6 +52,17 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
     app->image = image;
     look_at_image(app);
     return 0;
+}
+
+int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
+{
+    app->backing_path = NULL;
+    int status = tui_app_reopen(app, err);
+    if (status || !app->options->backing_path ||
+        strcmp(cow_image_header(app->image)->backing_path, app->named_for) != 0)
+        return status;
+    app->backing_path = app->options->backing_path;
+    return tui_app_reopen(app, err);
 }
 
 uint64_t tui_app_sectors(const struct tui_app *app)

@@ -65,12 +65,15 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
 
 static void access_facts(const struct tui_app *app, char *out, size_t out_bytes)
 {
+    const char *pending = app->pending ? "pending change" : "";
+    const char *comma = app->pending ? ", " : "";
+
     if (!app->holder.held)
-        snprintf(out, out_bytes, "read-only");
+        snprintf(out, out_bytes, "%s", app->pending ? pending : "read-only");
     else if (app->holder.pid > 0)
-        snprintf(out, out_bytes, "in use by pid %" PRId64, app->holder.pid);
+        snprintf(out, out_bytes, "%s%sin use by pid %" PRId64, pending, comma, app->holder.pid);
     else
-        snprintf(out, out_bytes, "in use");
+        snprintf(out, out_bytes, "%s%sin use", pending, comma);
 }
 
 static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
@@ -91,7 +94,7 @@ static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
             break;
     }
     int x_right = tui_text_right(canvas, canvas->cols - 1, 0, canvas->cols - 2,
-                                 app->holder.held ? TUI_BAR_ALERT : TUI_BAR, access);
+                                 app->holder.held || app->pending ? TUI_BAR_ALERT : TUI_BAR, access);
     x_right = tui_text_right(canvas, x_right, 0, x_right - 1, TUI_BAR, usage);
     int x = 1 + tui_text(canvas, 1, 0, x_right - 2, TUI_BAR_STRONG, app->name);
     if (x + 3 < x_right)

@@ -7,6 +7,7 @@
 
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tui/app.h"
@@ -67,6 +68,7 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     status = tui_app_reopen(&app, err);
     if (status)
         return status;
+    snprintf(app.named_for, sizeof app.named_for, "%s", cow_image_header(app.image)->backing_path);
     status = tui_prompt_init(!options->script_path, err);
     if (status)
         goto out_image;
@@ -76,6 +78,8 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     if (status)
         goto out_views;
     app.canvas.ascii = options->ascii || app.backend->ascii;
+    if (app.pending && !app.holder.held) /* else the change may be under way just now */
+        tui_app_offer_recovery(&app);
     status = tui_app_loop(&app, err);
     app.backend->ops->end(app.backend);
 out_views:

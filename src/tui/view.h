@@ -45,6 +45,9 @@ struct tui_view {
     void *state;
 };
 
+/* What tui_view_change shows. */
+enum tui_change_kind { TUI_CHANGE_UNDO, TUI_CHANGE_DISCARD_UNDO, TUI_CHANGE_RECOVER };
+
 /* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
 enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
 
@@ -54,6 +57,8 @@ extern const struct tui_view_class tui_view_blocks;
 extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
+extern const struct tui_view_class tui_view_pending;
+extern const struct tui_view_class tui_view_change;  /* argument: enum tui_change_kind */
 extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
 
 #endif

@@ -7,15 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/change.h"
 #include "tui/utf8.h"
-#include "tui/wizard.h"
 
 enum { LABEL_COL = 1, TEXT_COL = 9, BAR_COL = 8, ARROW_COLS = 5, ROOMY_ROWS = 22 };
-
-bool wizard_has_work(const struct wizard *w)
-{
-    return w->plan && strcmp(cow_plan_preview(w->plan)->method, "none") != 0;
-}
 
 /* The column of an offset in a bar of so many columns for so many bytes. */
 static int column(uint64_t offset, uint64_t total, int cols)
@@ -39,17 +34,23 @@ static int at_least(int value, int least)
     return value > least ? value : least;
 }
 
-/* One file to scale: header and bitmap get a cell each, however small they are. kept_bytes of the data were
- * there before, the rest is new. */
+/* What of a disk is there before and after, and what the rest is. */
+struct kept {
+    uint64_t bytes;
+    uint32_t glyph;
+    const char *rest;
+};
+
+/* One file to scale: header and bitmap get a cell each, however small they are. */
 static void draw_bar(struct tui_page *page, const char *name, const struct cow_layout *layout, uint64_t total,
-                     uint64_t kept_bytes)
+                     const struct kept *kept_data)
 {
     int cols = page->cols - BAR_COL - 3;
     int header = at_least(column(layout->header_bytes, total, cols), 1);
     int bitmap = at_least(column(layout->bitmap_offset, total, cols), header);
     int bitmap_end = at_least(column(layout->bitmap_offset + layout->bitmap_bytes, total, cols), bitmap + 1);
     int data = at_least(column(layout->data_offset, total, cols), bitmap_end);
-    int kept = at_least(column(layout->data_offset + kept_bytes, total, cols), data + 1);
+    int kept = at_least(column(layout->data_offset + kept_data->bytes, total, cols), data + 1);
     int end = at_least(column(layout->end_offset, total, cols), kept);
 
     tui_page_line(page);
@@ -59,7 +60,7 @@ static void draw_bar(struct tui_page *page, const char *name, const struct cow_l
     stretch(page, 0, header, 'H', TUI_PART_HEADER, "");
     stretch(page, bitmap, bitmap_end, 'B', TUI_PART_BITMAP, "");
     stretch(page, data, kept, '=', TUI_PART_DATA, "data");
-    stretch(page, kept, end, ':', TUI_PART_NEW, "new, empty");
+    stretch(page, kept, end, kept_data->glyph, TUI_PART_NEW, kept_data->rest);
     tui_page_put(page, BAR_COL + end, TUI_DIM, "|");
 }
 
@@ -71,8 +72,8 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
         total = preview->after.end_offset;
     uint64_t kept = preview->before_size_bytes < preview->after_size_bytes ? preview->before_size_bytes
                                                                            : preview->after_size_bytes;
-    draw_bar(page, "now", &preview->before, total, preview->before_size_bytes);
-    draw_bar(page, "then", &preview->after, total, kept);
+    draw_bar(page, "now", &preview->before, total, &(struct kept){kept, 'x', "cut off"});
+    draw_bar(page, "then", &preview->after, total, &(struct kept){kept, ':', "new, empty"});
 }
 
 /* Columns that the largest offset of the two layouts takes. */
@@ -119,11 +120,14 @@ static void put_numbers(struct tui_page *page, const struct cow_preview *preview
     };
     uint64_t by = new->data_offset > old->data_offset ? new->data_offset - old->data_offset
                                                       : old->data_offset - new->data_offset;
+    static const char *const stays = "stays where it is";
     char moves[96], size[COW_SIZE_TEXT_BYTES];
     int col = 0;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         col = put_part(page, offset_cols(preview), &parts[i]);
+    if (by == 0 && (col + 2 + tui_text_cells(stays) <= page->cols))
+        tui_page_put(page, col + 2, TUI_GOOD, stays);
     if (by == 0)
         return;
     snprintf(moves, sizeof moves, "moves by %s%s", new->data_offset < old->data_offset ? "-" : "",
@@ -134,6 +138,24 @@ static void put_numbers(struct tui_page *page, const struct cow_preview *preview
         tui_page_value(page, "", TEXT_COL, TUI_WARN, "the data %s", moves);
 }
 
+/* The methods that a plan may choose, and what each means. */
+static const struct {
+    const char *name, *meaning;
+} methods[] = {
+    {"copy", " (a new file)"},
+    {"header", " (the data stays; milliseconds)"},
+    {"backing-only", " (the image stays as it is)"},
+};
+
+static const char *method_meaning(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].meaning;
+    }
+    return "";
+}
+
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 {
     char moved[COW_SIZE_TEXT_BYTES], needed[COW_SIZE_TEXT_BYTES], target[512];
@@ -142,12 +164,24 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     cow_size_text(moved, preview->moves_bytes);
     cow_size_text(needed, preview->needs_free_bytes);
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
-    tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                   "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved, preview->dirty_sectors,
-                   preview->replaces ? "then renamed" : "", preview->replaces ? "" : target, needed);
+    if (strcmp(preview->method, "header") == 0)
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "the header, in place, and no data, whatever the size; needs %s", needed);
+    else if (strcmp(preview->method, "backing-only") == 0)
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
+    else
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved,
+                       preview->dirty_sectors, preview->replaces ? "then renamed" : "",
+                       preview->replaces ? "" : target, needed);
     if (preview->before_format != preview->after_format)
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
+    change_put_backing(page, preview);
+}
+
+void change_put_backing(struct tui_page *page, const struct cow_preview *preview)
+{
     if (preview->backing_text[0])
         tui_page_value(page, "backing", TEXT_COL, TUI_NORMAL, "%s", preview->backing_text);
 }
@@ -173,7 +207,7 @@ static void put_verdict(struct tui_page *page, const struct cow_preview *preview
     }
 }
 
-static void put_future(struct tui_page *page, const struct cow_preview *preview)
+void change_put_future(struct tui_page *page, const struct cow_preview *preview)
 {
     char size[COW_SIZE_TEXT_BYTES];
 
@@ -187,44 +221,64 @@ static void put_future(struct tui_page *page, const struct cow_preview *preview)
         tui_page_value(page, i == 0 ? "notes" : "", TEXT_COL, TUI_NORMAL, "%s", preview->note[i]);
 }
 
-void wizard_fill_preview(struct tui_app *app, struct wizard *w)
+void change_put_command(struct tui_page *page, const struct cow_preview *preview)
 {
-    const struct cow_preview *preview = cow_plan_preview(w->plan);
-    struct tui_page *page = &w->page;
-    char old[COW_SIZE_TEXT_BYTES], new[COW_SIZE_TEXT_BYTES];
-
-    bool roomy = w->page_rows >= ROOMY_ROWS; /* blank lines are a luxury of large screens */
-
-    (void)app;
-    tui_page_line(page);
-    if (roomy)
-        tui_page_line(page);
-    int col = tui_page_putf(page, 1, TUI_STRONG, "%s -> %s", cow_size_text(old, preview->before_size_bytes),
-                            cow_size_text(new, preview->after_size_bytes));
-    col = tui_page_put(page, col + 5, TUI_LABEL, "policy ");
-    col = tui_page_put(page, col, TUI_NORMAL, preview->policy);
-    col = tui_page_put(page, col + 5, TUI_LABEL, "method ");
-    tui_page_put(page, col, TUI_NORMAL, preview->method);
-    if (!wizard_has_work(w)) {
-        tui_page_line(page);
-        tui_page_line(page);
-        tui_page_wrap(page, 1, 1, TUI_GOOD, "There is nothing to do: the image is like that already.");
-        return;
-    }
-    if (roomy)
-        tui_page_line(page);
-    put_bars(page, preview);
-    if (roomy)
-        tui_page_line(page);
-    put_numbers(page, preview);
-    if (roomy)
-        tui_page_line(page);
-    put_costs(page, preview);
-    put_verdict(page, preview);
-    put_future(page, preview);
-    if (roomy)
-        tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, "the same:");
     tui_page_wrap(page, LABEL_COL + 10, LABEL_COL + 10, TUI_STRONG, preview->command);
+}
+
+/* "64.0 MiB -> 128 MiB     policy extend     method copy (a new file)" */
+static void put_summary(struct tui_page *page, const struct cow_preview *preview)
+{
+    char old[COW_SIZE_TEXT_BYTES], new[COW_SIZE_TEXT_BYTES];
+
+    tui_page_line(page);
+    int col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s",
+                            cow_size_text(old, preview->before_size_bytes),
+                            cow_size_text(new, preview->after_size_bytes));
+    col = tui_page_put(page, col + 3, TUI_LABEL, "policy ");
+    col = tui_page_put(page, col, TUI_NORMAL, preview->policy);
+    col = tui_page_put(page, col + 3, TUI_LABEL, "method ");
+    col = tui_page_put(page, col, TUI_NORMAL, preview->method);
+    const char *meaning = method_meaning(preview->method);
+    if (col + tui_text_cells(meaning) <= page->cols)
+        tui_page_put(page, col, TUI_NORMAL, meaning);
+}
+
+/* A blank line is a luxury of large screens. */
+static void space(struct tui_page *page, bool roomy)
+{
+    if (roomy)
+        tui_page_line(page);
+}
+
+void change_fill_preview(struct tui_app *app, struct change *change)
+{
+    const struct cow_preview *preview = cow_plan_preview(change->plan);
+    struct tui_page *page = &change->page;
+    bool roomy = change->page_rows >= ROOMY_ROWS;
+
+    (void)app;
+    space(page, roomy);
+    put_summary(page, preview);
+    if (!change_has_work(change)) {
+        tui_page_line(page);
+        tui_page_line(page);
+        tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_GOOD,
+                      "There is nothing to do: the image is like that already.");
+        return;
+    }
+    space(page, roomy);
+    put_bars(page, preview);
+    space(page, roomy);
+    put_numbers(page, preview);
+    space(page, roomy);
+    put_costs(page, preview);
+    put_verdict(page, preview);
+    change_put_future(page, preview);
+    if (change->instead[0])
+        tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);
+    space(page, roomy);
+    change_put_command(page, preview);
 }

@@ -237,9 +237,9 @@ static const struct {
 } own_actions[] = {
     {TUI_DO_HELP, do_help},     {TUI_DO_HEADER, do_header},       {TUI_DO_MAP, do_map},
     {TUI_DO_BLOCKS, do_blocks}, {TUI_DO_NEXT_VIEW, do_next_view}, {TUI_DO_PREV_VIEW, do_prev_view},
-    {TUI_DO_RESIZE, do_resize}, {TUI_DO_UNDO, do_undo}, {TUI_DO_RECOVER, do_recover}, {TUI_DO_GOTO, do_goto},           {TUI_DO_REFRESH, do_refresh},
-    {TUI_DO_REDRAW, do_redraw}, {TUI_DO_PROMPT, do_prompt},       {TUI_DO_LEAVE, do_leave},
-    {TUI_DO_QUIT, do_quit},
+    {TUI_DO_RESIZE, do_resize}, {TUI_DO_UNDO, do_undo},           {TUI_DO_RECOVER, do_recover},
+    {TUI_DO_GOTO, do_goto},     {TUI_DO_REFRESH, do_refresh},     {TUI_DO_REDRAW, do_redraw},
+    {TUI_DO_PROMPT, do_prompt}, {TUI_DO_LEAVE, do_leave},         {TUI_DO_QUIT, do_quit},
 };
 
 static void finish(struct tui_app *app, const struct tui_view_class *view_class, const void *state,

@@ -20,7 +20,7 @@ enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 
 
 struct tui_app {
     const struct tui_options *options;
-    const char *backing_path; /* to open the image with; NULL: what its header names */
+    const char *backing_path;           /* to open the image with; NULL: what its header names */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that options->backing_path stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;

@@ -139,8 +139,8 @@ static void draw_buttons(const struct change *change, struct tui_canvas *canvas,
 {
     bool back = change->button == CHANGE_BACK;
 
-    x += tui_text(canvas, x, y, 12, back ? TUI_BUTTON_ACTIVE : TUI_BUTTON,
-                  back ? "[> Back <]" : "[  Back  ]");
+    x +=
+        tui_text(canvas, x, y, 12, back ? TUI_BUTTON_ACTIVE : TUI_BUTTON, back ? "[> Back <]" : "[  Back  ]");
     canvas->cursor_x = x - 7;
     canvas->cursor_y = y;
     if (!change_has_work(change))

@@ -130,10 +130,10 @@ static void fill_failure(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     int status = change->error.status;
-    const char *title = status == COW_CANCELLED                        ? "Stopped."
-                        : app->pending                                 ? "Not finished."
+    const char *title = status == COW_CANCELLED                         ? "Stopped."
+                        : app->pending                                  ? "Not finished."
                         : status == COW_LOCKED || status == COW_REFUSED ? "Not done: nothing was changed."
-                                                                       : "Not done.";
+                                                                        : "Not done.";
 
     tui_page_put(page, LABEL_COL, status == COW_CANCELLED ? TUI_WARN : TUI_BAD, title);
     section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
@@ -154,8 +154,8 @@ void change_fill_result(struct tui_app *app, struct change *change)
         return;
     }
     cow_size_text(size, cow_image_header(app->image)->size_bytes);
-    tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
-                   change->words->done[0], size, change->words->done[1]);
+    tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name, change->words->done[0],
+                   size, change->words->done[1]);
     section(page, "What to do next", change->next_step);
     section(page, "The way back", change->undo);
     if (change->can_undo) {

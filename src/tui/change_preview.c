@@ -234,9 +234,9 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     char old[COW_SIZE_TEXT_BYTES], new[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
-    int col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s",
-                            cow_size_text(old, preview->before_size_bytes),
-                            cow_size_text(new, preview->after_size_bytes));
+    int col =
+        tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", cow_size_text(old, preview->before_size_bytes),
+                      cow_size_text(new, preview->after_size_bytes));
     col = tui_page_put(page, col + 3, TUI_LABEL, "policy ");
     col = tui_page_put(page, col, TUI_NORMAL, preview->policy);
     col = tui_page_put(page, col + 3, TUI_LABEL, "method ");

@@ -58,7 +58,7 @@ extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
-extern const struct tui_view_class tui_view_change;  /* argument: enum tui_change_kind */
-extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
+extern const struct tui_view_class tui_view_change; /* argument: enum tui_change_kind */
+extern const struct tui_view_class tui_view_wizard; /* argument: the size as text, "" if none */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The resize wizard: size, policy, preview, typed yes, progress, what to do next. This file turns the pages.
- * Leaving is possible on each of them, and means that nothing was written.
+ * The resize wizard: size, policy, and then the pages of a change: preview, typed yes, progress, what to do
+ * next. Leaving is possible on each of them, and means that nothing was written.
  */
 #include "tui/wizard.h"
 
@@ -13,9 +13,21 @@
 #include "tui/keys.h"
 #include "tui/prompt.h"
 
-enum { FIELD_X = 13, FIELD_COLS = 24, SIZE_FIELD_Y = 3, CONFIRM_ROWS = 2 };
+enum { SIZE_FIELD_Y = 3 };
 
 static const uint64_t largest_bytes = (uint64_t)1 << 43; /* 8 TiB: no kernel takes so much */
+
+static const struct change_words words = {
+    "Resize",
+    {"3 of 4: preview", "4 of 4: commit", "writing", "result"},
+    "",
+    {"has ", " now."},
+};
+
+bool wizard_shrinks(const struct tui_app *app, const struct wizard *w)
+{
+    return w->size_bytes < cow_image_header(app->image)->size_bytes;
+}
 
 static uint64_t next_power_of_two(uint64_t size_bytes)
 {
@@ -61,33 +73,21 @@ static void parse_size(struct tui_app *app, struct wizard *w)
     w->size_bytes = size;
     if (size % 512 != 0)
         cow_error_set(&w->size_error, COW_USAGE, "a size is a multiple of 512 bytes");
-    else if (size < now)
-        cow_error_set(&w->size_error, COW_UNSUPPORTED, "smaller than it is: shrinking is not supported yet");
     else if (size == now)
         cow_error_set(&w->size_error, COW_USAGE, "that is its size already");
     else
         w->size_ok = true;
 }
 
-static void drop_plan(struct wizard *w)
-{
-    cow_plan_free(w->plan);
-    w->plan = NULL;
-}
-
 static void turn_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
 {
-    tui_prompt_stop();
+    change_end(&w->change);
     w->at = page;
     w->page.top = 0;
     if (page == WIZARD_SIZE) {
         tui_prompt_begin(w->size_text, NULL);
         parse_size(app, w);
     }
-    if (page == WIZARD_CONFIRM)
-        tui_prompt_begin("", NULL);
-    if (page == WIZARD_SIZE || page == WIZARD_POLICY)
-        drop_plan(w);
 }
 
 static int wizard_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -110,25 +110,19 @@ static void wizard_close(struct tui_app *app, void *state)
     struct wizard *w = state;
 
     (void)app;
-    tui_prompt_stop();
-    drop_plan(w);
+    change_end(&w->change);
     tui_page_free(&w->page);
     free(w);
 }
 
 static unsigned wizard_contexts(struct tui_app *app, void *state)
 {
-    static const unsigned contexts[] = {
-        [WIZARD_SIZE] = TUI_IN_SIZE,
-        [WIZARD_POLICY] = TUI_IN_CHOICE,
-        [WIZARD_PREVIEW] = TUI_IN_PREVIEW,
-        [WIZARD_CONFIRM] = TUI_IN_CONFIRM,
-        [WIZARD_RUNNING] = 0,
-        [WIZARD_RESULT] = TUI_IN_RESULT,
-    };
+    const struct wizard *w = state;
 
     (void)app;
-    return contexts[((const struct wizard *)state)->at];
+    return w->at == WIZARD_SIZE     ? TUI_IN_SIZE
+           : w->at == WIZARD_POLICY ? TUI_IN_CHOICE
+                                    : change_contexts(&w->change);
 }
 
 /* Keys for a field: all that the table has no use for. */
@@ -136,18 +130,16 @@ static enum tui_result wizard_key(struct tui_app *app, void *state, int key)
 {
     struct wizard *w = state;
 
-    if (w->at != WIZARD_SIZE && w->at != WIZARD_CONFIRM)
+    if (w->at == WIZARD_CHANGE)
+        return change_key(&w->change, key);
+    if (w->at != WIZARD_SIZE || tui_action_of_key(key, TUI_IN_SIZE) != TUI_DO_NOTHING)
         return TUI_IGNORED;
-    if (tui_action_of_key(key, wizard_contexts(app, w)) != TUI_DO_NOTHING)
-        return TUI_IGNORED;
-    if (w->at == WIZARD_SIZE && key == 'q') /* no size has a q in it */
+    if (key == 'q') /* no size has a q in it */
         return TUI_POP;
     if (tui_prompt_key(key) != TUI_PROMPT_EDITING)
         return TUI_POP;
-    if (w->at == WIZARD_SIZE) {
-        w->preset_at = WIZARD_NONE;
-        parse_size(app, w);
-    }
+    w->preset_at = WIZARD_NONE;
+    parse_size(app, w);
     return TUI_REDRAW;
 }
 
@@ -175,8 +167,33 @@ static void choose_policy(struct wizard *w, int step)
     }
 }
 
+static int plan_resize(struct tui_app *app, const struct wizard *w, enum cow_policy policy,
+                       struct cow_plan **plan, struct cow_error *err)
+{
+    const struct cow_resize_options options = {
+        .size_bytes = w->size_bytes, .policy = policy, .shrink = wizard_shrinks(app, w)};
+
+    return cow_plan_resize(plan, app->image, &options, err);
+}
+
+/* A smaller size goes no further than this page if something that matters would be lost. It takes a look at
+ * all that the COW holds there. */
+static bool nothing_is_lost(struct tui_app *app, struct wizard *w)
+{
+    struct cow_plan *plan = NULL;
+
+    tui_app_say(app, TUI_DIM, "looking at what lies past the new end...");
+    tui_app_draw(app);
+    app->message[0] = '\0';
+    w->size_ok = plan_resize(app, w, COW_POLICY_COPY, &plan, &w->size_error) == 0;
+    cow_plan_free(plan);
+    return w->size_ok;
+}
+
 static void ask_policy(struct tui_app *app, struct wizard *w)
 {
+    if (wizard_shrinks(app, w) && !nothing_is_lost(app, w))
+        return;
     cow_resize_choices(w->choice, app->image, w->size_bytes);
     w->choice_at = WIZARD_NONE;
     for (int i = WIZARD_CHOICES - 1; i >= 0; i--) {
@@ -184,70 +201,62 @@ static void ask_policy(struct tui_app *app, struct wizard *w)
             w->choice_at = i;
     }
     turn_to(app, w, WIZARD_POLICY);
+    tui_prompt_stop();
+}
+
+/* "policy copy or keep: Back; ..." */
+static void tell_alternatives(const struct wizard *w, char *out, size_t out_bytes)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (int i = 0; i < WIZARD_CHOICES && used < out_bytes; i++) {
+        if (i != w->choice_at && w->choice[i].possible)
+            used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", used == 0 ? "policy " : " or ",
+                                     cow_policy_name(w->choice[i].policy));
+    }
+    if (used > 0 && used < out_bytes)
+        snprintf(out + used, out_bytes - used, ": go Back and choose it");
 }
 
 static void make_plan(struct tui_app *app, struct wizard *w)
 {
-    struct cow_resize_options options = {.size_bytes = w->size_bytes};
+    struct cow_plan *plan = NULL;
     struct cow_error err = {0};
 
     if (w->choice_at == WIZARD_NONE) {
         tui_app_say(app, TUI_WARN, "none of the ways is possible; see why above");
         return;
     }
-    options.policy = w->choice[w->choice_at].policy;
-    drop_plan(w);
-    if (cow_plan_resize(&w->plan, app->image, &options, &err)) {
+    if (plan_resize(app, w, w->choice[w->choice_at].policy, &plan, &err)) {
         tui_app_error(app, &err);
         return;
     }
-    turn_to(app, w, WIZARD_PREVIEW);
-    w->button = wizard_has_work(w) ? WIZARD_COMMIT : WIZARD_BACK;
+    w->at = WIZARD_CHANGE;
+    tell_alternatives(w, w->change.instead, sizeof w->change.instead);
+    change_begin(app, &w->change, &words, plan);
 }
 
 static enum tui_result enter(struct tui_app *app, struct wizard *w)
 {
-    switch (w->at) {
-    case WIZARD_SIZE:
-        if (w->size_ok)
-            ask_policy(app, w);
-        else if (w->size_error.message[0])
-            tui_app_say(app, TUI_WARN, "%s", w->size_error.message);
-        else
-            tui_app_say(app, TUI_WARN, "type a size, or choose one with Up and Down");
-        return TUI_REDRAW;
-    case WIZARD_POLICY:
+    if (w->at == WIZARD_POLICY)
         make_plan(app, w);
-        return TUI_REDRAW;
-    case WIZARD_PREVIEW:
-        turn_to(app, w, w->button == WIZARD_BACK ? WIZARD_POLICY : WIZARD_CONFIRM);
-        return TUI_REDRAW;
-    case WIZARD_CONFIRM:
-        if (strcmp(tui_prompt_text(), "yes") == 0)
-            wizard_commit(app, w);
-        else
-            tui_app_say(app, TUI_WARN, "that is not the word yes: nothing is written");
-        return TUI_REDRAW;
-    case WIZARD_RUNNING:
-        return TUI_NOTHING;
-    case WIZARD_RESULT:
-        return TUI_POP;
-    }
-    return TUI_NOTHING;
+    else if (w->size_ok)
+        ask_policy(app, w);
+    else if (w->size_error.status == COW_REFUSED)
+        tui_app_say(app, TUI_WARN, "not possible; see why above");
+    else if (w->size_error.message[0])
+        tui_app_say(app, TUI_WARN, "%s", w->size_error.message);
+    else
+        tui_app_say(app, TUI_WARN, "type a size, or choose one with Up and Down");
+    return TUI_REDRAW;
 }
 
 static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 {
-    static const enum wizard_page before[] = {
-        [WIZARD_SIZE] = WIZARD_SIZE,
-        [WIZARD_POLICY] = WIZARD_SIZE,
-        [WIZARD_PREVIEW] = WIZARD_POLICY,
-        [WIZARD_CONFIRM] = WIZARD_PREVIEW,
-    };
-
-    if (w->at == WIZARD_SIZE || w->at >= WIZARD_RUNNING)
+    if (w->at == WIZARD_SIZE)
         return TUI_NOTHING;
-    turn_to(app, w, before[w->at]);
+    turn_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
     return TUI_REDRAW;
 }
 
@@ -269,6 +278,8 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
     struct wizard *w = state;
 
     (void)argument;
+    if (w->at == WIZARD_CHANGE)
+        return change_goes_back(&w->change, action) ? go_back(app, w) : change_act(app, &w->change, action);
     switch (action) {
     case TUI_DO_ENTER:
         return enter(app, w);
@@ -278,15 +289,6 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
         return move(app, w, -1);
     case TUI_DO_DOWN:
         return move(app, w, 1);
-    case TUI_DO_OTHER_BUTTON:
-        w->button = w->button == WIZARD_BACK && wizard_has_work(w) ? WIZARD_COMMIT : WIZARD_BACK;
-        return TUI_REDRAW;
-    case TUI_DO_LEFT:
-        w->button = WIZARD_BACK;
-        return TUI_REDRAW;
-    case TUI_DO_RIGHT:
-        w->button = wizard_has_work(w) ? WIZARD_COMMIT : WIZARD_BACK;
-        return TUI_REDRAW;
     case TUI_DO_LEAVE:
         return TUI_POP;
     default:
@@ -294,61 +296,26 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
     }
 }
 
-static void draw_buttons(const struct wizard *w, struct tui_canvas *canvas, int x, int y)
-{
-    x += tui_text(canvas, x, y, 12, w->button == WIZARD_BACK ? TUI_BUTTON_ACTIVE : TUI_BUTTON,
-                  w->button == WIZARD_BACK ? "[> Back <]" : "[  Back  ]");
-    canvas->cursor_x = x - 7;
-    canvas->cursor_y = y;
-    if (!wizard_has_work(w))
-        return;
-    x += 2;
-    if (w->button == WIZARD_COMMIT)
-        canvas->cursor_x = x + 3;
-    tui_text(canvas, x, y, 20, w->button == WIZARD_COMMIT ? TUI_BUTTON_ACTIVE : TUI_BUTTON,
-             w->button == WIZARD_COMMIT ? "[> Commit... <]" : "[  Commit...  ]");
-}
-
-static void draw_field(struct tui_canvas *canvas, int x, int y, const char *label)
-{
-    x += 1 + tui_text(canvas, x, y, canvas->cols - x, TUI_STRONG, label);
-    tui_fill(canvas, (struct tui_rect){x, y, FIELD_COLS, 1}, ' ', TUI_INPUT);
-    tui_put(canvas, x, y, '[', TUI_DIM);
-    tui_put(canvas, x + FIELD_COLS - 1, y, ']', TUI_DIM);
-    tui_prompt_draw(canvas, x + 1, y, FIELD_COLS - 2, TUI_INPUT, "");
-}
-
 static void wizard_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
-    static const struct {
-        const char *title;
-        void (*fill)(struct tui_app *app, struct wizard *w);
-        int bottom_rows; /* below the page */
-    } pages[] = {
-        [WIZARD_SIZE] = {"1 of 4: size", wizard_fill_size, 0},
-        [WIZARD_POLICY] = {"2 of 4: backing file", wizard_fill_policy, 0},
-        [WIZARD_PREVIEW] = {"3 of 4: preview", wizard_fill_preview, 2},
-        [WIZARD_CONFIRM] = {"4 of 4: commit", wizard_fill_confirm, CONFIRM_ROWS},
-        [WIZARD_RUNNING] = {"writing", wizard_fill_running, 0},
-        [WIZARD_RESULT] = {"result", wizard_fill_result, 0},
-    };
     struct wizard *w = state;
-    char title[64];
 
-    snprintf(title, sizeof title, "Resize \u2500 %s", pages[w->at].title);
-    struct tui_rect inside = tui_frame(canvas, area, title);
-    int bottom = inside.y + inside.rows - 1;
-    inside.rows -= pages[w->at].bottom_rows;
+    if (w->at == WIZARD_CHANGE) {
+        change_draw(app, &w->change, canvas, area);
+        return;
+    }
+    bool asks_size = w->at == WIZARD_SIZE;
+    struct tui_rect inside = tui_frame(
+        canvas, area, asks_size ? "Resize \u2500 1 of 4: size" : "Resize \u2500 2 of 4: backing file");
     tui_page_begin(&w->page, inside.cols - 1);
     w->page_rows = inside.rows;
-    pages[w->at].fill(app, w);
+    if (asks_size)
+        wizard_fill_size(app, w);
+    else
+        wizard_fill_policy(app, w);
     tui_page_draw(&w->page, canvas, inside, area.x + area.cols - 1);
-    if (w->at == WIZARD_SIZE && w->page.top <= SIZE_FIELD_Y)
-        draw_field(canvas, inside.x + 1, inside.y + SIZE_FIELD_Y - w->page.top, "New size");
-    if (w->at == WIZARD_PREVIEW)
-        draw_buttons(w, canvas, inside.x + 1, bottom);
-    if (w->at == WIZARD_CONFIRM)
-        draw_field(canvas, inside.x + 1, bottom, "Type yes to write:");
+    if (asks_size && w->page.top <= SIZE_FIELD_Y)
+        change_draw_field(canvas, inside.x + 1, inside.y + SIZE_FIELD_Y - w->page.top, "New size");
 }
 
 const struct tui_view_class tui_view_wizard = {

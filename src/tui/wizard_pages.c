@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The wizard's pages but for the preview, as text.
+ * The wizard's own pages, as text.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,17 +13,22 @@ enum { ECHO_COL = 36, PRESET_COL = 29 };
 static void echo_size(struct tui_app *app, struct wizard *w)
 {
     uint64_t now = cow_image_header(app->image)->size_bytes;
-    char size[COW_SIZE_TEXT_BYTES], more[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], by[COW_SIZE_TEXT_BYTES];
+    bool shrinks = wizard_shrinks(app, w);
 
-    if (w->size_ok)
-        tui_page_putf(&w->page, 3, TUI_GOOD, "= %s, %" PRIu64 " bytes: %s more than now",
-                      cow_size_text(size, w->size_bytes), w->size_bytes,
-                      cow_size_text(more, w->size_bytes - now));
-    else if (w->size_error.message[0])
+    cow_size_text(by, shrinks ? now - w->size_bytes : w->size_bytes - now);
+    if (w->size_ok) {
+        tui_page_putf(&w->page, 3, shrinks ? TUI_WARN : TUI_GOOD, "= %s, %" PRIu64 " bytes: %s %s than now",
+                      cow_size_text(size, w->size_bytes), w->size_bytes, by, shrinks ? "less" : "more");
+    } else if (w->size_error.message[0]) {
         tui_page_wrap(&w->page, 3, 3, TUI_WARN, w->size_error.message);
-    else
+        if (w->size_error.hint[0])
+            tui_page_line(&w->page);
+        tui_page_wrap(&w->page, 3, 3, TUI_NORMAL, w->size_error.hint);
+    } else {
         tui_page_put(&w->page, 3, TUI_DIM,
                      "128M or 1.5G is the new size, +64M is that much more; K M G T are 1024s");
+    }
 }
 
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
@@ -36,7 +41,10 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     tui_page_line(page);
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "The disk has %s now (%" PRIu64 " bytes). How large shall it be?",
                    cow_size_text(size, now), now);
-    tui_page_line(page);
+    if (app->holder.held)
+        change_put_holder(app, page);
+    else
+        tui_page_line(page);
     tui_page_line(page); /* the field is drawn here */
     tui_page_line(page);
     tui_page_line(page);
@@ -58,10 +66,16 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     }
     tui_page_line(page);
     tui_page_line(page);
-    tui_page_wrap(
-        page, 1, 1, TUI_DIM,
-        "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with its own tool. "
-        "Nothing is written before the last page, and there only after a typed yes.");
+    if (w->size_ok && wizard_shrinks(app, w))
+        tui_page_wrap(
+            page, 1, 1, TUI_DIM,
+            "This is a shrink: the filesystem on the disk must have been made smaller in the guest "
+            "before. Nothing is cut that the guest would miss: that is looked for first, and told.");
+    else
+        tui_page_wrap(page, 1, 1, TUI_DIM,
+                      "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with "
+                      "its own tool. "
+                      "Nothing is written before the last page, and there only after a typed yes.");
 }
 
 static void put_choice(struct tui_page *page, const struct cow_policy_choice *choice, bool selected)
@@ -99,107 +113,4 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
     }
     if (w->choice_at != WIZARD_NONE)
         tui_page_reveal(page, first, last, w->page_rows);
-}
-
-void wizard_fill_confirm(struct tui_app *app, struct wizard *w)
-{
-    struct tui_page *page = &w->page;
-    size_t n_steps;
-    const struct cow_step *step = cow_plan_steps(w->plan, &n_steps);
-    char size[COW_SIZE_TEXT_BYTES];
-
-    (void)app;
-    tui_page_line(page);
-    tui_page_line(page);
-    tui_page_put(page, 1, TUI_HEADING, "What will be done, in this order");
-    for (size_t i = 0; i < n_steps; i++) {
-        tui_page_line(page);
-        tui_page_putf(page, 1, TUI_LABEL, "%3zu", i + 1);
-        tui_page_wrapf(page, 6, 6, TUI_NORMAL, "%s%s%s%s", step[i].text, step[i].bytes ? " (" : "",
-                       step[i].bytes ? cow_size_text(size, step[i].bytes) : "", step[i].bytes ? ")" : "");
-    }
-    tui_page_line(page);
-    tui_page_line(page);
-    tui_page_wrap(
-        page, 1, 1, TUI_DIM,
-        "Anything but the word yes, or Esc, leaves everything as it is. Until its last steps it can be "
-        "stopped: nothing is changed then.");
-}
-
-static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
-{
-    int cols = page->cols - 12;
-    double share = total > 0 ? (double)done / (double)total : 0;
-
-    if (share > 1)
-        share = 1;
-    int full = (int)(share * cols);
-    for (int i = 0; i < cols; i++)
-        tui_page_put_char(page, 2 + i, i < full ? TUI_MAP_FULL : TUI_MAP_BACKING, i < full ? 0x2588 : 0x00b7);
-    tui_page_putf(page, 2 + cols + 1, TUI_STRONG, "%3d%%", (int)(share * 100));
-}
-
-void wizard_fill_running(struct tui_app *app, struct wizard *w)
-{
-    struct tui_page *page = &w->page;
-    char done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES], rate[COW_SIZE_TEXT_BYTES];
-    double elapsed = w->drawn - w->started;
-
-    tui_page_line(page);
-    tui_page_line(page);
-    tui_page_putf(page, 2, TUI_STRONG, "%s", w->phase);
-    tui_page_line(page);
-    tui_page_line(page);
-    progress_bar(page, w->done_bytes, w->total_bytes);
-    tui_page_line(page);
-    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, w->done_bytes),
-                            cow_size_text(total, w->total_bytes));
-    if (app->backend->interactive && elapsed > 1 && w->done_bytes > 0) {
-        double per_second = (double)w->done_bytes / elapsed;
-        double left =
-            w->total_bytes > w->done_bytes ? (double)(w->total_bytes - w->done_bytes) / per_second : 0;
-        tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
-                      cow_size_text(rate, (uint64_t)per_second), left);
-    }
-    tui_page_line(page);
-    tui_page_line(page);
-    if (w->stopping && w->can_cancel)
-        tui_page_put(page, 2, TUI_WARN, "Stopping...");
-    else if (w->can_cancel)
-        tui_page_put(page, 2, TUI_NORMAL, "Esc stops it: nothing is changed then.");
-    else
-        tui_page_put(page, 2, TUI_WARN, "The last steps: it cannot be stopped any more.");
-}
-
-static void section(struct tui_page *page, const char *title, const char *text)
-{
-    if (text[0] == '\0')
-        return;
-    tui_page_line(page);
-    tui_page_line(page);
-    tui_page_put(page, 1, TUI_HEADING, title);
-    tui_page_line(page);
-    tui_page_wrap(page, 3, 3, TUI_NORMAL, text);
-}
-
-void wizard_fill_result(struct tui_app *app, struct wizard *w)
-{
-    struct tui_page *page = &w->page;
-    char size[COW_SIZE_TEXT_BYTES];
-
-    tui_page_line(page);
-    tui_page_line(page);
-    if (!w->succeeded) {
-        bool cancelled = w->error.status == COW_CANCELLED;
-        tui_page_put(page, 1, cancelled ? TUI_WARN : TUI_BAD, cancelled ? "Stopped." : "Not done.");
-        section(page, cancelled ? "What is left" : "Why", w->error.message);
-        section(page, "What helps", w->error.hint);
-        section(page, "Notes", w->notes);
-        return;
-    }
-    tui_page_wrapf(page, 1, 1, TUI_GOOD, "Done: %s has %s now.", app->name,
-                   cow_size_text(size, w->result_bytes));
-    section(page, "What to do next", w->next_step);
-    section(page, "The way back", w->undo);
-    section(page, "Notes", w->notes);
 }

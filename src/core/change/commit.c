@@ -7,7 +7,8 @@
 #include "core/change/steps.h"
 
 #include "core/base/arith.h"
-#include "core/change/settle.h"
+#include "core/change/retreat.h"
+#include "core/image/side.h"
 #include "cow/text.h"
 
 struct step_row {
@@ -47,21 +48,10 @@ static void close_fd(struct commit *c, int *fd)
     }
 }
 
-/* In the reverse order, the journal last: if this does not get to its end, recovery goes on with it. */
-static bool take_back(struct commit *c)
+/* Without a journal: only new files were made. */
+static bool remove_new_files(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    char path[PATH_MAX];
-    int status = 0;
-    if (c->backing_extended) {
-        commit_unextend_backing(c);
-    }
-    if (c->prepared) {
-        status = settle_in_place_back(c->io, &c->record, c->image_fd, true);
-    }
-    if (c->old_linked) {
-        c->io->unlink(c->io->context, side_path(path, plan->target_path, SIDE_OLD));
-    }
     if (c->out_made) {
         c->io->unlink(c->io->context, plan->temp_path);
     }
@@ -70,9 +60,30 @@ static bool take_back(struct commit *c)
     } else if (c->copy_made) {
         c->io->unlink(c->io->context, plan->copy_temp_path);
     }
-    if (c->journal_made && status == 0) {
-        io_sync_directory(c->io, plan->target_path);
-        status = c->io->unlink(c->io->context, side_path(path, plan->target_path, SIDE_JOURNAL));
+    return true;
+}
+
+/* Whether a rename that reported a failure has done its work all the same. */
+static bool new_image_is_there(struct commit *c)
+{
+    struct stat facts;
+    return c->record.kind == RECORD_COPY && (c->io->lstat(c->io->context, c->plan->target_path, &facts) < 0 ||
+                                             facts.st_ino == c->record.new_inode);
+}
+
+/* Everything as it was, the journal last. False: the journal is still there, and recovery has to go on. */
+static bool take_back(struct commit *c)
+{
+    char journal[PATH_MAX];
+    if (!c->journal_made) {
+        return remove_new_files(c);
+    }
+    if (new_image_is_there(c)) {
+        return false;
+    }
+    int status = c->record.kind == RECORD_COPY ? retreat_from_copy(c) : retreat_in_place(c, true);
+    if (status == 0) {
+        status = c->io->unlink(c->io->context, side_path(journal, c->plan->target_path, SIDE_JOURNAL));
     }
     return status == 0;
 }

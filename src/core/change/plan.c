@@ -5,6 +5,7 @@
 #include "core/change/plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -219,6 +220,15 @@ int plan_check_pending(struct cow_plan *plan, struct cow_error *err)
     cow_error_set(err, COW_REFUSED, "%s: an earlier change of it was interrupted", img->path);
     return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
                           cow_shell_quote(image, sizeof image, img->path));
+}
+
+void plan_note_in_use(struct cow_plan *plan)
+{
+    struct cow_holder holder = {.held = false};
+    if (cow_image_in_use(plan->img, &holder, NULL) == 0 && holder.held) {
+        plan_note(plan, "the image is in use (pid %" PRId64 "): it will be refused until that one stops",
+                  holder.pid);
+    }
 }
 
 int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,

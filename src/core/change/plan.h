@@ -44,10 +44,11 @@ struct cow_plan {
     struct cow_header header;
     struct cow_layout layout;
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
-    bool journaled; /* an image is replaced or changed in place: a record of it is kept while it lasts */
-    bool in_place;  /* ... by one write of its first sector */
-    bool keep_undo; /* the old file becomes the undo file */
-    bool undoes;    /* goes back to what the undo file has */
+    bool journaled;    /* an image is replaced or changed in place: a record of it is kept while it lasts */
+    bool in_place;     /* ... by one write of its first sector */
+    bool backing_only; /* ... and not even that: only its backing file is lengthened */
+    bool keep_undo;    /* the old file becomes the undo file */
+    bool undoes;       /* goes back to what the undo file has */
     bool shrinks;
     uint64_t data_bytes;  /* that are copied into it */
     bool odd_end_is_born; /* ... the first of them is the old disk's odd end */
@@ -90,6 +91,9 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
 
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
 int plan_check_pending(struct cow_plan *plan, struct cow_error *err);
+
+/* A note where a guest holds the image at this moment. */
+void plan_note_in_use(struct cow_plan *plan);
 
 /* What a stock kernel will say of the new image: fills preview.after_verdict from plan->header. */
 int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,

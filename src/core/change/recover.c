@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/change/retreat.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
 #include "cow/text.h"
@@ -27,10 +28,18 @@ static bool new_file_complete(const struct cow_io *io, const struct record *reco
     }
     bool complete = io->fstat(io->context, fd, &facts) == 0 && facts.st_ino == record->new_inode &&
                     io_read_padded(io, fd, header, sizeof header, 0) == 0 &&
-                    record_crc(header, sizeof header) == record->new_header_crc &&
-                    io->fsync(io->context, fd) == 0;
+                    record_crc(header, sizeof header) == record->new_header_crc;
     io->close(io->context, fd);
     return complete;
+}
+
+/* The private backing file, where there is to be one, under its own name. */
+static bool copy_complete(const struct cow_io *io, const struct record *record)
+{
+    struct stat facts;
+    return record->copy_inode == 0 ||
+           (io->lstat(io->context, record->copy_path, &facts) == 0 && facts.st_ino == record->copy_inode &&
+            (uint64_t)facts.st_size == record->backing_new_bytes);
 }
 
 enum direction { FORWARD, BACK, NOWHERE };
@@ -47,7 +56,7 @@ static enum direction choose_direction(const struct cow_plan *plan, const struct
         if (view == JOURNAL_SEES_NEW) {
             return FORWARD;
         }
-        return journal_unwritten(record, &img->cow.facts, false) &&
+        return journal_unwritten(record, &img->cow.facts, false) && copy_complete(img->io, record) &&
                        new_file_complete(img->io, record, img->real_path)
                    ? FORWARD
                    : BACK;
@@ -61,31 +70,28 @@ static enum direction choose_direction(const struct cow_plan *plan, const struct
     return NOWHERE;
 }
 
-static int remove_copy(struct commit *c)
+/* A crash may have left what was written in the page cache only. */
+static int flush_new_file(struct commit *c)
 {
-    char temp[PATH_MAX];
-    const struct record *r = &c->record;
-    if (r->copy_inode == 0) {
-        return 0;
+    char path[PATH_MAX];
+    side_path(path, c->plan->target_path, SIDE_NEW);
+    int fd = c->io->open(c->io->context, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
     }
-    int status = settle_remove(c->io, r->copy_path, r->copy_inode);
-    if (status == 0) {
-        status = settle_remove(c->io, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
-    }
-    return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;
-}
-
-static int backing(struct commit *c, bool back)
-{
-    return c->record.extends && c->backing_fd >= 0 ? settle_backing(c->io, &c->record, c->backing_fd, back)
-                                                   : 0;
+    int status = c->io->fsync(c->io->context, fd);
+    c->io->close(c->io->context, fd);
+    return status;
 }
 
 static int copy_forward(struct commit *c)
 {
     char temp[PATH_MAX], old[PATH_MAX];
     const char *image = c->plan->target_path;
-    int status = backing(c, false);
+    int status = retreat_backing(c, false);
+    if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
+        status = flush_new_file(c);
+    }
     if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
         side_path(old, image, SIDE_OLD);
         settle_remove(c->io, old, c->record.old_inode);
@@ -96,29 +102,6 @@ static int copy_forward(struct commit *c)
         }
     }
     return status == 0 ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD) : status;
-}
-
-static int copy_back(struct commit *c)
-{
-    char path[PATH_MAX];
-    const char *image = c->plan->target_path;
-    int status = backing(c, true);
-    if (status == 0) {
-        status = settle_remove(c->io, side_path(path, image, SIDE_NEW), c->record.new_inode);
-    }
-    if (status == 0) {
-        status = settle_remove(c->io, side_path(path, image, SIDE_OLD), c->record.old_inode);
-    }
-    return status == 0 ? remove_copy(c) : status;
-}
-
-static int in_place_back(struct commit *c)
-{
-    int status = settle_in_place_back(c->io, &c->record, c->image_fd, false);
-    if (status == 0) {
-        status = backing(c, true);
-    }
-    return status == 0 ? remove_copy(c) : status;
 }
 
 /* The way back that the user asked for; commit_undo goes it, too. */
@@ -135,7 +118,7 @@ int commit_undo(struct commit *c)
         bool there = status != -ENOENT; /* else it has its old name already */
         status = there ? status : 0;
         if (status == 0) {
-            status = backing(c, true);
+            status = retreat_backing(c, true);
         }
         if (status == 0 && there) {
             status = c->io->rename(c->io->context, undo, image, true);
@@ -146,7 +129,7 @@ int commit_undo(struct commit *c)
     } else {
         status = settle_in_place_back(c->io, r, c->image_fd, c->plan->undoes);
         if (status == 0) {
-            status = backing(c, true);
+            status = retreat_backing(c, true);
         }
         if (status == 0) {
             status = c->io->unlink(c->io->context, undo);
@@ -154,7 +137,7 @@ int commit_undo(struct commit *c)
         }
     }
     if (status == 0) {
-        status = remove_copy(c);
+        status = retreat_remove_copy(c);
     }
     return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
 }
@@ -172,9 +155,9 @@ static int run_direction(struct commit *c, enum direction direction)
 {
     switch ((enum record_kind)c->record.kind) {
     case RECORD_COPY:
-        return direction == FORWARD ? copy_forward(c) : copy_back(c);
+        return direction == FORWARD ? copy_forward(c) : retreat_from_copy(c);
     case RECORD_IN_PLACE:
-        return direction == FORWARD ? backing(c, false) : in_place_back(c);
+        return direction == FORWARD ? retreat_backing(c, false) : retreat_in_place(c, false);
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
         return direction == FORWARD ? commit_undo(c) : abandon_undo(c);
@@ -213,7 +196,15 @@ int commit_recover(struct commit *c)
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
                              c->plan->img->path);
     }
-    status = run_direction(c, direction);
+    /* What is decided on must be durable first: names that only the page cache knows could be gone after a
+     * power cut, and what was done by them not. */
+    status = io_sync_directory(c->io, c->plan->target_path);
+    if (status == 0 && c->record.copy_inode != 0) {
+        status = io_sync_directory(c->io, c->record.copy_path);
+    }
+    if (status == 0) {
+        status = run_direction(c, direction);
+    }
     if (status == 0) {
         status = end_journal(c, direction);
     }
@@ -284,6 +275,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     plan->preview.method = direction == FORWARD ? "forward" : "back";
     plan->preview.target_path = img->real_path;
     plan->preview.changes_existing = true;
+    plan_note_in_use(plan);
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record.extends ? " and its backing file" : "");

@@ -321,6 +321,7 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
         status = fill_header(plan, opt, err);
     } else {
         plan->header = img->header;
+        plan->in_place = plan->backing_only = true;
     }
     uint64_t backing_after = opt->policy == COW_POLICY_KEEP ? plan->backing_bytes : opt->size_bytes;
     if (status == 0) {

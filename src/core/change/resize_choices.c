@@ -19,13 +19,14 @@ static void word_extend(struct cow_policy_choice *choice, const char *backing, c
              backing, size);
 }
 
-static void word_copy(struct cow_policy_choice *choice, const char *backing, const char *allocated)
+static void word_copy(struct cow_policy_choice *choice, const char *backing, const char *allocated,
+                      bool shrinks)
 {
     snprintf(choice->consequence, sizeof choice->consequence,
-             "Makes a private, longer copy of %.100s (%s; shared blocks where the filesystem can) and leaves "
+             "Makes a private, %s copy of %.100s (%s; shared blocks where the filesystem can) and leaves "
              "the original "
              "alone. Any UML kernel opens the result; other COW images are not affected.",
-             backing, allocated);
+             shrinks ? "shorter" : "longer", backing, allocated);
 }
 
 static void word_keep(struct cow_policy_choice *choice)
@@ -48,18 +49,20 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
                                       : backing->path);
     cow_size_text(size, size_bytes);
     cow_size_text(held, backing->size_bytes);
+    const bool shrinks = size_bytes < cow_image_header(img)->size_bytes;
     struct cow_policy_choice all[3];
     for (unsigned i = 0; i < 3; i++) {
         struct cow_error err = {.status = 0};
         struct cow_plan *plan = NULL;
-        const struct cow_resize_options options = {.size_bytes = size_bytes, .policy = order[i]};
+        const struct cow_resize_options options = {
+            .size_bytes = size_bytes, .policy = order[i], .shrink = shrinks};
         all[i] = (struct cow_policy_choice){.policy = order[i]};
         all[i].possible = cow_plan_resize(&plan, img, &options, &err) == 0;
         snprintf(all[i].obstacle, sizeof all[i].obstacle, "%.250s", err.message);
         cow_plan_free(plan);
     }
     word_extend(&all[0], name, size);
-    word_copy(&all[1], name, held);
+    word_copy(&all[1], name, held, shrinks);
     word_keep(&all[2]);
     unsigned n = 0;
     for (unsigned i = 0; i < 3; i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/image/side.h"
 #include "cow/text.h"
 
 /* What the new image takes on disk: its data, its bits, and a little for the header and block ends. */
@@ -49,12 +50,8 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
                       const struct cow_usage *usage)
 {
     struct cow_image *img = plan->img;
-    struct cow_holder holder = {.held = false};
     char size[COW_SIZE_TEXT_BYTES];
-    if (cow_image_in_use(img, &holder, NULL) == 0 && holder.held) {
-        plan_note(plan, "the image is in use (pid %" PRId64 "): it will be refused until that one stops",
-                  holder.pid);
-    }
+    plan_note_in_use(plan);
     if (img->header.format != COW_FORMAT_V3) {
         plan_note(plan, "the %s becomes a UML COW v3", cow_format_title(img->header.format));
     }
@@ -63,6 +60,12 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
     }
     if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
         plan_note(plan, "the new header takes over the backing file's date (--force)");
+    }
+    struct stat undo_facts;
+    char undo[PATH_MAX];
+    if (plan->journaled &&
+        img->io->lstat(img->io->context, side_path(undo, img->real_path, SIDE_UNDO), &undo_facts) == 0) {
+        plan_note(plan, "the undo data of the change before is given up");
     }
     if (usage->tail_bits) {
         plan_note(plan, "bits past the bitmap's end are ignored, as kernels do: the last sectors read from "
@@ -98,6 +101,9 @@ static const char *command_text(struct cow_plan *plan, const struct cow_resize_o
     }
     if (opt->output_path != NULL) {
         text = plan_text(plan, "%s -o %s", text, cow_shell_quote(other, sizeof other, opt->output_path));
+    }
+    if (plan->shrinks) {
+        text = plan_text(plan, "%s --shrink", text);
     }
     if (opt->force) {
         text = plan_text(plan, "%s --force", text);
@@ -221,6 +227,8 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     p->next_step = opt->policy == COW_POLICY_KEEP
                        ? "a stock kernel refuses this image; boot a patched one with the new size "
                          "(ubd0=COW,BACKING,SIZE)"
+                   : plan->shrinks
+                       ? "boot the guest; its filesystem fits the smaller disk"
                        : "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
     describe_backing(plan, opt);
     add_notes(plan, opt, usage);
@@ -243,15 +251,16 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->changes_existing = extends;
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
-    p->undo_text = extends ? plan_words(plan, "truncate -s %" PRIu64 " %s, and give it its date back",
-                                        plan->backing_bytes, plan->backing_path)
-                           : "";
+    p->undo_text = extends ? "\"cowtui undo\"; it costs nothing" : "";
     p->command = command_text(plan, opt);
     if (extends) {
         describe_backing(plan, opt);
         plan_step(plan, COW_STEP_LOCK, 0, "lock the image and its backing file");
+        plan_step(plan, COW_STEP_JOURNAL, 0,
+                  "write down what is about to happen, so that it can be finished or taken back");
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
                   plan->backing_path, cow_size_text(size, opt->size_bytes));
+        plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
         p->next_step = "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
     } else {
         plan_note(plan, "the disk has this size already: nothing is to be done");

@@ -14,28 +14,17 @@ static int set_mtime(struct commit *c, int fd, struct timespec mtime)
     return c->io->futimens(c->io->context, fd, times);
 }
 
-static int resize_backing(struct commit *c, uint64_t size_bytes)
+int commit_extend_backing(struct commit *c)
 {
-    int status = c->io->ftruncate(c->io->context, c->backing_fd, size_bytes);
+    c->backing_extended = true; /* from the first call on, whether it succeeds or not */
+    int status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing_bytes);
     if (status == 0) {
         status = set_mtime(c, c->backing_fd, c->plan->backing_facts.st_mtim);
     }
     if (status == 0) {
         status = c->io->fsync(c->io->context, c->backing_fd);
     }
-    return status;
-}
-
-int commit_extend_backing(struct commit *c)
-{
-    c->backing_extended = true; /* from the first call on, whether it succeeds or not */
-    int status = resize_backing(c, c->plan->backing_bytes);
     return status < 0 ? commit_failed(c, status, "lengthening", c->plan->backing_path) : 0;
-}
-
-void commit_unextend_backing(struct commit *c)
-{
-    (void)resize_backing(c, (uint64_t)c->plan->backing_facts.st_size);
 }
 
 /* What the disk had of it, by reflink if possible. What the backing file holds past the old end of the disk

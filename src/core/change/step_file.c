@@ -111,7 +111,6 @@ static int link_old(struct commit *c)
         c->io->unlink(c->io->context, path);
         status = c->io->link(c->io->context, c->plan->target_path, path);
     }
-    c->old_linked = status == 0;
     if (status == -EPERM || status == -EOPNOTSUPP || status == -EMLINK || status == -ENOSYS) {
         if (c->env != NULL && c->env->note != NULL) {
             c->env->note(c->env->context,

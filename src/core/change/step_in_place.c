@@ -58,7 +58,6 @@ static int set_born_bits(struct commit *c)
 
 int commit_prepare(struct commit *c)
 {
-    c->prepared = true;
     int status = clean_shared_byte(c);
     if (status == 0) {
         status = clean_range(c, &c->record.saved[0]);

@@ -31,6 +31,9 @@ static int fill_image(struct commit *c)
     if (status < 0) {
         return commit_failed(c, status, "looking at", plan->target_path);
     }
+    if (plan->backing_only) { /* the image itself is not written */
+        memcpy(header, img->raw, sizeof header);
+    }
     r->kind = plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
     r->old_inode = img->cow.facts.st_ino;
     r->new_inode = out.st_ino;
@@ -45,7 +48,10 @@ static int fill_image(struct commit *c)
     r->size_field_offset = size_field.offset_bytes;
     r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
     memcpy(r->old_sector, img->raw, arith_min(img->raw_bytes, sizeof r->old_sector));
-    if (plan->in_place) { /* the rest of the header, an old path's end among it, stays as it is */
+    if (plan->backing_only) {
+        r->new_mtime = r->old_mtime;
+        r->new_file_bytes = r->old_file_bytes;
+    } else if (plan->in_place) { /* the rest of the header, an old path's end among it, stays as it is */
         uint8_t whole[COW_V3_HEADER_BYTES];
         memcpy(whole, img->raw, sizeof whole);
         memcpy(whole, header, RECORD_SECTOR_BYTES);
@@ -56,19 +62,19 @@ static int fill_image(struct commit *c)
     return 0;
 }
 
-static void fill_backing(struct commit *c)
+static int fill_backing(struct commit *c)
 {
     struct record *r = &c->record;
     const struct cow_plan *plan = c->plan;
-    char absolute[PATH_MAX];
     r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
     r->backing_new_bytes = plan->backing_bytes;
     r->backing_mtime = plan->backing_facts.st_mtim;
     r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
-    if (plan->backing_path != NULL &&
-        c->io->resolve(c->io->context, plan->backing_path, absolute, sizeof absolute) == 0) {
-        memcpy(r->backing_path, absolute, strlen(absolute) + 1);
+    if (plan->backing_path == NULL) {
+        return 0;
     }
+    int status = c->io->resolve(c->io->context, plan->backing_path, r->backing_path, sizeof r->backing_path);
+    return status < 0 ? commit_failed(c, status, "finding", plan->backing_path) : 0;
 }
 
 /* The private backing file is made now, empty, so that the record can tell it by its inode. */
@@ -173,10 +179,12 @@ static int fill_record(struct commit *c)
     c->has_record = true;
     int status = fill_image(c);
     if (status == 0) {
-        fill_backing(c);
+        status = fill_backing(c);
+    }
+    if (status == 0) {
         status = make_copy_file(c);
     }
-    return status == 0 && c->plan->in_place ? fill_saved(c) : status;
+    return status == 0 && c->plan->in_place && !c->plan->backing_only ? fill_saved(c) : status;
 }
 
 /* The record of the change that is about to be undone: what it said is what has to be put back. */

@@ -33,7 +33,4 @@ int commit_discard_undo(struct commit *c);
 /* The private backing file, empty, under its temporary name; made once. */
 int commit_make_copy(struct commit *c);
 
-/* Lengthening the backing file, taken back (after a failure behind it). Best effort. */
-void commit_unextend_backing(struct commit *c);
-
 #endif

@@ -67,6 +67,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
     p->method = copy ? "copy" : "header";
     p->target_path = plan->target_path;
     p->changes_existing = true;
+    plan_note_in_use(plan);
     p->undo_text = "none: the change would have to be made again";
     p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
     if (record->extends) {
@@ -146,7 +147,7 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     record_clear(&record);
     struct cow_preview *p = &plan->preview;
     p->operation = "discard undo";
-    p->method = "none";
+    p->method = "discard";
     p->target_path = plan->target_path;
     p->changes_existing = true;
     p->undo_text = "none: this gives up going back";

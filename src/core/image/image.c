@@ -252,7 +252,11 @@ const char *cow_image_pending(const struct cow_image *img)
                "opens it";
     }
     if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) == 0) {
-        return "a change of this image was interrupted; \"cowtui recover\" finishes it or takes it back";
+        int64_t pid;
+        return img->io->lock_holder(img->io->context, img->cow.fd, IO_LOCK_WRITE, &pid) > 0
+                   ? "a change of this image is under way"
+                   : "a change of this image was interrupted; \"cowtui recover\" finishes it or takes it "
+                     "back";
     }
     return "";
 }

@@ -21,7 +21,7 @@ const struct cli_option cli_option_table[] = {
      "be able to grow to SIZE later without moving data"},
     {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES, CLI_READERS,
      "print the plan, write nothing"},
-    {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if nothing is lost"},
+    {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES, CLI_READERS,
      "do not ask; stands for the typed yes"},

@@ -22,11 +22,12 @@ int journal_read(struct record *out, bool *found, const struct cow_image *img, c
     if (status != 0 && local.sys_errno == ENOENT) {
         return 0;
     }
-    if (status == 0) {
-        uint64_t offset;
-        status = record_read(out, &offset, img->io, file.fd, &local);
-        host_file_close(img->io, &file);
+    if (status != 0) {
+        return cow_error_set(err, status, "%s", local.message);
     }
+    uint64_t offset;
+    status = record_read(out, &offset, img->io, file.fd, &local);
+    host_file_close(img->io, &file);
     if (status != 0) {
         cow_error_set(err, status, "%s: %s", path, local.message);
         return cow_error_hint(
@@ -96,4 +97,10 @@ bool journal_unwritten(const struct record *record, const struct stat *facts, bo
 {
     return (uint64_t)facts->st_size == (as_new ? record->new_file_bytes : record->old_file_bytes) &&
            same_time(facts->st_mtim, as_new ? record->new_mtime : record->old_mtime);
+}
+
+bool journal_copy_is_unwritten(const struct record *record, const struct stat *facts)
+{
+    return facts->st_ino != record->copy_inode || ((uint64_t)facts->st_size == record->backing_new_bytes &&
+                                                   same_time(facts->st_mtim, record->backing_mtime));
 }

@@ -31,6 +31,10 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
 /* Whether the image's file has been written to since it was as the record has it (old or new). */
 bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new);
 
+/* Whether the private backing file that a change made is as the change left it; true for another file of that
+ * name, too. */
+bool journal_copy_is_unwritten(const struct record *record, const struct stat *facts);
+
 bool same_time(struct timespec a, struct timespec b);
 
 #endif

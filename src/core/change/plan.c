@@ -209,9 +209,8 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
     return 0;
 }
 
-int plan_check_pending(struct cow_plan *plan, struct cow_error *err)
+int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
-    const struct cow_image *img = plan->img;
     char journal[PATH_MAX], image[COW_HINT_BYTES / 2];
     struct stat facts;
     if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) < 0) {

@@ -90,7 +90,7 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
                       bool *exists, struct cow_error *err);
 
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
-int plan_check_pending(struct cow_plan *plan, struct cow_error *err);
+int plan_check_pending(const struct cow_image *img, struct cow_error *err);
 
 /* A note where a guest holds the image at this moment. */
 void plan_note_in_use(struct cow_plan *plan);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/change/retreat.h"
 #include "core/change/settle.h"
@@ -42,6 +43,15 @@ static bool copy_complete(const struct cow_io *io, const struct record *record)
             (uint64_t)facts.st_size == record->backing_new_bytes);
 }
 
+static bool undo_file_there(const struct cow_image *img, const struct record *record)
+{
+    char undo[PATH_MAX];
+    struct stat facts;
+    return record->kind == RECORD_UNDO_IN_PLACE ||
+           (img->io->lstat(img->io->context, side_path(undo, img->real_path, SIDE_UNDO), &facts) == 0 &&
+            facts.st_ino == record->old_inode);
+}
+
 enum direction { FORWARD, BACK, NOWHERE };
 
 static enum direction choose_direction(const struct cow_plan *plan, const struct record *record)
@@ -64,22 +74,31 @@ static enum direction choose_direction(const struct cow_plan *plan, const struct
         return view == JOURNAL_SEES_NEW ? FORWARD : BACK;
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
-        /* A guest that has written to the new image since wins over the wish to go back. */
-        return view == JOURNAL_SEES_NEW && !journal_unwritten(record, &img->cow.facts, true) ? BACK : FORWARD;
+        if (view == JOURNAL_SEES_OLD) {
+            return FORWARD;
+        }
+        /* A guest that has written to the new image since wins over the wish to go back; and without the old
+         * image there is nothing to go back to. */
+        return journal_unwritten(record, &img->cow.facts, true) && undo_file_there(img, record) ? FORWARD
+                                                                                                : BACK;
     }
     return NOWHERE;
 }
 
-/* A crash may have left what was written in the page cache only. */
+/* A crash may have left what was written in the page cache only, and the date unset. */
 static int flush_new_file(struct commit *c)
 {
     char path[PATH_MAX];
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
     side_path(path, c->plan->target_path, SIDE_NEW);
-    int fd = c->io->open(c->io->context, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         return fd;
     }
-    int status = c->io->fsync(c->io->context, fd);
+    int status = c->io->futimens(c->io->context, fd, times);
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, fd);
+    }
     c->io->close(c->io->context, fd);
     return status;
 }
@@ -115,8 +134,10 @@ int commit_undo(struct commit *c)
     side_path(undo, image, SIDE_UNDO);
     if (r->kind == RECORD_UNDO_COPY) {
         status = settle_revive_undo(c->io, r, undo);
-        bool there = status != -ENOENT; /* else it has its old name already */
-        status = there ? status : 0;
+        bool there = status != -ENOENT;
+        if (!there && journal_view(r, c->plan->img) == JOURNAL_SEES_OLD) {
+            status = 0; /* it has its old name already */
+        }
         if (status == 0) {
             status = retreat_backing(c, true);
         }
@@ -136,7 +157,9 @@ int commit_undo(struct commit *c)
             status = status == -ENOENT ? 0 : status;
         }
     }
-    if (status == 0) {
+    struct stat copy;
+    if (status == 0 && r->copy_inode != 0 && c->io->lstat(c->io->context, r->copy_path, &copy) == 0 &&
+        journal_copy_is_unwritten(r, &copy)) {
         status = retreat_remove_copy(c);
     }
     return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
@@ -177,6 +200,26 @@ static int end_journal(struct commit *c, enum direction direction)
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
+/* Before anything is written: a backing file that somebody has resized since is not the record's business. */
+static int check_backing_size(const struct cow_io *io, const struct record *record, int fd,
+                              struct cow_error *err)
+{
+    struct stat facts;
+    int status = io->fstat(io->context, fd, &facts);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s", record->backing_path);
+    }
+    uint64_t size_bytes = (uint64_t)facts.st_size;
+    if (size_bytes != record->backing_old_bytes && size_bytes != record->backing_new_bytes) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: has %" PRIu64 " bytes, not %" PRIu64 " or %" PRIu64
+                      " as the interrupted change knows it",
+                      record->backing_path, size_bytes, record->backing_old_bytes, record->backing_new_bytes);
+        return cow_error_hint(err, "give it one of these sizes again (truncate), then recover");
+    }
+    return 0;
+}
+
 int commit_recover(struct commit *c)
 {
     bool found;
@@ -195,6 +238,12 @@ int commit_recover(struct commit *c)
     if (direction == NOWHERE) {
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
                              c->plan->img->path);
+    }
+    if (c->record.extends && c->backing_fd >= 0) {
+        status = check_backing_size(c->io, &c->record, c->backing_fd, c->err);
+        if (status != 0) {
+            return status;
+        }
     }
     /* What is decided on must be durable first: names that only the page cache knows could be gone after a
      * power cut, and what was done by them not. */

@@ -171,7 +171,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
     plan->journaled = true;
     plan->keep_undo = img->cow.facts.st_nlink == 1;
     plan->hold_image = HOLD_WRITE;
-    return plan_check_pending(plan, err);
+    return 0;
 }
 
 /* policy copy: the private backing file's name. */
@@ -347,6 +347,9 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
         decided.policy = COW_POLICY_COPY;
     }
     int status = image_require_layout(img, err);
+    if (status == 0) { /* first of all: what it left looks like other trouble */
+        status = plan_check_pending(img, err);
+    }
     if (status == 0) {
         status = check_request(img, opt, err);
     }

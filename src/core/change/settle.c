@@ -100,7 +100,7 @@ int settle_backing(const struct cow_io *io, const struct record *record, int fd,
         status = io->ftruncate(io->context, fd, wanted);
     }
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->backing_mtime};
-    if (status == 0) {
+    if (status == 0 && (is != wanted || !same_time(facts.st_mtim, record->backing_mtime))) {
         status = io->futimens(io->context, fd, times);
     }
     return status == 0 ? io->fsync(io->context, fd) : status;

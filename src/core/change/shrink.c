@@ -29,8 +29,9 @@ static int count_losses(struct cow_image *img, uint64_t offset, size_t n_bytes, 
     int status = cow_image_read_side(img, COW_SIDE_COW, offset, buffer, n_bytes, err);
     if (status == 0 && !bytes_all_zero(buffer, n_bytes)) {
         status = cow_image_read_side(img, COW_SIDE_BACKING, offset, backing, n_bytes, err);
-        for (size_t at = 0; status == 0 && at < n_bytes; at += sector_bytes) {
-            size_t length = (size_t)arith_min(sector_bytes, n_bytes - at);
+        size_t length;
+        for (size_t at = 0; status == 0 && at < n_bytes; at += length) {
+            length = (size_t)arith_min(sector_bytes - (offset + at) % sector_bytes, n_bytes - at);
             if (!bytes_all_zero(buffer + at, length) && memcmp(buffer + at, backing + at, length) != 0) {
                 losses->sectors++;
                 losses->last_byte = offset + at + length;
@@ -50,7 +51,8 @@ static int scan(struct cow_image *img, uint64_t from_bytes, uint8_t *buffer, str
         uint64_t offset = arith_max(run.first_sector * sector_bytes, from_bytes);
         uint64_t end = arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes);
         while (status == 0 && run.origin == COW_ORIGIN_COW && offset < end) {
-            size_t piece = (size_t)arith_min(end - offset, PIECE_BYTES);
+            /* up to a border that is one of sectors, too: they divide it */
+            size_t piece = (size_t)arith_min(end - offset, PIECE_BYTES - offset % PIECE_BYTES);
             status = count_losses(img, offset, piece, buffer, losses, err);
             offset += piece;
         }

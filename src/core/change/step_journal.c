@@ -68,7 +68,7 @@ static int fill_backing(struct commit *c)
     const struct cow_plan *plan = c->plan;
     r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
     r->backing_new_bytes = plan->backing_bytes;
-    r->backing_mtime = plan->backing_facts.st_mtim;
+    r->backing_mtime = plan->copy_path != NULL ? plan->copy_mtime : plan->backing_facts.st_mtim;
     r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
     if (plan->backing_path == NULL) {
         return 0;

@@ -2,6 +2,7 @@
  *
  * undo: going back after a commit, byte for byte, as long as nobody has written to the image since.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +38,37 @@ static int read_undo(struct record *record, struct cow_image *img, struct stat *
     return status;
 }
 
+/* The private backing file goes with the change that made it, unless somebody has used it since. */
+static int check_copy(const struct cow_plan *plan, const struct record *record, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    struct host_file file;
+    int64_t pid = 0;
+    if (record->copy_inode == 0 || host_file_open(img->io, &file, record->copy_path, O_RDONLY, NULL) != 0) {
+        return 0;
+    }
+    int held = img->io->lock_holder(img->io->context, file.fd, IO_LOCK_WRITE, &pid);
+    host_file_close(img->io, &file);
+    if (held > 0) {
+        return cow_error_set(err, COW_LOCKED, "%s: the private backing file is in use by pid %" PRId64,
+                             record->copy_path, pid);
+    }
+    return journal_copy_is_unwritten(record, &file.facts)
+               ? 0
+               : changed_since(img, "its private backing file", err);
+}
+
 static int check_unchanged(struct cow_plan *plan, const struct record *record, struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
     if (journal_view(record, img) != JOURNAL_SEES_NEW || !journal_unwritten(record, &img->cow.facts, true)) {
         return changed_since(img, "the image", err);
     }
-    if (!record->extends) {
-        return 0;
+    int status = check_copy(plan, record, err);
+    if (status != 0 || !record->extends) {
+        return status;
     }
-    int status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing_facts);
+    status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing_facts);
     if (status < 0) {
         return cow_error_system(err, -status, "%s", record->backing_path);
     }
@@ -90,7 +112,10 @@ static void describe(struct cow_plan *plan, const struct record *record)
 static int start(struct cow_plan **plan, struct cow_image *img, struct record *record, struct stat *facts,
                  struct cow_error *err)
 {
-    int status = read_undo(record, img, facts, err);
+    int status = plan_check_pending(img, err);
+    if (status == 0) {
+        status = read_undo(record, img, facts, err);
+    }
     if (status != 0) {
         return status;
     }
@@ -117,10 +142,7 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
     }
     plan->journaled = true;
     plan->undoes = true;
-    status = plan_check_pending(plan, err);
-    if (status == 0) {
-        status = check_unchanged(plan, &record, err);
-    }
+    status = check_unchanged(plan, &record, err);
     if (status == 0) {
         describe(plan, &record);
     }

@@ -93,10 +93,7 @@ static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
     const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target_path;
-    cow_error_hint(c->err,
-                   "the change is half done, and no kernel opens the image by mistake: \"cowtui recover %s\" "
-                   "finishes it or "
-                   "takes it back",
+    cow_error_hint(c->err, "the change is half done: \"cowtui recover %s\" finishes it or takes it back",
                    cow_shell_quote(image, sizeof image, path));
 }
 

@@ -17,13 +17,7 @@ static int set_mtime(struct commit *c, int fd, struct timespec mtime)
 int commit_extend_backing(struct commit *c)
 {
     const struct timespec mtime = c->plan->backing_facts.st_mtim;
-    /* May its date be set at all? Who may write a file need not own it, and then it could not be put back. */
-    int status = set_mtime(c, c->backing_fd, mtime);
-    if (status < 0) {
-        commit_failed(c, status, "keeping the date of", c->plan->backing_path);
-        return cow_error_hint(c->err,
-                              "only its owner can set it; --policy copy makes a private, longer copy of it");
-    }
+    int status;
     c->backing_extended = true; /* from the first call on, whether it succeeds or not */
     status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing_bytes);
     if (status == 0) {

@@ -89,7 +89,8 @@ int commit_keep_attributes(struct commit *c)
     if (status == 0 && (new.st_uid != old->st_uid || new.st_gid != old->st_gid)) {
         status = c->io->fchown(c->io->context, c->out_fd, old->st_uid, old->st_gid);
     }
-    if (status < 0 && !c->plan->force) {
+    /* A new file may as well be the caller's; one that takes the old one's place may not. */
+    if (status < 0 && c->plan->journaled && !c->plan->force) {
         commit_failed(c, status, "keeping the owner of", c->plan->target_path);
         return cow_error_hint(c->err, "run it as the owner; --force goes on and makes it yours");
     }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "core/change/steps.h"
 
@@ -27,38 +28,64 @@ static bool unchanged(const struct stat *now, const struct stat *then)
            now->st_mtim.tv_sec == then->st_mtim.tv_sec && now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
 }
 
-/* Opens, locks, and compares with what the plan saw. */
-static int hold(struct commit *c, int *fd, const char *path, enum hold how, const struct stat *then,
-                const char *what)
+struct held_file {
+    const char *path;
+    const char *shown; /* as the user knows it */
+    const char *what;
+    enum hold how;
+    const struct stat *then; /* what the plan saw */
+};
+
+/* Who may write a file need not own it, and then its date could not be kept: better known before anything is
+ * written. */
+static int probe_date(struct commit *c, int fd, const struct held_file *held)
 {
-    const bool writing = how == HOLD_WRITE;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, held->then->st_mtim};
+    int status = c->io->futimens(c->io->context, fd, times);
+    if (status == -EPERM || status == -EACCES) {
+        cow_error_set(c->err, COW_REFUSED, "%s: the %s belongs to somebody else: its date could not be kept",
+                      held->shown, held->what);
+        return cow_error_hint(c->err,
+                              "run it as the owner, or write a new file with -o FILE and --policy copy");
+    }
+    return status < 0 ? commit_failed(c, status, "dating", held->shown) : 0;
+}
+
+/* Opens, locks, and compares with what the plan saw. */
+static int hold(struct commit *c, int *fd, const struct held_file *held)
+{
+    const bool writing = held->how == HOLD_WRITE;
     const bool without_lock = c->plan->lock_optional;
     struct host_file file;
-    int status = host_file_open(c->io, &file, path, writing ? O_RDWR : O_RDONLY, c->err);
+    int status = host_file_open(c->io, &file, held->path, writing ? O_RDWR : O_RDONLY, c->err);
     if (status != 0) {
-        return cow_error_prefix(c->err, "the %s", what);
+        return cow_error_prefix(c->err, "the %s", held->what);
     }
     *fd = file.fd;
     const enum io_lock lock = writing ? IO_LOCK_WRITE : IO_LOCK_READ;
     status = c->io->lock(c->io->context, file.fd, lock);
     if ((status == -EAGAIN || status == -EACCES) && !without_lock) {
-        return locked_by_other(c, file.fd, lock, path, what);
+        return locked_by_other(c, file.fd, lock, held->shown, held->what);
     }
     if (status < 0 && status != -EAGAIN && status != -EACCES) {
-        return commit_failed(c, status, "locking", path);
+        return commit_failed(c, status, "locking", held->shown);
     }
     struct stat now;
     status = c->io->fstat(c->io->context, file.fd, &now);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", path);
+        return commit_failed(c, status, "looking at", held->shown);
     }
-    if (!unchanged(&now, then) && !without_lock) {
-        cow_error_set(c->err, COW_REFUSED, "%s: the %s has changed since it was looked at", path, what);
+    if (!unchanged(&now, held->then) && !without_lock) {
+        cow_error_set(c->err, COW_REFUSED, "%s: the %s has changed since it was looked at", held->shown,
+                      held->what);
         return cow_error_hint(c->err, "look again: the plan was made from what it was before");
     }
     /* What a guest wrote may still be in the page cache only: its flush does nothing in UML. */
     status = c->io->fsync(c->io->context, file.fd);
-    return status < 0 ? commit_failed(c, status, "flushing", path) : 0;
+    if (status < 0) {
+        return commit_failed(c, status, "flushing", held->shown);
+    }
+    return writing ? probe_date(c, file.fd, held) : 0;
 }
 
 /* A guest that was started without locks (its `c` flag) holds the file open for writing all the same. */
@@ -86,12 +113,14 @@ int commit_lock(struct commit *c)
         return status;
     }
     if (plan->hold_image != HOLD_NOT) {
-        status =
-            hold(c, &c->image_fd, plan->img->real_path, plan->hold_image, &plan->img->cow.facts, "image");
+        const struct held_file image = {plan->img->real_path, plan->img->path, "image", plan->hold_image,
+                                        &plan->img->cow.facts};
+        status = hold(c, &c->image_fd, &image);
     }
     if (status == 0 && plan->hold_backing != HOLD_NOT) {
-        status = hold(c, &c->backing_fd, plan->backing_path, plan->hold_backing, &plan->backing_facts,
-                      "backing file");
+        const struct held_file backing = {plan->backing_path, plan->backing_path, "backing file",
+                                          plan->hold_backing, &plan->backing_facts};
+        status = hold(c, &c->backing_fd, &backing);
     }
     return status;
 }

@@ -26,9 +26,9 @@ int commit_keep_undo(struct commit *c);
 int commit_end_journal(struct commit *c);
 int commit_prepare(struct commit *c); /* step_in_place.c */
 int commit_write_header(struct commit *c);
-int commit_recover(struct commit *c); /* recover.c */
-int commit_undo(struct commit *c);    /* undo.c */
-int commit_discard_undo(struct commit *c);
+int commit_recover(struct commit *c);      /* recover.c */
+int commit_undo(struct commit *c);         /* recover.c: the same way as recovery goes */
+int commit_discard_undo(struct commit *c); /* undo.c */
 
 /* The private backing file, empty, under its temporary name; made once. */
 int commit_make_copy(struct commit *c);

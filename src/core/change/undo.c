@@ -96,7 +96,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
         p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
-            record->backing_path, cow_size_text(size, record->backing_old_bytes));
+            plan->img->backing.facts.path, cow_size_text(size, record->backing_old_bytes));
     }
     if (record->copy_inode != 0) {
         plan_note(plan, "the private backing file %s is removed", record->copy_path);

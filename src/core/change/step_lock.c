@@ -43,7 +43,7 @@ static int probe_date(struct commit *c, int fd, const struct held_file *held)
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, held->then->st_mtim};
     int status = c->io->futimens(c->io->context, fd, times);
     if (status == -EPERM || status == -EACCES) {
-        cow_error_set(c->err, COW_REFUSED, "%s: the %s belongs to somebody else: its date could not be kept",
+        cow_error_set(c->err, COW_IO, "%s: the %s belongs to somebody else: its date could not be kept",
                       held->shown, held->what);
         return cow_error_hint(c->err,
                               "run it as the owner, or write a new file with -o FILE and --policy copy");

@@ -7,7 +7,7 @@
 
 #include "tui/change.h"
 
-enum { LABEL_COL = 1 };
+enum { LABEL_COL = 1, WORTH_A_BAR_BYTES = 4096 };
 
 void change_put_holder(struct tui_app *app, struct tui_page *page)
 {
@@ -44,14 +44,20 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     struct tui_page *page = &change->page;
     const struct cow_preview *preview = cow_plan_preview(change->plan);
     bool tells_all = change->words->page[CHANGE_PREVIEW] == NULL;
+    char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
     if (tells_all) {
         tui_page_line(page);
-        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_STRONG, "%s: %s", app->name, change->words->about);
+        int col =
+            tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_STRONG, "%s: %s", app->name, change->words->about);
+        if (preview->has_before && preview->has_after)
+            tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
+                           cow_size_text(before, preview->before_size_bytes),
+                           cow_size_text(after, preview->after_size_bytes));
     }
     change_put_holder(app, page);
-    if (tells_all)
+    if (tells_all || app->holder.held)
         tui_page_line(page);
     put_steps(page, change->plan);
     if (tells_all) {
@@ -82,17 +88,12 @@ static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
     tui_page_putf(page, 2 + cols + 1, TUI_STRONG, "%3d%%", (int)(share * 100));
 }
 
-void change_fill_running(struct tui_app *app, struct change *change)
+static void put_progress(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     char done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES], rate[COW_SIZE_TEXT_BYTES];
     double elapsed = change->drawn - change->started;
 
-    tui_page_line(page);
-    tui_page_line(page);
-    tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
-    tui_page_line(page);
-    tui_page_line(page);
     progress_bar(page, change->done_bytes, change->total_bytes);
     tui_page_line(page);
     int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, change->done_bytes),
@@ -105,6 +106,19 @@ void change_fill_running(struct tui_app *app, struct change *change)
         tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
                       cow_size_text(rate, (uint64_t)per_second), left);
     }
+}
+
+void change_fill_running(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
+    tui_page_line(page);
+    tui_page_line(page);
+    if (change->total_bytes >= WORTH_A_BAR_BYTES)
+        put_progress(app, change);
     tui_page_line(page);
     tui_page_line(page);
     if (change->stopping && change->can_cancel)
@@ -157,7 +171,9 @@ void change_fill_result(struct tui_app *app, struct change *change)
     tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name, change->words->done[0],
                    size, change->words->done[1]);
     section(page, "What to do next", change->next_step);
-    section(page, "The way back", change->undo);
+    section(page, "The way back",
+            change->undo[0] || !change->can_undo ? change->undo
+                                                 : "the change that was finished can be undone");
     if (change->can_undo) {
         tui_page_line(page);
         tui_page_put(page, 3, TUI_NORMAL, "Here: the key u.");

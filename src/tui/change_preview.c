@@ -126,7 +126,7 @@ static void put_numbers(struct tui_page *page, const struct cow_preview *preview
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         col = put_part(page, offset_cols(preview), &parts[i]);
-    if (by == 0 && (col + 2 + tui_text_cells(stays) <= page->cols))
+    if (strcmp(preview->method, "header") == 0 && col + 2 + tui_text_cells(stays) <= page->cols)
         tui_page_put(page, col + 2, TUI_GOOD, stays);
     if (by == 0)
         return;
@@ -143,7 +143,7 @@ static const struct {
     const char *name, *meaning;
 } methods[] = {
     {"copy", " (a new file)"},
-    {"header", " (the data stays; milliseconds)"},
+    {"header", " (no data moves)"},
     {"backing-only", " (the image stays as it is)"},
 };
 
@@ -166,7 +166,7 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
     if (strcmp(preview->method, "header") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "the header, in place, and no data, whatever the size; needs %s", needed);
+                       "only the header, in place: milliseconds at any size; needs %s", needed);
     else if (strcmp(preview->method, "backing-only") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
     else

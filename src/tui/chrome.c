@@ -80,7 +80,7 @@ static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
 {
     /* shortness of the image's and the usage's facts, tried in this order */
     static const int tries[][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 1}, {2, 2}};
-    char facts[FACT_BYTES], usage[96], access[48];
+    char facts[FACT_BYTES], usage[96], access[64];
     int name_cells = tui_text_cells(app->name);
 
     access_facts(app, access, sizeof access);

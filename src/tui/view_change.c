@@ -25,7 +25,7 @@ static const struct kind kinds[] = {
                                  cow_plan_discard_undo},
     [TUI_CHANGE_RECOVER] = {{"Recover",
                              {NULL, "what it does", "writing", "result"},
-                             "the interrupted change is finished, or taken back.",
+                             "its interrupted change is finished or taken back; the steps say which.",
                              {"is whole again: ", "."}},
                             cow_plan_recover},
 };

@@ -94,7 +94,7 @@ static void put_verdict(struct tui_app *app, struct header_view *view)
     }
     if (pending[0]) {
         tui_page_line(page);
-        tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s", pending);
+        tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s%s", pending, app->pending ? " (here: :recover)" : "");
     }
     if (app->holder.held) {
         tui_page_line(page);

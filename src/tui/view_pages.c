@@ -168,7 +168,9 @@ static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *ca
     const char *what = cow_image_pending(app->image);
 
     box_begin(view, area);
-    paragraph(&view->page, TUI_WARN, what[0] ? what : "Nothing is pending any more.");
+    tui_page_line(&view->page);
+    tui_page_wrapf(&view->page, 1, 1, TUI_WARN, "%s: %s", app->name,
+                   what[0] ? what : "nothing is pending any more");
     change_put_holder(app, &view->page);
     paragraph(
         &view->page, TUI_NORMAL,

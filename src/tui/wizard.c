@@ -201,7 +201,6 @@ static void ask_policy(struct tui_app *app, struct wizard *w)
             w->choice_at = i;
     }
     turn_to(app, w, WIZARD_POLICY);
-    tui_prompt_stop();
 }
 
 /* "policy copy or keep: Back; ..." */

@@ -66,7 +66,7 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     }
     tui_page_line(page);
     tui_page_line(page);
-    if (w->size_ok && wizard_shrinks(app, w))
+    if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w))
         tui_page_wrap(
             page, 1, 1, TUI_DIM,
             "This is a shrink: the filesystem on the disk must have been made smaller in the guest "

@@ -12,9 +12,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$(realpath "${1:-$here/../../build/cowtui}") || exit 2
 archive=${DEMO:-$here/../../share/demo/guest-ext4.tar.xz}
 name=tui
-work=$(mktemp -d) || exit 2
+# Always a path of the same length: where text is wrapped depends on it.
+work=$(mktemp -d /tmp/cowtui.XXXXXXXXXX) || exit 2
 # shellcheck disable=SC2154 # set when it runs
-trap 'code=$?; cd /; rm -rf "$work"; exit $code' EXIT
+trap 'code=$?; release; cd /; rm -rf "$work"; exit $code' EXIT
 trap 'exit 130' INT TERM
 
 # Nothing of the caller's may show on a screen.
@@ -78,17 +79,77 @@ prepare_names() { # a bell, a colour sequence, wide and combining characters, br
     mv root.cow "$image"
 }
 
+grow() { # SIZE
+    "$program" --quiet --yes resize --policy extend root.cow "$1" || fail "cannot grow the image"
+}
+
+prepare_changed() { # grown by copy; the old image is kept for undo
+    grow 128M
+}
+
+prepare_grown() { # the same, with nothing to undo; its bitmap has room
+    grow 128M && { "$program" --quiet --yes undo --discard root.cow || fail "cannot discard the undo data"; }
+}
+
+prepare_used-since() { # a guest has written a sector since the image was grown
+    grow 128M && printf changed | dd of=root.cow bs=1 seek=2097152 conv=notrunc status=none
+}
+
+interrupt() { # CALL N: a growth that is killed at its N-th such system call
+    command -v strace >/dev/null || skip "strace is not installed" || return
+    strace -o strace.out -e trace=none true 2>/dev/null || skip "strace cannot trace here" || return
+    rm strace.out
+    { strace -qq -o /dev/null -e inject="$1":signal=KILL:when="$2" "$program" --quiet --yes resize --policy extend root.cow 128M; } 2>/dev/null
+    [ -e .root.cow.cowtui-journal ] || fail "the killed growth left no journal"
+}
+
+prepare_interrupted-early() { # while the new image is in the making
+    interrupt fsync 5 # both files, the journal, its directory, and then the new image
+}
+
+prepare_interrupted-late() { # it is complete, but not in its place yet
+    interrupt rename 1
+}
+
+holder=
+prepare_in-use() {
+    local n
+    command -v python3 >/dev/null || skip "python3, which holds the lock, is not installed" || return
+    python3 -c 'import fcntl, signal
+image = open("root.cow", "r+b")
+fcntl.lockf(image, fcntl.LOCK_EX)
+open("locked", "w").close()
+signal.pause()' &
+    holder=$!
+    for ((n = 0; n < 100; n++)); do
+        if [ -e locked ]; then
+            rm locked
+            return
+        fi
+        sleep 0.1 # between two looks
+    done
+    fail "the lock is not held"
+}
+
+release() {
+    if [ -n "$holder" ]; then
+        kill "$holder"
+        wait "$holder" 2>/dev/null
+        holder=
+    fi
+}
+
 # --- check: what a script that changes files must have made ---
 
 json() { # FIELD of `info --json`, which need not be a JSON parser's work here
     "$program" info --json root.cow | tr -d ' \n' | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d : -f 2-
 }
 
-content_stays() { # the first bytes of the composed disk are what they were, the rest is zero
+content_stays() { # the first bytes of the composed disk are what they were, the rest is zero; $1 is its size
     "$program" -q merge -o composed.raw root.cow || fail "merge failed" || return
     [ "$(head -c $disk_bytes composed.raw | sha256sum | cut -d ' ' -f 1)" = $composed ] || fail "the disk's content changed" || return
-    [ "$(stat -c %s composed.raw)" = 134217728 ] || fail "the composed disk has another size" || return
-    tail -c +$((disk_bytes + 1)) composed.raw | cmp -s -n $disk_bytes - /dev/zero || fail "the new part is not zero"
+    [ "$(stat -c %s composed.raw)" = "$1" ] || fail "the composed disk has another size" || return
+    tail -c +$((disk_bytes + 1)) composed.raw | cmp -s -n $(($1 - disk_bytes)) - /dev/zero || fail "the new part is not zero"
 }
 
 backing_stays() { # its first bytes and its date; $1 is its size
@@ -97,30 +158,57 @@ backing_stays() { # its first bytes and its date; $1 is its size
     [ "$(stat -c %s root_fs.img)" = "$1" ] || fail "the backing file's size is $(stat -c %s root_fs.img)"
 }
 
-no_leftovers() {
+only_left() { # NAME...: beside the image and its backing files
     local extra
-    extra=$(find . -type f ! -name 'root*' ! -name '*.script' ! -name 'screens*' ! -name composed.raw -printf '%f ')
-    [ -z "$extra" ] || fail "left behind: $extra"
+    extra=$(find . -type f ! -name 'root*' ! -name 'case.script' ! -name 'screens*' ! -name composed.raw -printf '%f\n' | sort | xargs)
+    [ "$extra" = "$*" ] || fail "left beside the image: \"$extra\", not \"$*\""
 }
+
+info_says() { # SIZE OPENS
+    [ "$(json size_bytes) $(json opens)" = "$1 $2" ] || fail "info does not agree"
+}
+
+undo=.root.cow.cowtui-undo
 
 check_unchanged() {
     same_as "$before"
 }
 
 check_extended() {
-    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = true ] || fail "info does not agree" || return
-    backing_stays 134217728 && content_stays && no_leftovers
+    info_says 134217728 true && backing_stays 134217728 && content_stays 134217728 && only_left $undo
 }
 
 check_copied() {
-    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = true ] || fail "info does not agree" || return
+    info_says 134217728 true || return
     [ "$(stat -c %s root.cow.backing)" = 134217728 ] || fail "no private copy of the right size" || return
-    backing_stays $disk_bytes && content_stays && no_leftovers
+    backing_stays $disk_bytes && content_stays 134217728 && only_left $undo
 }
 
 check_kept() {
-    [ "$(json size_bytes)" = 134217728 ] && [ "$(json opens)" = false ] || fail "info does not agree" || return
-    backing_stays $disk_bytes && content_stays && no_leftovers
+    info_says 134217728 false && backing_stays $disk_bytes && content_stays 134217728 && only_left $undo
+}
+
+check_header-grown() {
+    info_says 201326592 true && backing_stays 201326592 && content_stays 201326592 && only_left $undo || return
+    cmp -s -i 2097152 -n 134217728 "$before/root.cow" root.cow || fail "the data did not stay where it was"
+}
+
+check_shrunk() { # the long backing file stays as it is
+    info_says $disk_bytes true || return
+    [ "$(stat -c %s root.cow.backing)" = $disk_bytes ] || fail "no private copy of the right size" || return
+    backing_stays 134217728 && content_stays $disk_bytes && only_left $undo
+}
+
+check_undone() { # byte for byte, dates included
+    same_as "$before" && only_left
+}
+
+check_discarded() {
+    same_as "$before" && only_left
+}
+
+check_recovered-back() {
+    same_as "$fresh" && only_left
 }
 
 check_pictures() {
@@ -141,9 +229,13 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
     sed -n "s/^# $1: //p" "$2" | head -n 1
 }
 
-# What differs between filesystems: how many bytes a sparse file takes.
+# What differs from run to run: the directory, how many bytes a sparse file takes, and a process number with the
+# blanks that it moves.
 normalise() {
-    sed -E 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/'
+    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" \
+        -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
+        -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
+        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}'
 }
 
 run_case() { # SCRIPT SCREEN, in a fresh directory
@@ -164,6 +256,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
     "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
     code=$?
+    release
     normalise <screens >screens.txt
     [ $code -eq 0 ] || fail "exit code $code: $(grep -m 1 'case.script\|cowtui:' screens.err)" || return
     [ ! -s screens.err ] || fail "on standard error: $(head -n 1 screens.err)" || return

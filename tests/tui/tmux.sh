@@ -248,6 +248,31 @@ case_wizard() {
     [ "$(stat -c %Y root_fs.img)" = 1051358400 ]
 }
 
+case_undo() { # of the wizard's growth
+    start && keys u && wait_for 'Undo' && wait_for 'Type yes' || return
+    keys -l 'no' && keys Enter && wait_for 'nothing is written' || return
+    keys C-u && keys -l 'yes' && keys Enter && wait_for 'is what it was before the change: 64.0 MiB' || return
+    keys Enter && wait_for '64.0 MiB over root_fs.img' || return
+    keys u && wait_for 'there is nothing to undo' || return
+    keys q && wait_end 0
+}
+
+case_in_use() { # a guest starts, and stops, while we look
+    local pid
+    start && wait_for 'read-only' || return
+    python3 -c 'import fcntl, signal
+image = open("root.cow", "r+b")
+fcntl.lockf(image, fcntl.LOCK_EX)
+signal.pause()' &
+    pid=$!
+    wait_for "in use by pid $pid" && keys r && wait_for 'nothing can be written' && keys Escape
+    local code=$?
+    kill $pid
+    wait $pid 2>/dev/null
+    [ $code -eq 0 ] && wait_gone 'in use by pid' && wait_for 'read-only' || return
+    keys q && wait_end 0
+}
+
 wait_for 'ready>' || exit 2
 keys -l 'stty -g >before; echo it is "saved"'
 keys Enter
@@ -269,7 +294,15 @@ t "TERM=dumb" case_no_terminal dumb
 t "unknown TERM" case_no_terminal no-such-terminal
 t "NO_COLOR" case_no_color
 t "locale without UTF-8" case_c_locale
+if command -v python3 >/dev/null; then
+    t "in use, and no longer" case_in_use
+else
+    echo "skip in use: python3, which holds the lock, is not installed"
+    skipped=$((skipped + 1))
+fi
 t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
 t "wizard to its end" case_wizard
+t "undo to its end" case_undo
+t "all is as it was" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
 echo "$name: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

@@ -108,7 +108,7 @@ static int refuse_output_in_use(struct commit *c)
 {
     struct host_file file;
     int64_t pid = 0;
-    if (!c->plan->replace || c->plan->mark_old ||
+    if (!c->plan->replace || c->plan->hold_image == HOLD_WRITE || /* the image itself: that lock is ours */
         host_file_open(c->io, &file, c->plan->target_path, O_RDONLY, NULL) != 0) {
         return 0;
     }

@@ -84,6 +84,9 @@ run_suite() {
     flock "$logs" sh -c 'echo "== $1"; cat "$2"' sh "$suite" "$log"
 }
 
+# Suites in the background do not get the terminal's interrupt by themselves.
+trap 'trap - TERM; kill 0; exit 130' INT TERM
+
 for suite; do
     command_of "$suite" >/dev/null
     rm -f "$logs/$suite.result"

@@ -24,6 +24,7 @@ kill_guest() {
 }
 
 cleanup() {
+    trap '' INT TERM HUP
     if [ -n "$guest_pid" ]; then kill_guest; fi
     rm -rf "$scratch"
 }

@@ -32,6 +32,8 @@ Q = @
 say = @printf '  %-8s %s\n'
 endif
 
+comma := ,
+
 # A variable that asks pkg-config when it is first used, and only then.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
@@ -44,6 +46,7 @@ core_sources := $(sort $(wildcard src/core/*/*.c))
 front_sources := $(sort $(wildcard src/cli/*.c src/tui/*.c))
 main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
+crash_sources := $(sort $(wildcard tests/crash/*.c))
 # Whoever names the version is compiled anew when it changes, and nobody else.
 version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
 
@@ -52,19 +55,21 @@ core_objects := $(call objects,$(core_sources))
 front_objects := $(call objects,$(front_sources))
 main_objects := $(call objects,$(main_sources))
 unit_objects := $(call objects,$(unit_sources))
+crash_objects := $(call objects,$(crash_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects)
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects)
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
 program := $(BUILD)/cowtui
 unit := $(BUILD)/tests/unit
+crash := $(BUILD)/tests/crash
 
 # As many jobs as processors where the user asked for no number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test lint format asan asan-build unit bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test lint format asan asan-build unit crash soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -74,6 +79,7 @@ help:
 	@echo 'make             build $(program) and $(library)'
 	@echo 'make demo        open the image of a real guest (demo-reset: unpack it afresh)'
 	@echo 'make test        all suites; the last line is the total'
+	@echo 'make soak        the crash suite with its full counts (an hour)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
@@ -123,6 +129,14 @@ $(unit): $(unit_objects) $(front_library) $(library)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
 
 unit: $(unit)
+
+# Allocations go through a wrapper that can fail; the core alone is linked.
+$(crash): $(crash_objects) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(LDLIBS)
+
+crash: $(crash)
 
 # ---- packages ------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ command_of() {
     root=$(realpath "$root")
     case ${1#asan-} in
     unit) printf '%s\n' "$root/tests/unit" ;;
+    crash) printf '%s\n' tests/crash/run.sh "$root" ;;
     e2e) printf '%s\n' tests/e2e/run.sh "$root/cowtui" ;;
     tui) printf '%s\n' tests/tui/run.sh "$root/cowtui" ;;
     tmux) printf '%s\n' tests/tui/tmux.sh "$root/cowtui" ;;

@@ -7,7 +7,7 @@ _cowtui()
     local common='--color --quiet --verbose --help --version' options command='' word
 
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in info | map | create | merge | resize)
+        case $word in info | map | create | merge | resize | recover | undo)
             command=$word
             break
             ;;
@@ -17,7 +17,9 @@ _cowtui()
     info | map) options="--backing --json $common" ;;
     create) options="--reserve --dry-run --yes --force --json $common" ;;
     merge) options="--backing --output --dry-run --yes --force --json $common" ;;
-    resize) options="--backing --policy --output --reserve --dry-run --yes --force --json $common" ;;
+    resize) options="--backing --policy --output --reserve --shrink --dry-run --yes --force --json $common" ;;
+    recover) options="--backing --dry-run --yes --force --json $common" ;;
+    undo) options="--backing --discard --dry-run --yes --force --json $common" ;;
     *) options="--backing --script --theme --ascii $common" ;;
     esac
 
@@ -45,7 +47,7 @@ _cowtui()
     *)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
-            [ -n "$command" ] || compgen -W 'info map create merge resize' -- "$current"
+            [ -n "$command" ] || compgen -W 'info map create merge resize recover undo' -- "$current"
             compgen -f -- "$current"
         )
         ;;

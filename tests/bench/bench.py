@@ -265,10 +265,91 @@ class Bench:
                      ("info", 1.5, lambda: seconds_of(info)))
         self.remove("bitmap.img", "bitmap.cow", "bitmap.bytes")
 
+    # ---- growing ---------------------------------------------------------------------------------------
+
+    def resize(self, cow, size, policy="extend"):
+        return [self.cowtui, "resize", "-q", "-y", "--policy", policy, cow, size]
+
+    def grow_header_cases(self):
+        """A MiB more each time, with the backing file, where the data stays where it is."""
+        qcow2 = self.file("header.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", qcow2, "64M"], check=True)
+        cows = [Image(self, f"header-{name}.cow", self.hole(f"header-{name}.img", size)).path
+                for name, size in (("small", 64 * MIB), ("large", 256 * GIB))]
+        small, large = (lambda cow=cow: seconds_of(self.resize(cow, "+1M")) for cow in cows)
+        for cow in cows:
+            plan = subprocess.check_output([*self.resize(cow, "+1M"), "--dry-run", "--json"])
+            if json.loads(plan)["method"] != "header":
+                raise RuntimeError(f"{cow} would not grow by its header alone")
+        self.compare("resize +1M of 64 MiB, header only", small,
+                     ("qemu-img resize", 1.5, lambda: seconds_of(["qemu-img", "resize", "-q", qcow2, "+1M"])))
+        self.compare("resize +1M of 256 GiB, header only", large,
+                     ("qemu-img resize", 1.5, lambda: seconds_of(["qemu-img", "resize", "-q", qcow2, "+1M"])),
+                     ("that of 64 MiB", 1.2, small))
+        self.remove("header.qcow2")
+        for name in ("small", "large"):
+            self.remove(f"header-{name}.cow", f"header-{name}.img", f".header-{name}.cow.cowtui-undo")
+
+    def grow_by_copy(self, words, goal, directory, fill):
+        """2 GiB to 8 GiB, which its bitmap has no room for, against a plain copy of the same COW; undone each time."""
+        image = Image(self, os.path.join(directory, "grow.cow"), self.hole(os.path.join(directory, "grow.img"), 2 * GIB))
+        fill(image)
+        undo = [self.cowtui, "undo", "-q", "-y", image.path]
+
+        def ours():
+            taken = seconds_of(self.resize(image.path, "8G"))
+            subprocess.run(undo, stdin=subprocess.DEVNULL, check=True)
+            return taken
+
+        peer = os.path.join(directory, "grow.copy")
+        copy = self.writer(peer, "/bin/sh", "-c", 'cp --reflink=never --sparse=always "$1" "$2" && sync "$2"', "sh",
+                           image.path, self.file(peer))
+        self.compare(f"resize {words}", ours, ("cp --sparse + sync", goal, copy))
+        self.remove(*(os.path.join(directory, f"grow.{end}") for end in ("cow", "img", "copy")))
+
+    def one_run(self, image):
+        """256 MiB in one piece, in the middle."""
+        first = 512 * MIB
+        with open(image.path, "r+b") as file:
+            file.seek(image.bitmap_offset + first // SECTOR // 8)
+            file.write(b"\xff" * (256 * MIB // SECTOR // 8))
+            file.seek(image.data_offset + first)
+            for _ in range(256):
+                file.write(self.rng.randbytes(MIB))
+
+    def scattered(self, image):
+        image.scatter(self.rng, 0.13, PAGE)
+
+    def grow_copy_cases(self):
+        self.grow_by_copy("by copy, 256 MiB in one run", 1.25, "", self.one_run)
+        self.grow_by_copy("by copy, 13% in scattered pages", 1.25, "", self.scattered)
+
+    def grow_reflink_cases(self):
+        """On a filesystem that can share blocks, on a loop device."""
+        mount_point = self.file("xfs")
+        os.mkdir(mount_point)
+        disk = self.hole("xfs.img", 8 * GIB)
+        script = 'mkfs.xfs -q -m reflink=1 "$1" && mount -o loop "$1" "$2"'
+        environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
+        mounted = subprocess.run(["/bin/sh", "-c", script, "sh", disk, mount_point], env=environment, check=False,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if mounted.returncode == 0:
+            try:
+                self.grow_by_copy("by reflink, 256 MiB in one run", 0.1, "xfs", self.one_run)
+                self.grow_by_copy("on XFS, 13% in scattered pages", None, "xfs", self.scattered)
+            finally:
+                subprocess.run(["umount", mount_point], check=True)
+        else:
+            reason = mounted.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+            print(f"skipped: growing by reflink on a loop-mounted XFS (needs root, loops and xfsprogs): {reason[0]}")
+        self.remove("xfs.img")
+        os.rmdir(mount_point)
+
     def run(self):
         print(f"medians of {self.rounds} interleaved rounds; ratio = ours / peer; MISS = beyond the goal")
         self.heading()
-        for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases):
+        for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases, self.grow_header_cases,
+                      self.grow_copy_cases, self.grow_reflink_cases):
             if self.only in cases.__name__:
                 cases()
 
@@ -276,7 +357,7 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap")
+    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink")
     parser.add_argument("cowtui")
     parser.add_argument("directory")
     bench = Bench(parser.parse_args())

@@ -191,3 +191,35 @@ small()
     touch -d '2003-04-05 06:07:08 UTC' b.img
     model make x.cow b.img 4096 0,7-9,127
 }
+
+# Holds FILE until it is told to end: "write" or "read" with a POSIX lock on all of it, as UML does, "ofd" with one
+# of the other kind, "open" without any. Sets holder.
+hold() # HOW FILE
+{
+    cat >hold.py <<'END'
+import fcntl, os, struct, sys, time
+how, path = sys.argv[1:]
+fd = os.open(path, os.O_RDONLY if how == "read" else os.O_RDWR)
+if how == "ofd":
+    fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+elif how != "open":
+    fcntl.lockf(fd, fcntl.LOCK_SH if how == "read" else fcntl.LOCK_EX)
+open("held", "w").close()
+time.sleep(60)
+END
+    rm -f held
+    "$PYTHON" -ES hold.py "$1" "$2" &
+    holder=$!
+    for _ in $(seq 200); do
+        [ ! -e held ] || break
+        sleep 0.05
+    done
+    [ -e held ] || die "nobody holds $2"
+    rm held hold.py
+}
+
+let_go()
+{
+    kill "$holder"
+    wait "$holder" 2>/dev/null
+}

@@ -47,6 +47,12 @@ usage_errors()
     run 2 resize --policy keep x.cow 12Q
     run 2 resize --policy keep x.cow ''
     run 2 resize --policy keep --reserve +1G x.cow 1M
+    run 2 resize --policy extend --shrink x.cow 40K
+    run 2 resize --discard --policy extend x.cow 1M
+    run 2 recover
+    run 2 recover --shrink x.cow
+    run 2 undo x.cow b.img
+    run 2 undo --policy copy x.cow
     run 2 create b.img
     run 2 info nowhere.cow
     unchanged "wrong use"
@@ -58,7 +64,7 @@ later()
     local command
     small
     freeze x.cow b.img
-    for command in check files diff compact pages rebase convert recover undo; do
+    for command in check files diff compact pages rebase convert; do
         run 63 "$command" x.cow
         has "not supported yet" err
     done
@@ -71,9 +77,8 @@ later()
     has "not supported yet" err
     run 63 resize --policy extend --grow-fs -y x.cow 1M
     run 63 resize --policy extend --in-place -y x.cow 1M
-    run 63 resize --policy copy --shrink -y x.cow 32K
     run 0 --help
-    for word in check diff compact rebase undo --scan --shrink --in-place --grow-fs; do
+    for word in check diff compact rebase --scan --in-place --grow-fs; do
         ! grep -qwF -- "$word" out || die "help offers $word"
     done
     unchanged "what is not supported"

@@ -43,11 +43,13 @@ check_extended() # FILE SIZE_BEFORE SHA_BEFORE
 # One sample, one policy.
 grow()
 {
-    local file=$1 policy=$2 under new had before_size before_sha
+    local file=$1 policy=$2 under new had before_size before_sha method before
     under=$(of "$file" backing_file)
     sample "$file" "$under"
     new=$under
     give_attributes "$file"
+    before=$(state "$file" "$under")
+    method=$(expected_method "$file" "$policy") || exit 1
     had=$(attributes "$file")
     expect_disk "$file" "$(of "$file" variant)" "$under" "$grown"
     before_size=$(stat -c %s "$under") backing_date=$(stat -c %.Y "$under")
@@ -55,7 +57,8 @@ grow()
     [ "$before_size" -le "$(of "$file" size)" ] || before_size=$(of "$file" size)
     before_sha=$(head -c "$before_size" "$under" | sha256sum | cut -d' ' -f1)
     freeze "$file" "$under"
-    run 0 resize -n --policy "$policy" -b "$under" "$file" "$grown"
+    run 0 resize -n --json --policy "$policy" -b "$under" "$file" "$grown"
+    eq "$method" "$(json .method)" method
     unchanged "a dry run"
     freeze "$under"
     run_long 0 resize -y --policy "$policy" -b "$under" "$file" "$grown"
@@ -68,17 +71,41 @@ grow()
         ;;
     keep) unchanged "policy keep" ;;
     esac
-    check_result "$file" "$new" "$policy" "$had"
-    eq "$( (printf '%s\n' "$file" "$under" "$new") | LC_ALL=C sort -u | tr '\n' ' ')" "$(names)" files
+    check_result "$file" "$new" "$policy" "$had" "$method"
+    eq "$( (printf '%s\n' "$file" "$under" "$new" ".$file.cowtui-undo") | LC_ALL=C sort -u | tr '\n' ' ')" "$(names)" files
+    run_long 0 undo -q -y "$file"
+    eq "$before" "$(state "$file" "$under")" "what undo leaves"
+    eq "$( (printf '%s\n' "$file" "$under") | LC_ALL=C sort | tr '\n' ' ')" "$(names)" "files after undo"
 }
 
-check_result() # IMAGE BACKING POLICY ATTRIBUTES
+# By the format's arithmetic alone: the data of a v3 with sectors of 512 may stay where they are if the longer bitmap
+# still ends before them.
+expected_method() # IMAGE POLICY
+{
+    local size sector alignment bitmap_offset data_offset end
+    [ "$(of "$1" variant)" = uml-cow-v3 ] || { echo copy && return; }
+    model header "$1" uml-cow-v3 >header || exit 1
+    read -r size sector alignment bitmap_offset data_offset < <(awk '{ v[$1] = $2 }
+        END { print v["size"], v["sector"], v["alignment"], v["bitmap_offset"], v["data_offset"] }' header)
+    rm header
+    end=$((bitmap_offset + (grown / 512 + 7) / 8))
+    # The new sectors of keep are holes, so nothing may lie behind the old end.
+    if [ "$sector" != 512 ] || [ $(((end + alignment - 1) / alignment * alignment)) != "$data_offset" ] ||
+        { [ "$2" = keep ] && [ $((size % 512)) != 0 ]; }; then
+        echo copy
+    else
+        echo header
+    fi
+}
+
+check_result() # IMAGE BACKING POLICY ATTRIBUTES METHOD
 {
     model header "$1" uml-cow-v3 >header
     has "size $grown" header
     has "sector 512" header
     has "mtime 1049522828" header
-    [ "$(awk '$1 == "alignment" { print $2 }' header)" -ge 1048576 ] || die "little room to grow: $(grep alignment header)"
+    [ "$5" = header ] || [ "$(awk '$1 == "alignment" { print $2 }' header)" -ge 1048576 ] ||
+        die "little room to grow: $(grep alignment header)"
     if [ "$3" = copy ]; then
         has "path $PWD/$2" header
     else
@@ -202,12 +229,17 @@ dry_run()
     [ ! -s err ] || die "something on standard error"
     run 0 resize -n --json --policy extend x.cow 1M
     eq "65536 1048576" "$(json '[.before.size_bytes, .after.size_bytes] | map(tostring) | join(" ")')" sizes
-    eq copy "$(json .method)" method
+    eq header "$(json .method)" method
     eq true "$(json .uml.opens)" "would UML open it"
     eq 0 "$(json '.siblings | length')" siblings
     eq true "$(json '.steps | map(has("kind") and has("text") and has("bytes")) | all')" "fields of the steps"
-    eq "lock extend-backing rename" "$(json '[.steps[].kind | select(. == "lock" or . == "extend-backing" or . == "rename")]
-        | join(" ")')" "order of the steps"
+    eq "lock check-space journal prepare-in-place extend-backing write-header end-journal" \
+        "$(json '[.steps[].kind] | join(" ")')" "order of the steps"
+    eq 0 "$(json .moves_bytes)" "bytes that move"
+    run 0 resize -n --json --policy extend x.cow 32M
+    eq copy "$(json .method)" method
+    eq "lock journal extend-backing rename keep-undo end-journal" "$(json '[.steps[].kind | select(IN("lock", "journal",
+        "extend-backing", "rename", "keep-undo", "end-journal"))] | join(" ")')" "order of the steps"
     eq 2560 "$(json .moves_bytes)" "bytes that move"
     [ "$(json .needs_free_bytes)" -gt 0 ] || die "needs no space"
     eq number "$(json '.before.data_offset | type')" "layout before"
@@ -237,8 +269,8 @@ reserve()
     eq 1048576 "$(stat -c %s raw)" "size of the disk"
 }
 
-# After a failure between the backing file and the rename: the same command, run again, finishes.
-again()
+# A backing file that has the new size already, because another image on it was resized first.
+longer_already()
 {
     small
     expect_disk x.cow uml-cow-v3 b.img 1048576
@@ -338,16 +370,23 @@ links()
     small
     ln x.cow other.cow
     freeze x.cow other.cow b.img
-    run 3 resize -y --policy copy x.cow 1M
+    run 3 resize -y --policy copy x.cow 32M
     has link err
-    run 3 resize -y --policy extend other.cow 1M
+    run 3 resize -y --policy extend other.cow 32M
     unchanged "an image with two names"
     freeze other.cow b.img
-    run 0 resize -y --force --policy copy x.cow 1M
+    run 0 resize -y --force --policy copy x.cow 32M
     state other.cow >now # its link count changes, so ctime does; all that state() looks at stays
     unchanged "the other name"
     run 0 info --json other.cow
     eq 65536 "$(json .size_bytes)" "size under the other name"
+    [ ! -e .x.cow.cowtui-undo ] || die "undo data of an image with two names"
+    # Where the data may stay, both names get the new disk.
+    rm -r x.cow* other.cow
+    small
+    ln x.cow other.cow
+    run 0 resize -y --policy extend x.cow 1M
+    eq "$want" "$(model compose other.cow uml-cow-v3 b.img)" "composed disk under the other name"
 }
 
 # The old file, still open somewhere, must not be taken for a good one.
@@ -356,7 +395,7 @@ old_inode()
     local fd
     small
     exec {fd}<x.cow
-    run 0 resize -y --policy copy x.cow 1M
+    run 0 resize -y --policy copy x.cow 32M
     eq ffffffffffffffff "$(od -An -tx1 -j12 -N8 <&"$fd" | tr -d ' ')" "size field of the old file"
     exec {fd}<&-
 }
@@ -419,7 +458,7 @@ t "resize: a backing file longer than the disk" longer_backing
 t "resize: sizes" sizes
 t "resize: dry run" dry_run
 t "resize: --reserve" reserve
-t "resize: again after a failure" again
+t "resize: a backing file of the new size" longer_already
 t "resize: keep, then extend" keep_then_extend
 t "resize: -o" output_elsewhere
 t "resize: names of copies" copy_names

@@ -81,7 +81,12 @@ static bool take_back(struct commit *c)
     if (new_image_is_there(c)) {
         return false;
     }
-    int status = c->record.kind == RECORD_COPY ? retreat_from_copy(c) : retreat_in_place(c, true);
+    int status = 0; /* of an undo, nothing but its journal has been made yet */
+    if (c->record.kind == RECORD_COPY) {
+        status = retreat_from_copy(c);
+    } else if (c->record.kind == RECORD_IN_PLACE) {
+        status = retreat_in_place(c, true);
+    }
     if (status == 0) {
         status = c->io->unlink(c->io->context, side_path(journal, c->plan->target_path, SIDE_JOURNAL));
     }

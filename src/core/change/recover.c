@@ -123,6 +123,20 @@ static int copy_forward(struct commit *c)
     return status == 0 ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD) : status;
 }
 
+/* The private backing file goes with the change that made it, unless somebody has used it since. */
+static int remove_unwritten_copy(struct commit *c)
+{
+    struct stat facts;
+    if (c->record.copy_inode == 0) {
+        return 0;
+    }
+    int status = c->io->lstat(c->io->context, c->record.copy_path, &facts);
+    if (status == -ENOENT || (status == 0 && !journal_copy_is_unwritten(&c->record, &facts))) {
+        return 0;
+    }
+    return status < 0 ? status : retreat_remove_copy(c);
+}
+
 /* The way back that the user asked for; commit_undo goes it, too. */
 int commit_undo(struct commit *c)
 {
@@ -157,10 +171,8 @@ int commit_undo(struct commit *c)
             status = status == -ENOENT ? 0 : status;
         }
     }
-    struct stat copy;
-    if (status == 0 && r->copy_inode != 0 && c->io->lstat(c->io->context, r->copy_path, &copy) == 0 &&
-        journal_copy_is_unwritten(r, &copy)) {
-        status = retreat_remove_copy(c);
+    if (status == 0) {
+        status = remove_unwritten_copy(c);
     }
     return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
 }

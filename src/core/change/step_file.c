@@ -86,13 +86,16 @@ int commit_keep_attributes(struct commit *c)
     const struct stat *old = &c->plan->img->cow.facts;
     struct stat new;
     int status = c->io->fstat(c->io->context, c->out_fd, &new);
-    if (status == 0 && (new.st_uid != old->st_uid || new.st_gid != old->st_gid)) {
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", c->plan->temp_path);
+    }
+    if (new.st_uid != old->st_uid || new.st_gid != old->st_gid) {
         status = c->io->fchown(c->io->context, c->out_fd, old->st_uid, old->st_gid);
     }
     /* A new file may as well be the caller's; one that takes the old one's place may not. */
-    if (status < 0 && c->plan->journaled && !c->plan->force) {
+    if (status < 0 && (status != -EPERM || (c->plan->journaled && !c->plan->force))) {
         commit_failed(c, status, "keeping the owner of", c->plan->target_path);
-        return cow_error_hint(c->err, "run it as the owner; --force goes on and makes it yours");
+        return cow_error_hint(c->err, "run it as the owner, or write a new file with -o FILE");
     }
     status = c->io->fchmod(c->io->context, c->out_fd, old->st_mode & 07777);
     if (status < 0) {

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See judge.h.
+ */
+#include "judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "power.h"
+
+__attribute__((format(printf, 1, 2))) static struct verdict bad(const char *format, ...)
+{
+    struct verdict v = {.outcome = OUTCOME_BAD};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(v.why, sizeof v.why, format, arguments);
+    va_end(arguments);
+    return v;
+}
+
+static const struct verdict fine = {.outcome = OUTCOME_OPEN};
+
+static const struct inode *file_at(const struct tree *tree, const char *path)
+{
+    uint8_t at = tree_find(tree, path);
+    return at == NO_INODE ? NULL : &tree->inode[at];
+}
+
+static bool same_moment(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_facts(const struct facts *a, const struct facts *b)
+{
+    return a->size_bytes == b->size_bytes && same_moment(a->mtime, b->mtime) && a->mode == b->mode &&
+           a->uid == b->uid && a->gid == b->gid && a->xattr_bytes == b->xattr_bytes;
+}
+
+/* ---- what must never change ---- */
+
+static void path_of(const struct tree *tree, const struct entry *entry, char out[2 * TREE_NAME_BYTES])
+{
+    const char *directory = "";
+    for (unsigned i = 0; i < tree->n_entries; i++) {
+        if (tree->entry[i].target == entry->directory) {
+            directory = tree->entry[i].name;
+        }
+    }
+    snprintf(out, 2 * TREE_NAME_BYTES, "%s%s/%s", *directory != '\0' ? "/" : "", directory, entry->name);
+}
+
+static bool is_side(const char *path)
+{
+    return strstr(path, ".cowtui-") != NULL;
+}
+
+static bool is_copy(const char *path)
+{
+    return strstr(path, ".backing") != NULL && !is_side(path);
+}
+
+/* A private backing file that is complete, for an image that is not there yet: only where the result goes
+ * elsewhere, and so is not written down in a journal. */
+static bool is_lonely_copy(const struct trial *trial, const char *path)
+{
+    return trial->action.elsewhere && is_copy(path);
+}
+
+/* Files that the change has nothing to do with: same inode, same bytes, same facts. */
+static struct verdict check_bystanders(const struct trial *trial, const struct tree *tree)
+{
+    const struct tree *was = &trial->before.tree;
+    const bool undoes = trial->action.verb == VERB_UNDO;
+    for (unsigned i = 0; i < was->n_entries; i++) {
+        char path[2 * TREE_NAME_BYTES];
+        const struct inode *old = &was->inode[was->entry[i].target];
+        path_of(was, &was->entry[i], path);
+        if (old->kind != INODE_FILE || is_side(path) || strcmp(path, trial->target) == 0 ||
+            strcmp(path, BACKING_PATH) == 0 || (undoes && is_copy(path))) {
+            continue;
+        }
+        const struct inode *now = file_at(tree, path);
+        if (now == NULL) {
+            return bad("%s is gone", path);
+        }
+        if (now->number != old->number || !same_facts(&now->facts, &old->facts) ||
+            !inode_same_bytes(now, old, 0, old->facts.size_bytes)) {
+            return bad("%s has changed", path);
+        }
+    }
+    return fine;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What the backing file held is there whatever happens; what is new is zeros. */
+static struct verdict check_backing(const struct trial *trial, const struct tree *tree)
+{
+    const struct inode *old = file_at(&trial->before.tree, BACKING_PATH);
+    const struct inode *end = file_at(&trial->after.tree, BACKING_PATH);
+    const struct inode *now = file_at(tree, BACKING_PATH);
+    if (old == NULL) {
+        return fine;
+    }
+    if (now == NULL) {
+        return bad("the backing file is gone");
+    }
+    uint64_t kept = least(old->facts.size_bytes, end->facts.size_bytes);
+    uint64_t size = now->facts.size_bytes;
+    if (size != old->facts.size_bytes && size != end->facts.size_bytes) {
+        return bad("the backing file has %llu bytes", (unsigned long long)size);
+    }
+    if (!inode_same_bytes(now, old, 0, kept) || !inode_zero(now, old->facts.size_bytes, size)) {
+        return bad("the backing file's bytes have changed");
+    }
+    return fine;
+}
+
+/* ---- what the target shows ---- */
+
+static const struct inode *backing_of(const struct view *view, const struct tree *tree)
+{
+    return view->path[0] == '\0' ? NULL : file_at(tree, view->path);
+}
+
+static bool shows(const struct tree *tree, const struct inode *file, enum form_name form,
+                  const struct disk *disk)
+{
+    struct view view;
+    return view_as(&view, file, form) && !view.marked &&
+           view_shows(&view, file, backing_of(&view, tree), disk->bytes, disk->size_bytes);
+}
+
+static bool raw_shows(const struct inode *file, const struct disk *disk)
+{
+    bool same = file->facts.size_bytes == disk->size_bytes;
+    uint8_t bytes[PAGE_BYTES];
+    for (uint64_t at = 0; same && at < disk->size_bytes; at += sizeof bytes) {
+        size_t n = (size_t)least(sizeof bytes, disk->size_bytes - at);
+        inode_read(file, at, bytes, n);
+        same = memcmp(bytes, disk->bytes + at, n) == 0;
+    }
+    return same;
+}
+
+/* Whatever a kernel opens is the old disk or the new one: image, left-over, undo data. */
+static struct verdict check_kernel(const struct trial *trial, const struct tree *tree,
+                                   const struct guest *guest)
+{
+    for (unsigned i = 0; i < tree->n_entries; i++) {
+        const struct inode *file = &tree->inode[tree->entry[i].target];
+        const bool used = guest != NULL && file == file_at(tree, trial->target);
+        const struct disk *old = used ? &guest->old : &trial->before.disk;
+        const struct disk *new = used ? &guest->new : &trial->after.disk;
+        struct view view;
+        /* A guest that ran used the image, not its undo data. */
+        const bool side = guest != NULL && strstr(tree->entry[i].name, ".cowtui-") != NULL;
+        if (file->kind != INODE_FILE || side || strstr(tree->entry[i].name, ".cow") == NULL ||
+            !kernel_opens(&view, tree, file)) {
+            continue;
+        }
+        const struct inode *backing = backing_of(&view, tree);
+        if (!view_shows(&view, file, backing, old->bytes, old->size_bytes) &&
+            !view_shows(&view, file, backing, new->bytes, new->size_bytes)) {
+            return bad("a kernel opens %s, and it is neither the old nor the new disk", tree->entry[i].name);
+        }
+    }
+    return fine;
+}
+
+struct verdict judge_crashed(const struct trial *trial, const struct tree *tree, const struct guest *guest)
+{
+    struct view view;
+    const struct inode *file = file_at(tree, trial->target);
+    if (file == NULL) {
+        return trial->before.target_there ? bad("the image is gone") : (struct verdict){OUTCOME_OLD, ""};
+    }
+    if (!trial->raw && !view_as(&view, file, trial->before.form) && !view_as(&view, file, FORM_V3) &&
+        !view_as(&view, file, trial->after.form)) {
+        return bad("the image has no header: a kernel takes it for a raw disk");
+    }
+    struct verdict v = check_kernel(trial, tree, guest);
+    if (v.outcome != OUTCOME_BAD) {
+        v = check_bystanders(trial, tree);
+    }
+    return v.outcome != OUTCOME_BAD ? check_backing(trial, tree) : v;
+}
+
+/* ---- the end ---- */
+
+static enum outcome outcome_of(const struct trial *trial, const struct tree *tree, const struct disk *old,
+                               const struct disk *new)
+{
+    const struct inode *file = file_at(tree, trial->target);
+    if (file == NULL) {
+        return trial->before.target_there ? OUTCOME_BAD : OUTCOME_OLD;
+    }
+    if (trial->raw) {
+        return raw_shows(file, new) ? OUTCOME_NEW : OUTCOME_BAD;
+    }
+    if (trial->before.target_there && shows(tree, file, trial->before.form, old)) {
+        return OUTCOME_OLD;
+    }
+    return shows(tree, file, trial->after.form, new) ? OUTCOME_NEW : OUTCOME_BAD;
+}
+
+/* Names: those of one end, undo data, and, where that is excused, what a crash left. */
+static struct verdict check_names(const struct trial *trial, const struct tree *tree,
+                                  const struct stage *stage, const struct allowance *allowed)
+{
+    for (unsigned i = 0; i < tree->n_entries; i++) {
+        char path[2 * TREE_NAME_BYTES];
+        path_of(tree, &tree->entry[i], path);
+        const bool undo = strcmp(path, "/img/.x.cow.cowtui-undo") == 0;
+        const bool left = allowed->left_overs && (strstr(path, ".cowtui-new") != NULL ||
+                                                  strstr(path, ".cowtui-journal-new") != NULL);
+        if (!undo && !left && !is_lonely_copy(trial, path) && file_at(&stage->tree, path) == NULL) {
+            return bad("%s is left over", path);
+        }
+    }
+    return file_at(tree, trial->target) == NULL && stage->target_there ? bad("%s is gone", trial->target)
+                                                                       : fine;
+}
+
+/* The old image is the old file, byte for byte; zeros may have been added at its end. */
+static bool same_file_as(const struct inode *now, const struct inode *was)
+{
+    return inode_same_bytes(now, was, 0, was->facts.size_bytes) &&
+           inode_zero(now, was->facts.size_bytes, now->facts.size_bytes);
+}
+
+/* Undo data that is an image is marked, so that nobody goes on with it. */
+static struct verdict check_undo_data(const struct tree *tree)
+{
+    const struct inode *undo = file_at(tree, "/img/.x.cow.cowtui-undo");
+    struct view view;
+    if (undo != NULL) {
+        for (int form = 0; form < FORMS; form++) {
+            if (view_as(&view, undo, (enum form_name)form) && !view.marked) {
+                return bad("the undo data is an image without the mark");
+            }
+        }
+    }
+    return fine;
+}
+
+static struct verdict check_end(const struct trial *trial, const struct tree *tree, enum outcome outcome,
+                                const struct allowance *allowed)
+{
+    const struct stage *stage = outcome == OUTCOME_OLD ? &trial->before : &trial->after;
+    const char *which = outcome == OUTCOME_OLD ? "old" : "new";
+    const struct inode *file = file_at(tree, trial->target), *was = file_at(&stage->tree, trial->target);
+    const struct inode *backing = file_at(tree, BACKING_PATH);
+    const struct inode *backing_was = file_at(&stage->tree, BACKING_PATH);
+    struct view view;
+    if (backing != NULL && (!same_facts(&backing->facts, &backing_was->facts))) {
+        return bad("%s disk, but the backing file has another size or date (%llu bytes, date %lld)", which,
+                   (unsigned long long)backing->facts.size_bytes, (long long)backing->facts.mtime.tv_sec);
+    }
+    if (file != NULL && !trial->raw && kernel_opens(&view, tree, file) != stage->opens) {
+        return bad("%s disk, but a kernel %s it", which, stage->opens ? "refuses" : "opens");
+    }
+    /* A second private copy beside a lonely one has another name, and the header says so. */
+    const bool renamed = trial->action.elsewhere && trial->action.verb == VERB_COPY;
+    if (file != NULL && allowed->guest == NULL && !renamed && !same_file_as(file, was)) {
+        return bad("%s disk, but the file's bytes differ", which);
+    }
+    if (file != NULL && (file->facts.mode != was->facts.mode || file->facts.uid != was->facts.uid ||
+                         file->facts.xattr_bytes != was->facts.xattr_bytes)) {
+        return bad("%s disk, but its mode, owner or attributes differ", which);
+    }
+    return check_names(trial, tree, stage, allowed);
+}
+
+struct verdict judge_settled(const struct trial *trial, const struct tree *tree,
+                             const struct allowance *allowed)
+{
+    const struct guest *guest = allowed->guest;
+    struct verdict v = judge_crashed(trial, tree, guest);
+    if (v.outcome == OUTCOME_BAD) {
+        return v;
+    }
+    enum outcome outcome = outcome_of(trial, tree, guest != NULL ? &guest->old : &trial->before.disk,
+                                      guest != NULL ? &guest->new : &trial->after.disk);
+    if (outcome == OUTCOME_BAD) {
+        return guest != NULL ? bad("what a guest wrote after the crash is lost")
+                             : bad("neither the old nor the new disk");
+    }
+    v = check_end(trial, tree, outcome, allowed);
+    if (v.outcome != OUTCOME_BAD && !journal_there(tree)) {
+        v = check_undo_data(tree);
+    }
+    if (v.outcome != OUTCOME_BAD) {
+        v = check_bystanders(trial, tree);
+    }
+    if (v.outcome != OUTCOME_BAD) {
+        v = check_backing(trial, tree);
+    }
+    v.outcome = v.outcome == OUTCOME_BAD ? OUTCOME_BAD : outcome;
+    return v;
+}
+
+void judge_trial(struct trial *trial)
+{
+    const struct allowance none = {.left_overs = false};
+    const enum outcome wanted[] = {OUTCOME_OLD, OUTCOME_NEW};
+    const struct stage *const stages[] = {&trial->before, &trial->after};
+    for (unsigned i = 0; i < 2; i++) {
+        struct verdict v = judge_settled(trial, &stages[i]->tree, &none);
+        /* Discarding undo data changes nothing that a disk shows. */
+        if (v.outcome != wanted[i] && (v.outcome != OUTCOME_OLD || trial->action.verb != VERB_DISCARD)) {
+            fprintf(stderr, "crash: %s: the %s end is wrong: %s\n", trial->scene->name,
+                    i == 0 ? "old" : "new", v.outcome == OUTCOME_BAD ? v.why : "it is the other one");
+            exit(2);
+        }
+    }
+}
+
+/* ---- a guest ---- */
+
+static void guest_write(struct inode *file, const struct view *view, uint64_t sector, const uint8_t *bytes,
+                        struct timespec now)
+{
+    uint64_t offset = view->shape.data_offset + sector * view->sector_bytes;
+    uint64_t at = view->shape.bitmap_offset + sector / 8;
+    uint8_t byte;
+    inode_write(file, offset, bytes, view->sector_bytes);
+    if (file->facts.size_bytes < offset + view->sector_bytes) {
+        file->facts.size_bytes = offset + view->sector_bytes;
+    }
+    inode_read(file, at, &byte, 1);
+    byte = (uint8_t)(byte | 1u << sector % 8);
+    inode_write(file, at, &byte, 1);
+    file->facts.mtime = now;
+}
+
+static struct disk patched(const struct disk *disk, uint64_t offset, const uint8_t *bytes, size_t n_bytes)
+{
+    struct disk out = disk_copy(disk);
+    if (offset < out.size_bytes) {
+        memcpy(out.bytes + offset, bytes, (size_t)least(n_bytes, out.size_bytes - offset));
+    }
+    return out;
+}
+
+bool guest_runs(struct guest *guest, const struct trial *trial, struct tree *tree, uint64_t random)
+{
+    struct view view;
+    uint8_t at = tree_find(tree, trial->target);
+    if (at == NO_INODE || trial->raw || !kernel_opens(&view, tree, &tree->inode[at]) ||
+        view.sector_bytes != 512) {
+        return false;
+    }
+    struct rng rng = {random};
+    uint8_t bytes[512];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)rng_next(&rng);
+    }
+    /* Of the sectors that both disks have whole, any, or one of the last few: there the bitmap's end lies. */
+    uint64_t smaller = least(trial->before.disk.size_bytes, trial->after.disk.size_bytes);
+    uint64_t mapped = least(least(smaller / 512, view.shape.mapped), smaller / 4096 * 8);
+    mapped = view.form == FORM_V3 || view.form == FORM_V3_64 ? smaller / 512 : mapped;
+    uint64_t sector = rng_below(&rng, 2) == 0 ? rng_below(&rng, mapped) : mapped - 1 - rng_below(&rng, 8);
+    const struct timespec now = {.tv_sec = 1700000000 + 100000, .tv_nsec = 4000000};
+    guest_write(&tree->inode[at], &view, sector, bytes, now);
+    guest->old = patched(&trial->before.disk, sector * 512, bytes, sizeof bytes);
+    guest->new = patched(&trial->after.disk, sector * 512, bytes, sizeof bytes);
+    return true;
+}
+
+void guest_free(struct guest *guest)
+{
+    disk_free(&guest->old);
+    disk_free(&guest->new);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See model.h.
+ */
+#include "model.h"
+
+#include <string.h>
+
+#include "memory.h"
+#include "power.h"
+
+enum { STRETCH = 6144 };
+
+struct build {
+    struct tree *tree;
+    struct spec spec;
+    struct shape shape;
+    struct rng rng;
+    struct disk disk;
+};
+
+static void fill(struct rng *rng, uint8_t *bytes, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++) {
+        bytes[i] = (uint8_t)rng_next(rng);
+    }
+}
+
+static struct inode *make_file(struct tree *tree, const char *path, int64_t seconds)
+{
+    const char *name;
+    uint8_t directory = tree_find_directory(tree, path, &name);
+    uint8_t at = tree_make(tree, INODE_FILE, 0640);
+    tree_set_entry(tree, directory, name, at);
+    struct inode *inode = &tree->inode[at];
+    inode->facts.mtime = (struct timespec){.tv_sec = seconds, .tv_nsec = BACKING_NANOSECONDS};
+    inode->facts.uid = 1000;
+    inode->facts.gid = 1000;
+    return inode;
+}
+
+static void append(struct inode *inode, uint64_t offset, const void *bytes, size_t n_bytes)
+{
+    inode_write(inode, offset, bytes, n_bytes);
+    if (inode->facts.size_bytes < offset + n_bytes) {
+        inode->facts.size_bytes = offset + n_bytes;
+    }
+}
+
+/* Noise with holes in it; what the disk has there is noted. */
+static void write_backing(struct build *b)
+{
+    uint8_t noise[STRETCH];
+    uint64_t size = b->spec.short_backing ? b->disk.size_bytes - 5000 : b->disk.size_bytes;
+    struct inode *inode = make_file(b->tree, BACKING_PATH, BACKING_SECONDS);
+    inode->facts.size_bytes = size;
+    for (uint64_t at = 0; at < size; at += STRETCH) {
+        size_t n = size - at < STRETCH ? (size_t)(size - at) : STRETCH;
+        if (rng_below(&b->rng, 4) != 0) {
+            fill(&b->rng, noise, n);
+            inode_write(inode, at, noise, n);
+            memcpy(b->disk.bytes + at, noise, n);
+        }
+    }
+}
+
+static bool is_dirty(struct build *b, uint64_t sector)
+{
+    if (b->spec.dirty_end != 0 && sector >= b->spec.dirty_end) {
+        return false;
+    }
+    switch (b->spec.pattern) {
+    case PATTERN_RUNS:
+        return (sector / 11 + b->spec.seed) % 3 == 0 || sector + 2 >= b->shape.mapped;
+    case PATTERN_EDGES:
+        return sector == 0 || sector + 1 == b->shape.mapped || sector % 64 == 63 || sector % 64 == 0;
+    case PATTERN_ALL:
+        return true;
+    case PATTERN_RANDOM:
+        return rng_below(&b->rng, 3) == 0;
+    case PATTERN_NONE:
+        break;
+    }
+    return false;
+}
+
+static void write_header(struct build *b, struct inode *inode)
+{
+    const struct form *f = &forms[b->spec.form];
+    uint8_t bytes[4136];
+    memset(bytes, 0, sizeof bytes);
+    memcpy(bytes, f->magic, 8);
+    if (b->spec.garbage && f->rule != 'q') {
+        fill(&b->rng, bytes + f->path, f->path_bytes);
+    }
+    const char *path = b->spec.no_backing ? "" : BACKING_PATH;
+    memcpy(bytes + f->path, path, strlen(path) + 1);
+    put_number(bytes + f->mtime, 4, f->big_endian, b->spec.no_backing ? 0 : BACKING_SECONDS);
+    put_number(bytes + f->size, 8, f->big_endian, b->disk.size_bytes);
+    put_number(bytes + f->sector, 4, f->big_endian, b->spec.sector_bytes);
+    if (f->alignment != 0) {
+        put_number(bytes + f->alignment, 4, f->big_endian, b->spec.alignment);
+    }
+    append(inode, 0, bytes, f->header_bytes);
+}
+
+static void write_bits(struct build *b, struct inode *inode, const bool *dirty)
+{
+    const struct shape *s = &b->shape;
+    size_t room = (size_t)(s->data_offset - s->bitmap_offset);
+    uint8_t *bits = memory_get_zeroed(room + 1);
+    for (uint64_t i = 0; i < s->mapped; i++) {
+        bits[i / 8] = (uint8_t)(bits[i / 8] | (unsigned)dirty[i] << i % 8);
+    }
+    if (b->spec.garbage) {
+        for (uint64_t i = s->mapped; i < s->bitmap_bytes * 8; i++) {
+            bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << i % 8);
+        }
+        size_t end = room < s->bitmap_bytes + 700 ? room : (size_t)s->bitmap_bytes + 700;
+        fill(&b->rng, bits + s->bitmap_bytes, end - (size_t)s->bitmap_bytes);
+    }
+    append(inode, s->bitmap_offset, bits, b->spec.garbage ? room : (size_t)s->bitmap_bytes);
+    memory_free(bits);
+}
+
+static void write_sectors(struct build *b, struct inode *inode, const bool *dirty)
+{
+    const uint32_t ss = b->spec.sector_bytes;
+    uint8_t *sector = memory_get(ss);
+    for (uint64_t i = 0; i < b->shape.sectors; i++) {
+        uint64_t left = b->disk.size_bytes - i * ss;
+        size_t n = left < ss ? (size_t)left : ss;
+        bool zero = dirty[i] && rng_below(&b->rng, 5) == 0; /* a hole, or zeros that are there */
+        fill(&b->rng, sector, ss);
+        if (dirty[i] && zero) {
+            memset(b->disk.bytes + i * ss, 0, n);
+        } else if (dirty[i]) {
+            append(inode, b->shape.data_offset + i * ss, sector, b->spec.garbage ? ss : n);
+            memcpy(b->disk.bytes + i * ss, sector, n);
+        } else if (b->spec.garbage && i % 16 < 2) { /* an orphan: data without a bit */
+            append(inode, b->shape.data_offset + i * ss, sector, ss);
+        }
+    }
+    memory_free(sector);
+    if (!b->spec.short_file) {
+        inode->facts.size_bytes = b->shape.end_offset;
+    }
+}
+
+static void write_image(struct build *b)
+{
+    struct inode *inode = make_file(b->tree, IMAGE_PATH, BACKING_SECONDS + 5000);
+    memcpy(inode->facts.xattr_name, "user.note", 10);
+    memcpy(inode->facts.xattr_value, "kept", 4);
+    inode->facts.xattr_bytes = 4;
+    bool *dirty = memory_get_zeroed((size_t)b->shape.sectors);
+    for (uint64_t i = 0; i < b->shape.mapped; i++) {
+        dirty[i] = is_dirty(b, i);
+    }
+    write_header(b, inode);
+    write_bits(b, inode, dirty);
+    write_sectors(b, inode, dirty);
+    memory_free(dirty);
+}
+
+static void write_bystanders(struct build *b)
+{
+    static const char *const paths[] = {"/img/notes.txt", "/base/other.cow"};
+    uint8_t noise[3000];
+    for (unsigned i = 0; i < 2; i++) {
+        struct inode *inode = make_file(b->tree, paths[i], BACKING_SECONDS + 7);
+        fill(&b->rng, noise, sizeof noise);
+        append(inode, 0, noise, sizeof noise);
+    }
+}
+
+struct disk model_build(struct tree *tree, const struct spec *spec)
+{
+    struct build b = {.tree = tree, .spec = *spec, .rng = {spec->seed * 77 + 5}};
+    b.spec.size_bytes = spec->size_bytes != 0 ? spec->size_bytes : 201 * 512;
+    b.spec.sector_bytes = spec->sector_bytes != 0 ? spec->sector_bytes : 512;
+    b.spec.alignment = spec->alignment != 0 ? spec->alignment : 32;
+    b.shape = form_shape(b.spec.form, b.spec.size_bytes, b.spec.sector_bytes, b.spec.alignment);
+    b.disk = (struct disk){memory_get_zeroed((size_t)b.spec.size_bytes), b.spec.size_bytes};
+    tree_init(tree);
+    static const char *const directories[] = {"img", "base", "out"};
+    for (unsigned i = 0; i < 3; i++) {
+        tree_set_entry(tree, TREE_ROOT, directories[i], tree_make(tree, INODE_DIRECTORY, 0755));
+    }
+    if (!spec->no_backing) {
+        write_backing(&b);
+    }
+    write_image(&b);
+    write_bystanders(&b);
+    return b.disk;
+}
+
+struct disk disk_resized(const struct disk *disk, uint64_t size_bytes)
+{
+    struct disk out = {memory_get_zeroed((size_t)size_bytes), size_bytes};
+    memcpy(out.bytes, disk->bytes, (size_t)(disk->size_bytes < size_bytes ? disk->size_bytes : size_bytes));
+    return out;
+}
+
+struct disk disk_copy(const struct disk *disk)
+{
+    return disk_resized(disk, disk->size_bytes);
+}
+
+void disk_free(struct disk *disk)
+{
+    memory_free(disk->bytes);
+    disk->bytes = NULL;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Images for the crash tests, written byte by byte into a tree, and the disk that a guest sees in them.
+ */
+#ifndef CRASH_MODEL_H
+#define CRASH_MODEL_H
+
+#include "formats.h"
+
+#define IMAGE_PATH   "/img/x.cow"
+#define BACKING_PATH "/base/back.img"
+#define OUTPUT_PATH  "/out/o.cow"
+#define AWAY_PATH    "/out/far.backing"
+
+enum { BACKING_SECONDS = 1049522828, BACKING_NANOSECONDS = 250000000 };
+
+enum pattern {
+    PATTERN_RUNS,
+    PATTERN_NONE,
+    PATTERN_EDGES, /* first, last, around multiples of 64 */
+    PATTERN_ALL,
+    PATTERN_RANDOM,
+};
+
+struct spec {
+    enum form_name form;
+    uint64_t size_bytes;   /* 0: 201 sectors of 512 */
+    uint32_t sector_bytes; /* 0: 512 */
+    uint32_t alignment;    /* 0: 32, which leaves no room to grow */
+    enum pattern pattern;
+    uint64_t dirty_end; /* no dirty sector from here on; 0: anywhere */
+    bool no_backing;    /* QEMU only */
+    bool short_backing; /* it ends before the disk does */
+    bool short_file;    /* of the image: what would be zeros at its end is missing */
+    bool garbage;       /* in padding, behind the path, in clean sectors */
+    unsigned seed;
+};
+
+struct disk {
+    uint8_t *bytes;
+    uint64_t size_bytes;
+};
+
+/* Makes directories, image, backing file and two bystanders. Answers the composed disk (the caller's). */
+struct disk model_build(struct tree *tree, const struct spec *spec);
+
+/* The same disk with another size: what is new is zeros. */
+struct disk disk_resized(const struct disk *disk, uint64_t size_bytes);
+struct disk disk_copy(const struct disk *disk);
+void disk_free(struct disk *disk);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See run.h.
+ */
+#include "run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "memory.h"
+
+enum { TOLD_PER_SCENE = 3 };
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+bool run_time_is_up(const struct run *run)
+{
+    return run->seconds > 0 && seconds_now() - run->began > run->seconds;
+}
+
+bool run_wants(const struct run *run, const struct scene *scene)
+{
+    return run->only == NULL || strncmp(scene->name, run->only, strlen(run->only)) == 0;
+}
+
+bool run_leaves_out(const struct run *run, unsigned long total, uint64_t number)
+{
+    return run->wanted < total && rng_mix(run->seed, number) % total >= run->wanted;
+}
+
+void run_violation(struct run *run, const char *format, ...)
+{
+    run->violations++;
+    if (run->quiet || ++run->scene_violations > TOLD_PER_SCENE) {
+        return;
+    }
+    va_list arguments;
+    printf("VIOLATION %s %s: %s", run->mode, run->trial->scene->name, run->what);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    if (run->place.depth > 0) {
+        printf("  repeat: crash --seed %llu --replay %s:%s", (unsigned long long)run->seed, run->mode,
+               run->trial->scene->name);
+        for (size_t i = 0; i < run->place.depth; i++) {
+            printf(":%zu.%u", run->place.call[i], run->place.sample[i]);
+        }
+        printf("\n");
+    }
+    fflush(stdout);
+}
+
+void run_say_log(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->n_mutations; i++) {
+        const struct mutation *m = &sim->mutation[i];
+        printf("  call %zu: %s %s %llu+%llu\n", i, m->call, m->name, (unsigned long long)m->offset,
+               (unsigned long long)m->length);
+    }
+}
+
+void run_scene_done(struct run *run)
+{
+    if (run->scene_violations > TOLD_PER_SCENE) {
+        printf("  ... and %lu more of %s\n", run->scene_violations - TOLD_PER_SCENE, run->trial->scene->name);
+    }
+    run->failed += run->scene_violations > 0;
+    run->passed += run->scene_violations == 0;
+    run->scene_violations = 0;
+    run->place.depth = 0;
+}
+
+void run_report(const struct run *run, const char *what)
+{
+    double took = seconds_now() - run->began;
+    printf("%s: %lu %s", run->mode, run->states, what);
+    if (run->inner > 0) {
+        printf(" (%lu inside a recovery)", run->inner);
+    }
+    if (run->recovered > 0) {
+        printf(", %lu recovered", run->recovered);
+    }
+    if (run->guests + run->again + run->undone > 0) {
+        printf(", %lu used by a guest first, %lu done again, %lu undone (%lu had no undo data)", run->guests,
+               run->again, run->undone, run->undo_lost);
+    }
+    printf(", %.1f s, %.0f a second, %lu violations; %lu passed, %lu failed, %lu skipped\n", took,
+           (double)run->states / (took > 0.001 ? took : 0.001), run->violations, run->passed, run->failed,
+           run->skipped);
+}
+
+/* ---- after a crash ---- */
+
+static bool judge(struct run *run, struct verdict v, const char *when)
+{
+    if (v.outcome == OUTCOME_BAD) {
+        run_violation(run, "%s: %s", when, v.why);
+        return false;
+    }
+    return true;
+}
+
+static bool recover(struct run *run, struct sim *machine)
+{
+    struct cow_error err;
+    const struct action action = {.verb = VERB_RECOVER};
+    if (action_run(machine, &action, NULL, &err) != 0) {
+        run_violation(run, "recover: %s", err.message);
+        return false;
+    }
+    run->recovered++;
+    if (journal_there(&machine->live)) {
+        run_violation(run, "recover answers 0, and the journal is still there");
+        return false;
+    }
+    return true;
+}
+
+/* The same command once more, where the crash left no journal and the old disk. */
+static bool again(struct run *run, const struct sim *machine)
+{
+    struct tree tree;
+    struct sim fresh;
+    struct cow_error err;
+    const struct allowance none = {.left_overs = false};
+    tree_copy(&tree, &machine->live);
+    sim_boot(&fresh, &tree);
+    fresh.can_clone = run->trial->scene->can_clone;
+    run->again++;
+    bool good = action_run(&fresh, &run->trial->action, NULL, &err) == 0;
+    if (!good) {
+        run_violation(run, "the same command again: %s", err.message);
+    } else {
+        struct verdict v = judge_settled(run->trial, &fresh.live, &none);
+        good = judge(run, v, "after the same command again");
+        if (good && v.outcome != OUTCOME_NEW && run->trial->action.verb != VERB_DISCARD) {
+            run_violation(run, "the same command again answers 0, and the disk is old");
+            good = false;
+        }
+    }
+    sim_free(&fresh);
+    return good;
+}
+
+/* Taking back what is there now. A crash may cost the undo data, nothing else. */
+static bool undo(struct run *run, const struct sim *machine, bool must)
+{
+    struct tree tree;
+    struct sim fresh;
+    struct cow_error err;
+    const struct action action = {.verb = VERB_UNDO};
+    const struct allowance none = {.left_overs = false};
+    tree_copy(&tree, &machine->live);
+    sim_boot(&fresh, &tree);
+    int status = action_run(&fresh, &action, NULL, &err);
+    bool good = status == 0 || (status == COW_REFUSED && !must);
+    run->undone += status == 0;
+    run->undo_lost += status == COW_REFUSED;
+    if (!good) {
+        run_violation(run, "undo: %s", err.message);
+    } else {
+        struct verdict v = judge_settled(run->trial, &fresh.live, &none);
+        good = judge(run, v, "after undo");
+        if (good && v.outcome != (status == 0 ? OUTCOME_OLD : OUTCOME_NEW)) {
+            run_violation(run, "undo %s, and the disk is %s", status == 0 ? "answers 0" : "refuses",
+                          v.outcome == OUTCOME_OLD ? "old" : "new");
+            good = false;
+        }
+    }
+    sim_free(&fresh);
+    return good;
+}
+
+static bool is_growth(const struct trial *trial)
+{
+    return trial->journaled && trial->action.verb <= VERB_SHRINK;
+}
+
+static bool follow_up(struct run *run, const struct sim *machine, const struct survival *how,
+                      enum outcome outcome, bool had_journal)
+{
+    if ((how->try_undo || how->must_undo) && outcome == OUTCOME_NEW && is_growth(run->trial)) {
+        return undo(run, machine, how->must_undo);
+    }
+    bool possible = run->trial->action.verb != VERB_DISCARD ||
+                    tree_find(&machine->live, "/img/.x.cow.cowtui-undo") != NO_INODE;
+    if (how->try_again && outcome == OUTCOME_OLD && !had_journal && possible) {
+        return again(run, machine);
+    }
+    return true;
+}
+
+bool run_survive(struct run *run, struct tree *crashed, struct survival *how, uint64_t random,
+                 struct sim *machine)
+{
+    const struct trial *trial = run->trial;
+    const struct guest *guest = how->guest_ran ? &how->guest : NULL;
+    /* Discarding undo data shows on no disk. */
+    const bool lasts =
+        (how->must_be == OUTCOME_OLD || how->must_be == OUTCOME_NEW) && trial->action.verb != VERB_DISCARD;
+    bool good = judge(run, judge_crashed(trial, crashed, guest), "after the crash");
+    if (good && guest == NULL && how->try_guest && guest_runs(&how->guest, trial, crashed, random)) {
+        how->guest_ran = true;
+        guest = &how->guest;
+        run->guests++;
+    }
+    const bool had_journal = journal_there(crashed);
+    if (how->resume != NULL && guest == NULL) {
+        tree_clear(crashed);
+        power_resume(how->resume, machine);
+    } else {
+        sim_boot(machine, crashed);
+    }
+    machine->can_clone = trial->scene->can_clone;
+    if (good && had_journal) {
+        good = recover(run, machine);
+        how->recovered = good;
+    }
+    if (!good) {
+        return false;
+    }
+    const struct allowance allowed = {.left_overs = (!had_journal && !how->no_left_overs) || how->left_overs,
+                                      .guest = guest};
+    struct verdict v = judge_settled(trial, &machine->live, &allowed);
+    good = judge(run, v, had_journal ? "after recover" : "after the crash, nothing to recover");
+    how->outcome = v.outcome;
+    if (good && lasts && v.outcome != how->must_be) {
+        run_violation(run, "success was reported, and the disk is the %s one after a crash",
+                      v.outcome == OUTCOME_OLD ? "old" : "new");
+        good = false;
+    }
+    return good && (guest != NULL || follow_up(run, machine, how, v.outcome, had_journal));
+}

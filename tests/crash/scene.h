@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the tests do to an image: a scene is a kind of image, changes that came before, and the one change
+ * that is interrupted. A trial is a scene played once without a mishap: its log is what crash states are made
+ * from, and its two ends are what every crash must lead to.
+ */
+#ifndef CRASH_SCENE_H
+#define CRASH_SCENE_H
+
+#include "cow/cow.h"
+#include "model.h"
+#include "sim.h"
+
+enum verb {
+    VERB_NONE,
+    VERB_EXTEND,
+    VERB_COPY,
+    VERB_KEEP,
+    VERB_SHRINK,
+    VERB_UNDO,
+    VERB_DISCARD,
+    VERB_CREATE,
+    VERB_MERGE,
+    VERB_RECOVER,
+};
+
+struct action {
+    enum verb verb;
+    uint32_t sectors; /* the new size, in sectors of 512 */
+    bool elsewhere;   /* the result goes to OUTPUT_PATH */
+    bool away;        /* the private backing file goes to AWAY_PATH, into another directory */
+};
+
+enum { SCENE_ACTIONS = 4 };
+
+struct scene {
+    const char *name;
+    struct spec spec;
+    struct action action[SCENE_ACTIONS]; /* the last one is the one that is tried */
+    bool can_clone;
+};
+
+extern const struct scene scenes[];
+extern const size_t n_scenes;
+
+/* One end of a change. */
+struct stage {
+    struct tree tree;
+    struct disk disk;
+    enum form_name form; /* of the image */
+    bool opens;          /* a stock kernel opens it */
+    bool target_there;
+};
+
+struct trial {
+    const struct scene *scene;
+    struct action action;
+    const char *target; /* the file that is made or changed */
+    bool raw;           /* which is not an image */
+    bool journaled;
+    struct stage before;
+    struct stage after;
+    struct sim sim; /* with the log of the change */
+};
+
+/* Plays the scene. Ends the program if the change does not work even without a mishap. */
+void trial_begin(struct trial *trial, const struct scene *scene);
+void trial_end(struct trial *trial);
+
+/* Does an action on a machine, as a front end would. Answers the status of whatever failed. */
+int action_run(struct sim *sim, const struct action *action, const struct cow_env *env,
+               struct cow_error *err);
+
+/* Whether a journal lies beside the trial's image. */
+bool journal_there(const struct tree *tree);
+
+#endif

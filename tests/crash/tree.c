@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See tree.h. A content is a sorted table of pages; both are counted, and copied when a shared one is
+ * written.
+ */
+#include "tree.h"
+
+#include <string.h>
+
+#include "memory.h"
+
+struct slot {
+    uint64_t index;
+    struct page *page;
+};
+
+struct content {
+    unsigned refs;
+    unsigned n;
+    unsigned room;
+    struct slot *slot;
+};
+
+/* ---- pages ---- */
+
+struct page *page_ref(struct page *page)
+{
+    page->refs++;
+    return page;
+}
+
+void page_unref(struct page *page)
+{
+    if (--page->refs == 0) {
+        memory_free(page);
+    }
+}
+
+static struct page *page_new(const struct page *like)
+{
+    struct page *page = memory_get(sizeof *page);
+    page->refs = 1;
+    if (like != NULL) {
+        memcpy(page->bytes, like->bytes, sizeof page->bytes);
+    } else {
+        memset(page->bytes, 0, sizeof page->bytes);
+    }
+    return page;
+}
+
+/* ---- contents ---- */
+
+static void content_unref(struct content *content)
+{
+    if (content == NULL || --content->refs > 0) {
+        return;
+    }
+    for (unsigned i = 0; i < content->n; i++) {
+        page_unref(content->slot[i].page);
+    }
+    memory_free(content->slot);
+    memory_free(content);
+}
+
+static struct content *content_new(const struct content *like)
+{
+    struct content *content = memory_get(sizeof *content);
+    content->refs = 1;
+    content->n = like != NULL ? like->n : 0;
+    content->room = content->n + 8;
+    content->slot = memory_get(content->room * sizeof *content->slot);
+    for (unsigned i = 0; i < content->n; i++) {
+        content->slot[i] = like->slot[i];
+        page_ref(content->slot[i].page);
+    }
+    return content;
+}
+
+/* The first slot at or behind a page's index. */
+static unsigned content_search(const struct content *content, uint64_t index)
+{
+    unsigned low = 0, high = content != NULL ? content->n : 0;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (content->slot[middle].index < index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static struct content *own_content(struct inode *inode)
+{
+    if (inode->content == NULL) {
+        inode->content = content_new(NULL);
+    } else if (inode->content->refs > 1) {
+        struct content *mine = content_new(inode->content);
+        content_unref(inode->content);
+        inode->content = mine;
+    }
+    return inode->content;
+}
+
+/* A page that may be written to. */
+static struct page *own_page(struct inode *inode, uint64_t index)
+{
+    struct content *c = own_content(inode);
+    unsigned at = content_search(c, index);
+    if (at == c->n || c->slot[at].index != index) {
+        if (c->n == c->room) {
+            c->room *= 2;
+            c->slot = memory_resize(c->slot, c->room * sizeof *c->slot);
+        }
+        memmove(c->slot + at + 1, c->slot + at, (c->n - at) * sizeof *c->slot);
+        c->slot[at] = (struct slot){index, page_new(NULL)};
+        c->n++;
+    } else if (c->slot[at].page->refs > 1) {
+        struct page *mine = page_new(c->slot[at].page);
+        page_unref(c->slot[at].page);
+        c->slot[at].page = mine;
+    }
+    return c->slot[at].page;
+}
+
+struct page *inode_page(const struct inode *inode, uint64_t offset)
+{
+    const struct content *c = inode->content;
+    unsigned at = content_search(c, offset / PAGE_BYTES);
+    return c != NULL && at < c->n && c->slot[at].index == offset / PAGE_BYTES ? c->slot[at].page : NULL;
+}
+
+static size_t in_page(uint64_t offset, size_t n_bytes)
+{
+    size_t left = PAGE_BYTES - offset % PAGE_BYTES;
+    return n_bytes < left ? n_bytes : left;
+}
+
+void inode_read(const struct inode *inode, uint64_t offset, void *buffer, size_t n_bytes)
+{
+    uint8_t *to = buffer;
+    const uint64_t size = inode->facts.size_bytes;
+    while (n_bytes > 0) {
+        size_t piece = in_page(offset, n_bytes);
+        const struct page *page = offset < size ? inode_page(inode, offset) : NULL;
+        size_t valid = page == NULL ? 0 : size - offset < piece ? (size_t)(size - offset) : piece;
+        if (valid > 0) {
+            memcpy(to, page->bytes + offset % PAGE_BYTES, valid);
+        }
+        memset(to + valid, 0, piece - valid);
+        to += piece;
+        offset += piece;
+        n_bytes -= piece;
+    }
+}
+
+void inode_write(struct inode *inode, uint64_t offset, const void *buffer, size_t n_bytes)
+{
+    const uint8_t *from = buffer;
+    while (n_bytes > 0) {
+        size_t piece = in_page(offset, n_bytes);
+        memcpy(own_page(inode, offset / PAGE_BYTES)->bytes + offset % PAGE_BYTES, from, piece);
+        from += piece;
+        offset += piece;
+        n_bytes -= piece;
+    }
+}
+
+void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page)
+{
+    size_t at = (size_t)(sector * SECTOR_BYTES % PAGE_BYTES);
+    struct page *mine = own_page(inode, sector * SECTOR_BYTES / PAGE_BYTES);
+    if (mine != page) {
+        memcpy(mine->bytes + at, page->bytes + at, SECTOR_BYTES);
+    }
+}
+
+void inode_cut(struct inode *inode, uint64_t size_bytes)
+{
+    uint64_t first_gone = (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    unsigned keep = content_search(inode->content, first_gone);
+    if (inode->content != NULL && keep < inode->content->n) {
+        struct content *c = own_content(inode);
+        for (unsigned i = keep; i < c->n; i++) {
+            page_unref(c->slot[i].page);
+        }
+        c->n = keep;
+    }
+    size_t tail = (size_t)(size_bytes % PAGE_BYTES);
+    struct page *last = tail > 0 ? inode_page(inode, size_bytes) : NULL;
+    static const uint8_t zeros[PAGE_BYTES];
+    if (last != NULL && memcmp(last->bytes + tail, zeros, PAGE_BYTES - tail) != 0) {
+        memset(own_page(inode, size_bytes / PAGE_BYTES)->bytes + tail, 0, PAGE_BYTES - tail);
+    }
+}
+
+void inode_share(struct inode *to, const struct inode *from)
+{
+    if (from->content != NULL) {
+        from->content->refs++;
+    }
+    content_unref(to->content);
+    to->content = from->content;
+}
+
+uint64_t inode_next(const struct inode *inode, uint64_t offset, bool data)
+{
+    const struct content *c = inode->content;
+    uint64_t index = offset / PAGE_BYTES;
+    unsigned at = content_search(c, index);
+    if (data) {
+        if (c == NULL || at == c->n) {
+            return UINT64_MAX;
+        }
+        return c->slot[at].index == index ? offset : c->slot[at].index * PAGE_BYTES;
+    }
+    if (c == NULL || at == c->n || c->slot[at].index != index) {
+        return offset;
+    }
+    while (at < c->n && c->slot[at].index == index) {
+        at++;
+        index++;
+    }
+    return index * PAGE_BYTES;
+}
+
+uint64_t inode_allocated_bytes(const struct inode *inode)
+{
+    return inode->content == NULL ? 0 : (uint64_t)inode->content->n * PAGE_BYTES;
+}
+
+bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to)
+{
+    uint8_t one[PAGE_BYTES], other[PAGE_BYTES];
+    if (a->content == b->content && a->facts.size_bytes >= to && b->facts.size_bytes >= to) {
+        return true;
+    }
+    while (from < to) {
+        size_t piece = in_page(from, (size_t)(to - from));
+        const struct page *p = inode_page(a, from), *q = inode_page(b, from);
+        if (p != q || a->facts.size_bytes < to || b->facts.size_bytes < to) {
+            inode_read(a, from, one, piece);
+            inode_read(b, from, other, piece);
+            if (memcmp(one, other, piece) != 0) {
+                return false;
+            }
+        }
+        from += piece;
+    }
+    return true;
+}
+
+bool inode_shows(const struct inode *inode, uint64_t offset, const uint8_t *bytes, size_t n_bytes)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    const uint64_t size = inode->facts.size_bytes;
+    while (n_bytes > 0) {
+        size_t piece = in_page(offset, n_bytes);
+        const struct page *page = offset < size ? inode_page(inode, offset) : NULL;
+        size_t valid = page == NULL ? 0 : size - offset < piece ? (size_t)(size - offset) : piece;
+        if ((valid > 0 && memcmp(bytes, page->bytes + offset % PAGE_BYTES, valid) != 0) ||
+            memcmp(bytes + valid, zeros, piece - valid) != 0) {
+            return false;
+        }
+        bytes += piece;
+        offset += piece;
+        n_bytes -= piece;
+    }
+    return true;
+}
+
+bool inode_zero(const struct inode *inode, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    uint8_t bytes[PAGE_BYTES];
+    for (from = inode_next(inode, from, true); from < to; from = inode_next(inode, from, true)) {
+        size_t piece = in_page(from, (size_t)(to - from));
+        inode_read(inode, from, bytes, piece);
+        if (memcmp(bytes, zeros, piece) != 0) {
+            return false;
+        }
+        from += piece;
+    }
+    return true;
+}
+
+/* ---- trees ---- */
+
+void tree_init(struct tree *tree)
+{
+    memset(tree, 0, sizeof *tree);
+    tree_make(tree, INODE_DIRECTORY, 0755);
+}
+
+void tree_copy(struct tree *to, const struct tree *from)
+{
+    memcpy(to, from, sizeof *to);
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        if (to->inode[i].content != NULL) {
+            to->inode[i].content->refs++;
+        }
+    }
+}
+
+void tree_clear(struct tree *tree)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        content_unref(tree->inode[i].content);
+    }
+    memset(tree, 0, sizeof *tree);
+}
+
+void tree_settle(struct tree *tree)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        struct inode *inode = &tree->inode[i];
+        if (inode->kind == INODE_FILE && tree_links(tree, (uint8_t)i) == 0) {
+            content_unref(inode->content);
+            *inode = (struct inode){.kind = INODE_FREE};
+        } else if (inode->kind == INODE_FILE) {
+            inode_cut(inode, inode->facts.size_bytes);
+        }
+    }
+}
+
+static bool number_taken(const struct tree *tree, uint64_t number)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        if (tree->inode[i].kind != INODE_FREE && tree->inode[i].number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint8_t tree_make(struct tree *tree, enum inode_kind kind, mode_t mode)
+{
+    uint8_t at = 0;
+    while (tree->inode[at].kind != INODE_FREE) {
+        memory_require(++at < TREE_INODES, "too many inodes");
+    }
+    uint64_t number = 11;
+    while (number_taken(tree, number)) {
+        number++;
+    }
+    tree->inode[at] = (struct inode){.kind = kind, .number = number, .facts = {.mode = mode}};
+    return at;
+}
+
+static unsigned find_entry(const struct tree *tree, uint8_t directory, const char *name)
+{
+    unsigned i = 0;
+    while (i < tree->n_entries &&
+           (tree->entry[i].directory != directory || strcmp(tree->entry[i].name, name) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+void tree_set_entry(struct tree *tree, uint8_t directory, const char *name, uint8_t target)
+{
+    unsigned at = find_entry(tree, directory, name);
+    if (target == NO_INODE) {
+        if (at < tree->n_entries) {
+            tree->entry[at] = tree->entry[--tree->n_entries];
+        }
+        return;
+    }
+    memory_require(at < TREE_ENTRIES && strlen(name) < TREE_NAME_BYTES, "too many names");
+    if (at == tree->n_entries) {
+        tree->n_entries++;
+        tree->entry[at] = (struct entry){.directory = directory};
+        memcpy(tree->entry[at].name, name, strlen(name) + 1);
+    }
+    tree->entry[at].target = target;
+}
+
+uint8_t tree_lookup(const struct tree *tree, uint8_t directory, const char *name)
+{
+    unsigned at = find_entry(tree, directory, name);
+    return at < tree->n_entries ? tree->entry[at].target : NO_INODE;
+}
+
+uint8_t tree_find_directory(const struct tree *tree, const char *path, const char **name)
+{
+    uint8_t directory = TREE_ROOT;
+    char part[TREE_NAME_BYTES];
+    const char *slash;
+    while (*path == '/') {
+        path++;
+    }
+    while ((slash = strchr(path, '/')) != NULL) {
+        size_t length = (size_t)(slash - path);
+        if (length >= sizeof part) {
+            return NO_INODE;
+        }
+        memcpy(part, path, length);
+        part[length] = '\0';
+        directory = tree_lookup(tree, directory, part);
+        if (directory == NO_INODE || tree->inode[directory].kind != INODE_DIRECTORY) {
+            return NO_INODE;
+        }
+        path = slash + 1;
+    }
+    *name = path;
+    return directory;
+}
+
+uint8_t tree_find(const struct tree *tree, const char *path)
+{
+    const char *name;
+    uint8_t directory = tree_find_directory(tree, path, &name);
+    return directory == NO_INODE || *name == '\0' ? directory : tree_lookup(tree, directory, name);
+}
+
+unsigned tree_links(const struct tree *tree, uint8_t inode)
+{
+    unsigned links = 0;
+    for (unsigned i = 0; i < tree->n_entries; i++) {
+        links += tree->entry[i].target == inode;
+    }
+    return links;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a simulated disk holds at one moment: inodes with sparse contents, and names. A tree is copied in
+ * microseconds, because contents and pages are shared until one of the copies writes. That is what makes a
+ * hundred thousand crash states cheap.
+ */
+#ifndef CRASH_TREE_H
+#define CRASH_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum {
+    PAGE_BYTES = 4096,  /* what is allocated, and so the grain of holes */
+    SECTOR_BYTES = 512, /* what the disk writes as a whole */
+    TREE_INODES = 40,   /* an index is an identity: it is not used again before the next boot */
+    TREE_ENTRIES = 32,
+    TREE_NAME_BYTES = 48,
+    TREE_ROOT = 0,
+    NO_INODE = 0xff,
+};
+
+struct page {
+    unsigned refs;
+    uint8_t bytes[PAGE_BYTES];
+};
+
+struct content;
+
+/* What fsync of the file makes durable besides its bytes. */
+struct facts {
+    uint64_t size_bytes;
+    struct timespec mtime;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    char xattr_name[16]; /* one extended attribute; "" = none */
+    char xattr_value[16];
+    uint32_t xattr_bytes;
+};
+
+enum inode_kind { INODE_FREE, INODE_FILE, INODE_DIRECTORY };
+
+struct inode {
+    enum inode_kind kind;
+    uint64_t number; /* st_ino: the lowest free one, so numbers come back after a boot */
+    struct facts facts;
+    struct content *content; /* NULL: nothing allocated */
+};
+
+struct entry {
+    uint8_t directory;
+    uint8_t target;
+    char name[TREE_NAME_BYTES];
+};
+
+struct tree {
+    struct inode inode[TREE_INODES];
+    struct entry entry[TREE_ENTRIES];
+    unsigned n_entries;
+};
+
+void tree_init(struct tree *tree);                        /* with an empty root directory */
+void tree_copy(struct tree *to, const struct tree *from); /* to is not initialised before */
+void tree_clear(struct tree *tree);
+/* Forgets inodes without a name (but directories), and bytes past the end of files. */
+void tree_settle(struct tree *tree);
+
+/* The index of a new inode with the lowest free number. */
+uint8_t tree_make(struct tree *tree, enum inode_kind kind, mode_t mode);
+/* A name that points to target (NO_INODE: is removed). */
+void tree_set_entry(struct tree *tree, uint8_t directory, const char *name, uint8_t target);
+uint8_t tree_lookup(const struct tree *tree, uint8_t directory, const char *name);
+/* By absolute path; NO_INODE if it is not there. */
+uint8_t tree_find(const struct tree *tree, const char *path);
+/* The directory of path and the name in it; NO_INODE if there is no such directory. */
+uint8_t tree_find_directory(const struct tree *tree, const char *path, const char **name);
+unsigned tree_links(const struct tree *tree, uint8_t inode);
+
+/* Contents. Reading past the size gives zeros; size_bytes is the caller's business when writing. */
+void inode_read(const struct inode *inode, uint64_t offset, void *buffer, size_t n_bytes);
+void inode_write(struct inode *inode, uint64_t offset, const void *buffer, size_t n_bytes);
+void inode_cut(struct inode *inode, uint64_t size_bytes); /* drops what lies behind; sets no size */
+void inode_share(struct inode *to, const struct inode *from);
+/* The page that holds offset, or NULL in a hole. */
+struct page *inode_page(const struct inode *inode, uint64_t offset);
+void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page);
+/* The first byte at or after offset that is (data) or is not allocated; UINT64_MAX: none. */
+uint64_t inode_next(const struct inode *inode, uint64_t offset, bool data);
+uint64_t inode_allocated_bytes(const struct inode *inode);
+bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to);
+bool inode_shows(const struct inode *inode, uint64_t offset, const uint8_t *bytes, size_t n_bytes);
+bool inode_zero(const struct inode *inode, uint64_t from, uint64_t to);
+
+struct page *page_ref(struct page *page);
+void page_unref(struct page *page);
+
+#endif

@@ -158,8 +158,13 @@ demo-reset:
 
 test:
 	@.ci/deps build test
-	$(SUBMAKE) all unit asan-build
-	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit tui tmux asan-tui
+	$(SUBMAKE) all unit crash asan-build
+	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux asan-tui
+
+soak:
+	@.ci/deps build test
+	$(SUBMAKE) all crash
+	@tests/crash/run.sh $(BUILD) soak
 
 asan:
 	@.ci/deps build test
@@ -185,7 +190,7 @@ format:
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash
 
 # ---- installing ----------------------------------------------------------------------------------------
 

@@ -194,9 +194,7 @@ static void fail_twice(struct run *run, uint64_t seed)
     struct rng rng = {seed};
     unsigned f = (unsigned)rng_below(&rng, FAULTS);
     struct fault_plan plan = faults[f].plan;
-    if (plan.for_ever) {
-        return;
-    }
+    plan.for_ever = false;
     plan.at = 1 + (unsigned long)rng_below(&rng, 120);
     plan.second = plan.at + 1 + (unsigned long)rng_below(&rng, 12);
     tell_fault(run, faults[f].text, plan.at, " and again");
@@ -223,8 +221,9 @@ static void fault_scene(struct run *run, uint64_t number)
 {
     fail_change(run, number);
     fail_recovery(run, number);
-    const unsigned long more = run->wanted / (unsigned long)n_scenes;
-    for (unsigned long i = 0; i < more && !run_time_is_up(run); i++) {
+    /* What is left of this scene's share; a few strike nothing. */
+    const unsigned long share = run->wanted / (unsigned long)n_scenes * (unsigned long)(number + 1);
+    for (unsigned long i = 0; i < run->wanted && run->states < share && !run_time_is_up(run); i++) {
         fail_twice(run, rng_mix(run->seed, number * 1000000 + i));
     }
 }

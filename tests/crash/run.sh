@@ -32,8 +32,8 @@ soak()
 {
     cat <<MODES
 fsyncs --count 3000 --thorough --allowed $dir/fsync-allowed.txt
-power --count 1500000
-fault --count 200000
+power --count 1600000
+fault --count 202000
 kill --count 50000
 oom
 cancel

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const operation_names[OPERATIONS] = {"create", "extend", "copy", "keep", "merge"};
+static const char *const operation_names[OPERATIONS] = {"create", "extend", "copy",
+                                                        "keep",   "shrink", "merge"};
 
 static bool is_resize(const struct subject *s)
 {
@@ -24,7 +25,37 @@ static bool has_backing(const struct subject *s)
     return s->model->backing_path != NULL;
 }
 
+bool subject_changes_image(const struct subject *s)
+{
+    return is_resize(s) && !s->change.elsewhere;
+}
+
+static char *side_name(const struct subject *s, const char *what)
+{
+    char name[64];
+    snprintf(name, sizeof name, ".%s.cowtui-%s", strrchr(s->model->cow_path, '/') + 1, what);
+    return test_path(name);
+}
+
 /* ---- making ---- */
+
+/* The rule by which an image grows where it is: a v3 with sectors of 512 whose data offset stays, and with
+ * keep nothing lies where the new sectors come to lie. */
+static bool grows_in_place(const struct subject *s)
+{
+    const struct model_spec *spec = &s->change.spec;
+    if (!subject_changes_image(s) || spec->format != COW_FORMAT_V3 || spec->sector_bytes != 512 ||
+        s->new_bytes <= spec->size_bytes) {
+        return false;
+    }
+    const uint64_t wanted = s->change.reserve_bytes > s->new_bytes ? s->change.reserve_bytes : s->new_bytes;
+    const struct geometry later = model_geometry(COW_FORMAT_V3, wanted, 512, spec->alignment);
+    return later.data_offset == s->model->geometry.data_offset &&
+           (s->change.operation != OPERATION_COPY || strlen(s->copy) < 480) &&
+           (s->change.operation != OPERATION_KEEP ||
+            (spec->size_bytes % 512 == 0 &&
+             (uint64_t)s->image.facts.st_size <= s->model->geometry.end_offset));
+}
 
 struct subject *subject_create(const struct change *change)
 {
@@ -34,7 +65,8 @@ struct subject *subject_create(const struct change *change)
     s->model = model_create(&change->spec);
     s->new_bytes = is_resize(s) ? change->new_bytes : change->spec.size_bytes;
     s->new_disk = calloc(s->new_bytes + 1, 1);
-    memcpy(s->new_disk, s->model->disk, change->spec.size_bytes);
+    memcpy(s->new_disk, s->model->disk,
+           change->spec.size_bytes < s->new_bytes ? change->spec.size_bytes : s->new_bytes);
     if (change->operation == OPERATION_CREATE) {
         unlink(s->model->cow_path);
         memset(s->new_disk, 0, s->new_bytes);
@@ -44,15 +76,25 @@ struct subject *subject_create(const struct change *change)
         s->target = change->operation == OPERATION_MERGE || change->elsewhere ? test_path("out")
                                                                               : strdup(s->model->cow_path);
         chmod(s->model->cow_path, 0640);
-        s->image = witness_of(s->model->cow_path);
+        subject_look_again(s);
     }
-    if (change->operation == OPERATION_COPY) {
+    if (change->operation == OPERATION_COPY || change->operation == OPERATION_SHRINK) {
         s->copy = test_path(change->elsewhere ? "out.backing" : "m.backing");
     }
     if (has_backing(s)) {
         s->backing = witness_of(s->model->backing_path);
     }
+    s->in_place = grows_in_place(s);
     return s;
+}
+
+void subject_look_again(struct subject *s)
+{
+    free(s->old_file);
+    s->image = witness_of(s->model->cow_path);
+    s->old_file = malloc((size_t)s->image.facts.st_size + 1);
+    must(s->old_file != NULL, "out of memory");
+    file_read(s->model->cow_path, 0, s->old_file, (size_t)s->image.facts.st_size);
 }
 
 void subject_free(struct subject *s)
@@ -63,6 +105,7 @@ void subject_free(struct subject *s)
     free(s->target);
     free(s->copy);
     free(s->new_disk);
+    free(s->old_file);
     free(s);
 }
 
@@ -76,12 +119,28 @@ const char *subject_describe(const struct subject *s)
 
 /* ---- running ---- */
 
+static int no_fsync(void *context, int fd)
+{
+    (void)context;
+    (void)fd;
+    return 0;
+}
+
+const struct cow_io *quick_io(void)
+{
+    static struct cow_io io;
+    io = io_system;
+    io.fsync = no_fsync;
+    return &io;
+}
+
 static int plan_it(const struct subject *s, const struct cow_io *io, struct cow_plan **plan,
                    struct cow_image **img, struct cow_error *err)
 {
     static const enum cow_policy policies[OPERATIONS] = {[OPERATION_EXTEND] = COW_POLICY_EXTEND,
                                                          [OPERATION_COPY] = COW_POLICY_COPY,
-                                                         [OPERATION_KEEP] = COW_POLICY_KEEP};
+                                                         [OPERATION_KEEP] = COW_POLICY_KEEP,
+                                                         [OPERATION_SHRINK] = COW_POLICY_COPY};
     if (s->change.operation == OPERATION_CREATE) {
         const struct cow_create_options options = {
             .path = s->target, .backing_path = s->model->backing_path, .force = s->change.force, .io = io};
@@ -99,6 +158,8 @@ static int plan_it(const struct subject *s, const struct cow_io *io, struct cow_
     const struct cow_resize_options options = {.size_bytes = s->new_bytes,
                                                .policy = policies[s->change.operation],
                                                .output_path = s->change.elsewhere ? s->target : NULL,
+                                               .reserve_bytes = s->change.reserve_bytes,
+                                               .shrink = s->change.operation == OPERATION_SHRINK,
                                                .force = s->change.force};
     return cow_plan_resize(plan, *img, &options, err);
 }
@@ -110,7 +171,7 @@ int subject_run(const struct subject *s, const struct cow_io *io, const struct c
     struct cow_image *img = NULL;
     const unsigned files = open_files();
     *planned = false;
-    int status = plan_it(s, io, &plan, &img, err);
+    int status = plan_it(s, io != NULL ? io : quick_io(), &plan, &img, err);
     if (status == 0) {
         *planned = true;
         status = cow_plan_commit(plan, env, err);
@@ -119,6 +180,43 @@ int subject_run(const struct subject *s, const struct cow_io *io, const struct c
     cow_image_close(img);
     must(open_files() == files, "%s: a file was left open", subject_describe(s));
     return status;
+}
+
+int plan_and_commit(const char *path, plan_builder builder, const struct cow_io *io, struct cow_error *err)
+{
+    const struct cow_open_options options = {.io = io != NULL ? io : quick_io()};
+    struct cow_plan *plan = NULL;
+    struct cow_image *img = NULL;
+    const unsigned files = open_files();
+    int status = cow_image_open(&img, path, &options, err);
+    if (status == 0) {
+        status = builder(&plan, img, err);
+    }
+    if (status == 0) {
+        status = cow_plan_commit(plan, NULL, err);
+    }
+    cow_plan_free(plan);
+    cow_image_close(img);
+    must(open_files() == files, "%s: a file was left open", path);
+    return status;
+}
+
+int subject_undo(const struct subject *s, const struct cow_io *io, struct cow_error *err)
+{
+    return plan_and_commit(s->target, cow_plan_undo, io, err);
+}
+
+int subject_recover(const struct subject *s, const struct cow_io *io, struct cow_error *err)
+{
+    return plan_and_commit(s->target, cow_plan_recover, io, err);
+}
+
+bool subject_is_pending(const struct subject *s)
+{
+    char *journal = side_name(s, "journal");
+    bool pending = subject_changes_image(s) && file_exists(journal);
+    free(journal);
+    return pending;
 }
 
 /* ---- judging ---- */
@@ -151,11 +249,11 @@ static bool holds_new_disk(const struct subject *s)
 
 enum outcome subject_outcome(const struct subject *s)
 {
-    const bool in_place = is_resize(s) && !s->change.elsewhere;
+    const bool changes = subject_changes_image(s);
     if (!file_exists(s->target)) {
-        return in_place ? OUTCOME_BROKEN : OUTCOME_OLD;
+        return changes ? OUTCOME_BROKEN : OUTCOME_OLD;
     }
-    if (in_place && composes(s->target, s->change.spec.format, s->model->disk, s->change.spec.size_bytes)) {
+    if (changes && composes(s->target, s->change.spec.format, s->model->disk, s->change.spec.size_bytes)) {
         return OUTCOME_OLD;
     }
     return holds_new_disk(s) ? OUTCOME_NEW : OUTCOME_BROKEN;
@@ -237,9 +335,19 @@ static void check_new_image(const struct subject *s, const char *where)
          subject_describe(s));
     must(view.size_bytes == s->new_bytes && view.sector_bytes == 512, "%s: %s: size %" PRIu64 " sector %u",
          where, subject_describe(s), view.size_bytes, view.sector_bytes);
-    must(view.alignment >= 1 << 20 && view.geometry.data_offset <= INT32_MAX, "%s: alignment %u", where,
-         view.alignment);
-    must(file_size(s->target) == view.geometry.end_offset, "%s: length", where);
+    must(view.geometry.data_offset <= INT32_MAX, "%s: data offset", where);
+    if (s->in_place) {
+        must(view.alignment == s->change.spec.alignment &&
+                 view.geometry.data_offset == s->model->geometry.data_offset,
+             "%s: %s: the data moved", where, subject_describe(s));
+        must(file_inode(s->target) == s->image.facts.st_ino, "%s: another file", where);
+    } else {
+        must(view.alignment >= 1 << 20, "%s: %s: alignment %u", where, subject_describe(s), view.alignment);
+    }
+    const uint64_t old_length = s->in_place ? (uint64_t)s->image.facts.st_size : 0;
+    must(file_size(s->target) ==
+             (old_length > view.geometry.end_offset ? old_length : view.geometry.end_offset),
+         "%s: %s: length", where, subject_describe(s));
     const char *path = s->copy != NULL ? s->copy : s->model->backing_path;
     if (s->copy == NULL && s->change.spec.stored != NULL) {
         path = s->change.spec.stored;
@@ -247,6 +355,114 @@ static void check_new_image(const struct subject *s, const char *where)
     must(strcmp(view.path, path) == 0, "%s: %s: path %s", where, subject_describe(s), view.path);
     must(view.mtime == (has_backing(s) ? MODEL_MTIME : 0), "%s: mtime %u", where, view.mtime);
     check_bits(s, &view.geometry, where);
+}
+
+/* Growing in place touches the first sector, the bitmap's new part, the byte that old and new bits share, and
+ * what lies between an odd end and its sector's end; all else of the old file is as it was. */
+static void check_untouched_bytes(const struct subject *s, const char *where)
+{
+    const struct geometry *g = &s->model->geometry;
+    const uint64_t n = (uint64_t)s->image.facts.st_size;
+    const uint64_t bits = g->bitmap_offset + (s->change.spec.size_bytes + 511) / 512 / 8;
+    const struct geometry later = model_geometry(COW_FORMAT_V3, s->new_bytes, 512, s->change.spec.alignment);
+    const uint64_t bits_end = later.bitmap_offset + later.bitmap_bytes;
+    const uint64_t data_end = g->data_offset + s->change.spec.size_bytes;
+    uint8_t *now = malloc(n + 1);
+    must(now != NULL, "out of memory");
+    file_read(s->target, 0, now, n);
+    for (uint64_t at = 512; at < n; at++) {
+        must(now[at] == s->old_file[at] || (at >= bits && at < bits_end) ||
+                 (at >= data_end && at < g->end_offset),
+             "%s: %s: byte %" PRIu64 " was written", where, subject_describe(s), at);
+    }
+    free(now);
+}
+
+static uint32_t crc_of(const uint8_t *bytes, size_t n_bytes)
+{
+    uint32_t table[256], crc = 0xffffffff;
+    for (uint32_t i = 0; i < 256; i++) {
+        table[i] = i;
+        for (int k = 0; k < 8; k++) {
+            table[i] = (table[i] & 1) != 0 ? table[i] >> 1 ^ 0xedb88320 : table[i] >> 1;
+        }
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 0xff];
+    }
+    return ~crc;
+}
+
+static uint64_t number_at(const uint8_t *bytes, unsigned width)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < width; i++) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+/* Where the record at a file's end begins; it must be a whole one. */
+static uint64_t record_begin(const uint8_t *bytes, uint64_t n, const char *where)
+{
+    must(n > 32 && memcmp(bytes + n - 8, "endofchg", 8) == 0, "%s: no record at the end", where);
+    const uint64_t length = number_at(bytes + n - 16, 4);
+    must(length <= n - 16, "%s: the record's length", where);
+    const uint8_t *record = bytes + n - 16 - length;
+    must(memcmp(record, "cowtui change\0\0\1", 16) == 0, "%s: no record", where);
+    must(crc_of(record, length + 4) == number_at(bytes + n - 12, 4), "%s: the record's sum", where);
+    return n - 16 - length;
+}
+
+/* The undo file: after a copy the old file itself, marked, with a record behind all that its layout shows;
+ * after a change in place nothing but the record. */
+static void check_undo_file(const struct subject *s, const char *where)
+{
+    char *path = side_name(s, "undo");
+    const uint64_t n = file_size(path), old = (uint64_t)s->image.facts.st_size;
+    const uint64_t end = s->model->geometry.end_offset;
+    uint8_t *bytes = malloc(n + 1), mark[8];
+    must(bytes != NULL, "out of memory");
+    memset(mark, 0xff, sizeof mark);
+    file_read(path, 0, bytes, n);
+    const uint64_t record = record_begin(bytes, n, where);
+    if (s->in_place) {
+        must(record == 0, "%s: something stands before the record", where);
+        must(number_at(bytes + 16, 4) == 2, "%s: kind of record", where);
+    } else {
+        const unsigned field = shapes[s->change.spec.format].size;
+        must(number_at(bytes + record + 16, 4) == 1, "%s: kind of record", where);
+        must(file_inode(path) == s->image.facts.st_ino, "%s: not the old file", where);
+        must(record == (old > end ? old : end), "%s: %s: the record lies at %" PRIu64, where,
+             subject_describe(s), record);
+        must(memcmp(bytes + field, mark, 8) == 0, "%s: the old file is not marked", where);
+        memcpy(bytes + field, s->old_file + field, 8);
+        must(memcmp(bytes, s->old_file, old) == 0, "%s: the old file's bytes", where);
+        for (uint64_t at = old; at < record; at++) {
+            must(bytes[at] == 0, "%s: byte %" PRIu64 " of the undo file", where, at);
+        }
+    }
+    free(bytes);
+    free(path);
+}
+
+void subject_check_names(const struct subject *s, enum outcome outcome, const char *where)
+{
+    char *names = directory_list(test_directory());
+    char wanted[256];
+    const bool is_new = outcome == OUTCOME_NEW;
+    const bool output = is_new && strcmp(s->target, s->model->cow_path) != 0;
+    const char *copy = s->copy != NULL && is_new ? strrchr(s->copy, '/') + 1 : NULL;
+    const bool copy_of_out = copy != NULL && s->change.elsewhere;
+    snprintf(wanted, sizeof wanted, "%s%s%s%s%s%s%s%s",
+             is_new && subject_changes_image(s) ? " .m.cowtui-undo" : "",
+             s->change.operation != OPERATION_CREATE || is_new ? " m" : "",
+             copy != NULL && !copy_of_out ? " " : "", copy != NULL && !copy_of_out ? copy : "",
+             has_backing(s) ? " m.img" : "", output ? " out" : "", copy_of_out ? " " : "",
+             copy_of_out ? copy : "");
+    must(strcmp(names, wanted + 1) == 0, "%s: %s: there is \"%s\", not \"%s\"", where, subject_describe(s),
+         names, wanted + 1);
+    free(names);
 }
 
 static void check_copy(const struct subject *s, const char *where)
@@ -257,8 +473,8 @@ static void check_copy(const struct subject *s, const char *where)
     must(file_size(s->copy) == s->new_bytes, "%s: the copy has %" PRIu64 " bytes", where, file_size(s->copy));
     must(!has_backing(s) || file_mtime(s->copy) == MODEL_MTIME, "%s: the copy's date", where);
     if (has_backing(s)) {
-        memcpy(wanted, s->model->backing,
-               spec->backing_bytes < spec->size_bytes ? spec->backing_bytes : spec->size_bytes);
+        uint64_t n = spec->backing_bytes < spec->size_bytes ? spec->backing_bytes : spec->size_bytes;
+        memcpy(wanted, s->model->backing, n < s->new_bytes ? n : s->new_bytes);
     }
     file_read(s->copy, 0, found, s->new_bytes);
     must(memcmp(found, wanted, s->new_bytes) == 0, "%s: %s: the copy's content", where, subject_describe(s));
@@ -287,6 +503,50 @@ void subject_check_done(const struct subject *s, const char *where)
     struct stat facts;
     must(stat(s->target, &facts) == 0, "stat");
     must((facts.st_mode & 07777) == (is_resize(s) ? 0640 : 0644), "%s: mode %o", where, facts.st_mode);
+    if (subject_changes_image(s)) {
+        check_undo_file(s, where);
+    }
+    if (s->in_place) {
+        check_untouched_bytes(s, where);
+    }
+    subject_check_names(s, OUTCOME_NEW, where);
+}
+
+void subject_check_settled(const struct subject *s, enum outcome outcome, const char *where)
+{
+    if (outcome == OUTCOME_NEW) {
+        subject_check_done(s, where);
+        return;
+    }
+    if (!s->in_place) {
+        subject_check_untouched(s, where);
+        return;
+    }
+    const uint64_t old = (uint64_t)s->image.facts.st_size, end = s->model->geometry.end_offset;
+    const uint64_t n = file_size(s->target);
+    uint8_t *now = malloc(n + 1);
+    must(now != NULL, "out of memory");
+    file_read(s->target, 0, now, n);
+    must(n == old || (old < end && n == end), "%s: %s: length %" PRIu64, where, subject_describe(s), n);
+    must(memcmp(now, s->old_file, old) == 0, "%s: %s: the old bytes", where, subject_describe(s));
+    for (uint64_t at = old; at < n; at++) {
+        must(now[at] == 0, "%s: byte %" PRIu64 " behind the old end", where, at);
+    }
+    free(now);
+    if (has_backing(s)) {
+        witness_check(&s->backing, where);
+    }
+    subject_check_names(s, OUTCOME_OLD, where);
+}
+
+void subject_check_undo(const struct subject *s, const char *where)
+{
+    struct cow_error err = {.status = 0};
+    if (subject_changes_image(s)) {
+        int status = subject_undo(s, NULL, &err);
+        must(status == 0, "%s: %s: undo: %s", where, subject_describe(s), err.message);
+        subject_check_untouched(s, where);
+    }
 }
 
 /* ---- faults ---- */
@@ -398,8 +658,8 @@ static ssize_t faulty_pwrite(void *context, int fd, const void *buffer, size_t n
     struct faulty *f = context;
     bool late;
     if (strikes(f, "pwrite", &late)) {
-        if (late) {
-            (void)io_system.pwrite(NULL, fd, buffer, n_bytes / 2, offset);
+        if (late) { /* of one sector nothing is torn off */
+            (void)io_system.pwrite(NULL, fd, buffer, n_bytes <= 512 ? n_bytes : n_bytes / 2, offset);
         }
         return -f->error;
     }
@@ -442,7 +702,18 @@ static int faulty_ftruncate(void *context, int fd, uint64_t size_bytes)
 static int faulty_futimens(void *context, int fd, const struct timespec times[2])
 {
     struct faulty *f = context;
-    MUTATE(f, fd, "futimens", io_system.futimens(NULL, fd, times));
+    struct stat facts;
+    bool late;
+    bool struck = strikes(f, "futimens", &late);
+    if (struck && !late) {
+        return -f->error;
+    }
+    if (fstat(fd, &facts) != 0 || facts.st_mtim.tv_sec != times[1].tv_sec ||
+        facts.st_mtim.tv_nsec != times[1].tv_nsec) { /* the date that it has is no change */
+        note_change_of(f, fd);
+    }
+    int status = io_system.futimens(NULL, fd, times);
+    return struck ? -f->error : status;
 }
 
 static int faulty_fchown(void *context, int fd, uid_t uid, gid_t gid)
@@ -491,10 +762,25 @@ static int faulty_unlink(void *context, const char *path)
 {
     struct faulty *f = context;
     bool late;
-    if (strikes(f, "unlink", &late)) {
+    if (strikes(f, "unlink", &late) && !late) {
         return -f->error;
     }
-    return io_system.unlink(NULL, path);
+    int status = io_system.unlink(NULL, path);
+    if (status == 0) {
+        note_directory(f, path);
+    }
+    return late ? -f->error : status;
+}
+
+static int faulty_link(void *context, const char *from, const char *to)
+{
+    struct faulty *f = context;
+    bool late;
+    if (strikes(f, "link", &late)) {
+        return -f->error;
+    }
+    note_directory(f, to);
+    return io_system.link(NULL, from, to);
 }
 
 static int faulty_lock(void *context, int fd, enum io_lock lock)
@@ -519,6 +805,7 @@ void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at)
     f->io.fchmod = faulty_fchmod;
     f->io.fsetxattr = faulty_fsetxattr;
     f->io.rename = faulty_rename;
+    f->io.link = faulty_link;
     f->io.unlink = faulty_unlink;
     f->io.lock = faulty_lock;
 }

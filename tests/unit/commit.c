@@ -41,8 +41,8 @@ static void commit_one(const struct change *change)
     struct cow_error err = {.status = 0};
     bool planned;
     struct subject *s = subject_create(change);
-    const bool in_place = strcmp(s->target, s->model->cow_path) == 0 && change->operation != OPERATION_CREATE;
-    int old = in_place ? open(s->target, O_RDONLY | O_CLOEXEC) : -1;
+    const bool replaced = subject_changes_image(s) && !s->in_place;
+    int old = replaced ? open(s->target, O_RDONLY | O_CLOEXEC) : -1;
     faulty_init(&f, FAULT_NONE, 0, 0);
     int status = subject_run(s, &f.io, NULL, &planned, &err);
     must(status == 0, "%s: %s", subject_describe(s), err.message);
@@ -58,6 +58,7 @@ static void commit_one(const struct change *change)
              "%s: the old file is not marked", subject_describe(s));
         close(old);
     }
+    subject_check_undo(s, "commit");
     subject_free(s);
 }
 
@@ -107,6 +108,11 @@ START_TEST(the_matrix)
         }
         static const uint64_t more[] = {512, 7 * 512, 4096, 100 * 512, 0, 3000 * 512};
         change.new_bytes = (spec->size_bytes + 511) / 512 * 512 + more[seed % 6];
+        if (operation == OPERATION_SHRINK) {
+            change.new_bytes = spec->size_bytes * (n + 1) / 10 / 512 * 512;
+            change.new_bytes = change.new_bytes <= 32768 ? 33280 : change.new_bytes;
+            spec->dull_from = change.new_bytes;
+        }
         if (change.new_bytes == spec->size_bytes && !change.elsewhere && operation != OPERATION_COPY) {
             change.new_bytes += 512;
         }
@@ -190,6 +196,7 @@ END_TEST
 
 static struct change usual(enum operation operation)
 {
+    const uint64_t shrunk = operation == OPERATION_SHRINK ? 200 * 512 : 0;
     return (struct change){.operation = operation,
                            .spec = {.format = COW_FORMAT_V3,
                                     .sector_bytes = 512,
@@ -198,14 +205,24 @@ static struct change usual(enum operation operation)
                                     .backing_bytes = 400 * 512,
                                     .pattern = PATTERN_RUNS,
                                     .garbage = true,
+                                    .dull_from = shrunk,
                                     .seed = 5},
-                           .new_bytes = 600 * 512};
+                           .new_bytes = shrunk != 0 ? shrunk : 600 * 512};
+}
+
+/* More than the bitmap has room for where it is. */
+static struct change by_copy(enum operation operation)
+{
+    struct change change = usual(operation);
+    change.reserve_bytes = UINT64_C(1) << 30;
+    return change;
 }
 
 START_TEST(owner_mode_and_xattrs_are_kept)
 {
-    for (enum operation operation = OPERATION_EXTEND; operation <= OPERATION_KEEP; operation++) {
-        const struct change change = usual(operation);
+    for (unsigned i = 0; i < 6; i++) {
+        const enum operation operation = (enum operation)(OPERATION_EXTEND + i / 2);
+        const struct change change = i % 2 == 0 ? usual(operation) : by_copy(operation);
         struct cow_error err = {.status = 0};
         bool planned;
         struct subject *s = subject_create(&change);
@@ -245,6 +262,7 @@ START_TEST(a_link_stays_a_link)
     cow_image_close(img);
     struct stat facts;
     must(lstat(soft, &facts) == 0 && S_ISLNK(facts.st_mode), "the link was replaced");
+    unlink(soft);
     subject_check_done(s, "through a link");
     free(soft);
     subject_free(s);
@@ -367,6 +385,7 @@ START_TEST(a_guests_lock_is_never_overridden)
     } table[] = {
         {OPERATION_EXTEND, false, F_WRLCK, true}, {OPERATION_COPY, false, F_WRLCK, true},
         {OPERATION_KEEP, false, F_WRLCK, true},   {OPERATION_KEEP, false, F_RDLCK, true},
+        {OPERATION_SHRINK, false, F_WRLCK, true}, {OPERATION_SHRINK, true, F_RDLCK, false},
         {OPERATION_MERGE, false, F_WRLCK, true},  {OPERATION_MERGE, false, F_RDLCK, false},
         {OPERATION_EXTEND, true, F_RDLCK, true}, /* another guest runs on the same backing */
         {OPERATION_KEEP, true, F_RDLCK, false},   {OPERATION_COPY, true, F_RDLCK, false},
@@ -420,7 +439,7 @@ END_TEST
 
 START_TEST(another_cowtui_at_work_is_not_disturbed)
 {
-    const struct change change = usual(OPERATION_KEEP);
+    const struct change change = by_copy(OPERATION_KEEP);
     struct cow_error err = {.status = 0};
     bool planned;
     struct subject *s = subject_create(&change);
@@ -444,7 +463,7 @@ END_TEST
 
 START_TEST(what_lies_in_the_way_is_not_followed)
 {
-    const struct change change = usual(OPERATION_KEEP);
+    const struct change change = by_copy(OPERATION_KEEP);
     for (int kind = 0; kind < 2; kind++) {
         struct cow_error err = {.status = 0};
         bool planned;

@@ -164,6 +164,25 @@ static void write_backing(struct model *m, struct rng *rng)
     free(kind);
 }
 
+/* Whole sectors past dull_from: zeros and what the backing has, in turn; the rest of one before: zeros. */
+static void make_dull(struct model *m, char *kind)
+{
+    const uint32_t ss = m->spec.sector_bytes;
+    const uint64_t from = m->spec.dull_from, end = m->geometry.sectors * ss;
+    if (from == 0) {
+        return;
+    }
+    memset(m->cow + from, 0, end - from);
+    for (uint64_t i = (from + ss - 1) / ss; i < m->geometry.sectors; i++) {
+        const uint64_t at = i * ss;
+        if (i % 2 == 0 && m->backing != NULL && at < m->spec.backing_bytes) {
+            uint64_t n = m->spec.backing_bytes - at;
+            memcpy(m->cow + at, m->backing + at, n < ss ? n : ss);
+        }
+        memset(kind + at / STRETCH, 'n', (ss + STRETCH - 1) / STRETCH);
+    }
+}
+
 /* Header, bitmap, padding; then what is to lie in the data region, dirty sectors last, for in a v1 or v2 the
  * bits past the bitmap may overlap sector 0. */
 static void write_cow(struct model *m, struct rng *rng)
@@ -174,6 +193,7 @@ static void write_cow(struct model *m, struct rng *rng)
     size_t data_bytes = (size_t)g->sectors * ss;
     char *kind = calloc(data_bytes / STRETCH + 1, 1);
     make_content(rng, m->cow, data_bytes, kind);
+    make_dull(m, kind);
 
     uint8_t header[COW_HEADER_BYTES_MAX];
     const char *stored = spec->stored != NULL ? spec->stored : m->backing_path != NULL ? m->backing_path : "";
@@ -214,6 +234,13 @@ static void write_cow(struct model *m, struct rng *rng)
             pending = 0;
         }
         memset(m->cow + i * ss, 0, ss); /* there is one sector more than the disk has */
+    }
+    if (spec->tail_bytes > 0 && !spec->short_file) {
+        uint8_t *tail = malloc(spec->tail_bytes);
+        must(tail != NULL, "out of memory");
+        rng_fill(rng, tail, spec->tail_bytes);
+        file_write_to(fd, g->end_offset, tail, spec->tail_bytes);
+        free(tail);
     }
     close(fd);
     free(bitmap);

@@ -13,7 +13,8 @@
 
 #include "support.h"
 
-#define TIB (UINT64_C(1) << 40)
+#define TIB         (UINT64_C(1) << 40)
+#define FAR_RESERVE (UINT64_C(1) << 30) /* more than any of the images here could grow to in place */
 
 enum { SIZE = 400 * 512, NEW_SIZE = 700 * 512 };
 
@@ -97,10 +98,23 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
     opt = grow(COW_POLICY_KEEP);
     opt.in_place = true;
     check_resize(img, opt, COW_UNSUPPORTED);
-    opt = grow(COW_POLICY_KEEP);
+    static const struct {
+        enum cow_policy policy;
+        int status;
+    } shrinking[] = {{COW_POLICY_EXTEND, COW_USAGE},
+                     {COW_POLICY_KEEP, COW_USAGE},
+                     {COW_POLICY_COPY, COW_REFUSED},   /* there is data in the last sectors */
+                     {COW_POLICY_UNSET, COW_REFUSED}}; /* the same as copy */
+    for (size_t i = 0; i < sizeof shrinking / sizeof shrinking[0]; i++) {
+        opt = grow(shrinking[i].policy);
+        opt.shrink = true;
+        opt.size_bytes = SIZE / 2;
+        check_resize(img, opt, shrinking[i].status);
+    }
+    opt = grow(COW_POLICY_COPY);
     opt.shrink = true;
-    opt.size_bytes = SIZE - 512;
-    check_resize(img, opt, COW_UNSUPPORTED);
+    opt.size_bytes = 32768;
+    check_resize(img, opt, COW_INVALID);
     opt = grow(COW_POLICY_EXTEND);
     opt.output_path = out;
     check_resize(img, opt, COW_USAGE);
@@ -237,9 +251,11 @@ START_TEST(resize_never_writes_over_its_input)
     check_resize(img, same, COW_REFUSED);
     cow_image_close(img);
 
-    must(link(m->cow_path, hard) == 0, "link"); /* a second name would keep the old disk */
+    must(link(m->cow_path, hard) == 0, "link");
     img = open_named(m->cow_path, NULL);
+    check_resize(img, grow(COW_POLICY_KEEP), 0); /* in place all names see the new disk */
     opt = grow(COW_POLICY_KEEP);
+    opt.reserve_bytes = FAR_RESERVE; /* by copy a second name would keep the old one */
     check_resize(img, opt, COW_REFUSED);
     opt.force = true;
     check_resize(img, opt, 0);
@@ -305,7 +321,7 @@ static void check_texts(const struct cow_preview *p)
     }
 }
 
-static void check_layouts(const struct cow_preview *p, const struct model *m)
+static void check_layouts(const struct cow_preview *p, const struct model *m, bool in_place)
 {
     const struct geometry old = m->geometry;
     must(p->has_before && p->before_format == m->spec.format && p->before_size_bytes == m->spec.size_bytes,
@@ -316,59 +332,105 @@ static void check_layouts(const struct cow_preview *p, const struct model *m)
     must(p->after.bitmap_offset == new.bitmap_offset && p->after.bitmap_bytes == new.bitmap_bytes &&
              p->after.data_offset == new.data_offset && p->after.end_offset == new.end_offset,
          "layout after");
-    must(p->can_grow_to_bytes >= UINT64_C(4) << 30, "can grow to %" PRIu64, p->can_grow_to_bytes);
     uint64_t dirty = 0;
     for (uint64_t i = 0; i < old.sectors; i++) {
         dirty += m->dirty[i];
     }
-    must(p->dirty_sectors == dirty && p->moves_bytes == dirty * 512, "%" PRIu64 " dirty", p->dirty_sectors);
+    must(p->dirty_sectors == dirty, "%" PRIu64 " dirty", p->dirty_sectors);
+    if (in_place) {
+        must(p->after_alignment == m->spec.alignment && new.data_offset == old.data_offset, "the data moves");
+        must(p->moves_bytes == 0 && p->needs_free_bytes <= 1 << 20, "moves %" PRIu64, p->moves_bytes);
+        must(p->can_grow_to_bytes == (old.data_offset - old.bitmap_offset) * 8 * 512, "can grow to %" PRIu64,
+             p->can_grow_to_bytes);
+    } else {
+        must(p->moves_bytes == dirty * 512, "moves %" PRIu64, p->moves_bytes);
+        must(p->can_grow_to_bytes >= UINT64_C(1) << 30, "can grow to %" PRIu64, p->can_grow_to_bytes);
+    }
+}
+
+static const struct {
+    enum cow_policy policy;
+    const char *by_copy, *in_place;
+    bool opens;
+} resize_steps[] = {
+    {COW_POLICY_EXTEND,
+     "lock check-space begin-image journal write-bitmap copy-data keep-attributes finish-image "
+     "extend-backing rename keep-undo end-journal",
+     "lock check-space journal prepare-in-place extend-backing write-header end-journal", true},
+    {COW_POLICY_COPY,
+     "lock check-space begin-image journal copy-backing write-bitmap copy-data keep-attributes "
+     "finish-image rename keep-undo end-journal",
+     "lock check-space journal copy-backing prepare-in-place write-header end-journal", true},
+    {COW_POLICY_KEEP,
+     "lock check-space begin-image journal write-bitmap copy-data keep-attributes finish-image "
+     "rename keep-undo end-journal",
+     "lock check-space journal prepare-in-place write-header end-journal", false}};
+
+static void check_resize_plan(struct cow_image *img, const struct model *m, size_t i, bool in_place,
+                              uint64_t reserve_bytes)
+{
+    struct cow_plan *plan;
+    struct cow_error err = {.status = 0};
+    struct cow_resize_options opt = grow(resize_steps[i].policy);
+    opt.reserve_bytes = reserve_bytes;
+    must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+    check_steps(plan, in_place ? resize_steps[i].in_place : resize_steps[i].by_copy);
+    const struct cow_preview *p = cow_plan_preview(plan);
+    check_texts(p);
+    check_layouts(p, m, in_place);
+    ck_assert_str_eq(p->operation, "resize");
+    ck_assert_str_eq(p->method, in_place ? "header" : "copy");
+    ck_assert_str_eq(p->policy, cow_policy_name(resize_steps[i].policy));
+    ck_assert_str_eq(p->target_path, m->cow_path);
+    must(p->replaces && p->changes_existing, "it replaces the image");
+    must(strstr(p->undo_text, "cowtui undo") != NULL, "%s", p->undo_text);
+    must(p->after_verdict.opens == resize_steps[i].opens, "policy %zu: opens %d: %s", i,
+         p->after_verdict.opens, p->after_verdict.reason);
+    must(p->patched_opens, "the seed's kernel");
+    must(resize_steps[i].policy != COW_POLICY_KEEP ||
+             strcmp(p->after_verdict.reason,
+                    "Size mismatch (358400 vs 204800) of COW header vs backing file") == 0,
+         "%s", p->after_verdict.reason);
+    cow_plan_free(plan);
 }
 
 START_TEST(resize_plans_in_the_documented_order)
 {
-    struct model *m = model_of((enum cow_format)_i);
+    const enum cow_format format = (enum cow_format)_i;
+    struct model *m = model_of(format);
     struct cow_image *img = open_named(m->cow_path, NULL);
-    static const struct {
-        enum cow_policy policy;
-        const char *steps;
-        bool opens;
-    } table[] = {{COW_POLICY_EXTEND,
-                  "lock check-space begin-image write-bitmap copy-data keep-attributes finish-image "
-                  "extend-backing rename mark-old",
-                  true},
-                 {COW_POLICY_COPY,
-                  "lock check-space copy-backing begin-image write-bitmap copy-data keep-attributes "
-                  "finish-image rename mark-old",
-                  true},
-                 {COW_POLICY_KEEP,
-                  "lock check-space begin-image write-bitmap copy-data keep-attributes finish-image rename "
-                  "mark-old",
-                  false}};
-    for (size_t i = 0; i < 3; i++) {
-        struct cow_plan *plan;
-        struct cow_error err = {.status = 0};
-        const struct cow_resize_options opt = grow(table[i].policy);
-        must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
-        check_steps(plan, table[i].steps);
-        const struct cow_preview *p = cow_plan_preview(plan);
-        check_texts(p);
-        check_layouts(p, m);
-        ck_assert_str_eq(p->operation, "resize");
-        ck_assert_str_eq(p->method, "copy");
-        ck_assert_str_eq(p->policy, cow_policy_name(table[i].policy));
-        ck_assert_str_eq(p->target_path, m->cow_path);
-        must(p->replaces && p->changes_existing, "it replaces the image");
-        must(p->after_verdict.opens == table[i].opens, "policy %zu: opens %d: %s", i, p->after_verdict.opens,
-             p->after_verdict.reason);
-        must(p->patched_opens, "the seed's kernel");
-        must(table[i].policy != COW_POLICY_KEEP ||
-                 strcmp(p->after_verdict.reason,
-                        "Size mismatch (358400 vs 204800) of COW header vs backing file") == 0,
-             "%s", p->after_verdict.reason);
-        cow_plan_free(plan);
+    for (size_t i = 0; i < 3; i++) { /* only a v3 can grow where it is */
+        check_resize_plan(img, m, i, format == COW_FORMAT_V3, 0);
+        check_resize_plan(img, m, i, false, FAR_RESERVE);
     }
     cow_image_close(img);
     cow_plan_free(NULL);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(shrinking_goes_by_a_private_copy)
+{
+    struct model_spec spec = usual((enum cow_format)_i);
+    spec.dull_from = SIZE / 2;
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_named(m->cow_path, NULL);
+    static const enum cow_policy policies[] = {COW_POLICY_COPY, COW_POLICY_UNSET};
+    for (size_t i = 0; i < 2; i++) {
+        struct cow_plan *plan;
+        struct cow_error err = {.status = 0};
+        const struct cow_resize_options opt = {.size_bytes = SIZE / 2, .policy = policies[i], .shrink = true};
+        must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+        check_steps(plan, resize_steps[1].by_copy);
+        const struct cow_preview *p = cow_plan_preview(plan);
+        check_texts(p);
+        ck_assert_str_eq(p->method, "copy");
+        ck_assert_str_eq(p->policy, "copy");
+        must(p->after_size_bytes == SIZE / 2 && p->after_verdict.opens, "%s", p->after_verdict.reason);
+        must(strstr(p->command, "--shrink") != NULL, "the command would be refused: %s", p->command);
+        cow_plan_free(plan);
+    }
+    cow_image_close(img);
     model_free(m);
 }
 END_TEST
@@ -416,15 +478,28 @@ START_TEST(what_is_done_already_is_not_done_again)
 
     file_truncate(m->backing_path, SIZE - 1024); /* the image is done, the backing is not */
     file_set_mtime(m->backing_path, MODEL_MTIME);
+    const struct witness shorter = witness_of(m->backing_path);
     img = open_named(m->cow_path, NULL);
     must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
-    check_steps(plan, "lock extend-backing");
+    ck_assert_str_eq(cow_plan_preview(plan)->method, "backing-only");
+    check_steps(plan, "lock journal extend-backing end-journal");
     must_succeed(cow_plan_commit(plan, NULL, &err), err);
     cow_plan_free(plan);
     cow_image_close(img);
     witness_check(&cow, "the image was done");
     ck_assert_uint_eq(file_size(m->backing_path), SIZE);
     ck_assert_int_eq(file_mtime(m->backing_path), MODEL_MTIME);
+
+    img = open_named(m->cow_path, NULL); /* and back */
+    must_succeed(cow_plan_undo(&plan, img, &err), err);
+    must_succeed(cow_plan_commit(plan, NULL, &err), err);
+    cow_plan_free(plan);
+    cow_image_close(img);
+    witness_check(&cow, "undone");
+    witness_check(&shorter, "undone");
+    char *names = directory_list(test_directory());
+    ck_assert_str_eq(names, "m m.img");
+    free(names);
     model_free(m);
 }
 END_TEST
@@ -651,6 +726,7 @@ Suite *plan_suite(void)
     tcase_add_test(tc, resize_never_writes_over_its_input);
     tcase_add_test(tc, an_unfinished_image_is_only_looked_at);
     tcase_add_loop_test(tc, resize_plans_in_the_documented_order, 0, COW_FORMATS);
+    tcase_add_loop_test(tc, shrinking_goes_by_a_private_copy, 0, COW_FORMATS);
     tcase_add_test(tc, elsewhere_nothing_old_is_changed);
     tcase_add_test(tc, what_is_done_already_is_not_done_again);
     tcase_add_test(tc, choices_for_the_wizard);

@@ -280,6 +280,11 @@ int64_t file_mtime(const char *path)
     return facts_of(path).st_mtim.tv_sec;
 }
 
+ino_t file_inode(const char *path)
+{
+    return facts_of(path).st_ino;
+}
+
 bool file_exists(const char *path)
 {
     struct stat facts;

@@ -56,7 +56,8 @@ void scratch_create(void);
 void scratch_remove(void);
 /* A checked fixture: each test gets a directory of its own in there. */
 void test_directory_setup(void);
-/* A child that takes a POSIX lock on path, as a guest does, and holds it until *go is closed. */
+/* A child that opens path for writing, takes a POSIX lock on it, as a guest does (F_UNLCK: takes none), and
+ * holds it until *go is closed. */
 pid_t hold_lock(const char *path, short type, int *go);
 /* How many descriptors this process has open. */
 unsigned open_files(void);
@@ -77,6 +78,7 @@ void file_truncate(const char *path, uint64_t size_bytes);
 void file_set_mtime(const char *path, int64_t seconds);
 uint64_t file_size(const char *path);
 int64_t file_mtime(const char *path);
+ino_t file_inode(const char *path);
 bool file_exists(const char *path);
 /* n_bytes at offset; zeros past the end. */
 void file_read(const char *path, uint64_t offset, void *bytes, size_t n_bytes);
@@ -151,6 +153,8 @@ struct model_spec {
     const char *name;    /* of the file; the backing is NAME.img. NULL: "m" */
     const char *stored;  /* path in the header; NULL: the absolute path of the backing */
     bool backing_absent; /* named, but not there */
+    uint64_t tail_bytes; /* of garbage behind the end of the data; not with short_file */
+    uint64_t dull_from;  /* from that byte on the COW has zeros or what the backing has; 0: none */
     uint64_t seed;
 };
 
@@ -204,5 +208,12 @@ Suite *verdict_suite(void);
 Suite *plan_suite(void);
 Suite *commit_suite(void);
 Suite *fault_suite(void);
+Suite *record_suite(void);
+Suite *journal_suite(void);
+Suite *in_place_suite(void);
+Suite *undo_suite(void);
+Suite *shrink_suite(void);
+Suite *recover_suite(void);
+Suite *lock_suite(void);
 
 #endif

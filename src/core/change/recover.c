@@ -46,10 +46,8 @@ static bool copy_complete(const struct cow_io *io, const struct record *record)
 static bool undo_file_there(const struct cow_image *img, const struct record *record)
 {
     char undo[PATH_MAX];
-    struct stat facts;
     return record->kind == RECORD_UNDO_IN_PLACE ||
-           (img->io->lstat(img->io->context, side_path(undo, img->real_path, SIDE_UNDO), &facts) == 0 &&
-            facts.st_ino == record->old_inode);
+           settle_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
 }
 
 enum direction { FORWARD, BACK, NOWHERE };
@@ -123,20 +121,6 @@ static int copy_forward(struct commit *c)
     return status == 0 ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD) : status;
 }
 
-/* The private backing file goes with the change that made it, unless somebody has used it since. */
-static int remove_unwritten_copy(struct commit *c)
-{
-    struct stat facts;
-    if (c->record.copy_inode == 0) {
-        return 0;
-    }
-    int status = c->io->lstat(c->io->context, c->record.copy_path, &facts);
-    if (status == -ENOENT || (status == 0 && !journal_copy_is_unwritten(&c->record, &facts))) {
-        return 0;
-    }
-    return status < 0 ? status : retreat_remove_copy(c);
-}
-
 /* The way back that the user asked for; commit_undo goes it, too. */
 int commit_undo(struct commit *c)
 {
@@ -172,7 +156,7 @@ int commit_undo(struct commit *c)
         }
     }
     if (status == 0) {
-        status = remove_unwritten_copy(c);
+        status = retreat_remove_copy(c);
     }
     return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
 }

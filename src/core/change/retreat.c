@@ -4,6 +4,8 @@
  */
 #include "core/change/retreat.h"
 
+#include <errno.h>
+
 #include "core/change/settle.h"
 
 int retreat_backing(struct commit *c, bool back)
@@ -15,12 +17,18 @@ int retreat_backing(struct commit *c, bool back)
 int retreat_remove_copy(struct commit *c)
 {
     char temp[PATH_MAX];
+    struct stat facts;
     const struct record *r = &c->record;
     if (r->copy_inode == 0) {
         return 0;
     }
-    int status = settle_remove(c->io, r->copy_path, r->copy_inode);
-    if (status == 0) {
+    /* Under its own name it is complete; if it is not as the change left it, somebody has used it, or it is
+     * somebody else's. */
+    int status = c->io->lstat(c->io->context, r->copy_path, &facts);
+    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts)) {
+        status = c->io->unlink(c->io->context, r->copy_path);
+    }
+    if (status == 0 || status == -ENOENT) {
         status = settle_remove(c->io, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
     }
     return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;

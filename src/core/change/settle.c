@@ -106,23 +106,36 @@ int settle_backing(const struct cow_io *io, const struct record *record, int fd,
     return status == 0 ? io->fsync(io->context, fd) : status;
 }
 
-/* Opens path for writing if it is the file with this inode; -ENOENT if it is not there or another one. */
-static int open_inode(const struct cow_io *io, const char *path, uint64_t inode)
+/* Whether an open file is the old image of a copy, marked or not. An inode number alone proves little: it is
+ * given to the next file when the first is gone. */
+static int is_old_image(const struct cow_io *io, const struct record *record, int fd)
 {
     struct stat facts;
-    int fd = io->open(io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (fd < 0) {
-        return fd;
-    }
+    uint8_t header[COW_HEADER_BYTES_MAX];
     int status = io->fstat(io->context, fd, &facts);
-    if (status == 0 && facts.st_ino != inode) {
-        status = -ENOENT;
+    if (status == 0) {
+        status = io_read_padded(io, fd, header, sizeof header, 0);
     }
     if (status < 0) {
-        io->close(io->context, fd);
         return status;
     }
-    return fd;
+    if (facts.st_ino != record->old_inode || record->old_header_bytes > sizeof header ||
+        record->size_field_offset + 8 > record->old_header_bytes) {
+        return -ENOENT;
+    }
+    bytes_put(header + record->size_field_offset, 8, true, record->old_size_field);
+    return record_crc(header, record->old_header_bytes) == record->old_header_crc ? 0 : -ENOENT;
+}
+
+/* Opens the old image for writing; -ENOENT if path is not there or is another file. */
+static int open_old_image(const struct cow_io *io, const struct record *record, const char *path)
+{
+    int fd = io->open(io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    int status = fd < 0 ? fd : is_old_image(io, record, fd);
+    if (fd >= 0 && status < 0) {
+        io->close(io->context, fd);
+    }
+    return status < 0 ? status : fd;
 }
 
 /* Record first, durable, then the mark: a marked file without its record could not be revived. */
@@ -162,7 +175,7 @@ int settle_keep_undo(const struct cow_io *io, const struct record *record, const
     as_done.kind = RECORD_COPY;
     side_path(path, image_path, from);
     side_path(undo, image_path, SIDE_UNDO);
-    int fd = open_inode(io, path, record->old_inode);
+    int fd = open_old_image(io, record, path);
     if (fd == -ENOENT) {
         return 0;
     }
@@ -182,7 +195,7 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
 {
     uint8_t field[8];
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->old_mtime};
-    int fd = open_inode(io, undo_path, record->old_inode);
+    int fd = open_old_image(io, record, undo_path);
     if (fd < 0) {
         return fd;
     }
@@ -199,6 +212,16 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
     }
     io->close(io->context, fd);
     return status;
+}
+
+bool settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
+{
+    int fd = io->open(io->context, undo_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    bool has = fd >= 0 && is_old_image(io, record, fd) == 0;
+    if (fd >= 0) {
+        io->close(io->context, fd);
+    }
+    return has;
 }
 
 int settle_remove(const struct cow_io *io, const char *path, uint64_t inode)

@@ -108,7 +108,7 @@ static int refuse_silent_writer(struct commit *c)
 int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = plan->hold_image == HOLD_WRITE ? refuse_silent_writer(c) : 0;
+    int status = plan->hold_image != HOLD_NOT && !plan->lock_optional ? refuse_silent_writer(c) : 0;
     if (status != 0) {
         return status;
     }

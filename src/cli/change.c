@@ -5,12 +5,25 @@
  */
 #include "cli/change.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/json.h"
 #include "cli/progress.h"
+
+/* Waits for a line, or for a signal: one that comes just before the read would not end it, so the wait is in
+ * short pieces. */
+static bool line_is_there(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    while (!cli_interrupted())
+        if (poll(&input, 1, 100) > 0)
+            return true;
+    return false;
+}
 
 static int ask(struct cow_error *err)
 {
@@ -22,7 +35,7 @@ static int ask(struct cow_error *err)
     }
     fputs("Type yes to do this: ", stderr);
     fflush(stderr);
-    if (!fgets(line, sizeof line, stdin)) {
+    if (!line_is_there() || !fgets(line, sizeof line, stdin)) {
         fputc('\n', stderr);
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
     }

@@ -317,7 +317,7 @@ static void starve(struct run *run, const struct tree *from, const struct action
     for (unsigned for_ever = 0; for_ever < 2; for_ever++) {
         bool struck = true;
         for (unsigned long at = 1; struck && !run_time_is_up(run); at++) {
-            if (run_leaves_out(run, ALLOCATIONS_ESTIMATE, rng_mix(run->states + for_ever, at))) {
+            if (run_leaves_out(run, ALLOCATIONS_ESTIMATE, run->tried++)) {
                 struck = at < 250;
                 continue;
             }

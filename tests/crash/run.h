@@ -31,6 +31,7 @@ struct run {
     unsigned long states; /* crash states, or runs with a fault */
     unsigned long inner;  /* of them inside a recovery */
     unsigned long recovered, guests, again, undone, undo_lost;
+    unsigned long tried;          /* left out or not */
     unsigned long missed, listed; /* fsyncs */
     unsigned long violations;
     unsigned long passed, failed, skipped; /* scenes */

@@ -15,9 +15,12 @@
 #include "core/change/steps.h"
 #include "cow/text.h"
 
-/* Whether the new image of a copy is complete under its temporary name: the true size is written last of all.
+/* The questions below answer 1, 0, or -errno: what cannot be looked at is no "no", for a wrong direction
+ * could not be taken back.
  */
-static bool new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path)
+
+/* Is the new image of a copy complete under its temporary name? The true size is written last of all. */
+static int new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path)
 {
     char path[PATH_MAX];
     uint8_t header[COW_V3_HEADER_BYTES];
@@ -25,62 +28,79 @@ static bool new_file_complete(const struct cow_io *io, const struct record *reco
     int fd =
         io->open(io->context, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
-        return false;
+        return fd == -ENOENT ? 0 : fd;
     }
-    bool complete = io->fstat(io->context, fd, &facts) == 0 && facts.st_ino == record->new_inode &&
-                    io_read_padded(io, fd, header, sizeof header, 0) == 0 &&
-                    record_crc(header, sizeof header) == record->new_header_crc;
+    int status = io->fstat(io->context, fd, &facts);
+    if (status == 0) {
+        status = io_read_padded(io, fd, header, sizeof header, 0);
+    }
     io->close(io->context, fd);
-    return complete;
+    if (status < 0) {
+        return status;
+    }
+    return facts.st_ino == record->new_inode && record_crc(header, sizeof header) == record->new_header_crc;
 }
 
-/* The private backing file, where there is to be one, under its own name. */
-static bool copy_complete(const struct cow_io *io, const struct record *record)
+/* Is the private backing file, where there is to be one, there under its own name? */
+static int copy_complete(const struct cow_io *io, const struct record *record)
 {
     struct stat facts;
-    return record->copy_inode == 0 ||
-           (io->lstat(io->context, record->copy_path, &facts) == 0 && facts.st_ino == record->copy_inode &&
-            (uint64_t)facts.st_size == record->backing_new_bytes);
+    if (record->copy_inode == 0) {
+        return 1;
+    }
+    int status = io->lstat(io->context, record->copy_path, &facts);
+    if (status < 0) {
+        return status == -ENOENT ? 0 : status;
+    }
+    return facts.st_ino == record->copy_inode && (uint64_t)facts.st_size == record->backing_new_bytes;
 }
 
-static bool undo_file_there(const struct cow_image *img, const struct record *record)
+static int undo_file_there(const struct cow_image *img, const struct record *record)
 {
     char undo[PATH_MAX];
-    return record->kind == RECORD_UNDO_IN_PLACE ||
-           settle_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
+    return record->kind == RECORD_UNDO_IN_PLACE
+               ? 1
+               : settle_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
 }
 
 enum direction { FORWARD, BACK, NOWHERE };
 
-static enum direction choose_direction(const struct cow_plan *plan, const struct record *record)
+/* 0 with *out, or -errno. */
+static int choose_direction(enum direction *out, const struct cow_plan *plan, const struct record *record)
 {
     const struct cow_image *img = plan->img;
     const enum journal_view view = journal_view(record, img);
+    int yes = 0;
+    *out = NOWHERE;
     if (view == JOURNAL_SEES_STRANGE) {
-        return NOWHERE;
+        return 0;
     }
     switch ((enum record_kind)record->kind) {
     case RECORD_COPY:
-        if (view == JOURNAL_SEES_NEW) {
-            return FORWARD;
+        yes = view == JOURNAL_SEES_NEW;
+        if (!yes && journal_unwritten(record, &img->cow.facts, false)) {
+            yes = copy_complete(img->io, record);
+            yes = yes == 1 ? new_file_complete(img->io, record, img->real_path) : yes;
         }
-        return journal_unwritten(record, &img->cow.facts, false) && copy_complete(img->io, record) &&
-                       new_file_complete(img->io, record, img->real_path)
-                   ? FORWARD
-                   : BACK;
+        break;
     case RECORD_IN_PLACE:
-        return view == JOURNAL_SEES_NEW ? FORWARD : BACK;
+        yes = view == JOURNAL_SEES_NEW;
+        break;
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
-        if (view == JOURNAL_SEES_OLD) {
-            return FORWARD;
-        }
         /* A guest that has written to the new image since wins over the wish to go back; and without the old
          * image there is nothing to go back to. */
-        return journal_unwritten(record, &img->cow.facts, true) && undo_file_there(img, record) ? FORWARD
-                                                                                                : BACK;
+        yes = view == JOURNAL_SEES_OLD;
+        if (!yes && journal_unwritten(record, &img->cow.facts, true)) {
+            yes = undo_file_there(img, record);
+        }
+        break;
     }
-    return NOWHERE;
+    if (yes < 0) {
+        return yes;
+    }
+    *out = yes ? FORWARD : BACK;
+    return 0;
 }
 
 /* A crash may have left what was written in the page cache only, and the date unset. */
@@ -161,13 +181,14 @@ int commit_undo(struct commit *c)
     return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
 }
 
-/* An undo that was interrupted, and then somebody used the new image: it stays, and so does what undoes it.
- */
+/* An undo that was interrupted, and then somebody used the new image: it stays, with a backing file of its
+ * size, and so does what undoes it. */
 static int abandon_undo(struct commit *c)
 {
-    return c->record.kind == RECORD_UNDO_COPY
+    int status = retreat_backing(c, false);
+    return status == 0 && c->record.kind == RECORD_UNDO_COPY
                ? settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_UNDO)
-               : 0;
+               : status;
 }
 
 static int run_direction(struct commit *c, enum direction direction)
@@ -230,7 +251,11 @@ int commit_recover(struct commit *c)
     }
     c->has_record = true;
     c->journal_made = true;
-    enum direction direction = choose_direction(c->plan, &c->record);
+    enum direction direction;
+    status = choose_direction(&direction, c->plan, &c->record);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at what is left beside", c->plan->img->path);
+    }
     if (direction == NOWHERE) {
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
                              c->plan->img->path);
@@ -303,8 +328,11 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     char image[PATH_MAX];
-    enum direction direction = choose_direction(plan, &record);
-    if (direction == NOWHERE) {
+    enum direction direction;
+    status = choose_direction(&direction, plan, &record);
+    if (status < 0) {
+        status = cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
+    } else if (direction == NOWHERE) {
         status = strange_image(img, err);
     }
     plan->target_path = img->real_path;

@@ -214,14 +214,14 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
     return status;
 }
 
-bool settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
+int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
 {
     int fd = io->open(io->context, undo_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    bool has = fd >= 0 && is_old_image(io, record, fd) == 0;
+    int status = fd < 0 ? fd : is_old_image(io, record, fd);
     if (fd >= 0) {
         io->close(io->context, fd);
     }
-    return has;
+    return status == -ENOENT ? 0 : status < 0 ? status : 1;
 }
 
 int settle_remove(const struct cow_io *io, const char *path, uint64_t inode)

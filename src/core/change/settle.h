@@ -28,8 +28,8 @@ int settle_keep_undo(const struct cow_io *io, const struct record *record, const
  * or -errno. */
 int settle_revive_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
 
-/* Whether the undo file of a copy is there. */
-bool settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
+/* Is the undo file of a copy there? 1, 0, or -errno. */
+int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
 
 /* Removes path if it is the file with this inode. 0 (also if it is not there, or another one) or -errno. */
 int settle_remove(const struct cow_io *io, const char *path, uint64_t inode);

@@ -48,10 +48,17 @@ static void close_fd(struct commit *c, int *fd)
     }
 }
 
-/* Without a journal: only new files were made. */
+/* Without a journal: only new files were made. A rename that reported a failure may have done its work all
+ * the same: then the new file is there under its name, complete, and what it needs stays. */
 static bool remove_new_files(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
+    struct stat made, there;
+    if (c->out_made &&
+        (c->io->fstat(c->io->context, c->out_fd, &made) < 0 ||
+         (c->io->stat(c->io->context, plan->target_path, &there) == 0 && same_file(&made, &there)))) {
+        return true;
+    }
     if (c->out_made) {
         c->io->unlink(c->io->context, plan->temp_path);
     }

@@ -28,7 +28,8 @@ struct cow_resize_options {
 };
 
 /* Changes the size of the disk. Errors: COW_USAGE (size, combination of options), COW_REFUSED (no policy,
- * mtime of the backing differs, smaller without shrink, several hard links, output exists), COW_UNSUPPORTED
+ * mtime of the backing differs, smaller without shrink or with loss, several hard links, output exists, an
+ * interrupted change waits for recovery), COW_UNSUPPORTED
  * (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
  * fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,

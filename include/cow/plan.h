@@ -98,9 +98,10 @@ const struct cow_step *cow_plan_steps(const struct cow_plan *plan, size_t *n_ste
 
 /* Walks the steps. env may be NULL. On success the new files are complete and durable (fsynced, directories
  * too). Errors: COW_LOCKED (pid in the message), COW_REFUSED (image or backing changed since the plan was
- * made, not enough space), COW_IO, COW_CANCELLED. After any of them the old files are there, byte for byte,
- * but for what the message says; a temporary file is removed. A plan can be committed once. The image it was
- * built from still shows the old file afterwards: open it anew. */
+ * made), COW_IO (not enough space, too), COW_NO_MEMORY, COW_CANCELLED. After any of them the old files are
+ * there, byte for byte, and a temporary file is removed; or, where that could not be done, a journal is left
+ * beside the image, the hint says so, and cow_plan_recover finishes or takes back. A plan can be committed
+ * once. The image it was built from still shows the old file afterwards: open it anew. */
 int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
 
 void cow_plan_free(struct cow_plan *plan); /* NULL is allowed */

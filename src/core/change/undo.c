@@ -11,7 +11,6 @@
 #include "core/change/steps.h"
 #include "cow/text.h"
 
-/* Under the lock now: the record again, as a journal of going back. */
 int commit_discard_undo(struct commit *c)
 {
     char undo[PATH_MAX];

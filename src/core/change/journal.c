@@ -76,13 +76,33 @@ static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t cr
     return n_bytes <= img->raw_bytes && record_crc(img->raw, n_bytes) == crc;
 }
 
+/* A disk that tears a sector leaves the first one part old, part new. With the old one put back, the header is
+ * the old one again. */
+static bool header_is_torn(const struct record *record, const struct cow_image *img)
+{
+    uint8_t old[COW_HEADER_BYTES_MAX];
+    if ((record->kind != RECORD_IN_PLACE && record->kind != RECORD_UNDO_IN_PLACE) ||
+        img->raw_bytes < RECORD_SECTOR_BYTES || record->old_header_bytes > img->raw_bytes) {
+        return false;
+    }
+    for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
+        if (img->raw[i] != record->old_sector[i] && img->raw[i] != record->new_sector[i]) {
+            return false;
+        }
+    }
+    memcpy(old, img->raw, img->raw_bytes);
+    memcpy(old, record->old_sector, RECORD_SECTOR_BYTES);
+    return record_crc(old, record->old_header_bytes) == record->old_header_crc;
+}
+
 enum journal_view journal_view(const struct record *record, const struct cow_image *img)
 {
     const uint64_t inode = img->cow.facts.st_ino;
     if (inode == record->new_inode && header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc)) {
         return JOURNAL_SEES_NEW;
     }
-    if (inode == record->old_inode && header_is(img, record->old_header_bytes, record->old_header_crc)) {
+    if (inode == record->old_inode && (header_is(img, record->old_header_bytes, record->old_header_crc) ||
+                                       header_is_torn(record, img))) {
         return JOURNAL_SEES_OLD;
     }
     return JOURNAL_SEES_STRANGE;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bytes.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
 #include "cow/text.h"
@@ -57,6 +58,63 @@ static int check_copy(const struct cow_plan *plan, const struct record *record, 
                : changed_since(img, "its private backing file", err);
 }
 
+/* The header that the image will have again, as bytes: from the old image, which is the undo file, or from the
+ * present one with its first sector put back. */
+static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_image *img,
+                      const struct record *record)
+{
+    char undo[PATH_MAX];
+    memset(bytes, 0, COW_HEADER_BYTES_MAX);
+    if (record->kind == RECORD_IN_PLACE) {
+        memcpy(bytes, img->raw, img->raw_bytes);
+        memcpy(bytes, record->old_sector, sizeof record->old_sector);
+        return 0;
+    }
+    int fd = img->io->open(img->io->context, side_path(undo, img->real_path, SIDE_UNDO),
+                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io_read_padded(img->io, fd, bytes, COW_HEADER_BYTES_MAX, 0);
+    img->io->close(img->io->context, fd);
+    if (status == 0 && record->size_field_offset <= COW_HEADER_BYTES_MAX - 8) {
+        bytes_put(bytes + record->size_field_offset, 8, true, record->old_size_field);
+    }
+    return status;
+}
+
+/* What a stock kernel will say of the old header, with the backing file as it will be. */
+static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_HEADER_BYTES_MAX],
+                                const struct record *record)
+{
+    struct stat backing = {.st_size = 0};
+    struct verdict_facts facts = {.bytes = bytes,
+                                  .n_bytes = COW_HEADER_BYTES_MAX,
+                                  .header = &plan->header,
+                                  .image_path = plan->img->path,
+                                  .backing_path = plan->header.backing_path};
+    int status = plan->io->stat(plan->io->context, plan->header.backing_path, &backing);
+    facts.backing_errno = status < 0 ? -status : 0;
+    facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
+    facts.backing_mtime = backing.st_mtim.tv_sec;
+    verdict_of(&plan->preview.after_verdict, &facts);
+}
+
+/* "64 MiB -> 128 MiB", where the old header can be read: only the preview wants to know. */
+static void show_old_image(struct cow_plan *plan, const struct record *record)
+{
+    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    if (old_header(bytes, plan->img, record) == 0 &&
+        cow_header_decode(&plan->header, bytes, sizeof bytes, record->old_file_bytes,
+                          record->backing_old_bytes, NULL) == 0 &&
+        cow_layout_of(&plan->layout, &plan->header, NULL) == 0) {
+        plan_show_new_image(plan);
+        plan->preview.can_grow_to_bytes = 0;
+        predict_old_verdict(plan, bytes, record);
+        plan->preview.patched_opens = plan->preview.after_verdict.opens;
+    }
+}
+
 static int check_unchanged(struct cow_plan *plan, const struct record *record, struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
@@ -88,6 +146,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
     p->method = copy ? "copy" : "header";
     p->target_path = plan->target_path;
     p->changes_existing = true;
+    show_old_image(plan, record);
     plan_note_in_use(plan);
     p->undo_text = "none: the change would have to be made again";
     p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));

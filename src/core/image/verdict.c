@@ -162,4 +162,9 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     facts.backing_bytes = (uint64_t)found.st_size;
     facts.backing_mtime = found.st_mtim.tv_sec;
     verdict_of(out, &facts);
+    if (!out->opens && *cow_image_pending(img) != '\0') {
+        char image[COW_HINT_BYTES / 2];
+        ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
+               cow_shell_quote(image, sizeof image, img->path));
+    }
 }

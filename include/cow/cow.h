@@ -15,6 +15,7 @@
 #ifndef COW_COW_H
 #define COW_COW_H
 
+#include "cow/check.h"
 #include "cow/env.h"
 #include "cow/error.h"
 #include "cow/header.h"
@@ -22,6 +23,7 @@
 #include "cow/layout.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
+#include "cow/scan.h"
 #include "cow/text.h"
 
 #endif

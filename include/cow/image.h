@@ -101,13 +101,19 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);
 
-/* Where a run's bytes come from. name is the JSON value; the meaning of each is in README and format.md. */
+/* Where a run's bytes come from. The last four are told by a scan only (cow/scan.h), which reads the bytes.
+ * name is the JSON value; the meaning of each is in README and format.md. */
 #define COW_ORIGIN_LIST(X)                                                                                   \
     X(BACKING, "backing", "read from the backing file")                                                      \
     X(BACKING_HOLE, "backing-hole", "the backing file has a hole there: zeros")                              \
     X(BEYOND_BACKING, "beyond-backing", "past the end of the backing file: zeros")                           \
     X(HOLE, "hole", "in the COW, as a hole: zeros, costs nothing")                                           \
-    X(COW, "cow", "in the COW")
+    X(COW, "cow", "in the COW")                                                                              \
+    X(REDUNDANT, "redundant", "in the COW, but equal to what the backing file gives")                        \
+    X(ZERO, "zero", "in the COW, as written zeros")                                                          \
+    X(CHANGED, "changed", "in the COW, and different from the backing file")                                 \
+    X(ORPHAN, "orphan",                                                                                      \
+      "read from the backing file, though the COW holds other data: a write that a crash lost")
 
 enum cow_origin {
 #define COW_ORIGIN_ENUM(id, name, text) COW_ORIGIN_##id,

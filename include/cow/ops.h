@@ -73,12 +73,57 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
 
 struct cow_merge_options {
     const char *output_path;
-    bool force; /* an existing output is replaced; a guest that holds the image does not matter */
+    bool in_place; /* into the backing file; output_path is NULL then */
+    bool force;    /* an existing output is replaced; a guest that holds the image does not matter */
 };
 
-/* The composed disk as a raw file. Errors: COW_REFUSED (output exists, or is the image or its backing under
- * any name), COW_LOCKED (a guest holds the image), COW_IO (no backing). */
+/* The composed disk as a raw file, or written into the backing file, after which the image is empty and fits
+ * it; the other images on that backing file no longer do, and that cannot be undone. Errors: COW_REFUSED
+ * (output exists, or is the image or its backing under any name; in place: sizes differ), COW_LOCKED (a guest
+ * holds the image; in place: or a sibling), COW_IO (no backing). */
 int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
                    struct cow_error *err);
+
+/* What a new image on the same disk differs in. The composed disk stays as it is, byte for byte. Any
+ * combination is one plan: by one write of the first sector where only path or date of the backing file
+ * change, else by copy. */
+struct cow_rewrite_options {
+    bool complete_pages; /* pages: each mixed 4 KiB page becomes dirty as a whole */
+    bool compact;        /* pages equal to the backing are dropped, zeros punched; no mixed page is left */
+    bool sectors;        /* with compact or safe: by sectors, not pages; leaves mixed pages: a warning */
+    const char *backing_path; /* rebase: name this backing file; NULL: as it is */
+    bool safe; /* its content may differ: pages that do become dirty; else both must be known to be equal: the
+                  same size, and the same date or restamp or force */
+    bool restamp;   /* take over the backing file's date */
+    bool set_mtime; /* the header edited by hand: this date */
+    uint32_t mtime;
+    bool convert;              /* a v3, even if nothing else is to be done */
+    const char *output_path;   /* leave the image alone and write the result here; NULL: replace the image */
+    uint64_t reserve_bytes;    /* as for resize; 0: the default */
+    bool force;                /* an existing output is replaced; a doubtful backing file is accepted */
+    const struct cow_env *env; /* progress while the bytes are compared; NULL is allowed */
+};
+
+/* Errors: COW_USAGE (combination of options), COW_REFUSED (nothing to do; several hard links; output exists;
+ * the new backing file has another size, or another date without restamp, safe or force; an interrupted
+ * change waits), COW_IO (no backing file), COW_UNSUPPORTED (a QEMU image without a backing file), COW_INVALID
+ * (path too long, date out of range), COW_CANCELLED. */
+int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
+                     struct cow_error *err);
+
+struct cow_diff_options {
+    const char *output_path;  /* the new image */
+    const char *backing_path; /* is stored as an absolute path */
+    const char *raw_path;     /* the disk that it shall show */
+    bool sectors;             /* as above */
+    uint64_t reserve_bytes;
+    bool force; /* an existing output is replaced */
+    const struct cow_env *env;
+    const struct cow_io *io; /* NULL: the operating system's */
+};
+
+/* A new v3 image that turns the backing file into the raw disk. Errors: COW_USAGE, COW_IO, COW_REFUSED (sizes
+ * differ; output exists or is one of the inputs), COW_INVALID, COW_CANCELLED. */
+int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, struct cow_error *err);
 
 #endif

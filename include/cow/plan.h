@@ -40,7 +40,9 @@ struct cow_plan;
     X(END_JOURNAL, "end-journal")                                                                            \
     X(RECOVER, "recover")                                                                                    \
     X(UNDO, "undo")                                                                                          \
-    X(DISCARD_UNDO, "discard-undo")
+    X(DISCARD_UNDO, "discard-undo")                                                                          \
+    X(WRITE_SELECTION, "write-data")                                                                         \
+    X(MERGE_BACKING, "merge-into-backing")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -59,8 +61,9 @@ struct cow_step {
 
 /* All that a front end shows of a plan. Strings belong to the plan. */
 struct cow_preview {
-    const char *operation;   /* "resize", "create", "merge", "recover", "undo" */
-    const char *method;      /* "copy"; "none" where nothing is to be done */
+    const char *operation;   /* "resize", "create", "merge", "recover", "undo", "pages", "compact", "rebase",
+                                "convert", "diff", "repair" (several of them) */
+    const char *method;      /* "copy", "header"; "none" where nothing is to be done */
     const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
     const char *target_path; /* the file that is made or replaced */
     bool replaces;           /* target_path exists and is replaced by rename */
@@ -75,7 +78,12 @@ struct cow_preview {
     uint64_t after_size_bytes;
     uint32_t after_alignment;
     struct cow_layout after;
-    uint64_t dirty_sectors;           /* that are carried over, in old sectors */
+    uint64_t dirty_sectors;       /* that are carried over, in old sectors */
+    uint64_t after_dirty_sectors; /* of the new image, in its sectors; only where they were counted */
+    bool has_after_dirty;
+    const char *content_text; /* what becomes of the data, a sentence: what compact will gain; "" */
+    size_t siblings;          /* other images on the backing file that is written, as far as found */
+    const char *const *sibling;
     uint64_t moves_bytes;             /* data bytes that are written anew */
     uint64_t needs_free_bytes;        /* on the target's filesystem */
     uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */

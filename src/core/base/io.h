@@ -34,6 +34,10 @@ struct cow_io {
     int (*lstat)(void *context, const char *path, struct stat *out);
     int (*resolve)(void *context, const char *path, char *out,
                    size_t out_bytes); /* absolute, links resolved */
+    /* Hands each name in a directory ("." and ".." left out) to `each`, until that answers other than 0, which
+     * is the answer then. */
+    int (*list)(void *context, const char *directory, int (*each)(void *each_context, const char *name),
+                void *each_context);
     int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
     int (*fsync)(void *context, int fd);
     int (*futimens)(void *context, int fd, const struct timespec times[2]);

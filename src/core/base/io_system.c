@@ -2,6 +2,7 @@
  *
  * The operating system's calls, behind the table. Linux: OFD locks, copy_file_range, SEEK_DATA, reflinks.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -101,6 +102,30 @@ static int system_resolve(void *context, const char *path, char *out, size_t out
     }
     free(resolved);
     return n_bytes <= out_bytes ? 0 : -ENAMETOOLONG;
+}
+
+static int system_list(void *context, const char *directory, int (*each)(void *each_context, const char *name),
+                       void *each_context)
+{
+    (void)context;
+    DIR *open_directory = opendir(directory);
+    if (open_directory == NULL) {
+        return -errno;
+    }
+    int status = 0;
+    const struct dirent *entry;
+    errno = 0;
+    while (status == 0 && (entry = readdir(open_directory)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            status = each(each_context, entry->d_name);
+        }
+        errno = 0;
+    }
+    if (status == 0 && errno != 0) {
+        status = -errno;
+    }
+    closedir(open_directory);
+    return status;
 }
 
 static int system_ftruncate(void *context, int fd, uint64_t size_bytes)
@@ -248,6 +273,7 @@ const struct cow_io io_system = {
     .stat = system_stat,
     .lstat = system_lstat,
     .resolve = system_resolve,
+    .list = system_list,
     .ftruncate = system_ftruncate,
     .fsync = system_fsync,
     .futimens = system_futimens,

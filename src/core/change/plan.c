@@ -50,6 +50,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
                                          .undo_text = "",
                                          .command = "",
                                          .next_step = "",
+                                         .content_text = "",
                                          .note = plan->notes};
     if (img != NULL) {
         plan->preview.has_before = true;
@@ -267,5 +268,7 @@ void plan_show_new_image(struct cow_plan *plan)
     p->after_alignment = plan->header.alignment;
     p->after = plan->layout;
     p->after_backing_path = plan->header.backing_path;
-    p->can_grow_to_bytes = cow_layout_capacity(plan->header.alignment, plan->layout.data_offset);
+    if (plan->header.alignment != 0) { /* undo can lead back to an older format */
+        p->can_grow_to_bytes = cow_layout_capacity(plan->header.alignment, plan->layout.data_offset);
+    }
 }

@@ -30,7 +30,8 @@ const char *cow_origin_text(enum cow_origin origin)
 
 bool cow_origin_dirty(enum cow_origin origin)
 {
-    return origin == COW_ORIGIN_COW || origin == COW_ORIGIN_HOLE;
+    return origin == COW_ORIGIN_COW || origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_REDUNDANT ||
+           origin == COW_ORIGIN_ZERO || origin == COW_ORIGIN_CHANGED;
 }
 
 static int io_failed(const struct cow_image *img, const char *path, int status, struct cow_error *err)

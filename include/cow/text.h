@@ -36,4 +36,9 @@ const char *cow_escape_message(char *out, size_t out_bytes, const char *text);
 /* Quotes a word for a POSIX shell where it needs it, escaped as above otherwise: root.cow, 'my disk.cow'. */
 const char *cow_shell_quote(char *out, size_t out_bytes, const char *word);
 
+/* "2003-04-05 06:07:08 UTC" of seconds since 1970, or the number where there is no such date. buffer has
+ * COW_TIME_TEXT_BYTES. Returns buffer. */
+enum { COW_TIME_TEXT_BYTES = 40 };
+const char *cow_time_text(char *buffer, int64_t seconds);
+
 #endif

@@ -495,11 +495,12 @@ END_TEST
 START_TEST(names_of_origins)
 {
     static const char *const names[COW_ORIGINS] = {"backing", "backing-hole", "beyond-backing", "hole",
-                                                   "cow"};
+                                                   "cow", "redundant", "zero", "changed", "orphan"};
     for (int i = 0; i < COW_ORIGINS; i++) {
         ck_assert_str_eq(cow_origin_name((enum cow_origin)i), names[i]);
         must(cow_origin_text((enum cow_origin)i)[0] != '\0', "no text");
-        must(cow_origin_dirty((enum cow_origin)i) == (i >= COW_ORIGIN_HOLE), "%s", names[i]);
+        must(cow_origin_dirty((enum cow_origin)i) == (i >= COW_ORIGIN_HOLE && i <= COW_ORIGIN_CHANGED), "%s",
+             names[i]);
     }
 }
 END_TEST

@@ -93,7 +93,9 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
         opt.size_bytes = sizes[i].size;
         check_resize(img, opt, sizes[i].status);
     }
-    opt = grow(COW_POLICY_UNSET);
+    opt = grow(COW_POLICY_UNSET); /* extend, for nobody else is on the backing file */
+    check_resize(img, opt, 0);
+    opt.output_path = out;
     check_resize(img, opt, COW_REFUSED);
     opt = grow(COW_POLICY_KEEP);
     opt.in_place = true;

@@ -106,3 +106,20 @@ int io_sync_directory(const struct cow_io *io, const char *path)
     io->close(io->context, fd);
     return status;
 }
+
+int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
+{
+    static const uint8_t zeros[64 * 1024];
+    int status = 0;
+    for (uint64_t done = 0; done < n_bytes && status == 0;) {
+        struct io_extent extent; /* what reads as zeros already is left a hole */
+        status = io_extent_at(io, fd, offset + done, offset + n_bytes, &extent);
+        uint64_t piece = status < 0 ? 0 : extent.end - extent.begin;
+        if (status == 0 && extent.data) {
+            piece = arith_min(piece, sizeof zeros);
+            status = io_write(io, fd, zeros, (size_t)piece, offset + done);
+        }
+        done += piece;
+    }
+    return status;
+}

@@ -34,8 +34,8 @@ struct cow_io {
     int (*lstat)(void *context, const char *path, struct stat *out);
     int (*resolve)(void *context, const char *path, char *out,
                    size_t out_bytes); /* absolute, links resolved */
-    /* Hands each name in a directory ("." and ".." left out) to `each`, until that answers other than 0, which
-     * is the answer then. */
+    /* Hands each name in a directory ("." and ".." left out) to `each`, until that answers other than 0,
+     * which is the answer then. */
     int (*list)(void *context, const char *directory, int (*each)(void *each_context, const char *name),
                 void *each_context);
     int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
@@ -81,6 +81,9 @@ struct io_extent {
 /* What lies at `offset`, as far as it is the same, up to `limit` (> offset). A filesystem that cannot tell
  * answers data. 0 or -errno. */
 int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
+
+/* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */
+int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
 
 /* fsync of the directory that holds path. 0 or -errno. */
 int io_sync_directory(const struct cow_io *io, const char *path);

@@ -104,8 +104,8 @@ static int system_resolve(void *context, const char *path, char *out, size_t out
     return n_bytes <= out_bytes ? 0 : -ENAMETOOLONG;
 }
 
-static int system_list(void *context, const char *directory, int (*each)(void *each_context, const char *name),
-                       void *each_context)
+static int system_list(void *context, const char *directory,
+                       int (*each)(void *each_context, const char *name), void *each_context)
 {
     (void)context;
     DIR *open_directory = opendir(directory);

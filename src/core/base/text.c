@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/arith.h"
 
@@ -140,4 +141,15 @@ int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct 
     }
     *out = value;
     return 0;
+}
+
+const char *cow_time_text(char *buffer, int64_t seconds)
+{
+    const time_t time = (time_t)seconds;
+    struct tm parts;
+    if (gmtime_r(&time, &parts) == NULL ||
+        strftime(buffer, COW_TIME_TEXT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
+        snprintf(buffer, COW_TIME_TEXT_BYTES, "%" PRId64 " s", seconds);
+    }
+    return buffer;
 }

@@ -6,6 +6,8 @@
  */
 #include "core/change/steps.h"
 
+#include <errno.h>
+
 #include "core/base/arith.h"
 #include "core/change/retreat.h"
 #include "core/image/side.h"
@@ -37,6 +39,8 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_END_JOURNAL] = {commit_end_journal, "closing the journal"},
     [COW_STEP_RECOVER] = {commit_recover, "recovering"},
     [COW_STEP_UNDO] = {commit_undo, "going back"},
+    [COW_STEP_WRITE_SELECTION] = {commit_write_selection, "writing data"},
+    [COW_STEP_MERGE_BACKING] = {commit_merge_backing, "writing into the backing file"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
 
@@ -93,6 +97,8 @@ static bool take_back(struct commit *c)
         status = retreat_from_copy(c);
     } else if (c->record.kind == RECORD_IN_PLACE) {
         status = retreat_in_place(c, true);
+    } else if (c->record.kind == RECORD_MERGE) {
+        status = c->backing_written ? -EBUSY : retreat_from_merge(c);
     }
     if (status == 0) {
         status = c->io->unlink(c->io->context, side_path(journal, c->plan->target_path, SIDE_JOURNAL));
@@ -131,6 +137,7 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
                        .image_fd = -1,
                        .backing_fd = -1,
                        .out_fd = -1,
+                       .input_fd = {-1, -1},
                        .copy_fd = -1,
                        .phase = "",
                        .total_bytes = total_bytes(plan)};
@@ -155,6 +162,9 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     }
     close_fd(&c, &c.copy_fd);
     close_fd(&c, &c.out_fd);
+    for (size_t i = 0; i < PLAN_INPUTS_MAX; i++) {
+        close_fd(&c, &c.input_fd[i]);
+    }
     close_fd(&c, &c.backing_fd);
     close_fd(&c, &c.image_fd);
     return status;

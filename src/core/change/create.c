@@ -94,6 +94,7 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->hold_backing = HOLD_READ;
+    plan->fresh = true;
     plan->force = opt->force;
     int status = check_backing(plan, opt, err);
     if (status == 0) {

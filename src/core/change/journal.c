@@ -76,8 +76,8 @@ static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t cr
     return n_bytes <= img->raw_bytes && record_crc(img->raw, n_bytes) == crc;
 }
 
-/* A disk that tears a sector leaves the first one part old, part new. With the old one put back, the header is
- * the old one again. */
+/* A disk that tears a sector leaves the first one part old, part new. With the old one put back, the header
+ * is the old one again. */
 static bool header_is_torn(const struct record *record, const struct cow_image *img)
 {
     uint8_t old[COW_HEADER_BYTES_MAX];
@@ -101,8 +101,8 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
     if (inode == record->new_inode && header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc)) {
         return JOURNAL_SEES_NEW;
     }
-    if (inode == record->old_inode && (header_is(img, record->old_header_bytes, record->old_header_crc) ||
-                                       header_is_torn(record, img))) {
+    if (inode == record->old_inode &&
+        (header_is(img, record->old_header_bytes, record->old_header_crc) || header_is_torn(record, img))) {
         return JOURNAL_SEES_OLD;
     }
     return JOURNAL_SEES_STRANGE;

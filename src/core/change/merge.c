@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "core/base/arith.h"
-#include "core/change/plan.h"
+#include "core/change/merge_in_place.h"
 #include "cow/text.h"
 
 /* What the raw file will take: it can be no more than both files hold together. */
@@ -50,6 +50,9 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     struct cow_error local;
     err = err != NULL ? err : &local;
     struct cow_usage usage;
+    if (opt->in_place) {
+        return merge_in_place(out, img, opt, err);
+    }
     int status = cow_image_usage(img, &usage, err);
     uint8_t nothing;
     if (status == 0 &&

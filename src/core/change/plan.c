@@ -5,6 +5,7 @@
 #include "core/change/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "core/format/variants.h"
+#include "core/image/siblings.h"
 #include "core/image/side.h"
 #include "cow/text.h"
 
@@ -51,7 +53,8 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
                                          .command = "",
                                          .next_step = "",
                                          .content_text = "",
-                                         .note = plan->notes};
+                                         .note = plan->notes,
+                                         .sibling = plan->siblings};
     if (img != NULL) {
         plan->preview.has_before = true;
         plan->preview.before_format = img->header.format;
@@ -72,6 +75,11 @@ void cow_plan_free(struct cow_plan *plan)
         for (size_t i = 0; i < plan->n_strings; i++) {
             free(plan->strings[i]);
         }
+        for (size_t i = 0; i < plan->n_inputs; i++) {
+            host_file_close(plan->io, &plan->input[i].file);
+        }
+        selection_close(plan->selection);
+        cow_image_close(plan->own_image);
         free(plan);
     }
 }
@@ -128,6 +136,19 @@ void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, c
     va_start(arguments, format);
     plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vwords(plan, format, arguments)};
     va_end(arguments);
+}
+
+int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err)
+{
+    struct plan_input *input = &plan->input[plan->n_inputs];
+    int status = host_file_open(plan->io, &input->file, path, O_RDONLY, err);
+    if (status != 0) {
+        return cow_error_prefix(err, "the %s", what);
+    }
+    plan->n_inputs++;
+    input->what = what;
+    input->path = plan_text(plan, "%s", path);
+    return 0;
 }
 
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
@@ -222,6 +243,42 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
                           cow_shell_quote(image, sizeof image, img->path));
 }
 
+int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err)
+{
+    if (img->cow.facts.st_nlink <= 1 || force) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s has %ju names (hard links): the others would keep the old disk",
+                  img->path, (uintmax_t)img->cow.facts.st_nlink);
+    return cow_error_hint(err, "-o FILE writes the result elsewhere; --force goes on");
+}
+
+int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error *err)
+{
+    struct siblings siblings;
+    int status = siblings_find(&siblings, plan->img, err);
+    if (status != 0) {
+        return status;
+    }
+    const struct sibling *held = siblings_held(&siblings);
+    if (held != NULL && !may_be_held) {
+        char pid[32];
+        snprintf(pid, sizeof pid, held->holder.pid > 0 ? "pid %" PRId64 : "another process",
+                 held->holder.pid);
+        status = cow_error_set(err, COW_LOCKED, "%s: is on the same backing file, and in use by %s",
+                               held->path, pid);
+        cow_error_hint(err, "a running UML guest, most likely: shut it down first");
+    }
+    for (size_t i = 0; i < siblings.n && plan->preview.siblings < PLAN_SIBLINGS_MAX; i++) {
+        plan->siblings[plan->preview.siblings++] = plan_text(plan, "%s", siblings.sibling[i].path);
+    }
+    if (siblings.n > PLAN_SIBLINGS_MAX) {
+        plan_note(plan, "%zu COW images more are on the same backing file", siblings.n - PLAN_SIBLINGS_MAX);
+    }
+    siblings_clear(&siblings);
+    return status;
+}
+
 void plan_note_in_use(struct cow_plan *plan)
 {
     struct cow_holder holder = {.held = false};
@@ -247,6 +304,7 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                                   .header = &plan->header,
                                   .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
                                   .backing_path = plan->header.backing_path,
+                                  .backing_errno = plan->backing_errno,
                                   .backing_bytes = backing_bytes,
                                   .backing_mtime = backing_mtime,
                                   .beside_image = path_kept && backing->beside_image};

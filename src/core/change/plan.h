@@ -9,14 +9,28 @@
 #include <sys/stat.h>
 
 #include "core/base/io.h"
+#include "core/change/selection.h"
 #include "core/image/image.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
 
-enum { PLAN_STEPS_MAX = 16, PLAN_STRINGS_MAX = 160, PLAN_NOTES_MAX = 12 };
+enum {
+    PLAN_STEPS_MAX = 16,
+    PLAN_STRINGS_MAX = 200,
+    PLAN_NOTES_MAX = 12,
+    PLAN_INPUTS_MAX = 2,
+    PLAN_SIBLINGS_MAX = 32,
+};
 
 /* How the commit holds the files that exist already. */
 enum hold { HOLD_NOT, HOLD_READ, HOLD_WRITE };
+
+/* A file that is read besides the image and its backing file. */
+struct plan_input {
+    const char *what; /* "new backing file", "raw disk" */
+    const char *path;
+    struct host_file file; /* owned */
+};
 
 struct cow_plan {
     const struct cow_io *io;
@@ -25,6 +39,7 @@ struct cow_plan {
     struct cow_step steps[PLAN_STEPS_MAX];
     size_t n_steps;
     const char *notes[PLAN_NOTES_MAX];
+    const char *siblings[PLAN_SIBLINGS_MAX];
     char *strings[PLAN_STRINGS_MAX]; /* owned */
     size_t n_strings;
     bool out_of_memory;
@@ -39,13 +54,21 @@ struct cow_plan {
     enum hold hold_backing;
     const char *backing_path; /* the backing file as it can be opened; NULL: none */
     struct stat backing_facts;
+    int backing_errno; /* the file that the new header names is not there: for the verdict */
+    struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read, locked while the commit lasts */
+    size_t n_inputs;
+    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well; owned */
 
     /* the new image (create, resize) */
     struct cow_header header;
     struct cow_layout layout;
+    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
+    bool punch_zeros;                /* blocks of zeros become holes */
+    bool fresh;                      /* a new file with the caller's owner and mode, not the image's */
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
     bool journaled;    /* an image is replaced or changed in place: a record of it is kept while it lasts */
     bool in_place;     /* ... by one write of its first sector */
+    bool header_edit;  /* ... where only path or date of the backing file change: nothing else is written */
     bool backing_only; /* ... and not even that: only its backing file is lengthened */
     bool keep_undo;    /* the old file becomes the undo file */
     bool undoes;       /* goes back to what the undo file has */
@@ -58,6 +81,11 @@ struct cow_plan {
     const char *copy_path;      /* policy copy, else NULL */
     const char *copy_temp_path; /* beside it */
     struct timespec copy_mtime;
+
+    /* merge in place */
+    bool merges;                 /* the backing file is written over */
+    struct timespec merge_mtime; /* its date afterwards */
+    uint64_t merge_new_bytes;    /* of its holes that get filled */
 };
 
 /* A new, empty plan. NULL: out of memory. */
@@ -73,6 +101,9 @@ const char *plan_words(struct cow_plan *plan, const char *format, ...) __attribu
 void plan_note(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Opens a further file to be read; the plan closes it. Errors as opening has them, "the WHAT" before them. */
+int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err);
 
 /* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
@@ -91,6 +122,13 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
 
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
 int plan_check_pending(const struct cow_image *img, struct cow_error *err);
+
+/* COW_REFUSED if an image that is to be replaced by rename has further names, unless force. */
+int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
+
+/* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
+ * them, unless that does not matter. */
+int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error *err);
 
 /* A note where a guest holds the image at this moment. */
 void plan_note_in_use(struct cow_plan *plan);

@@ -11,7 +11,7 @@
 
 #include "core/base/bytes.h"
 
-static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c', 'h', 'a', 'n', 'g', 'e', 0, 0, 1};
+static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c', 'h', 'a', 'n', 'g', 'e', 0, 0, 2};
 static const uint8_t closing[8] = {'e', 'n', 'd', 'o', 'f', 'c', 'h', 'g'};
 
 enum { TRAILER_BYTES = 4 + 4 + sizeof closing };
@@ -146,10 +146,12 @@ static void all_fields(struct cursor *c, struct record *r)
     raw(c, r->new_sector, sizeof r->new_sector);
     moment(c, &r->old_mtime);
     moment(c, &r->new_mtime);
+    number32(c, &r->keeps_undo);
     number32(c, &r->extends);
     number(c, 8, &r->backing_old_bytes);
     number(c, 8, &r->backing_new_bytes);
     moment(c, &r->backing_mtime);
+    moment(c, &r->backing_old_mtime);
     path(c, r->backing_path);
     number(c, 8, &r->copy_inode);
     path(c, r->copy_path);
@@ -199,7 +201,7 @@ static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_
     struct cursor read = {.bytes = bytes, .at = sizeof opening, .end = length, .reading = true};
     all_fields(&read, r);
     int status = 0;
-    if (read.failed || read.at != length || r->kind < RECORD_COPY || r->kind > RECORD_UNDO_IN_PLACE) {
+    if (read.failed || read.at != length || r->kind < RECORD_COPY || r->kind > RECORD_MERGE) {
         record_clear(r);
         status = strange(err);
     } else {

@@ -25,9 +25,16 @@ enum record_kind {
     RECORD_IN_PLACE = 2, /* the image was changed where it is; the commit is one write of its first sector */
     RECORD_UNDO_COPY = 3,
     RECORD_UNDO_IN_PLACE = 4,
+    RECORD_MERGE = 5, /* the dirty sectors are written into the backing file, and a new, empty file takes the
+                         image's place; only ever finished, once the backing file is being written */
 };
 
-enum { RECORD_SECTOR_BYTES = 512, RECORD_SAVED_MAX = 2, RECORD_BYTES_MAX = 64 * 1024 * 1024 };
+enum {
+    RECORD_SECTOR_BYTES = 512,
+    RECORD_SAVED_MAX = 2,
+    RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
+    RECORD_BYTES_MAX = 64 * 1024 * 1024,
+};
 
 /* Bytes of the old image that a change in place writes over. */
 struct record_saved {
@@ -53,13 +60,15 @@ struct record {
     uint8_t new_sector[RECORD_SECTOR_BYTES];
     struct timespec old_mtime; /* of the image's file */
     struct timespec new_mtime; /* given to it, so that a later write shows */
-    uint32_t extends;          /* the backing file is lengthened */
+    uint32_t keeps_undo;       /* by copy: the old file becomes the undo file */
+    uint32_t extends;          /* the backing file is written: lengthened, or merged into */
     uint64_t backing_old_bytes;
     uint64_t backing_new_bytes;
-    struct timespec backing_mtime;
-    char backing_path[PATH_MAX]; /* absolute; "" = none */
-    uint64_t copy_inode;         /* of a private backing file that the change makes; 0 = none */
-    char copy_path[PATH_MAX];    /* its name; absolute */
+    struct timespec backing_mtime;     /* afterwards; of a private copy, if one is made */
+    struct timespec backing_old_mtime; /* before */
+    char backing_path[PATH_MAX];       /* absolute; "" = none */
+    uint64_t copy_inode;               /* of a private backing file that the change makes; 0 = none */
+    char copy_path[PATH_MAX];          /* its name; absolute */
     /* in place: the byte that holds the last old bits and, above `shared_bits` of them, the first new ones */
     uint64_t shared_offset;
     uint32_t shared_bits; /* 0: the bits part at a whole byte */

@@ -86,6 +86,9 @@ static int choose_direction(enum direction *out, const struct cow_plan *plan, co
     case RECORD_IN_PLACE:
         yes = view == JOURNAL_SEES_NEW;
         break;
+    case RECORD_MERGE:
+        yes = view == JOURNAL_SEES_NEW ? 1 : merge_has_begun(img->io, record);
+        break;
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
         /* A guest that has written to the new image since wins over the wish to go back; and without the old
@@ -132,13 +135,16 @@ static int copy_forward(struct commit *c)
     if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
         side_path(old, image, SIDE_OLD);
         settle_remove(c->io, old, c->record.old_inode);
-        c->io->link(c->io->context, image, old); /* without hard links there is no undo */
+        if (c->record.keeps_undo) {
+            c->io->link(c->io->context, image, old); /* without hard links there is no undo */
+        }
         status = c->io->rename(c->io->context, side_path(temp, image, SIDE_NEW), image, true);
         if (status == 0) {
             status = io_sync_directory(c->io, image);
         }
     }
-    return status == 0 ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD) : status;
+    return status == 0 && c->record.keeps_undo ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD)
+                                               : status;
 }
 
 /* The way back that the user asked for; commit_undo goes it, too. */
@@ -198,6 +204,8 @@ static int run_direction(struct commit *c, enum direction direction)
         return direction == FORWARD ? copy_forward(c) : retreat_from_copy(c);
     case RECORD_IN_PLACE:
         return direction == FORWARD ? retreat_backing(c, false) : retreat_in_place(c, false);
+    case RECORD_MERGE:
+        return direction == FORWARD ? merge_forward(c) : retreat_from_merge(c);
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
         return direction == FORWARD ? commit_undo(c) : abandon_undo(c);
@@ -286,11 +294,18 @@ static const char *what_happens(const struct record *record, enum direction dire
     switch ((enum record_kind)record->kind) {
     case RECORD_COPY:
         return direction == FORWARD
-                   ? "the new image is complete: it is put in place, and the old one kept for undo"
+                   ? (record->keeps_undo
+                          ? "the new image is complete: it is put in place, and the old one kept for undo"
+                          : "the new image is complete: it is put in place; the old one keeps its other "
+                            "names")
                    : "the new image is not complete: it is removed, and the old one stays as it is";
     case RECORD_IN_PLACE:
         return direction == FORWARD ? "the header has its new size already: what undoes it is kept"
                                     : "the header still has its old size: what was prepared is taken back";
+    case RECORD_MERGE:
+        return direction == FORWARD
+                   ? "the backing file is being written: the merge is finished, and the image empty then"
+                   : "nothing has been written into the backing file: the image stays as it is";
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
         return direction == FORWARD

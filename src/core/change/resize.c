@@ -11,13 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/record.h"
 #include "core/change/resize_text.h"
 #include "core/change/shrink.h"
 #include "core/change/stretch.h"
 #include "core/format/variants.h"
+#include "core/image/siblings.h"
 #include "cow/text.h"
 
 /* Of a path in a v3 header, what lies in the first sector. */
@@ -40,19 +43,13 @@ static int check_request(const struct cow_image *img, const struct cow_resize_op
                       opt->size_bytes, old_bytes);
         return cow_error_hint(err, "to grow by a size write it with a plus: +64M; --shrink makes it smaller");
     }
-    if (opt->size_bytes < old_bytes && opt->policy != COW_POLICY_COPY) {
+    if (opt->size_bytes < old_bytes && opt->policy != COW_POLICY_COPY && opt->policy != COW_POLICY_UNSET) {
         cow_error_set(err, COW_USAGE, "shrinking goes with --policy copy only");
         return cow_error_hint(
             err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
     }
     if (opt->size_bytes <= 32768) {
         return cow_error_set(err, COW_INVALID, "a disk of 32 KiB or less hangs the guest at its first write");
-    }
-    if (opt->policy == COW_POLICY_UNSET) {
-        cow_error_set(err, COW_REFUSED, "%s: growing needs a decision about the backing file", img->path);
-        return cow_error_hint(
-            err, "--policy extend lengthens the backing file (other images on it must then be resized, "
-                 "too); --policy copy makes a private, longer copy of it");
     }
     if (opt->output_path != NULL && opt->policy == COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE,
@@ -64,6 +61,48 @@ static int check_request(const struct cow_image *img, const struct cow_resize_op
     if (opt->reserve_bytes != 0 && opt->reserve_bytes < opt->size_bytes) {
         return cow_error_set(err, COW_USAGE, "the reserve is less than the new size");
     }
+    return 0;
+}
+
+/* Without a policy: extend, if that harms nobody. */
+static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, struct cow_error *err)
+{
+    struct siblings siblings;
+    char why[COW_MESSAGE_BYTES / 2] = "";
+    if (opt->policy != COW_POLICY_UNSET) {
+        return 0;
+    }
+    if (opt->shrink && opt->size_bytes < img->header.size_bytes) {
+        opt->policy = COW_POLICY_COPY;
+        return 0;
+    }
+    int status = siblings_find(&siblings, img, err);
+    if (status != 0) {
+        return status;
+    }
+    const struct cow_backing *backing = &img->backing.facts;
+    int fd = backing->state == COW_BACKING_FOUND ? img->io->open(img->io->context, backing->path, O_RDWR, 0)
+                                                 : -ENOENT;
+    if (fd >= 0) {
+        img->io->close(img->io->context, fd);
+    }
+    if (siblings.n > 0) {
+        snprintf(why, sizeof why, "%s%s is on the same backing file", siblings.sibling[0].path,
+                 siblings.n > 1 ? " (and others)" : "");
+    } else if (fd < 0) {
+        snprintf(why, sizeof why, "the backing file cannot be written");
+    } else if (opt->output_path != NULL) {
+        snprintf(why, sizeof why, "-o leaves the image as it is, and so its backing file");
+    }
+    siblings_clear(&siblings);
+    if (why[0] != '\0') {
+        cow_error_set(err, COW_REFUSED, "%s: growing needs a decision about the backing file: %s", img->path,
+                      why);
+        return cow_error_hint(
+            err, "--policy extend lengthens the backing file (other images on it must then be resized, "
+                 "too); --policy copy makes a private, longer copy of it");
+    }
+    opt->policy = COW_POLICY_EXTEND;
     return 0;
 }
 
@@ -131,16 +170,35 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
     return 0;
 }
 
+/* Where new bits will lie, the old file may hold anything: it is kept in the journal, up to a limit. */
+static bool room_is_small(struct cow_image *img, const struct cow_layout *layout)
+{
+    const uint64_t begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
+    const uint64_t end = layout->bitmap_offset + layout->bitmap_bytes;
+    uint64_t data_end = begin;
+    for (uint64_t at = begin; at < end;) {
+        struct io_extent extent;
+        if (host_file_extent(img->io, &img->cow, at, end, &extent) < 0) {
+            return false;
+        }
+        data_end = extent.data ? extent.end : data_end;
+        at = extent.end;
+    }
+    return data_end - begin <= RECORD_HELD_BYTES_MAX;
+}
+
 /* Whether the bitmap has room to grow where it is: then one write of the first sector is all that the image
  * needs. */
-static bool data_may_stay(const struct cow_image *img, const struct cow_resize_options *opt)
+static bool data_may_stay(struct cow_image *img, const struct cow_resize_options *opt)
 {
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.size_bytes = opt->size_bytes;
     return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
            opt->output_path == NULL && opt->size_bytes > img->header.size_bytes &&
-           cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+           opt->size_bytes < SIZE_LIMIT_BYTES && cow_layout_of(&layout, &header, NULL) == 0 &&
+           layout.data_offset == img->layout.data_offset && room_is_small(img, &layout) &&
+           layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
            opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
            /* the new sectors of keep are dirty holes: nothing may lie there */
            (opt->policy != COW_POLICY_KEEP || ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset &&
@@ -161,11 +219,6 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
         return plan->target_path == NULL ? err->status : 0;
     }
     plan->in_place = data_may_stay(img, opt);
-    if (img->cow.facts.st_nlink > 1 && !plan->in_place && !opt->force) {
-        cow_error_set(err, COW_REFUSED, "%s has %ju names (hard links): the others would keep the old disk",
-                      img->path, (uintmax_t)img->cow.facts.st_nlink);
-        return cow_error_hint(err, "-o FILE writes the result elsewhere; --force goes on");
-    }
     plan->target_path = img->real_path;
     plan->replace = true;
     plan->journaled = true;
@@ -230,7 +283,7 @@ static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
     const struct cow_image *img = plan->img;
     const uint64_t old_bytes = img->header.size_bytes;
     bool dirty;
-    if (old_bytes % 512 == 0 || plan->backing_bytes <= old_bytes || plan->born_dirty.sectors == 0) {
+    if (old_bytes % 512 == 0 || plan->backing_bytes <= old_bytes) {
         return 0;
     }
     int status = bitmap_get(img->bitmap, img->layout.sectors - 1, &dirty, err);
@@ -299,8 +352,14 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
         status = choose_copy_path(plan, opt, err);
         plan->in_place = plan->in_place && status == 0 && strlen(plan->copy_path) < IN_PLACE_PATH_BYTES;
     }
+    if (status == 0 && opt->output_path == NULL && !plan->in_place && !nothing_to_rewrite(img, opt)) {
+        status = plan_check_names(img, opt->force, err);
+    }
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);
+    }
+    if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes) {
+        status = plan_list_siblings(plan, false, err);
     }
     if (status == 0 && opt->size_bytes < img->header.size_bytes) {
         plan->shrinks = true;
@@ -343,15 +402,15 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     struct cow_resize_options decided = *options;
     const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
-    if (decided.policy == COW_POLICY_UNSET && decided.shrink && decided.size_bytes < img->header.size_bytes) {
-        decided.policy = COW_POLICY_COPY;
-    }
     int status = image_require_layout(img, err);
     if (status == 0) { /* first of all: what it left looks like other trouble */
         status = plan_check_pending(img, err);
     }
     if (status == 0) {
         status = check_request(img, opt, err);
+    }
+    if (status == 0) {
+        status = decide_policy(&decided, img, err);
     }
     if (status == 0) {
         status = check_backing(img, opt, err);

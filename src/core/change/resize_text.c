@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/image/side.h"
+#include "core/change/plan_steps.h"
 #include "cow/text.h"
 
 /* What the new image takes on disk: its data, its bits, and a little for the header and block ends. */
@@ -52,21 +52,11 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
     struct cow_image *img = plan->img;
     char size[COW_SIZE_TEXT_BYTES];
     plan_note_in_use(plan);
-    if (img->header.format != COW_FORMAT_V3) {
-        plan_note(plan, "the %s becomes a UML COW v3", cow_format_title(img->header.format));
-    }
-    if (img->header.sector_bytes != 512) {
-        plan_note(plan, "its sectors of %" PRIu32 " bytes become sectors of 512", img->header.sector_bytes);
-    }
+    plan_note_format(plan);
     if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
         plan_note(plan, "the new header takes over the backing file's date (--force)");
     }
-    struct stat undo_facts;
-    char undo[PATH_MAX];
-    if (plan->journaled &&
-        img->io->lstat(img->io->context, side_path(undo, img->real_path, SIDE_UNDO), &undo_facts) == 0) {
-        plan_note(plan, "the undo data of the change before is given up");
-    }
+    plan_note_undo_given_up(plan);
     if (usage->tail_bits) {
         plan_note(plan, "bits past the bitmap's end are ignored, as kernels do: the last sectors read from "
                         "the backing file");
@@ -75,15 +65,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
         plan_note(plan, "what the backing file holds past %s shows up in the guest",
                   cow_size_text(size, img->header.size_bytes));
     }
-    if (opt->output_path == NULL && !plan->keep_undo && !plan->in_place) {
-        plan_note(plan, "the image's other names (hard links) keep the old disk");
-    }
-    if (opt->output_path == NULL && img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0) {
-        struct stat link_facts;
-        if (img->io->lstat(img->io->context, img->path, &link_facts) == 0 && S_ISLNK(link_facts.st_mode)) {
-            plan_note(plan, "%s is a link; the file it leads to is replaced: %s", img->path, img->real_path);
-        }
-    }
+    plan_note_links(plan, opt->output_path);
 }
 
 static const char *command_text(struct cow_plan *plan, const struct cow_resize_options *opt)
@@ -145,59 +127,24 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     const struct cow_preview *p = &plan->preview;
     cow_size_text(size, opt->size_bytes);
     bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
-    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s, flush what was written to it",
-              plan->backing_path != NULL ? " and its backing file" : "");
-    plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", cow_size_text(data, image_bytes));
+    plan_steps_begin(plan, image_bytes);
     if (plan->in_place) {
         list_in_place_steps(plan, extends, size);
         return;
     }
-    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
-              "begin a new image beside it, marked unfinished");
-    if (plan->journaled) {
-        plan_step(plan, COW_STEP_JOURNAL, 0,
-                  "write down what is about to happen, so that it can be finished or taken back");
-    }
+    plan_steps_new_image(plan);
     list_copy_backing(plan, size);
     plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap%s",
               plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
     plan_step(plan, COW_STEP_COPY_DATA, p->moves_bytes,
               "copy %s of data (%" PRIu64 " dirty sectors) to their new place",
               cow_size_text(data, p->moves_bytes), p->dirty_sectors);
-    plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
-              "give it the owner, mode and extended attributes of the old one");
-    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "flush, write the true size, flush");
+    plan_steps_finish_image(plan);
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
                   plan->backing_path, size);
     }
-    plan_step(plan, COW_STEP_RENAME, 0, "%s %s, flush the directory",
-              opt->output_path == NULL ? "let it take the place of" : "give it its name:",
-              opt->output_path == NULL ? plan->img->path : opt->output_path);
-    if (plan->keep_undo) {
-        plan_step(plan, COW_STEP_KEEP_UNDO, 8,
-                  "keep the old image for undo, marked so that nobody goes on with it");
-    }
-    if (plan->journaled) {
-        plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
-    }
-}
-
-static void describe_undo(struct cow_plan *plan, const struct cow_resize_options *opt,
-                          const struct cow_usage *usage)
-{
-    struct cow_preview *p = &plan->preview;
-    char size[COW_SIZE_TEXT_BYTES];
-    if (opt->output_path != NULL) {
-        p->undo_text = plan_words(plan, "the image stays as it is; remove %s", opt->output_path);
-    } else if (plan->in_place) {
-        p->undo_text = "\"cowtui undo\"; it costs nothing";
-    } else if (plan->keep_undo) {
-        p->undo_text = plan_words(plan, "\"cowtui undo\"; the old image (%s) is kept for it until discarded",
-                                  cow_size_text(size, usage->allocated_bytes));
-    } else {
-        p->undo_text = "none: the image has other names";
-    }
+    plan_steps_place(plan, opt->output_path);
 }
 
 void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
@@ -223,7 +170,7 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
         p->needs_free_bytes += (uint64_t)plan->backing_facts.st_blocks * 512;
     }
     p->patched_opens = true;
-    describe_undo(plan, opt, usage);
+    p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);
     p->next_step = opt->policy == COW_POLICY_KEEP
                        ? "a stock kernel refuses this image; boot a patched one with the new size "
                          "(ubd0=COW,BACKING,SIZE)"

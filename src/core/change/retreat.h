@@ -22,4 +22,15 @@ int retreat_from_copy(struct commit *c);
 /* Everything that a change in place wrote, but for the journal. exact: nobody else can have written since. */
 int retreat_in_place(struct commit *c, bool exact);
 
+/* Merging in place (step_merge.c): whether the backing file has been written; from then on there is no way
+ * back. 1, 0 or -errno. */
+int merge_has_begun(const struct cow_io *io, const struct record *record);
+
+/* The merge from its beginning on, which does no harm a second time: the image's bits are there until the
+ * new, empty image takes its place. */
+int merge_forward(struct commit *c);
+
+/* A merge that has not begun: its new image goes, but not the journal. */
+int retreat_from_merge(struct commit *c);
+
 #endif

@@ -1,15 +1,449 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cow/ops.h"
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * pages, compact, rebase, convert: another image of the same disk. The decisions, in the order in which they
+ * are taken: is the request sound, which backing file and which date does the new header name, does one write
+ * of the first sector do, which sectors are dirty afterwards, is there anything to do at all.
+ */
+#include "core/change/rewrite.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/change/stretch.h"
+#include "cow/scan.h"
+#include "cow/text.h"
+
+/* Of a path in a v3 header, what lies in the first sector. */
+enum { IN_PLACE_PATH_BYTES = 512 - 32 };
+
+static bool rebases(const struct cow_rewrite_options *opt)
+{
+    return opt->backing_path != NULL || opt->restamp || opt->set_mtime || opt->safe;
+}
+
+/* By bytes or by bits, other sectors are dirty afterwards. */
+static bool selects(const struct cow_rewrite_options *opt)
+{
+    return opt->complete_pages || opt->compact || opt->safe;
+}
+
+const char *rewrite_name(const struct cow_rewrite_options *opt)
+{
+    const int several = opt->complete_pages + opt->compact + rebases(opt) + opt->convert;
+    return several > 1           ? "repair"
+           : opt->complete_pages ? "pages"
+           : opt->compact        ? "compact"
+           : rebases(opt)        ? "rebase"
+           : opt->convert        ? "convert"
+                                 : NULL;
+}
+
+static int check_request(const struct cow_rewrite_options *opt, struct cow_error *err)
+{
+    if (rewrite_name(opt) == NULL) {
+        cow_error_set(err, COW_USAGE, "nothing is asked for");
+        return cow_error_hint(err, "rebase wants a backing file (--to PATH), or --restamp");
+    }
+    if (opt->safe && opt->backing_path == NULL) {
+        return cow_error_set(err, COW_USAGE, "--safe goes with another backing file (--to PATH)");
+    }
+    if (opt->restamp && opt->set_mtime) {
+        return cow_error_set(err, COW_USAGE, "there can be one date only");
+    }
+    if (opt->sectors && !opt->compact && !opt->safe) {
+        return cow_error_set(err, COW_USAGE, "--sectors goes with what compares bytes only");
+    }
+    return 0;
+}
+
+/* What reads the backing file must be able to, and must know that it reads what the guest does. */
+static int check_old_backing(const struct cow_image *img, const struct cow_rewrite_options *opt,
+                             struct cow_error *err)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    if (!selects(opt) && !(opt->restamp && opt->backing_path == NULL)) {
+        return 0;
+    }
+    if (backing->state == COW_BACKING_MISSING || backing->state == COW_BACKING_UNUSABLE) {
+        cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
+        return cow_error_hint(err, "name it with -b FILE; if it has moved: cowtui rebase --to PATH");
+    }
+    const bool vouched = opt->force || (opt->restamp && opt->backing_path == NULL);
+    if (backing->state == COW_BACKING_FOUND && selects(opt) && backing->mtime != (int64_t)img->header.mtime &&
+        !vouched) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: its backing file %s has another date (%" PRId64 ") than the header (%" PRIu32
+                      "): its content may have changed",
+                      img->path, backing->path, backing->mtime, img->header.mtime);
+        return cow_error_hint(err,
+                              "\"cowtui check\" says what is known about it; if its content is the same: "
+                              "rebase --restamp first, or --force");
+    }
+    if (backing->state == COW_BACKING_FOUND && opt->restamp && opt->backing_path == NULL &&
+        backing->size_bytes != img->header.size_bytes && !opt->force) {
+        cow_error_set(err, COW_REFUSED, "%s: its backing file %s has %" PRIu64 " bytes, the disk %" PRIu64,
+                      img->path, backing->path, backing->size_bytes, img->header.size_bytes);
+        return cow_error_hint(err, "a date makes it no better: resize the image, or name the right file");
+    }
+    return 0;
+}
+
+/* A COW file as a backing file: a kernel would show its header to the guest as data. */
+static bool is_cow(const struct cow_plan *plan, const struct host_file *file)
+{
+    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    struct cow_header header;
+    ssize_t n = io_read(plan->io, file->fd, bytes, sizeof bytes, 0);
+    return n > 0 &&
+           cow_header_decode(&header, bytes, (size_t)n, (uint64_t)file->facts.st_size, UINT64_MAX, NULL) == 0;
+}
+
+static int check_new_backing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                             struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    const struct plan_input *input = &plan->input[0];
+    const uint64_t size_bytes = (uint64_t)input->file.facts.st_size;
+    const int64_t mtime = input->file.facts.st_mtim.tv_sec;
+    if (same_file(&input->file.facts, &img->cow.facts)) {
+        return cow_error_set(err, COW_REFUSED, "%s: an image cannot be its own backing file",
+                             opt->backing_path);
+    }
+    if (is_cow(plan, &input->file) && !opt->force) {
+        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
+        return cow_error_hint(err, "merge it into a raw file first, or --force");
+    }
+    if (size_bytes != img->header.size_bytes && !opt->force) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: has %" PRIu64 " bytes, the disk %" PRIu64 ": a kernel wants both equal",
+                      opt->backing_path, size_bytes, img->header.size_bytes);
+        return cow_error_hint(err, "resize the image first, or --force");
+    }
+    if (mtime != (int64_t)img->header.mtime && !opt->safe && !opt->restamp && !opt->set_mtime &&
+        !opt->force) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: has another date (%" PRId64 ") than the header (%" PRIu32
+                      "): its content may be another one",
+                      opt->backing_path, mtime, img->header.mtime);
+        return cow_error_hint(err,
+                              "--safe compares both and keeps what the guest sees; --restamp takes over its "
+                              "date, if you know that its content is the same");
+    }
+    return 0;
+}
+
+static int date_of(uint32_t *out, const struct stat *facts, const char *path, struct cow_error *err)
+{
+    const int64_t mtime = facts->st_mtim.tv_sec;
+    if (mtime < 0 || mtime > UINT32_MAX) {
+        return cow_error_set(err, COW_INVALID, "%s: its date (%" PRId64 ") does not fit a COW header", path,
+                             mtime);
+    }
+    *out = (uint32_t)mtime;
+    return 0;
+}
+
+/* The backing file that the new header names, and its date there. */
+struct named {
+    const char *path;
+    uint32_t mtime;
+    uint64_t size_bytes; /* of the file; 0 if it is not there */
+    int64_t file_mtime;
+};
+
+static int name_new_backing(struct cow_plan *plan, struct named *named, const struct cow_rewrite_options *opt,
+                            struct cow_error *err)
+{
+    int status = plan_add_input(plan, "new backing file", opt->backing_path, err);
+    if (status == 0) {
+        status = check_new_backing(plan, opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    const struct stat *facts = &plan->input[0].file.facts;
+    named->path = plan_absolute_path(plan, opt->backing_path, err);
+    if (named->path == NULL) {
+        return err->status;
+    }
+    named->size_bytes = (uint64_t)facts->st_size;
+    named->file_mtime = facts->st_mtim.tv_sec;
+    return opt->set_mtime ? 0 : date_of(&named->mtime, facts, opt->backing_path, err);
+}
+
+static int name_old_backing(struct cow_plan *plan, struct named *named, const struct cow_rewrite_options *opt,
+                            struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    named->path = img->header.backing_path;
+    if (named->path[0] == '\0' && plan->backing_path != NULL) { /* a QEMU image, and the user named one */
+        named->path = plan_absolute_path(plan, plan->backing_path, err);
+    }
+    if (named->path == NULL) {
+        return err->status;
+    }
+    if (named->path[0] == '\0') {
+        cow_error_set(err, COW_UNSUPPORTED, "%s: it has no backing file, and a v3 image needs one",
+                      img->path);
+        return cow_error_hint(err, "\"cowtui rebase --safe --to FILE\" gives it one of the same size");
+    }
+    if (plan->backing_path == NULL) {
+        struct stat facts;
+        int status = plan->io->stat(plan->io->context, named->path, &facts);
+        plan->backing_errno = status < 0 ? -status : 0;
+        return 0;
+    }
+    named->size_bytes = plan->backing_bytes;
+    named->file_mtime = plan->backing_facts.st_mtim.tv_sec;
+    /* One that was vouched for comes with its date. */
+    return opt->restamp || (opt->force && selects(opt))
+               ? date_of(&named->mtime, &plan->backing_facts, plan->backing_path, err)
+               : 0;
+}
+
+static int choose_backing(struct cow_plan *plan, struct named *named, const struct cow_rewrite_options *opt,
+                          struct cow_error *err)
+{
+    *named = (struct named){.mtime = opt->set_mtime ? opt->mtime : plan->img->header.mtime};
+    int status = opt->backing_path != NULL ? name_new_backing(plan, named, opt, err)
+                                           : name_old_backing(plan, named, opt, err);
+    if (status == 0 && opt->set_mtime) {
+        named->mtime = opt->mtime;
+    }
+    if (status == 0 && strlen(named->path) >= COW_PATH_BYTES) {
+        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", named->path);
+    }
+    return status;
+}
+
+/* Only path or date change, and both lie in the first sector. */
+static bool is_header_edit(const struct cow_image *img, const struct cow_rewrite_options *opt,
+                           const struct named *named)
+{
+    return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && !selects(opt) &&
+           opt->output_path == NULL && opt->reserve_bytes == 0 && strlen(named->path) < IN_PLACE_PATH_BYTES;
+}
+
+static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    if (opt->output_path != NULL) {
+        const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
+        int status = plan_check_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
+        if (status != 0) {
+            return status;
+        }
+        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->hold_image = HOLD_READ;
+    } else {
+        int status = plan->in_place ? 0 : plan_check_names(img, opt->force, err);
+        if (status != 0) {
+            return status;
+        }
+        plan->target_path = img->real_path;
+        plan->replace = true;
+        plan->journaled = true;
+        plan->keep_undo = img->cow.facts.st_nlink == 1;
+        plan->hold_image = HOLD_WRITE;
+    }
+    if (plan->target_path == NULL) {
+        return err->status;
+    }
+    const bool reads_backing = selects(opt) || opt->backing_path == NULL;
+    plan->hold_backing = plan->backing_path != NULL && reads_backing ? HOLD_READ : HOLD_NOT;
+    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    return 0;
+}
+
+int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err)
+{
+    struct cow_dirty_run run = {0, 0};
+    int status = 0;
+    *sectors = 0;
+    do {
+        status = selection_next(plan->selection, run.first_sector + run.sectors, &run, err);
+        *sectors += status == 0 ? run.sectors : 0;
+    } while (status == 0 && run.sectors > 0);
+    selection_forget_env(plan->selection);
+    return status;
+}
+
+static int count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err)
+{
+    struct cow_dirty_run page = {0, 0};
+    int status = 0;
+    *pages = 0;
+    do {
+        status = cow_image_next_mixed(img, page.first_sector + page.sectors, &page, err);
+        *pages += status == 0 && page.sectors > 0;
+    } while (status == 0 && page.sectors > 0);
+    return status;
+}
+
+static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
+                          const struct cow_rewrite_options *opt, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    const struct host_file *backing =
+        img->backing.facts.state == COW_BACKING_FOUND ? &img->backing.file : NULL;
+    const struct selection_rule rule = {.pages = !opt->sectors,
+                                        .compare = opt->compact || opt->safe,
+                                        .look_at_all = opt->safe,
+                                        .backing = opt->safe ? &plan->input[0].file : backing,
+                                        .env = opt->env};
+    int status = selection_open(&plan->selection, img, &rule, err);
+    if (status == 0) {
+        status = rewrite_count(plan, &cost->new_sectors, err);
+    }
+    plan->punch_zeros = opt->compact;
+    cost->data_bytes = cost->new_sectors * 512;
+    if (!opt->safe) { /* no more than the image holds, and what completes its pages */
+        cost->data_bytes =
+            arith_min(cost->data_bytes, cost->usage.allocated_bytes + cost->mixed_pages * COW_PAGE_BYTES);
+    }
+    if (opt->compact) {
+        cost->data_bytes -= arith_min(cost->data_bytes, selection_zero_bytes(plan->selection));
+    }
+    return status;
+}
+
+static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
+                 struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    int status = cow_image_usage(img, &cost->usage, err);
+    cost->old_sectors = status == 0 ? arith_div_up(cost->usage.dirty_bytes, 512) : 0;
+    cost->new_sectors = cost->old_sectors;
+    if (status == 0 && selects(opt)) {
+        status = count_mixed(img, &cost->mixed_pages, err);
+    }
+    if (status == 0 && selects(opt)) {
+        status = select_sectors(plan, cost, opt, err);
+    } else if (status == 0 && !plan->in_place) {
+        status = stretch_data_bytes(&cost->data_bytes, img, img->header.size_bytes, err);
+    }
+    plan->data_bytes = cost->data_bytes;
+    return status;
+}
+
+/* Would the new image be the old one? */
+static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                          const struct named *named, const struct rewrite_cost *cost)
+{
+    const struct cow_image *img = plan->img;
+    const bool same_header =
+        named->mtime == img->header.mtime && strcmp(named->path, img->header.backing_path) == 0;
+    const bool same_bits = cost->new_sectors == cost->old_sectors && cost->mixed_pages == 0;
+    const uint64_t slack = 128 * 1024 + cost->new_sectors * 512 / 16;
+    if (opt->output_path != NULL || opt->safe || opt->reserve_bytes != 0) {
+        return false;
+    }
+    if (opt->convert && (img->header.format != COW_FORMAT_V3 || img->header.sector_bytes != 512)) {
+        return false;
+    }
+    if (opt->compact &&
+        cost->usage.allocated_bytes >
+            cost->data_bytes + arith_min(img->layout.bitmap_bytes, cost->new_sectors * 512) + slack) {
+        return false; /* there is something to punch */
+    }
+    return same_header && same_bits;
+}
+
+int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_t mtime,
+                        uint64_t reserve_bytes, struct cow_error *err)
+{
+    const struct cow_header *old = &plan->img->header;
+    struct cow_header *h = &plan->header;
+    *h = (struct cow_header){.format = COW_FORMAT_V3,
+                             .version = 3,
+                             .big_endian = true,
+                             .size_bytes = old->size_bytes,
+                             .sector_bytes = 512,
+                             .mtime = mtime};
+    if (strlen(backing_path) >= COW_PATH_BYTES) {
+        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", backing_path);
+    }
+    memcpy(h->backing_path, backing_path, strlen(backing_path) + 1);
+    if (plan->in_place) {
+        h->alignment = old->alignment;
+        h->cow_format = old->cow_format;
+        plan->layout = plan->img->layout;
+        return 0;
+    }
+    int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, reserve_bytes, err);
+    if (status != 0) {
+        return status;
+    }
+    /* Room that the old image had for growing stays. */
+    const uint32_t chosen = h->alignment;
+    if (old->alignment > chosen && arith_is_power_of_two(old->alignment) && reserve_bytes == 0) {
+        h->alignment = old->alignment;
+        if (cow_layout_of(&plan->layout, h, NULL) == 0 && plan->layout.data_offset <= INT32_MAX) {
+            return 0;
+        }
+        h->alignment = chosen;
+    }
+    return cow_layout_of(&plan->layout, h, err);
+}
+
+static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+{
+    struct named named;
+    struct rewrite_cost cost = {.data_bytes = 0};
+    int status = check_old_backing(plan->img, opt, err);
+    if (status == 0) {
+        status = choose_backing(plan, &named, opt, err);
+    }
+    if (status == 0) {
+        plan->in_place = plan->header_edit = is_header_edit(plan->img, opt, &named);
+        status = choose_target(plan, opt, err);
+    }
+    if (status == 0) {
+        status = count(plan, &cost, opt, err);
+    }
+    if (status == 0) {
+        status = rewrite_fill_header(plan, named.path, named.mtime, opt->reserve_bytes, err);
+    }
+    if (status == 0) {
+        status = plan_predict_verdict(plan, named.size_bytes, named.file_mtime, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    if (nothing_to_do(plan, opt, &named, &cost)) {
+        rewrite_describe_nothing(plan, opt, &cost);
+    } else {
+        rewrite_describe(plan, opt, &cost);
+    }
+    return 0;
+}
 
 int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
                      struct cow_error *err)
 {
-    (void)out, (void)img, (void)opt;
-    return cow_error_set(err, COW_UNSUPPORTED, "in the making");
-}
-
-int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, struct cow_error *err)
-{
-    (void)out, (void)opt;
-    return cow_error_set(err, COW_UNSUPPORTED, "in the making");
+    struct cow_error local;
+    err = err != NULL ? err : &local;
+    int status = image_require_layout(img, err);
+    if (status == 0) {
+        status = plan_check_pending(img, err);
+    }
+    if (status == 0) {
+        status = check_request(opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, rewrite_name(opt));
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->force = opt->force;
+    status = build(plan, opt, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
 }

@@ -13,30 +13,13 @@
 #include "core/base/bytes.h"
 #include "core/format/variants.h"
 
-static int write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
-{
-    static const uint8_t zeros[64 * 1024];
-    int status = 0;
-    for (uint64_t done = 0; done < n_bytes && status == 0;) {
-        struct io_extent extent; /* what reads as zeros already is left a hole */
-        status = io_extent_at(io, fd, offset + done, offset + n_bytes, &extent);
-        uint64_t piece = status < 0 ? 0 : extent.end - extent.begin;
-        if (status == 0 && extent.data) {
-            piece = arith_min(piece, sizeof zeros);
-            status = io_write(io, fd, zeros, (size_t)piece, offset + done);
-        }
-        done += piece;
-    }
-    return status;
-}
-
 static int restore_range(const struct cow_io *io, int fd, const struct record_saved *saved)
 {
     int status =
         saved->held_bytes == 0 ? 0 : io_write(io, fd, saved->bytes, (size_t)saved->held_bytes, saved->offset);
-    return status < 0
-               ? status
-               : write_zeros(io, fd, saved->offset + saved->held_bytes, saved->n_bytes - saved->held_bytes);
+    return status < 0 ? status
+                      : io_write_zeros(io, fd, saved->offset + saved->held_bytes,
+                                       saved->n_bytes - saved->held_bytes);
 }
 
 /* Only the bits above the old ones: a guest may have set one of those since. */

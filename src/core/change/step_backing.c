@@ -17,7 +17,7 @@ static int set_mtime(struct commit *c, int fd, struct timespec mtime)
 int commit_extend_backing(struct commit *c)
 {
     const struct timespec mtime = c->plan->backing_facts.st_mtim;
-    c->backing_extended = true; /* from the first call on, whether it succeeds or not */
+    c->backing_written = true; /* from the first call on, whether it succeeds or not */
     int status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing_bytes);
     if (status == 0) {
         status = set_mtime(c, c->backing_fd, mtime);

@@ -29,7 +29,7 @@ static int write_header(struct commit *c, bool unfinished)
 
 int commit_begin_image(struct commit *c)
 {
-    int status = commit_make_file(c, c->plan->temp_path, c->plan->img != NULL ? 0600 : 0666, &c->out_fd);
+    int status = commit_make_file(c, c->plan->temp_path, c->plan->fresh ? 0666 : 0600, &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status == 0) {
         status = write_header(c, true);
@@ -102,17 +102,12 @@ static int set_bits(struct bit_writer *w, uint64_t first, uint64_t end)
     return 0;
 }
 
-int commit_write_bitmap(struct commit *c)
+static int write_old_bits(struct commit *c, struct bit_writer *w)
 {
     struct cow_image *img = c->plan->img;
     const uint64_t ratio = img->header.sector_bytes / 512;
     /* A last sector of 4096 may reach past the old end; a smaller disk ends earlier. */
     const uint64_t old_end = arith_min(arith_div_up(img->header.size_bytes, 512), c->plan->layout.sectors);
-    struct bit_writer *w = calloc(1, sizeof *w);
-    if (w == NULL) {
-        return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
-    }
-    w->c = c;
     struct cow_dirty_run run = {0, 0};
     int status = 0;
     do {
@@ -123,9 +118,30 @@ int commit_write_bitmap(struct commit *c)
         }
     } while (status == 0 && run.sectors > 0);
     const struct cow_dirty_run *born = &c->plan->born_dirty;
-    if (status == 0) {
-        status = set_bits(w, born->first_sector, born->first_sector + born->sectors);
+    return status == 0 ? set_bits(w, born->first_sector, born->first_sector + born->sectors) : status;
+}
+
+static int write_selected_bits(struct commit *c, struct bit_writer *w)
+{
+    struct cow_dirty_run run = {0, 0};
+    int status = 0;
+    do {
+        status = selection_next(c->plan->selection, run.first_sector + run.sectors, &run, c->err);
+        if (status == 0) {
+            status = set_bits(w, run.first_sector, run.first_sector + run.sectors);
+        }
+    } while (status == 0 && run.sectors > 0);
+    return status;
+}
+
+int commit_write_bitmap(struct commit *c)
+{
+    struct bit_writer *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
+    w->c = c;
+    int status = c->plan->selection != NULL ? write_selected_bits(c, w) : write_old_bits(c, w);
     if (status == 0) {
         status = flush_bits(w);
     }

@@ -34,14 +34,16 @@ static int fill_image(struct commit *c)
     if (plan->backing_only) { /* the image itself is not written */
         memcpy(header, img->raw, sizeof header);
     }
-    r->kind = plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
+    r->kind = plan->merges ? RECORD_MERGE : plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
     r->old_inode = img->cow.facts.st_ino;
     r->new_inode = out.st_ino;
     r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
-    r->new_file_bytes =
-        plan->in_place ? arith_max(r->old_file_bytes, plan->layout.end_offset) : plan->layout.end_offset;
+    r->new_file_bytes = plan->header_edit ? r->old_file_bytes
+                        : plan->in_place  ? arith_max(r->old_file_bytes, plan->layout.end_offset)
+                                          : plan->layout.end_offset;
     r->old_end_offset = img->layout.end_offset;
     r->old_mtime = img->cow.facts.st_mtim;
+    r->keeps_undo = plan->keep_undo;
     c->io->now(c->io->context, &r->new_mtime);
     r->old_header_bytes = (uint32_t)img->layout.header_bytes;
     r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
@@ -68,7 +70,10 @@ static int fill_backing(struct commit *c)
     const struct cow_plan *plan = c->plan;
     r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
     r->backing_new_bytes = plan->backing_bytes;
-    r->backing_mtime = plan->copy_path != NULL ? plan->copy_mtime : plan->backing_facts.st_mtim;
+    r->backing_mtime = plan->merges              ? plan->merge_mtime
+                       : plan->copy_path != NULL ? plan->copy_mtime
+                                                 : plan->backing_facts.st_mtim;
+    r->backing_old_mtime = plan->backing_facts.st_mtim;
     r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
     if (plan->backing_path == NULL) {
         return 0;
@@ -116,8 +121,6 @@ static int data_length(struct commit *c, uint64_t offset, uint64_t n_bytes, uint
     return 0;
 }
 
-enum { HELD_BYTES_MAX = 16 * 1024 * 1024 };
-
 /* A range that is about to be written over; nothing is kept of the zeros at its end, and that is nearly all
  * of it. */
 static int save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes)
@@ -131,7 +134,7 @@ static int save_range(struct commit *c, struct record_saved *saved, uint64_t off
     if (status < 0 || held == 0) {
         return status;
     }
-    if (held > HELD_BYTES_MAX) {
+    if (held > RECORD_HELD_BYTES_MAX) {
         return -EFBIG;
     }
     saved->bytes = malloc((size_t)held);
@@ -184,7 +187,8 @@ static int fill_record(struct commit *c)
     if (status == 0) {
         status = make_copy_file(c);
     }
-    return status == 0 && c->plan->in_place && !c->plan->backing_only ? fill_saved(c) : status;
+    return status == 0 && c->plan->in_place && !c->plan->backing_only && !c->plan->header_edit ? fill_saved(c)
+                                                                                               : status;
 }
 
 /* The record of the change that is about to be undone: what it said is what has to be put back. */
@@ -238,6 +242,11 @@ int commit_end_journal(struct commit *c)
     int status = c->plan->in_place
                      ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
                      : c->io->unlink(c->io->context, journal);
+    if (status == 0 &&
+        c->plan->merges) { /* what the change before would be undone with is of no use any more */
+        status = c->io->unlink(c->io->context, side_path(undo, image, SIDE_UNDO));
+        status = status == -ENOENT ? 0 : status;
+    }
     if (status == 0) {
         status = io_sync_directory(c->io, image);
     }

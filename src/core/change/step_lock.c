@@ -122,5 +122,10 @@ int commit_lock(struct commit *c)
                                           plan->hold_backing, &plan->backing_facts};
         status = hold(c, &c->backing_fd, &backing);
     }
+    for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
+        const struct plan_input *input = &plan->input[i];
+        const struct held_file other = {input->path, input->path, input->what, HOLD_READ, &input->file.facts};
+        status = hold(c, &c->input_fd[i], &other);
+    }
     return status;
 }

@@ -16,7 +16,9 @@ int commit_begin_image(struct commit *c);    /* step_image.c */
 int commit_write_bitmap(struct commit *c);
 int commit_copy_data(struct commit *c);
 int commit_finish_image(struct commit *c);
-int commit_begin_raw(struct commit *c); /* step_raw.c */
+int commit_write_selection(struct commit *c); /* step_selection.c */
+int commit_merge_backing(struct commit *c);   /* step_merge.c */
+int commit_begin_raw(struct commit *c);       /* step_raw.c */
 int commit_compose(struct commit *c);
 int commit_finish_raw(struct commit *c);
 int commit_keep_attributes(struct commit *c); /* step_file.c */

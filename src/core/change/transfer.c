@@ -9,7 +9,7 @@
 #include "core/base/arith.h"
 #include "core/change/work.h"
 
-static int copy_by_buffer(struct commit *c, int from_fd, uint64_t from, int to_fd, uint64_t to,
+static int copy_by_buffer(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
                           uint64_t length)
 {
     uint8_t *buffer = malloc(COMMIT_BUFFER_BYTES);
@@ -19,9 +19,9 @@ static int copy_by_buffer(struct commit *c, int from_fd, uint64_t from, int to_f
     int status = 0;
     for (uint64_t done = 0; done < length && status == 0;) {
         size_t piece = (size_t)arith_min(length - done, COMMIT_BUFFER_BYTES);
-        status = io_read_padded(c->io, from_fd, buffer, piece, from + done);
+        status = io_read_padded(io, from_fd, buffer, piece, from + done);
         if (status == 0) {
-            status = io_write(c->io, to_fd, buffer, piece, to + done);
+            status = io_write(io, to_fd, buffer, piece, to + done);
         }
         done += piece;
     }
@@ -29,17 +29,17 @@ static int copy_by_buffer(struct commit *c, int from_fd, uint64_t from, int to_f
     return status;
 }
 
-/* One piece, all of it. */
-static int copy_piece(struct commit *c, int from_fd, uint64_t from, int to_fd, uint64_t to, uint64_t length)
+int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
+                   uint64_t length)
 {
     for (uint64_t done = 0; done < length;) {
-        ssize_t n = c->io->copy_range(c->io->context, from_fd, from + done, to_fd, to + done,
-                                      (size_t)(length - done));
+        ssize_t n =
+            io->copy_range(io->context, from_fd, from + done, to_fd, to + done, (size_t)(length - done));
         if (n == -EINTR) {
             continue;
         }
         if (n == -EXDEV || n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP || n == 0) {
-            return copy_by_buffer(c, from_fd, from + done, to_fd, to + done, length - done);
+            return copy_by_buffer(io, from_fd, from + done, to_fd, to + done, length - done);
         }
         if (n < 0) {
             return (int)n;
@@ -61,7 +61,7 @@ int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offs
         uint64_t piece = extent.end - extent.begin;
         if (extent.data) {
             piece = arith_min(piece, COMMIT_PIECE_BYTES);
-            status = copy_piece(c, from->fd, extent.begin, to_fd, to_offset + done, piece);
+            status = transfer_bytes(c->io, from->fd, extent.begin, to_fd, to_offset + done, piece);
             if (status < 0) {
                 return commit_failed(c, status, "writing", c->plan->target_path);
             }

@@ -58,8 +58,8 @@ static int check_copy(const struct cow_plan *plan, const struct record *record, 
                : changed_since(img, "its private backing file", err);
 }
 
-/* The header that the image will have again, as bytes: from the old image, which is the undo file, or from the
- * present one with its first sector put back. */
+/* The header that the image will have again, as bytes: from the old image, which is the undo file, or from
+ * the present one with its first sector put back. */
 static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_image *img,
                       const struct record *record)
 {

@@ -15,7 +15,7 @@ int commit_advance(struct commit *c, uint64_t bytes)
     if (c->env == NULL || c->env->progress == NULL) {
         return 0;
     }
-    const bool can_cancel = !c->backing_extended && !c->renamed;
+    const bool can_cancel = !c->backing_written && !c->renamed;
     const struct cow_progress progress = {.phase = c->phase,
                                           .done_bytes = arith_min(c->done_bytes, c->total_bytes),
                                           .total_bytes = c->total_bytes,

@@ -14,14 +14,15 @@ struct commit {
     const struct cow_io *io;
     const struct cow_env *env;
     struct cow_error *err;
-    int image_fd;   /* the old image, locked */
-    int backing_fd; /* locked */
-    int out_fd;     /* the temporary file, locked */
-    int copy_fd;    /* the private backing file, under its temporary name */
+    int image_fd;                  /* the old image, locked */
+    int backing_fd;                /* locked */
+    int out_fd;                    /* the temporary file, locked */
+    int input_fd[PLAN_INPUTS_MAX]; /* the plan's further inputs, locked */
+    int copy_fd;                   /* the private backing file, under its temporary name */
     bool out_made;
     bool copy_made;
     bool copy_placed; /* it has its final name */
-    bool backing_extended;
+    bool backing_written;
     bool old_linked; /* the old image has a second name */
     bool journal_made;
     bool prepared;        /* in place: bytes outside the old layout may have been written */
@@ -50,6 +51,10 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
  * Holes of the source stay holes (the target is sparse there already). */
 int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
                     uint64_t to_offset, uint64_t length);
+
+/* Bytes that are no hole, all of them, by copy_file_range where that is to be had. 0 or -errno. */
+int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
+                   uint64_t length);
 
 enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 1024 * 1024 };
 

@@ -279,6 +279,10 @@ int cow_image_next_mixed(struct cow_image *img, uint64_t sector, struct cow_dirt
     const uint64_t page =
         img->header.sector_bytes < COW_PAGE_BYTES ? COW_PAGE_BYTES / img->header.sector_bytes : 1;
     const uint64_t end = img->layout.sectors;
+    if (sector >= end) { /* the end can lie inside a page */
+        *out = (struct cow_dirty_run){end, 0};
+        return 0;
+    }
     struct cow_dirty_run run = {.first_sector = sector / page * page, .sectors = 0};
     do {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);

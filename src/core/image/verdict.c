@@ -162,6 +162,10 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     facts.backing_bytes = (uint64_t)found.st_size;
     facts.backing_mtime = found.st_mtim.tv_sec;
     verdict_of(out, &facts);
+    if (out->opens && !img->header.unfinished &&
+        (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
+        warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
+    }
     if (!out->opens && *cow_image_pending(img) != '\0') {
         char image[COW_HINT_BYTES / 2];
         ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See compose.h.
+ */
+#include "core/change/compose.h"
+
+#include "core/base/arith.h"
+
+enum {
+    LONG_RUN_BYTES = 1024 * 1024, /* from here on a run is worth its own call */
+    BLOCK_BYTES = 4096,
+};
+
+static bool is_zero(const uint8_t *bytes, size_t n_bytes)
+{
+    return bytes[0] == 0 && (n_bytes == 1 || __builtin_memcmp(bytes, bytes + 1, n_bytes - 1) == 0);
+}
+
+/* Writes a buffer but for its blocks of zeros: those of the file, wherever the buffer begins. */
+static int write_sparse(struct commit *c, const uint8_t *buffer, size_t n_bytes, uint64_t offset)
+{
+    size_t begin = 0;
+    for (size_t at = 0; at < n_bytes;) {
+        size_t block = (size_t)arith_min(BLOCK_BYTES - (offset + at) % BLOCK_BYTES, n_bytes - at);
+        bool zero = is_zero(buffer + at, block);
+        int status = 0;
+        if (zero && at > begin) {
+            status = io_write(c->io, c->out_fd, buffer + begin, at - begin, offset + begin);
+        }
+        if (status < 0) {
+            return commit_failed(c, status, "writing", c->plan->temp_path);
+        }
+        at += block;
+        begin = zero ? at : begin;
+    }
+    int status =
+        begin < n_bytes ? io_write(c->io, c->out_fd, buffer + begin, n_bytes - begin, offset + begin) : 0;
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+}
+
+int compose_write(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset, bool zeros)
+{
+    if (zeros) {
+        return write_sparse(c, bytes, n_bytes, offset);
+    }
+    int status = io_write(c->io, c->out_fd, bytes, n_bytes, offset);
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+}
+
+/* How far from `offset` on the disk is of one kind, in bytes. */
+static int same_kind(struct cow_image *img, uint64_t offset, bool *dirty, uint64_t *length,
+                     struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    const uint64_t sector = offset / sector_bytes;
+    struct cow_dirty_run run;
+    int status = cow_image_next_dirty(img, sector, &run, err);
+    if (status == 0) {
+        *dirty = run.sectors > 0 && run.first_sector == sector;
+        uint64_t end = run.sectors == 0 ? img->layout.sectors
+                       : *dirty         ? sector + run.sectors
+                                        : run.first_sector;
+        *length = arith_min(end * sector_bytes, img->header.size_bytes) - offset;
+    }
+    return status;
+}
+
+static int move_run(struct commit *c, uint64_t offset, bool dirty, uint64_t length, uint64_t to_offset)
+{
+    struct cow_image *img = c->plan->img;
+    if (dirty) {
+        return commit_transfer(c, &img->cow, img->layout.data_offset + offset, c->out_fd, to_offset, length);
+    }
+    if (img->backing.facts.state == COW_BACKING_NONE || offset >= img->backing.facts.size_bytes) {
+        return commit_advance(c, 0);
+    }
+    return commit_transfer(c, &img->backing.file, offset, c->out_fd, to_offset,
+                           arith_min(length, img->backing.facts.size_bytes - offset));
+}
+
+/* A stretch by reading: not longer than a buffer, nor than what is worth no call of its own. */
+static int compose_by_reading(struct commit *c, uint8_t *buffer, uint64_t offset, uint64_t length,
+                              uint64_t base_offset)
+{
+    int status = cow_image_read(c->plan->img, offset, buffer, (size_t)length, c->err);
+    if (status == 0) {
+        status = write_sparse(c, buffer, (size_t)length, base_offset + offset);
+    }
+    return status == 0 ? commit_advance(c, length) : status;
+}
+
+int compose_range(struct commit *c, uint8_t *buffer, uint64_t begin, uint64_t end, uint64_t base_offset,
+                  bool zeros)
+{
+    uint64_t offset = begin;
+    while (offset < end) {
+        bool dirty;
+        uint64_t length;
+        int status = same_kind(c->plan->img, offset, &dirty, &length, c->err);
+        if (status != 0) {
+            return status;
+        }
+        length = arith_min(length, end - offset);
+        if (!zeros && (length >= LONG_RUN_BYTES || offset + length == end)) {
+            /* Up to a block's end, so that what follows begins on one. */
+            length = offset + length == end ? length : (offset + length) / BLOCK_BYTES * BLOCK_BYTES - offset;
+            status = move_run(c, offset, dirty, length, base_offset + offset);
+        } else {
+            length = arith_min(COMMIT_BUFFER_BYTES, end - offset);
+            status = compose_by_reading(c, buffer, offset, length, base_offset);
+        }
+        if (status != 0) {
+            return status;
+        }
+        offset += length;
+    }
+    return 0;
+}

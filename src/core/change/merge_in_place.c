@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * merge --in-place: the dirty sectors go into the backing file, and an empty image with the backing file's
+ * new date takes the image's place.
+ */
+#include "core/change/merge_in_place.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+
+#include "core/base/arith.h"
+#include "core/change/plan_steps.h"
+#include "core/change/rewrite.h"
+#include "cow/text.h"
+
+static int check(struct cow_image *img, const struct cow_merge_options *opt, struct cow_error *err)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    if (opt->output_path != NULL) {
+        return cow_error_set(err, COW_USAGE, "either a new file (-o) or --in-place");
+    }
+    if (backing->state == COW_BACKING_NONE) {
+        cow_error_set(err, COW_UNSUPPORTED, "%s: it has no backing file to merge into", img->path);
+        return cow_error_hint(err, "merge -o RAW writes a new file");
+    }
+    if (backing->state != COW_BACKING_FOUND) {
+        cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
+        return cow_error_hint(err, "name it with -b FILE");
+    }
+    if (backing->size_bytes != img->header.size_bytes) {
+        cow_error_set(err, COW_REFUSED, "%s: its backing file %s has %" PRIu64 " bytes, the disk %" PRIu64,
+                      img->path, backing->path, backing->size_bytes, img->header.size_bytes);
+        return cow_error_hint(err, "resize the image first, or merge -o RAW into a new file");
+    }
+    if (backing->mtime != (int64_t)img->header.mtime && !opt->force) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: its backing file %s has another date (%" PRId64 ") than the header (%" PRIu32
+                      "): its content may have changed",
+                      img->path, backing->path, backing->mtime, img->header.mtime);
+        return cow_error_hint(err,
+                              "\"cowtui check\" says what is known about it; --force merges all the same");
+    }
+    return 0;
+}
+
+/* Another second than the old one: that is all that a header can tell. */
+static int choose_date(struct cow_plan *plan, struct cow_error *err)
+{
+    struct timespec now;
+    plan->io->now(plan->io->context, &now);
+    int64_t seconds = now.tv_sec;
+    while (seconds == plan->backing_facts.st_mtim.tv_sec || seconds == (int64_t)plan->img->header.mtime) {
+        seconds++;
+    }
+    if (seconds < 0 || seconds > UINT32_MAX) {
+        return cow_error_set(err, COW_INVALID, "the clock says %" PRId64 ": that does not fit a COW header",
+                             seconds);
+    }
+    plan->merge_mtime = (struct timespec){.tv_sec = (time_t)seconds};
+    return 0;
+}
+
+/* How much of the dirty sectors falls into holes of the backing file. */
+static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    struct cow_dirty_run run = {0, 0};
+    int status = 0;
+    do {
+        status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
+        const uint64_t end =
+            arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes);
+        for (uint64_t at = run.first_sector * sector_bytes; status == 0 && run.sectors > 0 && at < end;) {
+            struct io_extent extent;
+            int failed = host_file_extent(img->io, &img->backing.file, at, end, &extent);
+            if (failed < 0) {
+                return cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path);
+            }
+            plan->merge_new_bytes += extent.data ? 0 : extent.end - at;
+            at = extent.end;
+        }
+    } while (status == 0 && run.sectors > 0);
+    return status;
+}
+
+static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
+                     const struct cow_usage *usage)
+{
+    char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES], date[COW_TIME_TEXT_BYTES];
+    struct cow_preview *p = &plan->preview;
+    const bool named = plan->img->backing.facts.named;
+    plan_show_new_image(plan);
+    p->method = "in place";
+    p->target_path = plan->target_path;
+    p->replaces = p->changes_existing = true;
+    p->dirty_sectors = usage->dirty_sectors;
+    p->has_after_dirty = true;
+    p->moves_bytes = usage->dirty_bytes;
+    p->needs_free_bytes = 64 * 1024;
+    p->patched_opens = true;
+    cow_size_text(size, usage->dirty_bytes);
+    p->content_text =
+        plan_words(plan,
+                   "%" PRIu64 " dirty sectors (%s) are written into the backing file; the image is "
+                   "empty then",
+                   usage->dirty_sectors, size);
+    p->backing_text =
+        plan_words(plan, "%s is written over, and gets the date %s%s", plan->backing_path,
+                   cow_time_text(date, plan->merge_mtime.tv_sec),
+                   p->siblings > 0 ? "; UML refuses the other COW images on it from then on, and their "
+                                     "content would be wrong"
+                                   : "");
+    p->undo_text = "none: what the backing file had is written over";
+    if (plan->backing_facts.st_nlink > 1) {
+        plan_note(plan, "the backing file has other names (hard links): it is the same file");
+    }
+    plan_note_in_use(plan);
+    plan_note_format(plan);
+    plan_note_undo_given_up(plan);
+    p->command =
+        plan_text(plan, "cowtui merge --in-place%s%s%s %s", opt->force ? " --force" : "", named ? " -b " : "",
+                  named ? cow_shell_quote(other, sizeof other, plan->backing_path) : "",
+                  cow_shell_quote(image, sizeof image, plan->img->path));
+    p->next_step = plan_words(plan, "boot with ubd0=%s", image);
+    plan_steps_begin(plan, p->needs_free_bytes);
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
+              "begin an empty image beside it, marked unfinished");
+    plan_steps_finish_image(plan);
+    plan_step(plan, COW_STEP_JOURNAL, 0, "write down what is about to happen, so that it can be finished");
+    plan_step(plan, COW_STEP_MERGE_BACKING, usage->dirty_bytes,
+              "give the backing file its new date, flush, write %s into it, flush", size);
+    plan_step(plan, COW_STEP_RENAME, 0, "let the empty image take the place of %s, flush the directory",
+              plan->img->path);
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+}
+
+static int build(struct cow_plan *plan, const struct cow_merge_options *opt, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    struct cow_usage usage;
+    plan->merges = plan->journaled = plan->replace = true;
+    plan->hold_image = plan->hold_backing = HOLD_WRITE;
+    plan->target_path = img->real_path;
+    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    int status = plan_check_names(img, opt->force, err);
+    if (status == 0) {
+        status = plan_list_siblings(plan, false, err);
+    }
+    if (status == 0) {
+        status = choose_date(plan, err);
+    }
+    const char *stored = img->header.backing_path;
+    struct stat facts;
+    if (status == 0 && img->backing.facts.named &&
+        (plan->io->stat(plan->io->context, stored, &facts) < 0 ||
+         !same_file(&facts, &plan->backing_facts))) { /* the image is to fit the file that was merged into */
+        stored = plan_absolute_path(plan, plan->backing_path, err);
+        status = stored == NULL ? err->status : 0;
+    }
+    if (status == 0) {
+        status = rewrite_fill_header(plan, stored, (uint32_t)plan->merge_mtime.tv_sec, 0, err);
+    }
+    if (status == 0) {
+        status = plan_predict_verdict(plan, plan->backing_bytes, plan->merge_mtime.tv_sec, err);
+    }
+    if (status == 0) {
+        status = cow_image_usage(img, &usage, err);
+    }
+    if (status == 0) {
+        status = count_new_bytes(plan, err);
+    }
+    if (status == 0) {
+        describe(plan, opt, &usage);
+    }
+    return status;
+}
+
+int merge_in_place(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
+                   struct cow_error *err)
+{
+    int status = image_require_layout(img, err);
+    if (status == 0) {
+        status = plan_check_pending(img, err);
+    }
+    if (status == 0) {
+        status = check(img, opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, "merge");
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->force = opt->force;
+    status = build(plan, opt, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
+}

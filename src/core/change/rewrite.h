@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What rewrite and diff share: counting a selection, and saying what becomes of the data.
+ */
+#ifndef CORE_CHANGE_REWRITE_H
+#define CORE_CHANGE_REWRITE_H
+
+#include "core/change/plan.h"
+
+struct rewrite_cost {
+    struct cow_usage usage; /* of the old image */
+    uint64_t old_sectors;   /* dirty, in sectors of 512 */
+    uint64_t new_sectors;   /* selected; the same where nothing was */
+    uint64_t mixed_pages;   /* of the old image */
+    uint64_t data_bytes;    /* that are written, at most */
+    uint64_t image_bytes;   /* that the new file takes, at most */
+};
+
+/* Counts the plan's selection, which reads what has to be compared. COW_CANCELLED, COW_IO. */
+int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err);
+
+/* The header of a new v3 of the plan's disk, its layout, and the verdict on it. backing_*: of the file that
+ * it names. */
+int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_t mtime,
+                        uint64_t reserve_bytes, struct cow_error *err);
+
+/* Fills the preview, the notes and the steps of a decided plan (rewrite_text.c). */
+void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                      const struct rewrite_cost *cost);
+void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                              const struct rewrite_cost *cost);
+void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
+                           const struct rewrite_cost *cost);
+
+/* "pages", "compact", "rebase", "convert", or "repair" for several; NULL if nothing was asked for. */
+const char *rewrite_name(const struct cow_rewrite_options *opt);
+
+#endif

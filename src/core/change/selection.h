@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which 512-byte sectors of a new image on the same disk are dirty. Decided by bits, and by bytes where asked
+ * for, a chunk of the disk at a time when first looked at; asked in ascending order by the plan, which
+ * counts, and again by the commit, which writes. What it remembers is bounded: on a disk with more to
+ * remember, the second pass compares again.
+ */
+#ifndef CORE_CHANGE_SELECTION_H
+#define CORE_CHANGE_SELECTION_H
+
+#include "core/image/image.h"
+#include "cow/env.h"
+
+struct selection;
+
+struct selection_rule {
+    bool pages;       /* whole 4 KiB pages of the disk: one dirty sector makes all of them dirty */
+    bool compare;     /* ... but only where what the disk shows differs from the backing file */
+    bool look_at_all; /* and also where all is clean: the backing file is another one */
+    const struct host_file *backing; /* to compare with; NULL: zeros */
+    const struct cow_env *env;       /* progress while comparing; may be NULL */
+};
+
+/* Nothing is read yet. img and rule->backing are borrowed. *out: selection_close. COW_NO_MEMORY. */
+int selection_open(struct selection **out, struct cow_image *img, const struct selection_rule *rule,
+                   struct cow_error *err);
+void selection_close(struct selection *selection); /* NULL is allowed */
+
+/* The first run of selected sectors at or after `sector` (cut at it if it lies inside one); out->sectors is 0
+ * if there is none. A run may end where a chunk ends, and the next begin there. */
+int selection_next(struct selection *selection, uint64_t sector, struct cow_dirty_run *out,
+                   struct cow_error *err);
+
+/* Of what was compared and selected so far, how much is zeros; counted twice where it was compared twice. */
+uint64_t selection_zero_bytes(const struct selection *selection);
+
+/* The plan is made: whoever waited for it need not be there any more. */
+void selection_forget_env(struct selection *selection);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The other COW files on a backing file: those that stand in its directory or in the image's and name it. A
+ * kernel wants size and date of a backing file to be what each of them says, so whoever changes it must know
+ * them.
+ */
+#ifndef CORE_IMAGE_SIBLINGS_H
+#define CORE_IMAGE_SIBLINGS_H
+
+#include "core/image/image.h"
+
+struct sibling {
+    char *path;
+    struct cow_holder holder; /* who has it locked */
+};
+
+struct siblings {
+    struct sibling *sibling;
+    size_t n;
+};
+
+/* Those of the image's backing file, without the image itself under any name, by name. A directory or a file
+ * that cannot be read is passed over. *out: siblings_clear. COW_NO_MEMORY. An image without a backing file
+ * has none. */
+int siblings_find(struct siblings *out, struct cow_image *img, struct cow_error *err);
+void siblings_clear(struct siblings *siblings);
+
+/* The first that is held by somebody, or NULL. */
+const struct sibling *siblings_held(const struct siblings *siblings);
+
+#endif

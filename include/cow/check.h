@@ -32,9 +32,67 @@ enum cow_fix {
 };
 
 /* id, code (JSON, stable), severity, fix, safe to make without being asked for, what it means for a stock
- * kernel */
+ * kernel. In the order in which findings are told: the worst first. */
 #define COW_FINDING_LIST(X)                                                                                  \
-    X(NOT_VALID, "not-valid", CORRUPT, NONE, false, "no kernel can open it as a COW image")
+    X(NOT_VALID, "not-valid", CORRUPT, NONE, false, "no kernel can open it as a COW image")                  \
+    X(UNFINISHED, "unfinished", CORRUPT, NONE, false,                                                        \
+      "no kernel opens it: no backing file has the size that its header says")                               \
+    X(INTERRUPTED, "interrupted", ERROR, RECOVER, true,                                                      \
+      "a kernel may refuse the image until the change is finished or taken back")                            \
+    X(BACKING_MISSING, "backing-missing", ERROR, NONE, false,                                                \
+      "a kernel refuses the image; name the file with -b to look, and rebase the image to it")               \
+    X(BACKING_UNUSABLE, "backing-unusable", ERROR, NONE, false, "a kernel cannot use it either")             \
+    X(PATH_LONG, "path-long", ERROR, NONE, false,                                                            \
+      "a kernel cannot open a file by this path; move the backing file, and rebase the image")               \
+    X(BACKING_SIZE, "backing-size", ERROR, RESIZE, false,                                                    \
+      "a kernel refuses the image: it wants both sizes equal")                                               \
+    X(BACKING_MODIFIED, "backing-modified", ERROR, RESTAMP, false,                                           \
+      "sectors that the guest never wrote are not what it knew: its files may be damaged")                   \
+    X(BACKING_DATE, "backing-date", ERROR, RESTAMP, false,                                                   \
+      "a kernel refuses the image: it takes the backing file for another one")                               \
+    X(BACKING_IS_COW, "backing-is-cow", ERROR, NONE, false,                                                  \
+      "a kernel reads its header and bitmap as if they were the disk; merge it to a raw file first")         \
+    X(FORMAT, "format", ERROR, CONVERT, true, "a stock kernel does not read this format")                    \
+    X(BIG_ENDIAN, "big-endian", ERROR, CONVERT, false,                                                       \
+      "a kernel of another byte order does not read it; look at the disk before converting it")              \
+    X(SECTOR_SIZE, "sector-size", ERROR, CONVERT, true,                                                      \
+      "a kernel takes 512 bytes whatever the header says: the guest reads wrong data")                       \
+    X(DATA_OFFSET, "data-offset", ERROR, CONVERT, true,                                                      \
+      "a kernel holds this offset in a signed 32-bit number, where it does not fit")                         \
+    X(BITMAP_CUT, "bitmap-cut", ERROR, CONVERT, false,                                                       \
+      "a kernel takes what was in its memory for the missing bits: random sectors look dirty")               \
+    X(DATA_CUT, "data-cut", ERROR, CONVERT, false,                                                           \
+      "the guest reads zeros there, silently; look for a complete copy of the file")                         \
+    X(MIXED_PAGES, "mixed-pages", ERROR, PAGES, true,                                                        \
+      "reading several pages at once, the guest silently gets wrong data behind such a page")                \
+    X(REFUSED, "refused", ERROR, NONE, false, "a stock kernel refuses the image")                            \
+    X(BACKING_ELSEWHERE, "backing-elsewhere", WARNING, ABSOLUTE, true,                                       \
+      "a kernel does not find this file by itself; naming it at boot destroys a v1 or v2 image")             \
+    X(PATH_RELATIVE, "path-relative", WARNING, ABSOLUTE, true,                                               \
+      "a kernel looks for it from its own working directory")                                                \
+    X(PATH_CONTROL, "path-control", WARNING, NONE, false,                                                    \
+      "a kernel opens it, but prints these bytes to the console; rename the backing file, and rebase")       \
+    X(SMALL_DISK, "small-disk", WARNING, NONE, false,                                                        \
+      "a disk of 32 KiB or less hangs the guest at its first write; resize it")                              \
+    X(TAIL, "tail", WARNING, CONVERT, true, "what the guest writes there is lost when it stops")             \
+    X(OVERLAP, "overlap", WARNING, CONVERT, true,                                                            \
+      "a kernel that writes the last bits damages the first bytes of the disk")                              \
+    X(FILE_LONG, "file-long", WARNING, CONVERT, false,                                                       \
+      "nothing reads these bytes; the header may be that of another image")                                  \
+    X(COW_FORMAT, "cow-format", WARNING, CONVERT, false,                                                     \
+      "a kernel writes 0 there and does not look; another program may have meant something by it")           \
+    X(PADDING, "padding", NOTE, CONVERT, true,                                                               \
+      "no kernel looks at these bits; a tool that lengthens the bitmap may take them for dirty sectors")     \
+    X(ORPHANS, "orphans", NOTE, CONVERT, false,                                                              \
+      "the guest reads the backing file there; what a crash lost can still be looked at")                    \
+    X(REDUNDANT, "redundant", NOTE, COMPACT, true, "nothing, but the space")                                 \
+    X(ZEROS, "zeros", NOTE, COMPACT, true, "nothing, but the space")                                         \
+    X(INFLATED, "inflated", NOTE, CONVERT, true, "nothing, but the space")                                   \
+    X(UNDO, "undo", NOTE, NONE, false, "nothing, but the space")                                             \
+    X(SEVERAL_NAMES, "several-names", NOTE, NONE, false,                                                     \
+      "nothing; but a change that replaces the file is refused, for the other names would keep the old one") \
+    X(LOCKED, "locked", NOTE, NONE, false,                                                                   \
+      "another kernel cannot open it now; what was found may be changing, and nothing can be mended")
 
 enum cow_finding_code {
 #define COW_FINDING_ENUM(id, name, severity, fix, safe, meaning) COW_FINDING_##id,
@@ -55,7 +113,9 @@ cow_fix_text(enum cow_fix fix); /* "complete each mixed page from the backing fi
 struct cow_finding {
     enum cow_finding_code code;
     char message[COW_MESSAGE_BYTES]; /* one line: what is wrong, where, in numbers */
-    bool fixable;                    /* here and now: the code's fix applies */
+    bool fixable;                    /* here and now: the code's fix applies. Not while the image is locked or
+                                        a change is interrupted, nor, where it goes by the backing file's bytes,
+                                        while its size or date is another one */
     uint64_t first_sector;           /* where on the disk, for going there; only if sectors > 0 */
     uint64_t sectors;
 };
@@ -76,7 +136,8 @@ struct cow_check_options {
 
 /* Looks for everything in the table. Works on what cow_image_open refuses, too: that is a finding. opt may be
  * NULL. 0 also with findings. Errors (it could not be checked): COW_IO, COW_NOT_COW, COW_UNSUPPORTED,
- * COW_NO_MEMORY, COW_CANCELLED. */
+ * COW_REFUSED (the backing file that was named is the image itself), COW_NO_MEMORY, COW_CANCELLED. *out is
+ * unchanged then. */
 int cow_check(struct cow_check *out, const char *path, const struct cow_check_options *opt,
               struct cow_error *err);
 

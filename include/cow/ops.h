@@ -97,7 +97,7 @@ struct cow_rewrite_options {
     bool restamp;   /* take over the backing file's date */
     bool set_mtime; /* the header edited by hand: this date */
     uint32_t mtime;
-    bool convert;              /* a v3, even if nothing else is to be done */
+    bool convert;              /* a v3, written anew even if it is one: that mends padding, length, layout */
     const char *output_path;   /* leave the image alone and write the result here; NULL: replace the image */
     uint64_t reserve_bytes;    /* as for resize; 0: the default */
     bool force;                /* an existing output is replaced; a doubtful backing file is accepted */

@@ -80,6 +80,7 @@ static struct record *sample(uint32_t kind)
     r->backing_new_bytes = rng_next(&rng);
     r->backing_mtime = (struct timespec){MODEL_MTIME, 123456789};
     r->backing_old_mtime = (struct timespec){MODEL_MTIME - 1, 7};
+    r->backing_inode = rng_next(&rng);
     snprintf(r->backing_path, sizeof r->backing_path, "/a/backing \x01\xff");
     r->copy_inode = rng_next(&rng);
     snprintf(r->copy_path, sizeof r->copy_path, "/the/copy");
@@ -126,6 +127,7 @@ static void check_same(const struct record *a, const struct record *b)
     SAME(backing_new_bytes);
     SAME(backing_mtime);
     SAME(backing_old_mtime);
+    SAME(backing_inode);
     ck_assert_str_eq(a->backing_path, b->backing_path);
     SAME(copy_inode);
     ck_assert_str_eq(a->copy_path, b->copy_path);

@@ -215,5 +215,11 @@ Suite *undo_suite(void);
 Suite *shrink_suite(void);
 Suite *recover_suite(void);
 Suite *lock_suite(void);
+Suite *check_suite(void);
+Suite *scan_suite(void);
+Suite *rewrite_suite(void);
+Suite *siblings_suite(void);
+Suite *merge_in_place_suite(void);
+Suite *diff_suite(void);
 
 #endif

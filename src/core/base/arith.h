@@ -57,4 +57,10 @@ static inline uint64_t arith_max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* a - b, or 0 where b is larger. */
+static inline uint64_t arith_sub_floor(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
 #endif

@@ -56,6 +56,7 @@ struct cow_io {
      * fd is open for reading only. */
     int (*has_writer)(void *context, int fd);
     void (*now)(void *context, struct timespec *out);
+    void (*pause)(void *context, unsigned milliseconds);
     int (*free_bytes)(void *context, int fd, uint64_t *out);
     void *context;
 };

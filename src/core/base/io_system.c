@@ -244,6 +244,14 @@ static int system_has_writer(void *context, int fd)
     return 0;
 }
 
+static void system_pause(void *context, unsigned milliseconds)
+{
+    const struct timespec wait = {.tv_sec = milliseconds / 1000,
+                                  .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    (void)context;
+    (void)nanosleep(&wait, NULL); /* one that a signal ends is asked for again */
+}
+
 static void system_now(void *context, struct timespec *out)
 {
     (void)context;
@@ -289,5 +297,6 @@ const struct cow_io io_system = {
     .lock_holder = system_lock_holder,
     .has_writer = system_has_writer,
     .now = system_now,
+    .pause = system_pause,
     .free_bytes = system_free_bytes,
 };

@@ -18,6 +18,10 @@ static int check_inputs(struct cow_plan *plan, const struct cow_diff_options *op
         return cow_error_set(err, COW_REFUSED, "%s and %s are the same file", opt->backing_path,
                              opt->raw_path);
     }
+    if (rewrite_is_cow(plan, &plan->input[0].file) && !opt->force) {
+        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
+        return cow_error_hint(err, "merge it into a raw file first, or --force");
+    }
     if ((uint64_t)backing->st_size != raw_bytes) {
         cow_error_set(err, COW_REFUSED,
                       "%s has %" PRId64 " bytes, %s has %" PRIu64

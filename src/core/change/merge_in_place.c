@@ -12,6 +12,7 @@
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
 #include "core/change/rewrite.h"
+#include "core/image/siblings.h"
 #include "cow/text.h"
 
 static int check(struct cow_image *img, const struct cow_merge_options *opt, struct cow_error *err)
@@ -44,15 +45,42 @@ static int check(struct cow_image *img, const struct cow_merge_options *opt, str
     return 0;
 }
 
-/* Another second than the old one: that is all that a header can tell. */
+/* Does another image's header have this date? */
+static bool is_a_siblings(const struct siblings *siblings, int64_t seconds)
+{
+    for (size_t i = 0; i < siblings->n; i++) {
+        if ((int64_t)siblings->sibling[i].mtime == seconds) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The new date, in whole seconds, for that is all that a header can tell. It only goes forward, so that an
+ * image that has not been found, with a date of the past, cannot fit it. */
 static int choose_date(struct cow_plan *plan, struct cow_error *err)
 {
+    enum { AHEAD_MAX = 3 };
+    const int64_t old = plan->backing_facts.st_mtim.tv_sec;
+    struct siblings siblings;
     struct timespec now;
     plan->io->now(plan->io->context, &now);
-    int64_t seconds = now.tv_sec;
-    while (seconds == plan->backing_facts.st_mtim.tv_sec || seconds == (int64_t)plan->img->header.mtime) {
+    if (old > now.tv_sec + AHEAD_MAX) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: its date lies in the future: what is written could not be told by it",
+                      plan->backing_path);
+        return cow_error_hint(err,
+                              "give it a date of the past (touch), and rebase --restamp the images on it");
+    }
+    int status = siblings_find(&siblings, plan->img, err);
+    if (status != 0) {
+        return status;
+    }
+    int64_t seconds = now.tv_sec > old ? now.tv_sec : old + 1;
+    while (seconds == (int64_t)plan->img->header.mtime || is_a_siblings(&siblings, seconds)) {
         seconds++;
     }
+    siblings_clear(&siblings);
     if (seconds < 0 || seconds > UINT32_MAX) {
         return cow_error_set(err, COW_INVALID, "the clock says %" PRId64 ": that does not fit a COW header",
                              seconds);
@@ -61,7 +89,28 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
     return 0;
 }
 
-/* How much of the dirty sectors falls into holes of the backing file. */
+/* How much of [begin, end), which is dirty, is data that falls into a hole of the backing file. */
+static int count_range(struct cow_plan *plan, uint64_t begin, uint64_t end)
+{
+    struct cow_image *img = plan->img;
+    const uint64_t base = img->layout.data_offset;
+    for (uint64_t at = begin; at < end;) {
+        struct io_extent cow, backing;
+        int status = host_file_extent(img->io, &img->cow, base + at, base + end, &cow);
+        if (status == 0) {
+            status = host_file_extent(img->io, &img->backing.file, at, end, &backing);
+        }
+        if (status < 0) {
+            return status;
+        }
+        const uint64_t stop = arith_min(cow.end - base, backing.end);
+        plan->merge_new_bytes += cow.data && !backing.data ? stop - at : 0;
+        at = stop;
+    }
+    return 0;
+}
+
+/* What the backing file's filesystem must have room for. */
 static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
@@ -70,19 +119,30 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
     int status = 0;
     do {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
-        const uint64_t end =
-            arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes);
-        for (uint64_t at = run.first_sector * sector_bytes; status == 0 && run.sectors > 0 && at < end;) {
-            struct io_extent extent;
-            int failed = host_file_extent(img->io, &img->backing.file, at, end, &extent);
-            if (failed < 0) {
-                return cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path);
-            }
-            plan->merge_new_bytes += extent.data ? 0 : extent.end - at;
-            at = extent.end;
+        if (status == 0 && run.sectors > 0) {
+            int failed = count_range(
+                plan, run.first_sector * sector_bytes,
+                arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes));
+            status =
+                failed < 0 ? cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path) : 0;
         }
     } while (status == 0 && run.sectors > 0);
     return status;
+}
+
+/* No dirty sector: the backing file keeps its date, and the other images on it theirs. */
+static void describe_nothing(struct cow_plan *plan, const char *command)
+{
+    struct cow_preview *p = &plan->preview;
+    plan->header = plan->img->header;
+    plan->layout = plan->img->layout;
+    plan->replace = plan->journaled = plan->merges = false;
+    plan_show_new_image(plan);
+    p->method = "none";
+    p->target_path = plan->target_path;
+    p->patched_opens = true;
+    p->content_text = "no sector is dirty: there is nothing to merge";
+    p->command = command;
 }
 
 static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
@@ -91,6 +151,14 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES], date[COW_TIME_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
     const bool named = plan->img->backing.facts.named;
+    const char *command =
+        plan_text(plan, "cowtui merge --in-place%s%s%s %s", opt->force ? " --force" : "", named ? " -b " : "",
+                  named ? cow_shell_quote(other, sizeof other, plan->backing_path) : "",
+                  cow_shell_quote(image, sizeof image, plan->img->path));
+    if (usage->dirty_sectors == 0) {
+        describe_nothing(plan, command);
+        return;
+    }
     plan_show_new_image(plan);
     p->method = "in place";
     p->target_path = plan->target_path;
@@ -98,7 +166,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
     p->moves_bytes = usage->dirty_bytes;
-    p->needs_free_bytes = 64 * 1024;
+    p->needs_free_bytes = 64 * 1024 + plan->merge_new_bytes;
     p->patched_opens = true;
     cow_size_text(size, usage->dirty_bytes);
     p->content_text =
@@ -119,12 +187,10 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_note_in_use(plan);
     plan_note_format(plan);
     plan_note_undo_given_up(plan);
-    p->command =
-        plan_text(plan, "cowtui merge --in-place%s%s%s %s", opt->force ? " --force" : "", named ? " -b " : "",
-                  named ? cow_shell_quote(other, sizeof other, plan->backing_path) : "",
-                  cow_shell_quote(image, sizeof image, plan->img->path));
+    plan_note_links(plan, NULL);
+    p->command = command;
     p->next_step = plan_words(plan, "boot with ubd0=%s", image);
-    plan_steps_begin(plan, p->needs_free_bytes);
+    plan_steps_begin(plan, 64 * 1024);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin an empty image beside it, marked unfinished");
     plan_steps_finish_image(plan);

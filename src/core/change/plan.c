@@ -269,6 +269,19 @@ int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error
                                held->path, pid);
         cow_error_hint(err, "a running UML guest, most likely: shut it down first");
     }
+    for (size_t i = 0; i < siblings.n && status == 0; i++) {
+        char image[COW_HINT_BYTES / 2];
+        if (siblings.sibling[i].pending) { /* what it had begun may concern the backing file */
+            status = cow_error_set(err, COW_REFUSED,
+                                   "%s: is on the same backing file, and a change of it was interrupted",
+                                   siblings.sibling[i].path);
+            cow_error_hint(err, "first of all: cowtui recover %s",
+                           cow_shell_quote(image, sizeof image, siblings.sibling[i].path));
+        }
+    }
+    if (siblings.incomplete) {
+        plan_note(plan, "not all of the directories could be searched for other images on the backing file");
+    }
     for (size_t i = 0; i < siblings.n && plan->preview.siblings < PLAN_SIBLINGS_MAX; i++) {
         plan->siblings[plan->preview.siblings++] = plan_text(plan, "%s", siblings.sibling[i].path);
     }

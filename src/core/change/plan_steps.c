@@ -95,7 +95,7 @@ void plan_note_links(struct cow_plan *plan, const char *output_path)
     if (output_path != NULL) {
         return;
     }
-    if (!plan->keep_undo && !plan->in_place) {
+    if (img->cow.facts.st_nlink > 1 && !plan->in_place) {
         plan_note(plan, "the image's other names (hard links) keep the old disk");
     }
     if (img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0 &&

@@ -152,6 +152,7 @@ static void all_fields(struct cursor *c, struct record *r)
     number(c, 8, &r->backing_new_bytes);
     moment(c, &r->backing_mtime);
     moment(c, &r->backing_old_mtime);
+    number(c, 8, &r->backing_inode);
     path(c, r->backing_path);
     number(c, 8, &r->copy_inode);
     path(c, r->copy_path);

@@ -87,7 +87,7 @@ static int choose_direction(enum direction *out, const struct cow_plan *plan, co
         yes = view == JOURNAL_SEES_NEW;
         break;
     case RECORD_MERGE:
-        yes = view == JOURNAL_SEES_NEW ? 1 : merge_has_begun(img->io, record);
+        yes = view == JOURNAL_SEES_NEW ? 1 : merge_has_begun(img->io, record, img->real_path);
         break;
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
@@ -111,17 +111,11 @@ static int flush_new_file(struct commit *c)
 {
     char path[PATH_MAX];
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
-    side_path(path, c->plan->target_path, SIDE_NEW);
-    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (fd < 0) {
-        return fd;
-    }
-    int status = c->io->futimens(c->io->context, fd, times);
+    int status = retreat_hold(c, side_path(path, c->plan->target_path, SIDE_NEW));
     if (status == 0) {
-        status = c->io->fsync(c->io->context, fd);
+        status = c->io->futimens(c->io->context, c->out_fd, times);
     }
-    c->io->close(c->io->context, fd);
-    return status;
+    return status == 0 ? c->io->fsync(c->io->context, c->out_fd) : status;
 }
 
 static int copy_forward(struct commit *c)
@@ -147,8 +141,8 @@ static int copy_forward(struct commit *c)
                                                : status;
 }
 
-/* The way back that the user asked for; commit_undo goes it, too. */
-int commit_undo(struct commit *c)
+/* The way back that the user asked for. 0 or -errno. */
+static int undo_back(struct commit *c)
 {
     char undo[PATH_MAX];
     const char *image = c->plan->target_path;
@@ -157,7 +151,10 @@ int commit_undo(struct commit *c)
     c->renamed = true; /* from here on: what is left is finished by recovery, not taken back */
     side_path(undo, image, SIDE_UNDO);
     if (r->kind == RECORD_UNDO_COPY) {
-        status = settle_revive_undo(c->io, r, undo);
+        status = retreat_hold(c, undo);
+        if (status == 0) {
+            status = settle_revive_undo(c->io, r, undo);
+        }
         bool there = status != -ENOENT;
         if (!there && journal_view(r, c->plan->img) == JOURNAL_SEES_OLD) {
             status = 0; /* it has its old name already */
@@ -181,10 +178,13 @@ int commit_undo(struct commit *c)
             status = status == -ENOENT ? 0 : status;
         }
     }
-    if (status == 0) {
-        status = retreat_remove_copy(c);
-    }
-    return status < 0 ? commit_failed(c, status, "going back to the old", image) : 0;
+    return status == 0 ? retreat_remove_copy(c) : status;
+}
+
+int commit_undo(struct commit *c)
+{
+    int status = undo_back(c);
+    return status < 0 ? commit_failed(c, status, "going back to the old", c->plan->target_path) : 0;
 }
 
 /* An undo that was interrupted, and then somebody used the new image: it stays, with a backing file of its
@@ -208,7 +208,7 @@ static int run_direction(struct commit *c, enum direction direction)
         return direction == FORWARD ? merge_forward(c) : retreat_from_merge(c);
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
-        return direction == FORWARD ? commit_undo(c) : abandon_undo(c);
+        return direction == FORWARD ? undo_back(c) : abandon_undo(c);
     }
     return -EINVAL;
 }
@@ -222,6 +222,11 @@ static int end_journal(struct commit *c, enum direction direction)
     int status = c->record.kind == RECORD_IN_PLACE && direction == FORWARD
                      ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
                      : c->io->unlink(c->io->context, journal);
+    if (status == 0 && c->record.kind == RECORD_MERGE &&
+        direction == FORWARD) { /* of a change before: of no use */
+        status = c->io->unlink(c->io->context, side_path(undo, image, SIDE_UNDO));
+        status = status == -ENOENT ? 0 : status;
+    }
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
@@ -233,6 +238,11 @@ static int check_backing_size(const struct cow_io *io, const struct record *reco
     int status = io->fstat(io->context, fd, &facts);
     if (status < 0) {
         return cow_error_system(err, -status, "%s", record->backing_path);
+    }
+    if (record->kind == RECORD_MERGE && facts.st_ino != record->backing_inode) {
+        cow_error_set(err, COW_REFUSED, "%s: not the file that the interrupted merge was writing",
+                      record->backing_path);
+        return cow_error_hint(err, "give that file its name again, then recover");
     }
     uint64_t size_bytes = (uint64_t)facts.st_size;
     if (size_bytes != record->backing_old_bytes && size_bytes != record->backing_new_bytes) {
@@ -287,6 +297,32 @@ int commit_recover(struct commit *c)
         status = end_journal(c, direction);
     }
     return status < 0 ? commit_failed(c, status, "recovering", c->plan->img->path) : status;
+}
+
+/* What a merge cannot be recovered without. */
+static int check_merge_files(const struct cow_image *img, const struct record *record, struct cow_error *err)
+{
+    char temp[PATH_MAX], journal[PATH_MAX], image[COW_HINT_BYTES / 2];
+    struct stat backing, facts;
+    if (record->kind != RECORD_MERGE || journal_view(record, img) != JOURNAL_SEES_OLD) {
+        return 0;
+    }
+    int status = img->io->stat(img->io->context, record->backing_path, &backing);
+    if (status < 0) {
+        cow_error_system(err, -status, "%s: the backing file that was to be merged into: %s", img->path,
+                         record->backing_path);
+        return cow_error_hint(err, "give it its name again, then recover");
+    }
+    status = img->io->lstat(img->io->context, side_path(temp, img->real_path, SIDE_NEW), &facts);
+    if (status == -ENOENT && !same_time(backing.st_mtim, record->backing_old_mtime)) {
+        cow_error_set(err, COW_REFUSED, "%s: the empty image that was to take its place is gone: %s",
+                      img->path, temp);
+        return cow_error_hint(
+            err, "the image still shows the whole disk: remove %s, then cowtui rebase --restamp %s",
+            side_path(journal, img->real_path, SIDE_JOURNAL),
+            cow_shell_quote(image, sizeof image, img->path));
+    }
+    return 0;
 }
 
 static const char *what_happens(const struct record *record, enum direction direction)
@@ -344,8 +380,14 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     }
     char image[PATH_MAX];
     enum direction direction;
-    status = choose_direction(&direction, plan, &record);
-    if (status < 0) {
+    status = check_merge_files(img, &record, err);
+    const bool all_there = status == 0;
+    if (all_there) {
+        status = choose_direction(&direction, plan, &record);
+    }
+    if (!all_there) {
+        direction = NOWHERE;
+    } else if (status < 0) {
         status = cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     } else if (direction == NOWHERE) {
         status = strange_image(img, err);
@@ -367,7 +409,8 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record.extends ? " and its backing file" : "");
-    plan_step(plan, COW_STEP_RECOVER, 0, "%s", what_happens(&record, direction));
+    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", what_happens(&record, direction),
+              record.kind == RECORD_MERGE ? plan_text(plan, " (%s)", record.backing_path) : "");
     record_clear(&record);
     if (status != 0) {
         cow_plan_free(plan);

@@ -76,17 +76,22 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
         opt->policy = COW_POLICY_COPY;
         return 0;
     }
+    const struct cow_backing *backing = &img->backing.facts;
+    if (backing->state != COW_BACKING_FOUND || backing->size_bytes == opt->size_bytes) {
+        opt->policy = COW_POLICY_EXTEND; /* it has the size, or there are other words for what is wrong */
+        return 0;
+    }
     int status = siblings_find(&siblings, img, err);
     if (status != 0) {
         return status;
     }
-    const struct cow_backing *backing = &img->backing.facts;
-    int fd = backing->state == COW_BACKING_FOUND ? img->io->open(img->io->context, backing->path, O_RDWR, 0)
-                                                 : -ENOENT;
+    int fd = img->io->open(img->io->context, backing->path, O_RDWR, 0);
     if (fd >= 0) {
         img->io->close(img->io->context, fd);
     }
-    if (siblings.n > 0) {
+    if (siblings.incomplete) {
+        snprintf(why, sizeof why, "not all of the directories can be searched for other images on it");
+    } else if (siblings.n > 0) {
         snprintf(why, sizeof why, "%s%s is on the same backing file", siblings.sibling[0].path,
                  siblings.n > 1 ? " (and others)" : "");
     } else if (fd < 0) {
@@ -170,16 +175,18 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
     return 0;
 }
 
-/* Where new bits will lie, the old file may hold anything: it is kept in the journal, up to a limit. */
-static bool room_is_small(struct cow_image *img, const struct cow_layout *layout)
+/* Where new bits will lie, the old file may hold anything: it is kept in the journal, up to a limit. 1, 0 or
+ * -errno. */
+static int room_is_small(struct cow_image *img, const struct cow_layout *layout)
 {
     const uint64_t begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
     const uint64_t end = layout->bitmap_offset + layout->bitmap_bytes;
     uint64_t data_end = begin;
     for (uint64_t at = begin; at < end;) {
         struct io_extent extent;
-        if (host_file_extent(img->io, &img->cow, at, end, &extent) < 0) {
-            return false;
+        int status = host_file_extent(img->io, &img->cow, at, end, &extent);
+        if (status < 0) {
+            return status;
         }
         data_end = extent.data ? extent.end : data_end;
         at = extent.end;
@@ -188,21 +195,24 @@ static bool room_is_small(struct cow_image *img, const struct cow_layout *layout
 }
 
 /* Whether the bitmap has room to grow where it is: then one write of the first sector is all that the image
- * needs. */
-static bool data_may_stay(struct cow_image *img, const struct cow_resize_options *opt)
+ * needs. 0 with *out, or -errno. */
+static int data_may_stay(bool *out, struct cow_image *img, const struct cow_resize_options *opt)
 {
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.size_bytes = opt->size_bytes;
-    return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
-           opt->output_path == NULL && opt->size_bytes > img->header.size_bytes &&
-           opt->size_bytes < SIZE_LIMIT_BYTES && cow_layout_of(&layout, &header, NULL) == 0 &&
-           layout.data_offset == img->layout.data_offset && room_is_small(img, &layout) &&
-           layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
-           opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
-           /* the new sectors of keep are dirty holes: nothing may lie there */
-           (opt->policy != COW_POLICY_KEEP || ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset &&
-                                               img->header.size_bytes % 512 == 0));
+    *out =
+        img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && opt->output_path == NULL &&
+        opt->size_bytes > img->header.size_bytes && opt->size_bytes < SIZE_LIMIT_BYTES &&
+        cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+        layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
+        opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
+        /* the new sectors of keep are dirty holes: nothing may lie there */
+        (opt->policy != COW_POLICY_KEEP ||
+         ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset && img->header.size_bytes % 512 == 0));
+    int yes = *out ? room_is_small(img, &layout) : 0;
+    *out = yes > 0;
+    return yes < 0 ? yes : 0;
 }
 
 /* Where the image goes. */
@@ -218,7 +228,10 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
         plan->hold_image = HOLD_READ;
         return plan->target_path == NULL ? err->status : 0;
     }
-    plan->in_place = data_may_stay(img, opt);
+    int status = data_may_stay(&plan->in_place, img, opt);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking for holes", img->path);
+    }
     plan->target_path = img->real_path;
     plan->replace = true;
     plan->journaled = true;

@@ -10,13 +10,17 @@
 #include "cow/ops.h"
 #include "cow/text.h"
 
-static void word_extend(struct cow_policy_choice *choice, const char *backing, const char *size)
+static void word_extend(struct cow_policy_choice *choice, const char *backing, const char *size,
+                        size_t siblings)
 {
+    char others[96];
+    snprintf(others, sizeof others,
+             siblings > 0 ? "%zu other COW image%s on it will be refused until resized, too"
+                          : "No other COW image on it was found",
+             siblings, siblings == 1 ? "" : "s");
     snprintf(choice->consequence, sizeof choice->consequence,
-             "Lengthens %.100s to %s by a hole; its date stays. Any UML kernel opens the result. Every other "
-             "COW image on "
-             "that backing file is refused until it is resized, too.",
-             backing, size);
+             "Lengthens %.100s to %s by a hole; its date stays. Any UML kernel opens the result. %s.",
+             backing, size, others);
 }
 
 static void word_copy(struct cow_policy_choice *choice, const char *backing, const char *allocated,
@@ -31,10 +35,11 @@ static void word_copy(struct cow_policy_choice *choice, const char *backing, con
 
 static void word_keep(struct cow_policy_choice *choice)
 {
-    snprintf(choice->consequence, sizeof choice->consequence,
-             "Leaves the backing file alone and marks the new sectors dirty, as the patched kernel of 2003 "
-             "did. A stock UML "
-             "kernel refuses the result: its size is not the backing file's.");
+    snprintf(
+        choice->consequence, sizeof choice->consequence,
+        "Leaves the backing file alone and marks the new sectors dirty, as a kernel with the 2003 resize "
+        "patch did. A stock UML "
+        "kernel refuses the result: its size is not the backing file's.");
 }
 
 void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img, uint64_t size_bytes)
@@ -51,6 +56,7 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
     cow_size_text(held, backing->size_bytes);
     const bool shrinks = size_bytes < cow_image_header(img)->size_bytes;
     struct cow_policy_choice all[3];
+    size_t siblings = 0;
     for (unsigned i = 0; i < 3; i++) {
         struct cow_error err = {.status = 0};
         struct cow_plan *plan = NULL;
@@ -59,11 +65,17 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
         all[i] = (struct cow_policy_choice){.policy = order[i]};
         all[i].possible = cow_plan_resize(&plan, img, &options, &err) == 0;
         snprintf(all[i].obstacle, sizeof all[i].obstacle, "%.250s", err.message);
+        siblings += plan != NULL ? cow_plan_preview(plan)->siblings : 0; /* extend's plan lists them */
         cow_plan_free(plan);
     }
-    word_extend(&all[0], name, size);
+    word_extend(&all[0], name, size, siblings);
     word_copy(&all[1], name, held, shrinks);
     word_keep(&all[2]);
+    if (siblings > 0 && all[1].possible) { /* better a copy than harm to others */
+        struct cow_policy_choice extend = all[0];
+        all[0] = all[1];
+        all[1] = extend;
+    }
     unsigned n = 0;
     for (unsigned i = 0; i < 3; i++) {
         if (all[i].possible) {

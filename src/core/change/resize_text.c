@@ -36,10 +36,9 @@ static void describe_backing(struct cow_plan *plan, const struct cow_resize_opti
                              plan->backing_path, plan->copy_path, size);
     } else if (plan->backing_bytes < opt->size_bytes) {
         p->backing_text = plan_words(
-            plan,
-            "%s becomes %s by a hole at its end, its date stays; any other COW image on it is refused by "
-            "UML until it is resized, too",
-            plan->backing_path, size);
+            plan, "%s becomes %s by a hole at its end, its date stays; %s", plan->backing_path, size,
+            p->siblings > 0 ? "UML refuses the other COW images on it until they are resized, too"
+                            : "no other COW image on it was found");
     } else {
         p->backing_text =
             plan_words(plan, "%s has the new size already and is not touched", plan->backing_path);

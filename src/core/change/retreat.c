@@ -5,8 +5,19 @@
 #include "core/change/retreat.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "core/change/settle.h"
+
+int retreat_hold(struct commit *c, const char *path)
+{
+    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    c->out_fd = fd;
+    return c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
+}
 
 int retreat_backing(struct commit *c, bool back)
 {

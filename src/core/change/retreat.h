@@ -9,6 +9,10 @@
 
 #include "core/change/work.h"
 
+/* Opens and locks what is going to take the image's name, before it has it: the lock on the image does not
+ * follow a rename. It is held until the commit ends. 0 or -errno, as for all here. */
+int retreat_hold(struct commit *c, const char *path);
+
 /* The record's backing file, if it is one that is lengthened, to its old or new size. 0 or -errno, as for all
  * here. */
 int retreat_backing(struct commit *c, bool back);
@@ -22,9 +26,9 @@ int retreat_from_copy(struct commit *c);
 /* Everything that a change in place wrote, but for the journal. exact: nobody else can have written since. */
 int retreat_in_place(struct commit *c, bool exact);
 
-/* Merging in place (step_merge.c): whether the backing file has been written; from then on there is no way
- * back. 1, 0 or -errno. */
-int merge_has_begun(const struct cow_io *io, const struct record *record);
+/* Merging in place (step_merge.c): whether the backing file may have been written; from then on there is no
+ * way back. 1, 0 or -errno; -ENOENT if the backing file or the new image are gone. */
+int merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path);
 
 /* The merge from its beginning on, which does no harm a second time: the image's bits are there until the
  * new, empty image takes its place. */

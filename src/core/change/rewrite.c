@@ -70,7 +70,7 @@ static int check_old_backing(const struct cow_image *img, const struct cow_rewri
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
         return cow_error_hint(err, "name it with -b FILE; if it has moved: cowtui rebase --to PATH");
     }
-    const bool vouched = opt->force || (opt->restamp && opt->backing_path == NULL);
+    const bool vouched = opt->force || opt->restamp;
     if (backing->state == COW_BACKING_FOUND && selects(opt) && backing->mtime != (int64_t)img->header.mtime &&
         !vouched) {
         cow_error_set(err, COW_REFUSED,
@@ -90,8 +90,7 @@ static int check_old_backing(const struct cow_image *img, const struct cow_rewri
     return 0;
 }
 
-/* A COW file as a backing file: a kernel would show its header to the guest as data. */
-static bool is_cow(const struct cow_plan *plan, const struct host_file *file)
+bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file)
 {
     uint8_t bytes[COW_HEADER_BYTES_MAX];
     struct cow_header header;
@@ -111,7 +110,7 @@ static int check_new_backing(struct cow_plan *plan, const struct cow_rewrite_opt
         return cow_error_set(err, COW_REFUSED, "%s: an image cannot be its own backing file",
                              opt->backing_path);
     }
-    if (is_cow(plan, &input->file) && !opt->force) {
+    if (rewrite_is_cow(plan, &input->file) && !opt->force) {
         cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
         return cow_error_hint(err, "merge it into a raw file first, or --force");
     }
@@ -197,8 +196,8 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
     }
     named->size_bytes = plan->backing_bytes;
     named->file_mtime = plan->backing_facts.st_mtim.tv_sec;
-    /* One that was vouched for comes with its date. */
-    return opt->restamp || (opt->force && selects(opt))
+    /* One that was vouched for comes with its date; a header without a path has none. */
+    return opt->restamp || img->header.backing_path[0] == '\0' || (opt->force && selects(opt))
                ? date_of(&named->mtime, &plan->backing_facts, plan->backing_path, err)
                : 0;
 }
@@ -223,7 +222,8 @@ static bool is_header_edit(const struct cow_image *img, const struct cow_rewrite
                            const struct named *named)
 {
     return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && !selects(opt) &&
-           opt->output_path == NULL && opt->reserve_bytes == 0 && strlen(named->path) < IN_PLACE_PATH_BYTES;
+           !opt->convert && opt->output_path == NULL && opt->reserve_bytes == 0 &&
+           strlen(named->path) < IN_PLACE_PATH_BYTES;
 }
 
 static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
@@ -266,7 +266,7 @@ int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *er
         status = selection_next(plan->selection, run.first_sector + run.sectors, &run, err);
         *sectors += status == 0 ? run.sectors : 0;
     } while (status == 0 && run.sectors > 0);
-    selection_forget_env(plan->selection);
+    selection_set_env(plan->selection, NULL);
     return status;
 }
 
@@ -298,13 +298,11 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
         status = rewrite_count(plan, &cost->new_sectors, err);
     }
     plan->punch_zeros = opt->compact;
-    cost->data_bytes = cost->new_sectors * 512;
+    cost->data_bytes =
+        arith_sub_floor(cost->new_sectors * 512, opt->compact ? selection_zero_bytes(plan->selection) : 0);
     if (!opt->safe) { /* no more than the image holds, and what completes its pages */
         cost->data_bytes =
             arith_min(cost->data_bytes, cost->usage.allocated_bytes + cost->mixed_pages * COW_PAGE_BYTES);
-    }
-    if (opt->compact) {
-        cost->data_bytes -= arith_min(cost->data_bytes, selection_zero_bytes(plan->selection));
     }
     return status;
 }
@@ -337,10 +335,7 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
         named->mtime == img->header.mtime && strcmp(named->path, img->header.backing_path) == 0;
     const bool same_bits = cost->new_sectors == cost->old_sectors && cost->mixed_pages == 0;
     const uint64_t slack = 128 * 1024 + cost->new_sectors * 512 / 16;
-    if (opt->output_path != NULL || opt->safe || opt->reserve_bytes != 0) {
-        return false;
-    }
-    if (opt->convert && (img->header.format != COW_FORMAT_V3 || img->header.sector_bytes != 512)) {
+    if (opt->output_path != NULL || opt->safe || opt->convert || opt->reserve_bytes != 0) {
         return false;
     }
     if (opt->compact &&

@@ -16,6 +16,9 @@ struct rewrite_cost {
     uint64_t image_bytes;   /* that the new file takes, at most */
 };
 
+/* A COW file as a backing file: a kernel would show its header to the guest as data. */
+bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
+
 /* Counts the plan's selection, which reads what has to be compared. COW_CANCELLED, COW_IO. */
 int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err);
 

@@ -55,15 +55,13 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
                        " sectors differ from the new backing file and go into the COW (it had %" PRIu64 ")",
                        cost->new_sectors, plan->layout.sectors, cost->old_sectors);
     } else if (opt->compact) {
-        const uint64_t gain = cost->usage.allocated_bytes > cost->image_bytes
-                                  ? cost->usage.allocated_bytes - cost->image_bytes
-                                  : 0;
+        const uint64_t gain = arith_sub_floor(cost->usage.allocated_bytes, cost->data_bytes + 64 * 1024);
         p->content_text =
             plan_words(plan,
-                       "%" PRIu64 " dirty sectors become %" PRIu64 ": %s equal to the backing file "
-                       "%s dropped, zeros become holes; frees about %s",
-                       cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages", "are",
-                       cow_size_text(size, gain));
+                       "%" PRIu64 " dirty sectors become %" PRIu64
+                       ": %s equal to the backing file are dropped, zeros become holes%s%s",
+                       cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages",
+                       gain > 0 ? "; frees about " : "", gain > 0 ? cow_size_text(size, gain) : "");
     } else if (opt->complete_pages) {
         p->content_text = plan_words(plan,
                                      "%" PRIu64 " mixed pages are completed from the backing file: %" PRIu64
@@ -115,7 +113,6 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
 static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                        const struct rewrite_cost *cost)
 {
-    char data[COW_SIZE_TEXT_BYTES];
     plan_steps_begin(plan, cost->image_bytes);
     if (plan->in_place) {
         plan_step(plan, COW_STEP_JOURNAL, 0,
@@ -128,11 +125,10 @@ static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *
     plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap");
     if (plan->selection != NULL) {
         plan_step(plan, COW_STEP_WRITE_SELECTION, cost->new_sectors * 512,
-                  "write %s of data (%" PRIu64 " sectors)", cow_size_text(data, cost->data_bytes),
-                  cost->new_sectors);
+                  "write the data of %" PRIu64 " dirty sectors", cost->new_sectors);
     } else {
-        plan_step(plan, COW_STEP_COPY_DATA, cost->data_bytes, "copy %s of data (%" PRIu64 " sectors)",
-                  cow_size_text(data, cost->data_bytes), cost->new_sectors);
+        plan_step(plan, COW_STEP_COPY_DATA, cost->data_bytes, "copy the data of %" PRIu64 " dirty sectors",
+                  cost->new_sectors);
     }
     plan_steps_finish_image(plan);
     plan_steps_place(plan, opt->output_path);
@@ -213,10 +209,14 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   "by sectors: pages that mix dirty and clean ones make a UML guest read wrong data; pages "
                   "mends that");
     }
-    p->command = plan_text(plan, "cowtui diff%s -o %s %s %s", opt->sectors ? " --sectors" : "",
-                           cow_shell_quote(output, sizeof output, opt->output_path),
-                           cow_shell_quote(backing, sizeof backing, opt->backing_path),
-                           cow_shell_quote(raw, sizeof raw, opt->raw_path));
+    const char *reserve = opt->reserve_bytes != 0
+                              ? plan_text(plan, " --reserve %s", cow_size_argument(size, opt->reserve_bytes))
+                              : "";
+    p->command =
+        plan_text(plan, "cowtui diff%s%s%s -o %s %s %s", opt->sectors ? " --sectors" : "", reserve,
+                  opt->force ? " --force" : "", cow_shell_quote(output, sizeof output, opt->output_path),
+                  cow_shell_quote(backing, sizeof backing, opt->backing_path),
+                  cow_shell_quote(raw, sizeof raw, opt->raw_path));
     p->next_step = plan_words(plan, "boot with ubd0=%s", output);
     list_steps(plan, &as, &cost);
 }

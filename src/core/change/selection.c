@@ -35,9 +35,12 @@ struct selection {
     uint64_t n_chunks;
     struct chunk *chunk;
     unsigned kept;
-    uint64_t *work; /* the chunk that was made last, if it could not be kept */
-    uint64_t work_number;
-    bool work_valid;
+    /* those that were made last, if they could not be kept: two, for a run may cross the border */
+    struct {
+        uint64_t *words;
+        uint64_t number;
+        bool valid;
+    } work[2];
     uint8_t *disk, *base; /* PIECE_SECTORS each */
     uint64_t zero_bytes;
 };
@@ -56,11 +59,14 @@ int selection_open(struct selection **out, struct cow_image *img, const struct s
         s->sectors = arith_div_up(img->header.size_bytes, SECTOR_BYTES);
         s->n_chunks = arith_div_up(s->sectors, CHUNK_SECTORS);
         s->chunk = calloc((size_t)s->n_chunks, sizeof *s->chunk);
-        s->work = malloc(CHUNK_WORDS * sizeof *s->work);
+        s->backing.fd = rule->backing != NULL ? rule->backing->fd : -1;
+        s->work[0].words = malloc(CHUNK_WORDS * sizeof *s->work[0].words);
+        s->work[1].words = malloc(CHUNK_WORDS * sizeof *s->work[1].words);
         s->disk = malloc(PIECE_SECTORS * SECTOR_BYTES);
         s->base = malloc(PIECE_SECTORS * SECTOR_BYTES);
     }
-    if (s == NULL || s->chunk == NULL || s->work == NULL || s->disk == NULL || s->base == NULL) {
+    if (s == NULL || s->chunk == NULL || s->work[0].words == NULL || s->work[1].words == NULL ||
+        s->disk == NULL || s->base == NULL) {
         selection_close(s);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
@@ -75,7 +81,8 @@ void selection_close(struct selection *s)
             free(s->chunk[i].words);
         }
         free(s->chunk);
-        free(s->work);
+        free(s->work[0].words);
+        free(s->work[1].words);
         free(s->disk);
         free(s->base);
         free(s);
@@ -87,9 +94,9 @@ uint64_t selection_zero_bytes(const struct selection *s)
     return s->zero_bytes;
 }
 
-void selection_forget_env(struct selection *s)
+void selection_set_env(struct selection *s, const struct cow_env *env)
 {
-    s->rule.env = NULL;
+    s->rule.env = env;
 }
 
 /* ---- bits of a chunk ---- */
@@ -165,12 +172,18 @@ static int base_hole(struct selection *s, uint64_t sector, uint64_t limit, uint6
                      struct cow_error *err)
 {
     struct io_extent extent;
+    if (s->rule.backing == NULL) {
+        *sectors = limit - sector;
+        return 0;
+    }
     int status =
         host_file_extent(s->img->io, &s->backing, sector * SECTOR_BYTES, limit * SECTOR_BYTES, &extent);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking for holes in the backing file", s->img->path);
     }
-    *sectors = extent.data ? 0 : arith_div_up(extent.end, SECTOR_BYTES) - sector;
+    *sectors = extent.data                          ? 0
+               : extent.end >= limit * SECTOR_BYTES ? limit - sector
+                                                    : arith_sub_floor(extent.end / SECTOR_BYTES, sector);
     return 0;
 }
 
@@ -301,18 +314,18 @@ static int make_chunk(struct selection *s, uint64_t number, struct cow_error *er
     const struct making m = {.s = s,
                              .base = number * CHUNK_SECTORS,
                              .end = (uint32_t)arith_min(CHUNK_SECTORS, s->sectors - number * CHUNK_SECTORS),
-                             .words = s->work};
+                             .words = s->work[number % 2].words};
     struct chunk *chunk = &s->chunk[number];
     bool empty;
-    s->work_valid = false;
+    s->work[number % 2].valid = false;
     int status = chunk_is_empty(s, m.base, m.end, &empty, err);
     if (status != 0 || empty) {
         chunk->state = status == 0 ? CHUNK_EMPTY : CHUNK_UNKNOWN;
         return status;
     }
-    memset(s->work, 0, CHUNK_WORDS * sizeof *s->work);
+    memset(m.words, 0, CHUNK_WORDS * sizeof *m.words);
     if (s->rule.look_at_all) {
-        fill_bits(s->work, 0, m.end, true);
+        fill_bits(m.words, 0, m.end, true);
     } else {
         status = take_old_bits(&m, err);
     }
@@ -322,14 +335,14 @@ static int make_chunk(struct selection *s, uint64_t number, struct cow_error *er
     if (status != 0) {
         return status;
     }
-    s->work_valid = true;
-    s->work_number = number;
-    if (find_bit(s->work, 0, m.end, true) == m.end) {
+    s->work[number % 2].valid = true;
+    s->work[number % 2].number = number;
+    if (find_bit(m.words, 0, m.end, true) == m.end) {
         chunk->state = CHUNK_EMPTY;
-    } else if (find_bit(s->work, 0, m.end, false) == m.end) {
+    } else if (find_bit(m.words, 0, m.end, false) == m.end) {
         chunk->state = CHUNK_FULL;
-    } else if (s->kept < CHUNKS_KEPT && (chunk->words = malloc(CHUNK_WORDS * sizeof *s->work)) != NULL) {
-        memcpy(chunk->words, s->work, CHUNK_WORDS * sizeof *s->work);
+    } else if (s->kept < CHUNKS_KEPT && (chunk->words = malloc(CHUNK_WORDS * sizeof *m.words)) != NULL) {
+        memcpy(chunk->words, m.words, CHUNK_WORDS * sizeof *m.words);
         chunk->state = CHUNK_KEPT;
         s->kept++;
     }
@@ -343,7 +356,7 @@ static int next_in_chunk(struct selection *s, uint64_t number, uint32_t from, ui
                          uint32_t *stop, struct cow_error *err)
 {
     struct chunk *chunk = &s->chunk[number];
-    const bool at_work = s->work_valid && s->work_number == number;
+    const bool at_work = s->work[number % 2].valid && s->work[number % 2].number == number;
     int status = chunk->state == CHUNK_UNKNOWN && !at_work ? make_chunk(s, number, err) : 0;
     if (status != 0 || chunk->state == CHUNK_EMPTY) {
         *first = *stop = end;
@@ -354,7 +367,7 @@ static int next_in_chunk(struct selection *s, uint64_t number, uint32_t from, ui
         *stop = end;
         return 0;
     }
-    const uint64_t *words = chunk->state == CHUNK_KEPT ? chunk->words : s->work;
+    const uint64_t *words = chunk->state == CHUNK_KEPT ? chunk->words : s->work[number % 2].words;
     *first = find_bit(words, from, end, true);
     *stop = find_bit(words, *first, end, false);
     return 0;

@@ -34,7 +34,8 @@ int selection_next(struct selection *selection, uint64_t sector, struct cow_dirt
 /* Of what was compared and selected so far, how much is zeros; counted twice where it was compared twice. */
 uint64_t selection_zero_bytes(const struct selection *selection);
 
-/* The plan is made: whoever waited for it need not be there any more. */
-void selection_forget_env(struct selection *selection);
+/* Who is told of progress from now on: a plan outlives its caller's env, and a commit has its own. NULL:
+ * nobody. */
+void selection_set_env(struct selection *selection, const struct cow_env *env);
 
 #endif

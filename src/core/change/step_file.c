@@ -27,7 +27,7 @@ int commit_check_space(struct commit *c)
     if (fd < 0) {
         return commit_failed(c, fd, "opening", length == 0 ? "/" : directory);
     }
-    uint64_t needed = c->plan->preview.needs_free_bytes;
+    uint64_t needed = c->plan->preview.needs_free_bytes - c->plan->merge_new_bytes; /* those are elsewhere */
     if (c->plan->copy_path != NULL) { /* that is checked, where it has to be, when the copy is made */
         needed -= (uint64_t)c->plan->backing_facts.st_blocks * 512;
     }
@@ -69,8 +69,9 @@ static int keep_xattrs(struct commit *c)
     const char *name = names;
     for (; status == 0 && name < names + n; name += strlen(name) + 1) {
         status = keep_xattr(c, name);
-        if (status < 0 && c->plan->force) {
-            status = 0;
+        if (c->plan->force &&
+            (status == -EPERM || status == -EACCES || status == -ENOTSUP || status == -EINVAL)) {
+            status = 0; /* this filesystem, or this user, cannot have it */
         }
     }
     if (status < 0) {

@@ -141,6 +141,9 @@ int commit_write_bitmap(struct commit *c)
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
     w->c = c;
+    if (c->plan->selection != NULL) {
+        selection_set_env(c->plan->selection, c->env);
+    }
     int status = c->plan->selection != NULL ? write_selected_bits(c, w) : write_old_bits(c, w);
     if (status == 0) {
         status = flush_bits(w);

@@ -74,6 +74,7 @@ static int fill_backing(struct commit *c)
                        : plan->copy_path != NULL ? plan->copy_mtime
                                                  : plan->backing_facts.st_mtim;
     r->backing_old_mtime = plan->backing_facts.st_mtim;
+    r->backing_inode = plan->backing_facts.st_ino;
     r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
     if (plan->backing_path == NULL) {
         return 0;

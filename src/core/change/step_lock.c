@@ -88,6 +88,21 @@ static int hold(struct commit *c, int *fd, const struct held_file *held)
     return writing ? probe_date(c, file.fd, held) : 0;
 }
 
+/* Somebody writes the backing file itself: a guest that runs on it as a raw disk, a loop device. */
+static int refuse_backing_writer(struct commit *c)
+{
+    const struct backing_file *backing = &c->plan->img->backing;
+    int64_t pid;
+    if (backing->file.fd < 0 || !same_file(&backing->file.facts, &c->plan->backing_facts) ||
+        c->io->has_writer(c->io->context, backing->file.fd) != 1 ||
+        c->io->lock_holder(c->io->context, backing->file.fd, IO_LOCK_WRITE, &pid) > 0) { /* that tells more */
+        return 0;
+    }
+    cow_error_set(c->err, COW_LOCKED, "%s: the backing file is open for writing in another process",
+                  c->plan->backing_path);
+    return cow_error_hint(c->err, "a guest that runs on it as a raw disk, or a loop device: end that first");
+}
+
 /* A guest that was started without locks (its `c` flag) holds the file open for writing all the same. */
 static int refuse_silent_writer(struct commit *c)
 {
@@ -109,10 +124,10 @@ int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
     int status = plan->hold_image != HOLD_NOT && !plan->lock_optional ? refuse_silent_writer(c) : 0;
-    if (status != 0) {
-        return status;
+    if (status == 0 && plan->hold_backing == HOLD_WRITE) {
+        status = refuse_backing_writer(c);
     }
-    if (plan->hold_image != HOLD_NOT) {
+    if (status == 0 && plan->hold_image != HOLD_NOT) {
         const struct held_file image = {plan->img->real_path, plan->img->path, "image", plan->hold_image,
                                         &plan->img->cow.facts};
         status = hold(c, &c->image_fd, &image);

@@ -11,11 +11,52 @@
 #include "core/change/settle.h"
 #include "core/change/steps.h"
 
+enum { CLOCK_GRAIN_NS = 20 * 1000 * 1000 }; /* a kernel dates files by a clock that may be so much behind */
+
+/* Writing dates the file by the clock. That must not be the second of the old date, or a half-merged file
+ * could be taken for the old one. The plan has refused a date that lies further ahead. */
+static void wait_for_another_second(struct commit *c)
+{
+    struct timespec now;
+    c->io->now(c->io->context, &now);
+    for (int i = 0;
+         i < 50 && (now.tv_sec <= c->record.backing_old_mtime.tv_sec ||
+                    (now.tv_sec == c->record.backing_old_mtime.tv_sec + 1 && now.tv_nsec < CLOCK_GRAIN_NS));
+         i++) {
+        c->io->pause(c->io->context, 100);
+        c->io->now(c->io->context, &now);
+    }
+}
+
+/* The new date, durable; -EOPNOTSUPP if the filesystem keeps another one. */
 static int stamp(struct commit *c)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.backing_mtime};
+    struct stat facts;
     int status = c->io->futimens(c->io->context, c->backing_fd, times);
-    return status == 0 ? c->io->fsync(c->io->context, c->backing_fd) : status;
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->backing_fd);
+    }
+    if (status == 0) {
+        status = c->io->fstat(c->io->context, c->backing_fd, &facts);
+    }
+    return status == 0 && facts.st_mtim.tv_sec != c->record.backing_mtime.tv_sec ? -EOPNOTSUPP : status;
+}
+
+/* Before the backing file changes in any way, a durable sign of our own: that it has another date proves
+ * nothing, for others can have dated it. The sign is the date of the new, empty image. */
+static int show_sign(struct commit *c)
+{
+    struct stat facts;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.backing_mtime};
+    int status = c->io->fstat(c->io->context, c->out_fd, &facts);
+    if (status == 0 && facts.st_ino != c->record.new_inode) {
+        status = -ESTALE;
+    }
+    if (status == 0) {
+        status = c->io->futimens(c->io->context, c->out_fd, times);
+    }
+    return status == 0 ? c->io->fsync(c->io->context, c->out_fd) : status;
 }
 
 /* [begin, end) of the disk, all of it dirty. A hole in the COW means zeros, so it is written, too. */
@@ -62,15 +103,29 @@ static int write_dirty(struct commit *c)
 /* 0 or -errno. */
 static int merge_into_backing(struct commit *c)
 {
+    wait_for_another_second(c);
+    int status = show_sign(c);
+    if (status != 0) {
+        return status;
+    }
     c->backing_written = true;
-    int status = stamp(c);
+    status = stamp(c);
     if (status == 0) {
+        c->merging = true;
         status = write_dirty(c);
     }
     if (status == 0) {
         status = c->io->fsync(c->io->context, c->backing_fd);
     }
     return status == 0 ? stamp(c) : status;
+}
+
+/* The new date was not had, and nothing else was written. */
+static int put_date_back(struct commit *c)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.backing_old_mtime};
+    int status = c->io->futimens(c->io->context, c->backing_fd, times);
+    return status == 0 ? c->io->fsync(c->io->context, c->backing_fd) : status;
 }
 
 int commit_merge_backing(struct commit *c)
@@ -80,29 +135,33 @@ int commit_merge_backing(struct commit *c)
         return status;
     }
     status = merge_into_backing(c);
-    return status < 0 ? commit_failed(c, status, "writing", c->plan->backing_path) : 0;
+    if (status < 0 && !c->merging && put_date_back(c) == 0) {
+        c->backing_written = false;
+    }
+    return status < 0 ? commit_failed(c, status, "merging into", c->plan->backing_path) : 0;
 }
 
-int merge_has_begun(const struct cow_io *io, const struct record *record)
+int merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path)
 {
+    char temp[PATH_MAX];
     struct stat facts;
     int status = io->stat(io->context, record->backing_path, &facts);
-    return status < 0 ? status : !same_time(facts.st_mtim, record->backing_old_mtime);
+    if (status < 0 || same_time(facts.st_mtim, record->backing_old_mtime)) {
+        return status; /* the date changes first of all */
+    }
+    status = io->lstat(io->context, side_path(temp, image_path, SIDE_NEW), &facts);
+    return status < 0 ? status
+                      : facts.st_ino == record->new_inode && same_time(facts.st_mtim, record->backing_mtime);
 }
 
 int merge_forward(struct commit *c)
 {
     char temp[PATH_MAX];
-    struct stat facts;
     const char *image = c->plan->target_path;
     if (journal_view(&c->record, c->plan->img) == JOURNAL_SEES_NEW) {
         return 0;
     }
-    side_path(temp, image, SIDE_NEW);
-    int status = c->io->lstat(c->io->context, temp, &facts);
-    if (status == 0 && facts.st_ino != c->record.new_inode) {
-        status = -ESTALE;
-    }
+    int status = retreat_hold(c, side_path(temp, image, SIDE_NEW));
     if (status == 0) {
         status = merge_into_backing(c);
     }

@@ -193,7 +193,7 @@ static int has_tail_bits(struct cow_image *img, bool *out)
     uint8_t byte = 0;
     *out = false;
     /* Where the data follows at once, that byte is the first of sector 0 and tells nothing. */
-    if (img->layout.mapped_sectors < img->layout.sectors &&
+    if (img->cow.fd >= 0 && img->layout.mapped_sectors < img->layout.sectors &&
         img->layout.bitmap_offset + img->layout.bitmap_bytes < img->layout.data_offset) {
         int status = io_read_padded(img->io, img->cow.fd, &byte, 1,
                                     img->layout.bitmap_offset + img->layout.bitmap_bytes);

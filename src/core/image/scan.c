@@ -19,6 +19,7 @@ enum {
 struct cow_scan {
     struct cow_image *img;
     struct cow_run raw;    /* the run, by bits and holes, that the last answer was part of */
+    uint64_t read_bytes;   /* so far, of the COW */
     uint64_t first_sector; /* what the buffers hold */
     uint64_t sectors;
     uint8_t *cow;
@@ -84,6 +85,7 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
     if (status == 0) {
         scan->first_sector = first;
         scan->sectors = sectors;
+        scan->read_bytes += n_bytes;
     }
     return status;
 }
@@ -239,7 +241,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
     struct cow_scan *scan;
     struct cow_run run = {.sectors = 0};
     struct cow_usage usage;
-    uint64_t done_bytes = 0, told_bytes = 0;
+    uint64_t told_bytes = 0;
     int status = cow_image_usage(img, &usage, err);
     if (status == 0) {
         status = cow_scan_open(&scan, img, err);
@@ -251,11 +253,10 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
         status = cow_scan_run(scan, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
             counts.sectors[run.origin] += run.sectors;
-            done_bytes += cow_origin_dirty(run.origin) ? run.sectors * img->header.sector_bytes : 0;
         }
-        if (status == 0 && done_bytes - told_bytes >= PIECE_BYTES) {
-            status = tell(env, done_bytes, arith_max(usage.dirty_bytes, 1), err);
-            told_bytes = done_bytes;
+        if (status == 0 && scan->read_bytes - told_bytes >= PIECE_BYTES) {
+            status = tell(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
+            told_bytes = scan->read_bytes;
         }
     } while (status == 0 && run.sectors > 0);
     cow_scan_close(scan);

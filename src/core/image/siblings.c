@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/image/side.h"
+
 struct search {
     struct siblings *found;
     const struct cow_image *img;
@@ -17,25 +19,36 @@ struct search {
     bool no_memory;
 };
 
-/* Does this header name the backing file? A relative path is meant from the file's own directory. */
-static bool names_backing(const struct search *search, const struct cow_header *header)
+static bool is_backing(const struct search *search, const char *path)
 {
-    char path[2 * PATH_MAX];
     struct stat facts;
     const struct cow_image *img = search->img;
-    if (header->backing_path[0] == '\0') {
-        return false;
-    }
-    snprintf(path, sizeof path, "%s%s", header->backing_path[0] == '/' ? "" : search->directory,
-             header->backing_path);
     return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, &img->backing.file.facts);
 }
 
-static bool is_sibling(const struct search *search, const char *path, struct cow_holder *holder)
+/* Does this header name the backing file? A relative path may be meant from the working directory, as kernels
+ * do, or from the file's own. */
+static bool names_backing(const struct search *search, const struct cow_header *header)
+{
+    char beside[2 * PATH_MAX];
+    const char *path = header->backing_path;
+    snprintf(beside, sizeof beside, "%s%s", search->directory, path);
+    return path[0] != '\0' && (is_backing(search, path) || (path[0] != '/' && is_backing(search, beside)));
+}
+
+static struct cow_holder holder_of(const struct cow_io *io, int fd)
+{
+    int64_t pid = 0;
+    const bool locked = io->lock_holder(io->context, fd, IO_LOCK_WRITE, &pid) > 0;
+    return (struct cow_holder){.held = locked || io->has_writer(io->context, fd) == 1, .pid = pid};
+}
+
+static bool is_sibling(const struct search *search, const char *path, struct sibling *out)
 {
     const struct cow_image *img = search->img;
     const struct cow_io *io = img->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
+    char journal[PATH_MAX];
     struct cow_header header;
     struct host_file file;
     struct stat facts;
@@ -49,13 +62,19 @@ static bool is_sibling(const struct search *search, const char *path, struct cow
     if (n > 0 &&
         cow_header_decode(&header, bytes, (size_t)n, (uint64_t)facts.st_size, UINT64_MAX, NULL) == 0 &&
         !header.unfinished && names_backing(search, &header)) {
-        int64_t pid = 0;
         is = true;
-        holder->held = io->lock_holder(io->context, file.fd, IO_LOCK_WRITE, &pid) > 0;
-        holder->pid = pid;
+        out->mtime = header.mtime;
+        out->holder = holder_of(io, file.fd);
+        out->pending = io->lstat(io->context, side_path(journal, path, SIDE_JOURNAL), &facts) == 0;
     }
     host_file_close(io, &file);
     return is;
+}
+
+/* What this program keeps beside an image is no image of its own. */
+static bool is_side_file(const char *name)
+{
+    return name[0] == '.' && strstr(name, ".cowtui-") != NULL;
 }
 
 static bool is_known(const struct siblings *found, const char *path)
@@ -72,10 +91,11 @@ static int look_at(void *context, const char *name)
 {
     struct search *search = context;
     struct siblings *found = search->found;
-    struct cow_holder holder = {.held = false};
+    struct sibling sibling = {.path = NULL};
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s%s", search->directory, name) >= (int)sizeof path ||
-        is_known(found, path) || !is_sibling(search, path, &holder)) {
+    if (is_side_file(name) ||
+        snprintf(path, sizeof path, "%s%s", search->directory, name) >= (int)sizeof path ||
+        is_known(found, path) || !is_sibling(search, path, &sibling)) {
         return 0;
     }
     struct sibling *grown = realloc(found->sibling, (found->n + 1) * sizeof *grown);
@@ -87,7 +107,8 @@ static int look_at(void *context, const char *name)
         search->no_memory = true;
         return 1;
     }
-    found->sibling[found->n++] = (struct sibling){copy, holder};
+    sibling.path = copy;
+    found->sibling[found->n++] = sibling;
     return 0;
 }
 
@@ -95,17 +116,19 @@ static void search_beside(struct search *search, const char *file_path)
 {
     const struct cow_io *io = search->img->io;
     char path[PATH_MAX];
-    if (io->resolve(io->context, file_path, path, sizeof path) < 0) {
-        return;
+    char *slash = NULL;
+    if (io->resolve(io->context, file_path, path, sizeof path) == 0) {
+        slash = strrchr(path, '/');
     }
-    char *slash = strrchr(path, '/');
     if (slash == NULL) {
+        search->found->incomplete = true;
         return;
     }
     slash[1] = '\0';
     if (strcmp(search->directory, path) != 0) { /* both may lie in one */
         snprintf(search->directory, sizeof search->directory, "%s", path);
-        (void)io->list(io->context, path, look_at, search);
+        int status = io->list(io->context, path, look_at, search);
+        search->found->incomplete = search->found->incomplete || status < 0;
     }
 }
 

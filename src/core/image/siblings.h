@@ -11,12 +11,15 @@
 
 struct sibling {
     char *path;
-    struct cow_holder holder; /* who has it locked */
+    uint32_t mtime;           /* of the backing file, as its header has it */
+    struct cow_holder holder; /* who has it locked, or open for writing without a lock */
+    bool pending;             /* a change of it was interrupted */
 };
 
 struct siblings {
     struct sibling *sibling;
     size_t n;
+    bool incomplete; /* a directory could not be read: there may be more */
 };
 
 /* Those of the image's backing file, without the image itself under any name, by name. A directory or a file

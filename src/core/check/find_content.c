@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Bits, and bytes: mixed pages by the bitmap alone; what is redundant, zero or lost by one scan of all data.
+ *
+ * What compacting would gain is counted in whole pages, for so it works: a page stays dirty as a whole if any
+ * of its sectors differs from the backing file. Sectors that equal it but share their page with others are
+ * not worth a finding.
+ */
+#include <inttypes.h>
+
+#include "core/base/arith.h"
+#include "core/check/checkup.h"
+#include "cow/scan.h"
+#include "cow/text.h"
+
+int find_mixed_pages(struct checkup *c, struct cow_error *err)
+{
+    struct cow_dirty_run page = {0, 0}, first = {0, 0};
+    const uint64_t end = c->img->layout.sectors;
+    char offset[COW_SIZE_TEXT_BYTES];
+    uint64_t pages = 0;
+    int status;
+    do {
+        status = cow_image_next_mixed(c->img, page.first_sector + page.sectors, &page, err);
+        if (status == 0 && page.sectors > 0 && pages++ == 0) {
+            first = page;
+        }
+    } while (status == 0 && page.sectors > 0 && page.first_sector + page.sectors < end);
+    if (status == 0 && pages > 0) {
+        struct cow_finding *finding = report(
+            c, COW_FINDING_MIXED_PAGES,
+            "%" PRIu64 " page%s of 4 KiB mix%s sectors of the COW and of the backing file, the first at "
+            "%s (sector %" PRIu64 ")",
+            pages, plural(pages), pages == 1 ? "es" : "",
+            cow_size_text(offset, first.first_sector * c->img->header.sector_bytes), first.first_sector);
+        finding->first_sector = first.first_sector;
+        finding->sectors = first.sectors;
+    }
+    return status;
+}
+
+/* ---- the scan ---- */
+
+struct amount {
+    uint64_t sectors;
+    uint64_t allocated;         /* of them no holes: what they cost */
+    struct cow_dirty_run first; /* the first run of them */
+};
+
+struct content {
+    uint64_t page_sectors;
+    uint64_t redundant, zero; /* all of them */
+    struct amount orphans;
+    struct amount droppable; /* redundant, in pages that nothing else keeps */
+    struct amount punchable; /* zero, in pages that are zeros as a whole */
+    /* the page that is being gone through */
+    uint64_t page_first;
+    uint64_t page_redundant, page_allocated, page_zero;
+    bool page_differs, page_other;
+};
+
+static void add(struct amount *amount, struct cow_dirty_run place, uint64_t sectors, uint64_t allocated)
+{
+    if (amount->sectors == 0 && sectors > 0) {
+        amount->first = place;
+    }
+    amount->sectors += sectors;
+    amount->allocated += allocated;
+}
+
+static void end_page(struct content *t, uint64_t end)
+{
+    const struct cow_dirty_run place = {t->page_first, end - t->page_first};
+    if (!t->page_differs) {
+        add(&t->droppable, place, t->page_redundant, t->page_allocated);
+    }
+    if (!t->page_other) {
+        add(&t->punchable, place, t->page_zero, t->page_zero);
+    }
+    t->page_first = end;
+    t->page_redundant = t->page_allocated = t->page_zero = 0;
+    t->page_differs = t->page_other = false;
+}
+
+/* `sectors` of one origin within a page. */
+static void add_to_page(struct content *t, enum cow_origin origin, bool hole, uint64_t sectors)
+{
+    t->page_redundant += origin == COW_ORIGIN_REDUNDANT ? sectors : 0;
+    t->page_allocated += origin == COW_ORIGIN_REDUNDANT && !hole ? sectors : 0;
+    t->page_zero += origin == COW_ORIGIN_ZERO ? sectors : 0;
+    t->page_differs = t->page_differs || (cow_origin_dirty(origin) && origin != COW_ORIGIN_REDUNDANT);
+    t->page_other = t->page_other || (origin != COW_ORIGIN_ZERO && origin != COW_ORIGIN_HOLE);
+}
+
+/* A run by pages: the rest of the one it begins in, whole ones at once, and what is left. Runs come in
+ * ascending order without gaps. */
+static void add_run(struct content *t, const struct cow_run *run, bool hole)
+{
+    const uint64_t end = run->first_sector + run->sectors;
+    uint64_t at = run->first_sector;
+    t->redundant += run->origin == COW_ORIGIN_REDUNDANT ? run->sectors : 0;
+    t->zero += run->origin == COW_ORIGIN_ZERO ? run->sectors : 0;
+    if (run->origin == COW_ORIGIN_ORPHAN) {
+        add(&t->orphans, (struct cow_dirty_run){at, run->sectors}, run->sectors, run->sectors);
+    }
+    while (at < end) {
+        const uint64_t page_end = t->page_first + t->page_sectors;
+        const uint64_t whole_end = end / t->page_sectors * t->page_sectors;
+        const uint64_t stop = at == t->page_first && whole_end > at ? whole_end : arith_min(page_end, end);
+        add_to_page(t, run->origin, hole, stop - at);
+        if (stop >= page_end) {
+            end_page(t, stop);
+        }
+        at = stop;
+    }
+}
+
+/* What is redundant is that as a hole, too, and costs nothing then: its run is cut where that changes. */
+static int add_run_by_holes(struct checkup *c, struct content *t, struct cow_run run, struct cow_error *err)
+{
+    struct cow_run raw = {.origin = COW_ORIGIN_COW};
+    int status = 0;
+    while (status == 0 && run.sectors > 0) {
+        struct cow_run part = run;
+        if (run.origin == COW_ORIGIN_REDUNDANT) {
+            status = cow_image_next_run(c->img, run.first_sector, &raw, err);
+            part.sectors = arith_min(run.sectors, raw.sectors);
+        }
+        if (status == 0) {
+            add_run(t, &part, raw.origin == COW_ORIGIN_HOLE);
+            run.first_sector += part.sectors;
+            run.sectors -= part.sectors;
+        }
+    }
+    return status;
+}
+
+static int tell(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes, struct cow_error *err)
+{
+    const struct cow_progress progress = {.phase = "comparing with the backing file",
+                                          .done_bytes = arith_min(done_bytes, total_bytes),
+                                          .total_bytes = total_bytes,
+                                          .can_cancel = true};
+    return env != NULL && env->progress != NULL && env->progress(env->context, &progress)
+               ? cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed")
+               : 0;
+}
+
+static int scan(struct checkup *c, struct content *t, struct cow_error *err)
+{
+    const uint64_t sector_bytes = c->img->header.sector_bytes,
+                   total_bytes = arith_max(c->usage.dirty_bytes, 1);
+    uint64_t done_bytes = 0, passed_bytes = 0;
+    struct cow_run run = {.sectors = 0};
+    struct cow_scan *scan;
+    int status = cow_scan_open(&scan, c->img, err);
+    if (status != 0) {
+        return status;
+    }
+    do {
+        status = cow_scan_run(scan, run.first_sector + run.sectors, &run, err);
+        if (status == 0) {
+            status = add_run_by_holes(c, t, run, err);
+            passed_bytes += run.sectors * sector_bytes;
+            done_bytes += cow_origin_dirty(run.origin) ? run.sectors * sector_bytes : 0;
+        }
+        if (status == 0 && passed_bytes >= 1024 * 1024) { /* clean sectors that have data are read, too */
+            passed_bytes = 0;
+            status = tell(c->env, done_bytes, total_bytes, err);
+        }
+    } while (status == 0 && run.sectors > 0);
+    cow_scan_close(scan);
+    if (status == 0 && t->page_first < c->img->layout.sectors) {
+        end_page(t, c->img->layout.sectors);
+    }
+    return status;
+}
+
+static void point_at(struct cow_finding *finding, const struct amount *amount)
+{
+    finding->first_sector = amount->first.first_sector;
+    finding->sectors = amount->first.sectors;
+}
+
+static void report_orphans(struct checkup *c, const struct amount *orphans)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    if (orphans->sectors > 0) {
+        point_at(report(c, COW_FINDING_ORPHANS,
+                        "%" PRIu64 " clean sector%s other data in the COW (%s), from sector %" PRIu64
+                        " on: writes that a crash lost",
+                        orphans->sectors, orphans->sectors == 1 ? " has" : "s have",
+                        cow_size_text(size, orphans->sectors * c->img->header.sector_bytes),
+                        orphans->first.first_sector),
+                 orphans);
+    }
+}
+
+static void report_costs(struct checkup *c, const struct content *t)
+{
+    const uint64_t sector_bytes = c->img->header.sector_bytes, dirty = c->usage.dirty_sectors;
+    char size[COW_SIZE_TEXT_BYTES], allocated[COW_SIZE_TEXT_BYTES];
+    if (t->droppable.sectors > 0) {
+        point_at(report(c, COW_FINDING_REDUNDANT,
+                        "%" PRIu64 " of %" PRIu64
+                        " dirty sectors equal the backing file; compacting drops %" PRIu64
+                        " of them, whole pages: %s, of which %s take space",
+                        t->redundant, dirty, t->droppable.sectors,
+                        cow_size_text(size, t->droppable.sectors * sector_bytes),
+                        cow_size_text(allocated, t->droppable.allocated * sector_bytes)),
+                 &t->droppable);
+    }
+    if (t->punchable.sectors > 0) {
+        point_at(report(c, COW_FINDING_ZEROS,
+                        "%" PRIu64 " of %" PRIu64
+                        " dirty sectors are written zeros; compacting makes holes of %" PRIu64
+                        " of them, whole pages: %s",
+                        t->zero, dirty, t->punchable.sectors,
+                        cow_size_text(size, t->punchable.sectors * sector_bytes)),
+                 &t->punchable);
+    }
+}
+
+int find_content(struct checkup *c, struct cow_error *err)
+{
+    struct content t = {.page_sectors = arith_max(COW_PAGE_BYTES / c->img->header.sector_bytes, 1)};
+    int status = scan(c, &t, err);
+    if (status == 0) {
+        report_orphans(c, &t.orphans);
+        report_costs(c, &t);
+    }
+    return status;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Mending: the fixes of the chosen findings as one plan. Recovery and resizing come alone, and first, for
+ * what else is found may be another thing afterwards.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/change/plan.h"
+#include "core/check/checkup.h"
+#include "cow/ops.h"
+#include "cow/text.h"
+
+enum { FIX_KINDS = COW_FIX_RESIZE + 1 };
+
+static void collect(bool wanted[FIX_KINDS], const struct cow_check *check, const bool *chosen)
+{
+    for (size_t i = 0; i < check->findings; i++) {
+        const struct cow_finding *finding = &check->finding[i];
+        const bool is_chosen = chosen != NULL ? chosen[i] : cow_finding_safe(finding->code);
+        if (finding->fixable && is_chosen) {
+            wanted[cow_finding_fix(finding->code)] = true;
+        }
+    }
+}
+
+static int refuse(const struct cow_image *img, const struct cow_check *check, const bool *chosen,
+                  struct cow_error *err)
+{
+    bool others = false;
+    for (size_t i = 0; i < check->findings; i++) {
+        others = others || check->finding[i].fixable;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: nothing to mend %s", img->path,
+                  chosen != NULL ? "among what was chosen" : "without a decision");
+    return others && chosen == NULL
+               ? cow_error_hint(err, "what needs a decision has a command of its own: see \"fix\"")
+               : COW_REFUSED;
+}
+
+/* "cowtui check --repair" says what a plan does only if it is all that would be mended so. */
+static bool is_all_safe(const struct cow_check *check, const bool *chosen)
+{
+    for (size_t i = 0; chosen != NULL && i < check->findings; i++) {
+        const struct cow_finding *finding = &check->finding[i];
+        if (finding->fixable && chosen[i] != cow_finding_safe(finding->code)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int plan_resize(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    const struct cow_resize_options options = {
+        .size_bytes = arith_max(img->header.size_bytes, img->backing.facts.size_bytes),
+        .policy = COW_POLICY_EXTEND};
+    return cow_plan_resize(out, img, &options, err);
+}
+
+static int plan_rewrite(struct cow_plan **out, struct cow_image *img, const bool wanted[FIX_KINDS],
+                        struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct cow_rewrite_options options = {
+        .complete_pages = wanted[COW_FIX_PAGES],
+        .compact = wanted[COW_FIX_COMPACT],
+        .restamp = wanted[COW_FIX_RESTAMP],
+        /* what compacting gains may be little: it was found, and it is mended */
+        .convert = wanted[COW_FIX_CONVERT] || wanted[COW_FIX_COMPACT]};
+    if (wanted[COW_FIX_ABSOLUTE]) {
+        if (!backing_absolute(img, path)) {
+            return cow_error_set(err, COW_IO, "%s: the backing file is not there any more", img->path);
+        }
+        options.backing_path = path;
+    }
+    return cow_plan_rewrite(out, img, &options, err);
+}
+
+int cow_plan_repair(struct cow_plan **out, struct cow_image *img, const struct cow_check *check,
+                    const bool *chosen, struct cow_error *err)
+{
+    bool wanted[FIX_KINDS] = {false};
+    struct cow_error local;
+    int status;
+    err = err != NULL ? err : &local;
+    collect(wanted, check, chosen);
+    if (wanted[COW_FIX_RECOVER]) {
+        return cow_plan_recover(out, img, err);
+    }
+    if (wanted[COW_FIX_RESIZE]) {
+        return plan_resize(out, img, err);
+    }
+    if (wanted[COW_FIX_PAGES] || wanted[COW_FIX_COMPACT] || wanted[COW_FIX_RESTAMP] ||
+        wanted[COW_FIX_ABSOLUTE] || wanted[COW_FIX_CONVERT]) {
+        status = plan_rewrite(out, img, wanted, err);
+        if (status == 0 && strcmp((*out)->preview.operation, "repair") == 0 && !is_all_safe(check, chosen)) {
+            (*out)->preview.command = "";
+        }
+        return status;
+    }
+    return refuse(img, check, chosen, err);
+}

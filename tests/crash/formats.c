@@ -8,12 +8,17 @@
 
 /* clang-format off */
 const struct form forms[FORMS] = {
-    [FORM_V1]        = {"v1",        "MOOO\1\0\0\0", false,  8,  256,  264,  268,  276,  0,  280, 't'},
-    [FORM_V2]        = {"v2",        "OOOM\0\0\0\2", true,   8, 4096, 4104, 4108, 4116,  0, 4120, 't'},
-    [FORM_V3]        = {"v3",        "OOOM\0\0\0\3", true,  32, 4096,    8,   12,   20, 24, 4128, 'a'},
-    [FORM_V3_64]     = {"v3-64",     "OOOM\0\0\0\3", true,  36, 4096,    8,   16,   24, 28, 4136, 'a'},
-    [FORM_QEMU]      = {"qemu",      "OOOM\0\0\0\2", true,   8, 1024, 1032, 1040, 1048,  0, 1056, 'q'},
-    [FORM_QEMU_I386] = {"qemu-i386", "OOOM\0\0\0\2", true,   8, 1024, 1032, 1036, 1044,  0, 1048, 'q'},
+    [FORM_V1]        = {"v1",        "MOOO\1\0\0\0",                  8, false,  8,  256,  264,  268,  276,  0,  280, 't'},
+    [FORM_V1_64]     = {"v1-64",     "MOOO\1\0\0\0",                  8, false,  8,  256,  264,  272,  280,  0,  288, 't'},
+    [FORM_V1_BE]     = {"v1-be",     "OOOM\0\0\0\1",                  8, true,   8,  256,  264,  268,  276,  0,  280, 't'},
+    [FORM_V1_BE_64]  = {"v1-be-64",  "OOOM\0\0\0\1",                  8, true,   8,  256,  268,  272,  280,  0,  288, 't'},
+    [FORM_V2]        = {"v2",        "OOOM\0\0\0\2",                  8, true,   8, 4096, 4104, 4108, 4116,  0, 4120, 't'},
+    [FORM_V2_64]     = {"v2-64",     "OOOM\0\0\0\2",                  8, true,   8, 4096, 4104, 4112, 4120,  0, 4128, 't'},
+    [FORM_V2_LONG]   = {"v2-long",   "OOOM\0\0\0\0\0\0\0\2\0\0\0\0", 16, true,  16, 4096, 4112, 4120, 4128,  0, 4136, 't'},
+    [FORM_V3]        = {"v3",        "OOOM\0\0\0\3",                  8, true,  32, 4096,    8,   12,   20, 24, 4128, 'a'},
+    [FORM_V3_64]     = {"v3-64",     "OOOM\0\0\0\3",                  8, true,  36, 4096,    8,   16,   24, 28, 4136, 'a'},
+    [FORM_QEMU]      = {"qemu",      "OOOM\0\0\0\2",                  8, true,   8, 1024, 1032, 1040, 1048,  0, 1056, 'q'},
+    [FORM_QEMU_I386] = {"qemu-i386", "OOOM\0\0\0\2",                  8, true,   8, 1024, 1032, 1036, 1044,  0, 1048, 'q'},
 };
 /* clang-format on */
 
@@ -67,7 +72,7 @@ bool view_as(struct view *out, const struct inode *file, enum form_name form)
     const struct form *f = &forms[form];
     uint8_t bytes[HEADER_BYTES];
     inode_read(file, 0, bytes, f->header_bytes);
-    if (memcmp(bytes, f->magic, 8) != 0) {
+    if (memcmp(bytes, f->magic, f->magic_bytes) != 0) {
         return false;
     }
     out->form = form;
@@ -82,7 +87,8 @@ bool view_as(struct view *out, const struct inode *file, enum form_name form)
         return true;
     }
     if (out->size_bytes == 0 || out->size_bytes > UINT64_C(1) << 43 || out->sector_bytes < 512 ||
-        out->sector_bytes > 65536 || (f->rule == 'a' && out->alignment == 0)) {
+        out->sector_bytes > 65536 || (out->sector_bytes & (out->sector_bytes - 1)) != 0 ||
+        (f->rule == 'a' && out->alignment == 0)) {
         return false;
     }
     out->shape = form_shape(form, out->size_bytes, out->sector_bytes, out->alignment);
@@ -118,27 +124,71 @@ bool kernel_opens(struct view *out, const struct tree *tree, const struct inode 
     return backing->size_bytes == out->size_bytes && backing->mtime.tv_sec == (time_t)out->mtime;
 }
 
+/* The bitmap of a file, a piece at a time: it may be sparse, and larger than memory. */
+enum { WINDOW_BYTES = 512 };
+
+struct bits {
+    const struct inode *file;
+    const struct shape *shape;
+    uint64_t window; /* which one is in bytes[] */
+    uint8_t bytes[WINDOW_BYTES];
+};
+
+static bool bit_at(struct bits *bits, uint64_t sector)
+{
+    const uint64_t window = sector / 8 / WINDOW_BYTES;
+    if (window != bits->window) {
+        bits->window = window;
+        inode_read(bits->file, bits->shape->bitmap_offset + window * WINDOW_BYTES, bits->bytes, WINDOW_BYTES);
+    }
+    return sector < bits->shape->mapped && (bits->bytes[sector / 8 % WINDOW_BYTES] >> sector % 8 & 1) != 0;
+}
+
+/* Over what has no bits because nothing is allocated there, as far as whole windows; or over a byte of none.
+ */
+static uint64_t past_nothing(const struct bits *bits, uint64_t sector)
+{
+    if (sector % (WINDOW_BYTES * 8) != 0) {
+        return bits->bytes[sector / 8 % WINDOW_BYTES] == 0 ? sector + 8 : sector;
+    }
+    const uint64_t here = bits->shape->bitmap_offset + sector / 8, next = inode_next(bits->file, here, true);
+    if (next == UINT64_MAX || next - here >= bits->shape->sectors / 8) {
+        return bits->shape->sectors;
+    }
+    return sector + (next - here) / WINDOW_BYTES * WINDOW_BYTES * 8;
+}
+
+/* Behind the sectors from this one on that have the same bit. */
+static uint64_t run_end(struct bits *bits, uint64_t sector)
+{
+    const bool dirty = bit_at(bits, sector);
+    uint64_t end = sector + 1, next;
+    while (end < bits->shape->sectors) {
+        next = !dirty && end % 8 == 0 ? past_nothing(bits, end) : end;
+        if (next == end && bit_at(bits, end) != dirty) {
+            break;
+        }
+        end = next == end ? end + 1 : next;
+    }
+    return end < bits->shape->sectors ? end : bits->shape->sectors;
+}
+
 bool view_shows(const struct view *view, const struct inode *file, const struct inode *backing,
-                const uint8_t *disk, uint64_t size_bytes)
+                const struct inode *disk)
 {
     static const struct inode nothing;
-    uint8_t bits[16384];
-    const uint32_t ss = view->sector_bytes;
-    if (view->marked || view->size_bytes != size_bytes || view->shape.bitmap_bytes > sizeof bits) {
+    const uint64_t ss = view->sector_bytes, size_bytes = disk->facts.size_bytes;
+    struct bits bits = {.file = file, .shape = &view->shape, .window = UINT64_MAX};
+    if (view->marked || view->size_bytes != size_bytes) {
         return false;
     }
     backing = backing != NULL ? backing : &nothing;
-    inode_read(file, view->shape.bitmap_offset, bits, (size_t)view->shape.bitmap_bytes);
     for (uint64_t i = 0, end; i < view->shape.sectors; i = end) {
-        const bool dirty = i < view->shape.mapped && (bits[i / 8] >> (i % 8) & 1) != 0;
-        end = i + 1;
-        while (end < view->shape.sectors &&
-               dirty == (end < view->shape.mapped && (bits[end / 8] >> (end % 8) & 1) != 0)) {
-            end++;
-        }
+        const bool dirty = bit_at(&bits, i);
+        end = run_end(&bits, i);
         const uint64_t stop = end * ss < size_bytes ? end * ss : size_bytes;
         const uint64_t offset = (dirty ? view->shape.data_offset : 0) + i * ss;
-        if (!inode_shows(dirty ? file : backing, offset, disk + i * ss, (size_t)(stop - i * ss))) {
+        if (!inode_same_range(dirty ? file : backing, offset, disk, i * ss, stop - i * ss)) {
             return false;
         }
     }

@@ -9,14 +9,28 @@
 
 #include "tree.h"
 
-enum form_name { FORM_V1, FORM_V2, FORM_V3, FORM_V3_64, FORM_QEMU, FORM_QEMU_I386, FORMS };
+enum form_name {
+    FORM_V1,
+    FORM_V1_64,
+    FORM_V1_BE,
+    FORM_V1_BE_64,
+    FORM_V2,
+    FORM_V2_64,
+    FORM_V2_LONG,
+    FORM_V3,
+    FORM_V3_64,
+    FORM_QEMU,
+    FORM_QEMU_I386,
+    FORMS
+};
 
 struct form {
     const char *name;
-    const char *magic; /* 8 bytes, version included */
+    const char *magic; /* version included */
+    unsigned magic_bytes;
     bool big_endian;
     unsigned path, path_bytes;
-    unsigned mtime, size, sector, alignment; /* offsets; alignment 0: none */
+    unsigned mtime, size, sector, alignment; /* offsets; mtime: of its low half; alignment 0: none */
     unsigned header_bytes;
     char rule; /* of the geometry: 't' truncates, 'a' aligns, 'q' QEMU */
 };
@@ -52,8 +66,8 @@ bool view_as_kernel(struct view *out, const struct inode *file);
 /* Whether that kernel opens the image: its header, and the size and date of the backing file. */
 bool kernel_opens(struct view *out, const struct tree *tree, const struct inode *file);
 
-/* Whether what a guest sees in a file is this disk. backing may be NULL. */
+/* Whether what a guest sees in a file is this disk (an inode of that size). backing may be NULL. */
 bool view_shows(const struct view *view, const struct inode *file, const struct inode *backing,
-                const uint8_t *disk, uint64_t size_bytes);
+                const struct inode *disk);
 
 #endif

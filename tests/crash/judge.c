@@ -30,17 +30,6 @@ static const struct inode *file_at(const struct tree *tree, const char *path)
     return at == NO_INODE ? NULL : &tree->inode[at];
 }
 
-static bool same_moment(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool same_facts(const struct facts *a, const struct facts *b)
-{
-    return a->size_bytes == b->size_bytes && same_moment(a->mtime, b->mtime) && a->mode == b->mode &&
-           a->uid == b->uid && a->gid == b->gid && a->xattr_bytes == b->xattr_bytes;
-}
-
 /* ---- what must never change ---- */
 
 static void path_of(const struct tree *tree, const struct entry *entry, char out[2 * TREE_NAME_BYTES])
@@ -88,7 +77,10 @@ static struct verdict check_bystanders(const struct trial *trial, const struct t
         if (now == NULL) {
             return bad("%s is gone", path);
         }
-        if (now->number != old->number || !same_facts(&now->facts, &old->facts) ||
+        if (now == file_at(tree, trial->target) && now->number == old->number) {
+            continue; /* the image's second name, and it is still that: judged there */
+        }
+        if (now->number != old->number || !facts_same(&now->facts, &old->facts) ||
             !inode_same_bytes(now, old, 0, old->facts.size_bytes)) {
             return bad("%s has changed", path);
         }
@@ -136,19 +128,13 @@ static bool shows(const struct tree *tree, const struct inode *file, enum form_n
 {
     struct view view;
     return view_as(&view, file, form) && !view.marked &&
-           view_shows(&view, file, backing_of(&view, tree), disk->bytes, disk->size_bytes);
+           view_shows(&view, file, backing_of(&view, tree), &disk->file);
 }
 
 static bool raw_shows(const struct inode *file, const struct disk *disk)
 {
-    bool same = file->facts.size_bytes == disk->size_bytes;
-    uint8_t bytes[PAGE_BYTES];
-    for (uint64_t at = 0; same && at < disk->size_bytes; at += sizeof bytes) {
-        size_t n = (size_t)least(sizeof bytes, disk->size_bytes - at);
-        inode_read(file, at, bytes, n);
-        same = memcmp(bytes, disk->bytes + at, n) == 0;
-    }
-    return same;
+    const uint64_t size = disk->file.facts.size_bytes;
+    return file->facts.size_bytes == size && inode_same_bytes(file, &disk->file, 0, size);
 }
 
 /* Whatever a kernel opens is the old disk or the new one: image, left-over, undo data. */
@@ -168,8 +154,7 @@ static struct verdict check_kernel(const struct trial *trial, const struct tree 
             continue;
         }
         const struct inode *backing = backing_of(&view, tree);
-        if (!view_shows(&view, file, backing, old->bytes, old->size_bytes) &&
-            !view_shows(&view, file, backing, new->bytes, new->size_bytes)) {
+        if (!view_shows(&view, file, backing, &old->file) && !view_shows(&view, file, backing, &new->file)) {
             return bad("a kernel opens %s, and it is neither the old nor the new disk", tree->entry[i].name);
         }
     }
@@ -261,7 +246,7 @@ static struct verdict check_end(const struct trial *trial, const struct tree *tr
     const struct inode *backing = file_at(tree, BACKING_PATH);
     const struct inode *backing_was = file_at(&stage->tree, BACKING_PATH);
     struct view view;
-    if (backing != NULL && (!same_facts(&backing->facts, &backing_was->facts))) {
+    if (backing != NULL && (!facts_same(&backing->facts, &backing_was->facts))) {
         return bad("%s disk, but the backing file has another size or date (%llu bytes, date %lld)", which,
                    (unsigned long long)backing->facts.size_bytes, (long long)backing->facts.mtime.tv_sec);
     }
@@ -273,9 +258,16 @@ static struct verdict check_end(const struct trial *trial, const struct tree *tr
     if (file != NULL && allowed->guest == NULL && !renamed && !same_file_as(file, was)) {
         return bad("%s disk, but the file's bytes differ", which);
     }
+    /* Whoever uses force gets a new image without its attributes where they cannot be kept. */
+    const bool bare =
+        file != NULL && outcome == OUTCOME_NEW && trial->action.force && file->facts.xattr_bytes == 0;
     if (file != NULL && (file->facts.mode != was->facts.mode || file->facts.uid != was->facts.uid ||
-                         file->facts.xattr_bytes != was->facts.xattr_bytes)) {
+                         (file->facts.xattr_bytes != was->facts.xattr_bytes && !bare))) {
         return bad("%s disk, but its mode, owner or attributes differ", which);
+    }
+    const bool twins = file != NULL && file == file_at(tree, TWIN_PATH);
+    if (file != NULL && twins != (was == file_at(&stage->tree, TWIN_PATH))) {
+        return bad("%s disk, but the image's two names show %s file", which, twins ? "one" : "not one");
     }
     return check_names(trial, tree, stage, allowed);
 }
@@ -345,8 +337,9 @@ static void guest_write(struct inode *file, const struct view *view, uint64_t se
 static struct disk patched(const struct disk *disk, uint64_t offset, const uint8_t *bytes, size_t n_bytes)
 {
     struct disk out = disk_copy(disk);
-    if (offset < out.size_bytes) {
-        memcpy(out.bytes + offset, bytes, (size_t)least(n_bytes, out.size_bytes - offset));
+    const uint64_t size = out.file.facts.size_bytes;
+    if (offset < size) {
+        inode_write(&out.file, offset, bytes, (size_t)least(n_bytes, size - offset));
     }
     return out;
 }
@@ -365,7 +358,8 @@ bool guest_runs(struct guest *guest, const struct trial *trial, struct tree *tre
         bytes[i] = (uint8_t)rng_next(&rng);
     }
     /* Of the sectors that both disks have whole, any, or one of the last few: there the bitmap's end lies. */
-    uint64_t smaller = least(trial->before.disk.size_bytes, trial->after.disk.size_bytes);
+    uint64_t smaller =
+        least(trial->before.disk.file.facts.size_bytes, trial->after.disk.file.facts.size_bytes);
     uint64_t mapped = least(least(smaller / 512, view.shape.mapped), smaller / 4096 * 8);
     mapped = view.form == FORM_V3 || view.form == FORM_V3_64 ? smaller / 512 : mapped;
     uint64_t sector = rng_below(&rng, 2) == 0 ? rng_below(&rng, mapped) : mapped - 1 - rng_below(&rng, 8);

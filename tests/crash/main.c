@@ -14,13 +14,15 @@ static int usage(void)
 {
     fputs("usage: crash MODE [--count N] [--seconds S] [--seed N] [--scene PREFIX] [--verbose]\n"
           "       crash [--seed N] --replay MODE:SCENE:CALL.SAMPLE[:CALL.SAMPLE...]\n"
-          "MODE: power kill fault cancel fsyncs oom scenes\n"
+          "MODE: power kill fault cancel fsyncs rollbacks oom second scenes\n"
           "  power   N states after a power cut at each call: writes lost, torn, reordered\n"
           "  kill    N kills, before and after each call\n"
           "  fault   N errors and short transfers, at each call, once and for ever\n"
           "  cancel  a wish to stop at each call of progress\n"
           "  fsyncs  each fsync left out (--allowed FILE: those that nothing misses; N states each;\n"
           "          --thorough: those, too)\n"
+          "  rollbacks  the same while a change is taken back because a call has failed\n"
+          "  second  N runs in which a second process wants something while the first is at a call\n"
           "  oom     each allocation fails, once and with all that follow\n",
           stderr);
     return 2;
@@ -59,11 +61,12 @@ static bool run_mode(struct run *run, const char *allowed)
         unsigned long count;
     } modes[] = {
         {"power", mode_power, 100000}, {"kill", mode_kill, 5000},  {"fault", mode_fault, 20000},
-        {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000},
+        {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000}, {"second", mode_second, 20000},
     };
-    if (strcmp(run->mode, "fsyncs") == 0) {
+    const bool rollbacks = strcmp(run->mode, "rollbacks") == 0;
+    if (rollbacks || strcmp(run->mode, "fsyncs") == 0) {
         run->wanted = run->wanted != 0 ? run->wanted : 4000;
-        mode_fsyncs(run, allowed);
+        (rollbacks ? mode_rollbacks : mode_fsyncs)(run, allowed);
         return true;
     }
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {

@@ -139,7 +139,7 @@ static void tell_fault(struct run *run, const char *text, unsigned long at, cons
 }
 
 /* About how many runs there are in all, to leave out evenly if fewer are wanted. */
-enum { FAULTS_ESTIMATE = 36000, RECOVERY_ESTIMATE = 12000 };
+enum { FAULTS_ESTIMATE = 50000, RECOVERY_ESTIMATE = 14000 };
 
 static void fail_change(struct run *run, uint64_t number)
 {

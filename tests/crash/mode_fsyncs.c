@@ -2,11 +2,14 @@
  *
  * fsyncs: each fsync left out, one at a time: it answers 0 and does nothing. A power cut must then show a
  * violation, or the fsync stands, with its reason, in the list of those that nothing misses. An entry of that
- * list that nothing needs is a failure, too: it would hide the next one.
+ * list that nothing needs is a failure, too: it would hide the next one. rollbacks: the same for those that
+ * the program does while it takes back a change because a call has failed.
  *
- * A line of the list: "SCENE FILE#N reason". SCENE is a pattern, and "recover:SCENE" stands for a recovery in
- * it; FILE is the name (of a file or directory) that is synced, N counts its fsyncs in one run.
+ * A line of the list: "SCENE FILE#N reason". SCENE is a pattern, "recover:SCENE" stands for a recovery in it,
+ * "rollback:SCENE" for what follows a failed call; FILE is the name (of a file or directory) that is synced,
+ * N counts its fsyncs in one run, or since the failure.
  */
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,40 +92,63 @@ static struct sync_place *place_named(struct sync_place *places, size_t *n, cons
     return &places[(*n)++];
 }
 
-/* "x.cow#2": the second fsync of that name. Counted in the log of a run that left out the at-th. */
-static void name_place(const struct sim *machine, unsigned long at, char out[80])
-{
-    unsigned of_name = 0;
-    unsigned long n = 0;
-    for (size_t i = 0; i < machine->n_mutations && n < at; i++) {
-        const struct mutation *m = &machine->mutation[i];
-        if (strcmp(m->call, "fsync") == 0) {
-            n++;
-            of_name += strcmp(m->name, machine->skipped) == 0;
-        }
-    }
-    snprintf(out, 80, "%s#%u", machine->skipped, of_name);
-}
-
 /* What is tried: the fsyncs of one action, on files or on a machine whose process was killed. */
 struct attempt {
     const char *scene; /* as the list names it */
     const struct tree *from;
     const struct power *killed; /* NULL: boot */
     const struct action *action;
+    unsigned long fail_at; /* this call that changes something fails, and only what follows counts; 0: none */
     struct sync_place place[PLACES_MAX];
     size_t n;
     bool broken; /* even with all of them */
 };
 
-static bool is_missed(struct run *run, const struct attempt *a, const struct sim *machine, bool tell)
+/* Where the log of a run begins to count. */
+static size_t begin_of(const struct attempt *a, const struct sim *machine)
+{
+    return a->fail_at == 0 ? 0 : machine->struck != NULL ? machine->struck_at : machine->n_mutations;
+}
+
+static bool is_fsync(const struct mutation *m)
+{
+    return strcmp(m->call, "fsync") == 0;
+}
+
+/* "x.cow#2": the second fsync of that name that counts. Of a run that left out the at-th of all; answers
+ * which call of the log that was. */
+static size_t name_place(const struct attempt *a, const struct sim *machine, unsigned long at, char out[80])
+{
+    unsigned of_name = 0;
+    unsigned long n = 0;
+    size_t i = 0;
+    for (; i < machine->n_mutations && n < at; i++) {
+        const struct mutation *m = &machine->mutation[i];
+        n += is_fsync(m);
+        of_name += is_fsync(m) && i >= begin_of(a, machine) && strcmp(m->name, machine->skipped) == 0;
+    }
+    snprintf(out, 80, "%s#%u", machine->skipped, of_name);
+    return i;
+}
+
+/* from: the calls before are as they always are. */
+static bool is_missed(struct run *run, const struct attempt *a, const struct sim *machine, size_t from,
+                      bool tell)
 {
     const struct allowance lenient = {.left_overs = true};
+    struct sampling sampling = {.sim = machine,
+                                .from = from,
+                                .quota = tell ? run->wanted / 4 + 1 : run->wanted,
+                                .success = OUTCOME_OPEN,
+                                .must_undo = a->action->verb != VERB_RECOVER && a->fail_at == 0};
+    /* What was to be taken back and has a journal still is recovery's, whichever way; and the journal of an
+     * undo that failed may come back, and then the undo is finished. */
+    if (a->fail_at == 0 || (!journal_there(&machine->live) && a->action->verb != VERB_UNDO)) {
+        sampling.success = judge_settled(run->trial, &machine->live, &lenient).outcome;
+    }
     run->violations = 0;
     run->quiet = !tell;
-    explore_power(run, machine, tell ? run->wanted / 4 + 1 : run->wanted,
-                  judge_settled(run->trial, &machine->live, &lenient).outcome,
-                  a->action->verb != VERB_RECOVER);
+    explore_power(run, &sampling);
     run->quiet = false;
     return run->violations > 0;
 }
@@ -131,38 +157,64 @@ static void miss_one(struct run *run, struct list *list, struct attempt *a, stru
                      unsigned long at)
 {
     char name[80];
-    name_place(machine, at, name);
+    size_t from = name_place(a, machine, at, name);
     struct sync_place *place = place_named(a->place, &a->n, name);
     place->listed = is_listed(list, a->scene, name);
     if (place->missed || (place->listed && !run->thorough)) {
         return;
     }
-    place->missed = is_missed(run, a, machine, false);
+    place->missed = is_missed(run, a, machine, from, false);
+}
+
+/* Runs the action without the at-th fsync (0: with all). */
+static int run_attempt(const struct run *run, const struct attempt *a, unsigned long at, struct sim *machine)
+{
+    struct tree copy;
+    struct cow_error err;
+    const struct fault_plan plan = {.kind = a->fail_at != 0 ? FAULT_ERROR : FAULT_NONE,
+                                    .error = EIO,
+                                    .at = a->fail_at,
+                                    .only_mutations = true,
+                                    .skip_sync = at};
+    if (a->killed != NULL) {
+        power_resume(a->killed, machine);
+    } else {
+        tree_copy(&copy, a->from);
+        sim_boot(machine, &copy);
+    }
+    machine->can_clone = run->trial->scene->can_clone;
+    sim_set_fault(machine, &plan);
+    return action_run(machine, a->action, NULL, &err);
+}
+
+/* Leaves out none. Answers the number of fsyncs before those that count. */
+static unsigned long leave_out_none(struct run *run, struct attempt *a)
+{
+    struct sim machine;
+    unsigned long before = 0;
+    run_attempt(run, a, 0, &machine);
+    const size_t begin = begin_of(a, &machine);
+    for (size_t i = 0; i < begin; i++) {
+        before += is_fsync(&machine.mutation[i]);
+    }
+    /* Not everywhere: modes power, kill and fault have been here. */
+    if (run->thorough || (a->killed == NULL && a->fail_at == 0)) {
+        a->broken |= is_missed(run, a, &machine, begin, true);
+    }
+    sim_free(&machine);
+    return before;
 }
 
 /* Leaves out none, and then each fsync, and notes which ones a power cut misses. */
 static void leave_out_each(struct run *run, struct list *list, struct attempt *a)
 {
     bool skipped = true;
-    for (unsigned long at = 0; skipped && !run_time_is_up(run); at++) {
-        struct tree copy;
+    for (unsigned long at = leave_out_none(run, a) + 1; skipped && !run_time_is_up(run); at++) {
         struct sim machine;
-        struct cow_error err;
-        const struct fault_plan plan = {.skip_sync = at};
-        if (a->killed != NULL) {
-            power_resume(a->killed, &machine);
-        } else {
-            tree_copy(&copy, a->from);
-            sim_boot(&machine, &copy);
-        }
-        machine.can_clone = run->trial->scene->can_clone;
-        sim_set_fault(&machine, &plan);
-        int status = action_run(&machine, a->action, NULL, &err);
-        skipped = at == 0 || machine.skipped[0] != '\0';
-        if (at == 0) {
-            /* Not everywhere: modes power and kill have been here. */
-            a->broken |= (run->thorough || a->killed == NULL) && is_missed(run, a, &machine, true);
-        } else if (skipped && status == 0) {
+        int status = run_attempt(run, a, at, &machine);
+        skipped = machine.skipped[0] != '\0';
+        /* A failure that did not matter is nothing to take back. */
+        if (skipped && (status == 0) == (a->fail_at == 0)) {
             miss_one(run, list, a, &machine, at);
         }
         sim_free(&machine);
@@ -174,8 +226,8 @@ static unsigned long tell(struct run *run, const struct attempt *a)
 {
     unsigned long wrong = a->broken;
     if (a->broken) {
-        printf("VIOLATION fsyncs %s: a power cut does harm even with all of them: see mode power or kill\n",
-               a->scene);
+        printf("VIOLATION %s %s: a power cut does harm even with all of them: see modes power, kill, fault\n",
+               run->mode, a->scene);
     }
     for (size_t i = 0; i < a->n; i++) {
         const struct sync_place *p = &a->place[i];
@@ -186,7 +238,7 @@ static unsigned long tell(struct run *run, const struct attempt *a)
         run->missed += p->missed;
         run->listed += !p->missed && p->listed;
         if (p->missed == p->listed) {
-            printf("VIOLATION fsyncs %s: %s %s\n", a->scene, p->name,
+            printf("VIOLATION %s %s: %s %s\n", run->mode, a->scene, p->name,
                    p->missed ? "is listed as not needed, but a power cut misses it"
                              : "can be left out, and nothing shows it");
             wrong++;
@@ -234,22 +286,21 @@ static bool needs_more(const struct attempt *a)
 
 enum { MORE = 12 };
 
-static void fsync_scene(struct run *run, struct list *list, const struct scene *scene)
+static void fsync_scene(struct run *run, struct list *list)
 {
     static const struct action recover = {.verb = VERB_RECOVER};
-    struct trial trial;
+    const struct trial *trial = run->trial;
+    const struct scene *scene = trial->scene;
     char name[80];
     const unsigned long wanted = run->wanted;
-    trial_begin(&trial, scene);
-    run->trial = &trial;
     snprintf(name, sizeof name, "recover:%s", scene->name);
-    struct attempt change = {.scene = scene->name, .from = &trial.before.tree, .action = &trial.action};
+    struct attempt change = {.scene = scene->name, .from = &trial->before.tree, .action = &trial->action};
     struct attempt recovery = {.scene = name, .action = &recover};
     for (unsigned round = 0; round == 0 || (round == 1 && needs_more(&change)); round++) {
         run->wanted = round == 0 ? wanted : wanted * MORE;
         leave_out_each(run, list, &change);
     }
-    for (unsigned round = 0; trial.journaled && (round == 0 || (round == 1 && needs_more(&recovery)));
+    for (unsigned round = 0; trial->journaled && (round == 0 || (round == 1 && needs_more(&recovery)));
          round++) {
         run->wanted = round == 0 ? wanted : wanted * MORE;
         scene_recoveries(run, list, &recovery, run->thorough || round == 1);
@@ -258,30 +309,70 @@ static void fsync_scene(struct run *run, struct list *list, const struct scene *
     unsigned long wrong = tell(run, &change) + tell(run, &recovery);
     run->failed += wrong > 0;
     run->passed += wrong == 0;
-    trial_end(&trial);
 }
 
-void mode_fsyncs(struct run *run, const char *allowed_path)
+/* Each call of the change fails, or some do: then what was done is taken back. */
+static void rollback_scene(struct run *run, struct list *list)
+{
+    const struct trial *trial = run->trial;
+    char name[80];
+    const unsigned long wanted = run->wanted;
+    snprintf(name, sizeof name, "rollback:%s", trial->scene->name);
+    struct attempt a = {.scene = name, .from = &trial->before.tree, .action = &trial->action};
+    for (unsigned round = 0; round == 0 || (round == 1 && needs_more(&a)); round++) {
+        run->wanted = round == 0 ? wanted : wanted * MORE;
+        for (a.fail_at = 1; a.fail_at <= trial->sim.n_mutations && !run_time_is_up(run); a.fail_at++) {
+            if (run->thorough || round == 1 || rng_mix(run->seed, a.fail_at) % 3 == 0) {
+                leave_out_each(run, list, &a);
+            }
+        }
+    }
+    run->wanted = wanted;
+    unsigned long wrong = tell(run, &a);
+    run->failed += wrong > 0;
+    run->passed += wrong == 0;
+}
+
+/* A mode reads its own lines of the list only. */
+static bool is_of_rollback(const struct allowed *row)
+{
+    return strncmp(row->scenes, "rollback:", 9) == 0;
+}
+
+static void each_scene(struct run *run, const char *allowed_path, bool rollback)
 {
     struct list *list = memory_get_zeroed(sizeof *list);
     read_list(list, allowed_path);
     for (size_t i = 0; i < n_scenes && !run_time_is_up(run); i++) {
+        struct trial trial;
         if (run_wants(run, &scenes[i])) {
-            fsync_scene(run, list, &scenes[i]);
+            trial_begin(&trial, &scenes[i]);
+            run->trial = &trial;
+            (rollback ? rollback_scene : fsync_scene)(run, list);
+            trial_end(&trial);
         }
     }
     for (size_t i = 0; i < list->n && run->only == NULL && !run_time_is_up(run); i++) {
-        if (!list->row[i].used) {
-            printf("VIOLATION fsyncs: the list names %s %s, and there is no such fsync\n",
+        if (!list->row[i].used && is_of_rollback(&list->row[i]) == rollback) {
+            printf("VIOLATION %s: the list names %s %s, and there is no such fsync\n", run->mode,
                    list->row[i].scenes, list->row[i].place);
             run->failed++;
         }
     }
-    printf("fsyncs: %lu left out are missed, %lu are not and listed, %lu states, %.1f s; %lu passed, %lu "
-           "failed, "
+    printf("%s: %lu left out are missed, %lu are not and listed, %lu states, %.1f s; %lu passed, %lu failed, "
            "%lu skipped\n",
-           run->missed, run->listed, run->states, seconds_now() - run->began, run->passed, run->failed,
-           run->skipped);
+           run->mode, run->missed, run->listed, run->states, seconds_now() - run->began, run->passed,
+           run->failed, run->skipped);
     run->violations = 0;
     memory_free(list);
+}
+
+void mode_fsyncs(struct run *run, const char *allowed_path)
+{
+    each_scene(run, allowed_path, false);
+}
+
+void mode_rollbacks(struct run *run, const char *allowed_path)
+{
+    each_scene(run, allowed_path, true);
 }

@@ -13,6 +13,7 @@
 struct walk {
     struct run *run;
     const struct sim *sim;
+    size_t from;            /* the first call that is followed by a crash */
     unsigned long per_call; /* samples */
     enum outcome success;   /* that was reported at the log's end; OUTCOME_OPEN: none was */
     bool must_undo;         /* and then it can be taken back */
@@ -139,6 +140,7 @@ static void explore(struct walk *walk)
         /* Inside a recovery of a power cut a few places do: there will be others. */
         skip |= !replaying(walk) && !walk->kill && walk->depth > 0 &&
                 rng_mix(walk->seed, power.mutation) % 3 == 0;
+        skip |= power.mutation < walk->from;
         if (!skip) {
             explore_call(walk, &power);
         }
@@ -146,14 +148,14 @@ static void explore(struct walk *walk)
     power_end(&power);
 }
 
-void explore_power(struct run *run, const struct sim *sim, unsigned long quota, enum outcome success,
-                   bool must_undo)
+void explore_power(struct run *run, const struct sampling *sampling)
 {
     struct walk walk = {.run = run,
-                        .sim = sim,
-                        .per_call = quota / (sim->n_mutations + 1) + 1,
-                        .success = success,
-                        .must_undo = must_undo,
+                        .sim = sampling->sim,
+                        .from = sampling->from,
+                        .per_call = sampling->quota / (sampling->sim->n_mutations - sampling->from + 1) + 1,
+                        .success = sampling->success,
+                        .must_undo = sampling->must_undo,
                         .stop_early = true,
                         .seed = run->seed};
     explore(&walk);

@@ -9,7 +9,7 @@
 #include "memory.h"
 #include "power.h"
 
-enum { STRETCH = 6144 };
+enum { STRETCH_SECTORS = 12, STRETCH = STRETCH_SECTORS * SECTOR_BYTES, EDGE_SECTORS = 60 };
 
 struct build {
     struct tree *tree;
@@ -47,19 +47,32 @@ static void append(struct inode *inode, uint64_t offset, const void *bytes, size
     }
 }
 
+/* The first sector, from this one on, that may have something in it: of a huge disk only those at its ends
+ * and in its middle. Its sectors have 512 bytes. */
+static uint64_t filled_from(const struct build *b, uint64_t sector)
+{
+    const uint64_t sectors = b->shape.sectors, middle = sectors / 2, last = sectors - EDGE_SECTORS;
+    const bool edge = sector < EDGE_SECTORS || (sector >= middle && sector < middle + EDGE_SECTORS);
+    if (b->spec.size_bytes <= UINT64_C(1) << 30 || edge || sector >= last) {
+        return sector;
+    }
+    return sector < middle ? middle : last;
+}
+
 /* Noise with holes in it; what the disk has there is noted. */
 static void write_backing(struct build *b)
 {
     uint8_t noise[STRETCH];
-    uint64_t size = b->spec.short_backing ? b->disk.size_bytes - 5000 : b->disk.size_bytes;
+    uint64_t size = b->spec.short_backing ? b->spec.size_bytes - 5000 : b->spec.size_bytes;
     struct inode *inode = make_file(b->tree, BACKING_PATH, BACKING_SECONDS);
     inode->facts.size_bytes = size;
-    for (uint64_t at = 0; at < size; at += STRETCH) {
+    for (uint64_t s = 0; s * SECTOR_BYTES < size; s = filled_from(b, s + STRETCH_SECTORS)) {
+        const uint64_t at = s * SECTOR_BYTES;
         size_t n = size - at < STRETCH ? (size_t)(size - at) : STRETCH;
         if (rng_below(&b->rng, 4) != 0) {
             fill(&b->rng, noise, n);
             inode_write(inode, at, noise, n);
-            memcpy(b->disk.bytes + at, noise, n);
+            inode_write(&b->disk.file, at, noise, n);
         }
     }
 }
@@ -89,14 +102,15 @@ static void write_header(struct build *b, struct inode *inode)
     const struct form *f = &forms[b->spec.form];
     uint8_t bytes[4136];
     memset(bytes, 0, sizeof bytes);
-    memcpy(bytes, f->magic, 8);
+    memcpy(bytes, f->magic, f->magic_bytes);
     if (b->spec.garbage && f->rule != 'q') {
         fill(&b->rng, bytes + f->path, f->path_bytes);
     }
     const char *path = b->spec.no_backing ? "" : BACKING_PATH;
     memcpy(bytes + f->path, path, strlen(path) + 1);
-    put_number(bytes + f->mtime, 4, f->big_endian, b->spec.no_backing ? 0 : BACKING_SECONDS);
-    put_number(bytes + f->size, 8, f->big_endian, b->disk.size_bytes);
+    put_number(bytes + f->mtime, 4, f->big_endian,
+               b->spec.no_backing ? 0 : BACKING_SECONDS - (b->spec.other_date ? 3600 : 0));
+    put_number(bytes + f->size, 8, f->big_endian, b->spec.size_bytes);
     put_number(bytes + f->sector, 4, f->big_endian, b->spec.sector_bytes);
     if (f->alignment != 0) {
         put_number(bytes + f->alignment, 4, f->big_endian, b->spec.alignment);
@@ -104,39 +118,68 @@ static void write_header(struct build *b, struct inode *inode)
     append(inode, 0, bytes, f->header_bytes);
 }
 
-static void write_bits(struct build *b, struct inode *inode, const bool *dirty)
+static bool bit_is_set(const struct inode *inode, const struct shape *s, uint64_t sector)
 {
-    const struct shape *s = &b->shape;
-    size_t room = (size_t)(s->data_offset - s->bitmap_offset);
-    uint8_t *bits = memory_get_zeroed(room + 1);
-    for (uint64_t i = 0; i < s->mapped; i++) {
-        bits[i / 8] = (uint8_t)(bits[i / 8] | (unsigned)dirty[i] << i % 8);
-    }
-    if (b->spec.garbage) {
-        for (uint64_t i = s->mapped; i < s->bitmap_bytes * 8; i++) {
-            bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << i % 8);
-        }
-        size_t end = room < s->bitmap_bytes + 700 ? room : (size_t)s->bitmap_bytes + 700;
-        fill(&b->rng, bits + s->bitmap_bytes, end - (size_t)s->bitmap_bytes);
-    }
-    append(inode, s->bitmap_offset, bits, b->spec.garbage ? room : (size_t)s->bitmap_bytes);
-    memory_free(bits);
+    uint8_t byte;
+    inode_read(inode, s->bitmap_offset + sector / 8, &byte, 1);
+    return sector < s->mapped && (byte >> sector % 8 & 1) != 0;
 }
 
-static void write_sectors(struct build *b, struct inode *inode, const bool *dirty)
+static void set_bit(struct inode *inode, const struct shape *s, uint64_t sector)
 {
+    uint8_t byte;
+    inode_read(inode, s->bitmap_offset + sector / 8, &byte, 1);
+    byte = (uint8_t)(byte | 1u << sector % 8);
+    inode_write(inode, s->bitmap_offset + sector / 8, &byte, 1);
+}
+
+static void write_padding(struct build *b, struct inode *inode)
+{
+    const struct shape *s = &b->shape;
+    const uint64_t room = s->data_offset - s->bitmap_offset - s->bitmap_bytes;
+    uint8_t noise[700];
+    for (uint64_t i = s->mapped; i < s->bitmap_bytes * 8; i++) {
+        set_bit(inode, s, i);
+    }
+    fill(&b->rng, noise, sizeof noise);
+    append(inode, s->bitmap_offset + s->bitmap_bytes, noise,
+           room < sizeof noise ? (size_t)room : sizeof noise);
+    inode->facts.size_bytes = s->data_offset;
+}
+
+static void write_bits(struct build *b, struct inode *inode)
+{
+    const struct shape *s = &b->shape;
+    inode->facts.size_bytes = s->bitmap_offset + s->bitmap_bytes;
+    for (uint64_t i = 0; i < s->bitmap_bytes; i = filled_from(b, (i + 1) * 8) / 8) {
+        inode_write(inode, s->bitmap_offset + i, "", 1); /* allocated, even if it stays zero */
+    }
+    for (uint64_t i = 0; i < s->mapped; i = filled_from(b, i + 1)) {
+        if (is_dirty(b, i)) {
+            set_bit(inode, s, i);
+        }
+    }
+    if (b->spec.garbage) {
+        write_padding(b, inode);
+    }
+}
+
+static void write_sectors(struct build *b, struct inode *inode)
+{
+    static const uint8_t zeros[65536];
     const uint32_t ss = b->spec.sector_bytes;
     uint8_t *sector = memory_get(ss);
-    for (uint64_t i = 0; i < b->shape.sectors; i++) {
-        uint64_t left = b->disk.size_bytes - i * ss;
+    for (uint64_t i = 0; i < b->shape.sectors; i = filled_from(b, i + 1)) {
+        const bool dirty = bit_is_set(inode, &b->shape, i);
+        uint64_t left = b->spec.size_bytes - i * ss;
         size_t n = left < ss ? (size_t)left : ss;
-        bool zero = dirty[i] && rng_below(&b->rng, 5) == 0; /* a hole, or zeros that are there */
+        bool zero = dirty && rng_below(&b->rng, 5) == 0; /* a hole, or zeros that are there */
         fill(&b->rng, sector, ss);
-        if (dirty[i] && zero) {
-            memset(b->disk.bytes + i * ss, 0, n);
-        } else if (dirty[i]) {
+        if (zero) {
+            inode_write(&b->disk.file, i * ss, zeros, n);
+        } else if (dirty) {
             append(inode, b->shape.data_offset + i * ss, sector, b->spec.garbage ? ss : n);
-            memcpy(b->disk.bytes + i * ss, sector, n);
+            inode_write(&b->disk.file, i * ss, sector, n);
         } else if (b->spec.garbage && i % 16 < 2) { /* an orphan: data without a bit */
             append(inode, b->shape.data_offset + i * ss, sector, ss);
         }
@@ -153,14 +196,14 @@ static void write_image(struct build *b)
     memcpy(inode->facts.xattr_name, "user.note", 10);
     memcpy(inode->facts.xattr_value, "kept", 4);
     inode->facts.xattr_bytes = 4;
-    bool *dirty = memory_get_zeroed((size_t)b->shape.sectors);
-    for (uint64_t i = 0; i < b->shape.mapped; i++) {
-        dirty[i] = is_dirty(b, i);
-    }
     write_header(b, inode);
-    write_bits(b, inode, dirty);
-    write_sectors(b, inode, dirty);
-    memory_free(dirty);
+    write_bits(b, inode);
+    write_sectors(b, inode);
+    if (b->spec.twin) {
+        const char *name;
+        uint8_t directory = tree_find_directory(b->tree, TWIN_PATH, &name);
+        tree_set_entry(b->tree, directory, name, tree_find(b->tree, IMAGE_PATH));
+    }
 }
 
 static void write_bystanders(struct build *b)
@@ -181,7 +224,7 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
     b.spec.sector_bytes = spec->sector_bytes != 0 ? spec->sector_bytes : 512;
     b.spec.alignment = spec->alignment != 0 ? spec->alignment : 32;
     b.shape = form_shape(b.spec.form, b.spec.size_bytes, b.spec.sector_bytes, b.spec.alignment);
-    b.disk = (struct disk){memory_get_zeroed((size_t)b.spec.size_bytes), b.spec.size_bytes};
+    b.disk.file.facts.size_bytes = b.spec.size_bytes;
     tree_init(tree);
     static const char *const directories[] = {"img", "base", "out"};
     for (unsigned i = 0; i < 3; i++) {
@@ -197,18 +240,20 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
 
 struct disk disk_resized(const struct disk *disk, uint64_t size_bytes)
 {
-    struct disk out = {memory_get_zeroed((size_t)size_bytes), size_bytes};
-    memcpy(out.bytes, disk->bytes, (size_t)(disk->size_bytes < size_bytes ? disk->size_bytes : size_bytes));
+    struct disk out = disk_copy(disk);
+    inode_cut(&out.file, size_bytes);
+    out.file.facts.size_bytes = size_bytes;
     return out;
 }
 
 struct disk disk_copy(const struct disk *disk)
 {
-    return disk_resized(disk, disk->size_bytes);
+    struct disk out = {.file = {.facts = disk->file.facts}};
+    inode_share(&out.file, &disk->file);
+    return out;
 }
 
 void disk_free(struct disk *disk)
 {
-    memory_free(disk->bytes);
-    disk->bytes = NULL;
+    inode_forget(&disk->file);
 }

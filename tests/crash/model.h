@@ -8,6 +8,7 @@
 #include "formats.h"
 
 #define IMAGE_PATH   "/img/x.cow"
+#define TWIN_PATH    "/img/twin.cow"
 #define BACKING_PATH "/base/back.img"
 #define OUTPUT_PATH  "/out/o.cow"
 #define AWAY_PATH    "/out/far.backing"
@@ -24,7 +25,7 @@ enum pattern {
 
 struct spec {
     enum form_name form;
-    uint64_t size_bytes;   /* 0: 201 sectors of 512 */
+    uint64_t size_bytes;   /* 0: 201 sectors of 512. More than 1 GiB: nearly all of it is a hole */
     uint32_t sector_bytes; /* 0: 512 */
     uint32_t alignment;    /* 0: 32, which leaves no room to grow */
     enum pattern pattern;
@@ -33,12 +34,14 @@ struct spec {
     bool short_backing; /* it ends before the disk does */
     bool short_file;    /* of the image: what would be zeros at its end is missing */
     bool garbage;       /* in padding, behind the path, in clean sectors */
+    bool other_date;    /* of the backing file than the header says */
+    bool twin;          /* the image has a second name, TWIN_PATH */
     unsigned seed;
 };
 
+/* What a guest sees: a file without a name, as long as the disk, and as sparse. */
 struct disk {
-    uint8_t *bytes;
-    uint64_t size_bytes;
+    struct inode file;
 };
 
 /* Makes directories, image, backing file and two bystanders. Answers the composed disk (the caller's). */

@@ -179,15 +179,10 @@ static bool undo(struct run *run, const struct sim *machine, bool must)
     return good;
 }
 
-static bool is_growth(const struct trial *trial)
-{
-    return trial->journaled && trial->action.verb <= VERB_SHRINK;
-}
-
 static bool follow_up(struct run *run, const struct sim *machine, const struct survival *how,
                       enum outcome outcome, bool had_journal)
 {
-    if ((how->try_undo || how->must_undo) && outcome == OUTCOME_NEW && is_growth(run->trial)) {
+    if ((how->try_undo || how->must_undo) && outcome == OUTCOME_NEW && run->trial->undoable) {
         return undo(run, machine, how->must_undo);
     }
     bool possible = run->trial->action.verb != VERB_DISCARD ||

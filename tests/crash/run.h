@@ -33,6 +33,7 @@ struct run {
     unsigned long recovered, guests, again, undone, undo_lost;
     unsigned long tried;          /* left out or not */
     unsigned long missed, listed; /* fsyncs */
+    unsigned long overtaken;      /* meetings: see mode_second.c */
     unsigned long violations;
     unsigned long passed, failed, skipped; /* scenes */
     double began;
@@ -83,13 +84,21 @@ void mode_kill(struct run *run);
 void mode_fault(struct run *run);
 void mode_cancel(struct run *run);
 void mode_fsyncs(struct run *run, const char *allowed_path);
+void mode_rollbacks(struct run *run, const char *allowed_path);
+void mode_second(struct run *run);
 void mode_oom(struct run *run);
 
-/* Samples the crash states of a machine's log, up to `quota` in all, and lets each be survived, until the
- * first violation. success: what was reported at the log's end, OUTCOME_OPEN: nothing. must_undo: it can be
- * taken back then (a recovery may have lost that). */
-void explore_power(struct run *run, const struct sim *sim, unsigned long quota, enum outcome success,
-                   bool must_undo);
+/* Which crash states of a machine's log are sampled. */
+struct sampling {
+    const struct sim *sim;
+    size_t from;          /* crashes behind this call, and later ones */
+    unsigned long quota;  /* in all, about */
+    enum outcome success; /* what was reported at the log's end, OUTCOME_OPEN: nothing */
+    bool must_undo;       /* it can be taken back then (a recovery may have lost that) */
+};
+
+/* Lets each be survived, until the first violation. */
+void explore_power(struct run *run, const struct sampling *sampling);
 
 /* Whether run->wanted of about `total` runs leaves this one out; another choice for each number. */
 bool run_leaves_out(const struct run *run, unsigned long total, uint64_t number);

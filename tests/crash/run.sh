@@ -20,7 +20,9 @@ quick()
 {
     cat <<MODES
 fsyncs --count 200 --allowed $dir/fsync-allowed.txt
+rollbacks --count 200 --allowed $dir/fsync-allowed.txt
 power --count 150000
+second --count 30000
 fault --count 21000
 kill --count 5000
 oom --count 6000
@@ -32,6 +34,8 @@ soak()
 {
     cat <<MODES
 fsyncs --count 3000 --thorough --allowed $dir/fsync-allowed.txt
+rollbacks --count 3000 --thorough --allowed $dir/fsync-allowed.txt
+second --count 1000000
 power --count 1600000
 fault --count 202000
 kill --count 50000

@@ -12,6 +12,9 @@
 #include "memory.h"
 
 #define ODD (201 * 512 - 77)
+/* Near 8 TiB, where sizes end: a little less leaves the data of the new image within a kernel's 31 bits. */
+#define HUGE_SECTORS ((UINT64_C(1) << 34) - (1 << 20))
+#define HUGE_BYTES   ((HUGE_SECTORS - 400000) * 512)
 #define DO(change, n)                                                                                        \
     {                                                                                                        \
         .verb = VERB_##change, .sectors = (n)                                                                \
@@ -19,6 +22,10 @@
 #define AWAY(change, n)                                                                                      \
     {                                                                                                        \
         .verb = VERB_##change, .sectors = (n), .away = true                                                  \
+    }
+#define FORCE(change, n)                                                                                     \
+    {                                                                                                        \
+        .verb = VERB_##change, .sectors = (n), .force = true                                                 \
     }
 #define ELSEWHERE(change, n)                                                                                 \
     {                                                                                                        \
@@ -29,7 +36,10 @@
 const struct scene scenes[] = {
     /* by copy */
     {.name = "extend-v1", .spec = {.form = FORM_V1}, .action = {DO(EXTEND, 320)}},
+    {.name = "extend-v1-64", .spec = {.form = FORM_V1_64, .garbage = true}, .action = {DO(EXTEND, 320)}},
+    {.name = "extend-v1-be-64", .spec = {.form = FORM_V1_BE_64}, .action = {DO(EXTEND, 256)}},
     {.name = "extend-v2", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 320)}},
+    {.name = "extend-v2-64", .spec = {.form = FORM_V2_64, .pattern = PATTERN_RANDOM}, .action = {DO(EXTEND, 320)}},
     {.name = "extend-v3", .spec = {.form = FORM_V3, .garbage = true, .seed = 1}, .action = {DO(EXTEND, 320)}},
     {.name = "extend-v3-clone", .spec = {.form = FORM_V3, .pattern = PATTERN_RANDOM}, .action = {DO(EXTEND, 320)}, .can_clone = true},
     {.name = "extend-v3-64", .spec = {.form = FORM_V3_64, .garbage = true}, .action = {DO(EXTEND, 256)}},
@@ -37,6 +47,8 @@ const struct scene scenes[] = {
     {.name = "extend-odd", .spec = {.form = FORM_V2, .size_bytes = ODD, .garbage = true}, .action = {DO(EXTEND, 256)}},
     {.name = "extend-short-base", .spec = {.form = FORM_V3, .short_backing = true}, .action = {DO(EXTEND, 320)}},
     {.name = "copy-v1", .spec = {.form = FORM_V1, .garbage = true}, .action = {DO(COPY, 256)}},
+    {.name = "copy-v1-be", .spec = {.form = FORM_V1_BE, .garbage = true}, .action = {DO(COPY, 320)}},
+    {.name = "copy-v2-long", .spec = {.form = FORM_V2_LONG, .garbage = true}, .action = {DO(COPY, 256)}},
     {.name = "copy-v3", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {DO(COPY, 320)}},
     {.name = "copy-v3-clone", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {DO(COPY, 320)}, .can_clone = true},
     {.name = "copy-qemu", .spec = {.form = FORM_QEMU, .size_bytes = 200 * 512}, .action = {DO(COPY, 256)}},
@@ -61,6 +73,8 @@ const struct scene scenes[] = {
     /* going back */
     {.name = "undo-extend", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
     {.name = "undo-copy", .spec = {.form = FORM_V3}, .action = {DO(COPY, 320), DO(UNDO, 0)}},
+    {.name = "undo-copy-v2-long", .spec = {.form = FORM_V2_LONG, .garbage = true}, .action = {DO(COPY, 256), DO(UNDO, 0)}},
+    {.name = "undo-extend-v1-be", .spec = {.form = FORM_V1_BE}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
     {.name = "undo-keep", .spec = {.form = FORM_V1, .garbage = true}, .action = {DO(KEEP, 256), DO(UNDO, 0)}},
     {.name = "undo-shrink", .spec = {.form = FORM_V3_64, .dirty_end = 90}, .action = {DO(SHRINK, 112), DO(UNDO, 0)}},
     {.name = "undo-header-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
@@ -75,6 +89,23 @@ const struct scene scenes[] = {
     {.name = "chain-shrink-copy", .spec = {.form = FORM_V3, .dirty_end = 100}, .action = {DO(SHRINK, 150), DO(SHRINK, 120), DO(COPY, 256)}},
     {.name = "chain-undo-grow", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(UNDO, 0), DO(EXTEND, 300)}},
     {.name = "chain-undo", .spec = {.form = FORM_V3, .garbage = true}, .action = {DO(EXTEND, 256), DO(EXTEND, 300), DO(UNDO, 0)}},
+    /* an image with a second name, which keeps the old disk where the image is replaced */
+    {.name = "header-extend-twin", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .twin = true}, .action = {DO(EXTEND, 256)}},
+    {.name = "undo-header-copy-twin", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .twin = true}, .action = {DO(COPY, 256), DO(UNDO, 0)}},
+    {.name = "extend-twin", .spec = {.form = FORM_V2, .garbage = true, .twin = true}, .action = {FORCE(EXTEND, 256)}},
+    {.name = "copy-twin", .spec = {.form = FORM_V3, .twin = true}, .action = {FORCE(COPY, 320)}},
+    {.name = "shrink-twin", .spec = {.form = FORM_V3, .dirty_end = 100, .twin = true}, .action = {FORCE(SHRINK, 120)}},
+    /* a backing file with another date than the header says */
+    {.name = "extend-date", .spec = {.form = FORM_V3, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 320)}},
+    {.name = "copy-date", .spec = {.form = FORM_V1, .other_date = true}, .action = {FORCE(COPY, 320)}},
+    {.name = "header-extend-date", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 256)}},
+    {.name = "header-copy-date", .spec = {.form = FORM_V3, .alignment = 4096, .other_date = true}, .action = {FORCE(COPY, 256)}},
+    {.name = "undo-extend-date", .spec = {.form = FORM_V2, .other_date = true}, .action = {FORCE(EXTEND, 320), DO(UNDO, 0)}},
+    {.name = "undo-header-extend-date", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 256), DO(UNDO, 0)}},
+    /* nearly 8 TiB, nearly all of it a hole */
+    {.name = "header-extend-huge", .spec = {.form = FORM_V3, .alignment = 65536, .size_bytes = HUGE_BYTES}, .action = {DO(EXTEND, HUGE_SECTORS)}},
+    {.name = "extend-huge", .spec = {.form = FORM_V3, .size_bytes = HUGE_BYTES}, .action = {DO(EXTEND, HUGE_SECTORS)}},
+    {.name = "undo-header-copy-huge", .spec = {.form = FORM_V3, .alignment = 65536, .size_bytes = HUGE_BYTES}, .action = {DO(COPY, HUGE_SECTORS), DO(UNDO, 0)}},
     /* what only makes files */
     {.name = "create", .spec = {.form = FORM_V3}, .action = {ELSEWHERE(CREATE, 0)}},
     {.name = "merge", .spec = {.form = FORM_V3, .garbage = true, .pattern = PATTERN_RANDOM}, .action = {ELSEWHERE(MERGE, 0)}},
@@ -93,9 +124,10 @@ static int plan_resize(struct cow_plan **plan, struct cow_image *img, const stru
                                                [VERB_COPY] = COW_POLICY_COPY,
                                                [VERB_KEEP] = COW_POLICY_KEEP,
                                                [VERB_SHRINK] = COW_POLICY_COPY};
-    struct cow_resize_options opt = {.size_bytes = action->sectors * UINT64_C(512),
+    struct cow_resize_options opt = {.size_bytes = action->sectors * 512,
                                      .policy = policies[action->verb],
                                      .shrink = action->verb == VERB_SHRINK,
+                                     .force = action->force,
                                      .copy_path = action->away ? AWAY_PATH : NULL,
                                      .output_path = action->elsewhere ? OUTPUT_PATH : NULL};
     return cow_plan_resize(plan, img, &opt, err);
@@ -190,14 +222,32 @@ static struct past past_after(const struct past *past, const struct action *acti
         return (struct past){disk_copy(&past[n - 1].disk), past[n - 1].form};
     }
     if (action->verb >= VERB_EXTEND && action->verb <= VERB_SHRINK) {
-        return (struct past){disk_resized(&now->disk, action->sectors * UINT64_C(512)), FORM_V3};
+        return (struct past){disk_resized(&now->disk, action->sectors * 512), FORM_V3};
     }
     return (struct past){disk_copy(&now->disk), now->form};
+}
+
+/* What takes force is refused without, and then nothing is touched. */
+static void must_be_refused(struct trial *trial, const struct action *action)
+{
+    struct cow_error err;
+    struct action gentle = *action;
+    const size_t n_mutations = trial->sim.n_mutations;
+    gentle.force = false;
+    int status = action_run(&trial->sim, &gentle, NULL, &err);
+    if (status != COW_REFUSED || trial->sim.n_mutations != n_mutations) {
+        fprintf(stderr, "crash: %s: without force it answers %d, and %zu calls change something\n",
+                trial->scene->name, status, trial->sim.n_mutations - n_mutations);
+        exit(2);
+    }
 }
 
 static void must_work(struct trial *trial, const struct action *action)
 {
     struct cow_error err;
+    if (action->force) {
+        must_be_refused(trial, action);
+    }
     if (action_run(&trial->sim, action, NULL, &err) != 0) {
         fprintf(stderr, "crash: %s: it does not work even without a mishap: %s\n", trial->scene->name,
                 err.message);
@@ -211,10 +261,16 @@ static struct disk target_disk(const struct trial *trial, const struct disk *ima
     if (trial->action.verb != VERB_CREATE) {
         return disk_copy(image_disk);
     }
-    const struct inode *backing = &trial->before.tree.inode[tree_find(&trial->before.tree, BACKING_PATH)];
-    struct disk disk = {memory_get((size_t)backing->facts.size_bytes), backing->facts.size_bytes};
-    inode_read(backing, 0, disk.bytes, (size_t)disk.size_bytes);
-    return disk;
+    const struct tree *tree = &trial->before.tree;
+    return disk_copy(&(const struct disk){.file = tree->inode[tree_find(tree, BACKING_PATH)]});
+}
+
+/* Where the image is another file now and other names keep the old one, nothing is kept for undo. */
+static bool is_undoable(const struct trial *trial)
+{
+    const bool replaced =
+        tree_find(&trial->before.tree, IMAGE_PATH) != tree_find(&trial->after.tree, IMAGE_PATH);
+    return trial->journaled && trial->action.verb <= VERB_SHRINK && !(trial->scene->spec.twin && replaced);
 }
 
 void trial_begin(struct trial *trial, const struct scene *scene)
@@ -245,6 +301,7 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     tree_copy(&tree, &trial->sim.live);
     tree_settle(&tree);
     stage_set(&trial->after, &tree, &disk, trial->action.elsewhere ? FORM_V3 : past[n].form, trial->target);
+    trial->undoable = is_undoable(trial);
     tree_clear(&tree);
     disk_free(&disk);
     for (size_t i = 0; i <= n; i++) {

@@ -26,9 +26,10 @@ enum verb {
 
 struct action {
     enum verb verb;
-    uint32_t sectors; /* the new size, in sectors of 512 */
+    uint64_t sectors; /* the new size, in sectors of 512 */
     bool elsewhere;   /* the result goes to OUTPUT_PATH */
     bool away;        /* the private backing file goes to AWAY_PATH, into another directory */
+    bool force;       /* and without it, it is refused */
 };
 
 enum { SCENE_ACTIONS = 4 };
@@ -58,6 +59,7 @@ struct trial {
     const char *target; /* the file that is made or changed */
     bool raw;           /* which is not an image */
     bool journaled;
+    bool undoable; /* once it is done */
     struct stage before;
     struct stage after;
     struct sim sim; /* with the log of the change */

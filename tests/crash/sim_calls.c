@@ -231,6 +231,25 @@ static int sim_resolve(void *context, const char *path, char *out, size_t out_by
     return (size_t)snprintf(out, out_bytes, "%.*s", (int)length, path) < out_bytes ? 0 : -ENAMETOOLONG;
 }
 
+static int sim_list(void *context, const char *directory, int (*each)(void *each_context, const char *name),
+                    void *each_context)
+{
+    struct sim *sim = context;
+    uint8_t inode = tree_find(&sim->live, directory);
+    int fault = sim_gate(sim, "readdir", false, false);
+    if (fault < 0 || inode == NO_INODE) {
+        return fault < 0 ? fault : -ENOENT;
+    }
+    for (unsigned i = 0; i < sim->live.n_entries; i++) {
+        const struct entry *entry = &sim->live.entry[i];
+        int status = entry->directory == inode ? each(each_context, entry->name) : 0;
+        if (status != 0) {
+            return status;
+        }
+    }
+    return 0;
+}
+
 static int sim_ftruncate(void *context, int fd, uint64_t size_bytes)
 {
     struct sim *sim = context;
@@ -472,6 +491,12 @@ static void sim_now(void *context, struct timespec *out)
                              .tv_nsec = (long)(sim->clock_ns % 1000000000)};
 }
 
+static void sim_pause(void *context, unsigned milliseconds)
+{
+    struct sim *sim = context;
+    sim->clock_ns += milliseconds * UINT64_C(1000000);
+}
+
 static int sim_free_bytes(void *context, int fd, uint64_t *out)
 {
     (void)fd;
@@ -493,6 +518,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .stat = sim_stat,
                                  .lstat = sim_stat, /* there are no links */
                                  .resolve = sim_resolve,
+                                 .list = sim_list,
                                  .ftruncate = sim_ftruncate,
                                  .fsync = sim_fsync,
                                  .futimens = sim_futimens,
@@ -508,4 +534,5 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .lock_holder = sim_lock_holder,
                                  .has_writer = sim_has_writer,
                                  .now = sim_now,
+                                 .pause = sim_pause,
                                  .free_bytes = sim_free_bytes};

@@ -230,44 +230,55 @@ uint64_t inode_allocated_bytes(const struct inode *inode)
     return inode->content == NULL ? 0 : (uint64_t)inode->content->n * PAGE_BYTES;
 }
 
-bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to)
+/* What lies at offset, to the end of its page at most (*n_bytes is cut to that); NULL: zeros. */
+static const uint8_t *piece_at(const struct inode *inode, uint64_t offset, size_t *n_bytes)
 {
-    uint8_t one[PAGE_BYTES], other[PAGE_BYTES];
-    if (a->content == b->content && a->facts.size_bytes >= to && b->facts.size_bytes >= to) {
-        return true;
+    const uint64_t size = inode->facts.size_bytes;
+    const struct page *page = offset < size ? inode_page(inode, offset) : NULL;
+    *n_bytes = in_page(offset, *n_bytes);
+    if (page == NULL) {
+        return NULL;
     }
-    while (from < to) {
-        size_t piece = in_page(from, (size_t)(to - from));
-        const struct page *p = inode_page(a, from), *q = inode_page(b, from);
-        if (p != q || a->facts.size_bytes < to || b->facts.size_bytes < to) {
-            inode_read(a, from, one, piece);
-            inode_read(b, from, other, piece);
-            if (memcmp(one, other, piece) != 0) {
-                return false;
-            }
+    *n_bytes = size - offset < *n_bytes ? (size_t)(size - offset) : *n_bytes;
+    return page->bytes + offset % PAGE_BYTES;
+}
+
+/* How many of the bytes from offset on are zeros because nothing is allocated there. */
+static uint64_t hole_at(const struct inode *inode, uint64_t offset, uint64_t n_bytes)
+{
+    if (offset >= inode->facts.size_bytes) {
+        return n_bytes;
+    }
+    uint64_t next = inode_next(inode, offset, true);
+    return next == UINT64_MAX || next - offset > n_bytes ? n_bytes : next - offset;
+}
+
+bool inode_same_range(const struct inode *a, uint64_t a_at, const struct inode *b, uint64_t b_at,
+                      uint64_t n_bytes)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    while (n_bytes > 0) {
+        size_t piece = n_bytes < PAGE_BYTES ? (size_t)n_bytes : PAGE_BYTES;
+        const uint8_t *p = piece_at(a, a_at, &piece), *q = piece_at(b, b_at, &piece);
+        uint64_t step = piece;
+        if (p == NULL && q == NULL) {
+            uint64_t other = hole_at(b, b_at, n_bytes);
+            step = hole_at(a, a_at, n_bytes);
+            step = other < step ? other : step;
+        } else if (p != q && memcmp(p != NULL ? p : zeros, q != NULL ? q : zeros, piece) != 0) {
+            return false;
         }
-        from += piece;
+        a_at += step;
+        b_at += step;
+        n_bytes -= step;
     }
     return true;
 }
 
-bool inode_shows(const struct inode *inode, uint64_t offset, const uint8_t *bytes, size_t n_bytes)
+bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to)
 {
-    static const uint8_t zeros[PAGE_BYTES];
-    const uint64_t size = inode->facts.size_bytes;
-    while (n_bytes > 0) {
-        size_t piece = in_page(offset, n_bytes);
-        const struct page *page = offset < size ? inode_page(inode, offset) : NULL;
-        size_t valid = page == NULL ? 0 : size - offset < piece ? (size_t)(size - offset) : piece;
-        if ((valid > 0 && memcmp(bytes, page->bytes + offset % PAGE_BYTES, valid) != 0) ||
-            memcmp(bytes + valid, zeros, piece - valid) != 0) {
-            return false;
-        }
-        bytes += piece;
-        offset += piece;
-        n_bytes -= piece;
-    }
-    return true;
+    return (a->content == b->content && a->facts.size_bytes >= to && b->facts.size_bytes >= to) ||
+           from >= to || inode_same_range(a, from, b, from, to - from);
 }
 
 bool inode_zero(const struct inode *inode, uint64_t from, uint64_t to)
@@ -283,6 +294,12 @@ bool inode_zero(const struct inode *inode, uint64_t from, uint64_t to)
         from += piece;
     }
     return true;
+}
+
+void inode_forget(struct inode *inode)
+{
+    content_unref(inode->content);
+    inode->content = NULL;
 }
 
 /* ---- trees ---- */
@@ -322,6 +339,30 @@ void tree_settle(struct tree *tree)
             inode_cut(inode, inode->facts.size_bytes);
         }
     }
+}
+
+bool facts_same(const struct facts *a, const struct facts *b)
+{
+    return a->size_bytes == b->size_bytes && a->mtime.tv_sec == b->mtime.tv_sec &&
+           a->mtime.tv_nsec == b->mtime.tv_nsec && a->mode == b->mode && a->uid == b->uid &&
+           a->gid == b->gid && a->xattr_bytes == b->xattr_bytes;
+}
+
+static bool inode_same(const struct inode *a, const struct inode *b)
+{
+    return a->kind == b->kind && a->number == b->number && facts_same(&a->facts, &b->facts) &&
+           inode_same_bytes(a, b, 0, a->facts.size_bytes);
+}
+
+bool tree_same(const struct tree *a, const struct tree *b)
+{
+    bool same = a->n_entries == b->n_entries;
+    for (unsigned i = 0; same && i < a->n_entries; i++) {
+        const struct entry *entry = &a->entry[i];
+        uint8_t other = tree_lookup(b, entry->directory, entry->name);
+        same = other == entry->target && inode_same(&a->inode[entry->target], &b->inode[other]);
+    }
+    return same;
 }
 
 static bool number_taken(const struct tree *tree, uint64_t number)

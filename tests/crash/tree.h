@@ -69,6 +69,10 @@ void tree_clear(struct tree *tree);
 /* Forgets inodes without a name (but directories), and bytes past the end of files. */
 void tree_settle(struct tree *tree);
 
+/* The same files under the same names. */
+bool tree_same(const struct tree *a, const struct tree *b);
+bool facts_same(const struct facts *a, const struct facts *b);
+
 /* The index of a new inode with the lowest free number. */
 uint8_t tree_make(struct tree *tree, enum inode_kind kind, mode_t mode);
 /* A name that points to target (NO_INODE: is removed). */
@@ -92,8 +96,11 @@ void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *p
 uint64_t inode_next(const struct inode *inode, uint64_t offset, bool data);
 uint64_t inode_allocated_bytes(const struct inode *inode);
 bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to);
-bool inode_shows(const struct inode *inode, uint64_t offset, const uint8_t *bytes, size_t n_bytes);
+/* The same at two places. Takes time for what is allocated only. */
+bool inode_same_range(const struct inode *a, uint64_t a_at, const struct inode *b, uint64_t b_at,
+                      uint64_t n_bytes);
 bool inode_zero(const struct inode *inode, uint64_t from, uint64_t to);
+void inode_forget(struct inode *inode); /* its contents, before an inode that is in no tree goes away */
 
 struct page *page_ref(struct page *page);
 void page_unref(struct page *page);

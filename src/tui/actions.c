@@ -15,6 +15,7 @@
 #define DOWN  TUI_KEY_DOWN
 #define LEFT  TUI_KEY_LEFT
 #define RIGHT TUI_KEY_RIGHT
+#define CHECK (TUI_IN_CHECK | TUI_IN_FINDING)
 #define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_PREVIEW)
 #define RUNS  (TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES)
@@ -54,6 +55,32 @@ static const struct tui_action table[] = {
      "Enter",
      "Bytes",
      "bytes of both sides, differences lit"},
+    {TUI_DO_ENTER, TUI_IN_CHECK, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Explain", "what the finding means"},
+    {TUI_DO_STAGE, TUI_IN_FIXABLE, {'f'}, NULL, NONE, "f", "Fix", NULL},
+    {TUI_DO_STAGE, CHECK, {'f'}, NULL, NONE, NULL, NULL, "stage the finding's fix, or no longer"},
+    {TUI_DO_PLACE, TUI_IN_PLACE, {'b'}, NULL, NONE, "b", "Blocks", NULL},
+    {TUI_DO_PLACE_MAP, TUI_IN_PLACE, {'m'}, NULL, NONE, "m", "Map", NULL},
+    {TUI_DO_PLACE, TUI_IN_FINDING, {'b', TUI_KEY_ENTER}, NULL, NONE, NULL, NULL, NULL},
+    {TUI_DO_PLACE, CHECK, {'b'}, NULL, NONE, NULL, NULL, "its place in Blocks"},
+    {TUI_DO_PLACE_MAP, CHECK, {'m'}, NULL, NONE, NULL, NULL, "its place on the Map"},
+    {TUI_DO_EDIT, TUI_IN_HEADER, {'e'}, "edit", NONE, "e", "Edit", "edit the field (backing path, mtime)"},
+    {TUI_DO_WRITE, TUI_IN_STAGED, {'W'}, NULL, NONE, "W", "Write", NULL},
+    {TUI_DO_WRITE,
+     TUI_IN_HEADER | CHECK,
+     {'W'},
+     "write",
+     NONE,
+     NULL,
+     NULL,
+     "write what is staged in Header or Check: shows first what that does"},
+    {TUI_DO_UNSTAGE,
+     TUI_IN_STAGED,
+     {'u'},
+     "unstage",
+     NONE,
+     "u",
+     "Unstage",
+     "with something staged: forget it"},
     {TUI_DO_ENTER, TUI_IN_CHOICE, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Next", NULL},
     {TUI_DO_OTHER_BUTTON, TUI_IN_PREVIEW, {TUI_KEY_TAB}, NULL, NONE, "Left Right", "Button", NULL},
     {TUI_DO_ENTER, TUI_IN_PREVIEW, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Press it", NULL},
@@ -80,9 +107,19 @@ static const struct tui_action table[] = {
      NULL,
      NULL,
      "Blocks: runs and where their bytes come from"},
+    {TUI_DO_CHECK, TUI_IN_LOOKING, {'5'}, "check", NONE, NULL, NULL, "Check: what is wrong, and its fixes"},
+    {TUI_DO_SCAN,
+     TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
+     {'s'},
+     "scan",
+     NONE,
+     "s",
+     "Scan",
+     "compare with the backing file: what is redundant, zero, changed, orphan; again: stop"},
+    {TUI_DO_SCAN, TUI_IN_CHECK, {'s'}, NULL, NONE, NULL, NULL, "stop comparing the bytes, or check anew"},
     {TUI_DO_NEXT_VIEW, TUI_IN_TABS, {TUI_KEY_TAB}, NULL, NONE, NULL, NULL, "next view"},
     {TUI_DO_PREV_VIEW, TUI_IN_TABS, {TUI_KEY_BACKTAB}, NULL, NONE, NULL, NULL, "previous view"},
-    {TUI_DO_NEXT_VIEW, TUI_IN_HEADER | TUI_IN_BLOCKS, {0}, NULL, NONE, "Tab", "View", NULL},
+    {TUI_DO_NEXT_VIEW, TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_CHECK, {0}, NULL, NONE, "Tab", "View", NULL},
     {TUI_DO_RESIZE,
      TUI_IN_LOOKING,
      {'r'},
@@ -91,14 +128,6 @@ static const struct tui_action table[] = {
      "r",
      "Resize",
      "the resize wizard; nothing is written before its last yes"},
-    {TUI_DO_UNDO,
-     TUI_IN_LOOKING,
-     {'u'},
-     "undo",
-     TUI_DISCARD,
-     "u",
-     "Undo",
-     "take back the last change: shows first what that does; :undo discard gives that up"},
     {TUI_DO_RECOVER,
      TUI_IN_LOOKING,
      {0},
@@ -107,6 +136,41 @@ static const struct tui_action table[] = {
      NULL,
      NULL,
      "finish an interrupted change or take it back: shows first which"},
+    {TUI_DO_PAGES,
+     TUI_IN_LOOKING,
+     {0},
+     "pages",
+     NONE,
+     NULL,
+     NULL,
+     "complete mixed 4 KiB pages from the backing file"},
+    {TUI_DO_COMPACT,
+     TUI_IN_LOOKING,
+     {0},
+     "compact",
+     NONE,
+     NULL,
+     NULL,
+     "drop what is equal to the backing file, and give zeros back"},
+    {TUI_DO_REBASE,
+     TUI_IN_LOOKING,
+     {0},
+     "rebase",
+     TUI_BACKING,
+     NULL,
+     NULL,
+     "name another backing file; restamp takes over its date, safe keeps what it shows"},
+    {TUI_DO_RESTAMP, TUI_IN_LOOKING, {0}, "restamp", NONE, NULL, NULL, "take over the backing file's date"},
+    {TUI_DO_CONVERT, TUI_IN_LOOKING, {0}, "convert", TUI_FILE, NULL, NULL, "a new image as v3"},
+    {TUI_DO_MERGE, TUI_IN_LOOKING, {0}, "merge", TUI_FILE, NULL, NULL, "what the guest sees, as a raw file"},
+    {TUI_DO_MERGE_IN_PLACE,
+     TUI_IN_LOOKING,
+     {0},
+     "merge-in-place",
+     NONE,
+     NULL,
+     NULL,
+     "write what the guest sees into the backing file: cannot be undone"},
     {TUI_DO_GOTO,
      TUI_IN_LOOKING,
      {0},
@@ -125,8 +189,23 @@ static const struct tui_action table[] = {
      ":",
      "Command",
      "type a command (Tab completes, Up recalls)"},
+    {TUI_DO_UNDO,
+     TUI_IN_LOOKING,
+     {'u'},
+     "undo",
+     TUI_DISCARD,
+     "u",
+     "Undo",
+     "take back the last change: shows first what that does; :undo discard gives that up"},
     {TUI_DO_LEAVE, TUI_IN_TABS, {'q'}, NULL, NONE, "q", "Quit", "leave; on the first level the program"},
-    {TUI_DO_LEAVE, TUI_IN_BYTES | TUI_IN_HELP, {'q', TUI_KEY_ESC}, NULL, NONE, "q", "Back", NULL},
+    {TUI_DO_LEAVE,
+     TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING,
+     {'q', TUI_KEY_ESC},
+     NULL,
+     NONE,
+     "q",
+     "Back",
+     NULL},
     {TUI_DO_LEAVE, TUI_IN_FIELD, {TUI_KEY_ESC}, NULL, NONE, "Esc", "Leave: nothing is written", NULL},
     {TUI_DO_LEAVE,
      TUI_IN_CHOICE | TUI_IN_PREVIEW,
@@ -142,6 +221,11 @@ static const struct tui_action table[] = {
 };
 
 enum { ROWS = sizeof table / sizeof table[0] };
+
+static const char *const argument_words[] = {
+    [TUI_NO_ARGUMENT] = "",       [TUI_POSITION] = " POSITION", [TUI_SIZE] = " [SIZE]",
+    [TUI_DISCARD] = " [discard]", [TUI_FILE] = " FILE",         [TUI_BACKING] = " PATH [restamp|safe]",
+};
 
 enum tui_action_id tui_action_of_key(int key, unsigned contexts)
 {
@@ -203,6 +287,10 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
         cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
         return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
     }
+    if ((action->argument == TUI_FILE || action->argument == TUI_BACKING) && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: which file?", action->command);
+        return cow_error_hint(err, ":%s%s", action->command, argument_words[action->argument]);
+    }
     if (action->argument == TUI_DISCARD && rest[0] != '\0' && strcmp(rest, "discard") != 0)
         return cow_error_set(err, COW_USAGE, "%s takes no argument but discard", action->command);
     if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
@@ -223,7 +311,8 @@ void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
     int n = 0, x = 1, last = 0;
 
     for (size_t i = 0; i < ROWS; i++) {
-        if ((table[i].contexts & contexts) && table[i].footer_key)
+        if ((table[i].contexts & contexts) && table[i].footer_key &&
+            (table[i].key[0] == 0 || tui_action_of_key(table[i].key[0], contexts) == table[i].id))
             shown[n++] = &table[i];
     }
     if (n > 0)
@@ -251,22 +340,46 @@ static void help_keys(struct tui_page *page, const struct tui_action *action)
     tui_page_wrap(page, 24, 24, TUI_NORMAL, action->help);
 }
 
+static const struct {
+    const char *title;
+    unsigned looking, others; /* it lists rows that hold there only, or exactly in others */
+} sections[] = {
+    {"Everywhere (C- is Ctrl, S- is Shift)", 0, 0},
+    {"Header", TUI_IN_HEADER, 0},
+    {"Map", TUI_IN_MAP, 0},
+    {"Blocks", TUI_IN_BLOCKS, 0},
+    {"Check", CHECK, 0},
+    {"Header and Check", TUI_IN_HEADER | CHECK, TUI_IN_STAGED},
+    {"Resize wizard", 0, TUI_IN_CHOICE | TUI_IN_PREVIEW},
+};
+
+enum { SECTIONS = sizeof sections / sizeof sections[0] };
+
+/* The first one that fits; SECTIONS for what Help does not tell. */
+static size_t section_of(const struct tui_action *action)
+{
+    unsigned looking = action->contexts & TUI_IN_LOOKING;
+
+    for (size_t i = 1; i < SECTIONS; i++) {
+        if (looking ? (looking & ~sections[i].looking) == 0
+                    : sections[i].others && action->contexts == sections[i].others)
+            return i;
+    }
+    return looking ? 0 : SECTIONS;
+}
+
 /* Rows that hold in one place only are listed under its name, the others under "Everywhere". */
-static void help_section(struct tui_page *page, const char *title, unsigned context)
+static void help_section(struct tui_page *page, size_t section)
 {
     bool titled = false;
 
     for (size_t i = 0; i < ROWS; i++) {
-        unsigned looking = table[i].contexts & TUI_IN_LOOKING;
-        bool narrow = looking != 0 && (looking & (looking - 1)) == 0;
-        bool belongs = context ? table[i].contexts == context || (narrow && looking == context)
-                               : looking != 0 && !narrow;
-        if (!table[i].help || table[i].key[0] == 0 || !belongs)
+        if (!table[i].help || table[i].key[0] == 0 || section_of(&table[i]) != section)
             continue;
         if (!titled) {
             tui_page_line(page);
             tui_page_line(page);
-            tui_page_put(page, 1, TUI_HEADING, title);
+            tui_page_put(page, 1, TUI_HEADING, sections[section].title);
             titled = true;
         }
         help_keys(page, &table[i]);
@@ -275,12 +388,8 @@ static void help_section(struct tui_page *page, const char *title, unsigned cont
 
 void tui_actions_help(struct tui_page *page)
 {
-    static const char *const argument[] = {"", " POSITION", " [SIZE]", " [discard]"};
-
-    help_section(page, "Everywhere (C- is Ctrl, S- is Shift)", 0);
-    help_section(page, "Map", TUI_IN_MAP);
-    help_section(page, "Blocks", TUI_IN_BLOCKS);
-    help_section(page, "Resize wizard", TUI_IN_CHOICE | TUI_IN_PREVIEW);
+    for (size_t i = 0; i < SECTIONS; i++)
+        help_section(page, i);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Commands");
@@ -288,7 +397,10 @@ void tui_actions_help(struct tui_page *page)
         if (!table[i].command)
             continue;
         tui_page_line(page);
-        tui_page_putf(page, 3, TUI_KEY, ":%s%s", table[i].command, argument[table[i].argument]);
+        int col =
+            tui_page_putf(page, 3, TUI_KEY, ":%s%s", table[i].command, argument_words[table[i].argument]);
+        if (col >= 24)
+            tui_page_line(page);
         tui_page_wrap(page, 24, 24, TUI_NORMAL, table[i].help ? table[i].help : "");
     }
 }

@@ -35,11 +35,26 @@ enum tui_action_id {
     TUI_DO_HEADER,
     TUI_DO_MAP,
     TUI_DO_BLOCKS,
+    TUI_DO_CHECK,
     TUI_DO_NEXT_VIEW,
     TUI_DO_PREV_VIEW,
     TUI_DO_RESIZE,
     TUI_DO_UNDO,
     TUI_DO_RECOVER,
+    TUI_DO_PAGES,
+    TUI_DO_COMPACT,
+    TUI_DO_REBASE,
+    TUI_DO_RESTAMP,
+    TUI_DO_CONVERT,
+    TUI_DO_MERGE,
+    TUI_DO_MERGE_IN_PLACE,
+    TUI_DO_SCAN,
+    TUI_DO_EDIT,
+    TUI_DO_STAGE,
+    TUI_DO_UNSTAGE,
+    TUI_DO_WRITE,
+    TUI_DO_PLACE,
+    TUI_DO_PLACE_MAP,
     TUI_DO_GOTO,
     TUI_DO_REFRESH,
     TUI_DO_REDRAW,
@@ -62,13 +77,18 @@ enum {
     TUI_IN_RESULT = 1 << 9,  /* ... is done; also a message box */
     TUI_IN_SECOND = 1 << 10, /* there is a page before this one */
     TUI_IN_OFFER = 1 << 11,  /* a pending change may be recovered */
-    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS,
-    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES,
+    TUI_IN_CHECK = 1 << 12,
+    TUI_IN_FINDING = 1 << 13, /* one of Check's, explained */
+    TUI_IN_FIXABLE = 1 << 14, /* ... the selected one can be mended */
+    TUI_IN_PLACE = 1 << 15,   /* ... it is somewhere on the disk */
+    TUI_IN_STAGED = 1 << 16,  /* something that is shown here waits to be written */
+    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_CHECK,
+    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
     TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
-enum tui_argument_kind { TUI_NO_ARGUMENT, TUI_POSITION, TUI_SIZE, TUI_DISCARD };
+enum tui_argument_kind { TUI_NO_ARGUMENT, TUI_POSITION, TUI_SIZE, TUI_DISCARD, TUI_FILE, TUI_BACKING };
 
 enum { TUI_ACTION_KEYS = 4 };
 

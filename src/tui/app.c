@@ -12,7 +12,10 @@
 #include "tui/prompt.h"
 #include "tui/utf8.h"
 
-enum { TICKS_PER_LOOK = 10 }; /* once a second: who holds the image? */
+enum {
+    TICKS_PER_LOOK = 10, /* once a second: who holds the image? */
+    SLICES_PER_TICK = 5, /* of work in between */
+};
 
 static struct tui_view *top_view(struct tui_app *app)
 {
@@ -112,6 +115,15 @@ static enum tui_result do_blocks(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+/* The key shows what is known; the command looks anew. */
+static enum tui_result do_check(struct tui_app *app, const char *argument)
+{
+    tui_app_show_tab(app, TUI_TAB_CHECK, false);
+    if (argument)
+        tui_check_again(app);
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_next_view(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -131,6 +143,18 @@ void tui_app_offer_recovery(struct tui_app *app)
     tui_app_push(app, &tui_view_pending, NULL);
 }
 
+/* Opens a change. An interrupted one has to be recovered before. */
+static enum tui_result change(struct tui_app *app, enum tui_change_kind kind, const char *argument)
+{
+    const struct tui_change_request request = {kind, argument ? argument : ""};
+
+    if (app->pending && kind != TUI_CHANGE_RECOVER)
+        tui_app_offer_recovery(app);
+    else
+        tui_app_push(app, &tui_view_change, &request);
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_resize(struct tui_app *app, const char *argument)
 {
     if (app->pending)
@@ -142,21 +166,82 @@ static enum tui_result do_resize(struct tui_app *app, const char *argument)
 
 static enum tui_result do_undo(struct tui_app *app, const char *argument)
 {
-    enum tui_change_kind kind = argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO;
-
-    if (app->pending)
-        tui_app_offer_recovery(app);
-    else
-        tui_app_push(app, &tui_view_change, &kind);
-    return TUI_REDRAW;
+    return change(app, argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO, NULL);
 }
 
 static enum tui_result do_recover(struct tui_app *app, const char *argument)
 {
-    enum tui_change_kind kind = TUI_CHANGE_RECOVER;
+    return change(app, TUI_CHANGE_RECOVER, argument);
+}
+
+static enum tui_result do_pages(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_PAGES, argument);
+}
+
+static enum tui_result do_compact(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_COMPACT, argument);
+}
+
+static enum tui_result do_rebase(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_REBASE, argument);
+}
+
+static enum tui_result do_restamp(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_RESTAMP, argument);
+}
+
+static enum tui_result do_convert(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_CONVERT, argument);
+}
+
+static enum tui_result do_merge(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_MERGE, argument);
+}
+
+static enum tui_result do_merge_in_place(struct tui_app *app, const char *argument)
+{
+    return change(app, TUI_CHANGE_MERGE_IN_PLACE, argument);
+}
+
+/* What is staged where we are goes first. An interrupted change that is one of the findings is no obstacle:
+ * its fix is the recovery. */
+static enum tui_result do_write(struct tui_app *app, const char *argument)
+{
+    bool fixes = tui_check_staged(app) > 0, edits = app->edits.path || app->edits.mtime;
 
     (void)argument;
-    tui_app_push(app, &tui_view_change, &kind);
+    if (fixes && (app->tab_now == TUI_TAB_CHECK || !edits)) {
+        const struct tui_change_request request = {TUI_CHANGE_REPAIR, ""};
+        tui_app_push(app, &tui_view_change, &request);
+        return TUI_REDRAW;
+    }
+    if (edits)
+        return change(app, TUI_CHANGE_EDIT, NULL);
+    tui_app_say(app, TUI_DIM, "nothing is staged: in Check f stages a fix, in Header e edits a field");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_unstage(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    if (app->tab_now == TUI_TAB_CHECK)
+        memset(app->check.staged, 0, sizeof app->check.staged);
+    else
+        app->edits.path = app->edits.mtime = false;
+    tui_app_say(app, TUI_DIM, "nothing is staged any more");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_scan(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_scan_toggle(app);
     return TUI_REDRAW;
 }
 
@@ -210,7 +295,30 @@ static enum tui_result do_prompt(struct tui_app *app, const char *argument)
     (void)argument;
     tui_prompt_begin("", tui_command_name);
     app->prompting = true;
+    app->question = NULL;
     return TUI_REDRAW;
+}
+
+void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
+                 void (*answer)(struct tui_app *app, const char *text))
+{
+    tui_prompt_begin(initial, NULL);
+    app->prompting = true;
+    app->question = question;
+    app->answer = answer;
+    app->redraw = true;
+}
+
+/* Whether leaving is fine: the first time it is not where something staged would be forgotten. */
+static bool may_leave(struct tui_app *app)
+{
+    bool staged = tui_check_staged(app) > 0 || app->edits.path || app->edits.mtime;
+
+    if (!staged || app->warned)
+        return true;
+    app->warned = true;
+    tui_app_say(app, TUI_WARN, "what is staged is not written: W shows what it does, q again leaves");
+    return false;
 }
 
 static enum tui_result do_leave(struct tui_app *app, const char *argument)
@@ -219,7 +327,7 @@ static enum tui_result do_leave(struct tui_app *app, const char *argument)
     if (app->depth > 0)
         return TUI_POP;
     if (app->tab_return == TUI_NO_TAB)
-        return TUI_QUIT;
+        return may_leave(app) ? TUI_QUIT : TUI_REDRAW;
     tui_app_show_tab(app, (enum tui_tab)app->tab_return, false);
     return TUI_REDRAW;
 }
@@ -235,11 +343,33 @@ static const struct {
     enum tui_action_id id;
     enum tui_result (*function)(struct tui_app *app, const char *argument);
 } own_actions[] = {
-    {TUI_DO_HELP, do_help},     {TUI_DO_HEADER, do_header},       {TUI_DO_MAP, do_map},
-    {TUI_DO_BLOCKS, do_blocks}, {TUI_DO_NEXT_VIEW, do_next_view}, {TUI_DO_PREV_VIEW, do_prev_view},
-    {TUI_DO_RESIZE, do_resize}, {TUI_DO_UNDO, do_undo},           {TUI_DO_RECOVER, do_recover},
-    {TUI_DO_GOTO, do_goto},     {TUI_DO_REFRESH, do_refresh},     {TUI_DO_REDRAW, do_redraw},
-    {TUI_DO_PROMPT, do_prompt}, {TUI_DO_LEAVE, do_leave},         {TUI_DO_QUIT, do_quit},
+    {TUI_DO_HELP, do_help},
+    {TUI_DO_HEADER, do_header},
+    {TUI_DO_MAP, do_map},
+    {TUI_DO_BLOCKS, do_blocks},
+    {TUI_DO_CHECK, do_check},
+    {TUI_DO_NEXT_VIEW, do_next_view},
+    {TUI_DO_PREV_VIEW, do_prev_view},
+    {TUI_DO_RESIZE, do_resize},
+    {TUI_DO_UNDO, do_undo},
+    {TUI_DO_RECOVER, do_recover},
+    {TUI_DO_PAGES, do_pages},
+    {TUI_DO_COMPACT, do_compact},
+    {TUI_DO_REBASE, do_rebase},
+    {TUI_DO_RESTAMP, do_restamp},
+    {TUI_DO_CONVERT, do_convert},
+    {TUI_DO_MERGE, do_merge},
+    {TUI_DO_MERGE_IN_PLACE, do_merge_in_place},
+    {TUI_DO_SCAN, do_scan},
+    {TUI_DO_WRITE, do_write},
+    {TUI_DO_UNSTAGE, do_unstage},
+    {TUI_DO_EDIT, do_header},
+    {TUI_DO_GOTO, do_goto},
+    {TUI_DO_REFRESH, do_refresh},
+    {TUI_DO_REDRAW, do_redraw},
+    {TUI_DO_PROMPT, do_prompt},
+    {TUI_DO_LEAVE, do_leave},
+    {TUI_DO_QUIT, do_quit},
 };
 
 static void finish(struct tui_app *app, const struct tui_view_class *view_class, const void *state,
@@ -271,7 +401,7 @@ static void perform(struct tui_app *app, enum tui_action_id action, const char *
 
 static void run_command(struct tui_app *app, const char *line)
 {
-    char copy[512];
+    char copy[TUI_PROMPT_BYTES];
     struct cow_error err = {0};
     enum tui_action_id action;
     const char *argument;
@@ -291,14 +421,21 @@ static void run_command(struct tui_app *app, const char *line)
 static void prompt_key(struct tui_app *app, int key)
 {
     bool empty = tui_prompt_text()[0] == '\0';
-    enum tui_prompt_state state =
-        empty && key == TUI_KEY_BACKSPACE ? tui_prompt_key(TUI_KEY_ESC) : tui_prompt_key(key);
+    if (app->question && (key == TUI_KEY_UP || key == TUI_KEY_DOWN)) /* the history is of commands */
+        return;
+    enum tui_prompt_state state = empty && !app->question && key == TUI_KEY_BACKSPACE
+                                      ? tui_prompt_key(TUI_KEY_ESC)
+                                      : tui_prompt_key(key);
 
     app->redraw = true;
     if (state == TUI_PROMPT_EDITING)
         return;
     app->prompting = false;
-    if (state == TUI_PROMPT_ACCEPTED)
+    if (state != TUI_PROMPT_ACCEPTED)
+        return;
+    if (app->question)
+        app->answer(app, tui_prompt_text());
+    else
         run_command(app, tui_prompt_text());
 }
 
@@ -312,6 +449,8 @@ static void handle_key(struct tui_app *app, int key)
         app->message[0] = '\0';
         app->redraw = true;
     }
+    if (key != 'q')
+        app->warned = false;
     struct tui_view view = *top_view(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);
@@ -364,6 +503,46 @@ bool tui_app_pump(struct tui_app *app)
     return stop || app->leave;
 }
 
+/* Work takes the place of waiting: the clock has to go on. */
+static void count_slice(struct tui_app *app)
+{
+    if (++app->slices % SLICES_PER_TICK == 0)
+        handle_tick(app);
+}
+
+void tui_app_turn(struct tui_app *app)
+{
+    struct tui_event event = {TUI_EVENT_TICK, 0, 0};
+
+    do {
+        if (app->redraw)
+            tui_app_draw(app);
+        if (app->backend->ops->next(app->backend, &event, TUI_WAIT_NOT, NULL))
+            return; /* as in tui_app_pump() */
+        handle_outside(app, &event);
+        if (event.kind == TUI_EVENT_KEY)
+            handle_key(app, event.key);
+    } while (!app->leave && event.kind != TUI_EVENT_TICK);
+    if (!app->leave && tui_scan_waiting(app))
+        tui_scan_work(app);
+    count_slice(app);
+}
+
+static bool work_waits(const struct tui_app *app)
+{
+    return tui_check_waiting(app) || tui_scan_waiting(app);
+}
+
+/* A slice of it. */
+static void work(struct tui_app *app)
+{
+    if (tui_check_waiting(app))
+        tui_check_work(app);
+    else
+        tui_scan_work(app);
+    count_slice(app);
+}
+
 int tui_app_loop(struct tui_app *app, struct cow_error *err)
 {
     app->redraw = true;
@@ -371,13 +550,16 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
         struct tui_event event = {TUI_EVENT_TICK, 0, 0};
         if (app->redraw)
             tui_app_draw(app);
-        int status = app->backend->ops->next(app->backend, &event, TUI_WAIT_EVENT, err);
+        bool busy = work_waits(app);
+        int status = app->backend->ops->next(app->backend, &event, busy ? TUI_WAIT_NOT : TUI_WAIT_EVENT, err);
         if (status)
             return status;
         handle_outside(app, &event);
         if (event.kind == TUI_EVENT_KEY)
             handle_key(app, event.key);
-        if (event.kind == TUI_EVENT_TICK)
+        if (event.kind == TUI_EVENT_TICK && busy)
+            work(app);
+        else if (event.kind == TUI_EVENT_TICK)
             handle_tick(app);
     }
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The application: one image, three views side by side (the tabs), a stack of what was opened over them, and
+ * The application: one image, the views side by side (the tabs), a stack of what was opened over them, and
  * the lines around. One thread; long work looks in at tui_app_pump() about ten times a second.
  */
 #ifndef COW_TUI_APP_H
@@ -11,12 +11,21 @@
 
 #include "cow/cow.h"
 #include "tui/backend.h"
+#include "tui/check.h"
+#include "tui/scan.h"
 #include "tui/tui.h"
 #include "tui/view.h"
 
-enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TABS };
+enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_CHECK, TUI_TABS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
+
+/* What was typed for fields of the header and waits to be written. */
+struct tui_edits {
+    bool path, mtime; /* which of them */
+    char new_path[COW_PATH_BYTES + 1];
+    uint32_t new_mtime;
+};
 
 struct tui_app {
     const struct tui_options *options;
@@ -41,13 +50,20 @@ struct tui_app {
     struct tui_view stack[TUI_STACK];
     int depth;
 
-    bool prompting; /* the ':' line has the keys */
+    struct tui_scan scan;
+    struct tui_check check;
+    struct tui_edits edits;
+
+    bool prompting;       /* the line at the bottom has the keys */
+    const char *question; /* it asks this; NULL: a command, behind a ':' */
+    void (*answer)(struct tui_app *app, const char *text);
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
     bool redraw;
     bool leave;
+    bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
-    unsigned ticks;
+    unsigned ticks, slices;
 };
 
 /* Opens a view over what is there. Errors are shown. */
@@ -97,6 +113,14 @@ void tui_app_draw(struct tui_app *app);
 /* For long work: draws, takes what was typed meanwhile. Returns true if the user (Esc, q, C-c) or a signal
  * asks for a stop. */
 bool tui_app_pump(struct tui_app *app);
+
+/* For the check, which goes on for long: one turn of the loop, with all that keys may do, without waiting. */
+void tui_app_turn(struct tui_app *app);
+
+/* Asks for a line of text at the bottom of the screen. What is accepted goes to answer(), which may change
+ * anything but not ask again. question is static. */
+void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
+                 void (*answer)(struct tui_app *app, const char *text));
 
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);

@@ -22,6 +22,11 @@ bool change_has_work(const struct change *change)
     return n_steps > 0;
 }
 
+bool change_makes_file(const struct change *change)
+{
+    return change->plan && !cow_plan_preview(change->plan)->changes_existing;
+}
+
 static bool has_preview(const struct change *change)
 {
     return change->words->page[CHANGE_PREVIEW] != NULL;
@@ -89,7 +94,10 @@ static enum tui_result enter(struct tui_app *app, struct change *change)
 {
     switch (change->at) {
     case CHANGE_PREVIEW:
-        turn_to(change, CHANGE_CONFIRM);
+        if (change_makes_file(change))
+            change_commit(app, change);
+        else
+            turn_to(change, CHANGE_CONFIRM);
         return TUI_REDRAW;
     case CHANGE_CONFIRM:
         if (strcmp(tui_prompt_text(), "yes") == 0)
@@ -148,8 +156,9 @@ static void draw_buttons(const struct change *change, struct tui_canvas *canvas,
     x += 2;
     if (!back)
         canvas->cursor_x = x + 3;
-    tui_text(canvas, x, y, 20, back ? TUI_BUTTON : TUI_BUTTON_ACTIVE,
-             back ? "[  Commit...  ]" : "[> Commit... <]");
+    const char *commit = change_makes_file(change) ? "Write it" : "Commit...";
+    tui_textf(canvas, x, y, 20, back ? TUI_BUTTON : TUI_BUTTON_ACTIVE, back ? "[  %s  ]" : "[> %s <]",
+              commit);
 }
 
 void change_draw_field(struct tui_canvas *canvas, int x, int y, const char *label)

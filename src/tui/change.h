@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What every change of the image has in common on the screen: a plan is shown, agreed to by the typed word
- * yes, carried out with progress, and its result told. The resize wizard ends in these pages; undo and
- * recover are nothing but them. change.c turns the pages, change_preview.c and change_pages.c fill them,
- * change_run.c commits: the one place of the screen that writes, and that only after the yes.
+ * yes, carried out with progress, and its result told. The resize wizard ends in these pages; all other
+ * changes are nothing but them. What only makes a new file needs no yes. change.c turns the pages,
+ * change_preview.c and change_pages.c fill them, change_run.c commits: the one place of the screen that
+ * writes, and that only after the yes.
  */
 #ifndef COW_TUI_CHANGE_H
 #define COW_TUI_CHANGE_H
@@ -15,7 +16,7 @@ enum change_page { CHANGE_PREVIEW, CHANGE_CONFIRM, CHANGE_RUNNING, CHANGE_RESULT
 
 enum change_button { CHANGE_BACK, CHANGE_COMMIT };
 
-enum { CHANGE_SHORT = 64, CHANGE_SENTENCE = 1024 };
+enum { CHANGE_SHORT = 64, CHANGE_SENTENCE = 1024, CHANGE_ROOMY_ROWS = 22 };
 
 /* How a kind of change calls itself. */
 struct change_words {
@@ -23,7 +24,8 @@ struct change_words {
     const char *page[CHANGE_PAGES]; /* behind the title; without one for CHANGE_PREVIEW the confirm page tells
                                        all that there is to tell */
     const char *about;              /* the confirm page's first sentence then */
-    const char *done[2];            /* said of the image when it is done, before and behind its size */
+    const char *done[2];            /* said of the image when it is done, before and behind its size; without
+                                       the second the size is not told */
 };
 
 struct change {
@@ -43,7 +45,9 @@ struct change {
 
     bool succeeded; /* the result page's */
     struct cow_error error;
-    bool can_undo; /* here, by its key */
+    bool can_undo;                /* here, by its key */
+    char target[CHANGE_SENTENCE]; /* the new file, where the image stays as it is; else "" */
+    char content[CHANGE_SENTENCE];
     char next_step[CHANGE_SENTENCE], undo[CHANGE_SENTENCE], notes[CHANGE_SENTENCE];
 };
 
@@ -76,7 +80,13 @@ void change_fill_confirm(struct tui_app *app, struct change *change);
 void change_fill_running(struct tui_app *app, struct change *change);
 void change_fill_result(struct tui_app *app, struct change *change);
 
-/* Parts of a plan's text that several pages show. */
+/* Whether the plan changes nothing that exists, but makes a new file. */
+bool change_makes_file(const struct change *change);
+
+/* Parts of a plan's text that several pages show. change_put_layouts() shows nothing where there are not two
+ * of them. */
+void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers);
+void change_put_content(struct tui_page *page, const struct cow_preview *preview);
 void change_put_backing(struct tui_page *page, const struct cow_preview *preview);
 void change_put_future(struct tui_page *page, const struct cow_preview *preview);
 void change_put_command(struct tui_page *page, const struct cow_preview *preview);

@@ -43,10 +43,12 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     const struct cow_preview *preview = cow_plan_preview(change->plan);
-    bool tells_all = change->words->page[CHANGE_PREVIEW] == NULL;
+    bool tells_all = change->words->page[CHANGE_PREVIEW] == NULL,
+         roomy = change->page_rows >= CHANGE_ROOMY_ROWS;
     char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
 
-    tui_page_line(page);
+    if (!tells_all || roomy)
+        tui_page_line(page);
     if (tells_all) {
         tui_page_line(page);
         int col =
@@ -55,6 +57,7 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
             tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
                            cow_size_text(before, preview->before_size_bytes),
                            cow_size_text(after, preview->after_size_bytes));
+        change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
     }
     change_put_holder(app, page);
     if (tells_all || app->holder.held)
@@ -168,8 +171,13 @@ void change_fill_result(struct tui_app *app, struct change *change)
         return;
     }
     cow_size_text(size, cow_image_header(app->image)->size_bytes);
-    tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name, change->words->done[0],
-                   size, change->words->done[1]);
+    if (change->target[0])
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
+    else
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
+                       change->words->done[0], change->words->done[1] ? size : "",
+                       change->words->done[1] ? change->words->done[1] : "");
+    section(page, "What became of the data", change->content);
     section(page, "What to do next", change->next_step);
     section(page, "The way back",
             change->undo[0] || !change->can_undo ? change->undo

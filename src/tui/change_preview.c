@@ -10,7 +10,15 @@
 #include "tui/change.h"
 #include "tui/utf8.h"
 
-enum { LABEL_COL = 1, TEXT_COL = 9, BAR_COL = 8, ARROW_COLS = 5, ROOMY_ROWS = 22 };
+enum {
+    LABEL_COL = 1,
+    TEXT_COL = 9,
+    BAR_COL = 8,
+    ARROW_COLS = 5,
+
+    SIBLINGS_NAMED = 4,
+    WIDE_COLS = 46
+};
 
 /* The column of an offset in a bar of so many columns for so many bytes. */
 static int column(uint64_t offset, uint64_t total, int cols)
@@ -145,6 +153,7 @@ static const struct {
     {"copy", " (a new file)"},
     {"header", " (no data moves)"},
     {"backing-only", " (the image stays as it is)"},
+    {"in place", " (the backing file is written over)"},
 };
 
 static const char *method_meaning(const char *name)
@@ -169,21 +178,56 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
                        "only the header, in place: milliseconds at any size; needs %s", needed);
     else if (strcmp(preview->method, "backing-only") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
+    else if (strcmp(preview->method, "in place") == 0)
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "%s (%" PRIu64 " sectors) into the backing file, then a new, empty image; needs %s",
+                       moved, preview->dirty_sectors, needed);
     else
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved,
-                       preview->dirty_sectors, preview->replaces ? "then renamed" : "",
-                       preview->replaces ? "" : target, needed);
-    if (preview->before_format != preview->after_format)
+                       preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors,
+                       preview->replaces ? "then renamed" : "", preview->replaces ? "" : target, needed);
+    if (preview->has_before && preview->has_after && preview->before_format != preview->after_format)
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
     change_put_backing(page, preview);
+}
+
+/* "lab2.cow, lab3.cow use it, too": what that means for them stands before it, in the plan's own words. */
+static void put_siblings(struct tui_page *page, const struct cow_preview *preview)
+{
+    char names[1024] = "", name[256];
+    size_t used = 0;
+
+    for (size_t i = 0; i < preview->siblings && i < SIBLINGS_NAMED; i++) {
+        const char *slash = strrchr(preview->sibling[i], '/');
+        cow_escape(name, sizeof name, slash ? slash + 1 : preview->sibling[i]);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", name);
+        if (used >= sizeof names)
+            return;
+    }
+    if (preview->siblings > SIBLINGS_NAMED)
+        snprintf(names + used, sizeof names - used, " and %zu more", preview->siblings - SIBLINGS_NAMED);
+    tui_page_value(page, preview->backing_text[0] ? "" : "backing", TEXT_COL, TUI_WARN, "%s %s it, too",
+                   names, preview->siblings == 1 ? "uses" : "use");
 }
 
 void change_put_backing(struct tui_page *page, const struct cow_preview *preview)
 {
     if (preview->backing_text[0])
         tui_page_value(page, "backing", TEXT_COL, TUI_NORMAL, "%s", preview->backing_text);
+    if (preview->siblings > 0)
+        put_siblings(page, preview);
+}
+
+void change_put_content(struct tui_page *page, const struct cow_preview *preview)
+{
+    if (preview->has_after_dirty && preview->has_before && !preview->content_text[0] &&
+        preview->dirty_sectors != preview->after_dirty_sectors)
+        tui_page_value(page, "dirty", TEXT_COL, TUI_NORMAL, "%" PRIu64 " sectors -> %" PRIu64,
+                       preview->dirty_sectors, preview->after_dirty_sectors);
+    if (preview->content_text[0])
+        tui_page_value(page, "content", TEXT_COL, TUI_NORMAL, "%s", preview->content_text);
 }
 
 static void put_verdict(struct tui_page *page, const struct cow_preview *preview)
@@ -194,7 +238,8 @@ static void put_verdict(struct tui_page *page, const struct cow_preview *preview
     tui_page_put(page, LABEL_COL, TUI_LABEL, "opens");
     int col = tui_page_put(page, TEXT_COL, TUI_NORMAL, "stock UML kernel: ");
     col = tui_page_put(page, col, verdict->opens ? TUI_GOOD : TUI_BAD, verdict->opens ? "yes" : "no");
-    col = tui_page_put(page, col + 4, TUI_NORMAL, "the seed's patched kernel: ");
+    col += page->cols - col > WIDE_COLS ? 4 : 2;
+    col = tui_page_put(page, col, TUI_NORMAL, "a kernel with the 2003 resize patch: ");
     tui_page_put(page, col, preview->patched_opens ? TUI_GOOD : TUI_BAD,
                  preview->patched_opens ? "yes" : "no");
     if (verdict->reason[0]) {
@@ -213,7 +258,7 @@ void change_put_future(struct tui_page *page, const struct cow_preview *preview)
 
     if (preview->undo_text[0])
         tui_page_value(page, "undo", TEXT_COL, TUI_NORMAL, "%s", preview->undo_text);
-    if (preview->can_grow_to_bytes > 0)
+    if (preview->can_grow_to_bytes > preview->after_size_bytes)
         tui_page_value(page, "reserve", TEXT_COL, TUI_NORMAL,
                        "from now on it can grow to %s without moving anything",
                        cow_size_text(size, preview->can_grow_to_bytes));
@@ -223,24 +268,36 @@ void change_put_future(struct tui_page *page, const struct cow_preview *preview)
 
 void change_put_command(struct tui_page *page, const struct cow_preview *preview)
 {
+    if (preview->command[0] == '\0')
+        return;
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, "the same:");
     tui_page_wrap(page, LABEL_COL + 10, LABEL_COL + 10, TUI_STRONG, preview->command);
+}
+
+static int put_fact(struct tui_page *page, int col, const char *name, const char *value)
+{
+    if (value[0] == '\0')
+        return col;
+    col = tui_page_put(page, col + 3, TUI_LABEL, name);
+    return tui_page_put(page, col + 1, TUI_NORMAL, value);
 }
 
 /* "64.0 MiB -> 128 MiB     policy extend     method copy (a new file)" */
 static void put_summary(struct tui_page *page, const struct cow_preview *preview)
 {
     char old[COW_SIZE_TEXT_BYTES], new[COW_SIZE_TEXT_BYTES];
+    int col;
 
+    cow_size_text(old, preview->before_size_bytes);
+    cow_size_text(new, preview->after_size_bytes);
     tui_page_line(page);
-    int col =
-        tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", cow_size_text(old, preview->before_size_bytes),
-                      cow_size_text(new, preview->after_size_bytes));
-    col = tui_page_put(page, col + 3, TUI_LABEL, "policy ");
-    col = tui_page_put(page, col, TUI_NORMAL, preview->policy);
-    col = tui_page_put(page, col + 3, TUI_LABEL, "method ");
-    col = tui_page_put(page, col, TUI_NORMAL, preview->method);
+    if (preview->has_before && preview->has_after && preview->before_size_bytes != preview->after_size_bytes)
+        col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", old, new);
+    else
+        col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s, unchanged", preview->has_before ? old : new);
+    col = put_fact(page, col, "policy", preview->policy);
+    col = put_fact(page, col, "method", preview->method);
     const char *meaning = method_meaning(preview->method);
     if (col + tui_text_cells(meaning) <= page->cols)
         tui_page_put(page, col, TUI_NORMAL, meaning);
@@ -253,13 +310,25 @@ static void space(struct tui_page *page, bool roomy)
         tui_page_line(page);
 }
 
+void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers)
+{
+    if (!preview->has_before || !preview->has_after || preview->before.end_offset == 0 ||
+        preview->after.end_offset == 0)
+        return;
+    space(page, roomy);
+    put_bars(page, preview);
+    if (!numbers)
+        return;
+    space(page, roomy);
+    put_numbers(page, preview);
+}
+
 void change_fill_preview(struct tui_app *app, struct change *change)
 {
     const struct cow_preview *preview = cow_plan_preview(change->plan);
     struct tui_page *page = &change->page;
-    bool roomy = change->page_rows >= ROOMY_ROWS;
+    bool roomy = change->page_rows >= CHANGE_ROOMY_ROWS;
 
-    (void)app;
     space(page, roomy);
     put_summary(page, preview);
     if (!change_has_work(change)) {
@@ -269,13 +338,14 @@ void change_fill_preview(struct tui_app *app, struct change *change)
                       "There is nothing to do: the image is like that already.");
         return;
     }
+    if (!change_makes_file(change))
+        change_put_holder(app, page);
+    change_put_layouts(page, preview, roomy, true);
     space(page, roomy);
-    put_bars(page, preview);
-    space(page, roomy);
-    put_numbers(page, preview);
-    space(page, roomy);
+    change_put_content(page, preview);
     put_costs(page, preview);
-    put_verdict(page, preview);
+    if (preview->has_after)
+        put_verdict(page, preview);
     change_put_future(page, preview);
     if (change->instead[0])
         tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);

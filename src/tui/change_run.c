@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "tui/change.h"
+#include "tui/clock.h"
 #include "tui/prompt.h"
 
 static const double seconds_between_looks = 0.1;
@@ -17,19 +17,11 @@ struct run {
     struct change *change;
 };
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static bool on_progress(void *context, const struct cow_progress *progress)
 {
     struct run *run = context;
     struct change *change = run->change;
-    double time = now();
+    double time = tui_clock();
     bool cancel_changed = change->can_cancel != progress->can_cancel;
 
     snprintf(change->phase, sizeof change->phase, "%s", progress->phase);
@@ -57,6 +49,10 @@ static void keep_texts(struct change *change)
 {
     const struct cow_preview *preview = cow_plan_preview(change->plan);
 
+    change->target[0] = '\0';
+    if (!preview->changes_existing)
+        cow_escape(change->target, sizeof change->target, preview->target_path);
+    snprintf(change->content, sizeof change->content, "%s", preview->content_text);
     snprintf(change->next_step, sizeof change->next_step, "%s", preview->next_step);
     snprintf(change->undo, sizeof change->undo, "%s", preview->undo_text);
 }
@@ -82,14 +78,16 @@ void change_commit(struct tui_app *app, struct change *change)
     change->page.top = 0;
     change->stopping = false;
     change->notes[0] = '\0';
-    change->started = change->drawn = now();
+    change->started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
     cow_plan_free(change->plan);
     change->plan = NULL;
     if (tui_app_reopen_changed(app, &err))
         on_note(&run, err.message);
-    change->can_undo = change->succeeded && can_undo(app->image);
+    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->image);
+    if (change->succeeded && !change->target[0])
+        memset(app->check.staged, 0, sizeof app->check.staged); /* they were of what is no longer there */
     change->at = CHANGE_RESULT;
     change->page.top = 0;
     app->redraw = true;

@@ -103,11 +103,16 @@ static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
+    static const char key[TUI_TABS] = {'1', '2', '3', '5'}; /* 4 is kept for what the guest sees */
+    char scan[32];
     int x = 0;
 
+    tui_scan_text(app, scan, sizeof scan);
+    tui_text_right(canvas, canvas->cols - 1, 1, 24,
+                   app->scan.state == TUI_SCAN_RUNNING ? TUI_STRONG : TUI_DIM, scan);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
-        x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,
+        x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %c %s ", key[i],
                        app->tab[i].view_class->title);
         x += 1;
     }
@@ -139,7 +144,7 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
     int y = canvas->rows - 1;
 
     if (app->prompting) {
-        tui_prompt_draw(canvas, 0, y, canvas->cols, TUI_STRONG, ":");
+        tui_prompt_draw(canvas, 0, y, canvas->cols, TUI_STRONG, app->question ? app->question : ":");
         draw_candidates(canvas, y);
         return;
     }

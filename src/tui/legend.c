@@ -5,7 +5,7 @@
  */
 #include "tui/legend.h"
 
-#include <string.h>
+#include "tui/utf8.h"
 
 static const struct {
     struct tui_mark mark;
@@ -22,10 +22,18 @@ static const struct {
 };
 
 static const struct tui_mark origins[COW_ORIGINS] = {
-    [COW_ORIGIN_BACKING] = {0x00b7, TUI_MAP_BACKING},    [COW_ORIGIN_BACKING_HOLE] = {'-', TUI_MAP_BACKING},
-    [COW_ORIGIN_BEYOND_BACKING] = {'~', TUI_MAP_BEYOND}, [COW_ORIGIN_HOLE] = {0x25cb, TUI_MAP_HOLE},
+    [COW_ORIGIN_BACKING] = {0x00b7, TUI_MAP_BACKING},
+    [COW_ORIGIN_BACKING_HOLE] = {'-', TUI_MAP_BACKING},
+    [COW_ORIGIN_BEYOND_BACKING] = {'~', TUI_MAP_BEYOND},
+    [COW_ORIGIN_HOLE] = {0x25cb, TUI_MAP_HOLE},
     [COW_ORIGIN_COW] = {0x2588, TUI_MAP_FULL},
+    [COW_ORIGIN_REDUNDANT] = {'=', TUI_MAP_REDUNDANT},
+    [COW_ORIGIN_ZERO] = {'z', TUI_MAP_ZERO},
+    [COW_ORIGIN_CHANGED] = {0x25c6, TUI_MAP_CHANGED},
+    [COW_ORIGIN_ORPHAN] = {'!', TUI_MAP_ORPHAN},
 };
+
+static const struct tui_mark mixed = {'m', TUI_MAP_MIXED};
 
 enum tui_density tui_density_of(const struct cow_density *density)
 {
@@ -53,23 +61,55 @@ struct tui_mark tui_origin_mark(enum cow_origin origin)
     return origin < COW_ORIGINS ? origins[origin] : (struct tui_mark){'?', TUI_WARN};
 }
 
-static int legend_item(struct tui_canvas *canvas, int x, int y, int end, enum tui_density first,
-                       enum tui_density last, const char *text)
+struct tui_mark tui_scanned_mark(enum tui_density density, const uint64_t sectors[COW_ORIGINS])
 {
-    for (int d = (int)first; d <= (int)last && x < end; d++)
-        x += tui_put(canvas, x, y, densities[d].mark.glyph, densities[d].mark.style);
-    if (x + 1 < end)
-        x += 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text);
-    return x;
+    uint64_t redundant = sectors[COW_ORIGIN_REDUNDANT], changed = sectors[COW_ORIGIN_CHANGED];
+    uint64_t zero = sectors[COW_ORIGIN_ZERO] + sectors[COW_ORIGIN_HOLE];
+
+    if (sectors[COW_ORIGIN_ORPHAN] > 0)
+        return origins[COW_ORIGIN_ORPHAN];
+    if (redundant > changed + zero)
+        return origins[COW_ORIGIN_REDUNDANT];
+    if (zero > changed)
+        return origins[COW_ORIGIN_ZERO];
+    return densities[density].mark;
 }
 
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols)
+struct tui_mark tui_mixed_mark(void)
 {
+    return mixed;
+}
+
+/* Draws nothing of what does not fit as a whole. */
+static int legend_item(struct tui_canvas *canvas, int x, int y, int end, const struct tui_mark *mark,
+                       size_t marks, const char *text)
+{
+    if (x + (int)marks + 1 + tui_text_cells(text) > end)
+        return x;
+    for (size_t i = 0; i < marks; i++)
+        x += tui_put(canvas, x, y, mark[i].glyph, mark[i].style);
+    return x + 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text) + 2;
+}
+
+static int legend_origin(struct tui_canvas *canvas, int x, int y, int end, enum cow_origin origin)
+{
+    return legend_item(canvas, x, y, end, &origins[origin], 1, cow_origin_name(origin));
+}
+
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned)
+{
+    const struct tui_mark ramp[] = {densities[TUI_DENSITY_LOW].mark, densities[TUI_DENSITY_HALF].mark,
+                                    densities[TUI_DENSITY_HIGH].mark, densities[TUI_DENSITY_FULL].mark};
     int end = x + max_cols, from = x;
 
-    x = legend_item(canvas, x, y, end, TUI_DENSITY_BACKING, TUI_DENSITY_BACKING, "backing") + 2;
-    x = legend_item(canvas, x, y, end, TUI_DENSITY_LOW, TUI_DENSITY_FULL, "1-24-49-99-100% in the COW") + 2;
-    x = legend_item(canvas, x, y, end, TUI_DENSITY_BEYOND, TUI_DENSITY_BEYOND, "beyond the backing");
+    x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing");
+    x = legend_item(canvas, x, y, end, ramp, 4, "1-24-49-99-100% in the COW");
+    if (scanned) {
+        x = legend_origin(canvas, x, y, end, COW_ORIGIN_REDUNDANT);
+        x = legend_origin(canvas, x, y, end, COW_ORIGIN_ZERO);
+        x = legend_origin(canvas, x, y, end, COW_ORIGIN_ORPHAN);
+    }
+    x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BEYOND].mark, 1, "beyond the backing");
     return x - from;
 }
 
@@ -91,9 +131,16 @@ void tui_legend_help(struct tui_page *page)
     for (int d = TUI_DENSITY_BACKING; d < TUI_DENSITIES; d++)
         legend_line(page, densities[d].mark, "", densities[d].text);
     tui_page_line(page);
+    tui_page_wrap(page, 3, 3, TUI_DIM,
+                  "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
+                  "where they are changed, else the signs below; orphans always.");
+    tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Where a run's bytes come from");
     for (int o = 0; o < COW_ORIGINS; o++)
         legend_line(page, origins[o], cow_origin_name((enum cow_origin)o),
                     cow_origin_text((enum cow_origin)o));
+    legend_line(page, mixed, "mixed pages",
+                "after a scan: a 4 KiB page of which some sectors are in the COW, not all; a kernel that "
+                "reads it may get the others wrong");
 }

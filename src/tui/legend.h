@@ -31,8 +31,15 @@ struct tui_mark tui_density_mark(enum tui_density density);
 
 struct tui_mark tui_origin_mark(enum cow_origin origin);
 
-/* The map's legend in one line; the cells used. */
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols);
+/* A cell of the map after a scan: sectors[] of its origins. What a crash lost shows in any case; else what
+ * most of its dirty sectors are; where those are changed, by density. */
+struct tui_mark tui_scanned_mark(enum tui_density density, const uint64_t sectors[COW_ORIGINS]);
+
+/* The note of a run, or a cell, that touches pages which are dirty in part. */
+struct tui_mark tui_mixed_mark(void);
+
+/* The map's legend in one line, with what a scan tells if there was one; the cells used. */
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned);
 
 /* Both legends, a line a state. */
 void tui_legend_help(struct tui_page *page);

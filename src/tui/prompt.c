@@ -20,7 +20,7 @@
 #include "tui/keys.h"
 #include "tui/utf8.h"
 
-enum { QUEUE_BYTES = 64, LINE_BYTES = 512, HISTORY_MAX = 500, PATH_BYTES = 4096 };
+enum { QUEUE_BYTES = 64, LINE_BYTES = TUI_PROMPT_BYTES, HISTORY_MAX = 500, PATH_BYTES = 4096 };
 
 static struct {
     FILE *nowhere; /* readline's output */

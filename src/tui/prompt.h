@@ -13,6 +13,8 @@
 #include "cow/error.h"
 #include "tui/canvas.h"
 
+enum { TUI_PROMPT_BYTES = 4352 }; /* for a line: a path of the longest kind, and some words */
+
 enum tui_prompt_state { TUI_PROMPT_EDITING, TUI_PROMPT_ACCEPTED, TUI_PROMPT_CANCELLED };
 
 /* The index-th word that may be typed first, NULL behind the last. */

@@ -41,8 +41,13 @@ enum tui_style {
     TUI_MAP_HIGH, /* 50-99% */
     TUI_MAP_FULL, /* 100% */
     TUI_MAP_HOLE,
-    TUI_OFFSET, /* a byte offset in the margin */
-    TUI_DIFF,   /* a byte that differs between COW and backing */
+    TUI_MAP_REDUNDANT, /* what a scan tells */
+    TUI_MAP_ZERO,
+    TUI_MAP_CHANGED,
+    TUI_MAP_ORPHAN,
+    TUI_MAP_MIXED, /* the note of a mixed page */
+    TUI_OFFSET,    /* a byte offset in the margin */
+    TUI_DIFF,      /* a byte that differs between COW and backing */
     TUI_BYTE_CURSOR,
     TUI_PART_HEADER, /* the bars of the wizard */
     TUI_PART_BITMAP,

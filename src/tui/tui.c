@@ -30,6 +30,7 @@ static int open_tabs(struct tui_app *app, struct cow_error *err)
         [TUI_TAB_HEADER] = &tui_view_header,
         [TUI_TAB_MAP] = &tui_view_map,
         [TUI_TAB_BLOCKS] = &tui_view_blocks,
+        [TUI_TAB_CHECK] = &tui_view_check,
     };
 
     for (int i = 0; i < TUI_TABS; i++) {
@@ -87,6 +88,7 @@ out_views:
     tui_canvas_free(&app.canvas);
     tui_prompt_end();
 out_image:
+    tui_scan_drop(&app);
     cow_image_close(app.image);
     if (status == 0 && app.stop_signal)
         raise(app.stop_signal); /* its old action is back: by default this is the end */

@@ -46,7 +46,25 @@ struct tui_view {
 };
 
 /* What tui_view_change shows. */
-enum tui_change_kind { TUI_CHANGE_UNDO, TUI_CHANGE_DISCARD_UNDO, TUI_CHANGE_RECOVER };
+enum tui_change_kind {
+    TUI_CHANGE_UNDO,
+    TUI_CHANGE_DISCARD_UNDO,
+    TUI_CHANGE_RECOVER,
+    TUI_CHANGE_PAGES,
+    TUI_CHANGE_COMPACT,
+    TUI_CHANGE_REBASE,
+    TUI_CHANGE_RESTAMP,
+    TUI_CHANGE_CONVERT,
+    TUI_CHANGE_MERGE,
+    TUI_CHANGE_MERGE_IN_PLACE,
+    TUI_CHANGE_EDIT,   /* what is staged in Header */
+    TUI_CHANGE_REPAIR, /* what is staged in Check */
+};
+
+struct tui_change_request {
+    enum tui_change_kind kind;
+    const char *argument; /* what was typed behind the command */
+};
 
 /* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
 enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
@@ -58,7 +76,9 @@ extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
-extern const struct tui_view_class tui_view_change; /* argument: enum tui_change_kind */
-extern const struct tui_view_class tui_view_wizard; /* argument: the size as text, "" if none */
+extern const struct tui_view_class tui_view_check;
+extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
+extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */
+extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Blocks: the runs of the disk, one a line, with where their bytes come from. Only the runs on the screen are
- * known: the list is walked with next_run and prev_run from the selection, never built as a whole.
+ * known: the list is walked to both sides from the selection, never built as a whole. After a scan the runs
+ * are looked into.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,11 @@ struct blocks_view {
     int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
     int n;
     struct cow_run run[RUNS_MAX];
+    struct { /* that the list was filled for */
+        unsigned generation, epoch;
+        uint64_t top;
+        int rows;
+    } filled;
 };
 
 static int blocks_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -51,15 +57,22 @@ static bool holds(const struct cow_run *run, uint64_t sector)
     return sector >= run->first_sector && sector - run->first_sector < run->sectors;
 }
 
-/* Fills the list from view->top. Returns 0 or a negative status. */
+/* Fills the list from view->top, if it is not that already: looking into runs takes a while. Returns 0 or a
+ * negative status. */
 static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     uint64_t sector = view->top;
 
+    if (tui_scan_on(app) && view->filled.generation == app->generation &&
+        view->filled.epoch == app->scan.epoch && view->filled.top == view->top &&
+        view->filled.rows == view->rows)
+        return 0;
+    view->filled.generation = 0;
     view->n = 0;
     while (view->n < view->rows) {
         struct cow_run run;
-        int status = cow_image_next_run(app->image, sector, &run, err);
+        int status = tui_scan_on(app) ? tui_scan_run_at(app, sector, &run, err)
+                                      : cow_image_next_run(app->image, sector, &run, err);
         if (status)
             return status;
         if (run.sectors == 0)
@@ -67,6 +80,10 @@ static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error 
         view->run[view->n++] = run;
         sector = run.first_sector + run.sectors;
     }
+    view->filled.generation = app->generation;
+    view->filled.epoch = app->scan.epoch;
+    view->filled.top = view->top;
+    view->filled.rows = view->rows;
     return 0;
 }
 
@@ -75,13 +92,13 @@ static int walk_back(struct tui_app *app, struct blocks_view *view, uint64_t sec
                      struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_app_run_at(app, sector, &run, err);
+    int status = tui_scan_run_at(app, sector, &run, err);
 
     if (status)
         return status;
     view->top = run.first_sector;
     for (int i = 0; i < runs && view->top > 0; i++) {
-        status = cow_image_prev_run(app->image, view->top, &run, err);
+        status = tui_scan_run_at(app, view->top - 1, &run, err);
         if (status)
             return status;
         view->top = run.first_sector;
@@ -102,7 +119,7 @@ static bool selection_is_shown(const struct tui_app *app, const struct blocks_vi
 static int arrange(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_app_run_at(app, view->top, &run, err); /* the image may have changed */
+    int status = tui_scan_run_at(app, view->top, &run, err); /* the image may have changed */
 
     if (status)
         return status;
@@ -110,7 +127,7 @@ static int arrange(struct tui_app *app, struct blocks_view *view, struct cow_err
     status = fill(app, view, err);
     if (status || selection_is_shown(app, view))
         goto end_of_list;
-    status = tui_app_run_at(app, app->sector, &run, err);
+    status = tui_scan_run_at(app, app->sector, &run, err);
     if (status)
         return status;
     const struct cow_run *last = view->n > 0 ? &view->run[view->n - 1] : NULL;
@@ -163,6 +180,13 @@ static void draw_heading(const struct blocks_view *view, struct tui_canvas *canv
               "size", "comes from", view->offset_cols, "file byte");
 }
 
+/* Pages that are dirty in part, at the edges of what is in the COW. */
+static uint64_t mixed_pages(struct tui_app *app, const struct cow_run *run, uint64_t most)
+{
+    return cow_origin_dirty(run->origin) ? tui_scan_mixed_pages(app, run->first_sector, run->sectors, most)
+                                         : 0;
+}
+
 static void draw_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
                      struct tui_rect line, const struct cow_run *run)
 {
@@ -186,6 +210,8 @@ static void draw_run(struct tui_app *app, const struct blocks_view *view, struct
     x += tui_put(canvas, x, y, mark.glyph, selected ? style : mark.style) + 1;
     tui_text(canvas, x, y, end - x, style, cow_origin_name(run->origin));
     x += 14;
+    if (mixed_pages(app, run, 1) > 0) /* the names of these origins are short enough */
+        tui_put(canvas, x - 3, y, tui_mixed_mark().glyph, selected ? style : tui_mixed_mark().style);
     if (run->host_offset == COW_NO_OFFSET)
         return;
     x += tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, "%*" PRId64, view->offset_cols,
@@ -200,11 +226,19 @@ static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, con
     struct tui_mark mark = tui_origin_mark(run->origin);
     char at[COW_SIZE_TEXT_BYTES];
     int x = 1, end = canvas->cols - 1;
+    uint64_t pages = mixed_pages(app, run, 2);
 
     cow_size_text(at, run->first_sector * cow_image_header(app->image)->sector_bytes);
-    x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s",
-                   run->first_sector, run->first_sector + run->sectors - 1, at);
+    if (run->sectors == 1)
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sector %" PRIu64 " @ %s", run->first_sector, at);
+    else
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s",
+                       run->first_sector, run->first_sector + run->sectors - 1, at);
     x += 3;
+    if (pages > 0) {
+        x += tui_put(canvas, x, y, tui_mixed_mark().glyph, tui_mixed_mark().style) + 1;
+        x += tui_text(canvas, x, y, end - x, TUI_NORMAL, pages > 1 ? "mixed pages" : "mixed page") + 3;
+    }
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
     tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
 }
@@ -213,7 +247,10 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
 {
     struct blocks_view *view = state;
     struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
-    struct tui_rect inside = tui_frame(canvas, frame, "Blocks \u2500 runs of sectors with one origin");
+    struct tui_rect inside =
+        tui_frame(canvas, frame,
+                  tui_scan_on(app) ? "Blocks \u2500 runs of sectors, compared with the backing file"
+                                   : "Blocks \u2500 runs of sectors with one origin");
     struct cow_error err = {0};
     uint64_t sectors = tui_app_sectors(app);
 
@@ -248,18 +285,18 @@ static enum tui_result step(struct tui_app *app, int lines)
 {
     struct cow_error err = {0};
     struct cow_run run;
-    int status = tui_app_run_at(app, app->sector, &run, &err);
+    int status = tui_scan_run_at(app, app->sector, &run, &err);
     uint64_t sector = run.first_sector;
 
     for (int i = 0; i < lines && status == 0; i++) {
         uint64_t next = run.first_sector + run.sectors;
-        status = cow_image_next_run(app->image, next, &run, &err);
+        status = tui_scan_run_at(app, next, &run, &err);
         if (status == 0 && run.sectors == 0)
             break;
         sector = next;
     }
     for (int i = 0; i > lines && status == 0 && sector > 0; i--) {
-        status = cow_image_prev_run(app->image, sector, &run, &err);
+        status = tui_scan_run_at(app, sector - 1, &run, &err);
         if (status == 0)
             sector = run.first_sector;
     }

@@ -181,7 +181,7 @@ static void draw_heading(struct tui_app *app, const struct bytes_view *view, str
               live == 1 ? seen : "");
 }
 
-static void draw_info(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas, int y)
+static void draw_info(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas, int y)
 {
     size_t i = (size_t)(view->at - view->top);
     uint64_t sector = view->at / cow_image_header(app->image)->sector_bytes;
@@ -194,11 +194,13 @@ static void draw_info(struct tui_app *app, struct bytes_view *view, struct tui_c
     x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "byte %" PRIu64 ", sector %" PRIu64, view->at, sector);
     x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, differs(view, i) ? TUI_DIFF : TUI_NORMAL,
                        "COW %02x  backing %02x", view->page[0][i], view->page[1][i]);
-    (void)live_side(app, view, view->at);
-    struct tui_mark mark = tui_origin_mark(view->run.origin);
+    struct cow_run run;
+    if (tui_scan_run_at(app, sector, &run, NULL) || run.sectors == 0)
+        return;
+    struct tui_mark mark = tui_origin_mark(run.origin);
     x += 3;
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
-    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(view->run.origin));
+    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
 }
 
 static void draw_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Header: would a UML kernel open it, what the fields say (offset, raw bytes, meaning), where bitmap and data
- * lie, the backing file, what is used. A page, so that it scrolls where it does not fit.
+ * lie, the backing file, what is used. A page, so that it scrolls where it does not fit. A cursor walks along
+ * the fields; two of them can be edited: what is typed is staged, and written by the pages of a change.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,12 +15,20 @@
 
 enum { VALUE_COL = 15, FIELD_COL = 3, RAW_COL = 9, NAME_COLS = 15, ROOMY_COLS = 76 };
 
+enum { FIRST_FIELD = -1 }; /* the first one that can be edited */
+
 struct header_view {
     struct tui_page page;
     unsigned generation; /* that the verdict is of */
     struct cow_verdict verdict;
     int rows;
+    int field;         /* the cursor's */
+    int fields;        /* how many there are, as drawn last */
+    int first_line[2]; /* of that field and of what is behind it, in the page */
+    bool reveal;       /* the cursor has moved: bring it onto the screen */
 };
+
+static const char *const path_field = "backing path", *const mtime_field = "mtime";
 
 static int header_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
@@ -29,6 +38,7 @@ static int header_open(struct tui_app *app, void **state, const void *argument, 
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    view->field = FIRST_FIELD;
     *state = view;
     return 0;
 }
@@ -44,9 +54,8 @@ static void header_close(struct tui_app *app, void *state)
 
 static unsigned header_contexts(struct tui_app *app, void *state)
 {
-    (void)app;
     (void)state;
-    return TUI_IN_HEADER;
+    return TUI_IN_HEADER | (app->edits.path || app->edits.mtime ? TUI_IN_STAGED : 0U);
 }
 
 static void heading(struct tui_page *page, const char *text)
@@ -162,8 +171,32 @@ static void put_meaning(struct tui_page *page, const struct cow_header *header, 
     }
 }
 
-static void put_fields(struct tui_app *app, struct tui_page *page)
+/* " -> what was typed" */
+static void put_edit(struct tui_app *app, struct tui_page *page, const char *name)
 {
+    char text[64], escaped[COW_PATH_BYTES];
+    int col = name_col(page) + NAME_COLS;
+
+    if (strcmp(name, mtime_field) == 0 && app->edits.mtime) {
+        time_text(text, sizeof text, app->edits.new_mtime);
+        tui_page_line(page);
+        tui_page_wrapf(page, col - 3, col, TUI_WARN, "-> %s", text);
+    }
+    if (strcmp(name, path_field) == 0 && app->edits.path) {
+        cow_escape(escaped, sizeof escaped, app->edits.new_path);
+        tui_page_line(page);
+        tui_page_wrapf(page, col - 3, col, TUI_WARN, "-> %s", escaped);
+    }
+}
+
+static bool editable(const char *name)
+{
+    return strcmp(name, path_field) == 0 || strcmp(name, mtime_field) == 0;
+}
+
+static void put_fields(struct tui_app *app, struct header_view *view)
+{
+    struct tui_page *page = &view->page;
     const struct cow_header *header = cow_image_header(app->image);
     struct cow_field field[COW_FIELDS_MAX];
     size_t n_raw, n = cow_format_fields(field, header->format);
@@ -177,12 +210,26 @@ static void put_fields(struct tui_app *app, struct tui_page *page)
     tui_page_put(page, RAW_COL, TUI_LABEL, "raw bytes");
     tui_page_put(page, name_col(page), TUI_LABEL, "field");
     tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
-    for (size_t i = 0; i < n && i < COW_FIELDS_MAX; i++) {
+    view->fields = (int)n;
+    for (int i = 0; view->field == FIRST_FIELD && i < view->fields; i++) {
+        if (editable(field[i].name))
+            view->field = i;
+    }
+    if (view->field >= view->fields)
+        view->field = view->fields - 1;
+    for (int i = 0; i < view->fields; i++) {
         tui_page_line(page);
+        if (i == view->field) {
+            view->first_line[0] = page->lines - 1;
+            tui_page_put(page, 1, TUI_STRONG, "\u25b8");
+        }
         tui_page_putf(page, FIELD_COL, TUI_OFFSET, "%4" PRIu32, field[i].offset_bytes);
         put_raw(page, raw, n_raw, &field[i]);
-        tui_page_put(page, name_col(page), TUI_LABEL, field[i].name);
+        tui_page_put(page, name_col(page), i == view->field ? TUI_STRONG : TUI_LABEL, field[i].name);
         put_meaning(page, header, field[i].name);
+        put_edit(app, page, field[i].name);
+        if (i == view->field)
+            view->first_line[1] = page->lines;
     }
 }
 
@@ -277,6 +324,11 @@ static void put_usage(struct tui_app *app, struct tui_page *page)
     }
 }
 
+static bool cursor_shown(const struct header_view *view)
+{
+    return view->first_line[0] >= view->page.top && view->first_line[0] < view->page.top + view->rows;
+}
+
 static void header_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct header_view *view = state;
@@ -288,12 +340,107 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     }
     tui_page_begin(&view->page, inside.cols - 1);
     put_verdict(app, view);
-    put_fields(app, &view->page);
+    put_fields(app, view);
     put_layout(app, &view->page);
     put_backing(app, &view->page);
     put_usage(app, &view->page);
     view->rows = inside.rows;
+    if (view->reveal)
+        tui_page_reveal(&view->page, view->first_line[0], view->first_line[1] - 1, inside.rows);
+    view->reveal = false;
     tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
+    if (cursor_shown(view)) {
+        canvas->cursor_x = inside.x + 1;
+        canvas->cursor_y = inside.y + view->first_line[0] - view->page.top;
+    }
+}
+
+static void answer_path(struct tui_app *app, const char *text)
+{
+    size_t bytes = strlen(text);
+
+    app->edits.path = false;
+    if (bytes == 0 || bytes > COW_PATH_BYTES) {
+        tui_app_say(app, TUI_WARN,
+                    bytes ? "that path is too long" : "an image without a backing file cannot be written");
+        return;
+    }
+    if (strcmp(text, cow_image_header(app->image)->backing_path) == 0)
+        return;
+    memcpy(app->edits.new_path, text, bytes + 1);
+    app->edits.path = true;
+}
+
+/* Seconds since 1970, with a '@' before them or not, or a date of UTC. */
+static bool parse_mtime(uint32_t *out, const char *text)
+{
+    struct tm parts = {0};
+    const char *end = strptime(text, "%Y-%m-%d %H:%M:%S", &parts);
+    int64_t seconds = 0;
+
+    if (end) {
+        seconds = timegm(&parts);
+        end += strspn(end, " ");
+        end += strncmp(end, "UTC", 3) == 0 ? 3 : 0;
+    } else {
+        text += text[0] == '@';
+        for (end = text; *end >= '0' && *end <= '9' && seconds <= UINT32_MAX; end++)
+            seconds = seconds * 10 + (*end - '0');
+    }
+    if (end == text || *end != '\0' || seconds < 0 || seconds > UINT32_MAX)
+        return false;
+    *out = (uint32_t)seconds;
+    return true;
+}
+
+static void answer_mtime(struct tui_app *app, const char *text)
+{
+    uint32_t mtime;
+
+    app->edits.mtime = false;
+    if (!parse_mtime(&mtime, text)) {
+        tui_app_say(app, TUI_WARN, "a date is a number of seconds up to %" PRIu32 ", or 2003-04-26 12:00:00",
+                    UINT32_MAX);
+        return;
+    }
+    app->edits.new_mtime = mtime;
+    app->edits.mtime = mtime != cow_image_header(app->image)->mtime;
+}
+
+/* Asks for a new value of the cursor's field, with the present one to begin with. */
+static enum tui_result edit(struct tui_app *app, const struct header_view *view)
+{
+    const struct cow_header *header = cow_image_header(app->image);
+    struct cow_field field[COW_FIELDS_MAX];
+    char text[16];
+
+    cow_format_fields(field, header->format);
+    const char *name = view->field >= 0 ? field[view->field].name : "";
+    if (header->unfinished) {
+        tui_app_say(app, TUI_WARN, "a change of this image was interrupted: it can be recovered, not edited");
+    } else if (strcmp(name, path_field) == 0) {
+        tui_app_ask(app, "backing path: ", app->edits.path ? app->edits.new_path : header->backing_path,
+                    answer_path);
+    } else if (strcmp(name, mtime_field) == 0) {
+        snprintf(text, sizeof text, "%" PRIu32, app->edits.mtime ? app->edits.new_mtime : header->mtime);
+        tui_app_ask(app, "mtime: ", text, answer_mtime);
+    } else {
+        tui_app_say(app, TUI_WARN, "%s is not edited%s; backing path and mtime are", name,
+                    strcmp(name, "size") == 0 ? " (r resizes)" : "");
+    }
+    return TUI_REDRAW;
+}
+
+/* Up and Down walk along the fields while the cursor is on the screen, and scroll elsewhere. */
+static enum tui_result walk(struct header_view *view, enum tui_action_id action)
+{
+    int field = view->field + (action == TUI_DO_UP ? -1 : 1);
+
+    if (!cursor_shown(view) || field < 0 || field >= view->fields)
+        return tui_page_act(&view->page, action, view->rows);
+    view->field = field;
+    view->reveal = true;
+    return TUI_REDRAW;
 }
 
 static enum tui_result header_act(struct tui_app *app, void *state, enum tui_action_id action,
@@ -301,8 +448,11 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
 {
     struct header_view *view = state;
 
-    (void)app;
     (void)argument;
+    if (action == TUI_DO_EDIT)
+        return edit(app, view);
+    if (action == TUI_DO_UP || action == TUI_DO_DOWN)
+        return walk(view, action);
     return tui_page_act(&view->page, action, view->rows);
 }
 

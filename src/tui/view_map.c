@@ -12,7 +12,14 @@
 #include "tui/app.h"
 #include "tui/legend.h"
 
-enum { GUTTER = 10, GUTTER_FROM_COLS = 100, INFO_ROWS = 1, FIT_MULTIPLE = 8 };
+enum {
+    GUTTER = 10,
+    GUTTER_FROM_COLS = 100,
+    INFO_ROWS = 1,
+    FIT_MULTIPLE = 8,
+    MIXED_MOST = 1000,
+    RUN_COLS = 16
+};
 
 struct map_view {
     uint64_t cell_sectors; /* 0: not drawn yet */
@@ -159,7 +166,10 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
     for (int y = 0; y < cells.rows; y++) {
         for (int x = 0; x < cells.cols; x++) {
             size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
-            struct tui_mark mark = tui_density_mark((enum tui_density)view->density[at]);
+            const struct tui_scan_cell *scanned = tui_scan_cell_at(app, at);
+            struct tui_mark mark =
+                scanned ? tui_scanned_mark((enum tui_density)view->density[at], scanned->sectors)
+                        : tui_density_mark((enum tui_density)view->density[at]);
             tui_put(canvas, cells.x + x, cells.y + y, mark.glyph, mark.style);
         }
     }
@@ -173,8 +183,10 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
     canvas->cursor_y = y;
 }
 
-/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB". */
-static void cell_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
+/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB".
+ * brief: without what is in the COW. */
+static void cell_text(struct tui_app *app, const struct map_view *view, bool brief, char *out,
+                      size_t out_bytes)
 {
     struct cow_density density = {0, 0, 0};
     char at[COW_SIZE_TEXT_BYTES];
@@ -186,22 +198,51 @@ static void cell_text(struct tui_app *app, const struct map_view *view, char *ou
     cow_size_text(at, first * cow_image_header(app->image)->sector_bytes);
     if (density.sectors == 1)
         snprintf(out, out_bytes, "sector %" PRIu64 " @ %s", first, at);
+    else if (brief)
+        snprintf(out, out_bytes, "sectors %" PRIu64 "-%" PRIu64 " @ %s", first, first + density.sectors - 1,
+                 at);
     else
         snprintf(out, out_bytes,
                  "sectors %" PRIu64 "-%" PRIu64 " @ %s   %" PRIu64 " of %" PRIu64 " in the COW", first,
                  first + density.sectors - 1, at, density.dirty_sectors, density.sectors);
 }
 
-/* The cell under the cursor, and the run that the selected sector lies in; its range only where it fits. */
-static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+static size_t put_count(char *out, size_t out_bytes, size_t used, const char *name, uint64_t n, bool capped)
+{
+    if (n == 0 || used >= out_bytes)
+        return used;
+    return used + (size_t)snprintf(out + used, out_bytes - used, "%s%s %" PRIu64 "%s", used ? ", " : "", name,
+                                   n, capped ? "+" : "");
+}
+
+/* "changed 88, redundant 2, mixed pages 1" of the cell under the cursor; false as long as it is not known. */
+static bool scanned_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
+{
+    uint64_t cell = app->sector / view->cell_sectors;
+    const struct tui_scan_cell *scanned =
+        tui_scan_cell_at(app, (size_t)(cell - view->top_row * (uint64_t)view->cols));
+
+    out[0] = '\0';
+    if (!scanned)
+        return false;
+    uint64_t mixed = tui_scan_mixed_pages(app, cell * view->cell_sectors, view->cell_sectors, MIXED_MOST);
+    size_t used = 0;
+    used = put_count(out, out_bytes, used, "orphan", scanned->sectors[COW_ORIGIN_ORPHAN], false);
+    used = put_count(out, out_bytes, used, "changed", scanned->sectors[COW_ORIGIN_CHANGED], false);
+    used = put_count(out, out_bytes, used, "redundant", scanned->sectors[COW_ORIGIN_REDUNDANT], false);
+    used = put_count(out, out_bytes, used, "zero",
+                     scanned->sectors[COW_ORIGIN_ZERO] + scanned->sectors[COW_ORIGIN_HOLE], false);
+    used = put_count(out, out_bytes, used, "mixed pages", mixed, mixed == MIXED_MOST);
+    return used > 0;
+}
+
+/* The run that the selected sector lies in; its range only where it fits. */
+static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
 {
     struct cow_run run;
     char text[160];
-    int x = 1, end = canvas->cols - 1;
 
-    cell_text(app, view, text, sizeof text);
-    x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
-    if (tui_app_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
+    if (tui_scan_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
         return;
     struct tui_mark mark = tui_origin_mark(run.origin);
     x += 1 + tui_put(canvas, x, y, mark.glyph, mark.style);
@@ -213,6 +254,23 @@ static void draw_inspector(struct tui_app *app, const struct map_view *view, str
                  run.first_sector + run.sectors - 1);
     if (x + (int)strlen(text) <= end)
         tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
+}
+
+/* The cell under the cursor: what a scan has found in it, or else, and where there is room, the run. */
+static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    char text[160], scanned[160];
+    int x = 1, end = canvas->cols - 1;
+
+    bool known = scanned_text(app, view, scanned, sizeof scanned);
+    cell_text(app, view, false, text, sizeof text);
+    if (known && x + (int)strlen(text) + 3 + (int)strlen(scanned) > end)
+        cell_text(app, view, true, text, sizeof text);
+    x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
+    if (known)
+        x += 3 + tui_text(canvas, x, y, end - x, TUI_NORMAL, scanned);
+    if (!known || x + RUN_COLS <= end)
+        draw_run(app, canvas, x, y, end);
 }
 
 static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
@@ -249,13 +307,16 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     }
     if (area.cols >= GUTTER_FROM_COLS)
         draw_gutter(app, view, canvas, cells);
+    if (tui_scan_on(app) && !tui_scan_show(app, view->top_row * row_sectors(view), view->cell_sectors,
+                                           (size_t)cells.cols * (size_t)cells.rows))
+        tui_text(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2, TUI_BAD, "out of memory");
     draw_cells(app, view, canvas, cells);
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
                   divide_up(tui_app_sectors(app), row_sectors(view)));
     draw_inspector(app, view, canvas, frame.y + frame.rows);
     /* the legend goes where messages go: a message is short-lived, the legend is in Help, too */
     if (!app->message[0] && !app->prompting)
-        tui_legend_draw(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2);
+        tui_legend_draw(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2, tui_scan_on(app));
 }
 
 /* Moves the cursor by whole cells. */

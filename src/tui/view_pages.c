@@ -155,10 +155,10 @@ static unsigned pending_contexts(struct tui_app *app, void *state)
 static enum tui_result pending_act(struct tui_app *app, void *state, enum tui_action_id action,
                                    const char *argument)
 {
-    const enum tui_change_kind kind = TUI_CHANGE_RECOVER;
+    const struct tui_change_request recover = {TUI_CHANGE_RECOVER, ""};
 
     if (action == TUI_DO_ENTER)
-        tui_app_push(app, &tui_view_change, &kind);
+        tui_app_push(app, &tui_view_change, &recover);
     return message_act(app, state, action, argument);
 }
 

@@ -111,6 +111,35 @@ prepare_interrupted-late() { # it is complete, but not in its place yet
     interrupt rename 1
 }
 
+# A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.
+prepare_states() {
+    dd if=/dev/zero of=root.cow bs=1 count=1 seek=$((8192 + 10072 / 8)) conv=notrunc status=none || return
+    dd if=/dev/zero of=root.cow bs=512 count=8 seek=$((24576 / 512 + 17048)) conv=notrunc status=none || return
+    head -c 4096 /dev/zero | tr '\0' x | dd of=root_fs.img bs=512 seek=17048 conv=notrunc status=none && touch --date=@$backing_date root_fs.img
+}
+
+prepare_dirty() { # 16 MiB of it, which is enough for a progress
+    prepare_holes || return
+    head -c 4096 /dev/zero | tr '\0' '\377' | dd of=root.cow bs=4096 seek=4 conv=notrunc status=none
+}
+
+prepare_clean() { # nothing is wrong with it
+    "$program" --quiet --yes pages root.cow && "$program" --quiet --yes rebase --to "$PWD/root_fs.img" root.cow &&
+        "$program" --quiet --yes compact root.cow && "$program" --quiet --yes undo --discard root.cow || fail "cannot mend the image"
+}
+
+prepare_siblings() { # two other images on its backing file
+    "$program" --quiet create lab2.cow root_fs.img && "$program" --quiet create lab3.cow root_fs.img || fail "cannot make other images"
+}
+
+prepare_holes-no-backing() {
+    prepare_holes && prepare_no-backing
+}
+
+prepare_holes-in-use() {
+    prepare_holes && prepare_in-use
+}
+
 holder=
 prepare_in-use() {
     local n
@@ -211,6 +240,27 @@ check_recovered-back() {
     same_as "$fresh" && only_left
 }
 
+check_mended() { # mixed pages completed and what is redundant dropped
+    info_says $disk_bytes true && backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
+    [ "$(json dirty_sectors)" = 616 ] || fail "it has $(json dirty_sectors) dirty sectors"
+}
+
+check_edited() { # the backing file's path is absolute now
+    info_says $disk_bytes true && backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
+    [ "$(json path)" = "\"$PWD/root_fs.img\"" ] || fail "the path is $(json path)"
+}
+
+check_converted-merged() { # two new files, and nothing else has changed
+    [ "$(sha256sum <new.raw | cut -d ' ' -f 1)" = $composed ] || fail "the raw disk is another one" || return
+    "$program" --quiet merge -o again.raw new.cow && cmp -s new.raw again.raw || fail "the new image shows another disk" || return
+    only_left again.raw new.cow new.raw && check_unchanged
+}
+
+check_merged-in-place() {
+    [ "$(sha256sum <root_fs.img | cut -d ' ' -f 1)" = $composed ] || fail "the backing file is not what the guest saw" || return
+    [ "$(json dirty_sectors) $(json opens)" = "0 true" ] || fail "the image does not fit it"
+}
+
 check_pictures() {
     local picture
     for picture in map.svg blocks.svg; do
@@ -234,6 +284,8 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
 normalise() {
     sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" \
         -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
+        -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
+        -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
         -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}'
 }

@@ -273,6 +273,40 @@ signal.pause()' &
     keys q && wait_end 0
 }
 
+case_scan() { # also left in the middle
+    start && keys s && wait_for 'mixed pages 22' && keys Right && wait_for '= redundant' || return
+    keys ']' Enter && wait_for 'compared with the backing file' && wait_for 'changed    m' || return
+    keys q R && wait_gone '= redundant' || return
+    keys s s s q && wait_end 0 || return
+    start && keys s && wait_for scan && keys C-c && wait_end 130
+}
+
+mend() { # stages all that the check finds, and writes it
+    keys 5 && wait_for 'bytes were looked at' && keys f Down Down f && wait_for '2 fixes staged' || return
+    keys W && wait_for '1 of 2' && keys Enter && wait_for '2 of 2' && keys -l yes && keys Enter
+}
+
+case_check() {
+    start && mend && wait_for 'Done: root.cow is mended as chosen.' || return
+    keys Enter && wait_gone mixed-pages && wait_for 'bytes were looked at' && wait_for '0.5% dirty' || return
+    keys u && wait_for 'Type yes' && keys -l yes && keys Enter && wait_for 'is what it was before the change' || return
+    keys Enter && wait_for mixed-pages && keys q && wait_end 0
+}
+
+case_replaced() { # another file takes the image's name while we look
+    cp -p root.cow other.cow || return
+    start && keys s && wait_for scanned && mv other.cow root.cow || return
+    mend && wait_for 'Not done: nothing was changed.' || return
+    keys Enter R && wait_for 'read anew' && wait_for 'bytes were looked at' || return
+    keys q q && wait_end 0
+}
+
+case_edit() {
+    start && keys 1 && wait_for 'e Edit' && keys e && wait_for 'mtime: 1051358400' || return
+    keys BSpace && keys -l 7 && keys Enter && wait_for '-> 1051358407' || return
+    keys q && wait_for 'is not written' && keys q && wait_end 0
+}
+
 wait_for 'ready>' || exit 2
 keys -l 'stty -g >before; echo it is "saved"'
 keys Enter
@@ -300,9 +334,13 @@ else
     echo "skip in use: python3, which holds the lock, is not installed"
     skipped=$((skipped + 1))
 fi
+t "scan" case_scan
+t "a field typed, and forgotten" case_edit
+t "image replaced" case_replaced
 t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
 t "wizard to its end" case_wizard
 t "undo to its end" case_undo
+t "check, mend, undo" case_check
 t "all is as it was" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
 echo "$name: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

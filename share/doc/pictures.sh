@@ -57,6 +57,22 @@ size 120x24
 key 3 ] ] ] ] ]
 KEYS
 
+# What is wrong with it: one finding explained.
+shot check <<'KEYS'
+size 120x24
+key 5
+key f
+KEYS
+
+# The same disk, looked into: what the guest really changed.
+shot scan <<'KEYS'
+size 120x28
+key 2
+type :goto 5M
+key Enter
+key + + + s
+KEYS
+
 # Twelve bytes of a text file that the guest changed.
 shot bytes <<'KEYS'
 size 120x24

@@ -4,26 +4,40 @@
 _cowtui()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local common='--color --quiet --verbose --help --version' options command='' word
+    local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
+    local options command='' word
 
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in info | map | create | merge | resize | recover | undo)
+        case $word in info | map | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
             command=$word
             break
             ;;
         esac
     done
     case $command in
-    info | map) options="--backing --json $common" ;;
-    create) options="--reserve --dry-run --yes --force --json $common" ;;
-    merge) options="--backing --output --dry-run --yes --force --json $common" ;;
-    resize) options="--backing --policy --output --reserve --shrink --dry-run --yes --force --json $common" ;;
-    recover) options="--backing --dry-run --yes --force --json $common" ;;
-    undo) options="--backing --discard --dry-run --yes --force --json $common" ;;
+    info) options="--backing --json $common" ;;
+    map) options="--backing --scan --json $common" ;;
+    check) options="--backing --quick --repair --dry-run --yes --json $common" ;;
+    create) options="--reserve $changes $common" ;;
+    diff) options="--output --reserve --sectors $changes $common" ;;
+    merge) options="--backing --output --in-place $changes $common" ;;
+    resize) options="--backing --policy --output --reserve --shrink $changes $common" ;;
+    pages) options="--backing --output --reserve $changes $common" ;;
+    compact) options="--backing --sectors --output --reserve $changes $common" ;;
+    rebase) options="--backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
+    convert) options="--backing --to --output --reserve $changes $common" ;;
+    recover) options="--backing $changes $common" ;;
+    undo) options="--backing --discard $changes $common" ;;
     *) options="--backing --script --theme --ascii $common" ;;
     esac
 
     COMPREPLY=()
+    case $command$previous in
+    convert--to)
+        mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$current")
+        return
+        ;;
+    esac
     case $previous in
     --color)
         mapfile -t COMPREPLY < <(compgen -W 'auto never always' -- "$current")
@@ -36,7 +50,7 @@ _cowtui()
     --reserve | --theme)
         return
         ;;
-    -b | --backing | -o | --output | --script)
+    -b | --backing | -o | --output | --script | --to)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
@@ -47,7 +61,8 @@ _cowtui()
     *)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
-            [ -n "$command" ] || compgen -W 'info map create merge resize recover undo' -- "$current"
+            [ -n "$command" ] || compgen -W 'info map check create diff merge resize pages compact rebase convert
+                recover undo' -- "$current"
             compgen -f -- "$current"
         )
         ;;

@@ -62,13 +62,14 @@ static int commit(struct cow_plan *plan, bool quiet, struct cow_error *err)
 static void report(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
+    bool changed = strcmp(preview->method, "none") != 0;
 
-    cli_row_tone(out, CLI_GOOD, "done", "%s", cli_name(name, preview->target_path));
-    if (*preview->next_step && strcmp(preview->method, "none") != 0)
+    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s", cli_name(name, preview->target_path));
+    if (changed && *preview->next_step)
         cli_row(out, "next", "%s", preview->next_step);
 }
 
-int cli_change(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
     bool asks = preview->changes_existing && !options->yes;
@@ -76,13 +77,6 @@ int cli_change(struct cow_plan *plan, const struct cli_options *options, struct 
     int status;
 
     cli_catch_signals();
-    if (options->dry_run) {
-        if (options->json)
-            return cli_json_print(cli_plan_json(plan), err);
-        cli_out_init(&out, stdout, options);
-        cli_plan_text(&out, plan);
-        return 0;
-    }
     cli_out_init(&out, stderr, options);
     if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
         cli_plan_text(&out, plan);
@@ -91,9 +85,24 @@ int cli_change(struct cow_plan *plan, const struct cli_options *options, struct 
     if (asks && (status = ask(err)))
         return status;
     status = commit(plan, options->quiet, err);
-    if (status)
-        return status;
-    if (!options->quiet)
+    if (!status && !options->quiet)
         report(&out, preview);
-    return options->json ? cli_json_print(cli_plan_json(plan), err) : 0;
+    return status;
+}
+
+int cli_change(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_out out;
+    int status;
+
+    if (!options->dry_run) {
+        status = cli_carry_out(plan, options, err);
+        if (status || !options->json)
+            return status;
+    }
+    if (options->json)
+        return cli_json_print(cli_plan_json(plan), err);
+    cli_out_init(&out, stdout, options);
+    cli_plan_text(&out, plan);
+    return 0;
 }

@@ -11,8 +11,12 @@
 #include "cli/out.h"
 #include "cow/plan.h"
 
-/* Carries the plan out, or only prints it (--dry-run). The plan stays the caller's. */
+/* Carries the plan out, or only prints it (--dry-run); with --json prints it in any case. The plan stays the
+ * caller's. */
 int cli_change(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err);
+
+/* Shows the plan on standard error, asks, commits, says what is next: all of a change but its JSON. */
+int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err);
 
 void cli_plan_text(struct cli_out *out, const struct cow_plan *plan);
 

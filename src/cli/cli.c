@@ -81,7 +81,8 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
     struct cow_error output_err = {0};
     int status = run(argc, argv, open_screen, &err);
 
-    if (close_output(&output_err) && !status) {
+    /* What was found is of no use to a script if it could not be told. */
+    if (close_output(&output_err) && (!status || status == COW_FINDING)) {
         err = output_err;
         status = err.status;
     }

@@ -5,6 +5,8 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+#include <stdint.h>
+
 #include "cli/options.h"
 #include "cow/image.h"
 
@@ -15,6 +17,15 @@ int cli_merge(const struct cli_options *options, struct cow_error *err);
 int cli_resize(const struct cli_options *options, struct cow_error *err);
 int cli_recover(const struct cli_options *options, struct cow_error *err);
 int cli_undo(const struct cli_options *options, struct cow_error *err);
+int cli_check(const struct cli_options *options, struct cow_error *err);
+int cli_pages(const struct cli_options *options, struct cow_error *err);
+int cli_compact(const struct cli_options *options, struct cow_error *err);
+int cli_rebase(const struct cli_options *options, struct cow_error *err);
+int cli_convert(const struct cli_options *options, struct cow_error *err);
+int cli_diff(const struct cli_options *options, struct cow_error *err);
+
+/* --reserve as a number of bytes; 0 if it was not given. */
+int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);
 
 /* Opens the image that the first operand names, with the backing file that the options name. */
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);

@@ -40,18 +40,18 @@ void cli_print_help(const struct cli_command *command)
     }
     printf("usage: cowtui [OPTIONS] IMAGE              look at IMAGE on the screen\n"
            "       cowtui COMMAND [OPTIONS] IMAGE ...\n\n"
-           "Inspects and resizes copy-on-write disk images: User-Mode Linux's, in all their\n"
+           "Inspects and changes copy-on-write disk images: User-Mode Linux's, in all their\n"
            "versions, and QEMU's old \"cow\" format.\n\n"
            "commands:\n");
     for (const struct cli_command *each = cli_command_table; each->name; each++)
         if (each->run)
-            printf("  %-7s %-14s %s\n", each->name, each->operands, each->summary);
+            printf("  %-7s %-21s %s\n", each->name, each->operands, each->summary);
     printf("\n");
     print_options(CLI_ALL);
     printf("\n"
            "Options may stand before or after the image. An image whose name is that of a\n"
            "command is opened as ./NAME. See cowtui(1).\n\n"
-           "exit codes: 0 done, 2 wrong use or input/output error, 3 refused for safety,\n"
-           "4 locked by a guest, 5 a COW image but invalid, 63 no COW image or not\n"
-           "supported, 130 cancelled\n");
+           "exit codes: 0 done, 1 check has findings, 2 wrong use or input/output error,\n"
+           "3 refused for safety, 4 locked by a guest, 5 a COW image but invalid, 63 no COW\n"
+           "image or not supported, 130 cancelled\n");
 }

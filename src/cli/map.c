@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui map: the runs of the disk, streamed: memory does not grow with the image. Text goes out as it is
- * found; JSON through a spool, whole or not at all. Lengths are in bytes and end with the disk, also where
- * its last sector is a partial one.
+ * cowtui map: the runs of the disk, looked into with --scan, streamed: memory does not grow with the image.
+ * Text goes out as it is found; JSON through a spool, whole or not at all. Lengths are in bytes and end with
+ * the disk, also where its last sector is a partial one.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/out.h"
+#include "cli/progress.h"
 #include "cli/spool.h"
+#include "cow/scan.h"
 
 /* A run in bytes. */
 struct extent {
@@ -73,10 +76,63 @@ static int width_of(const struct cow_image *image)
     return width < 8 ? 8 : width;
 }
 
-static int print_extents(struct cow_image *image, FILE *file, print_extent *print, struct cow_error *err)
+/* The runs of an image, one after the other; with a scan the bytes are compared, and neighbours of the same
+ * origin, which a scan may cut anywhere, are joined again. */
+struct walk {
+    struct cow_image *image;
+    struct cow_scan *scan; /* NULL: as the bitmap tells */
+    struct cow_env env;    /* ... with progress */
+    struct cow_run ahead;  /* read already, not handed out yet */
+    bool has_ahead;
+};
+
+static bool goes_on(const struct cow_run *run, const struct cow_run *next, uint32_t sector_bytes)
 {
-    const struct cow_header *header = cow_image_header(image);
-    const int width = width_of(image);
+    int64_t expected = run->host_offset;
+
+    if (expected != COW_NO_OFFSET)
+        expected += (int64_t)(run->sectors * sector_bytes);
+    return next->sectors > 0 && next->origin == run->origin && next->host_offset == expected;
+}
+
+static int one_run(struct walk *walk, uint64_t sector, struct cow_run *run, struct cow_error *err)
+{
+    const struct cow_header *header = cow_image_header(walk->image);
+    struct cow_progress progress = {
+        .phase = "comparing", .total_bytes = header->size_bytes, .can_cancel = true};
+
+    if (!walk->scan)
+        return cow_image_next_run(walk->image, sector, run, err);
+    progress.done_bytes = sector * header->sector_bytes;
+    if (walk->env.progress(walk->env.context, &progress))
+        return cow_error_set(err, COW_CANCELLED, "cancelled");
+    return cow_scan_run(walk->scan, sector, run, err);
+}
+
+static int next_run(struct walk *walk, uint64_t sector, struct cow_run *run, struct cow_error *err)
+{
+    const uint32_t sector_bytes = cow_image_header(walk->image)->sector_bytes;
+    int status = 0;
+
+    if (walk->has_ahead)
+        *run = walk->ahead;
+    else
+        status = one_run(walk, sector, run, err);
+    walk->has_ahead = false;
+    while (!status && walk->scan && run->sectors > 0) {
+        status = one_run(walk, run->first_sector + run->sectors, &walk->ahead, err);
+        walk->has_ahead = !status && !goes_on(run, &walk->ahead, sector_bytes);
+        if (status || walk->has_ahead)
+            break;
+        run->sectors += walk->ahead.sectors;
+    }
+    return status;
+}
+
+static int print_extents(struct walk *walk, FILE *file, print_extent *print, struct cow_error *err)
+{
+    const struct cow_header *header = cow_image_header(walk->image);
+    const int width = width_of(walk->image);
     uint64_t sector = 0;
     int status = 0;
 
@@ -84,7 +140,7 @@ static int print_extents(struct cow_image *image, FILE *file, print_extent *prin
         struct cow_run run;
         struct extent extent;
 
-        status = cow_image_next_run(image, sector, &run, err);
+        status = next_run(walk, sector, &run, err);
         if (status || run.sectors == 0)
             break;
         extent.start = run.first_sector * header->sector_bytes;
@@ -102,14 +158,14 @@ static int print_extents(struct cow_image *image, FILE *file, print_extent *prin
     return status;
 }
 
-static int map_json(struct cow_image *image, struct cow_error *err)
+static int map_json(struct walk *walk, struct cow_error *err)
 {
     FILE *spool;
     int status = cli_spool_open(&spool, err);
 
     if (status)
         return status;
-    status = print_extents(image, spool, print_json, err);
+    status = print_extents(walk, spool, print_json, err);
     if (!status) {
         fputs("\n]\n", spool);
         status = cli_spool_print(spool, err);
@@ -118,20 +174,43 @@ static int map_json(struct cow_image *image, struct cow_error *err)
     return status;
 }
 
-int cli_map(const struct cli_options *options, struct cow_error *err)
+static int map_text(struct walk *walk, struct cow_error *err)
 {
-    struct cow_image *image;
-    int status = cli_open_image(&image, options, err);
+    return print_extents(walk, stdout, print_text, err);
+}
+
+/* Progress only where it does not run into the map itself. */
+static int map_scanned(struct walk *walk, const struct cli_options *options,
+                       int (*print)(struct walk *walk, struct cow_error *err), struct cow_error *err)
+{
+    struct cli_progress progress;
+    int status = cow_scan_open(&walk->scan, walk->image, err);
 
     if (status)
         return status;
-    if (cow_image_header(image)->unfinished)
-        status = cow_error_set(err, COW_INVALID, "%s: has no map: %s", cow_image_path(image),
-                               cow_image_pending(image));
-    else if (options->json)
-        status = map_json(image, err);
+    cli_catch_signals();
+    cli_progress_begin(&progress, &walk->env, options->quiet || (!options->json && isatty(STDOUT_FILENO)));
+    status = print(walk, err);
+    cli_progress_end(&progress);
+    cow_scan_close(walk->scan);
+    return status;
+}
+
+int cli_map(const struct cli_options *options, struct cow_error *err)
+{
+    struct walk walk = {.image = NULL};
+    int (*print)(struct walk * walk, struct cow_error * err) = options->json ? map_json : map_text;
+    int status = cli_open_image(&walk.image, options, err);
+
+    if (status)
+        return status;
+    if (cow_image_header(walk.image)->unfinished)
+        status = cow_error_set(err, COW_INVALID, "%s: has no map: %s", cow_image_path(walk.image),
+                               cow_image_pending(walk.image));
+    else if (options->scan)
+        status = map_scanned(&walk, options, print, err);
     else
-        status = print_extents(image, stdout, print_text, err);
-    cow_image_close(image);
+        status = print(&walk, err);
+    cow_image_close(walk.image);
     return status;
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui create, merge, resize, recover, undo: from the arguments to a plan. Everything after that is the
- * same (change.c).
+ * cowtui create, diff, merge, resize, recover, undo: from the arguments to a plan. Everything after that is
+ * the same (change.c).
  */
 #include <string.h>
 
 #include "cli/change.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
-static int read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
+int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
 {
     *out = 0;
     if (!options->reserve)
@@ -26,7 +27,7 @@ int cli_create(const struct cli_options *options, struct cow_error *err)
     struct cow_create_options create = {
         .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
     struct cow_plan *plan;
-    int status = read_reserve(&create.reserve_bytes, options, err);
+    int status = cli_read_reserve(&create.reserve_bytes, options, err);
 
     if (!status)
         status = cow_plan_create(&plan, &create, err);
@@ -37,18 +38,49 @@ int cli_create(const struct cli_options *options, struct cow_error *err)
     return status;
 }
 
+int cli_diff(const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+    struct cow_diff_options diff = {.output_path = options->output,
+                                    .backing_path = options->operand[0],
+                                    .raw_path = options->operand[1],
+                                    .sectors = options->sectors,
+                                    .force = options->force,
+                                    .env = &env};
+    struct cow_plan *plan;
+    int status = cli_read_reserve(&diff.reserve_bytes, options, err);
+
+    if (status)
+        return status;
+    if (!diff.output_path || !*diff.output_path) {
+        cow_error_set(err, COW_USAGE, "diff needs to know the image to make");
+        return cow_error_hint(err, "usage: cowtui diff -o COW BACKING RAW");
+    }
+    cli_catch_signals();
+    cli_progress_begin(&progress, &env, options->quiet);
+    status = cow_plan_diff(&plan, &diff, err);
+    cli_progress_end(&progress);
+    if (status)
+        return status;
+    status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    return status;
+}
+
 int cli_merge(const struct cli_options *options, struct cow_error *err)
 {
-    const struct cow_merge_options merge = {.output_path = options->output, .force = options->force};
+    const struct cow_merge_options merge = {
+        .output_path = options->output, .in_place = options->in_place, .force = options->force};
     struct cow_image *image;
     struct cow_plan *plan = NULL;
     int status;
 
-    if (options->in_place)
-        return cow_error_set(err, COW_UNSUPPORTED, "merge --in-place is not supported yet");
-    if (!merge.output_path || !*merge.output_path) {
+    if (merge.in_place && merge.output_path)
+        return cow_error_set(err, COW_USAGE, "merge writes to a new file (-o) or --in-place, not both");
+    if (!merge.in_place && (!merge.output_path || !*merge.output_path)) {
         cow_error_set(err, COW_USAGE, "merge needs to know the file to make");
-        return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE");
+        return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE, or: cowtui merge --in-place IMAGE");
     }
     status = cli_open_image(&image, options, err);
     if (status)
@@ -95,7 +127,7 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     if (!status)
         status = read_policy(resize, options->policy, err);
     if (!status)
-        status = read_reserve(&resize->reserve_bytes, options, err);
+        status = cli_read_reserve(&resize->reserve_bytes, options, err);
     return status;
 }
 

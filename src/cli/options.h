@@ -22,9 +22,16 @@ enum {
     CLI_SCREEN = 1 << 5,
     CLI_RECOVER = 1 << 6,
     CLI_UNDO = 1 << 7,
+    CLI_CHECK = 1 << 8,
+    CLI_PAGES = 1 << 9,
+    CLI_COMPACT = 1 << 10,
+    CLI_REBASE = 1 << 11,
+    CLI_CONVERT = 1 << 12,
+    CLI_DIFF = 1 << 13,
     CLI_READERS = CLI_INFO | CLI_MAP,
-    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO,
-    CLI_ALL = CLI_READERS | CLI_CHANGES | CLI_SCREEN,
+    CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
+    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
+    CLI_ALL = CLI_READERS | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
 };
 
 enum { CLI_OPERANDS_MAX = 2 };
@@ -40,7 +47,9 @@ struct cli_options {
     bool json, dry_run, yes, force;
     bool ascii;
     bool shrink, in_place, discard;
-    const char *backing, *output, *policy, *reserve;
+    bool scan, quick, repair;
+    bool sectors, restamp, safe;
+    const char *backing, *output, *policy, *reserve, *to;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

@@ -36,6 +36,16 @@ static json_t *steps_json(const struct cow_plan *plan)
     return array;
 }
 
+/* Other images on the backing file that is written, as far as found. */
+static json_t *siblings_json(const struct cow_preview *preview)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < preview->siblings; i++)
+        cli_json_append(&array, cli_json_text(preview->sibling[i]));
+    return array;
+}
+
 static json_t *notes_json(const struct cow_preview *preview)
 {
     json_t *array = json_array();
@@ -56,6 +66,9 @@ static void put_more(json_t **object, const struct cow_preview *preview)
     cli_json_put(object, "changes_existing", json_boolean(preview->changes_existing));
     cli_json_put(object, "alignment", after ? json_integer(preview->after_alignment) : json_null());
     cli_json_put(object, "dirty_sectors", cli_json_u64(preview->dirty_sectors));
+    cli_json_put(object, "after_dirty_sectors",
+                 preview->has_after_dirty ? cli_json_u64(preview->after_dirty_sectors) : json_null());
+    cli_json_put(object, "content", cli_json_sentence_or_null(preview->content_text));
     cli_json_put(object, "can_grow_to_bytes", grow ? cli_json_u64(grow) : json_null());
     cli_json_put(object, "patched_opens", json_boolean(after && preview->patched_opens));
     cli_json_put(object, "backing", cli_json_sentence_or_null(preview->backing_text));
@@ -83,7 +96,7 @@ json_t *cli_plan_json(const struct cow_plan *plan)
     cli_json_put(&object, "steps", steps_json(plan));
     cli_json_put(&object, "moves_bytes", cli_json_u64(preview->moves_bytes));
     cli_json_put(&object, "needs_free_bytes", cli_json_u64(preview->needs_free_bytes));
-    cli_json_put(&object, "siblings", json_array()); /* finding them comes later */
+    cli_json_put(&object, "siblings", siblings_json(preview));
     cli_json_put(&object, "uml", after ? cli_json_verdict(&preview->after_verdict) : json_null());
     put_more(&object, preview);
     return object;

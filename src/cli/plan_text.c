@@ -62,29 +62,47 @@ static void put_layout(struct cli_out *out, const struct cow_preview *preview)
               (const uint64_t[2]){to->data_offset, to->end_offset});
 }
 
-/* Is a file written? Otherwise only the backing file grows, or nothing is to be done. */
-static bool writes_image(const struct cow_plan *plan)
+static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 {
     size_t n_steps;
     const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
 
     for (size_t i = 0; i < n_steps; i++)
-        if (steps[i].kind == COW_STEP_RENAME)
+        if (steps[i].kind == kind)
             return true;
     return false;
 }
 
-static void put_target(struct cli_out *out, const struct cow_preview *preview)
+static void put_target(struct cli_out *out, const struct cow_plan *plan)
 {
+    const struct cow_preview *preview = cow_plan_preview(plan);
     char name[CLI_NAME_BYTES], moves[COW_SIZE_TEXT_BYTES], needs[COW_SIZE_TEXT_BYTES];
+    uint64_t sectors = preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors;
 
+    cow_size_text(moves, preview->moves_bytes);
     cow_size_text(needs, preview->needs_free_bytes);
-    if (preview->has_before)
-        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free",
-                cow_size_text(moves, preview->moves_bytes), preview->dirty_sectors, needs);
+    if (has_step(plan, COW_STEP_MERGE_BACKING))
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", moves,
+                preview->dirty_sectors, needs);
+    else if (preview->has_before || preview->moves_bytes > 0)
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", moves, sectors, needs);
     else
         cli_row(out, "writes", "no data yet, needs %s free", needs);
     cli_row(out, preview->replaces ? "replaces" : "makes", "%s", cli_name(name, preview->target_path));
+}
+
+static void put_content(struct cli_out *out, const struct cow_preview *preview)
+{
+    if (*preview->content_text)
+        cli_row(out, "content", "%s", preview->content_text);
+}
+
+static void put_siblings(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+
+    for (size_t i = 0; i < preview->siblings; i++)
+        cli_row_tone(out, CLI_WARN, i == 0 ? "  others" : "", "%s", cli_name(name, preview->sibling[i]));
 }
 
 static void put_consequences(struct cli_out *out, const struct cow_preview *preview)
@@ -93,6 +111,7 @@ static void put_consequences(struct cli_out *out, const struct cow_preview *prev
 
     if (*preview->backing_text)
         cli_row(out, "backing", "%s", preview->backing_text);
+    put_siblings(out, preview);
     if (preview->has_after && *preview->after_backing_path)
         cli_row(out, "  stored as", "%s", cli_name(name, preview->after_backing_path));
     if (preview->can_grow_to_bytes > preview->after_size_bytes)
@@ -133,6 +152,7 @@ static void put_steps(struct cli_out *out, const struct cow_plan *plan)
 
 void cli_plan_cautions(struct cli_out *out, const struct cow_preview *preview)
 {
+    put_content(out, preview);
     if (preview->has_after && (!preview->after_verdict.opens || preview->after_verdict.warnings))
         put_verdict(out, preview);
     for (size_t i = 0; i < preview->notes; i++)
@@ -150,8 +170,9 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
         put_format(out, preview);
     }
     put_layout(out, preview);
-    if (writes_image(plan))
-        put_target(out, preview);
+    put_content(out, preview);
+    if (has_step(plan, COW_STEP_RENAME)) /* otherwise no file is made: a header or the backing file changes */
+        put_target(out, plan);
     put_consequences(out, preview);
     put_verdict(out, preview);
     for (size_t i = 0; i < preview->notes; i++)

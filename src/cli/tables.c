@@ -11,38 +11,49 @@
 #define MEMBER(name) offsetof(struct cli_options, name)
 
 const struct cli_option cli_option_table[] = {
-    {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing), CLI_ALL & ~(unsigned)CLI_CREATE, 0,
+    {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing), CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF), 0,
      "use this backing file instead of the stored one"},
+    {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
+     "read the bytes: which are redundant, zero, changed"},
+    {"quick", 0, NULL, CLI_FLAG, MEMBER(quick), CLI_CHECK, 0, "do not read the data"},
+    {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep"},
-    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output), CLI_MERGE | CLI_RESIZE, 0,
+    {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT, 0,
+     "rebase: the other backing file; convert: v3"},
+    {"restamp", 0, NULL, CLI_FLAG, MEMBER(restamp), CLI_REBASE, 0, "take over the backing file's date"},
+    {"safe", 0, NULL, CLI_FLAG, MEMBER(safe), CLI_REBASE, 0, "hold in the image what the other file lacks"},
+    {"sectors", 0, NULL, CLI_FLAG, MEMBER(sectors), CLI_COMPACT | CLI_REBASE | CLI_DIFF, 0,
+     "work by sectors, not by pages of 4 KiB"},
+    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE,
+     CLI_RESIZE, /* refused by the core, which knows why */
+     "write into the backing file; there is no way back"},
+    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output), CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
      "write the result to this new file"},
-    {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE, 0,
+    {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
      "be able to grow to SIZE later without moving data"},
-    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES, CLI_READERS,
+    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK, CLI_READERS,
      "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
-    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES, CLI_READERS,
+    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES, CLI_READERS,
+    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
-    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_CHANGES, 0, "JSON on standard output"},
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_CHECK | CLI_CHANGES, 0,
+     "JSON on standard output"},
     {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
      "play keys from a file, without a terminal"},
-    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN, CLI_READERS | CLI_CHANGES,
+    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN, CLI_READERS | CLI_CHECK | CLI_CHANGES,
      "colours of the screen"},
-    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_CHANGES,
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_CHECK | CLI_CHANGES,
      "draw the screen with ASCII characters only"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
     {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
     {"verbose", 'v', NULL, CLI_FLAG, MEMBER(verbose), CLI_ALL, 0, "tell more"},
     {"help", 'h', NULL, CLI_FLAG, MEMBER(help), CLI_ALL, 0, "print this and exit"},
     {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
-    /* Refused by the core, which knows why. */
-    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_RESIZE | CLI_MERGE, 0, NULL},
     {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
-    {"scan", 0, NULL, CLI_LATER, 0, CLI_MAP, 0, NULL},
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };
 
@@ -52,18 +63,30 @@ const struct cli_option cli_option_table[] = {
     }
 
 const struct cli_command cli_command_table[] = {
-    {"info", CLI_INFO, "IMAGE", 1, cli_info, "header, layout, backing, usage; would UML open it?",
+    {"info", CLI_INFO, "IMAGE", 1, cli_info, "header, layout, usage; would UML open it?",
      "Tells what the image is, where its parts lie, how much of the disk it holds,\n"
      "whether its backing file fits, and whether a stock UML kernel would open it,\n"
      "with the kernel's own words where it would not. Nothing is written or locked.\n"},
-    {"map", CLI_MAP, "IMAGE", 1, cli_map, "where the bytes of the disk come from, run by run",
+    {"map", CLI_MAP, "IMAGE", 1, cli_map, "where the disk's bytes come from, run by run",
      "Prints a line for each run of the disk: start and length in bytes, the origin\n"
-     "of its data, and the offset in the file that holds it.\n"},
+     "of its data, and the offset in the file that holds it. With --scan the bytes\n"
+     "are compared with the backing file: what is redundant, zeros, or changed.\n"},
+    {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
+     "Looks for all that can be wrong: with the image itself, its backing file, and\n"
+     "the way in which the two fit. Says what each finding means and what mends it.\n"
+     "--repair makes the fixes that are safe, and checks again. Exit codes: 0 clean,\n"
+     "1 findings, 5 not a valid image.\n"},
     {"create", CLI_CREATE, "IMAGE BACKING", 2, cli_create, "make a new, empty image on a backing file",
      "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"},
+    {"diff", CLI_DIFF, "-o COW BACKING RAW", 2, cli_diff, "make an image that turns BACKING into RAW",
+     "The other way of merge: compares the raw disk RAW with BACKING, which has the\n"
+     "same size, and makes a COW image that holds what differs, in pages of 4 KiB.\n"},
     {"merge", CLI_MERGE, "-o RAW IMAGE", 1, cli_merge, "write the composed disk to a raw file",
      "Writes the disk as the guest sees it to the new file named with -o. Holes stay\n"
-     "holes. Neither the image nor its backing file is changed.\n"},
+     "holes. Neither the image nor its backing file is changed.\n"
+     "With --in-place instead of -o it is written into the backing file, and the image\n"
+     "is empty then. Other images on that file no longer fit it, and there is no way\n"
+     "back.\n"},
     {"resize", CLI_RESIZE, "IMAGE SIZE", 2, cli_resize, "make the disk larger, or smaller",
      "SIZE is absolute (400M, 419430400) or relative (+1G); K M G T are powers of\n"
      "1024; the result is a multiple of 512. The policy says what becomes of the\n"
@@ -71,20 +94,31 @@ const struct cli_command cli_command_table[] = {
      "  extend       it grows by a hole; its date stays\n"
      "  copy[:PATH]  the image gets a private, larger copy of it\n"
      "  keep         it stays as it is; a stock kernel refuses the image then\n"
-     "A smaller SIZE wants --shrink, and goes with copy.\n"},
+     "Without one: extend, if no other image is found on that file. A smaller SIZE\n"
+     "wants --shrink, and goes with copy.\n"},
+    {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
+     "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
+     "a guest's kernel read wrong data. Each such page is put into the image as a\n"
+     "whole. The disk stays the same.\n"},
+    {"compact", CLI_COMPACT, "IMAGE", 1, cli_compact, "drop what the backing file has as well",
+     "Drops the pages of 4 KiB that are equal to the backing file's, makes holes of\n"
+     "zeros, and leaves no page that mixes both files. --sectors drops by sectors:\n"
+     "smaller, but it makes such pages, which a guest's kernel misreads. The disk stays\n"
+     "the same.\n"},
+    {"rebase", CLI_REBASE, "IMAGE", 1, cli_rebase, "name another backing file, or take its date",
+     "--to PATH stores the absolute path of another file, whose content must be that\n"
+     "of the present one; with --safe it may differ, and the image takes in what the\n"
+     "other file lacks. --restamp takes over the backing file's date, for one that was\n"
+     "touched and has still the same content. The disk stays the same.\n"},
+    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert, "write the same disk as a UML COW v3",
+     "Makes a new image from one of any variant. The old one stays as it is.\n"},
     {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
      "After a crash in the middle of a change: puts the new image in place if it is\n"
      "complete, else cleans up and leaves the old one as it is.\n"},
     {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
-     "Puts the image back, byte for byte, as it was before the last change, as long as\n"
-     "nobody has written to it since. --discard gives that up and frees the space.\n"},
-    LATER("check"),
+     "Puts the image back, byte for byte, as it was before the last change, as long\n"
+     "as nobody has written to it since. --discard gives that up and frees the space.\n"},
     LATER("files"),
-    LATER("diff"),
-    LATER("compact"),
-    LATER("pages"),
-    LATER("rebase"),
-    LATER("convert"),
     {NULL, 0, NULL, 0, NULL, NULL, NULL},
 };
 

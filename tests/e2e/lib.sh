@@ -6,6 +6,7 @@
 # Lines "ok NAME", "FAIL NAME: why", "skip NAME: why" on standard output are what run.sh counts.
 
 set -u
+frozen_files=() frozen=
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 : "${COWTUI:?names the binary}"
@@ -190,6 +191,128 @@ small()
     head -c 65536 /dev/zero | tr '\0' 'b' >b.img
     touch -d '2003-04-05 06:07:08 UTC' b.img
     model make x.cow b.img 4096 0,7-9,127
+}
+
+# One with all that a scan can tell: x.cow on b.img, 64 KiB and an odd end. Pages of 8 sectors:
+#   0 one changed sector (mixed)      1 all the same as below     2 all zeros over data    3 all changed, dirty
+#   4 the same and changed, all dirty 5 two sectors the same (mixed)   6 clean    7 clean, but one is an orphan
+#   8 zeros over zeros, all dirty     9 zeros over data and changed    15 half changed (mixed)    16 the end, dirty
+all_kinds()
+{
+    {
+        head -c 32768 /dev/zero | tr '\0' 'b'
+        head -c 4096 /dev/zero
+        head -c 28972 /dev/zero | tr '\0' 'c'
+    } >b.img
+    touch -d '2003-04-05 06:07:08 UTC' b.img
+    model make x.cow b.img 4096 0,8-39,41-42,64-79,120-123,128
+    model fill x.cow uml-cow-v3 b.img 8-15,32-35,41-42 same
+    model fill x.cow uml-cow-v3 b.img 16-23,64-75 zero
+    model fill x.cow uml-cow-v3 b.img 58 other
+}
+
+# Each name that an input has, as an output: refused, also with --force, and nothing happens. The command gets
+# OPTIONS... -o NAME OPERANDS...; "--" stands for the place of the output.
+outputs_refused() # INPUT... -- COMMAND OPTIONS... -- OPERANDS...
+{
+    local inputs=() asking=() name input had_files=("${frozen_files[@]}") had=$frozen
+    while [ "$1" != -- ]; do
+        inputs+=("$1")
+        shift
+    done
+    shift
+    while [ "$1" != -- ]; do
+        asking+=("$1")
+        shift
+    done
+    shift
+    for input in "${inputs[@]}"; do
+        ln "$input" "hard.$input"
+        ln -s "$input" "soft.$input"
+    done
+    echo precious >exists
+    mkdir directory
+    freeze "${inputs[@]}" exists
+    for input in "${inputs[@]}"; do
+        for name in "$input" "./$input" "hard.$input" "soft.$input" "$PWD/$input"; do
+            run 3 "${asking[@]}" -o "$name" "$@"
+            run 3 "${asking[@]}" -f -o "$name" "$@"
+        done
+    done
+    run 3 "${asking[@]}" -o exists "$@"
+    has exists err
+    run 3 "${asking[@]}" -f -o directory "$@"
+    run 2 "${asking[@]}" -o nowhere/out.cow "$@"
+    run 2 "${asking[@]}" -o '' "$@"
+    unchanged "a refused output"
+    [ -z "$(find . -name '.*cowtui*')" ] || die "something is left: $(find . -name '.*cowtui*')"
+    for input in "${inputs[@]}"; do
+        rm "hard.$input" "soft.$input"
+    done
+    rm -r exists directory
+    frozen_files=("${had_files[@]}")
+    frozen=$had
+}
+
+# A change of what exists: without --yes and without a terminal it is refused, -n only shows it, and neither writes.
+only_asked() # COMMAND... (its image is the last word)
+{
+    local there
+    there=$(names)
+    run 3 "$@"
+    has --yes err
+    unchanged "a change that was not agreed to"
+    run 0 "$@" -n
+    [ -s out ] || die "-n shows nothing"
+    run 0 "$@" -n -y --json
+    [ "$(json '.steps | length')" -gt 1 ] || die "a plan without steps"
+    unchanged "a dry run"
+    eq "$there" "$(names)" "files after a dry run"
+}
+
+# What must stop every change of x.cow, however much it is agreed to.
+never_then() # COMMAND OPTIONS...
+{
+    freeze x.cow
+    hold write x.cow
+    run 4 "$@" -y x.cow
+    has "$holder" err
+    run 4 "$@" -y -f x.cow
+    let_go
+    hold open x.cow # a guest without locks
+    run 4 "$@" -y x.cow
+    let_go
+    touch .x.cow.cowtui-journal
+    run 3 "$@" -y x.cow
+    has recover err
+    rm .x.cow.cowtui-journal
+    unchanged "a change that was refused"
+    cp x.cow marked.cow
+    model poke marked.cow 12 ffffffffffffffff
+    run 5 "$@" -y marked.cow
+    run 63 "$@" -y b.img
+    run 2 "$@" -y nowhere.cow
+    rm marked.cow
+    [ -z "$(find . -name '.*cowtui*')" ] || die "something is left: $(find . -name '.*cowtui*')"
+}
+
+# What became of an image: its bits, its disk and its backing file, by the model; and a kernel opens it.
+is_now() # IMAGE BACKING DIRTY SUM
+{
+    eq "$3" "$(model dirty "$1" uml-cow-v3)" "dirty sectors of $1"
+    eq "$4" "$(model compose "$1" uml-cow-v3 "$2")" "composed disk of $1"
+    run 0 info --json -b "$2" "$1"
+    eq true "$(json .uml.opens)" "would UML open $1"
+    eq null "$(json .pending)" "pending at $1"
+}
+
+# Takes the change back; the files are as they were when the case put their state into `before`.
+back_again() # FILES...
+{
+    run 0 undo -q -y x.cow
+    # shellcheck disable=SC2154 # the case sets it
+    eq "$before" "$(state "$@")" "what undo leaves"
+    [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
 }
 
 # Holds FILE until it is told to end: "write" or "read" with a POSIX lock on all of it, as UML does, "ofd" with one

@@ -11,6 +11,11 @@ The facts are those of share/doc/format.md. Nothing here guesses: the variant is
     model.py make    IMAGE BACKING ALIGNMENT SECTORS a v3 image on BACKING with these sectors dirty ("0,7-9")
     model.py as      IMAGE VARIANT NEW_VARIANT OUT   the same disk in another variant
     model.py poke    FILE OFFSET HEX                 bytes into a file
+    model.py mixed   IMAGE VARIANT                   the mixed pages of 4 KiB, as ranges
+    model.py scan    IMAGE VARIANT BACKING           "start length what": clean, redundant, zero (also as a hole),
+                                                     changed, orphan; in bytes
+    model.py fill    IMAGE VARIANT BACKING SECTORS WHAT  data for these sectors, whatever their bits say: zero, same
+                                                     (as in the backing), other
 BACKING is - where there is none.
 """
 import hashlib
@@ -83,17 +88,52 @@ class Image:
     def dirty(self):
         return [n for n in range(self.sectors) if self.is_dirty(n)]
 
-    def compose(self, backing, size=0):
-        disk = bytearray(self.size)
+    def under(self, backing):
+        """What the backing gives: zeros past its end."""
+        under = b""
         if backing != "-":
             with open(backing, "rb") as f:
                 under = f.read(self.size)
-            disk[: len(under)] = under
+        return under + bytes(self.size - len(under))
+
+    def held(self, start, end):
+        """What the image holds for these bytes of the disk, whatever its bits say."""
+        data = self.bytes[self.data_offset + start : self.data_offset + end]
+        return data + bytes(end - start - len(data))
+
+    def extent(self, n):
+        return n * self.sector, min((n + 1) * self.sector, self.size)
+
+    def compose(self, backing, size=0):
+        disk = bytearray(self.under(backing))
         for n in self.dirty():
-            start, end = n * self.sector, min((n + 1) * self.sector, self.size)
-            data = self.bytes[self.data_offset + start : self.data_offset + end]
-            disk[start:end] = data + bytes(end - start - len(data))
+            start, end = self.extent(n)
+            disk[start:end] = self.held(start, end)
         return bytes(disk) + bytes(max(0, size - self.size))
+
+    def mixed(self):
+        per_page = 4096 // self.sector
+        out = []
+        for first in range(0, self.sectors, max(1, per_page)):
+            bits = {bool(self.is_dirty(n)) for n in range(first, min(first + per_page, self.sectors))}
+            if len(bits) == 2:
+                out.append(first // per_page)
+        return out
+
+    def scan(self, backing):
+        under, out = self.under(backing), []
+        for n in range(self.sectors):
+            start, end = self.extent(n)
+            held, below = self.held(start, end), under[start:end]
+            if self.is_dirty(n):
+                what = "redundant" if held == below else "changed" if any(held) else "zero"
+            else:
+                what = "orphan" if any(held) and held != below else "clean"
+            if out and out[-1][2] == what:
+                out[-1][1] += end - start
+            else:
+                out.append([start, end - start, what])
+        return out
 
 
 def ranges(numbers):
@@ -131,6 +171,16 @@ def make(path, backing, alignment, dirty):
         f.seek(bitmap_offset)
         f.write(bits)
         f.truncate(data_offset + n_sectors * 512)
+
+
+def fill(path, image, backing, sectors, what):
+    under = image.under(backing)
+    with open(path, "r+b") as f:
+        for n in sectors:
+            start, end = image.extent(n)
+            other = (struct.pack("<Q", n * 40503 + 7) * (image.sector // 8))[: end - start]
+            f.seek(image.data_offset + start)
+            f.write({"zero": bytes(end - start), "same": under[start:end], "other": other}[what])
 
 
 def write_as(image, variant, out, alignment=4096):
@@ -173,6 +223,13 @@ def main(argv):
             f.write(Image(argv[2], argv[3]).compose(argv[4]))
     elif command == "make":
         make(argv[2], argv[3], int(argv[4]), numbers(argv[5]))
+    elif command == "mixed":
+        print(ranges(Image(argv[2], argv[3]).mixed()))
+    elif command == "scan":
+        for start, length, what in Image(argv[2], argv[3]).scan(argv[4]):
+            print(start, length, what)
+    elif command == "fill":
+        fill(argv[2], Image(argv[2], argv[3]), argv[4], numbers(argv[5]), argv[6])
     elif command == "as":
         write_as(Image(argv[2], argv[3]), argv[4], argv[5])
     elif command == "poke":

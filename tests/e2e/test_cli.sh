@@ -55,6 +55,22 @@ usage_errors()
     run 2 undo --policy copy x.cow
     run 2 create b.img
     run 2 info nowhere.cow
+    run 2 info --scan x.cow
+    run 2 map --repair x.cow
+    run 2 check
+    run 2 check --force --to v3 x.cow
+    run 2 check -o y.cow x.cow
+    run 2 check nowhere.cow
+    run 2 merge -o raw --in-place x.cow
+    run 2 pages --shrink x.cow
+    run 2 compact x.cow b.img
+    run 2 compact --reserve nonsense x.cow
+    run 2 rebase x.cow
+    run 2 rebase --to x.cow
+    run 2 convert --to v2 -o y.cow x.cow
+    run 2 convert --to v3 x.cow
+    run 2 diff b.img raw
+    run 2 diff -o y.cow b.img
     unchanged "wrong use"
 }
 
@@ -64,23 +80,20 @@ later()
     local command
     small
     freeze x.cow b.img
-    for command in check files diff compact pages rebase convert; do
-        run 63 "$command" x.cow
+    for command in files "files --json" "files --owner 5"; do
+        # shellcheck disable=SC2086 # words
+        run 63 $command x.cow
         has "not supported yet" err
     done
-    run 63 check --repair x.cow
-    run 63 convert --to v3 -o y.cow x.cow
-    run 63 diff -o y.cow b.img x.cow
-    run 63 map --scan x.cow
-    has "not supported yet" err
-    run 63 merge --in-place x.cow
-    has "not supported yet" err
     run 63 resize --policy extend --grow-fs -y x.cow 1M
+    has "not supported yet" err
     run 63 resize --policy extend --in-place -y x.cow 1M
+    has "not supported yet" err
     run 0 --help
-    for word in check diff compact rebase --scan --in-place --grow-fs; do
-        ! grep -qwF -- "$word" out || die "help offers $word"
-    done
+    hasnt --grow-fs out
+    ! grep -qE '^  files' out || die "help offers files"
+    run 0 resize --help
+    hasnt --in-place out
     unchanged "what is not supported"
     eq "b.img x.cow " "$(names)" files
 }
@@ -123,7 +136,8 @@ streams()
 {
     local code
     small
-    for args in "info x.cow" "info --json x.cow" "map x.cow" "map --json x.cow" "--help" "resize -n --policy keep x.cow 1M"; do
+    for args in "info x.cow" "info --json x.cow" "map x.cow" "map --json x.cow" "--help" "resize -n --policy keep x.cow 1M" \
+        "map --scan x.cow" "map --scan --json x.cow" "pages -n x.cow" "pages -n --json x.cow" "check -n --repair x.cow"; do
         # shellcheck disable=SC2086 # words
         "$COWTUI" $args >/dev/full 2>err
         eq 2 $? "exit code of $args on a full device"
@@ -216,6 +230,20 @@ man_page()
     done
 }
 
+# The findings that the manual lists are those of the table, and so are the stars.
+findings_listed()
+{
+    sed -n '/^#define COW_FINDING_LIST/,/^$/p' "$root/include/cow/check.h" |
+        grep -oE 'X\([A-Z_]+, "[a-z-]+", [A-Z]+, [A-Z]+, (true|false)' |
+        sed -E 's/.*"(.*)", ([A-Z]+), [A-Z]+, (.*)/\2 \1 \3/; s/ true$/ */; s/ false$//' |
+        sed -E 's/^([A-Z]+)/\L\1/' | sort >want
+    [ "$(wc -l <want)" -gt 20 ] || die "the table is not found"
+    sed -n '/^\.SH FINDINGS/,/^\.SH JSON/p' "$root/share/man/cowtui.1" | sed 's/\\-/-/g; s/\\%//; s/\\~/ /' |
+        awk '/^\.B (corrupt|error|warning|note)$/ { severity = $2; next } /^\./ { next }
+            severity { sub(/,$/, ""); print severity, $0 }' | sort >got
+    diff want got >difference || die "$(head -n 3 difference | tr '\n' ' ')"
+}
+
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
@@ -227,3 +255,4 @@ t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
 t "cli: completion of each command" completion_of_each
 t "cli: manual" man_page
+t "cli: manual, findings" findings_listed

@@ -36,6 +36,7 @@ sys.stdout.buffer.write(re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))",
 all_of() # IMAGE BACKING: every command, text and JSON; the names are given with a path
 {
     local image=$1 backing=$2 json policy
+    head -c 65536 /dev/zero >other.raw
     freeze "$image" "$backing"
     run 0 info "$image"
     run 0 info -v "$image"
@@ -53,11 +54,30 @@ all_of() # IMAGE BACKING: every command, text and JSON; the names are given with
         done
         run 0 create -n ${json:+"$json"} "./$backing.cow" "$backing"
         [ -z "$json" ] || json . >/dev/null
+        run 0 pages -n ${json:+"$json"} "$image"
+        [ -z "$json" ] || json . >/dev/null
+        run 0 compact -n ${json:+"$json"} -o "./$backing.cow" "$image"
+        [ -z "$json" ] || json . >/dev/null
+        run 0 rebase -n ${json:+"$json"} --safe --to "$backing" "$image"
+        [ -z "$json" ] || json . >/dev/null
+        run 0 convert -n ${json:+"$json"} --to v3 -o "./$backing.cow" "$image"
+        [ -z "$json" ] || json . >/dev/null
+        run 0 merge -n ${json:+"$json"} --in-place "$image"
+        [ -z "$json" ] || json . >/dev/null
+        run 0 diff -n ${json:+"$json"} -o "./$backing.cow" "$backing" other.raw
+        [ -z "$json" ] || json . >/dev/null
+        run 1 check ${json:+"$json"} "$image" # mixed pages
+        [ -z "$json" ] || json . >/dev/null
+        run 1 check -n --repair ${json:+"$json"} "$image"
+        [ -z "$json" ] || json . >/dev/null
     done
     # And where it fails, in the words of the error.
     run 3 merge -o "$backing" "$image"
     run 3 merge -o "$image" "$image"
-    run 3 resize -y "$image" 1M
+    run 3 resize -y "$image" 40K
+    run 3 rebase -y --to "$image" "$image"
+    run 2 rebase -y --to "./no/$backing" "$image"
+    run 3 diff -o "$backing" "$backing" "$image"
     run 3 create "$image" "$backing"
     run 2 resize -y --policy keep "$image" 12Q
     run 2 merge -o "./no/$image" "$image"

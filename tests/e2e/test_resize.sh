@@ -175,14 +175,39 @@ longer_backing()
     unchanged "a backing file that is longer than the disk"
 }
 
+# Without a policy: extend, where that harms nobody that can be seen.
+no_policy()
+{
+    small
+    freeze x.cow b.img
+    run 3 resize -y -o y.cow x.cow 1M
+    has policy err
+    cp x.cow sibling.cow
+    run 3 resize -y x.cow 1M
+    has sibling.cow err
+    has policy err
+    run 3 resize -y -f x.cow 1M
+    unchanged "growing without a decision"
+    run 0 resize -n --policy extend x.cow 1M
+    has "$PWD/sibling.cow" out
+    run 0 resize -n --json --policy extend x.cow 1M
+    eq "$PWD/sibling.cow" "$(json '.siblings[]')" siblings
+    run 0 resize -n --json --policy copy x.cow 1M
+    eq "" "$(json '.siblings[]')" "siblings where the backing file is not written"
+    rm sibling.cow
+    run 0 resize -n --json x.cow 1M
+    eq extend "$(json .policy)" policy
+    unchanged "a dry run"
+    run 0 resize -y x.cow 1M
+    eq "1048576 1048576" "$(stat -c %s b.img) $(model header x.cow uml-cow-v3 | sed -n 's/^size //p')" "sizes"
+}
+
 refused()
 {
     small
     touch -d '2003-04-05 06:07:08 UTC' b.img
     echo precious >there
     freeze x.cow b.img there
-    run 3 resize -y x.cow 1M
-    has policy err
     run 3 resize --policy extend x.cow 1M
     has terminal err
     run 3 resize --policy copy x.cow 1M
@@ -453,6 +478,7 @@ while read -r file; do
 done < <(tail -n +2 "$root/tests/data/cow-variants.tsv" | cut -f1)
 t "resize: bits" bits
 t "resize: QEMU image without a backing file" no_backing
+t "resize: no policy" no_policy
 t "resize: refused" refused
 t "resize: a backing file longer than the disk" longer_backing
 t "resize: sizes" sizes

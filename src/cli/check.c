@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui check: what is wrong, what that means, what mends it. With --repair the plan of the safe fixes is
+ * shown and carried out like any other change; then everything is looked at anew, and that second result is
+ * what counts.
+ */
+#include <stdio.h>
+
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/findings.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+
+static int look(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+    const struct cow_check_options look = {
+        .backing_path = options->backing, .quick = options->quick, .env = &env};
+    int status;
+
+    cli_catch_signals();
+    cli_progress_begin(&progress, &env, options->quiet);
+    status = cow_check(check, options->operand[0], &look, err);
+    cli_progress_end(&progress);
+    return status;
+}
+
+/* Is there something that --repair makes? */
+static bool can_repair(const struct cow_check *check)
+{
+    for (size_t i = 0; i < check->findings; i++)
+        if (check->finding[i].fixable && cow_finding_safe(check->finding[i].code))
+            return true;
+    return false;
+}
+
+static void show(const struct cow_check *check, const struct cli_options *options)
+{
+    struct cow_image *image = NULL;
+    struct cli_out out;
+
+    if (options->json)
+        return;
+    if (cli_open_image(&image, options, NULL)) /* what is not even an image has findings all the same */
+        image = NULL;
+    cli_out_init(&out, stdout, options);
+    cli_findings_text(&out, check, image, options);
+    cow_image_close(image);
+}
+
+/* The plan of what is safe: shown (--dry-run) or carried out. */
+static int show_or_repair(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_out out;
+
+    if (!options->dry_run)
+        return cli_carry_out(plan, options, err);
+    if (!options->json) {
+        cli_out_init(&out, stdout, options);
+        cli_plan_text(&out, plan);
+    }
+    return 0;
+}
+
+/* *plan_json gets the plan where JSON is wanted: it outlives the files that it was made from. */
+static int repair(json_t **plan_json, const struct cow_check *check, const struct cli_options *options,
+                  struct cow_error *err)
+{
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    status = cow_plan_repair(&plan, image, check, NULL, err);
+    if (!status && options->json && !(*plan_json = cli_plan_json(plan)))
+        status = cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    if (!status)
+        status = show_or_repair(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+/* The result as a status: what a script branches on. */
+static int judge(const struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+{
+    const char *path = options->operand[0];
+    enum cow_severity worst = COW_SEVERITY_NOTE;
+
+    if (check->findings == 0)
+        return 0;
+    for (size_t i = 0; i < check->findings; i++)
+        if (cow_finding_severity(check->finding[i].code) > worst)
+            worst = cow_finding_severity(check->finding[i].code);
+    if (worst == COW_SEVERITY_CORRUPT)
+        return cow_error_set(err, COW_INVALID, "%s: not a valid image", path);
+    cow_error_set(err, COW_FINDING, "%s: %zu finding%s, at worst: %s", path, check->findings,
+                  check->findings == 1 ? "" : "s", cow_severity_name(worst));
+    if (!can_repair(check))
+        return options->repair ? cow_error_hint(err, "none of them is mended by --repair") : COW_FINDING;
+    return cow_error_hint(err, "--repair mends what is safe to mend");
+}
+
+int cli_check(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_check check;
+    json_t *plan_json = NULL;
+    bool shown = false;
+    int status = look(&check, options, err);
+
+    if (!status && options->repair && can_repair(&check)) {
+        shown = options->dry_run;
+        if (!options->quiet || options->dry_run)
+            show(&check, options);
+        fflush(stdout); /* the plan and the question are on standard error */
+        status = repair(&plan_json, &check, options, err);
+        if (!status && !options->dry_run)
+            status = look(&check, options, err);
+    }
+    if (!status && !shown)
+        show(&check, options);
+    if (!status && options->json)
+        status = cli_json_print(cli_findings_json(&check, plan_json), err);
+    else
+        json_decref(plan_json);
+    return status ? status : judge(&check, options, err);
+}

@@ -79,7 +79,7 @@ help:
 	@echo 'make             build $(program) and $(library)'
 	@echo 'make demo        open the image of a real guest (demo-reset: unpack it afresh)'
 	@echo 'make test        all suites; the last line is the total'
-	@echo 'make soak        the crash suite with its full counts (an hour)'
+	@echo 'make soak        geometry matrix, random images and crash suite with their full counts'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
@@ -159,11 +159,13 @@ demo-reset:
 test:
 	@.ci/deps build test
 	$(SUBMAKE) all unit crash asan-build
-	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux asan-tui
+	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux matrix differential asan-tui
 
 soak:
 	@.ci/deps build test
 	$(SUBMAKE) all crash
+	@tests/matrix/run.sh $(program) 3000
+	@tests/differential/run.sh $(program) 3000
 	@tests/crash/run.sh $(BUILD) soak
 
 asan:
@@ -197,6 +199,7 @@ lint-gcc lint-clang: lint-%:
 # Where each file goes: "source:destination".
 places = $(foreach f,$(wildcard share/man/*.1),$(f):$(mandir)/man1/$(notdir $(f))) \
   $(foreach f,$(wildcard README.md share/doc/*.md),$(f):$(datadir)/doc/cowtui/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(datadir)/doc/cowtui/$(f)) \
   $(foreach f,$(wildcard share/completions/*.bash),$(f):$(datadir)/bash-completion/completions/$(basename $(notdir $(f)))) \
   $(foreach f,$(wildcard share/completions/_*),$(f):$(datadir)/zsh/site-functions/$(notdir $(f))) \
   $(foreach f,$(wildcard share/completions/*.fish),$(f):$(datadir)/fish/vendor_completions.d/$(notdir $(f)))

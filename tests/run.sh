@@ -5,7 +5,7 @@
 # line "NAME: N passed, N failed, N skipped", or with exit code 77 and the reason as its last line. What cannot
 # be counted (a crash, no count, a bad exit code in spite of a good count) is a failure. The last line printed
 # is the total.
-# Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit e2e tui tmux guest, and asan-unit asan-e2e asan-tui
+# Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit crash e2e tui tmux guest matrix differential, and asan-unit asan-e2e asan-tui
 set -u
 
 cd "$(dirname "$0")/.." || exit 2
@@ -32,6 +32,8 @@ command_of() {
     unit) printf '%s\n' "$root/tests/unit" ;;
     crash) printf '%s\n' tests/crash/run.sh "$root" ;;
     e2e) printf '%s\n' tests/e2e/run.sh "$root/cowtui" ;;
+    matrix) printf '%s\n' tests/matrix/run.sh "$root/cowtui" ;;
+    differential) printf '%s\n' tests/differential/run.sh "$root/cowtui" ;;
     tui) printf '%s\n' tests/tui/run.sh "$root/cowtui" ;;
     tmux) printf '%s\n' tests/tui/tmux.sh "$root/cowtui" ;;
     guest) printf '%s\n' tests/guest/run.sh "$root/cowtui" ;;

@@ -84,17 +84,27 @@ static int repair(json_t **plan_json, const struct cow_check *check, const struc
     return status;
 }
 
+/* Undo data that is kept, several names, somebody who uses it: good to know, and nothing is wrong. */
+static bool is_wrong(const struct cow_finding *finding)
+{
+    return cow_finding_severity(finding->code) > COW_SEVERITY_NOTE ||
+           cow_finding_fix(finding->code) != COW_FIX_NONE;
+}
+
 /* The result as a status: what a script branches on. */
 static int judge(const struct cow_check *check, const struct cli_options *options, struct cow_error *err)
 {
     const char *path = options->operand[0];
     enum cow_severity worst = COW_SEVERITY_NOTE;
+    bool wrong = false;
 
-    if (check->findings == 0)
-        return 0;
-    for (size_t i = 0; i < check->findings; i++)
+    for (size_t i = 0; i < check->findings; i++) {
+        wrong = wrong || is_wrong(&check->finding[i]);
         if (cow_finding_severity(check->finding[i].code) > worst)
             worst = cow_finding_severity(check->finding[i].code);
+    }
+    if (!wrong)
+        return 0;
     if (worst == COW_SEVERITY_CORRUPT)
         return cow_error_set(err, COW_INVALID, "%s: not a valid image", path);
     cow_error_set(err, COW_FINDING, "%s: %zu finding%s, at worst: %s", path, check->findings,

@@ -249,6 +249,7 @@ class Bench:
                      ("qemu-img info", 2, lambda: seconds_of(["qemu-img", "info", qcow2])))
         self.memory("info of it: peak memory, MiB", 16 * MIB, [self.cowtui, "info", image.path])
         self.memory("map --json of it: peak memory, MiB", 16 * MIB, [self.cowtui, "map", "--json", image.path])
+        self.memory("check of it: peak memory, MiB", 16 * MIB, [self.cowtui, "check", image.path])
         self.remove("sparse.img", "sparse.cow", "sparse.qcow2")
 
     def bitmap_cases(self):
@@ -345,11 +346,55 @@ class Bench:
         self.remove("xfs.img")
         os.rmdir(mount_point)
 
+    # ---- comparing ---------------------------------------------------------------------------------------
+
+    def compare_cases(self):
+        """All bytes of a disk of 1 GiB, dirty and equal to the backing: what scan and compact have to compare is
+        what cmp compares, and nothing is left to write. All of it is in the page cache."""
+        backing = self.noise("equal.img", GIB)
+        image = Image(self, "equal.cow", backing)
+        with open(image.path, "r+b") as file, open(backing, "rb") as source:
+            file.seek(image.bitmap_offset)
+            file.write(b"\xff" * (GIB // SECTOR // 8))
+            file.seek(image.data_offset)
+            shutil.copyfileobj(source, file, MIB)
+        twin = self.file("equal.twin")
+        shutil.copyfile(backing, twin)
+        undo = [self.cowtui, "undo", "-q", "-y", image.path]
+        cmp = lambda: seconds_of(["cmp", backing, twin])  # noqa: E731
+        cmp()
+
+        def compact():
+            taken = seconds_of([self.cowtui, "compact", "-q", "-y", image.path])
+            subprocess.run(undo, stdin=subprocess.DEVNULL, check=True)
+            return taken
+
+        self.compare("map --scan, 1 GiB that is all redundant",
+                     lambda: seconds_of([self.cowtui, "map", "--scan", "-q", image.path]), ("cmp", 1.3, cmp))
+        self.compare("compact of it", compact, ("cmp", 1.5, cmp))
+        self.remove("equal.img", "equal.cow", "equal.twin")
+
+    def diff_cases(self):
+        """Two raw disks that differ in a thousand pages; cmp stops at a difference, so it gets equal ones."""
+        backing = self.noise("diff.img", 2 * GIB)
+        raw, twin = self.file("diff.raw"), self.file("diff.twin")
+        shutil.copyfile(backing, raw)
+        shutil.copyfile(backing, twin)
+        with open(raw, "r+b", buffering=0) as file:
+            for page in self.rng.sample(range(2 * GIB // PAGE), 1000):
+                os.pwrite(file.fileno(), self.rng.randbytes(PAGE), page * PAGE)
+        ours = self.writer("diff.cow", self.cowtui, "diff", "-q", "-o", self.file("diff.cow"), backing, raw)
+        cmp = lambda: seconds_of(["cmp", backing, twin])  # noqa: E731
+        cmp()
+        ours()
+        self.compare("diff of two 2 GiB raw disks, 1000 pages differ", ours, ("cmp of equal ones", 1.3, cmp))
+        self.remove("diff.img", "diff.raw", "diff.twin", "diff.cow")
+
     def run(self):
         print(f"medians of {self.rounds} interleaved rounds; ratio = ours / peer; MISS = beyond the goal")
         self.heading()
         for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases, self.grow_header_cases,
-                      self.grow_copy_cases, self.grow_reflink_cases):
+                      self.grow_copy_cases, self.grow_reflink_cases, self.compare_cases, self.diff_cases):
             if self.only in cases.__name__:
                 cases()
 
@@ -357,7 +402,7 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink")
+    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink compare diff")
     parser.add_argument("cowtui")
     parser.add_argument("directory")
     bench = Bench(parser.parse_args())
@@ -365,8 +410,8 @@ def main():
         shutil.rmtree(bench.directory)
     os.makedirs(bench.directory)
     free = shutil.disk_usage(bench.directory).free
-    if free < 7 * GIB:
-        sys.exit(f"bench: needs 7 GiB of disk, {free / GIB:.1f} GiB are free")
+    if free < 8 * GIB:
+        sys.exit(f"bench: needs 8 GiB of disk, {free / GIB:.1f} GiB are free")
     try:
         bench.run()
     finally:

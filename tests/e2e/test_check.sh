@@ -266,6 +266,11 @@ END
     head -c 2097152 /dev/urandom >.x.cow.cowtui-undo && sync .x.cow.cowtui-undo
     run 1 check --json x.cow
     has 'what undoes the last change takes 2.0' <(json '.findings[] | select(.code == "undo") | .message')
+    # Told, but nothing is wrong.
+    run 0 pages -q -y x.cow
+    head -c 2097152 /dev/urandom >.x.cow.cowtui-undo && sync .x.cow.cowtui-undo
+    run 0 check --json x.cow
+    eq undo "$(json '.findings[].code')" "findings"
 }
 
 interrupted()

@@ -74,11 +74,11 @@ while_guest_runs() {
     check "backing files are unchanged" sha256sum --quiet -c backing.sums
 }
 
-# refuses NAME.cow: the kernel's console has, word for word, what info predicted.
+# refuses JOB NAME.cow: the kernel's console has, word for word, what info predicts.
 refuses() {
     local reason
-    reason=$(json "$1" .uml.reason)
-    equal false "$(json "$1" .uml.opens)" && [ -n "$reason" ] && console verdict "$reason"
+    reason=$(json "$2" .uml.reason)
+    equal false "$(json "$2" .uml.opens)" && [ -n "$reason" ] && console "$1" "$reason"
 }
 
 # One guest gets all the odd images at once, each as a device of its own.
@@ -97,7 +97,7 @@ for disk in /dev/ubd?; do dd if="$disk" of=/dev/null bs=512 count=1 iflag=direct
 JOB
     guest verdict "${arguments[@]}"
     for name in keep.cow odd-*.cow; do
-        check "the guest refuses $name with the words of info" refuses "$name"
+        check "the guest refuses $name with the words of info" refuses verdict "$name"
     done
 }
 

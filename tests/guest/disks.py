@@ -4,6 +4,10 @@
 
 Usage: disks.py pattern FILE BYTES    a backing file in which every sector is different and none is zero
        disks.py odd DIRECTORY         odd-*.cow: images that a stock kernel refuses, each for its own reason
+       disks.py old DIRECTORY         old-*.cow: images with scattered sectors on old.img, to be changed; one is on
+                                      touched.img, which has another date, one on moved.img, which is not where
+                                      it says; old.raw is the disk that they all show
+       disks.py bits FILE             of a v3: its dirty sectors, and its pages that mix dirty and clean ones
 """
 
 import os
@@ -30,12 +34,21 @@ def v1(word, path, size, mtime=MTIME):
     return head + struct.pack(word, mtime) + struct.pack(order + "QI", size, SECTOR)
 
 
+def v2(path, size, mtime=MTIME):
+    return b"OOOM" + struct.pack(">I", 2) + path.ljust(4096, b"\0") + struct.pack(">IQI", mtime, size, SECTOR)
+
+
 def v2_64(path, size, mtime=MTIME):
-    return b"OOOM" + struct.pack(">I", 2) + path.ljust(4096, b"\0") + struct.pack(">IIQI", mtime, 0, size, SECTOR)
+    return b"OOOM" + struct.pack(">I", 2) + path.ljust(4096, b"\0") + struct.pack(">IIQI4x", mtime, 0, size, SECTOR)
 
 
 def v3(path, size, mtime=MTIME, alignment=4096):
     return b"OOOM" + struct.pack(">IIQIII", 3, mtime, size, SECTOR, alignment, 0) + path.ljust(4096, b"\0")
+
+
+def v3_64(path, size, mtime=MTIME, alignment=4096):
+    numbers = struct.pack(">IIIQIII", 3, mtime, 0xDEAD, size, SECTOR, alignment, 0)
+    return b"OOOM" + numbers + path.ljust(4096, b"\0")
 
 
 def qemu(path, size):
@@ -67,11 +80,66 @@ def odd(directory):
     write_odd(directory, "qemu", qemu(path, SIZE))
 
 
+# First, last, alone, in pairs, and a whole page: most of their pages are mixed.
+OLD_DIRTY = [0, 7, 8, 100, 1000, 1001, *range(1024, 1032), SIZE // SECTOR - 1]
+
+
+def write_old(directory, name, header, unit):
+    """unit: what bitmap and data begin at a multiple of; 1: the bitmap follows the header."""
+    bitmap_offset = -(-len(header) // unit) * unit
+    bits = bytearray(SIZE // SECTOR // 8)
+    unit = max(unit, SECTOR)
+    data_offset = -(-(bitmap_offset + len(bits)) // unit) * unit
+    with open(os.path.join(directory, f"old-{name}.cow"), "wb") as file:
+        file.write(header)
+        for sector in OLD_DIRTY:
+            bits[sector // 8] |= 1 << sector % 8
+            file.seek(data_offset + sector * SECTOR)
+            file.write(struct.pack(">Q", sector + 1) * (SECTOR // 8))
+        file.seek(bitmap_offset)
+        file.write(bits)
+        file.truncate(data_offset + SIZE)
+
+
+def old(directory):
+    directory = os.path.realpath(directory)
+    here = {name: os.path.join(directory, name + ".img") for name in ("old", "touched", "moved")}
+    for path in here.values():
+        pattern(path, SIZE)
+    os.utime(here["touched"], (MTIME + 3, MTIME + 3))
+    path = os.fsencode(here["old"])
+    write_old(directory, "v2", v2(path, SIZE), 1)
+    write_old(directory, "v2-64", v2_64(path, SIZE), 1)
+    write_old(directory, "v3-64", v3_64(path, SIZE), 4096)
+    write_old(directory, "touched", v3(os.fsencode(here["touched"]), SIZE), 4096)
+    write_old(directory, "moved", v3(os.fsencode(here["moved"]) + b".not-there", SIZE), 4096)
+    with open(here["old"], "rb") as file:
+        disk = bytearray(file.read())
+    for sector in OLD_DIRTY:
+        disk[sector * SECTOR : (sector + 1) * SECTOR] = struct.pack(">Q", sector + 1) * (SECTOR // 8)
+    with open(os.path.join(directory, "old.raw"), "wb") as file:
+        file.write(disk)
+
+
+def bits(path):
+    with open(path, "rb") as file:
+        head = file.read(32)
+        size, alignment = struct.unpack_from(">Q4xI", head, 12)
+        assert head[:8] == b"OOOM\0\0\0\3" and size % 4096 == 0
+        file.seek(-(-4128 // alignment) * alignment)
+        pages = file.read(size // 4096)  # 8 sectors, a byte
+    print(sum(bin(page).count("1") for page in pages), sum(page not in (0, 255) for page in pages))
+
+
 def main(arguments):
     if len(arguments) == 3 and arguments[0] == "pattern":
         pattern(arguments[1], int(arguments[2]))
     elif len(arguments) == 2 and arguments[0] == "odd":
         odd(arguments[1])
+    elif len(arguments) == 2 and arguments[0] == "old":
+        old(arguments[1])
+    elif len(arguments) == 2 and arguments[0] == "bits":
+        bits(arguments[1])
     else:
         sys.exit(__doc__)
 

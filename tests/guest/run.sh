@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# A real User-Mode Linux guest makes, changes and reads disks that cowtui created and resized. The guest's root
+# A real User-Mode Linux guest makes, changes and reads disks that cowtui created and changed. The guest's root
 # is the host's own filesystem (hostfs), its jobs are shell scripts, and their results come back as files in
 # the scratch directory: a boot takes three seconds and needs no disk image.
 #
@@ -129,5 +129,7 @@ json() {
 cd "$scratch" || exit 2
 # shellcheck source-path=SCRIPTDIR
 . "$here/cases.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/changes.sh"
 echo "guest: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

@@ -494,8 +494,8 @@ END_TEST
 
 START_TEST(names_of_origins)
 {
-    static const char *const names[COW_ORIGINS] = {"backing", "backing-hole", "beyond-backing", "hole",
-                                                   "cow", "redundant", "zero", "changed", "orphan"};
+    static const char *const names[COW_ORIGINS] = {
+        "backing", "backing-hole", "beyond-backing", "hole", "cow", "redundant", "zero", "changed", "orphan"};
     for (int i = 0; i < COW_ORIGINS; i++) {
         ck_assert_str_eq(cow_origin_name((enum cow_origin)i), names[i]);
         must(cow_origin_text((enum cow_origin)i)[0] != '\0', "no text");

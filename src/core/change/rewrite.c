@@ -333,7 +333,7 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
     const struct cow_image *img = plan->img;
     const bool same_header =
         named->mtime == img->header.mtime && strcmp(named->path, img->header.backing_path) == 0;
-    const bool same_bits = cost->new_sectors == cost->old_sectors && cost->mixed_pages == 0;
+    const bool same_bits = cost->new_sectors == cost->old_sectors && (cost->mixed_pages == 0 || opt->sectors);
     const uint64_t slack = 128 * 1024 + cost->new_sectors * 512 / 16;
     if (opt->output_path != NULL || opt->safe || opt->convert || opt->reserve_bytes != 0) {
         return false;

@@ -193,10 +193,12 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_steps_begin(plan, 64 * 1024);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin an empty image beside it, marked unfinished");
-    plan_steps_finish_image(plan);
+    plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
+              "give it the owner, mode and extended attributes of the old one");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write down what is about to happen, so that it can be finished");
     plan_step(plan, COW_STEP_MERGE_BACKING, usage->dirty_bytes,
-              "give the backing file its new date, flush, write %s into it, flush", size);
+              "give the backing file its new date, flush, write the dirty sectors into it, flush");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "give the empty image its true size, flush");
     plan_step(plan, COW_STEP_RENAME, 0, "let the empty image take the place of %s, flush the directory",
               plan->img->path);
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");

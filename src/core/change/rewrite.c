@@ -297,6 +297,9 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
     if (status == 0) {
         status = rewrite_count(plan, &cost->new_sectors, err);
     }
+    if (status != 0) {
+        return status;
+    }
     plan->punch_zeros = opt->compact;
     cost->data_bytes =
         arith_sub_floor(cost->new_sectors * 512, opt->compact ? selection_zero_bytes(plan->selection) : 0);
@@ -304,7 +307,7 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
         cost->data_bytes =
             arith_min(cost->data_bytes, cost->usage.allocated_bytes + cost->mixed_pages * COW_PAGE_BYTES);
     }
-    return status;
+    return 0;
 }
 
 static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,

@@ -34,7 +34,8 @@ int commit_begin_image(struct commit *c)
     if (status == 0) {
         status = write_header(c, true);
     }
-    if (status == 0) {
+    if (status == 0 &&
+        !c->plan->merges) { /* its full length is the sign that a merge has begun (step_merge.c) */
         status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->layout.end_offset);
         status = status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
     }

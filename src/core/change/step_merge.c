@@ -44,17 +44,16 @@ static int stamp(struct commit *c)
 }
 
 /* Before the backing file changes in any way, a durable sign of our own: that it has another date proves
- * nothing, for others can have dated it. The sign is the date of the new, empty image. */
+ * nothing, for others can have dated it. The sign is the full length of the new, empty image. */
 static int show_sign(struct commit *c)
 {
     struct stat facts;
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.backing_mtime};
     int status = c->io->fstat(c->io->context, c->out_fd, &facts);
     if (status == 0 && facts.st_ino != c->record.new_inode) {
         status = -ESTALE;
     }
     if (status == 0) {
-        status = c->io->futimens(c->io->context, c->out_fd, times);
+        status = c->io->ftruncate(c->io->context, c->out_fd, c->record.new_file_bytes);
     }
     return status == 0 ? c->io->fsync(c->io->context, c->out_fd) : status;
 }
@@ -150,8 +149,9 @@ int merge_has_begun(const struct cow_io *io, const struct record *record, const 
         return status; /* the date changes first of all */
     }
     status = io->lstat(io->context, side_path(temp, image_path, SIDE_NEW), &facts);
-    return status < 0 ? status
-                      : facts.st_ino == record->new_inode && same_time(facts.st_mtim, record->backing_mtime);
+    return status < 0
+               ? status
+               : facts.st_ino == record->new_inode && (uint64_t)facts.st_size == record->new_file_bytes;
 }
 
 int merge_forward(struct commit *c)
@@ -164,6 +164,12 @@ int merge_forward(struct commit *c)
     int status = retreat_hold(c, side_path(temp, image, SIDE_NEW));
     if (status == 0) {
         status = merge_into_backing(c);
+    }
+    if (status == 0) { /* the true size takes the mark away */
+        status = io_write(c->io, c->out_fd, c->record.new_sector, sizeof c->record.new_sector, 0);
+    }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->out_fd);
     }
     if (status == 0) {
         status = c->io->rename(c->io->context, temp, image, true);

@@ -162,7 +162,10 @@ struct cow_density {
     uint64_t beyond_backing_sectors; /* of them past the end of the backing file */
 };
 
-/* What a range holds, for one cell of a heatmap. Cost: at most two bitmap pages, whatever the range. */
+/* What a range holds, for one cell of a heatmap. Cost: at most two bitmap pages, whatever the range; nothing
+ * where it begins and ends at multiples of this number of sectors and has been counted before
+ * (cow_image_usage counts all). */
+enum { COW_DENSITY_UNIT_SECTORS = 64 * 1024 };
 int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sectors, struct cow_density *out,
                       struct cow_error *err);
 

@@ -17,6 +17,7 @@ enum {
     GUTTER_FROM_COLS = 100,
     INFO_ROWS = 1,
     FIT_MULTIPLE = 8,
+    COARSE = 8, /* units of a density: from here on a cell is a whole number of them */
     MIXED_MOST = 1000,
     RUN_COLS = 16
 };
@@ -102,6 +103,9 @@ static void arrange(struct tui_app *app, struct map_view *view, int cols, int ro
     view->cols = cols;
     view->rows = rows;
     view->fit_sectors = round_up(divide_up(tui_app_sectors(app), cells), FIT_MULTIPLE);
+    if (view->fit_sectors >=
+        COARSE * COW_DENSITY_UNIT_SECTORS) /* a little coarser, and the first frame costs nothing */
+        view->fit_sectors = round_up(view->fit_sectors, COW_DENSITY_UNIT_SECTORS);
     if (view->fitted || view->cell_sectors == 0 || view->cell_sectors > view->fit_sectors) {
         view->cell_sectors = view->fit_sectors;
         view->fitted = true;

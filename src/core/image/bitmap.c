@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Pages are loaded on demand into a small cache; the count of each page is kept once known, so that a search
- * steps over empty and full pages without reading them again, and a density costs at most its two edge pages.
- * Bits past the last sector are masked when a page is loaded: what lies there on disk is not guaranteed to be
- * zero.
+ * steps over empty and full pages without reading them again. So is the count of each eighth of a page: a
+ * density whose ends are multiples of that costs no reading, any other at most its two edge pages. Bits past
+ * the last sector are masked when a page is loaded: what lies there on disk is not guaranteed to be zero.
  */
 #include "core/image/bitmap.h"
 
@@ -17,6 +17,7 @@ enum {
     PAGE_BITS = PAGE_BYTES * 8,
     PAGE_WORDS = PAGE_BYTES / 8,
     CACHED_PAGES = 4,
+    PARTS = PAGE_BITS / BITMAP_PART_BITS,
 };
 
 #define COUNT_UNKNOWN UINT32_MAX
@@ -33,6 +34,7 @@ struct bitmap {
     uint64_t bits;
     uint64_t pages;
     uint32_t *counts;        /* set bits of each page, or COUNT_UNKNOWN */
+    uint32_t *parts;         /* PARTS of each page that is neither empty nor full, once its count is known */
     struct io_extent extent; /* of the file, the last one asked for */
     struct page cache[CACHED_PAGES];
 };
@@ -43,9 +45,12 @@ int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t o
     struct bitmap *b = calloc(1, sizeof *b);
     uint64_t pages = arith_div_up(sectors, PAGE_BITS);
     uint32_t *counts = malloc((size_t)arith_max(pages, 1) * sizeof *counts);
-    if (b == NULL || counts == NULL) {
+    /* Not cleared: of most disks only a little is ever touched. */
+    uint32_t *parts = malloc((size_t)arith_max(pages, 1) * PARTS * sizeof *parts);
+    if (b == NULL || counts == NULL || parts == NULL) {
         free(b);
         free(counts);
+        free(parts);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     memset(counts, 0xff, (size_t)pages * sizeof *counts);
@@ -55,6 +60,7 @@ int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t o
     b->bits = sectors;
     b->pages = pages;
     b->counts = counts;
+    b->parts = parts;
     for (unsigned i = 0; i < CACHED_PAGES; i++) {
         b->cache[i].number = UINT64_MAX;
     }
@@ -66,6 +72,7 @@ void bitmap_close(struct bitmap *bitmap)
 {
     if (bitmap != NULL) {
         free(bitmap->counts);
+        free(bitmap->parts);
         free(bitmap);
     }
 }
@@ -131,7 +138,12 @@ static int load_page(struct bitmap *b, uint64_t number, struct page **out, struc
             page->words[bits_of_page(b, number) / 64] &= (UINT64_C(1) << last_bits) - 1;
         }
         page->number = number;
-        b->counts[number] = count_words(page->words, PAGE_WORDS);
+        b->counts[number] = 0;
+        for (unsigned i = 0; i < PARTS; i++) {
+            const uint32_t count = count_words(page->words + i * (PAGE_WORDS / PARTS), PAGE_WORDS / PARTS);
+            b->parts[number * PARTS + i] = count;
+            b->counts[number] += count;
+        }
     }
     *out = page;
     return 0;
@@ -177,6 +189,16 @@ static uint32_t count_in_page(const struct page *page, uint32_t first, uint32_t 
     return tail == 0 ? sum : sum + (uint32_t)__builtin_popcountll(page->words[last_word] & tail);
 }
 
+/* The same of [first, stop), both ends of parts of one page. */
+static uint64_t count_parts(const struct bitmap *b, uint64_t first, uint64_t stop)
+{
+    uint64_t sum = 0;
+    for (uint64_t part = first / BITMAP_PART_BITS; part * BITMAP_PART_BITS < stop; part++) {
+        sum += b->parts[part];
+    }
+    return sum;
+}
+
 int bitmap_count(struct bitmap *b, uint64_t first, uint64_t count, uint64_t *out, struct cow_error *err)
 {
     uint64_t sum = 0;
@@ -191,6 +213,9 @@ int bitmap_count(struct bitmap *b, uint64_t first, uint64_t count, uint64_t *out
             sum += whole == 0 ? 0 : stop - first;
         } else if (status == 0 && first % PAGE_BITS == 0 && stop == page_end) {
             sum += whole;
+        } else if (status == 0 && first % BITMAP_PART_BITS == 0 &&
+                   (stop % BITMAP_PART_BITS == 0 || stop == page_end)) {
+            sum += count_parts(b, first, stop);
         } else if (status == 0) {
             struct page *page;
             status = load_page(b, number, &page, err);

@@ -13,6 +13,8 @@
 
 struct bitmap;
 
+enum { BITMAP_PART_BITS = 64 * 1024 }; /* counts of ranges that begin and end at multiples of it are cheapest */
+
 /* A bitmap of `sectors` bits at `offset` of the open file fd, which stays the caller's. Errors:
  * COW_NO_MEMORY. */
 int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,

@@ -70,7 +70,7 @@ static struct verdict check_bystanders(const struct trial *trial, const struct t
         const struct inode *old = &was->inode[was->entry[i].target];
         path_of(was, &was->entry[i], path);
         if (old->kind != INODE_FILE || is_side(path) || strcmp(path, trial->target) == 0 ||
-            strcmp(path, BACKING_PATH) == 0 || (undoes && is_copy(path))) {
+            strcmp(path, trial->backing) == 0 || (undoes && is_copy(path))) {
             continue;
         }
         const struct inode *now = file_at(tree, path);
@@ -93,12 +93,48 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Each byte of a sector is the old or the new one: a write may begin anywhere in it. */
+static bool is_woven(const struct inode *now, const struct inode *old, const struct inode *end, uint64_t at,
+                     size_t n_bytes)
+{
+    uint8_t is[SECTOR_BYTES], was[SECTOR_BYTES], will[SECTOR_BYTES];
+    inode_read(now, at, is, n_bytes);
+    inode_read(old, at, was, n_bytes);
+    inode_read(end, at, will, n_bytes);
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (is[i] != was[i] && is[i] != will[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of a file that is being written over: it is old and new, and nothing is new under the old date, by which a
+ * kernel knows the file. */
+static struct verdict check_merged(const struct inode *old, const struct inode *end, const struct inode *now)
+{
+    const uint64_t size = old->facts.size_bytes;
+    if (inode_same_bytes(now, old, 0, size)) {
+        return fine;
+    }
+    for (uint64_t at = 0, stop; at < size; at = stop) {
+        stop = least(at + SECTOR_BYTES, size);
+        if (!is_woven(now, old, end, at, (size_t)(stop - at))) {
+            return bad("the backing file's sector %llu has neither old nor new bytes",
+                       (unsigned long long)(at / SECTOR_BYTES));
+        }
+    }
+    return now->facts.mtime.tv_sec == old->facts.mtime.tv_sec
+               ? bad("the backing file's bytes have changed, and it has its old date")
+               : fine;
+}
+
 /* What the backing file held is there whatever happens; what is new is zeros. */
 static struct verdict check_backing(const struct trial *trial, const struct tree *tree)
 {
-    const struct inode *old = file_at(&trial->before.tree, BACKING_PATH);
-    const struct inode *end = file_at(&trial->after.tree, BACKING_PATH);
-    const struct inode *now = file_at(tree, BACKING_PATH);
+    const struct inode *old = file_at(&trial->before.tree, trial->backing);
+    const struct inode *end = file_at(&trial->after.tree, trial->backing);
+    const struct inode *now = file_at(tree, trial->backing);
     if (old == NULL) {
         return fine;
     }
@@ -109,6 +145,9 @@ static struct verdict check_backing(const struct trial *trial, const struct tree
     uint64_t size = now->facts.size_bytes;
     if (size != old->facts.size_bytes && size != end->facts.size_bytes) {
         return bad("the backing file has %llu bytes", (unsigned long long)size);
+    }
+    if (trial->merges) {
+        return check_merged(old, end, now);
     }
     if (!inode_same_bytes(now, old, 0, kept) || !inode_zero(now, old->facts.size_bytes, size)) {
         return bad("the backing file's bytes have changed");
@@ -137,6 +176,26 @@ static bool raw_shows(const struct inode *file, const struct disk *disk)
     return file->facts.size_bytes == size && inode_same_bytes(file, &disk->file, 0, size);
 }
 
+/* A kernel that opens another image, or the old one, finds the backing file that it was made for. */
+static struct verdict check_sibling(const struct trial *trial, const struct tree *tree)
+{
+    const struct inode *sibling = file_at(tree, SIBLING_PATH);
+    const struct inode *image = file_at(tree, IMAGE_PATH), *was = file_at(&trial->before.tree, IMAGE_PATH);
+    const struct inode *const opened[] = {sibling, image->number == was->number ? image : NULL};
+    struct view view;
+    for (unsigned i = 0; i < 2 && trial->merges; i++) {
+        if (opened[i] == NULL || !kernel_opens(&view, tree, opened[i])) {
+            continue;
+        }
+        const struct inode *now = file_at(tree, view.path), *old = file_at(&trial->before.tree, view.path);
+        if (!inode_same_bytes(now, old, 0, old->facts.size_bytes)) {
+            return bad("a kernel opens %s on a backing file that has changed",
+                       i == 0 ? SIBLING_PATH : "the old image");
+        }
+    }
+    return fine;
+}
+
 /* Whatever a kernel opens is the old disk or the new one: image, left-over, undo data. */
 static struct verdict check_kernel(const struct trial *trial, const struct tree *tree,
                                    const struct guest *guest)
@@ -150,7 +209,7 @@ static struct verdict check_kernel(const struct trial *trial, const struct tree 
         /* A guest that ran used the image, not its undo data. */
         const bool side = guest != NULL && strstr(tree->entry[i].name, ".cowtui-") != NULL;
         if (file->kind != INODE_FILE || side || strstr(tree->entry[i].name, ".cow") == NULL ||
-            !kernel_opens(&view, tree, file)) {
+            file == file_at(tree, SIBLING_PATH) || !kernel_opens(&view, tree, file)) {
             continue;
         }
         const struct inode *backing = backing_of(&view, tree);
@@ -159,6 +218,16 @@ static struct verdict check_kernel(const struct trial *trial, const struct tree 
         }
     }
     return fine;
+}
+
+/* The image shows the disk whether a kernel opens it or not. */
+static bool disk_is_there(const struct trial *trial, const struct tree *tree, const struct inode *file,
+                          const struct guest *guest)
+{
+    const struct disk *old = guest != NULL ? &guest->old : &trial->before.disk;
+    const struct disk *new = guest != NULL ? &guest->new : &trial->after.disk;
+    return trial->raw || (trial->before.target_there && shows(tree, file, trial->before.form, old)) ||
+           shows(tree, file, trial->after.form, new);
 }
 
 struct verdict judge_crashed(const struct trial *trial, const struct tree *tree, const struct guest *guest)
@@ -172,7 +241,13 @@ struct verdict judge_crashed(const struct trial *trial, const struct tree *tree,
         !view_as(&view, file, trial->after.form)) {
         return bad("the image has no header: a kernel takes it for a raw disk");
     }
+    if (!disk_is_there(trial, tree, file, guest)) {
+        return bad("the image shows neither the old nor the new disk");
+    }
     struct verdict v = check_kernel(trial, tree, guest);
+    if (v.outcome != OUTCOME_BAD) {
+        v = check_sibling(trial, tree);
+    }
     if (v.outcome != OUTCOME_BAD) {
         v = check_bystanders(trial, tree);
     }
@@ -180,6 +255,28 @@ struct verdict judge_crashed(const struct trial *trial, const struct tree *tree,
 }
 
 /* ---- the end ---- */
+
+/* The same header. In a merge by another run the new date is another one. */
+static bool same_header(const struct trial *trial, const struct inode *now, const struct stage *stage)
+{
+    const struct form *form = &forms[stage->form];
+    const struct inode *was = file_at(&stage->tree, trial->target);
+    const uint64_t date = trial->merges && stage == &trial->after ? form->mtime : form->header_bytes;
+    return inode_same_bytes(now, was, 0, date) &&
+           (date == form->header_bytes || inode_same_bytes(now, was, date + 4, form->header_bytes));
+}
+
+/* Where both ends show the same disk: by copy it is another file, in place it has another header. */
+static enum outcome outcome_by_file(const struct trial *trial, const struct inode *file)
+{
+    const uint64_t old = file_at(&trial->before.tree, trial->target)->number;
+    const uint64_t new = file_at(&trial->after.tree, trial->target)->number;
+    if (file->number == old && same_header(trial, file, &trial->before)) {
+        return OUTCOME_OLD;
+    }
+    return (file->number == old) == (new == old) && same_header(trial, file, &trial->after) ? OUTCOME_NEW
+                                                                                            : OUTCOME_BAD;
+}
 
 static enum outcome outcome_of(const struct trial *trial, const struct tree *tree, const struct disk *old,
                                const struct disk *new)
@@ -190,6 +287,11 @@ static enum outcome outcome_of(const struct trial *trial, const struct tree *tre
     }
     if (trial->raw) {
         return raw_shows(file, new) ? OUTCOME_NEW : OUTCOME_BAD;
+    }
+    if (trial->same_disk) {
+        const enum outcome outcome = outcome_by_file(trial, file);
+        const enum form_name form = outcome == OUTCOME_OLD ? trial->before.form : trial->after.form;
+        return shows(tree, file, form, old) ? outcome : OUTCOME_BAD;
     }
     if (trial->before.target_there && shows(tree, file, trial->before.form, old)) {
         return OUTCOME_OLD;
@@ -215,11 +317,27 @@ static struct verdict check_names(const struct trial *trial, const struct tree *
                                                                        : fine;
 }
 
-/* The old image is the old file, byte for byte; zeros may have been added at its end. */
-static bool same_file_as(const struct inode *now, const struct inode *was)
+/* It is that end's file, byte for byte; zeros may have been added at its end. */
+static bool same_file_as(const struct trial *trial, const struct inode *now, const struct stage *stage)
 {
-    return inode_same_bytes(now, was, 0, was->facts.size_bytes) &&
+    const struct inode *was = file_at(&stage->tree, trial->target);
+    const bool dated = trial->merges && stage == &trial->after;
+    const uint64_t from = dated ? forms[stage->form].header_bytes : 0;
+    return (!dated || same_header(trial, now, stage)) &&
+           inode_same_bytes(now, was, from, was->facts.size_bytes) &&
            inode_zero(now, was->facts.size_bytes, now->facts.size_bytes);
+}
+
+/* The backing file at the end: its facts, and where it was merged into, its bytes. */
+static bool same_backing(const struct trial *trial, const struct inode *now, const struct stage *stage)
+{
+    const struct inode *was = file_at(&stage->tree, trial->backing);
+    struct facts facts = now->facts;
+    if (trial->merges && stage == &trial->after) { /* the header says which: whether a kernel opens it */
+        facts.mtime.tv_sec = was->facts.mtime.tv_sec;
+    }
+    return facts_same(&facts, &was->facts) &&
+           (!trial->merges || inode_same_bytes(now, was, 0, was->facts.size_bytes));
 }
 
 /* Undo data that is an image is marked, so that nobody goes on with it. */
@@ -243,19 +361,23 @@ static struct verdict check_end(const struct trial *trial, const struct tree *tr
     const struct stage *stage = outcome == OUTCOME_OLD ? &trial->before : &trial->after;
     const char *which = outcome == OUTCOME_OLD ? "old" : "new";
     const struct inode *file = file_at(tree, trial->target), *was = file_at(&stage->tree, trial->target);
-    const struct inode *backing = file_at(tree, BACKING_PATH);
-    const struct inode *backing_was = file_at(&stage->tree, BACKING_PATH);
+    const struct inode *backing = file_at(tree, trial->backing);
+    const struct inode *sibling = file_at(tree, SIBLING_PATH);
     struct view view;
-    if (backing != NULL && (!facts_same(&backing->facts, &backing_was->facts))) {
-        return bad("%s disk, but the backing file has another size or date (%llu bytes, date %lld)", which,
+    if (backing != NULL && !same_backing(trial, backing, stage)) {
+        return bad("%s disk, but the backing file is not that one (%llu bytes, date %lld)", which,
                    (unsigned long long)backing->facts.size_bytes, (long long)backing->facts.mtime.tv_sec);
     }
     if (file != NULL && !trial->raw && kernel_opens(&view, tree, file) != stage->opens) {
         return bad("%s disk, but a kernel %s it", which, stage->opens ? "refuses" : "opens");
     }
+    if (sibling != NULL && kernel_opens(&view, tree, sibling) != stage->sibling_opens) {
+        return bad("%s disk, but a kernel %s %s", which, stage->sibling_opens ? "refuses" : "opens",
+                   SIBLING_PATH);
+    }
     /* A second private copy beside a lonely one has another name, and the header says so. */
     const bool renamed = trial->action.elsewhere && trial->action.verb == VERB_COPY;
-    if (file != NULL && allowed->guest == NULL && !renamed && !same_file_as(file, was)) {
+    if (file != NULL && allowed->guest == NULL && !renamed && !same_file_as(trial, file, stage)) {
         return bad("%s disk, but the file's bytes differ", which);
     }
     /* Whoever uses force gets a new image without its attributes where they cannot be kept. */
@@ -300,6 +422,25 @@ struct verdict judge_settled(const struct trial *trial, const struct tree *tree,
     return v;
 }
 
+/* The disk is in the backing file then, and nothing in the image; and the sibling is refused, if it was made
+ * for that backing file. */
+static void judge_merged(const struct trial *trial)
+{
+    struct view view;
+    const struct stage *end = &trial->after;
+    const struct inode *image = file_at(&end->tree, trial->target);
+    const bool shared = strcmp(trial->backing, BACKING_PATH) == 0;
+    const bool fits = !shared || trial->scene->action[0].verb == VERB_MERGE_IN_PLACE; /* not after a growth */
+    if (!view_as(&view, image, FORM_V3) || strcmp(view.path, trial->backing) != 0 || !end->opens ||
+        !inode_zero(image, view.shape.bitmap_offset, view.shape.data_offset) ||
+        !raw_shows(file_at(&end->tree, trial->backing), &end->disk) || trial->before.sibling_opens != fits ||
+        end->sibling_opens == shared) {
+        fprintf(stderr, "crash: %s: after the merge, image, backing file or sibling is wrong\n",
+                trial->scene->name);
+        exit(2);
+    }
+}
+
 void judge_trial(struct trial *trial)
 {
     const struct allowance none = {.left_overs = false};
@@ -313,6 +454,9 @@ void judge_trial(struct trial *trial)
                     i == 0 ? "old" : "new", v.outcome == OUTCOME_BAD ? v.why : "it is the other one");
             exit(2);
         }
+    }
+    if (trial->merges) {
+        judge_merged(trial);
     }
 }
 

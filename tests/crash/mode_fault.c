@@ -139,7 +139,7 @@ static void tell_fault(struct run *run, const char *text, unsigned long at, cons
 }
 
 /* About how many runs there are in all, to leave out evenly if fewer are wanted. */
-enum { FAULTS_ESTIMATE = 50000, RECOVERY_ESTIMATE = 14000 };
+enum { FAULTS_ESTIMATE = 83000, RECOVERY_ESTIMATE = 24600 };
 
 static void fail_change(struct run *run, uint64_t number)
 {
@@ -310,7 +310,7 @@ static bool one_failed_allocation(struct run *run, const struct tree *from, cons
 }
 
 /* How many there are in all, about: a recovery after each kill has its own. */
-enum { ALLOCATIONS_ESTIMATE = 30000 };
+enum { ALLOCATIONS_ESTIMATE = 51000 };
 
 static void starve(struct run *run, const struct tree *from, const struct action *action, const char *during)
 {

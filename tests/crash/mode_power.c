@@ -65,7 +65,8 @@ static void survive(const struct walk *walk, const struct power *power, struct t
     }
     run->states++;
     run->inner += walk->depth > 0;
-    bool inside = walk->depth < 2 && rng_mix(seed, 4) % (walk->kill ? 3 : 30) == 0;
+    const unsigned rare = !walk->kill ? 30 : walk->depth == 0 ? 3 : 9;
+    bool inside = walk->depth < 2 && rng_mix(seed, 4) % rare == 0;
     /* After a kill and a recovery, a power cut: then what the killed one had not flushed counts, too. */
     bool cut = walk->kill && rng_mix(seed, 7) % 2 == 0;
     if (run->replay != NULL) {

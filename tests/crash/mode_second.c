@@ -229,7 +229,7 @@ static bool one_pair(struct run *run, const struct tree *from, const struct acti
 /* ---- all of them ---- */
 
 /* About how many there are, to leave out evenly if fewer are wanted. */
-enum { CHANGES_ESTIMATE = 20000, RECOVERIES_ESTIMATE = 200000 };
+enum { CHANGES_ESTIMATE = 33500, RECOVERIES_ESTIMATE = 336000 };
 
 static void meet(struct run *run, const struct tree *from, const struct action *first, unsigned long total)
 {

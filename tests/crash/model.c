@@ -77,6 +77,24 @@ static void write_backing(struct build *b)
     }
 }
 
+/* As the backing file, or with sectors of its own: pages are equal, differ, and do so in part. */
+static void write_other(struct build *b)
+{
+    const uint64_t size = b->spec.size_bytes;
+    const bool differs = b->spec.other == OTHER_DIFFERS;
+    const uint8_t backing = tree_find(b->tree, BACKING_PATH);
+    uint8_t noise[SECTOR_BYTES];
+    struct inode *inode = make_file(b->tree, OTHER_PATH, BACKING_SECONDS + (differs ? 86400 : 0));
+    inode->facts.size_bytes = size;
+    if (backing != NO_INODE) {
+        inode_share(inode, &b->tree->inode[backing]);
+    }
+    for (uint64_t s = 5; differs && (s + 1) * SECTOR_BYTES <= size; s += s % 5 == 0 ? 1 : 18) {
+        fill(&b->rng, noise, sizeof noise);
+        inode_write(inode, s * SECTOR_BYTES, noise, sizeof noise);
+    }
+}
+
 static bool is_dirty(struct build *b, uint64_t sector)
 {
     if (b->spec.dirty_end != 0 && sector >= b->spec.dirty_end) {
@@ -164,6 +182,11 @@ static void write_bits(struct build *b, struct inode *inode)
     }
 }
 
+static bool is_redundant(const struct build *b, uint64_t offset)
+{
+    return b->spec.redundant && offset / PAGE_BYTES % 3 == 0;
+}
+
 static void write_sectors(struct build *b, struct inode *inode)
 {
     static const uint8_t zeros[65536];
@@ -175,6 +198,10 @@ static void write_sectors(struct build *b, struct inode *inode)
         size_t n = left < ss ? (size_t)left : ss;
         bool zero = dirty && rng_below(&b->rng, 5) == 0; /* a hole, or zeros that are there */
         fill(&b->rng, sector, ss);
+        if (is_redundant(b, i * ss)) {
+            zero = false;
+            inode_read(&b->disk.file, i * ss, sector, ss);
+        }
         if (zero) {
             inode_write(&b->disk.file, i * ss, zeros, n);
         } else if (dirty) {
@@ -206,6 +233,23 @@ static void write_image(struct build *b)
     }
 }
 
+/* A small image of its own: a few dirty sectors. */
+static void write_sibling(struct build *b)
+{
+    struct build other = {.tree = b->tree, .rng = {b->spec.seed + 11}, .disk = disk_copy(&b->disk)};
+    other.spec = (struct spec){.form = FORM_V3,
+                               .size_bytes = b->spec.size_bytes,
+                               .sector_bytes = 512,
+                               .alignment = 32,
+                               .pattern = PATTERN_EDGES};
+    other.shape = form_shape(FORM_V3, other.spec.size_bytes, 512, 32);
+    struct inode *inode = make_file(b->tree, SIBLING_PATH, BACKING_SECONDS + 6000);
+    write_header(&other, inode);
+    write_bits(&other, inode);
+    write_sectors(&other, inode);
+    disk_free(&other.disk);
+}
+
 static void write_bystanders(struct build *b)
 {
     static const char *const paths[] = {"/img/notes.txt", "/base/other.cow"};
@@ -235,6 +279,12 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
     }
     write_image(&b);
     write_bystanders(&b);
+    if (spec->sibling) {
+        write_sibling(&b);
+    }
+    if (spec->other != OTHER_NONE) {
+        write_other(&b);
+    }
     return b.disk;
 }
 

@@ -9,7 +9,9 @@
 
 #define IMAGE_PATH   "/img/x.cow"
 #define TWIN_PATH    "/img/twin.cow"
+#define SIBLING_PATH "/img/sib.cow"
 #define BACKING_PATH "/base/back.img"
+#define OTHER_PATH   "/base/new.img"
 #define OUTPUT_PATH  "/out/o.cow"
 #define AWAY_PATH    "/out/far.backing"
 
@@ -21,6 +23,13 @@ enum pattern {
     PATTERN_EDGES, /* first, last, around multiples of 64 */
     PATTERN_ALL,
     PATTERN_RANDOM,
+};
+
+/* A second file of the backing file's size, OTHER_PATH. */
+enum other {
+    OTHER_NONE,
+    OTHER_EQUAL,  /* the same bytes and date */
+    OTHER_DIFFERS /* here and there, and another date */
 };
 
 struct spec {
@@ -36,6 +45,9 @@ struct spec {
     bool garbage;       /* in padding, behind the path, in clean sectors */
     bool other_date;    /* of the backing file than the header says */
     bool twin;          /* the image has a second name, TWIN_PATH */
+    bool redundant;     /* of three pages one holds what the backing file does, where it is dirty */
+    bool sibling;       /* another image on the backing file, SIBLING_PATH */
+    enum other other;
     unsigned seed;
 };
 

@@ -182,8 +182,9 @@ static bool undo(struct run *run, const struct sim *machine, bool must)
 static bool follow_up(struct run *run, const struct sim *machine, const struct survival *how,
                       enum outcome outcome, bool had_journal)
 {
-    if ((how->try_undo || how->must_undo) && outcome == OUTCOME_NEW && run->trial->undoable) {
-        return undo(run, machine, how->must_undo);
+    const struct trial *trial = run->trial;
+    if ((how->try_undo || how->must_undo) && outcome == OUTCOME_NEW && (trial->undoable || trial->merges)) {
+        return undo(run, machine, how->must_undo && trial->undoable); /* of a merge there is none */
     }
     bool possible = run->trial->action.verb != VERB_DISCARD ||
                     tree_find(&machine->live, "/img/.x.cow.cowtui-undo") != NO_INODE;

@@ -21,7 +21,7 @@ quick()
     cat <<MODES
 fsyncs --count 200 --allowed $dir/fsync-allowed.txt
 rollbacks --count 200 --allowed $dir/fsync-allowed.txt
-power --count 150000
+power --count 130000
 second --count 30000
 fault --count 21000
 kill --count 5000

@@ -11,110 +11,6 @@
 #include "judge.h"
 #include "memory.h"
 
-#define ODD (201 * 512 - 77)
-/* Near 8 TiB, where sizes end: a little less leaves the data of the new image within a kernel's 31 bits. */
-#define HUGE_SECTORS ((UINT64_C(1) << 34) - (1 << 20))
-#define HUGE_BYTES   ((HUGE_SECTORS - 400000) * 512)
-#define DO(change, n)                                                                                        \
-    {                                                                                                        \
-        .verb = VERB_##change, .sectors = (n)                                                                \
-    }
-#define AWAY(change, n)                                                                                      \
-    {                                                                                                        \
-        .verb = VERB_##change, .sectors = (n), .away = true                                                  \
-    }
-#define FORCE(change, n)                                                                                     \
-    {                                                                                                        \
-        .verb = VERB_##change, .sectors = (n), .force = true                                                 \
-    }
-#define ELSEWHERE(change, n)                                                                                 \
-    {                                                                                                        \
-        .verb = VERB_##change, .sectors = (n), .elsewhere = true                                             \
-    }
-
-/* clang-format off */
-const struct scene scenes[] = {
-    /* by copy */
-    {.name = "extend-v1", .spec = {.form = FORM_V1}, .action = {DO(EXTEND, 320)}},
-    {.name = "extend-v1-64", .spec = {.form = FORM_V1_64, .garbage = true}, .action = {DO(EXTEND, 320)}},
-    {.name = "extend-v1-be-64", .spec = {.form = FORM_V1_BE_64}, .action = {DO(EXTEND, 256)}},
-    {.name = "extend-v2", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 320)}},
-    {.name = "extend-v2-64", .spec = {.form = FORM_V2_64, .pattern = PATTERN_RANDOM}, .action = {DO(EXTEND, 320)}},
-    {.name = "extend-v3", .spec = {.form = FORM_V3, .garbage = true, .seed = 1}, .action = {DO(EXTEND, 320)}},
-    {.name = "extend-v3-clone", .spec = {.form = FORM_V3, .pattern = PATTERN_RANDOM}, .action = {DO(EXTEND, 320)}, .can_clone = true},
-    {.name = "extend-v3-64", .spec = {.form = FORM_V3_64, .garbage = true}, .action = {DO(EXTEND, 256)}},
-    {.name = "extend-v3-4096", .spec = {.form = FORM_V3, .sector_bytes = 4096, .size_bytes = 25 * 4096 + 512}, .action = {DO(EXTEND, 300)}},
-    {.name = "extend-odd", .spec = {.form = FORM_V2, .size_bytes = ODD, .garbage = true}, .action = {DO(EXTEND, 256)}},
-    {.name = "extend-short-base", .spec = {.form = FORM_V3, .short_backing = true}, .action = {DO(EXTEND, 320)}},
-    {.name = "copy-v1", .spec = {.form = FORM_V1, .garbage = true}, .action = {DO(COPY, 256)}},
-    {.name = "copy-v1-be", .spec = {.form = FORM_V1_BE, .garbage = true}, .action = {DO(COPY, 320)}},
-    {.name = "copy-v2-long", .spec = {.form = FORM_V2_LONG, .garbage = true}, .action = {DO(COPY, 256)}},
-    {.name = "copy-v3", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {DO(COPY, 320)}},
-    {.name = "copy-v3-clone", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {DO(COPY, 320)}, .can_clone = true},
-    {.name = "copy-qemu", .spec = {.form = FORM_QEMU, .size_bytes = 200 * 512}, .action = {DO(COPY, 256)}},
-    {.name = "copy-qemu-alone", .spec = {.form = FORM_QEMU_I386, .size_bytes = 200 * 512, .no_backing = true}, .action = {DO(COPY, 256)}},
-    {.name = "keep-v2", .spec = {.form = FORM_V2, .garbage = true, .short_file = true}, .action = {DO(KEEP, 256)}},
-    {.name = "keep-v3", .spec = {.form = FORM_V3, .pattern = PATTERN_NONE}, .action = {DO(KEEP, 320)}},
-    {.name = "shrink-v3", .spec = {.form = FORM_V3, .size_bytes = 320 * 512, .dirty_end = 120}, .action = {DO(SHRINK, 161)}},
-    {.name = "shrink-v2", .spec = {.form = FORM_V2, .dirty_end = 60, .garbage = true}, .action = {DO(SHRINK, 66)}},
-    /* the header only */
-    {.name = "header-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {DO(EXTEND, 400)}},
-    {.name = "header-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 80 * 512, .short_file = true}, .action = {DO(EXTEND, 203)}},
-    {.name = "header-extend-odd", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD, .garbage = true}, .action = {DO(EXTEND, 300)}},
-    {.name = "header-copy", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(COPY, 256)}},
-    {.name = "header-copy-clone", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {DO(COPY, 256)}, .can_clone = true},
-    {.name = "header-keep", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(KEEP, 256)}},
-    {.name = "header-keep-odd", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD}, .action = {DO(KEEP, 256)}},
-    {.name = "away-copy", .spec = {.form = FORM_V3}, .action = {AWAY(COPY, 320)}},
-    {.name = "away-shrink", .spec = {.form = FORM_V1, .dirty_end = 90}, .action = {AWAY(SHRINK, 112)}},
-    {.name = "away-header", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {AWAY(COPY, 300)}},
-    {.name = "away-undo", .spec = {.form = FORM_V2, .garbage = true}, .action = {AWAY(COPY, 320), DO(UNDO, 0)}},
-    {.name = "away-undo-header", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {AWAY(COPY, 320), DO(UNDO, 0)}},
-    /* going back */
-    {.name = "undo-extend", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
-    {.name = "undo-copy", .spec = {.form = FORM_V3}, .action = {DO(COPY, 320), DO(UNDO, 0)}},
-    {.name = "undo-copy-v2-long", .spec = {.form = FORM_V2_LONG, .garbage = true}, .action = {DO(COPY, 256), DO(UNDO, 0)}},
-    {.name = "undo-extend-v1-be", .spec = {.form = FORM_V1_BE}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
-    {.name = "undo-keep", .spec = {.form = FORM_V1, .garbage = true}, .action = {DO(KEEP, 256), DO(UNDO, 0)}},
-    {.name = "undo-shrink", .spec = {.form = FORM_V3_64, .dirty_end = 90}, .action = {DO(SHRINK, 112), DO(UNDO, 0)}},
-    {.name = "undo-header-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {DO(EXTEND, 256), DO(UNDO, 0)}},
-    {.name = "undo-header-copy", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(COPY, 256), DO(UNDO, 0)}},
-    {.name = "undo-header-keep", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD, .garbage = true}, .action = {DO(KEEP, 256), DO(UNDO, 0)}},
-    {.name = "discard-copy", .spec = {.form = FORM_V3}, .action = {DO(EXTEND, 256), DO(DISCARD, 0)}},
-    {.name = "discard-header", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(DISCARD, 0)}},
-    /* chains: undo data is there already when the last one begins */
-    {.name = "chain-copy-header", .spec = {.form = FORM_V2}, .action = {DO(EXTEND, 233), DO(EXTEND, 256), DO(EXTEND, 300)}},
-    {.name = "chain-header-copy", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 233), DO(KEEP, 256), DO(EXTEND, 300)}},
-    {.name = "chain-copy-shrink", .spec = {.form = FORM_V3, .dirty_end = 100}, .action = {DO(EXTEND, 256), DO(SHRINK, 150)}},
-    {.name = "chain-shrink-copy", .spec = {.form = FORM_V3, .dirty_end = 100}, .action = {DO(SHRINK, 150), DO(SHRINK, 120), DO(COPY, 256)}},
-    {.name = "chain-undo-grow", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(UNDO, 0), DO(EXTEND, 300)}},
-    {.name = "chain-undo", .spec = {.form = FORM_V3, .garbage = true}, .action = {DO(EXTEND, 256), DO(EXTEND, 300), DO(UNDO, 0)}},
-    /* an image with a second name, which keeps the old disk where the image is replaced */
-    {.name = "header-extend-twin", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .twin = true}, .action = {DO(EXTEND, 256)}},
-    {.name = "undo-header-copy-twin", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .twin = true}, .action = {DO(COPY, 256), DO(UNDO, 0)}},
-    {.name = "extend-twin", .spec = {.form = FORM_V2, .garbage = true, .twin = true}, .action = {FORCE(EXTEND, 256)}},
-    {.name = "copy-twin", .spec = {.form = FORM_V3, .twin = true}, .action = {FORCE(COPY, 320)}},
-    {.name = "shrink-twin", .spec = {.form = FORM_V3, .dirty_end = 100, .twin = true}, .action = {FORCE(SHRINK, 120)}},
-    /* a backing file with another date than the header says */
-    {.name = "extend-date", .spec = {.form = FORM_V3, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 320)}},
-    {.name = "copy-date", .spec = {.form = FORM_V1, .other_date = true}, .action = {FORCE(COPY, 320)}},
-    {.name = "header-extend-date", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 256)}},
-    {.name = "header-copy-date", .spec = {.form = FORM_V3, .alignment = 4096, .other_date = true}, .action = {FORCE(COPY, 256)}},
-    {.name = "undo-extend-date", .spec = {.form = FORM_V2, .other_date = true}, .action = {FORCE(EXTEND, 320), DO(UNDO, 0)}},
-    {.name = "undo-header-extend-date", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .other_date = true}, .action = {FORCE(EXTEND, 256), DO(UNDO, 0)}},
-    /* nearly 8 TiB, nearly all of it a hole */
-    {.name = "header-extend-huge", .spec = {.form = FORM_V3, .alignment = 65536, .size_bytes = HUGE_BYTES}, .action = {DO(EXTEND, HUGE_SECTORS)}},
-    {.name = "extend-huge", .spec = {.form = FORM_V3, .size_bytes = HUGE_BYTES}, .action = {DO(EXTEND, HUGE_SECTORS)}},
-    {.name = "undo-header-copy-huge", .spec = {.form = FORM_V3, .alignment = 65536, .size_bytes = HUGE_BYTES}, .action = {DO(COPY, HUGE_SECTORS), DO(UNDO, 0)}},
-    /* what only makes files */
-    {.name = "create", .spec = {.form = FORM_V3}, .action = {ELSEWHERE(CREATE, 0)}},
-    {.name = "merge", .spec = {.form = FORM_V3, .garbage = true, .pattern = PATTERN_RANDOM}, .action = {ELSEWHERE(MERGE, 0)}},
-    {.name = "keep-elsewhere", .spec = {.form = FORM_V2, .garbage = true}, .action = {ELSEWHERE(KEEP, 256)}},
-    {.name = "copy-elsewhere", .spec = {.form = FORM_V3}, .action = {ELSEWHERE(COPY, 256)}},
-};
-/* clang-format on */
-const size_t n_scenes = sizeof scenes / sizeof scenes[0];
-
 /* ---- the library, called as a front end calls it ---- */
 
 static int plan_resize(struct cow_plan **plan, struct cow_image *img, const struct action *action,
@@ -133,9 +29,41 @@ static int plan_resize(struct cow_plan **plan, struct cow_image *img, const stru
     return cow_plan_resize(plan, img, &opt, err);
 }
 
-static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct action *action,
-                     struct cow_error *err)
+static int plan_rewrite(struct cow_plan **plan, struct cow_image *img, const struct action *action,
+                        const struct cow_env *env, struct cow_error *err)
 {
+    const enum verb verb = action->verb;
+    const bool rebases = verb == VERB_REBASE || verb == VERB_REBASE_SAFE;
+    const struct cow_rewrite_options opt = {.complete_pages = verb == VERB_PAGES,
+                                            .compact = verb == VERB_COMPACT || verb == VERB_COMPACT_SECTORS,
+                                            .sectors = verb == VERB_COMPACT_SECTORS,
+                                            .backing_path = rebases ? OTHER_PATH : NULL,
+                                            .safe = verb == VERB_REBASE_SAFE,
+                                            .restamp = verb == VERB_RESTAMP,
+                                            .convert = verb == VERB_CONVERT,
+                                            .output_path = action->elsewhere ? OUTPUT_PATH : NULL,
+                                            .force = action->force,
+                                            .env = env};
+    return cow_plan_rewrite(plan, img, &opt, err);
+}
+
+static int plan_merge(struct cow_plan **plan, struct cow_image *img, const struct action *action,
+                      struct cow_error *err)
+{
+    const bool in_place = action->verb == VERB_MERGE_IN_PLACE;
+    return cow_plan_merge(plan, img,
+                          &(struct cow_merge_options){.output_path = in_place ? NULL : OUTPUT_PATH,
+                                                      .in_place = in_place,
+                                                      .force = action->force},
+                          err);
+}
+
+static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct action *action,
+                     const struct cow_env *env, struct cow_error *err)
+{
+    if (verb_rewrites(action->verb)) {
+        return plan_rewrite(plan, img, action, env, err);
+    }
     switch (action->verb) {
     case VERB_UNDO:
         return cow_plan_undo(plan, img, err);
@@ -144,10 +72,28 @@ static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct
     case VERB_RECOVER:
         return cow_plan_recover(plan, img, err);
     case VERB_MERGE:
-        return cow_plan_merge(plan, img, &(struct cow_merge_options){.output_path = OUTPUT_PATH}, err);
+    case VERB_MERGE_IN_PLACE:
+        return plan_merge(plan, img, action, err);
     default:
         return plan_resize(plan, img, action, err);
     }
+}
+
+/* What needs no image. */
+static int plan_new_image(struct cow_plan **plan, const struct cow_io *io, const struct action *action,
+                          const struct cow_env *env, struct cow_error *err)
+{
+    if (action->verb == VERB_CREATE) {
+        const struct cow_create_options opt = {.path = OUTPUT_PATH, .backing_path = BACKING_PATH, .io = io};
+        return cow_plan_create(plan, &opt, err);
+    }
+    const struct cow_diff_options opt = {.output_path = OUTPUT_PATH,
+                                         .backing_path = BACKING_PATH,
+                                         .raw_path = OTHER_PATH,
+                                         .sectors = action->sectors != 0,
+                                         .env = env,
+                                         .io = io};
+    return cow_plan_diff(plan, &opt, err);
 }
 
 int action_run(struct sim *sim, const struct action *action, const struct cow_env *env, struct cow_error *err)
@@ -156,15 +102,12 @@ int action_run(struct sim *sim, const struct action *action, const struct cow_en
     struct cow_image *img = NULL;
     int status;
     *err = (struct cow_error){.status = 0};
-    if (action->verb == VERB_CREATE) {
-        status = cow_plan_create(
-            &plan,
-            &(struct cow_create_options){.path = OUTPUT_PATH, .backing_path = BACKING_PATH, .io = &sim->io},
-            err);
+    if (action->verb == VERB_CREATE || action->verb == VERB_DIFF) {
+        status = plan_new_image(&plan, &sim->io, action, env, err);
     } else {
         status = cow_image_open(&img, IMAGE_PATH, &(struct cow_open_options){.io = &sim->io}, err);
         if (status == 0) {
-            status = make_plan(&plan, img, action, err);
+            status = make_plan(&plan, img, action, env, err);
         }
     }
     if (status == 0) {
@@ -192,6 +135,8 @@ static void stage_set(struct stage *stage, const struct tree *tree, const struct
     uint8_t at = tree_find(tree, target);
     stage->target_there = at != NO_INODE;
     stage->opens = stage->target_there && kernel_opens(&view, tree, &tree->inode[at]);
+    at = tree_find(tree, SIBLING_PATH);
+    stage->sibling_opens = at != NO_INODE && kernel_opens(&view, tree, &tree->inode[at]);
 }
 
 static void stage_clear(struct stage *stage)
@@ -221,10 +166,11 @@ static struct past past_after(const struct past *past, const struct action *acti
     if (action->verb == VERB_UNDO) {
         return (struct past){disk_copy(&past[n - 1].disk), past[n - 1].form};
     }
-    if (action->verb >= VERB_EXTEND && action->verb <= VERB_SHRINK) {
+    if (verb_resizes(action->verb)) {
         return (struct past){disk_resized(&now->disk, action->sectors * 512), FORM_V3};
     }
-    return (struct past){disk_copy(&now->disk), now->form};
+    const bool rewritten = verb_rewrites(action->verb) || action->verb == VERB_MERGE_IN_PLACE;
+    return (struct past){disk_copy(&now->disk), rewritten ? FORM_V3 : now->form};
 }
 
 /* What takes force is refused without, and then nothing is touched. */
@@ -258,11 +204,13 @@ static void must_work(struct trial *trial, const struct action *action)
 /* The disk that the target shows when it is there. */
 static struct disk target_disk(const struct trial *trial, const struct disk *image_disk)
 {
-    if (trial->action.verb != VERB_CREATE) {
+    const enum verb verb = trial->action.verb;
+    if (verb != VERB_CREATE && verb != VERB_DIFF) {
         return disk_copy(image_disk);
     }
     const struct tree *tree = &trial->before.tree;
-    return disk_copy(&(const struct disk){.file = tree->inode[tree_find(tree, BACKING_PATH)]});
+    const char *path = verb == VERB_CREATE ? BACKING_PATH : OTHER_PATH;
+    return disk_copy(&(const struct disk){.file = tree->inode[tree_find(tree, path)]});
 }
 
 /* Where the image is another file now and other names keep the old one, nothing is kept for undo. */
@@ -270,7 +218,27 @@ static bool is_undoable(const struct trial *trial)
 {
     const bool replaced =
         tree_find(&trial->before.tree, IMAGE_PATH) != tree_find(&trial->after.tree, IMAGE_PATH);
-    return trial->journaled && trial->action.verb <= VERB_SHRINK && !(trial->scene->spec.twin && replaced);
+    return trial->journaled && (verb_resizes(trial->action.verb) || verb_rewrites(trial->action.verb)) &&
+           !(trial->scene->spec.twin && replaced);
+}
+
+static bool is_same_disk(const struct trial *trial)
+{
+    const struct inode *old = &trial->before.disk.file, *new = &trial->after.disk.file;
+    return trial->before.target_there && trial->action.verb != VERB_DISCARD &&
+           old->facts.size_bytes ==
+               new->facts.size_bytes &&inode_same_bytes(old, new, 0, old->facts.size_bytes);
+}
+
+/* The one that the image names, where that is merged into; it may be a private one. */
+static void find_backing(struct trial *trial, const struct tree *tree, enum form_name form)
+{
+    struct view view;
+    snprintf(trial->backing_path, sizeof trial->backing_path, "%s", BACKING_PATH);
+    if (trial->merges && view_as(&view, &tree->inode[tree_find(tree, IMAGE_PATH)], form)) {
+        memccpy(trial->backing_path, view.path, '\0', sizeof trial->backing_path - 1);
+    }
+    trial->backing = trial->backing_path;
 }
 
 void trial_begin(struct trial *trial, const struct scene *scene)
@@ -283,6 +251,7 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     trial->action = *last_action(scene, &n);
     trial->target = trial->action.elsewhere ? OUTPUT_PATH : IMAGE_PATH;
     trial->raw = trial->action.verb == VERB_MERGE;
+    trial->merges = trial->action.verb == VERB_MERGE_IN_PLACE;
     trial->journaled = !trial->action.elsewhere && trial->action.verb != VERB_DISCARD;
     past[0] = (struct past){model_build(&tree, &scene->spec), scene->spec.form};
     sim_boot(&trial->sim, &tree);
@@ -296,12 +265,14 @@ void trial_begin(struct trial *trial, const struct scene *scene)
         }
     }
     stage_set(&trial->before, &trial->sim.live, &past[n - 1].disk, past[n - 1].form, trial->target);
+    find_backing(trial, &trial->before.tree, past[n - 1].form);
     must_work(trial, &trial->action);
     struct disk disk = target_disk(trial, &past[n].disk);
     tree_copy(&tree, &trial->sim.live);
     tree_settle(&tree);
     stage_set(&trial->after, &tree, &disk, trial->action.elsewhere ? FORM_V3 : past[n].form, trial->target);
     trial->undoable = is_undoable(trial);
+    trial->same_disk = is_same_disk(trial);
     tree_clear(&tree);
     disk_free(&disk);
     for (size_t i = 0; i <= n; i++) {

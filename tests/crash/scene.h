@@ -13,16 +13,38 @@
 
 enum verb {
     VERB_NONE,
+    /* the disk gets another size */
     VERB_EXTEND,
     VERB_COPY,
     VERB_KEEP,
     VERB_SHRINK,
+    /* another image of the same disk */
+    VERB_PAGES,
+    VERB_COMPACT,
+    VERB_COMPACT_SECTORS,
+    VERB_REBASE, /* to OTHER_PATH, which is known to be equal */
+    VERB_REBASE_SAFE,
+    VERB_RESTAMP,
+    VERB_CONVERT,
+    /* the rest */
+    VERB_MERGE_IN_PLACE,
     VERB_UNDO,
     VERB_DISCARD,
     VERB_CREATE,
+    VERB_DIFF, /* what turns BACKING_PATH into OTHER_PATH */
     VERB_MERGE,
     VERB_RECOVER,
 };
+
+static inline bool verb_resizes(enum verb verb)
+{
+    return verb >= VERB_EXTEND && verb <= VERB_SHRINK;
+}
+
+static inline bool verb_rewrites(enum verb verb)
+{
+    return verb >= VERB_PAGES && verb <= VERB_CONVERT;
+}
 
 struct action {
     enum verb verb;
@@ -51,18 +73,23 @@ struct stage {
     enum form_name form; /* of the image */
     bool opens;          /* a stock kernel opens it */
     bool target_there;
+    bool sibling_opens;
 };
 
 struct trial {
     const struct scene *scene;
     struct action action;
-    const char *target; /* the file that is made or changed */
-    bool raw;           /* which is not an image */
+    const char *target;  /* the file that is made or changed */
+    const char *backing; /* the file whose size or content may change */
+    bool raw;            /* the target is not an image */
     bool journaled;
-    bool undoable; /* once it is done */
+    bool undoable;  /* once it is done */
+    bool same_disk; /* both ends show the same disk; what tells them apart is the file and its header */
+    bool merges;    /* into the backing file */
     struct stage before;
     struct stage after;
     struct sim sim; /* with the log of the change */
+    char backing_path[2 * TREE_NAME_BYTES];
 };
 
 /* Plays the scene. Ends the program if the change does not work even without a mishap. */

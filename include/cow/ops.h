@@ -27,9 +27,10 @@ struct cow_resize_options {
                    names, is accepted */
 };
 
-/* Changes the size of the disk. Errors: COW_USAGE (size, combination of options), COW_REFUSED (no policy,
- * mtime of the backing differs, smaller without shrink or with loss, several hard links, output exists, an
- * interrupted change waits for recovery), COW_UNSUPPORTED
+/* Changes the size of the disk. Without a policy: extend, if the backing file can be written and no other
+ * image on it is found; copy for a smaller disk. Errors: COW_USAGE (size, combination of options),
+ * COW_REFUSED (no policy and others on the backing file, mtime of the backing differs, smaller without shrink
+ * or with loss, several hard links, output exists, an interrupted change waits for recovery), COW_UNSUPPORTED
  * (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
  * fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
@@ -104,10 +105,11 @@ struct cow_rewrite_options {
     const struct cow_env *env; /* progress while the bytes are compared; NULL is allowed */
 };
 
-/* Errors: COW_USAGE (combination of options), COW_REFUSED (nothing to do; several hard links; output exists;
- * the new backing file has another size, or another date without restamp, safe or force; an interrupted
- * change waits), COW_IO (no backing file), COW_UNSUPPORTED (a QEMU image without a backing file), COW_INVALID
- * (path too long, date out of range), COW_CANCELLED. */
+/* Where nothing is to be done the plan says so: method "none", no steps. Errors: COW_USAGE (combination of
+ * options), COW_REFUSED (several hard links; output exists; the new backing file has another size, or another
+ * date without restamp, safe or force; an interrupted change waits), COW_IO (no backing file),
+ * COW_UNSUPPORTED (a QEMU image without a backing file), COW_INVALID (path too long, date out of range),
+ * COW_CANCELLED. */
 int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
                      struct cow_error *err);
 

@@ -336,8 +336,8 @@ static const char *what_happens(const struct record *record, enum direction dire
                             "names")
                    : "the new image is not complete: it is removed, and the old one stays as it is";
     case RECORD_IN_PLACE:
-        return direction == FORWARD ? "the header has its new size already: what undoes it is kept"
-                                    : "the header still has its old size: what was prepared is taken back";
+        return direction == FORWARD ? "the header is the new one already: what undoes it is kept"
+                                    : "the header is still the old one: what was prepared is taken back";
     case RECORD_MERGE:
         return direction == FORWARD
                    ? "the backing file is being written: the merge is finished, and the image empty then"

@@ -13,7 +13,9 @@
 
 struct bitmap;
 
-enum { BITMAP_PART_BITS = 64 * 1024 }; /* counts of ranges that begin and end at multiples of it are cheapest */
+enum {
+    BITMAP_PART_BITS = 64 * 1024
+}; /* counts of ranges that begin and end at multiples of it are cheapest */
 
 /* A bitmap of `sectors` bits at `offset` of the open file fd, which stays the caller's. Errors:
  * COW_NO_MEMORY. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cow/text.h"
@@ -144,12 +143,7 @@ const char *cli_amount(char *buffer, uint64_t bytes)
 
 const char *cli_time(char *buffer, int64_t seconds)
 {
-    const time_t time = (time_t)seconds;
-    struct tm parts;
-
-    if (!gmtime_r(&time, &parts) || !strftime(buffer, CLI_AMOUNT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts))
-        snprintf(buffer, CLI_AMOUNT_BYTES, "%" PRId64 " s", seconds);
-    return buffer;
+    return cow_time_text(buffer, seconds);
 }
 
 const char *cli_name(char *buffer, const char *path)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* width_bytes (1..8) as an unsigned number. */
 static inline uint64_t bytes_get(const uint8_t *bytes, unsigned width_bytes, bool big_endian)
@@ -29,12 +30,7 @@ static inline void bytes_put(uint8_t *bytes, unsigned width_bytes, bool big_endi
 
 static inline bool bytes_all_zero(const uint8_t *bytes, size_t n_bytes)
 {
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (bytes[i] != 0) {
-            return false;
-        }
-    }
-    return true;
+    return n_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n_bytes - 1) == 0);
 }
 
 #endif

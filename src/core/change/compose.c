@@ -5,16 +5,12 @@
 #include "core/change/compose.h"
 
 #include "core/base/arith.h"
+#include "core/base/bytes.h"
 
 enum {
     LONG_RUN_BYTES = 1024 * 1024, /* from here on a run is worth its own call */
     BLOCK_BYTES = 4096,
 };
-
-static bool is_zero(const uint8_t *bytes, size_t n_bytes)
-{
-    return bytes[0] == 0 && (n_bytes == 1 || __builtin_memcmp(bytes, bytes + 1, n_bytes - 1) == 0);
-}
 
 /* Writes a buffer but for its blocks of zeros: those of the file, wherever the buffer begins. */
 static int write_sparse(struct commit *c, const uint8_t *buffer, size_t n_bytes, uint64_t offset)
@@ -22,7 +18,7 @@ static int write_sparse(struct commit *c, const uint8_t *buffer, size_t n_bytes,
     size_t begin = 0;
     for (size_t at = 0; at < n_bytes;) {
         size_t block = (size_t)arith_min(BLOCK_BYTES - (offset + at) % BLOCK_BYTES, n_bytes - at);
-        bool zero = is_zero(buffer + at, block);
+        bool zero = bytes_all_zero(buffer + at, block);
         int status = 0;
         if (zero && at > begin) {
             status = io_write(c->io, c->out_fd, buffer + begin, at - begin, offset + begin);

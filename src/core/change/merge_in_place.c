@@ -214,7 +214,7 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
     plan->temp_path = plan_temp_path(plan, plan->target_path);
     int status = plan_check_names(img, opt->force, err);
     if (status == 0) {
-        status = plan_list_siblings(plan, false, err);
+        status = plan_list_siblings(plan, err);
     }
     if (status == 0) {
         status = choose_date(plan, err);

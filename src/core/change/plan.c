@@ -253,7 +253,7 @@ int plan_check_names(const struct cow_image *img, bool force, struct cow_error *
     return cow_error_hint(err, "-o FILE writes the result elsewhere; --force goes on");
 }
 
-int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error *err)
+int plan_list_siblings(struct cow_plan *plan, struct cow_error *err)
 {
     struct siblings siblings;
     int status = siblings_find(&siblings, plan->img, err);
@@ -261,7 +261,7 @@ int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error
         return status;
     }
     const struct sibling *held = siblings_held(&siblings);
-    if (held != NULL && !may_be_held) {
+    if (held != NULL) {
         char pid[32];
         snprintf(pid, sizeof pid, held->holder.pid > 0 ? "pid %" PRId64 : "another process",
                  held->holder.pid);

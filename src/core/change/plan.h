@@ -127,8 +127,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err);
 int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
 
 /* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
- * them, unless that does not matter. */
-int plan_list_siblings(struct cow_plan *plan, bool may_be_held, struct cow_error *err);
+ * them; COW_REFUSED if a change of one waits for recovery. */
+int plan_list_siblings(struct cow_plan *plan, struct cow_error *err);
 
 /* A note where a guest holds the image at this moment. */
 void plan_note_in_use(struct cow_plan *plan);

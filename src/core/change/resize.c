@@ -372,7 +372,7 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
         status = cow_image_usage(img, &usage, err);
     }
     if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes) {
-        status = plan_list_siblings(plan, false, err);
+        status = plan_list_siblings(plan, err);
     }
     if (status == 0 && opt->size_bytes < img->header.size_bytes) {
         plan->shrinks = true;

@@ -270,18 +270,6 @@ int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *er
     return status;
 }
 
-static int count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err)
-{
-    struct cow_dirty_run page = {0, 0};
-    int status = 0;
-    *pages = 0;
-    do {
-        status = cow_image_next_mixed(img, page.first_sector + page.sectors, &page, err);
-        *pages += status == 0 && page.sectors > 0;
-    } while (status == 0 && page.sectors > 0);
-    return status;
-}
-
 static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
                           const struct cow_rewrite_options *opt, struct cow_error *err)
 {
@@ -318,7 +306,7 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
     cost->old_sectors = status == 0 ? arith_div_up(cost->usage.dirty_bytes, 512) : 0;
     cost->new_sectors = cost->old_sectors;
     if (status == 0 && selects(opt)) {
-        status = count_mixed(img, &cost->mixed_pages, err);
+        status = image_count_mixed(img, &cost->mixed_pages, err);
     }
     if (status == 0 && selects(opt)) {
         status = select_sectors(plan, cost, opt, err);

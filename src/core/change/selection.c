@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/bytes.h"
 #include "cow/scan.h"
 
 enum {
@@ -219,11 +220,6 @@ static int read_piece(struct selection *s, uint64_t first, uint64_t sectors, siz
     return status < 0 ? cow_error_system(err, -status, "%s: reading the backing file", s->img->path) : 0;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t n_bytes)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, n_bytes - 1) == 0;
-}
-
 static int tell(const struct selection *s, uint64_t sector, struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
@@ -247,7 +243,7 @@ static int drop_equal(const struct making *m, uint32_t first, uint32_t end, stru
         if (memcmp(m->s->disk + at, m->s->base + at, length) == 0) {
             const uint32_t sector = first + (uint32_t)(at / SECTOR_BYTES);
             fill_bits(m->words, sector, (uint32_t)arith_min(sector + unit, m->end), false);
-        } else if (is_zero(m->s->disk + at, length)) {
+        } else if (bytes_all_zero(m->s->disk + at, length)) {
             m->s->zero_bytes += length;
         }
     }

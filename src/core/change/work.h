@@ -23,10 +23,8 @@ struct commit {
     bool copy_made;
     bool copy_placed; /* it has its final name */
     bool backing_written;
-    bool merging;    /* ... bytes of it: even its date cannot be put back any more */
-    bool old_linked; /* the old image has a second name */
+    bool merging; /* ... bytes of it: even its date cannot be put back any more */
     bool journal_made;
-    bool prepared;        /* in place: bytes outside the old layout may have been written */
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */
     bool has_record;

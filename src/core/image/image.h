@@ -80,4 +80,7 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 /* COW_INVALID with the reason if the image is unfinished and so has no layout. */
 int image_require_layout(const struct cow_image *img, struct cow_error *err);
 
+/* How many mixed pages (cow_image_next_mixed) there are. */
+int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err);
+
 #endif

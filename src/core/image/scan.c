@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/bytes.h"
 #include "core/image/image.h"
 
 enum {
@@ -90,23 +91,18 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
     return status;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t n_bytes)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, n_bytes - 1) == 0;
-}
-
 static enum cow_origin look(const struct cow_scan *scan, const struct cow_run *raw, uint64_t sector)
 {
     const size_t at = (size_t)((sector - scan->first_sector) * scan->img->header.sector_bytes);
     const size_t n_bytes = sector_length(scan->img, sector);
     const bool same = memcmp(scan->cow + at, scan->backing + at, n_bytes) == 0;
     if (cow_origin_dirty(raw->origin)) {
-        return same                               ? COW_ORIGIN_REDUNDANT
-               : raw->origin == COW_ORIGIN_HOLE   ? COW_ORIGIN_HOLE
-               : is_zero(scan->cow + at, n_bytes) ? COW_ORIGIN_ZERO
-                                                  : COW_ORIGIN_CHANGED;
+        return same                                      ? COW_ORIGIN_REDUNDANT
+               : raw->origin == COW_ORIGIN_HOLE          ? COW_ORIGIN_HOLE
+               : bytes_all_zero(scan->cow + at, n_bytes) ? COW_ORIGIN_ZERO
+                                                         : COW_ORIGIN_CHANGED;
     }
-    return same || is_zero(scan->cow + at, n_bytes) ? raw->origin : COW_ORIGIN_ORPHAN;
+    return same || bytes_all_zero(scan->cow + at, n_bytes) ? raw->origin : COW_ORIGIN_ORPHAN;
 }
 
 /* Whether a side of [sector, end) begins with a hole of whole sectors, and how many. */
@@ -211,7 +207,7 @@ int cow_scan_run(struct cow_scan *scan, uint64_t sector, struct cow_run *out, st
     return 0;
 }
 
-static int count_mixed(struct cow_image *img, uint64_t *out, struct cow_error *err)
+int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_error *err)
 {
     struct cow_dirty_run page = {0, 0};
     int status = 0;
@@ -261,7 +257,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
     } while (status == 0 && run.sectors > 0);
     cow_scan_close(scan);
     if (status == 0) {
-        status = count_mixed(img, &counts.mixed_pages, err);
+        status = image_count_mixed(img, &counts.mixed_pages, err);
     }
     if (status == 0) {
         *out = counts;

@@ -8,6 +8,7 @@
 #ifndef COW_OPS_H
 #define COW_OPS_H
 
+#include "cow/fs.h"
 #include "cow/plan.h"
 
 enum cow_policy { COW_POLICY_UNSET, COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP };
@@ -85,13 +86,28 @@ struct cow_merge_options {
 int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
                    struct cow_error *err);
 
+struct cow_extract_options {
+    int volume;         /* as cow_fs_volumes counts them */
+    enum cow_side side; /* the guest's version (COW_SIDE_COW) or the backing file's */
+    const char *path;   /* in the guest */
+    const char *output_path;
+    bool force; /* an existing output is replaced; a guest that holds the image does not matter */
+};
+
+/* A file of the guest as a file of the host (cow/fs.h). Errors: those of cow_fs_reader_open; COW_REFUSED
+ * (output exists, or is the image or its backing file). */
+int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct cow_extract_options *opt,
+                     struct cow_error *err);
+
 /* What a new image on the same disk differs in. The composed disk stays as it is, byte for byte. Any
  * combination is one plan: by one write of the first sector where only path or date of the backing file
  * change, else by copy. */
 struct cow_rewrite_options {
     bool complete_pages; /* pages: each mixed 4 KiB page becomes dirty as a whole */
     bool compact;        /* pages equal to the backing are dropped, zeros punched; no mixed page is left */
-    bool sectors;        /* with compact or safe: by sectors, not pages; leaves mixed pages: a warning */
+    bool unused;  /* with compact: what the guest's filesystem has free is dropped, too. What lies there
+                     changes then; no file does. Only where each ext filesystem is clean */
+    bool sectors; /* with compact or safe: by sectors, not pages; leaves mixed pages: a warning */
     const char *backing_path; /* rebase: name this backing file; NULL: as it is */
     bool safe; /* its content may differ: pages that do become dirty; else both must be known to be equal: the
                   same size, and the same date or restamp or force */

@@ -38,6 +38,9 @@ comma := ,
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
 FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson)
+# What the core itself needs: the guest's filesystem, and names for what else there is.
+CORE_CFLAGS = $(call once,CORE_CFLAGS,$(PKG_CONFIG) --cflags ext2fs com_err blkid)
+CORE_LIBS = $(call once,CORE_LIBS,$(PKG_CONFIG) --libs ext2fs com_err blkid)
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,$(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(call once,CHECK_LIBS,$(PKG_CONFIG) --libs check)
 VERSION = $(call once,VERSION,sh .ci/version $(FALLBACK_VERSION))
@@ -95,6 +98,7 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(say) CC $<
 	$(Q)$(CC) $(OUR_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
@@ -120,13 +124,13 @@ $(library) $(front_library): | $(BUILD)
 
 $(program): $(main_objects) $(front_objects) $(library)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
 
 # No curses, no readline: of the front ends the linker takes only the objects that a test asks for.
 $(unit): $(unit_objects) $(front_library) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
 
 unit: $(unit)
 
@@ -134,7 +138,7 @@ unit: $(unit)
 $(crash): $(crash_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 crash: $(crash)
 

@@ -20,7 +20,7 @@ CORE_ORDER = ["base", "format", "image", "guestfs", "change", "check"]
 LIBRARIES = [
     (re.compile(r"n?cursesw?/|n?curses(_dll)?\.h|term(cap)?\.h|panel\.h|menu\.h|form\.h"), "src/tui/term.c"),
     (re.compile(r"readline/"), "src/tui/prompt.c"),
-    (re.compile(r"ext2fs/|et/com_err\.h"), "src/core/guestfs/"),
+    (re.compile(r"ext2fs/|et/com_err\.h|blkid/"), "src/core/guestfs/"),
     (re.compile(r"jansson"), "src/cli/"),
 ]
 

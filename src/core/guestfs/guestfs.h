@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The filesystems of a disk as the files of this room share them.
+ */
+#ifndef CORE_GUESTFS_GUESTFS_H
+#define CORE_GUESTFS_GUESTFS_H
+
+#include "core/guestfs/source.h"
+#include "cow/fs.h"
+
+/* A volume and what is open of it. */
+struct guest_volume {
+    struct source guest, base; /* what the guest sees; what the backing file has there */
+    ext2_filsys fs;            /* NULL: not readable */
+    ext2_filsys base_fs;       /* NULL: nothing to compare with */
+};
+
+struct cow_fs {
+    struct cow_image *img;
+    char table[8];
+    size_t n_volumes;
+    struct cow_volume *volume;  /* what front ends see */
+    struct guest_volume *inner; /* the same ones; the sources' places in memory do not change */
+    uint64_t table_bytes;       /* at the beginning of the disk, that the partition table takes */
+};
+
+/* Finds partitions, and names what lies in them. Fills fs->table, n_volumes, volume and inner's sources. */
+int volumes_find(struct cow_fs *fs, struct cow_error *err);
+
+/* To how many blocks resize2fs -M could shrink it, by the numbers of the superblock and the descriptors. */
+uint64_t minimum_blocks(ext2_filsys fs);
+
+/* COW_NO_MEMORY, COW_IO or COW_INVALID with words for a code of libext2fs. */
+int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *fs, const char *what);
+
+#endif

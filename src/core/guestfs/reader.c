@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See reader.h. Paths are resolved by libext2fs, within the filesystem.
+ */
+#include "core/guestfs/reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/base/bytes.h"
+#include "cow/text.h"
+
+enum { FIRST_ROOM = 8, COMPARE_BYTES = 64 * 1024 };
+
+static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
+
+static errcode_t take_piece(void *context, const struct extent_piece *piece)
+{
+    struct cow_fs_reader *reader = context;
+    if (piece->mapping || piece->unwritten || piece->first * reader->block_bytes >= reader->size_bytes) {
+        return 0;
+    }
+    if (reader->n > 0 &&
+        piece->first < reader->piece[reader->n - 1].first + reader->piece[reader->n - 1].count) {
+        return EXT2_ET_EXTENT_INVALID_LENGTH;
+    }
+    if (reader->n == reader->room) {
+        const size_t room = reader->room == 0 ? FIRST_ROOM : 2 * reader->room;
+        struct extent_piece *more = realloc(reader->piece, room * sizeof *more);
+        if (more == NULL) {
+            return EXT2_ET_NO_MEMORY;
+        }
+        reader->piece = more;
+        reader->room = room;
+    }
+    reader->piece[reader->n++] = *piece;
+    return 0;
+}
+
+static errcode_t take_inline(struct cow_fs_reader *reader, ext2_filsys fs, ext2_ino_t inode,
+                             struct ext2_inode_large *content)
+{
+    struct ext2_inode *plain = (struct ext2_inode *)(void *)content;
+    if (ext2fs_is_fast_symlink(plain) || !ext2fs_inode_has_valid_blocks2(fs, plain)) {
+        const bool is_inline = (content->i_flags & EXT4_INLINE_DATA_FL) != 0;
+        reader->inline_data = calloc(1, fs->blocksize + sizeof content->i_block);
+        if (reader->inline_data == NULL) {
+            return EXT2_ET_NO_MEMORY;
+        }
+        if (!is_inline) { /* a symbolic link's target, or a device's numbers */
+            memcpy(reader->inline_data, content->i_block, sizeof content->i_block);
+            reader->inline_bytes = sizeof content->i_block;
+            return 0;
+        }
+        size_t bytes = 0;
+        errcode_t code = ext2fs_inline_data_size(fs, inode, &bytes);
+        if (code == 0 && bytes > fs->blocksize) {
+            code = EXT2_ET_BAD_EA_BLOCK_NUM;
+        }
+        reader->inline_bytes = code == 0 ? bytes : 0;
+        return code != 0 ? code : ext2fs_inline_data_get(fs, inode, plain, reader->inline_data, &bytes);
+    }
+    return 0;
+}
+
+errcode_t reader_open_inode(struct cow_fs_reader **out, const struct source *source, ext2_filsys fs,
+                            ext2_ino_t inode, struct ext2_inode_large *content)
+{
+    struct cow_fs_reader *reader = calloc(1, sizeof *reader);
+    uint64_t budget = pieces_max;
+    if (reader == NULL) {
+        return EXT2_ET_NO_MEMORY;
+    }
+    reader->source = source;
+    reader->block_bytes = fs->blocksize;
+    reader->size_bytes = EXT2_I_SIZE(content);
+    errcode_t code = take_inline(reader, fs, inode, content);
+    if (code == 0 && reader->inline_data == NULL) {
+        budget = arith_min(budget, 4 * ext2fs_blocks_count(fs->super) + 1024);
+        code = extents_walk(fs, inode, content, &budget, take_piece, reader);
+    }
+    if (code != 0) {
+        cow_fs_reader_close(reader);
+        return code;
+    }
+    *out = reader;
+    return 0;
+}
+
+void cow_fs_reader_close(struct cow_fs_reader *reader)
+{
+    if (reader != NULL) {
+        free(reader->piece);
+        free(reader->inline_data);
+        free(reader);
+    }
+}
+
+uint64_t cow_fs_reader_size(const struct cow_fs_reader *reader)
+{
+    return reader->size_bytes;
+}
+
+/* The first piece that ends behind `offset`; n if there is none. */
+static size_t piece_behind(const struct cow_fs_reader *reader, uint64_t offset)
+{
+    size_t low = 0, high = reader->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct extent_piece *piece = &reader->piece[middle];
+        if ((piece->first + piece->count) * reader->block_bytes > offset) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *begin, uint64_t *end)
+{
+    *begin = *end = reader->size_bytes;
+    if (reader->inline_data != NULL) {
+        *begin = arith_min(offset, reader->size_bytes);
+        return;
+    }
+    const size_t at = piece_behind(reader, offset);
+    if (at < reader->n) {
+        const struct extent_piece *piece = &reader->piece[at];
+        *begin = arith_min(arith_max(piece->first * reader->block_bytes, offset), reader->size_bytes);
+        *end = arith_min((piece->first + piece->count) * reader->block_bytes, reader->size_bytes);
+    }
+}
+
+/* Where on the volume the byte lies, or UINT64_MAX for a hole; *end is as far as that goes on. */
+static uint64_t place_of(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
+{
+    uint64_t begin;
+    reader_next_data(reader, offset, &begin, end);
+    if (begin > offset || offset >= reader->size_bytes) {
+        *end = begin;
+        return UINT64_MAX;
+    }
+    const struct extent_piece *piece = &reader->piece[piece_behind(reader, offset)];
+    return piece->block * reader->block_bytes + (offset - piece->first * reader->block_bytes);
+}
+
+int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buffer, size_t n_bytes,
+                       size_t *n_read, struct cow_error *err)
+{
+    uint8_t *out = buffer;
+    const size_t there = (size_t)arith_min(n_bytes, arith_sub_floor(reader->size_bytes, offset));
+    int status = 0;
+    if (reader->inline_data != NULL) {
+        const size_t held = (size_t)arith_min(there, arith_sub_floor(reader->inline_bytes, offset));
+        memset(out, 0, there);
+        if (held > 0) {
+            memcpy(out, reader->inline_data + offset, held);
+        }
+        *n_read = there;
+        return 0;
+    }
+    for (size_t done = 0, piece; done < there && status == 0; done += piece) {
+        uint64_t end;
+        const uint64_t place = place_of(reader, offset + done, &end);
+        piece = (size_t)arith_min(there - done, end - (offset + done));
+        if (place == UINT64_MAX) {
+            memset(out + done, 0, piece);
+        } else {
+            status = source_read(reader->source, place, out + done, piece, err);
+        }
+    }
+    if (status == 0) {
+        *n_read = there;
+    }
+    return status;
+}
+
+/* Both at once; *skip if there is nothing to read: holes on both sides, or the same place of the disk that is
+ * not in the COW. */
+static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader *b, uint64_t offset,
+                      uint64_t *end, bool *skip, struct cow_error *err)
+{
+    uint64_t a_end, b_end;
+    *skip = false;
+    if (a->inline_data != NULL || b->inline_data != NULL) {
+        *end = arith_max(a->size_bytes, b->size_bytes);
+        return 0;
+    }
+    const uint64_t a_place = place_of(a, offset, &a_end), b_place = place_of(b, offset, &b_end);
+    *end = arith_min(a_end, b_end);
+    if (a_place != b_place) {
+        return 0;
+    }
+    *skip = a_place == UINT64_MAX;
+    if (*skip || a->source->side == b->source->side) {
+        *skip = true;
+        return 0;
+    }
+    const struct cow_image *img = a->source->img;
+    const uint64_t sector_bytes = img->header.sector_bytes, first = a->source->first_byte + a_place;
+    struct cow_dirty_run run;
+    int status = cow_image_next_dirty(a->source->img, first / sector_bytes, &run, err);
+    const uint64_t clean_end = run.sectors == 0 ? UINT64_MAX : run.first_sector * sector_bytes;
+    if (status == 0 && clean_end > first) {
+        *skip = true;
+        *end = arith_min(*end, offset + (clean_end - first));
+    } else if (status == 0) {
+        *end = arith_min(*end, offset + (run.first_sector + run.sectors) * sector_bytes - first);
+    }
+    return status;
+}
+
+/* The first byte in [offset, end) that differs, or end. */
+static int compare_stretch(struct cow_fs_reader *a, struct cow_fs_reader *b, uint8_t *buffer, uint64_t offset,
+                           uint64_t end, uint64_t *first, struct cow_error *err)
+{
+    int status = 0;
+    *first = end;
+    for (size_t piece; offset < end && status == 0; offset += piece) {
+        size_t n;
+        piece = (size_t)arith_min(end - offset, COMPARE_BYTES);
+        status = cow_fs_reader_read(a, offset, buffer, piece, &n, err);
+        if (status == 0) {
+            status = cow_fs_reader_read(b, offset, buffer + COMPARE_BYTES, piece, &n, err);
+        }
+        if (status == 0 && memcmp(buffer, buffer + COMPARE_BYTES, piece) != 0) {
+            size_t at = 0;
+            while (buffer[at] == buffer[COMPARE_BYTES + at]) {
+                at++;
+            }
+            *first = offset + at;
+            return 0;
+        }
+    }
+    return status;
+}
+
+int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
+                   struct cow_error *err)
+{
+    const uint64_t both = arith_min(a->size_bytes, b->size_bytes);
+    uint8_t *buffer = malloc(2 * COMPARE_BYTES);
+    uint64_t offset = 0, first = both, end;
+    int status = buffer == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
+    while (status == 0 && offset < both && first == both) {
+        bool skip;
+        status = look_ahead(a, b, offset, &end, &skip, err);
+        end = arith_min(end, both);
+        if (status == 0 && !skip) {
+            status = compare_stretch(a, b, buffer, offset, end, &first, err);
+            first = status == 0 && first == end ? both : first;
+        }
+        offset = end;
+    }
+    free(buffer);
+    if (status == 0) {
+        *equal = first == both && a->size_bytes == b->size_bytes;
+        *first_difference = first;
+    }
+    return status;
+}
+
+/* ---- by path ---- */
+
+static int find_inode(const struct cow_fs *fs, ext2_filsys filsys, const char *path, ext2_ino_t *inode,
+                      struct ext2_inode_large *content, struct cow_error *err)
+{
+    char escaped[COW_MESSAGE_BYTES / 2];
+    errcode_t code = ext2fs_namei_follow(filsys, EXT2_ROOT_INO, EXT2_ROOT_INO, path, inode);
+    cow_escape(escaped, sizeof escaped, path);
+    if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_NO_DIRECTORY || code == EXT2_ET_SYMLINK_LOOP) {
+        return cow_error_set(err, COW_USAGE, "%s: %s: %s", cow_image_path(fs->img), escaped,
+                             source_error_text(code));
+    }
+    if (code == 0) {
+        code = ext2fs_read_inode_full(filsys, *inode, (struct ext2_inode *)(void *)content, sizeof *content);
+    }
+    if (code != 0) {
+        return guestfs_failed(err, code, fs, escaped);
+    }
+    if (!LINUX_S_ISREG(content->i_mode)) {
+        return cow_error_set(err, COW_USAGE, "%s: %s: is %s", cow_image_path(fs->img), escaped,
+                             LINUX_S_ISDIR(content->i_mode) ? "a directory" : "no regular file");
+    }
+    return 0;
+}
+
+int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_side side,
+                       const char *path, struct cow_error *err)
+{
+    struct cow_error local;
+    err = err != NULL ? err : &local;
+    ext2_ino_t inode;
+    struct ext2_inode_large content = {.i_mode = 0};
+    if (volume < 0 || (size_t)volume >= fs->n_volumes) {
+        return cow_error_set(err, COW_USAGE, "%s: no such volume", cow_image_path(fs->img));
+    }
+    struct guest_volume *inner = &fs->inner[volume];
+    ext2_filsys filsys = side == COW_SIDE_BACKING ? inner->base_fs : inner->fs;
+    if (filsys == NULL) {
+        return cow_error_set(err, COW_USAGE, "%s: %s", cow_image_path(fs->img),
+                             side == COW_SIDE_BACKING && inner->fs != NULL
+                                 ? "the backing file does not have this filesystem"
+                                 : "no ext filesystem can be read there");
+    }
+    int status = find_inode(fs, filsys, path, &inode, &content, err);
+    if (status != 0) {
+        return status;
+    }
+    errcode_t code = reader_open_inode(out, side == COW_SIDE_BACKING ? &inner->base : &inner->guest, filsys,
+                                       inode, &content);
+    return code == 0 ? 0 : guestfs_failed(err, code, fs, "a file of the guest");
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A scan from its beginning to its end, volume by volume. See scan.h for the order of the work.
+ */
+#include "core/guestfs/scan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "cow/text.h"
+
+enum { ALL_NAMES_MAX = 200 * 1000 }; /* inodes; of larger filesystems only what differs is remembered */
+
+int scan_tell(struct cow_fs_scan *scan, const char *phase, uint64_t bytes, struct cow_error *err)
+{
+    scan->done_bytes += bytes;
+    const struct cow_progress progress = {.phase = phase,
+                                          .done_bytes = arith_min(scan->done_bytes, scan->total_bytes),
+                                          .total_bytes = arith_max(scan->total_bytes, 1),
+                                          .can_cancel = true};
+    return scan->env != NULL && scan->env->progress != NULL &&
+                   scan->env->progress(scan->env->context, &progress)
+               ? cow_error_set(err, COW_CANCELLED, "cancelled")
+               : 0;
+}
+
+int scan_damage(struct volume_scan *v, errcode_t code, uint32_t inode, struct cow_error *err)
+{
+    char volume[32] = "", place[32] = "";
+    if (code == 0) {
+        return 0;
+    }
+    if (code == EXT2_ET_NO_MEMORY || code == EIO) {
+        return guestfs_failed(err, code, v->scan->fs, "the guest's filesystem");
+    }
+    if (v->scan->damage[0] == '\0') {
+        if (v->scan->n_volumes > 1) {
+            snprintf(volume, sizeof volume, "partition %u: ", v->scan->fs->volume[v->index].partition);
+        }
+        if (inode != 0) {
+            snprintf(place, sizeof place, "inode %" PRIu32 ": ", inode);
+        }
+        snprintf(v->scan->damage, sizeof v->scan->damage, "%s%s%s", volume, place,
+                 code == EXT2_ET_CANCEL_REQUESTED ? "its blocks are claimed over and over"
+                                                  : source_error_text(code));
+    }
+    return 0;
+}
+
+const char *cow_fs_scan_damage(const struct cow_fs_scan *scan)
+{
+    return scan->damage;
+}
+
+static int begin_volume(struct volume_scan *v, struct cow_error *err)
+{
+    const struct ext2_super_block *super = v->fs->super;
+    v->complete = true;
+    v->all_names = arith_sub_floor(super->s_inodes_count, super->s_free_inodes_count) <= ALL_NAMES_MAX;
+    v->budget = 4 * ext2fs_blocks_count(v->fs->super) + 4 * (uint64_t)super->s_inodes_count + 65536;
+    if (!owners_add_groups(&v->groups, v->fs)) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    errcode_t code = v->fs->block_map == NULL ? ext2fs_read_block_bitmap(v->fs) : 0;
+    if (code != 0) {
+        v->fs->block_map = NULL;
+    }
+    int status = scan_damage(v, code, 0, err);
+    if (status == 0) {
+        status = inodes_compare(v, err);
+    }
+    return status == 0 ? inodes_walk(v, err) : status;
+}
+
+static int scan_volumes(struct cow_fs_scan *scan, struct cow_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; i < scan->n_volumes && status == 0; i++) {
+        if (scan->volume[i].fs != NULL) {
+            status = begin_volume(&scan->volume[i], err);
+        }
+    }
+    if (status == 0) {
+        status = scan_account(scan, err);
+    }
+    for (size_t i = 0; i < scan->n_volumes && status == 0; i++) {
+        if (scan->volume[i].fs != NULL) {
+            status = names_read(&scan->volume[i], err);
+        }
+        if (status == 0 && scan->volume[i].fs != NULL) {
+            status = changes_list(&scan->volume[i], err);
+        }
+    }
+    return status;
+}
+
+int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs_scan_options *opt,
+                struct cow_error *err)
+{
+    struct cow_error local;
+    err = err != NULL ? err : &local;
+    struct cow_fs_scan *scan = calloc(1, sizeof *scan);
+    if (scan != NULL) {
+        scan->volume = calloc(arith_max(fs->n_volumes, 1), sizeof *scan->volume);
+    }
+    if (scan == NULL || scan->volume == NULL) {
+        cow_fs_scan_free(scan);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    scan->fs = fs;
+    scan->img = fs->img;
+    scan->env = opt != NULL ? opt->env : NULL;
+    scan->keep_offset = opt != NULL ? opt->keep_offset : UINT64_MAX;
+    scan->n_volumes = fs->n_volumes;
+    for (size_t i = 0; i < fs->n_volumes; i++) {
+        struct volume_scan *v = &scan->volume[i];
+        *v = (struct volume_scan){
+            .scan = scan, .index = (int)i, .fs = fs->inner[i].fs, .base = fs->inner[i].base_fs};
+        if (v->fs != NULL) {
+            scan->total_bytes +=
+                (uint64_t)v->fs->inode_blocks_per_group * v->fs->blocksize * v->fs->group_desc_count;
+        }
+    }
+    int status = scan_volumes(scan, err);
+    scan->env = NULL; /* it is the caller's of this moment */
+    if (status != 0) {
+        cow_fs_scan_free(scan);
+        return status;
+    }
+    *out = scan;
+    return 0;
+}
+
+void cow_fs_scan_free(struct cow_fs_scan *scan)
+{
+    if (scan == NULL) {
+        return;
+    }
+    for (size_t i = 0; scan->volume != NULL && i < scan->n_volumes; i++) {
+        owners_free(&scan->volume[i].groups);
+        owners_free(&scan->volume[i].owners);
+        nodes_free(&scan->volume[i].nodes);
+    }
+    for (size_t i = 0; i < scan->n_kept; i++) {
+        free(scan->kept[i]);
+    }
+    free(scan->kept);
+    free(scan->file);
+    free(scan->path);
+    free(scan->volume);
+    free(scan);
+}
+
+const struct cow_fs_file *cow_fs_files(const struct cow_fs_scan *scan, size_t *n_files)
+{
+    *n_files = scan->n_files;
+    return scan->file;
+}

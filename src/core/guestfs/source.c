@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See source.h. An io_manager's open() gets nothing but a name, so the name is where the source lies in
+ * memory. That keeps the table constant, and any number of filesystems can be open at once.
+ */
+#include "core/guestfs/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+
+enum { NAME_BYTES = 32, DEFAULT_BLOCK_BYTES = 1024 };
+
+int source_read(const struct source *source, uint64_t offset, void *buffer, size_t n_bytes,
+                struct cow_error *err)
+{
+    const uint64_t there = arith_min(n_bytes, arith_sub_floor(source->size_bytes, offset));
+    memset((uint8_t *)buffer + there, 0, n_bytes - (size_t)there);
+    if (there == 0) {
+        return 0;
+    }
+    return source->side == COW_SIDE_BACKING
+               ? cow_image_read_side(source->img, COW_SIDE_BACKING, source->first_byte + offset, buffer,
+                                     (size_t)there, err)
+               : cow_image_read(source->img, source->first_byte + offset, buffer, (size_t)there, err);
+}
+
+/* ---- the table that libext2fs calls ---- */
+
+static errcode_t channel_open(const char *name, int flags, io_channel *out);
+
+static errcode_t channel_close(io_channel channel)
+{
+    if (--channel->refcount > 0) {
+        return 0;
+    }
+    free(channel->name);
+    free(channel);
+    return 0;
+}
+
+static errcode_t channel_set_block_size(io_channel channel, int block_bytes)
+{
+    channel->block_size = block_bytes;
+    return 0;
+}
+
+/* count < 0 is a number of bytes. */
+static errcode_t channel_read(io_channel channel, unsigned long long block, int count, void *buffer)
+{
+    const struct source *source = channel->private_data;
+    const uint64_t block_bytes = (uint64_t)channel->block_size;
+    const uint64_t n_bytes = count < 0 ? (uint64_t) - (int64_t)count : (uint64_t)count * block_bytes;
+    uint64_t offset, end;
+    if (!arith_mul(&offset, block, block_bytes) || !arith_add(&end, offset, n_bytes) || end > INT64_MAX) {
+        return EXT2_ET_SHORT_READ;
+    }
+    struct cow_error err;
+    const int status = source_read(source, offset, buffer, (size_t)n_bytes, &err);
+    return status == 0               ? 0
+           : status == COW_NO_MEMORY ? EXT2_ET_NO_MEMORY
+           : err.sys_errno != 0      ? err.sys_errno
+                                     : EIO;
+}
+
+static errcode_t channel_read_old(io_channel channel, unsigned long block, int count, void *buffer)
+{
+    return channel_read(channel, block, count, buffer);
+}
+
+static errcode_t channel_write(io_channel channel, unsigned long long block, int count, const void *buffer)
+{
+    (void)channel;
+    (void)block;
+    (void)count;
+    (void)buffer;
+    return EXT2_ET_RO_FILSYS;
+}
+
+static errcode_t channel_write_old(io_channel channel, unsigned long block, int count, const void *buffer)
+{
+    return channel_write(channel, block, count, buffer);
+}
+
+static errcode_t channel_flush(io_channel channel)
+{
+    (void)channel;
+    return 0;
+}
+
+static const struct struct_io_manager channel_table = {
+    .magic = EXT2_ET_MAGIC_IO_MANAGER,
+    .name = "COW image",
+    .open = channel_open,
+    .close = channel_close,
+    .set_blksize = channel_set_block_size,
+    .read_blk = channel_read_old,
+    .write_blk = channel_write_old,
+    .flush = channel_flush,
+    .read_blk64 = channel_read,
+    .write_blk64 = channel_write,
+};
+
+/* libext2fs wants a table that could be written, and does not write it. */
+static io_manager channel_manager(void)
+{
+    union {
+        const struct struct_io_manager *constant;
+        io_manager plain;
+    } table = {.constant = &channel_table};
+    return table.plain;
+}
+
+static errcode_t channel_open(const char *name, int flags, io_channel *out)
+{
+    uintptr_t address;
+    (void)flags;
+    if (sscanf(name, "%" SCNxPTR, &address) != 1) {
+        return EXT2_ET_BAD_DEVICE_NAME;
+    }
+    io_channel channel = calloc(1, sizeof *channel);
+    char *copy = strdup(name);
+    if (channel == NULL || copy == NULL) {
+        free(channel);
+        free(copy);
+        return EXT2_ET_NO_MEMORY;
+    }
+    channel->magic = EXT2_ET_MAGIC_IO_CHANNEL;
+    channel->manager = channel_manager();
+    channel->name = copy;
+    channel->block_size = DEFAULT_BLOCK_BYTES;
+    channel->refcount = 1;
+    channel->private_data = (void *)address;
+    *out = channel;
+    return 0;
+}
+
+errcode_t source_open(ext2_filsys *out, const struct source *source)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%" PRIxPTR, (uintptr_t)source);
+    return ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS | EXT2_FLAG_SKIP_MMP, 0,
+                        0, channel_manager(), out);
+}
+
+const char *source_error_text(errcode_t code)
+{
+    switch (code) {
+    case EXT2_ET_BAD_MAGIC:
+        return "its superblock has no magic";
+    case EXT2_ET_CORRUPT_SUPERBLOCK:
+        return "its superblock is corrupt";
+    case EXT2_ET_UNSUPP_FEATURE:
+    case EXT2_ET_RO_UNSUPP_FEATURE:
+        return "it has features that are not known here";
+    case EXT2_ET_NO_MEMORY:
+        return "out of memory";
+    case EXT2_ET_GDESC_READ:
+        return "its group descriptors cannot be read";
+    case EXT2_ET_EXTENT_HEADER_BAD:
+    case EXT2_ET_EXTENT_INVALID_LENGTH:
+        return "an extent tree is broken";
+    case EXT2_ET_DIR_CORRUPTED:
+        return "a directory is broken";
+    case EXT2_ET_FILE_NOT_FOUND:
+        return "no such file";
+    case EXT2_ET_NO_DIRECTORY:
+        return "not a directory";
+    case EXT2_ET_SYMLINK_LOOP:
+        return "too many symbolic links";
+    default:
+        return code > 0 && code < 4096 ? strerror((int)code) : "it is broken";
+    }
+}

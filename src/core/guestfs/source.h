@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A stretch of the disk, composed or as the backing file alone has it, as something that libext2fs reads.
+ * Reading only: every call that would write answers that the filesystem is read-only.
+ */
+#ifndef CORE_GUESTFS_SOURCE_H
+#define CORE_GUESTFS_SOURCE_H
+
+#include <ext2fs/ext2fs.h>
+
+#include "core/image/image.h"
+
+struct source {
+    struct cow_image *img;
+    enum cow_side side; /* COW_SIDE_COW: what the guest sees; COW_SIDE_BACKING: as if nothing were dirty */
+    uint64_t first_byte;
+    uint64_t size_bytes;
+};
+
+/* Bytes of the stretch; what lies behind its end reads as zeros. */
+int source_read(const struct source *source, uint64_t offset, void *buffer, size_t n_bytes,
+                struct cow_error *err);
+
+/* Opens the ext filesystem that lies there. The source has to stay where it is as long as *out is open.
+ * Answers a code of libext2fs. */
+errcode_t source_open(ext2_filsys *out, const struct source *source);
+
+/* Words for such a code, which may also be an errno. */
+const char *source_error_text(errcode_t code);
+
+#endif

@@ -42,7 +42,8 @@ struct cow_plan;
     X(UNDO, "undo")                                                                                          \
     X(DISCARD_UNDO, "discard-undo")                                                                          \
     X(WRITE_SELECTION, "write-data")                                                                         \
-    X(MERGE_BACKING, "merge-into-backing")
+    X(MERGE_BACKING, "merge-into-backing")                                                                   \
+    X(WRITE_FILE, "write-file")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -62,7 +63,7 @@ struct cow_step {
 /* All that a front end shows of a plan. Strings belong to the plan. */
 struct cow_preview {
     const char *operation;   /* "resize", "create", "merge", "recover", "undo", "pages", "compact", "rebase",
-                                "convert", "diff", "repair" (several of them) */
+                                "convert", "diff", "extract", "repair" (several of them) */
     const char *method;      /* "copy", "header"; "none" where nothing is to be done */
     const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
     const char *target_path; /* the file that is made or replaced */

@@ -41,6 +41,7 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_UNDO] = {commit_undo, "going back"},
     [COW_STEP_WRITE_SELECTION] = {commit_write_selection, "writing data"},
     [COW_STEP_MERGE_BACKING] = {commit_merge_backing, "writing into the backing file"},
+    [COW_STEP_WRITE_FILE] = {commit_write_file, "writing the file"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
 

@@ -79,6 +79,9 @@ void cow_plan_free(struct cow_plan *plan)
             host_file_close(plan->io, &plan->input[i].file);
         }
         selection_close(plan->selection);
+        cow_fs_reader_close(plan->file);
+        cow_fs_scan_free(plan->fs_scan);
+        cow_fs_close(plan->fs);
         cow_image_close(plan->own_image);
         free(plan);
     }

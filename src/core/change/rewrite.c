@@ -52,6 +52,9 @@ static int check_request(const struct cow_rewrite_options *opt, struct cow_error
     if (opt->restamp && opt->set_mtime) {
         return cow_error_set(err, COW_USAGE, "there can be one date only");
     }
+    if (opt->unused && !opt->compact) {
+        return cow_error_set(err, COW_USAGE, "what is unused is dropped by compact only");
+    }
     if (opt->sectors && !opt->compact && !opt->safe) {
         return cow_error_set(err, COW_USAGE, "--sectors goes with what compares bytes only");
     }
@@ -270,18 +273,57 @@ int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *er
     return status;
 }
 
+/* What the guest's filesystems have free. They must be sound enough for that to be believed: a block counts
+ * as free if the bitmap says so and no inode has it. */
+static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+{
+    const struct cow_fs_scan_options scan = {.keep_offset = UINT64_MAX, .env = opt->env};
+    size_t n, readable = 0;
+    int status = cow_fs_open(&plan->fs, plan->img, err);
+    if (status != 0) {
+        return status;
+    }
+    const struct cow_volume *volume = cow_fs_volumes(plan->fs, &n);
+    for (size_t i = 0; i < n; i++) {
+        readable += volume[i].readable;
+        if (volume[i].readable && !volume[i].clean) {
+            char text[COW_MESSAGE_BYTES / 2];
+            cow_error_set(err, COW_REFUSED,
+                          "%s: its filesystem is not clean, so what is free is not known: %s",
+                          plan->img->path, cow_volume_text(text, sizeof text, &volume[i]));
+            return cow_error_hint(err, "let the guest unmount it, or run e2fsck there first");
+        }
+    }
+    if (readable == 0) {
+        cow_error_set(err, COW_REFUSED, "%s: holds no ext filesystem that can be read", plan->img->path);
+        return cow_error_hint(err, "\"cowtui files\" tells what it holds; compact works without --unused");
+    }
+    status = cow_fs_scan(&plan->fs_scan, plan->fs, &scan, err);
+    if (status == 0 && cow_fs_scan_damage(plan->fs_scan)[0] != '\0') {
+        cow_error_set(err, COW_REFUSED, "%s: its filesystem is damaged: %s", plan->img->path,
+                      cow_fs_scan_damage(plan->fs_scan));
+        return cow_error_hint(err, "run e2fsck in the guest first");
+    }
+    return status;
+}
+
 static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
                           const struct cow_rewrite_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     const struct host_file *backing =
         img->backing.facts.state == COW_BACKING_FOUND ? &img->backing.file : NULL;
+    int status = opt->unused ? find_unused(plan, opt, err) : 0;
+    if (status != 0) {
+        return status;
+    }
     const struct selection_rule rule = {.pages = !opt->sectors,
+                                        .unused = plan->fs_scan,
                                         .compare = opt->compact || opt->safe,
                                         .look_at_all = opt->safe,
                                         .backing = opt->safe ? &plan->input[0].file : backing,
                                         .env = opt->env};
-    int status = selection_open(&plan->selection, img, &rule, err);
+    status = selection_open(&plan->selection, img, &rule, err);
     if (status == 0) {
         status = rewrite_count(plan, &cost->new_sectors, err);
     }

@@ -24,9 +24,9 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
                                 cow_shell_quote(image, sizeof image, plan->img->path))
                     : "";
     }
-    text =
-        plan_text(plan, "cowtui %s%s%s%s%s", name, opt->convert ? " --to v3" : "", opt->safe ? " --safe" : "",
-                  opt->restamp ? " --restamp" : "", opt->sectors ? " --sectors" : "");
+    text = plan_text(plan, "cowtui %s%s%s%s%s%s", name, opt->convert ? " --to v3" : "",
+                     opt->safe ? " --safe" : "", opt->restamp ? " --restamp" : "",
+                     opt->sectors ? " --sectors" : "", opt->unused ? " --unused" : "");
     if (opt->backing_path != NULL) {
         text = plan_text(plan, "%s --to %s", text, cow_shell_quote(other, sizeof other, opt->backing_path));
     }
@@ -92,6 +92,10 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
 {
     plan_note_in_use(plan);
     plan_note_format(plan);
+    if (opt->unused) {
+        plan_note(plan, "what the guest's filesystem has free is dropped, too: no file changes, but the disk "
+                        "does, where nothing is; deleted files cannot be brought back from there");
+    }
     if (opt->restamp || (opt->force && plan->header.mtime != plan->img->header.mtime)) {
         plan_note(plan,
                   "nobody has compared the content: the guest sees whatever the backing file holds now; "

@@ -232,6 +232,24 @@ static int tell(const struct selection *s, uint64_t sector, struct cow_error *er
                : 0;
 }
 
+/* Whether all that differs in these bytes of the disk lies where the guest's filesystem has nothing. */
+static int differs_where_unused(const struct selection *s, size_t at, uint64_t offset, size_t length,
+                                bool *unused, struct cow_error *err)
+{
+    int status = 0;
+    *unused = s->rule.unused != NULL;
+    for (size_t done = 0, piece; done < length && *unused && status == 0; done += piece) {
+        piece = (size_t)arith_min(SECTOR_BYTES, length - done);
+        if (memcmp(s->disk + at + done, s->base + at + done, piece) != 0) {
+            struct cow_fs_owner owner;
+            status = cow_fs_class_at(s->rule.unused, offset + done, &owner, err);
+            *unused =
+                status == 0 && owner.fs_class == COW_FS_FREE && owner.known && owner.length_bytes >= piece;
+        }
+    }
+    return status;
+}
+
 /* Clears the units of [first, end) that are equal on both sides. first is the beginning of a unit. */
 static int drop_equal(const struct making *m, uint32_t first, uint32_t end, struct cow_error *err)
 {
@@ -240,7 +258,12 @@ static int drop_equal(const struct making *m, uint32_t first, uint32_t end, stru
     int status = read_piece(m->s, m->base + first, end - first, &n_bytes, err);
     for (size_t at = 0; status == 0 && at < n_bytes; at += unit * SECTOR_BYTES) {
         const size_t length = (size_t)arith_min(unit * SECTOR_BYTES, n_bytes - at);
-        if (memcmp(m->s->disk + at, m->s->base + at, length) == 0) {
+        bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;
+        if (!equal) {
+            status =
+                differs_where_unused(m->s, at, (m->base + first) * SECTOR_BYTES + at, length, &equal, err);
+        }
+        if (equal) {
             const uint32_t sector = first + (uint32_t)(at / SECTOR_BYTES);
             fill_bits(m->words, sector, (uint32_t)arith_min(sector + unit, m->end), false);
         } else if (bytes_all_zero(m->s->disk + at, length)) {

@@ -10,6 +10,7 @@
 
 #include "core/image/image.h"
 #include "cow/env.h"
+#include "cow/fs.h"
 
 struct selection;
 
@@ -18,10 +19,12 @@ struct selection_rule {
     bool compare;     /* ... but only where what the disk shows differs from the backing file */
     bool look_at_all; /* and also where all is clean: the backing file is another one */
     const struct host_file *backing; /* to compare with; NULL: zeros */
-    const struct cow_env *env;       /* progress while comparing; may be NULL */
+    struct cow_fs_scan *unused; /* with compare: what this says is free does not count; NULL: all counts */
+    const struct cow_env *env;  /* progress while comparing; may be NULL */
 };
 
-/* Nothing is read yet. img and rule->backing are borrowed. *out: selection_close. COW_NO_MEMORY. */
+/* Nothing is read yet. img, rule->backing and rule->unused are borrowed. *out: selection_close.
+ * COW_NO_MEMORY. */
 int selection_open(struct selection **out, struct cow_image *img, const struct selection_rule *rule,
                    struct cow_error *err);
 void selection_close(struct selection *selection); /* NULL is allowed */

@@ -86,19 +86,28 @@ static void copy_value(char *out, blkid_probe probe, const char *name)
     }
 }
 
-static int name_content(struct cow_volume *volume, const struct source *source, struct cow_error *err)
+static int name_content(struct cow_volume *volume, const struct sample *sample, struct cow_error *err)
+{
+    blkid_probe probe = probe_sample(sample);
+    if (probe == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    blkid_probe_enable_superblocks(probe, 1);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
+    if (blkid_do_safeprobe(probe) == 0) {
+        copy_value(volume->type, probe, "TYPE");
+        copy_value(volume->label, probe, "LABEL");
+    }
+    blkid_free_probe(probe);
+    return 0;
+}
+
+static int name_partition(struct cow_volume *volume, const struct source *source, struct cow_error *err)
 {
     struct sample sample;
     int status = take_sample(&sample, source, err);
-    blkid_probe probe = status == 0 ? probe_sample(&sample) : NULL;
-    if (probe != NULL) {
-        blkid_probe_enable_superblocks(probe, 1);
-        blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
-        if (blkid_do_safeprobe(probe) == 0) {
-            copy_value(volume->type, probe, "TYPE");
-            copy_value(volume->label, probe, "LABEL");
-        }
-        blkid_free_probe(probe);
+    if (status == 0) {
+        status = name_content(volume, &sample, err);
     }
     close_sample(&sample);
     return status;
@@ -226,23 +235,25 @@ int volumes_find(struct cow_fs *fs, struct cow_error *err)
     if (status == 0 && fs->table[0] != '\0') {
         status = find_partitions(fs, &sample, false, err);
     }
-    close_sample(&sample);
     if (strcmp(fs->table, "dos") == 0 && is_one_filesystem(&disk)) {
         fs->table[0] = '\0';
         fs->n_volumes = 0;
     }
-    if (status == 0 && fs->table[0] == '\0') {
+    const bool whole = fs->table[0] == '\0';
+    if (status == 0 && whole) {
         add_volume(fs, 0, 0, disk.size_bytes);
+        status = name_content(&fs->volume[0], &sample, err);
     } else {
         fs->table_bytes = strcmp(fs->table, "gpt") == 0 ? GPT_SECTORS * SECTOR_BYTES : SECTOR_BYTES;
         qsort(fs->volume, fs->n_volumes, sizeof *fs->volume, by_place);
     }
+    close_sample(&sample);
     for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
         struct cow_volume *volume = &fs->volume[i];
         fs->inner[i].guest = (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes};
         fs->inner[i].base =
             (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes};
-        status = name_content(volume, &fs->inner[i].guest, err);
+        status = whole ? 0 : name_partition(volume, &fs->inner[i].guest, err);
     }
     return status;
 }

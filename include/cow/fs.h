@@ -30,8 +30,8 @@ struct cow_volume {
     char label[COW_VOLUME_TEXT_BYTES]; /* escaped; "" none */
     bool readable;                     /* an ext filesystem that can be read; the rest is 0 if not */
     char problem[COW_MESSAGE_BYTES];   /* why an ext filesystem cannot be read; "" */
+    uint64_t fs_bytes;                 /* what its superblock says; also of one that cannot be read */
     uint32_t block_bytes;
-    uint64_t fs_bytes;      /* the size of the filesystem */
     uint64_t used_bytes;    /* of its blocks */
     uint64_t minimum_bytes; /* to which resize2fs -M could shrink it, as resize2fs -P estimates */
     uint64_t inodes, used_inodes;

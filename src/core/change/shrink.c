@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See shrink.h. Of the guest's filesystem only the superblock is read, from the composed disk (Linux,
- * fs/ext4/ext4.h, struct ext4_super_block: it lies at byte 1024).
+ * See shrink.h. What the guest's filesystems need is asked from the room that reads them.
  */
 #include "core/change/shrink.h"
 
@@ -11,6 +10,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "cow/fs.h"
 #include "cow/text.h"
 
 enum { PIECE_BYTES = 64 * 1024 };
@@ -63,37 +63,57 @@ static int scan(struct cow_image *img, uint64_t from_bytes, uint8_t *buffer, str
     return status;
 }
 
-/* The size of an ext2/3/4 filesystem that begins at the disk's first byte, or 0. */
-static int ext_bytes(struct cow_image *img, uint64_t *out, struct cow_error *err)
+static int refuse_filesystem(const struct cow_image *img, const struct cow_volume *volume,
+                             uint64_t size_bytes, struct cow_error *err)
 {
-    uint8_t super[1024];
-    *out = 0;
-    if (img->header.size_bytes < 2048) {
-        return 0;
+    char least[COW_SIZE_TEXT_BYTES];
+    cow_error_set(err, COW_REFUSED,
+                  "%s: the guest's ext filesystem has %" PRIu64 " bytes, the new size is %" PRIu64, img->path,
+                  volume->fs_bytes, size_bytes);
+    if (volume->readable && volume->minimum_bytes > size_bytes) {
+        return cow_error_hint(err,
+                              "it could be shrunk to %" PRIu64 " bytes (%s) in the guest, but not further",
+                              volume->minimum_bytes, cow_size_text(least, volume->minimum_bytes));
     }
-    int status = cow_image_read(img, 1024, super, sizeof super, err);
-    if (status != 0 || bytes_get(super + 56, 2, false) != 0xef53) {
+    return cow_error_hint(err, "shrink the filesystem in the guest first: resize2fs /dev/ubda %" PRIu64 "K",
+                          size_bytes / 1024);
+}
+
+/* Refuses a size that cuts one of the guest's filesystems, or a partition. */
+static int check_filesystems(struct cow_image *img, uint64_t size_bytes, struct cow_error *err)
+{
+    struct cow_fs *fs;
+    size_t n;
+    int status = cow_fs_open(&fs, img, err);
+    if (status != 0) {
         return status;
     }
-    uint64_t blocks = bytes_get(super + 4, 4, false);
-    const bool wide = bytes_get(super + 96, 4, false) & 0x80; /* INCOMPAT_64BIT */
-    const uint64_t shift = bytes_get(super + 24, 4, false);
-    blocks |= wide ? bytes_get(super + 336, 4, false) << 32 : 0;
-    if (shift <= 6 && blocks < UINT64_C(1) << 46) {
-        *out = blocks << (10 + shift);
+    const struct cow_volume *volume = cow_fs_volumes(fs, &n);
+    for (size_t i = 0; i < n && status == 0; i++) {
+        const uint64_t end = volume[i].first_byte + volume[i].size_bytes;
+        if (volume[i].partition == 0 && volume[i].fs_bytes > size_bytes) {
+            status = refuse_filesystem(img, &volume[i], size_bytes, err);
+        } else if (volume[i].partition > 0 && end > size_bytes) {
+            cow_error_set(err, COW_REFUSED,
+                          "%s: partition %u (%s) ends at %" PRIu64 ", the new size is %" PRIu64, img->path,
+                          volume[i].partition, volume[i].type[0] != '\0' ? volume[i].type : "nothing known",
+                          end, size_bytes);
+            status = cow_error_hint(err, "shrink what is in it, and then the partition, in the guest first");
+        }
     }
-    return 0;
+    cow_fs_close(fs);
+    return status;
 }
 
 int shrink_check(struct cow_image *img, uint64_t size_bytes, struct cow_error *err)
 {
     struct losses losses = {0, 0};
-    uint64_t filesystem;
-    uint8_t *buffer = malloc(2 * PIECE_BYTES);
-    if (buffer == NULL) {
+    char size[COW_SIZE_TEXT_BYTES], least[COW_SIZE_TEXT_BYTES];
+    int status = check_filesystems(img, size_bytes, err);
+    uint8_t *buffer = status == 0 ? malloc(2 * PIECE_BYTES) : NULL;
+    if (status == 0 && buffer == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    int status = ext_bytes(img, &filesystem, err);
     if (status == 0) {
         status = scan(img, size_bytes, buffer, &losses, err);
     }
@@ -101,16 +121,7 @@ int shrink_check(struct cow_image *img, uint64_t size_bytes, struct cow_error *e
     if (status != 0) {
         return status;
     }
-    char size[COW_SIZE_TEXT_BYTES], least[COW_SIZE_TEXT_BYTES];
     cow_size_text(size, size_bytes);
-    if (filesystem > size_bytes) {
-        cow_error_set(err, COW_REFUSED,
-                      "%s: the guest's ext filesystem has %" PRIu64 " bytes, the new size is %" PRIu64,
-                      img->path, filesystem, size_bytes);
-        return cow_error_hint(err,
-                              "shrink the filesystem in the guest first: resize2fs /dev/ubda %" PRIu64 "K",
-                              size_bytes / 1024);
-    }
     if (losses.sectors > 0) {
         cow_error_set(err, COW_REFUSED,
                       "%s: %" PRIu64

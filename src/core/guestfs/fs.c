@@ -34,11 +34,13 @@ int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *f
 
 /* Offsets: struct ext4_super_block in the kernel's fs/ext4/ext4.h. problem "" where libext2fs may open it;
  * false: no ext superblock at all. */
-static bool look_at_superblock(const struct source *source, char *problem, size_t problem_bytes)
+static bool look_at_superblock(const struct source *source, uint64_t *fs_bytes, char *problem,
+                               size_t problem_bytes)
 {
     uint8_t super[SUPER_BYTES];
     char says[COW_SIZE_TEXT_BYTES], has[COW_SIZE_TEXT_BYTES];
     problem[0] = '\0';
+    *fs_bytes = 0;
     if (source_read(source, SUPER_OFFSET, super, sizeof super, NULL) != 0 ||
         number(super, 0x38, 2) != EXT2_SUPER_MAGIC) {
         return false;
@@ -47,8 +49,11 @@ static bool look_at_superblock(const struct source *source, char *problem, size_
     const uint64_t shift = number(super, 0x18, 4), per_group = number(super, 0x20, 4);
     const uint64_t blocks = number(super, 0x04, 4) | (wide ? number(super, 0x150, 4) << 32 : 0);
     const uint64_t descriptor_bytes = wide ? arith_max(number(super, 0xfe, 2), 32) : 32;
-    uint64_t bytes;
-    if (shift > 6 || per_group == 0 || blocks == 0 || !arith_mul(&bytes, blocks, UINT64_C(1024) << shift)) {
+    uint64_t bytes = 0;
+    if (shift <= 6 && arith_mul(&bytes, blocks, UINT64_C(1024) << shift)) {
+        *fs_bytes = bytes;
+    }
+    if (bytes == 0 || per_group == 0) {
         snprintf(problem, problem_bytes, "its superblock is corrupt");
     } else if (bytes > source->size_bytes) {
         snprintf(problem, problem_bytes, "it says that it has %s (%" PRIu64 " bytes), but there are only %s",
@@ -89,7 +94,8 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     struct cow_volume *volume = &fs->volume[index];
     struct guest_volume *inner = &fs->inner[index];
     char problem[COW_MESSAGE_BYTES];
-    if (!look_at_superblock(&inner->guest, volume->problem, sizeof volume->problem) ||
+    uint64_t base_bytes;
+    if (!look_at_superblock(&inner->guest, &volume->fs_bytes, volume->problem, sizeof volume->problem) ||
         volume->problem[0] != '\0') {
         return 0;
     }
@@ -104,7 +110,7 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     }
     take_facts(volume, inner->fs);
     /* The backing file may be shorter, or hold something else: then everything is new. */
-    if (look_at_superblock(&inner->base, problem, sizeof problem) && problem[0] == '\0' &&
+    if (look_at_superblock(&inner->base, &base_bytes, problem, sizeof problem) && problem[0] == '\0' &&
         source_open(&inner->base_fs, &inner->base) != 0) {
         inner->base_fs = NULL;
     }

@@ -5,7 +5,14 @@
  */
 #include "core/guestfs/extents.h"
 
-enum { JOINED_MAX = 1 << 30 }; /* blocks */
+#include <string.h>
+
+#include <ext2fs/ext3_extents.h>
+
+enum {
+    JOINED_MAX = 1 << 30, /* blocks */
+    ROOT_EXTENTS = 4,     /* that an inode holds */
+};
 
 struct walk {
     ext2_filsys fs;
@@ -41,12 +48,48 @@ static errcode_t spend(struct walk *walk)
     return 0;
 }
 
+/* Most files have a few extents, in the inode itself: no need to have a cursor made for those. Answers false
+ * where it is not like that. */
+static bool walk_root(struct walk *walk, const struct ext2_inode_large *content, errcode_t *code)
+{
+    struct ext3_extent_header header;
+    struct ext3_extent extent[ROOT_EXTENTS];
+    uint64_t next = 0;
+    memcpy(&header, content->i_block, sizeof header);
+    memcpy(extent, (const uint8_t *)content->i_block + sizeof header, sizeof extent);
+    const unsigned n = ext2fs_le16_to_cpu(header.eh_entries);
+    if (ext2fs_le16_to_cpu(header.eh_magic) != EXT3_EXT_MAGIC || header.eh_depth != 0 || n > ROOT_EXTENTS) {
+        return false;
+    }
+    *code = 0;
+    for (unsigned i = 0; i < n && *code == 0; i++) {
+        const unsigned length = ext2fs_le16_to_cpu(extent[i].ee_len);
+        const bool unwritten = length > EXT_INIT_MAX_LEN;
+        const struct extent_piece piece = {.block = (uint64_t)ext2fs_le16_to_cpu(extent[i].ee_start_hi)
+                                                        << 32 |
+                                                    ext2fs_le32_to_cpu(extent[i].ee_start),
+                                           .first = ext2fs_le32_to_cpu(extent[i].ee_block),
+                                           .count = unwritten ? length - EXT_INIT_MAX_LEN : length,
+                                           .unwritten = unwritten};
+        *code = piece.count == 0 || piece.first < next ? EXT2_ET_EXTENT_INVALID_LENGTH : spend(walk);
+        next = piece.first + piece.count;
+        if (*code == 0) {
+            *code = hand_out(walk, &piece);
+        }
+    }
+    return true;
+}
+
 static errcode_t walk_tree(struct walk *walk, ext2_ino_t inode, struct ext2_inode_large *content)
 {
     ext2_extent_handle_t handle;
     struct ext2fs_extent extent;
     uint64_t next = 0, next_node = 0;
-    errcode_t code = ext2fs_extent_open2(walk->fs, inode, (struct ext2_inode *)(void *)content, &handle);
+    errcode_t code;
+    if (walk_root(walk, content, &code)) {
+        return code;
+    }
+    code = ext2fs_extent_open2(walk->fs, inode, (struct ext2_inode *)(void *)content, &handle);
     if (code != 0) {
         return code;
     }

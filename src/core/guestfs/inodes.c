@@ -16,6 +16,7 @@ enum {
     OWNED_MAX = 512 * 1024, /* stretches; with more of them only those that are in the COW are kept */
     CRTIME_END = 148,       /* bytes of an inode up to the end of i_crtime_extra */
     ROOT = EXT2_ROOT_INO,
+    SCAN_BLOCKS = 32, /* of an inode table, read at once */
 };
 
 enum cow_fs_type inode_type(uint16_t mode)
@@ -468,7 +469,7 @@ static int walk_group(struct volume_scan *v, ext2_inode_scan scan, dgrp_t group,
 int inodes_walk(struct volume_scan *v, struct cow_error *err)
 {
     ext2_inode_scan scan;
-    errcode_t code = ext2fs_open_inode_scan(v->fs, 0, &scan);
+    errcode_t code = ext2fs_open_inode_scan(v->fs, SCAN_BLOCKS, &scan);
     if (code != 0) {
         return scan_damage(v, code, 0, err);
     }

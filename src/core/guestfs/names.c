@@ -4,6 +4,7 @@
  * the others are read twice and held against each other. For paths all directories of the guest are read
  * once; the names of inodes that matter are remembered.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum { COMPONENTS_MAX = 1024, PATH_FIRST_ROOM = 256 };
 struct entry {
     uint64_t hash; /* of directory and name */
     uint32_t directory, inode;
+    bool matched; /* the other side has it, too */
 };
 
 struct entries {
@@ -69,7 +71,9 @@ static bool take_name(struct reading *reading, uint32_t inode, const char *name,
         return true;
     }
     if (reading->entries != NULL) {
-        const struct entry entry = {hash_of(reading->directory, name, bytes), reading->directory, inode};
+        const struct entry entry = {.hash = hash_of(reading->directory, name, bytes),
+                                    .directory = reading->directory,
+                                    .inode = inode};
         return add_entry(reading->entries, &entry);
     }
     struct node *node = nodes_find(nodes, inode);
@@ -142,13 +146,6 @@ static int read_directories(struct reading *reading, bool all, struct cow_error 
 
 /* ---- which names differ ---- */
 
-static int by_hash(const void *a, const void *b)
-{
-    const struct entry *left = a, *right = b;
-    return left->hash != right->hash ? (left->hash > right->hash) - (left->hash < right->hash)
-                                     : (left->inode > right->inode) - (left->inode < right->inode);
-}
-
 /* A name that only one side has. */
 static int mark(struct volume_scan *v, const struct entry *entry, struct cow_error *err)
 {
@@ -165,30 +162,46 @@ static int mark(struct volume_scan *v, const struct entry *entry, struct cow_err
     return status;
 }
 
-static int mark_differences(struct volume_scan *v, struct entries *after, struct entries *before,
+/* Finds in a table of entries, which has room for more of them than there are, where this one is, or would
+ * be put. */
+static size_t place_in(const uint32_t *slot, size_t slots, const struct entries *in,
+                       const struct entry *entry)
+{
+    size_t at = (size_t)entry->hash & (slots - 1);
+    while (slot[at] != 0 &&
+           (in->entry[slot[at] - 1].hash != entry->hash || in->entry[slot[at] - 1].inode != entry->inode)) {
+        at = (at + 1) & (slots - 1);
+    }
+    return at;
+}
+
+static int mark_differences(struct volume_scan *v, const struct entries *after, struct entries *before,
                             struct cow_error *err)
 {
-    size_t a = 0, b = 0;
+    size_t slots = 256;
     int status = 0;
-    if (after->n > 0) {
-        qsort(after->entry, after->n, sizeof *after->entry, by_hash);
+    while (slots < 2 * before->n) {
+        slots *= 2;
     }
-    if (before->n > 0) {
-        qsort(before->entry, before->n, sizeof *before->entry, by_hash);
+    uint32_t *slot = calloc(slots, sizeof *slot);
+    if (slot == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    while (status == 0 && (a < after->n || b < before->n)) {
-        const int order = a == after->n    ? 1
-                          : b == before->n ? -1
-                                           : by_hash(&after->entry[a], &before->entry[b]);
-        if (order < 0) {
-            status = mark(v, &after->entry[a++], err);
-        } else if (order > 0) {
-            status = mark(v, &before->entry[b++], err);
+    for (size_t i = 0; i < before->n; i++) {
+        slot[place_in(slot, slots, before, &before->entry[i])] = (uint32_t)i + 1;
+    }
+    for (size_t i = 0; i < after->n && status == 0; i++) {
+        const size_t at = place_in(slot, slots, before, &after->entry[i]);
+        if (slot[at] != 0) {
+            before->entry[slot[at] - 1].matched = true;
         } else {
-            a++;
-            b++;
+            status = mark(v, &after->entry[i], err);
         }
     }
+    for (size_t i = 0; i < before->n && status == 0; i++) {
+        status = before->entry[i].matched ? 0 : mark(v, &before->entry[i], err);
+    }
+    free(slot);
     return status;
 }
 

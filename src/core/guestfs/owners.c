@@ -50,7 +50,13 @@ void owners_sort(struct owners *owners)
     if (owners->n == 0) {
         return;
     }
-    qsort(owners->owned, owners->n, sizeof *owners->owned, by_block);
+    bool sorted = true; /* mostly they are: inodes and blocks are given out in one order */
+    for (size_t i = 1; i < owners->n && sorted; i++) {
+        sorted = by_block(&owners->owned[i - 1], &owners->owned[i]) < 0;
+    }
+    if (!sorted) {
+        qsort(owners->owned, owners->n, sizeof *owners->owned, by_block);
+    }
     for (size_t i = 1; i < owners->n; i++) {
         if (owners->owned[i].block != owners->owned[kept].block) {
             owners->owned[++kept] = owners->owned[i];

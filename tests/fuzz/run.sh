@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Hostile filesystems through the core: run.sh [BUILD] [COUNT] [FIRST]. COUNT (default 5000) executions from number
+# FIRST (default SEED times a million) on, as many processes as processors; a number repeats just that one:
+# run.sh BUILD 1 NUMBER, and shows what was done to the seed. The fuzz target is BUILD/tests/fuzz. The last line is the count; 77: e2fsprogs is missing.
+set -u
+
+dir=$(cd "$(dirname "$0")" && pwd)
+build=${1:-$dir/../../build/asan}
+count=${2:-5000}
+first=${3:-$((${SEED:-1} * 1000000))}
+target=$build/tests/fuzz
+[ -x "$target" ] || {
+    echo "run.sh: no fuzz target $target" >&2
+    exit 1
+}
+for tool in python3 mke2fs debugfs; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || {
+        echo "$tool is not installed"
+        exit 77
+    }
+done
+export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1:max_allocation_size_mb=64:handle_abort=1
+export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
+export LC_ALL=C.UTF-8
+
+place=
+[ ! -w /dev/shm ] || place=/dev/shm
+work=$(mktemp -d "${place:-${TMPDIR:-/tmp}}/cowtui-fuzz.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'trap - TERM; kill 0; exit 130' INT TERM
+
+python3 -ES "$dir/seeds.py" "$work/seeds" || exit 1
+lanes=$(nproc)
+[ "$count" -ge $((lanes * 100)) ] || lanes=1
+begin=$first
+for ((lane = 0; lane < lanes; lane++)); do
+    share=$(((count + lane) / lanes))
+    "$target" "$work/seeds" "$work" "$begin" "$share" >"$work/out.$lane" 2>"$work/err.$lane" &
+    begin=$((begin + share))
+done
+wait
+
+passed=0 failed=0
+for ((lane = 0; lane < lanes; lane++)); do
+    head -c 20000 "$work/err.$lane"
+    grep -v '^[0-9]' "$work/out.$lane"
+    done=0 bad=1
+    read -r done bad < <(tail -n 1 "$work/out.$lane" | grep -E '^[0-9]+ [0-9]+$')
+    passed=$((passed + done - bad)) failed=$((failed + bad))
+done
+[ "$passed" -ge 0 ] || passed=0
+[ "$failed" -eq 0 ] || echo "again, and what was changed: tests/fuzz/run.sh $build 1 NUMBER"
+echo "fuzz: $passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

@@ -16,8 +16,9 @@
 #define LEFT  TUI_KEY_LEFT
 #define RIGHT TUI_KEY_RIGHT
 #define CHECK (TUI_IN_CHECK | TUI_IN_FINDING)
+#define FILES (TUI_IN_FILES | TUI_IN_FILE)
 #define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
-#define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_PREVIEW)
+#define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_PREVIEW)
 #define RUNS  (TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES)
 #define FREE  (TUI_IN_LOOKING | TUI_IN_HELP)
 #define NONE  TUI_NO_ARGUMENT
@@ -55,6 +56,34 @@ static const struct tui_action table[] = {
      "Enter",
      "Bytes",
      "bytes of both sides, differences lit"},
+    {TUI_DO_ENTER,
+     TUI_IN_FILES,
+     {TUI_KEY_ENTER},
+     NULL,
+     NONE,
+     "Enter",
+     "Open",
+     "into a directory; or all that is known of a file"},
+    {TUI_DO_RIGHT, TUI_IN_FILES, {RIGHT, 'l'}, NULL, NONE, NULL, NULL, "the same"},
+    {TUI_DO_LEFT, TUI_IN_FILES, {LEFT, 'h', TUI_KEY_BACKSPACE}, NULL, NONE, NULL, NULL, "to the one above"},
+    {TUI_DO_FILTER, TUI_IN_FILES, {'/'}, NULL, NONE, "/", "Filter", "all files with some text in their path"},
+    {TUI_DO_CLEAR, TUI_IN_CLEARABLE, {TUI_KEY_ESC}, NULL, NONE, "Esc", "Clear", NULL},
+    {TUI_DO_CLEAR, TUI_IN_FILES, {TUI_KEY_ESC}, NULL, NONE, NULL, NULL, "without the filter"},
+    {TUI_DO_CLEAR, TUI_IN_MAP, {TUI_KEY_ESC}, NULL, NONE, NULL, NULL, "no file's cells lit any more"},
+    {TUI_DO_DIFF, TUI_IN_CONTENT, {'d'}, NULL, NONE, "d", "Diff", NULL},
+    {TUI_DO_EXTRACT, TUI_IN_CONTENT, {'x'}, NULL, NONE, "x", "Extract", NULL},
+    {TUI_DO_DIFF, FILES, {'d'}, NULL, NONE, NULL, NULL, "the file's two versions, compared"},
+    {TUI_DO_EXTRACT, FILES, {'x'}, NULL, NONE, NULL, NULL, "write it to a file here, as the guest has it"},
+    {TUI_DO_EXTRACT_BACKING, FILES, {'X'}, NULL, NONE, NULL, NULL, "... as the backing file has it"},
+    {TUI_DO_ORDER,
+     TUI_IN_FILES,
+     {'o'},
+     NULL,
+     NONE,
+     "o",
+     "Order",
+     "by changed bytes, name, size or kind, in turn"},
+    {TUI_DO_BY_NAME, TUI_IN_FILES, {'n'}, NULL, NONE, NULL, NULL, "by name"},
     {TUI_DO_ENTER, TUI_IN_CHECK, {TUI_KEY_ENTER}, NULL, NONE, "Enter", "Explain", "what the finding means"},
     {TUI_DO_STAGE, TUI_IN_FIXABLE, {'f'}, NULL, NONE, "f", "Fix", NULL},
     {TUI_DO_STAGE, CHECK, {'f'}, NULL, NONE, NULL, NULL, "stage the finding's fix, or no longer"},
@@ -63,6 +92,8 @@ static const struct tui_action table[] = {
     {TUI_DO_PLACE, TUI_IN_FINDING, {'b', TUI_KEY_ENTER}, NULL, NONE, NULL, NULL, NULL},
     {TUI_DO_PLACE, CHECK, {'b'}, NULL, NONE, NULL, NULL, "its place in Blocks"},
     {TUI_DO_PLACE_MAP, CHECK, {'m'}, NULL, NONE, NULL, NULL, "its place on the Map"},
+    {TUI_DO_PLACE, FILES, {'b'}, NULL, NONE, NULL, NULL, "the file's first run in Blocks"},
+    {TUI_DO_PLACE_MAP, FILES, {'m'}, NULL, NONE, NULL, NULL, "the file's cells lit on the Map"},
     {TUI_DO_EDIT, TUI_IN_HEADER, {'e'}, "edit", NONE, "e", "Edit", "edit the field (backing path, mtime)"},
     {TUI_DO_WRITE, TUI_IN_STAGED, {'W'}, NULL, NONE, "W", "Write", NULL},
     {TUI_DO_WRITE,
@@ -107,6 +138,7 @@ static const struct tui_action table[] = {
      NULL,
      NULL,
      "Blocks: runs and where their bytes come from"},
+    {TUI_DO_FILES, TUI_IN_LOOKING, {'4'}, "files", NONE, NULL, NULL, "Files: what the guest has changed"},
     {TUI_DO_CHECK, TUI_IN_LOOKING, {'5'}, "check", NONE, NULL, NULL, "Check: what is wrong, and its fixes"},
     {TUI_DO_SCAN,
      TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
@@ -117,9 +149,25 @@ static const struct tui_action table[] = {
      "Scan",
      "compare with the backing file: what is redundant, zero, changed, orphan; again: stop"},
     {TUI_DO_SCAN, TUI_IN_CHECK, {'s'}, NULL, NONE, NULL, NULL, "stop comparing the bytes, or check anew"},
+    {TUI_DO_SCAN, TUI_IN_FILES, {'s'}, NULL, NONE, NULL, NULL, "stop reading the filesystem, or read anew"},
+    {TUI_DO_OWNERS,
+     TUI_IN_MAP,
+     {'c'},
+     "owners",
+     NONE,
+     NULL,
+     NULL,
+     "colour what is in the COW by what it is to the guest; again: no longer"},
     {TUI_DO_NEXT_VIEW, TUI_IN_TABS, {TUI_KEY_TAB}, NULL, NONE, NULL, NULL, "next view"},
     {TUI_DO_PREV_VIEW, TUI_IN_TABS, {TUI_KEY_BACKTAB}, NULL, NONE, NULL, NULL, "previous view"},
-    {TUI_DO_NEXT_VIEW, TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_CHECK, {0}, NULL, NONE, "Tab", "View", NULL},
+    {TUI_DO_NEXT_VIEW,
+     TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
+     {0},
+     NULL,
+     NONE,
+     "Tab",
+     "View",
+     NULL},
     {TUI_DO_RESIZE,
      TUI_IN_LOOKING,
      {'r'},
@@ -148,10 +196,10 @@ static const struct tui_action table[] = {
      TUI_IN_LOOKING,
      {0},
      "compact",
-     NONE,
+     TUI_UNUSED,
      NULL,
      NULL,
-     "drop what is equal to the backing file, and give zeros back"},
+     "drop what is equal to the backing file, and give zeros back; unused: also what the guest has free"},
     {TUI_DO_REBASE,
      TUI_IN_LOOKING,
      {0},
@@ -189,6 +237,7 @@ static const struct tui_action table[] = {
      ":",
      "Command",
      "type a command (Tab completes, Up recalls)"},
+    {TUI_DO_OWNERS, TUI_IN_MAP, {'c'}, NULL, NONE, "c", "Owners", NULL},
     {TUI_DO_UNDO,
      TUI_IN_LOOKING,
      {'u'},
@@ -199,7 +248,7 @@ static const struct tui_action table[] = {
      "take back the last change: shows first what that does; :undo discard gives that up"},
     {TUI_DO_LEAVE, TUI_IN_TABS, {'q'}, NULL, NONE, "q", "Quit", "leave; on the first level the program"},
     {TUI_DO_LEAVE,
-     TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING,
+     TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF,
      {'q', TUI_KEY_ESC},
      NULL,
      NONE,
@@ -223,8 +272,13 @@ static const struct tui_action table[] = {
 enum { ROWS = sizeof table / sizeof table[0] };
 
 static const char *const argument_words[] = {
-    [TUI_NO_ARGUMENT] = "",       [TUI_POSITION] = " POSITION", [TUI_SIZE] = " [SIZE]",
-    [TUI_DISCARD] = " [discard]", [TUI_FILE] = " FILE",         [TUI_BACKING] = " PATH [restamp|safe]",
+    [TUI_NO_ARGUMENT] = "",
+    [TUI_POSITION] = " POSITION",
+    [TUI_SIZE] = " [SIZE]",
+    [TUI_DISCARD] = " [discard]",
+    [TUI_UNUSED] = " [unused]",
+    [TUI_FILE] = " FILE",
+    [TUI_BACKING] = " PATH [restamp|safe]",
 };
 
 enum tui_action_id tui_action_of_key(int key, unsigned contexts)
@@ -293,6 +347,8 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     }
     if (action->argument == TUI_DISCARD && rest[0] != '\0' && strcmp(rest, "discard") != 0)
         return cow_error_set(err, COW_USAGE, "%s takes no argument but discard", action->command);
+    if (action->argument == TUI_UNUSED && rest[0] != '\0' && strcmp(rest, "unused") != 0)
+        return cow_error_set(err, COW_USAGE, "%s takes no argument but unused", action->command);
     if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
         return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
     *out = action->id;
@@ -348,6 +404,7 @@ static const struct {
     {"Header", TUI_IN_HEADER, 0},
     {"Map", TUI_IN_MAP, 0},
     {"Blocks", TUI_IN_BLOCKS, 0},
+    {"Files", FILES, 0},
     {"Check", CHECK, 0},
     {"Header and Check", TUI_IN_HEADER | CHECK, TUI_IN_STAGED},
     {"Resize wizard", 0, TUI_IN_CHOICE | TUI_IN_PREVIEW},

@@ -35,6 +35,7 @@ enum tui_action_id {
     TUI_DO_HEADER,
     TUI_DO_MAP,
     TUI_DO_BLOCKS,
+    TUI_DO_FILES,
     TUI_DO_CHECK,
     TUI_DO_NEXT_VIEW,
     TUI_DO_PREV_VIEW,
@@ -49,6 +50,14 @@ enum tui_action_id {
     TUI_DO_MERGE,
     TUI_DO_MERGE_IN_PLACE,
     TUI_DO_SCAN,
+    TUI_DO_OWNERS,
+    TUI_DO_ORDER,
+    TUI_DO_BY_NAME,
+    TUI_DO_FILTER,
+    TUI_DO_CLEAR,
+    TUI_DO_DIFF,
+    TUI_DO_EXTRACT,
+    TUI_DO_EXTRACT_BACKING,
     TUI_DO_EDIT,
     TUI_DO_STAGE,
     TUI_DO_UNSTAGE,
@@ -82,13 +91,26 @@ enum {
     TUI_IN_FIXABLE = 1 << 14, /* ... the selected one can be mended */
     TUI_IN_PLACE = 1 << 15,   /* ... it is somewhere on the disk */
     TUI_IN_STAGED = 1 << 16,  /* something that is shown here waits to be written */
-    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_CHECK,
-    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING,
+    TUI_IN_FILES = 1 << 17,
+    TUI_IN_FILE = 1 << 18,      /* one of the guest's, explained */
+    TUI_IN_CONTENT = 1 << 19,   /* ... the selected one has content */
+    TUI_IN_DIFF = 1 << 20,      /* ... its two versions, compared */
+    TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
+    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
+    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
     TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
-enum tui_argument_kind { TUI_NO_ARGUMENT, TUI_POSITION, TUI_SIZE, TUI_DISCARD, TUI_FILE, TUI_BACKING };
+enum tui_argument_kind {
+    TUI_NO_ARGUMENT,
+    TUI_POSITION,
+    TUI_SIZE,
+    TUI_DISCARD,
+    TUI_UNUSED,
+    TUI_FILE,
+    TUI_BACKING
+};
 
 enum { TUI_ACTION_KEYS = 4 };
 

@@ -115,6 +115,25 @@ static enum tui_result do_blocks(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+/* As with the check below. */
+static enum tui_result do_files(struct tui_app *app, const char *argument)
+{
+    tui_app_show_tab(app, TUI_TAB_FILES, false);
+    if (argument)
+        tui_files_again(app);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_owners(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    app->files.colours = app->tab_now != TUI_TAB_MAP || app->depth > 0 || !app->files.colours;
+    if (app->files.colours ? !tui_files_known(app) && !app->files.running : app->files.running)
+        tui_files_again(app);
+    tui_app_show_tab(app, TUI_TAB_MAP, false);
+    return TUI_REDRAW;
+}
+
 /* The key shows what is known; the command looks anew. */
 static enum tui_result do_check(struct tui_app *app, const char *argument)
 {
@@ -347,7 +366,9 @@ static const struct {
     {TUI_DO_HEADER, do_header},
     {TUI_DO_MAP, do_map},
     {TUI_DO_BLOCKS, do_blocks},
+    {TUI_DO_FILES, do_files},
     {TUI_DO_CHECK, do_check},
+    {TUI_DO_OWNERS, do_owners},
     {TUI_DO_NEXT_VIEW, do_next_view},
     {TUI_DO_PREV_VIEW, do_prev_view},
     {TUI_DO_RESIZE, do_resize},
@@ -530,7 +551,7 @@ void tui_app_turn(struct tui_app *app)
 
 static bool work_waits(const struct tui_app *app)
 {
-    return tui_check_waiting(app) || tui_scan_waiting(app);
+    return tui_check_waiting(app) || tui_files_waiting(app) || tui_scan_waiting(app);
 }
 
 /* A slice of it. */
@@ -538,6 +559,8 @@ static void work(struct tui_app *app)
 {
     if (tui_check_waiting(app))
         tui_check_work(app);
+    else if (tui_files_waiting(app))
+        tui_files_work(app);
     else
         tui_scan_work(app);
     count_slice(app);

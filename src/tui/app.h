@@ -12,11 +12,12 @@
 #include "cow/cow.h"
 #include "tui/backend.h"
 #include "tui/check.h"
+#include "tui/files.h"
 #include "tui/scan.h"
 #include "tui/tui.h"
 #include "tui/view.h"
 
-enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_CHECK, TUI_TABS };
+enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -52,6 +53,7 @@ struct tui_app {
 
     struct tui_scan scan;
     struct tui_check check;
+    struct tui_files files;
     struct tui_edits edits;
 
     bool prompting;       /* the line at the bottom has the keys */
@@ -114,7 +116,8 @@ void tui_app_draw(struct tui_app *app);
  * asks for a stop. */
 bool tui_app_pump(struct tui_app *app);
 
-/* For the check, which goes on for long: one turn of the loop, with all that keys may do, without waiting. */
+/* For check and files, which go on for long: one turn of the loop, with all that keys may do, without
+ * waiting. */
 void tui_app_turn(struct tui_app *app);
 
 /* Asks for a line of text at the bottom of the screen. What is accepted goes to answer(), which may change

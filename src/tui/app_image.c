@@ -49,6 +49,7 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
     if (status)
         return status;
     tui_scan_drop(app); /* it borrows the image */
+    tui_files_drop(app);
     cow_image_close(app->image);
     app->image = image;
     look_at_image(app);

@@ -103,16 +103,18 @@ static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
-    static const char key[TUI_TABS] = {'1', '2', '3', '5'}; /* 4 is kept for what the guest sees */
-    char scan[32];
+    char job[32];
     int x = 0;
 
-    tui_scan_text(app, scan, sizeof scan);
+    if (app->files.running)
+        snprintf(job, sizeof job, "files %d%%", app->files.percent);
+    else
+        tui_scan_text(app, job, sizeof job);
     tui_text_right(canvas, canvas->cols - 1, 1, 24,
-                   app->scan.state == TUI_SCAN_RUNNING ? TUI_STRONG : TUI_DIM, scan);
+                   app->files.running || app->scan.state == TUI_SCAN_RUNNING ? TUI_STRONG : TUI_DIM, job);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
-        x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %c %s ", key[i],
+        x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,
                        app->tab[i].view_class->title);
         x += 1;
     }

@@ -5,6 +5,9 @@
  */
 #include "tui/legend.h"
 
+#include <stdio.h>
+
+#include "tui/files.h"
 #include "tui/utf8.h"
 
 static const struct {
@@ -34,6 +37,52 @@ static const struct tui_mark origins[COW_ORIGINS] = {
 };
 
 static const struct tui_mark mixed = {'m', TUI_MAP_MIXED};
+static const struct tui_mark lit = {'@', TUI_MAP_LIT};
+
+static const struct {
+    struct tui_mark mark;
+    const char *name;
+    const char *text;
+} owners[TUI_OWNERS] = {
+    [TUI_OWNER_FILE] = {{'F', TUI_OWN_FILE}, "file", "content of files"},
+    [TUI_OWNER_DIRECTORY] = {{'D', TUI_OWN_DIRECTORY}, "dir", "directories"},
+    [TUI_OWNER_EXTRA] = {{'x', TUI_OWN_EXTRA}, "extra", "symbolic links, extent trees, extended attributes"},
+    [TUI_OWNER_INODES] = {{'I', TUI_OWN_INODES}, "inode", "inode tables"},
+    [TUI_OWNER_SUPER] = {{'G', TUI_OWN_SUPER}, "super", "superblocks and group descriptors"},
+    [TUI_OWNER_BITMAPS] = {{'B', TUI_OWN_BITMAPS}, "bitmap", "block and inode bitmaps"},
+    [TUI_OWNER_JOURNAL] = {{'J', TUI_OWN_JOURNAL}, "journal", "the journal"},
+    [TUI_OWNER_FREE] = {{'f', TUI_OWN_FREE}, "free", "free: the guest has deleted what was there"},
+    [TUI_OWNER_OTHER] = {{'?', TUI_OWN_OTHER}, "other", "all else: what is in no filesystem, or of no file"},
+};
+
+static const enum tui_owner groups[COW_FS_CLASSES] = {
+    [COW_FS_FILE] = TUI_OWNER_FILE,
+    [COW_FS_DIRECTORY] = TUI_OWNER_DIRECTORY,
+    [COW_FS_SYMLINK] = TUI_OWNER_EXTRA,
+    [COW_FS_MAPPING] = TUI_OWNER_EXTRA,
+    [COW_FS_XATTR] = TUI_OWNER_EXTRA,
+    [COW_FS_SUPERBLOCK] = TUI_OWNER_SUPER,
+    [COW_FS_DESCRIPTORS] = TUI_OWNER_SUPER,
+    [COW_FS_BLOCK_BITMAP] = TUI_OWNER_BITMAPS,
+    [COW_FS_INODE_BITMAP] = TUI_OWNER_BITMAPS,
+    [COW_FS_INODE_TABLE] = TUI_OWNER_INODES,
+    [COW_FS_JOURNAL] = TUI_OWNER_JOURNAL,
+    [COW_FS_RESIZE_INODE] = TUI_OWNER_SUPER,
+    [COW_FS_RESERVED] = TUI_OWNER_OTHER,
+    [COW_FS_FREE] = TUI_OWNER_FREE,
+    [COW_FS_UNOWNED] = TUI_OWNER_OTHER,
+    [COW_FS_BOOT] = TUI_OWNER_OTHER,
+    [COW_FS_TABLE] = TUI_OWNER_OTHER,
+    [COW_FS_OUTSIDE] = TUI_OWNER_OTHER,
+    [COW_FS_OTHER] = TUI_OWNER_OTHER,
+};
+
+static const struct tui_mark kinds[COW_FS_KINDS] = {
+    [COW_FS_KIND_NEW] = {'+', TUI_FILE_NEW},           [COW_FS_KIND_CONTENT] = {'*', TUI_FILE_CONTENT},
+    [COW_FS_KIND_METADATA] = {'m', TUI_FILE_METADATA}, [COW_FS_KIND_REMOVED] = {'-', TUI_FILE_REMOVED},
+    [COW_FS_KIND_RENAMED] = {'>', TUI_FILE_RENAMED},   [COW_FS_KIND_REPLACED] = {'!', TUI_FILE_REPLACED},
+    [COW_FS_KIND_SAME] = {'=', TUI_FILE_SAME},
+};
 
 enum tui_density tui_density_of(const struct cow_density *density)
 {
@@ -80,6 +129,26 @@ struct tui_mark tui_mixed_mark(void)
     return mixed;
 }
 
+struct tui_mark tui_lit_mark(void)
+{
+    return lit;
+}
+
+enum tui_owner tui_owner_of(enum cow_fs_class fs_class)
+{
+    return fs_class < COW_FS_CLASSES ? groups[fs_class] : TUI_OWNER_OTHER;
+}
+
+struct tui_mark tui_owner_mark(enum tui_owner owner)
+{
+    return owners[owner].mark;
+}
+
+struct tui_mark tui_kind_mark(enum cow_fs_kind kind)
+{
+    return kind < COW_FS_KINDS ? kinds[kind] : (struct tui_mark){'?', TUI_WARN};
+}
+
 /* Draws nothing of what does not fit as a whole. */
 static int legend_item(struct tui_canvas *canvas, int x, int y, int end, const struct tui_mark *mark,
                        size_t marks, const char *text)
@@ -113,6 +182,25 @@ int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool 
     return x - from;
 }
 
+int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols)
+{
+    int end = x + max_cols, from = x;
+
+    for (int o = 0; o < TUI_OWNERS; o++)
+        x = legend_item(canvas, x, y, end, &owners[o].mark, 1, owners[o].name);
+    return legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing") - from;
+}
+
+int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path)
+{
+    static const char before[] = "holds some of ", after[] = "; Esc clears that";
+    char text[COW_MESSAGE_BYTES], name[COW_MESSAGE_BYTES];
+
+    tui_path_text(name, sizeof name, path, max_cols - (int)sizeof before - (int)sizeof after);
+    snprintf(text, sizeof text, "%s%.900s%s", before, name, after);
+    return legend_item(canvas, x, y, x + max_cols, &lit, 1, text) - x;
+}
+
 static void legend_line(struct tui_page *page, struct tui_mark mark, const char *name, const char *text)
 {
     tui_page_line(page);
@@ -122,6 +210,24 @@ static void legend_line(struct tui_page *page, struct tui_mark mark, const char 
     if (name[0])
         tui_page_put(page, col, TUI_STRONG, name);
     tui_page_wrap(page, name[0] ? 24 : col, name[0] ? 24 : col, TUI_NORMAL, text);
+}
+
+/* What the guest's filesystem adds. */
+static void help_files(struct tui_page *page)
+{
+    legend_line(page, lit, "", "the cell holds some of the file that was lit in Files (m)");
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING,
+                 "A cell of the map by owners (c): what most of it that is in the COW is");
+    for (int o = 0; o < TUI_OWNERS; o++)
+        legend_line(page, owners[o].mark, "", owners[o].text);
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, "What has happened to a file");
+    for (int k = 0; k < COW_FS_KINDS; k++)
+        legend_line(page, kinds[k], cow_fs_kind_name((enum cow_fs_kind)k),
+                    cow_fs_kind_text((enum cow_fs_kind)k));
 }
 
 void tui_legend_help(struct tui_page *page)
@@ -134,6 +240,7 @@ void tui_legend_help(struct tui_page *page)
     tui_page_wrap(page, 3, 3, TUI_DIM,
                   "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
                   "where they are changed, else the signs below; orphans always.");
+    help_files(page);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Where a run's bytes come from");

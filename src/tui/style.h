@@ -46,8 +46,26 @@ enum tui_style {
     TUI_MAP_CHANGED,
     TUI_MAP_ORPHAN,
     TUI_MAP_MIXED, /* the note of a mixed page */
-    TUI_OFFSET,    /* a byte offset in the margin */
-    TUI_DIFF,      /* a byte that differs between COW and backing */
+    TUI_MAP_LIT,   /* it holds something of the file that was chosen */
+    TUI_OWN_FILE,  /* what a cell is to the guest */
+    TUI_OWN_DIRECTORY,
+    TUI_OWN_EXTRA,
+    TUI_OWN_INODES,
+    TUI_OWN_SUPER,
+    TUI_OWN_BITMAPS,
+    TUI_OWN_JOURNAL,
+    TUI_OWN_FREE,
+    TUI_OWN_OTHER,
+    TUI_FILE_NEW, /* what has happened to a file */
+    TUI_FILE_CONTENT,
+    TUI_FILE_METADATA,
+    TUI_FILE_REMOVED,
+    TUI_FILE_RENAMED,
+    TUI_FILE_REPLACED,
+    TUI_FILE_SAME,
+    TUI_FILE_BAR,
+    TUI_OFFSET, /* a byte offset in the margin */
+    TUI_DIFF,   /* a byte that differs between COW and backing */
     TUI_BYTE_CURSOR,
     TUI_PART_HEADER, /* the bars of the wizard */
     TUI_PART_BITMAP,

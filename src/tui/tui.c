@@ -27,9 +27,8 @@ static int open_backend(struct tui_app *app, const struct tui_theme *theme, stru
 static int open_tabs(struct tui_app *app, struct cow_error *err)
 {
     static const struct tui_view_class *const classes[TUI_TABS] = {
-        [TUI_TAB_HEADER] = &tui_view_header,
-        [TUI_TAB_MAP] = &tui_view_map,
-        [TUI_TAB_BLOCKS] = &tui_view_blocks,
+        [TUI_TAB_HEADER] = &tui_view_header, [TUI_TAB_MAP] = &tui_view_map,
+        [TUI_TAB_BLOCKS] = &tui_view_blocks, [TUI_TAB_FILES] = &tui_view_files,
         [TUI_TAB_CHECK] = &tui_view_check,
     };
 
@@ -88,6 +87,7 @@ out_views:
     tui_canvas_free(&app.canvas);
     tui_prompt_end();
 out_image:
+    tui_files_end(&app);
     tui_scan_drop(&app);
     cow_image_close(app.image);
     if (status == 0 && app.stop_signal)

@@ -57,8 +57,9 @@ enum tui_change_kind {
     TUI_CHANGE_CONVERT,
     TUI_CHANGE_MERGE,
     TUI_CHANGE_MERGE_IN_PLACE,
-    TUI_CHANGE_EDIT,   /* what is staged in Header */
-    TUI_CHANGE_REPAIR, /* what is staged in Check */
+    TUI_CHANGE_EXTRACT, /* app->files.extract, to the file that is the argument */
+    TUI_CHANGE_EDIT,    /* what is staged in Header */
+    TUI_CHANGE_REPAIR,  /* what is staged in Check */
 };
 
 struct tui_change_request {
@@ -76,6 +77,9 @@ extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
+extern const struct tui_view_class tui_view_files;
+extern const struct tui_view_class tui_view_file; /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_diff; /* argument: struct cow_fs_file */
 extern const struct tui_view_class tui_view_check;
 extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
 extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */

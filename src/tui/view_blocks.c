@@ -12,7 +12,7 @@
 #include "tui/app.h"
 #include "tui/legend.h"
 
-enum { RUNS_MAX = 256, INFO_ROWS = 1 };
+enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
 
 struct blocks_view {
     uint64_t top;                            /* first sector of the first run shown */
@@ -221,6 +221,23 @@ static void draw_run(struct tui_app *app, const struct blocks_view *view, struct
                   cow_origin_dirty(run->origin) ? app->name : app->backing_name);
 }
 
+/* Whose the selected sector is, where there is room. */
+static void draw_owner(struct tui_app *app, struct tui_canvas *canvas, int x, int y,
+                       const struct cow_run *run)
+{
+    static const char more[] = ", and more";
+    char text[1024];
+    int room = canvas->cols - 1 - x;
+    uint64_t end = 0;
+
+    if (room < OWNER_COLS)
+        return;
+    tui_files_owner_text(app, app->sector, room, text, sizeof text, &end);
+    x += tui_text(canvas, x, y, room, TUI_LABEL, text);
+    if (end > 0 && end < run->first_sector + run->sectors && x + (int)sizeof more < canvas->cols)
+        tui_text(canvas, x, y, (int)sizeof more, TUI_DIM, more);
+}
+
 static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, const struct cow_run *run)
 {
     struct tui_mark mark = tui_origin_mark(run->origin);
@@ -240,7 +257,8 @@ static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, con
         x += tui_text(canvas, x, y, end - x, TUI_NORMAL, pages > 1 ? "mixed pages" : "mixed page") + 3;
     }
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
-    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
+    x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
+    draw_owner(app, canvas, x + 3, y, run);
 }
 
 static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)

@@ -63,9 +63,9 @@ static int plan_pages(struct cow_plan **out, struct tui_app *app, const char *ar
 static int plan_compact(struct cow_plan **out, struct tui_app *app, const char *argument,
                         const struct cow_env *env, struct cow_error *err)
 {
-    const struct cow_rewrite_options options = {.compact = true, .env = env};
+    const struct cow_rewrite_options options = {
+        .compact = true, .unused = strcmp(argument, "unused") == 0, .env = env};
 
-    (void)argument;
     return cow_plan_rewrite(out, app->image, &options, err);
 }
 
@@ -133,6 +133,17 @@ static int plan_merge_in_place(struct cow_plan **out, struct tui_app *app, const
     (void)argument;
     (void)env;
     return cow_plan_merge(out, app->image, &options, err);
+}
+
+static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct tui_file_name *name = &app->files.extract;
+    const struct cow_extract_options options = {
+        .volume = name->volume, .side = name->side, .path = name->path, .output_path = argument};
+
+    (void)env;
+    return cow_plan_extract(out, app->image, &options, err);
 }
 
 static int plan_edit(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -205,6 +216,7 @@ static const struct kind {
                                     "",
                                     {"is empty now: its backing file holds what the guest sees.", NULL}},
                                    plan_merge_in_place},
+    [TUI_CHANGE_EXTRACT] = {{"Extract", NEW_FILE, "", {"", NULL}}, plan_extract},
     [TUI_CHANGE_EDIT] = {{"Edit", TWO_PAGES, "", {"has the header that you typed.", NULL}}, plan_edit},
     [TUI_CHANGE_REPAIR] = {{"Repair", TWO_PAGES, "", {"is mended as chosen.", NULL}}, plan_repair},
 };

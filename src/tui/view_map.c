@@ -11,6 +11,8 @@
 
 #include "tui/app.h"
 #include "tui/legend.h"
+#include "tui/owners.h"
+#include "tui/utf8.h"
 
 enum {
     GUTTER = 10,
@@ -19,7 +21,9 @@ enum {
     FIT_MULTIPLE = 8,
     COARSE = 8, /* units of a density: from here on a cell is a whole number of them */
     MIXED_MOST = 1000,
-    RUN_COLS = 16
+    RUN_COLS = 16,
+    OWNER_COLS = 10,
+    OWNER_TEXT = 1024
 };
 
 struct map_view {
@@ -30,6 +34,7 @@ struct map_view {
     bool fitted;    /* stays fitted when the window changes */
     uint8_t *density;
     size_t n_density;
+    struct tui_owners owners;
     struct {
         unsigned generation;
         uint64_t cell_sectors, top_row;
@@ -55,15 +60,15 @@ static void map_close(struct tui_app *app, void *state)
     struct map_view *view = state;
 
     (void)app;
+    tui_owners_free(&view->owners);
     free(view->density);
     free(view);
 }
 
 static unsigned map_contexts(struct tui_app *app, void *state)
 {
-    (void)app;
     (void)state;
-    return TUI_IN_MAP;
+    return TUI_IN_MAP | (app->files.lit.path ? TUI_IN_CLEARABLE : 0U);
 }
 
 static uint64_t round_up(uint64_t value, uint64_t to)
@@ -174,6 +179,7 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
             struct tui_mark mark =
                 scanned ? tui_scanned_mark((enum tui_density)view->density[at], scanned->sectors)
                         : tui_density_mark((enum tui_density)view->density[at]);
+            tui_owners_mark(&view->owners, at, &mark);
             tui_put(canvas, cells.x + x, cells.y + y, mark.glyph, mark.style);
         }
     }
@@ -240,11 +246,21 @@ static bool scanned_text(struct tui_app *app, const struct map_view *view, char 
     return used > 0;
 }
 
-/* The run that the selected sector lies in; its range only where it fits. */
+/* What naming the selected sector's owner takes; 0: it is not known. */
+static int owner_cells(struct tui_app *app)
+{
+    char owner[OWNER_TEXT];
+
+    tui_files_owner_text(app, app->sector, OWNER_TEXT, owner, sizeof owner, NULL);
+    return tui_text_cells(owner);
+}
+
+/* The run that the selected sector lies in, and whose the sector is; the run's range only where it fits, too.
+ */
 static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
 {
     struct cow_run run;
-    char text[160];
+    char text[160], owner[OWNER_TEXT];
 
     if (tui_scan_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
         return;
@@ -256,8 +272,13 @@ static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int 
     else
         snprintf(text, sizeof text, ": sectors %" PRIu64 "-%" PRIu64, run.first_sector,
                  run.first_sector + run.sectors - 1);
-    if (x + (int)strlen(text) <= end)
-        tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
+    int owner_cols = owner_cells(app);
+    if (x + (int)strlen(text) + (owner_cols > 0 ? 3 + owner_cols : 0) <= end)
+        x += tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
+    if (owner_cols == 0 || x + 3 + OWNER_COLS > end)
+        return;
+    tui_files_owner_text(app, app->sector, end - x - 3, owner, sizeof owner, NULL);
+    tui_text(canvas, x + 3, y, end - x - 3, TUI_LABEL, owner);
 }
 
 /* The cell under the cursor: what a scan has found in it, or else, and where there is room, the run. */
@@ -268,7 +289,8 @@ static void draw_inspector(struct tui_app *app, const struct map_view *view, str
 
     bool known = scanned_text(app, view, scanned, sizeof scanned);
     cell_text(app, view, false, text, sizeof text);
-    if (known && x + (int)strlen(text) + 3 + (int)strlen(scanned) > end)
+    if (known ? x + (int)strlen(text) + 3 + (int)strlen(scanned) > end
+              : owner_cells(app) > 0 && x + (int)strlen(text) + RUN_COLS + owner_cells(app) > end)
         cell_text(app, view, true, text, sizeof text);
     x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
     if (known)
@@ -282,8 +304,19 @@ static void frame_title(struct tui_app *app, const struct map_view *view, char *
     char size[COW_SIZE_TEXT_BYTES];
 
     cow_size_text(size, view->cell_sectors * cow_image_header(app->image)->sector_bytes);
-    snprintf(out, out_bytes, "Map \u2500 1 cell = %" PRIu64 " %s, %s%s", view->cell_sectors,
-             view->cell_sectors == 1 ? "sector" : "sectors", size, view->fitted ? ", the whole disk" : "");
+    snprintf(out, out_bytes, "Map \u2500 1 cell = %" PRIu64 " %s, %s%s%s", view->cell_sectors,
+             view->cell_sectors == 1 ? "sector" : "sectors", size, view->fitted ? ", the whole disk" : "",
+             app->files.colours ? ", by owners" : "");
+}
+
+static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    if (app->files.lit.path && view->owners.cells > 0)
+        tui_legend_lit(canvas, 1, y, canvas->cols - 2, app->files.lit.path);
+    else if (app->files.colours && view->owners.cells > 0)
+        tui_legend_owners(canvas, 1, y, canvas->cols - 2);
+    else
+        tui_legend_draw(canvas, 1, y, canvas->cols - 2, tui_scan_on(app));
 }
 
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -305,7 +338,9 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     arrange(app, view, cells.cols, cells.rows);
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
-    if (measure(app, view, &err)) {
+    if (measure(app, view, &err) ||
+        tui_owners_show(app, &view->owners, view->top_row * row_sectors(view), view->cell_sectors,
+                        (size_t)view->cols * (size_t)view->rows, &err)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
         return;
     }
@@ -320,7 +355,7 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     draw_inspector(app, view, canvas, frame.y + frame.rows);
     /* the legend goes where messages go: a message is short-lived, the legend is in Help, too */
     if (!app->message[0] && !app->prompting)
-        tui_legend_draw(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2, tui_scan_on(app));
+        draw_legend(app, view, canvas, frame.y + frame.rows + 1);
 }
 
 /* Moves the cursor by whole cells. */
@@ -417,6 +452,9 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         return tui_app_prev_dirty(app, first);
     case TUI_DO_ENTER:
         tui_app_show_tab(app, TUI_TAB_BLOCKS, true);
+        return TUI_REDRAW;
+    case TUI_DO_CLEAR:
+        tui_files_light(app, NULL);
         return TUI_REDRAW;
     default:
         return TUI_IGNORED;

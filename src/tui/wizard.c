@@ -51,13 +51,15 @@ static void add_preset(struct wizard *w, uint64_t now, const char *label, uint64
 
 static void make_presets(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->image)->size_bytes, smallest = wizard_look(app, w);
 
     add_preset(w, now, "double", now < largest_bytes ? now * 2 : 0);
     add_preset(w, now, "four times", now < largest_bytes ? now * 4 : 0);
     add_preset(w, now, "1 GiB more", now + ((uint64_t)1 << 30));
     add_preset(w, now, "next power of two", next_power_of_two(now));
     add_preset(w, now, "as the backing file is", cow_image_backing(app->image)->size_bytes);
+    if (smallest > 0)
+        w->preset[w->presets++] = (struct wizard_preset){"smallest possible", smallest};
 }
 
 /* Understands the size field as it stands. */

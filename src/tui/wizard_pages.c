@@ -4,7 +4,9 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "tui/utf8.h"
 #include "tui/wizard.h"
 
 enum { ECHO_COL = 36, PRESET_COL = 29 };
@@ -31,6 +33,28 @@ static void echo_size(struct tui_app *app, struct wizard *w)
     }
 }
 
+/* Without what is behind the last semicolon, where all of it does not fit. */
+static void put_facts(const struct wizard *w, struct tui_page *page)
+{
+    const char *last = strrchr(w->facts, ';');
+    bool fits = tui_text_cells(w->facts) + 1 <= page->cols;
+
+    tui_page_putf(page, 1, TUI_NORMAL, "%.*s",
+                  (int)(fits || !last ? strlen(w->facts) : (size_t)(last - w->facts)), w->facts);
+}
+
+/* Below the presets: why there is no smaller size to choose, or what would make room for one. */
+static void put_smallest(const struct wizard *w, struct tui_page *page)
+{
+    if (w->smallest[0] == '\0')
+        return;
+    tui_page_line(page);
+    if (w->at_smallest)
+        tui_page_put(page, 5, TUI_DISABLED, "smallest possible");
+    tui_page_wrap(page, w->at_smallest ? 24 : 5, w->at_smallest ? 24 : 5,
+                  w->at_smallest ? TUI_DISABLED : TUI_DIM, w->smallest);
+}
+
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
 {
     struct tui_page *page = &w->page;
@@ -38,9 +62,14 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
-    tui_page_line(page);
+    if (!w->facts[0])
+        tui_page_line(page);
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "The disk has %s now (%" PRIu64 " bytes). How large shall it be?",
                    cow_size_text(size, now), now);
+    if (w->facts[0]) { /* in one line: the field has its place */
+        tui_page_line(page);
+        put_facts(w, page);
+    }
     if (app->holder.held)
         change_put_holder(app, page);
     else
@@ -50,7 +79,8 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     tui_page_line(page);
     echo_size(app, w);
     tui_page_line(page);
-    tui_page_line(page);
+    if (w->page_rows >= CHANGE_ROOMY_ROWS || !w->facts[0])
+        tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Or choose");
     for (int i = 0; i < w->presets; i++) {
         bool selected = i == w->preset_at;
@@ -64,6 +94,7 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
         tui_page_put(page, 5, style, w->preset[i].label);
         tui_page_putf(page, PRESET_COL, style, "%12s   %s", argument, size);
     }
+    put_smallest(w, page);
     tui_page_line(page);
     tui_page_line(page);
     if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w))

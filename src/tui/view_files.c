@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Files: what the guest has changed, a directory at a time, with all below it added up; at the top also what
+ * the filesystem itself has in the COW, so that nothing is missing from the total. Rows point into the scan:
+ * they are made anew whenever that is another one, and the selection is kept by its name.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app.h"
+#include "tui/file_act.h"
+#include "tui/legend.h"
+#include "tui/level.h"
+
+enum {
+    INFO_ROWS = 1,
+    SIZE_COLS = 8,
+    SIGN_COLS = 2,
+    WORD_COLS = 9,
+    BAR_COLS = 10,
+    BAR_FROM_COLS = 72,
+    WIDE_BAR_COLS = 24,
+    WIDE_FROM_COLS = 116,
+    TEXT_BYTES = 1024,
+    NAME_BYTES = 512,
+    NO_ROW = -2
+};
+
+struct files_view {
+    struct tui_level level;
+    struct { /* that the level was filled for */
+        bool done;
+        unsigned epoch;
+    } filled;
+    int volume;
+    char *directory; /* NULL: the root */
+    char filter[256];
+    enum tui_order order;
+    size_t at, top;
+    int rows; /* as drawn last */
+    struct {  /* what the selection is on */
+        char name[NAME_BYTES];
+        enum tui_row_kind kind;
+        int number;
+    } selected;
+};
+
+static int files_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct files_view *view = calloc(1, sizeof *view);
+
+    (void)app;
+    (void)argument;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    view->volume = COW_NO_VOLUME;
+    view->selected.kind = TUI_ROW_UP;
+    view->selected.number = NO_ROW;
+    *state = view;
+    return 0;
+}
+
+static void files_close(struct tui_app *app, void *state)
+{
+    struct files_view *view = state;
+
+    (void)app;
+    tui_level_free(&view->level);
+    free(view->directory);
+    free(view);
+}
+
+/* Whether the rows are of what is known now. */
+static bool is_current(const struct tui_app *app, const struct files_view *view)
+{
+    return tui_files_known(app) && view->filled.done && view->filled.epoch == app->files.epoch;
+}
+
+/* The selected row; NULL if there is none. */
+static const struct tui_row *selected_row(const struct tui_app *app, const struct files_view *view)
+{
+    return is_current(app, view) && view->at < view->level.rows ? &view->level.row[view->at] : NULL;
+}
+
+/* The file to act on. */
+static const struct cow_fs_file *selected_file(const struct tui_app *app, const struct files_view *view)
+{
+    const struct tui_row *row = selected_row(app, view);
+
+    return row ? row->file : NULL;
+}
+
+static unsigned files_contexts(struct tui_app *app, void *state)
+{
+    const struct files_view *view = state;
+
+    return TUI_IN_FILES | tui_file_contexts(selected_file(app, view)) |
+           (view->filter[0] ? TUI_IN_CLEARABLE : 0U);
+}
+
+static void remember(struct files_view *view, const char *name, size_t bytes, enum tui_row_kind kind,
+                     int number)
+{
+    view->selected.kind = kind;
+    view->selected.number = number;
+    snprintf(view->selected.name, sizeof view->selected.name, "%.*s",
+             (int)(bytes < NAME_BYTES ? bytes : NAME_BYTES), name);
+}
+
+static void select_row(struct files_view *view, size_t at)
+{
+    view->at = at < view->level.rows ? at : view->level.rows > 0 ? view->level.rows - 1 : 0;
+    if (view->level.rows == 0)
+        return;
+    const struct tui_row *row = &view->level.row[view->at];
+    remember(view, row->path + row->name, row->name_bytes, row->kind, row->number);
+}
+
+static bool is_selected(const struct files_view *view, const struct tui_row *row)
+{
+    char name[NAME_BYTES];
+
+    if (row->kind == TUI_ROW_CLASS || row->kind == TUI_ROW_VOLUME || row->kind == TUI_ROW_UP)
+        return row->kind == view->selected.kind && row->number == view->selected.number;
+    snprintf(name, sizeof name, "%.*s", (int)(row->name_bytes < NAME_BYTES ? row->name_bytes : NAME_BYTES),
+             row->path + row->name);
+    return view->selected.kind != TUI_ROW_CLASS && view->selected.kind != TUI_ROW_UP &&
+           view->selected.kind != TUI_ROW_VOLUME && strcmp(name, view->selected.name) == 0;
+}
+
+/* Another level, or another order: what is selected stays so, if it is there. */
+static void refill(struct files_view *view)
+{
+    view->filled.done = false;
+}
+
+static void set_directory(struct files_view *view, char *directory)
+{
+    free(view->directory);
+    view->directory = directory;
+    view->at = view->top = 0;
+    refill(view);
+}
+
+/* Which volume it is about, as far as there is a choice. */
+static void choose_volume(const struct tui_app *app, struct files_view *view)
+{
+    int first = COW_NO_VOLUME;
+    size_t readable = tui_files_readable(app, &first), n_volumes;
+    const struct cow_volume *volume = cow_fs_volumes(app->files.fs, &n_volumes);
+    bool fits = view->volume >= 0 && (size_t)view->volume < n_volumes && volume[view->volume].readable;
+
+    if (readable == 1 ? view->volume == first : readable > 1 && fits)
+        return;
+    view->volume = readable == 1 ? first : COW_NO_VOLUME;
+    set_directory(view, NULL);
+}
+
+/* Makes the rows, if they are not of what is known already. */
+static int fill(const struct tui_app *app, struct files_view *view, struct cow_error *err)
+{
+    if (is_current(app, view))
+        return 0;
+    view->level.rows = 0;
+    if (!tui_files_known(app))
+        return 0;
+    choose_volume(app, view);
+    for (;;) {
+        const struct tui_level_at at = {view->volume, view->directory ? view->directory : "", view->filter,
+                                        view->order};
+        int status = tui_level_fill(&view->level, app, &at, err);
+        if (status)
+            return status;
+        if (view->level.files > 0 || !view->directory || view->filter[0])
+            break;
+        set_directory(view, NULL); /* nothing is in there any more */
+    }
+    view->filled.done = true;
+    view->filled.epoch = app->files.epoch;
+    for (size_t i = 0; i < view->level.rows; i++) {
+        if (is_selected(view, &view->level.row[i])) {
+            select_row(view, i);
+            return 0;
+        }
+    }
+    bool first = view->at == 0 && view->level.rows > 1 && view->level.row[0].kind == TUI_ROW_UP;
+    select_row(view, first ? 1 : view->at);
+    return 0;
+}
+
+/* ---- drawing ---- */
+
+/* Where the columns of a row stand, from its left edge. */
+struct columns {
+    int changed_end, bar, bar_cols, sign, size_end, name;
+};
+
+static struct columns choose_columns(int cols)
+{
+    struct columns c = {.changed_end = 2 + SIZE_COLS + 1};
+
+    c.bar = c.changed_end + 1;
+    c.bar_cols = cols < BAR_FROM_COLS ? 0 : cols < WIDE_FROM_COLS ? BAR_COLS : WIDE_BAR_COLS;
+    c.sign = c.bar + (c.bar_cols > 0 ? c.bar_cols + 1 : 0);
+    c.size_end = c.sign + SIGN_COLS + WORD_COLS + 1 + SIZE_COLS;
+    c.name = c.size_end + 2;
+    return c;
+}
+
+static void draw_heading(struct tui_canvas *canvas, struct tui_rect line, const struct columns *c)
+{
+    int end = line.x + line.cols;
+
+    tui_text_right(canvas, line.x + c->changed_end, line.y, SIZE_COLS + 1, TUI_LABEL, "in COW");
+    tui_text(canvas, line.x + c->sign, line.y, WORD_COLS, TUI_LABEL, "what");
+    tui_text_right(canvas, line.x + c->size_end, line.y, SIZE_COLS, TUI_LABEL, "size");
+    tui_text(canvas, line.x + c->name, line.y, end - line.x - c->name, TUI_LABEL, "name");
+}
+
+/* The sign of its own, and the word. */
+static void kind_text(const struct tui_row *row, struct tui_mark *mark, char *word, size_t word_bytes)
+{
+    *mark = (struct tui_mark){' ', TUI_NORMAL};
+    word[0] = '\0';
+    if (row->kind == TUI_ROW_CLASS)
+        *mark = tui_owner_mark(tui_owner_of((enum cow_fs_class)row->number));
+    size_t below = row->files - (row->file ? 1 : 0);
+    if (row->file)
+        *mark = tui_kind_mark(row->file->kind);
+    if (row->files > 0 && below > 0)
+        snprintf(word, word_bytes, "%zu file%s", below, below == 1 ? "" : "s");
+    else if (row->file)
+        snprintf(word, word_bytes, "%s", cow_fs_kind_name(row->file->kind));
+}
+
+/* "old -> new": the old one's name alone if it was in the same directory. */
+static void renamed_text(const struct tui_row *row, const char *name, char *out, size_t out_bytes)
+{
+    const char *from = row->file->from;
+    size_t directory = row->name;
+    char old[TEXT_BYTES];
+
+    if (row->name > 0 && strncmp(from, row->path, directory) == 0 && !strchr(from + directory, '/'))
+        from += directory;
+    cow_escape(old, sizeof old, from);
+    snprintf(out, out_bytes, "%s -> %s", old, name);
+}
+
+static void volume_text(const struct tui_app *app, int index, char *out, size_t out_bytes)
+{
+    size_t n_volumes;
+    const struct cow_volume *volume = &cow_fs_volumes(app->files.fs, &n_volumes)[index];
+    char text[TEXT_BYTES];
+
+    snprintf(out, out_bytes, "%s%s%s", cow_volume_text(text, sizeof text, volume),
+             volume->label[0] ? ", " : "", volume->label);
+}
+
+static void name_text(const struct tui_app *app, const struct files_view *view, const struct tui_row *row,
+                      int cells, char *out, size_t out_bytes)
+{
+    char name[TEXT_BYTES], raw[TEXT_BYTES];
+
+    snprintf(raw, sizeof raw, "%.*s", (int)row->name_bytes, row->path + row->name);
+    switch (row->kind) {
+    case TUI_ROW_UP:
+        snprintf(out, out_bytes, "..");
+        break;
+    case TUI_ROW_SELF:
+        snprintf(out, out_bytes, "./  (the directory itself)");
+        break;
+    case TUI_ROW_VOLUME:
+        volume_text(app, row->number, out, out_bytes);
+        break;
+    case TUI_ROW_CLASS:
+        snprintf(out, out_bytes, "%s", cow_fs_class_text((enum cow_fs_class)row->number));
+        break;
+    case TUI_ROW_DIRECTORY:
+    case TUI_ROW_FILE:
+        if (view->filter[0] && !(row->file && row->file->from))
+            tui_path_text(name, sizeof name, raw, cells);
+        else
+            cow_escape(name, sizeof name, raw);
+        if (row->kind == TUI_ROW_DIRECTORY || (row->file && row->file->type == COW_FS_DIRECTORY_FILE))
+            strncat(name, "/", sizeof name - strlen(name) - 1);
+        if (row->file && row->file->from)
+            renamed_text(row, name, out, out_bytes);
+        else
+            snprintf(out, out_bytes, "%s", name);
+        break;
+    }
+}
+
+static void draw_bar(struct tui_canvas *canvas, int x, int y, int cols, const struct files_view *view,
+                     const struct tui_row *row, enum tui_style style)
+{
+    double share =
+        view->level.largest_bytes > 0 ? (double)row->changed_bytes / (double)view->level.largest_bytes : 0;
+    int full = (int)(share * cols + 0.5);
+
+    for (int i = 0; i < full; i++)
+        tui_put(canvas, x + i, y, 0x2588, style);
+}
+
+static void draw_row(const struct tui_app *app, const struct files_view *view, struct tui_canvas *canvas,
+                     struct tui_rect line, const struct tui_row *row, bool selected)
+{
+    struct columns c = choose_columns(line.cols);
+    enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL, soft = selected ? TUI_SELECTED : TUI_DIM;
+    char text[4 * TEXT_BYTES], word[32];
+    struct tui_mark mark;
+    int x = line.x, y = line.y, name_cols = line.cols - c.name;
+
+    if (selected) {
+        tui_fill(canvas, line, ' ', style);
+        tui_put(canvas, x, y, 0x25b8, style);
+    }
+    if (row->kind != TUI_ROW_UP) {
+        tui_text_right(canvas, x + c.changed_end, y, SIZE_COLS, style,
+                       cow_size_text(text, row->changed_bytes));
+        draw_bar(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
+    }
+    kind_text(row, &mark, word, sizeof word);
+    tui_put(canvas, x + c.sign, y, mark.glyph, selected ? style : mark.style);
+    tui_text(canvas, x + c.sign + SIGN_COLS, y, WORD_COLS, row->kind == TUI_ROW_FILE ? style : soft, word);
+    if (row->kind != TUI_ROW_UP && row->kind != TUI_ROW_CLASS && row->kind != TUI_ROW_SELF)
+        tui_text_right(canvas, x + c.size_end, y, SIZE_COLS, soft, cow_size_text(text, row->size_bytes));
+    name_text(app, view, row, name_cols, text, sizeof text);
+    tui_text(canvas, x + c.name, y, name_cols,
+             selected                                                  ? style
+             : row->kind == TUI_ROW_CLASS || row->kind == TUI_ROW_SELF ? TUI_DIM
+             : row->kind == TUI_ROW_FILE                               ? TUI_NORMAL
+                                                                       : TUI_STRONG,
+             text);
+}
+
+/* How far the job is, where there is nothing else to show. */
+static void draw_state(const struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area)
+{
+    const struct tui_files *files = &app->files;
+    struct tui_page page = {0};
+
+    tui_page_begin(&page, area.cols - 2);
+    tui_page_line(&page);
+    if (files->running)
+        tui_page_wrapf(&page, 0, 0, TUI_STRONG, "reading the guest's filesystem: %d%% (s stops that)",
+                       files->percent);
+    else if (files->generation != app->generation)
+        tui_page_wrap(&page, 0, 0, TUI_DIM, "looking...");
+    else if (files->stopped)
+        tui_page_wrap(&page, 0, 0, TUI_WARN, "stopped: what has changed is not known; s reads anew");
+    else
+        tui_page_wrapf(&page, 0, 2, TUI_BAD, "the filesystem could not be read: %s", files->error.message);
+    if (!files->running && files->error.hint[0]) {
+        tui_page_line(&page);
+        tui_page_wrap(&page, 2, 2, TUI_NORMAL, files->error.hint);
+    }
+    tui_page_draw(&page, canvas, (struct tui_rect){area.x + 1, area.y, area.cols - 2, area.rows}, -1);
+    tui_page_free(&page);
+}
+
+/* What is on the disk, in a line; what is wrong with it, in another. Returns how many. */
+static int draw_facts(const struct tui_app *app, const struct files_view *view, struct tui_canvas *canvas,
+                      struct tui_rect area)
+{
+    size_t n_volumes = 0;
+    const struct cow_volume *volume = app->files.fs ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
+    char text[TEXT_BYTES];
+    int x = area.x + 1, end = area.x + area.cols - 1, lines = 1;
+    const char *problem = "";
+
+    if (!volume)
+        return 0;
+    if (n_volumes == 0)
+        tui_text(canvas, x, area.y, end - x, TUI_WARN, "no filesystem was found on the disk");
+    for (size_t i = 0; i < n_volumes; i++) {
+        if (view->volume >= 0 && (size_t)view->volume != i)
+            continue;
+        if (x > area.x + 1)
+            x += tui_text(canvas, x, area.y, end - x, TUI_DIM, " | ");
+        x += tui_text(canvas, x, area.y, end - x, volume[i].readable ? TUI_NORMAL : TUI_WARN,
+                      cow_volume_text(text, sizeof text, &volume[i]));
+        if (!problem[0])
+            problem = volume[i].problem;
+        if (!problem[0] && volume[i].readable && !volume[i].compared)
+            problem = "the backing file has not the same filesystem: all is taken for new";
+    }
+    if (tui_files_known(app) && cow_fs_scan_damage(app->files.scan)[0])
+        problem = cow_fs_scan_damage(app->files.scan);
+    if (problem[0])
+        tui_textf(canvas, area.x + 1, area.y + lines++, area.cols - 2, TUI_WARN, "! %s", problem);
+    return lines;
+}
+
+static void title_text(const struct files_view *view, int cells, char *out, size_t out_bytes)
+{
+    char where[TEXT_BYTES];
+
+    if (view->filter[0])
+        tui_path_text(where, sizeof where, view->filter, cells - 40);
+    else
+        tui_path_text(where, sizeof where, view->directory ? view->directory : "/", cells - 30);
+    snprintf(out, out_bytes, "Files \u2500 %s%s%s \u2500 %s", view->filter[0] ? "all with \"" : "", where,
+             view->filter[0] ? "\" in the path" : "", tui_order_text(view->order));
+}
+
+/* What it all adds up to. */
+static void draw_total(const struct tui_app *app, const struct files_view *view, struct tui_canvas *canvas,
+                       int y)
+{
+    char total[COW_SIZE_TEXT_BYTES], files[COW_SIZE_TEXT_BYTES], rest[COW_SIZE_TEXT_BYTES];
+    const struct tui_level *level = &view->level;
+    uint64_t own = 0;
+    int x = 1, end = canvas->cols - 1;
+
+    for (size_t i = 0; i < level->rows; i++)
+        own += level->row[i].kind == TUI_ROW_CLASS ? level->row[i].changed_bytes : 0;
+    cow_size_text(total, level->changed_bytes);
+    x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "%s in the COW", total);
+    if (own == 0)
+        x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, " of %zu changed file%s", level->files,
+                       level->files == 1 ? "" : "s");
+    else
+        x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, ": %s of %zu changed file%s, %s of no file",
+                       cow_size_text(files, level->changed_bytes - own), level->files,
+                       level->files == 1 ? "" : "s", cow_size_text(rest, own));
+    if (view->directory || view->filter[0] || !app->usage_known ||
+        level->changed_bytes == app->usage.dirty_bytes)
+        return;
+    if (tui_files_readable(app, NULL) <= 1 || view->volume == COW_NO_VOLUME)
+        tui_textf(canvas, x, y, end - x, TUI_WARN, "; all in all %s",
+                  cow_size_text(rest, app->usage.dirty_bytes));
+}
+
+static void scroll(struct files_view *view, int rows)
+{
+    size_t shown = rows > 0 ? (size_t)rows : 1;
+
+    view->rows = rows;
+    if (view->at < view->top)
+        view->top = view->at;
+    if (view->at >= view->top + shown)
+        view->top = view->at - shown + 1;
+    if (view->top + shown > view->level.rows)
+        view->top = view->level.rows > shown ? view->level.rows - shown : 0;
+}
+
+static void draw_rows(const struct tui_app *app, struct files_view *view, struct tui_canvas *canvas,
+                      struct tui_rect list, int bar_x)
+{
+    scroll(view, list.rows);
+    for (int y = 0; y < list.rows && view->top + (size_t)y < view->level.rows; y++) {
+        size_t i = view->top + (size_t)y;
+        struct tui_rect line = {list.x, list.y + y, list.cols, 1};
+        draw_row(app, view, canvas, line, &view->level.row[i], i == view->at);
+        if (i == view->at) {
+            canvas->cursor_x = line.x;
+            canvas->cursor_y = line.y;
+        }
+    }
+    tui_scrollbar(canvas, bar_x, list.y, list.rows, view->top, (uint64_t)list.rows, view->level.rows);
+}
+
+static void files_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct files_view *view = state;
+    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct cow_error err = {0};
+    char title[2 * TEXT_BYTES];
+
+    if (tui_app_sectors(app) == 0) {
+        tui_app_draw_unfinished(app, canvas, tui_frame(canvas, area, "Files"));
+        return;
+    }
+    int status = fill(app, view, &err);
+    title_text(view, frame.cols, title, sizeof title);
+    struct tui_rect inside = tui_frame(canvas, frame, title);
+    int facts = draw_facts(app, view, canvas, inside);
+    inside.y += facts;
+    inside.rows -= facts;
+    if (status)
+        tui_text(canvas, inside.x + 1, inside.y, inside.cols - 2, TUI_BAD, err.message);
+    if (status || !tui_files_known(app)) {
+        if (!status)
+            draw_state(app, canvas, inside);
+        return;
+    }
+    struct columns c = choose_columns(inside.cols);
+    draw_heading(canvas, inside, &c);
+    inside.y++;
+    inside.rows--;
+    if (view->level.rows == 0)
+        tui_text(canvas, inside.x + 2, inside.y, inside.cols - 3, TUI_DIM,
+                 view->filter[0] ? "no changed file has that in its path" : "nothing is in the COW");
+    draw_rows(app, view, canvas, inside, frame.x + frame.cols - 1);
+    draw_total(app, view, canvas, frame.y + frame.rows);
+}
+
+/* ---- acting ---- */
+
+static void go_up(struct files_view *view)
+{
+    char *slash = view->directory ? strrchr(view->directory, '/') : NULL;
+    const char *name = view->directory ? view->directory : "";
+
+    if (view->filter[0])
+        return;
+    if (!view->directory) {
+        remember(view, "", 0, TUI_ROW_VOLUME, view->volume);
+        view->volume = COW_NO_VOLUME;
+        refill(view);
+        return;
+    }
+    if (slash)
+        name = slash + 1;
+    remember(view, name, strlen(name), TUI_ROW_DIRECTORY, view->volume);
+    set_directory(view, slash && slash > view->directory
+                            ? strndup(view->directory, (size_t)(slash - view->directory))
+                            : NULL);
+}
+
+static void enter_directory(struct tui_app *app, struct files_view *view, const struct tui_row *row)
+{
+    char *directory = strndup(row->path, row->name + row->name_bytes);
+
+    if (!directory) {
+        tui_app_say(app, TUI_BAD, "out of memory");
+        return;
+    }
+    remember(view, "", 0, TUI_ROW_UP, NO_ROW);
+    set_directory(view, directory);
+}
+
+static enum tui_result enter(struct tui_app *app, struct files_view *view, bool explain)
+{
+    const struct tui_row *row = selected_row(app, view);
+
+    if (!row)
+        return TUI_NOTHING;
+    switch (row->kind) {
+    case TUI_ROW_UP:
+        go_up(view);
+        break;
+    case TUI_ROW_VOLUME:
+        view->volume = row->number;
+        remember(view, "", 0, TUI_ROW_UP, NO_ROW);
+        set_directory(view, NULL);
+        break;
+    case TUI_ROW_DIRECTORY:
+        if (row->files > 1 || !row->file)
+            enter_directory(app, view, row);
+        else if (explain)
+            tui_app_push(app, &tui_view_file, row->file);
+        break;
+    case TUI_ROW_SELF:
+    case TUI_ROW_FILE:
+        if (explain)
+            tui_app_push(app, &tui_view_file, row->file);
+        break;
+    case TUI_ROW_CLASS:
+        tui_app_say(app, TUI_DIM, "that is of no file; on the Map c shows where it lies");
+        break;
+    }
+    return TUI_REDRAW;
+}
+
+static bool can_go_up(const struct tui_app *app, const struct files_view *view)
+{
+    return view->directory || (view->volume != COW_NO_VOLUME && tui_files_readable(app, NULL) > 1);
+}
+
+static void filter_answer(struct tui_app *app, const char *text)
+{
+    struct files_view *view = app->tab[TUI_TAB_FILES].state;
+
+    snprintf(view->filter, sizeof view->filter, "%s", text);
+    view->at = view->top = 0;
+    refill(view);
+    app->redraw = true;
+}
+
+static enum tui_result set_order(struct files_view *view, enum tui_order order)
+{
+    view->order = order;
+    refill(view);
+    return TUI_REDRAW;
+}
+
+/* Moves the selection by so many rows, as far as there are any. */
+static enum tui_result move(const struct tui_app *app, struct files_view *view, long rows)
+{
+    size_t by = (size_t)(rows < 0 ? -rows : rows), to;
+
+    if (!is_current(app, view) || view->level.rows == 0)
+        return TUI_NOTHING;
+    if (rows < 0)
+        to = view->at > by ? view->at - by : 0;
+    else
+        to = view->level.rows - 1 - view->at > by ? view->at + by : view->level.rows - 1;
+    select_row(view, to);
+    return TUI_REDRAW;
+}
+
+static enum tui_result move_by(const struct tui_app *app, struct files_view *view, enum tui_action_id action)
+{
+    long rows = (long)view->level.rows, screen = view->rows;
+
+    switch (action) {
+    case TUI_DO_UP:
+        return move(app, view, -1);
+    case TUI_DO_DOWN:
+        return move(app, view, 1);
+    case TUI_DO_PAGE_UP:
+        return move(app, view, -screen);
+    case TUI_DO_PAGE_DOWN:
+        return move(app, view, screen);
+    case TUI_DO_FIRST:
+        return move(app, view, -rows);
+    case TUI_DO_LAST:
+        return move(app, view, rows);
+    default:
+        return TUI_IGNORED;
+    }
+}
+
+static enum tui_result files_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                 const char *argument)
+{
+    struct files_view *view = state;
+
+    switch (action) {
+    case TUI_DO_ENTER:
+    case TUI_DO_RIGHT:
+        return enter(app, view, action == TUI_DO_ENTER);
+    case TUI_DO_LEFT:
+        if (can_go_up(app, view))
+            go_up(view);
+        return TUI_REDRAW;
+    case TUI_DO_ORDER:
+        return set_order(view, (enum tui_order)((view->order + 1) % TUI_ORDERS));
+    case TUI_DO_BY_NAME:
+        return set_order(view, TUI_ORDER_NAME);
+    case TUI_DO_FILTER:
+        tui_app_ask(app, "In the path: ", view->filter, filter_answer);
+        return TUI_REDRAW;
+    case TUI_DO_CLEAR:
+        filter_answer(app, "");
+        return TUI_REDRAW;
+    case TUI_DO_SCAN:
+        if (argument) /* the command means the scan of the map */
+            return TUI_IGNORED;
+        if (app->files.running)
+            app->files.stop = true;
+        else
+            tui_files_again(app);
+        return TUI_REDRAW;
+    default:
+        break;
+    }
+    enum tui_result result = move_by(app, view, action);
+    return result == TUI_IGNORED ? tui_file_act(app, selected_file(app, view), action) : result;
+}
+
+const struct tui_view_class tui_view_files = {
+    .title = "Files",
+    .open = files_open,
+    .contexts = files_contexts,
+    .act = files_act,
+    .draw = files_draw,
+    .close = files_close,
+};

@@ -70,7 +70,8 @@ const char *cow_fs_table(const struct cow_fs *fs);
     X(RESIZE_INODE, "resize-inode", false, "room for more group descriptors")                                \
     X(RESERVED, "reserved", false, "other reserved inodes: bad blocks, quota, orphan file")                  \
     X(FREE, "free", false, "free: the guest has deleted what was there")                                     \
-    X(UNOWNED, "unowned", false, "in use, but of no file: deleted while open, or a journal to be replayed")  \
+    X(UNOWNED, "unowned", false,                                                                             \
+      "in use, but of no file: deleted while open, a journal to be replayed, the rest of a cluster")         \
     X(BOOT, "boot", false, "boot sectors")                                                                   \
     X(TABLE, "partition-table", false, "partition tables")                                                   \
     X(OUTSIDE, "outside", false, "outside of partitions and filesystems")                                    \

@@ -364,6 +364,23 @@ static errcode_t keep_owned(struct inode_walk *walk, const struct owned *owned)
     return walk->status != 0 ? EXT2_ET_CANCEL_REQUESTED : 0;
 }
 
+/* Where blocks are given out in clusters, what lies around a piece in its clusters is the file's, too. */
+static errcode_t keep_around(struct inode_walk *walk, const struct owned *owned)
+{
+    const uint64_t ratio = (uint64_t)EXT2FS_CLUSTER_RATIO(walk->v->fs);
+    const uint64_t blocks = ext2fs_blocks_count(walk->v->fs->super), end = owned->block + owned->count;
+    const uint64_t head = owned->block % ratio,
+                   tail = arith_min(arith_div_up(end, ratio) * ratio, blocks) - end;
+    struct owned around = {.block = owned->block - head,
+                           .count = (uint32_t)head,
+                           .inode = owned->inode,
+                           .fs_class = owned->fs_class};
+    errcode_t code = head > 0 ? keep_owned(walk, &around) : 0;
+    around.block = end;
+    around.count = (uint32_t)tail;
+    return code == 0 && tail > 0 ? keep_owned(walk, &around) : code;
+}
+
 static errcode_t take_piece(void *context, const struct extent_piece *piece)
 {
     struct inode_walk *walk = context;
@@ -375,7 +392,10 @@ static errcode_t take_piece(void *context, const struct extent_piece *piece)
                                 .fs_class =
                                     (uint8_t)(piece->mapping && of_file ? COW_FS_MAPPING : walk->fs_class),
                                 .in_file = !piece->mapping};
-    return keep_owned(walk, &owned);
+    errcode_t code = keep_owned(walk, &owned);
+    return code == 0 && EXT2FS_CLUSTER_RATIO(walk->v->fs) > 1 && (of_file || walk->fs_class == COW_FS_JOURNAL)
+               ? keep_around(walk, &owned)
+               : code;
 }
 
 static int walk_inode(struct volume_scan *v, uint32_t inode, struct ext2_inode_large *content,
@@ -419,6 +439,22 @@ static int take_inode(struct volume_scan *v, uint32_t inode, struct ext2_inode_l
     return walk_inode(v, inode, content, err);
 }
 
+/* Whether descriptor and bitmap agree that no inode of a group is in use. */
+static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, bool *unused,
+                           struct cow_error *err)
+{
+    const uint32_t per_group = v->fs->super->s_inodes_per_group;
+    *unused = ext2fs_bg_free_inodes_count(v->fs, group) == per_group && per_group / 8 <= v->fs->blocksize;
+    if (!*unused || ext2fs_bg_flags_test(v->fs, group, EXT2_BG_INODE_UNINIT)) {
+        return 0;
+    }
+    int status =
+        source_read(&v->scan->fs->inner[v->index].guest,
+                    ext2fs_inode_bitmap_loc(v->fs, group) * v->fs->blocksize, block, v->fs->blocksize, err);
+    *unused = status == 0 && bytes_all_zero(block, per_group / 8);
+    return status;
+}
+
 /* Whether nothing but holes lies where a group's inodes in use are. */
 static int table_is_hole(struct volume_scan *v, dgrp_t group, uint64_t inodes, bool *hole,
                          struct cow_error *err)
@@ -441,12 +477,16 @@ static int table_is_hole(struct volume_scan *v, dgrp_t group, uint64_t inodes, b
     return status;
 }
 
-static int walk_group(struct volume_scan *v, ext2_inode_scan scan, dgrp_t group, struct cow_error *err)
+static int walk_group(struct volume_scan *v, ext2_inode_scan scan, dgrp_t group, uint8_t *block,
+                      struct cow_error *err)
 {
     const uint32_t inodes = scan_inodes_of_group(v->fs, group);
-    bool hole;
-    int status = table_is_hole(v, group, inodes, &hole, err);
-    if (status != 0 || hole || inodes == 0) {
+    bool skip;
+    int status = group_is_unused(v, group, block, &skip, err);
+    if (status == 0 && !skip) {
+        status = table_is_hole(v, group, inodes, &skip, err);
+    }
+    if (status != 0 || skip || inodes == 0) {
         return status;
     }
     errcode_t code = ext2fs_inode_scan_goto_blockgroup(scan, (int)group);
@@ -469,19 +509,22 @@ static int walk_group(struct volume_scan *v, ext2_inode_scan scan, dgrp_t group,
 int inodes_walk(struct volume_scan *v, struct cow_error *err)
 {
     ext2_inode_scan scan;
-    errcode_t code = ext2fs_open_inode_scan(v->fs, SCAN_BLOCKS, &scan);
+    uint8_t *block = malloc(v->fs->blocksize);
+    errcode_t code = block == NULL ? EXT2_ET_NO_MEMORY : ext2fs_open_inode_scan(v->fs, SCAN_BLOCKS, &scan);
     if (code != 0) {
+        free(block);
         return scan_damage(v, code, 0, err);
     }
     int status = 0;
     for (dgrp_t group = 0; group < v->fs->group_desc_count && status == 0; group++) {
-        status = walk_group(v, scan, group, err);
+        status = walk_group(v, scan, group, block, err);
         if (status == 0) {
             status = scan_tell(v->scan, "reading inodes",
                                (uint64_t)v->fs->inode_blocks_per_group * v->fs->blocksize, err);
         }
     }
     ext2fs_close_inode_scan(scan);
+    free(block);
     owners_sort(&v->owners);
     return status;
 }

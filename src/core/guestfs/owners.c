@@ -40,8 +40,9 @@ bool owners_add(struct owners *owners, const struct owned *owned)
 static int by_block(const void *a, const void *b)
 {
     const struct owned *left = a, *right = b;
-    return left->block != right->block ? (left->block > right->block) - (left->block < right->block)
-                                       : (left->inode > right->inode) - (left->inode < right->inode);
+    return left->block != right->block       ? (left->block > right->block) - (left->block < right->block)
+           : left->in_file != right->in_file ? right->in_file - left->in_file
+                                             : (left->inode > right->inode) - (left->inode < right->inode);
 }
 
 void owners_sort(struct owners *owners)

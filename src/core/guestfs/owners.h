@@ -30,7 +30,7 @@ struct owners {
 /* False: out of memory. Neighbours of one owner are joined. */
 bool owners_add(struct owners *owners, const struct owned *owned);
 
-/* Sorts; of stretches that begin at the same block the one with the lowest inode stays. */
+/* Sorts; of stretches that begin at the same block one stays: of a file's content, of the lowest inode. */
 void owners_sort(struct owners *owners);
 
 /* The stretch that holds the block, or NULL; *end is where the answer ceases to hold (as far as `limit`). */

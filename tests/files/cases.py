@@ -181,11 +181,7 @@ class Case:
 
     @staticmethod
     def forgive(scene, found, base):
-        """The other names of a file that has got one more; and an inode number that is used again at once, which
-        nobody can tell without a date of birth."""
-        for path in (b"/linked", b"/linked-before"):
-            if found.get(path) == "metadata":
-                del found[path]
+        """An inode number that is used again at once, which nobody can tell without a date of birth."""
         if not base.ext.inodes[2].created and scene.told.get(b"/replaced-in-place") == "replaced":
             found[b"/replaced-in-place"] = "replaced"
 

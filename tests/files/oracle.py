@@ -133,7 +133,8 @@ def changes_of(base, new):
         if gone.get(inode.identity):
             source = gone[inode.identity].pop(0)
             differs = kind_of(base, base.paths[source], new, inode) == "content"
-            out[path] = Change("renamed", path, inode.number, inode.type, inode.size, source, differs)
+            kind = "renamed" if was is None else "replaced"  # moved over another file
+            out[path] = Change(kind, path, inode.number, inode.type, inode.size, source, differs)
         else:
             kind = "new" if was is None else "replaced"
             out[path] = Change(kind, path, inode.number, inode.type, inode.size)

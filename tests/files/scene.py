@@ -113,6 +113,7 @@ class Scene:
             ("replaced", 8000), ("replaced-in-place", 8000), ("linked", 2000), ("both", 12000), ("empty", 0),
             ("tree/file", 3000), ("tree/a/file", 100), ("tree/a/b/file", 100 * KIB), ("moving/inside/file", 77),
             ("punched", 40 * KIB), ("dir/last", 10000), ("shrunk", 30000), ("tiny", 30),
+            ("mover", 3333), ("moved-over", 4444),
         ):  # fmt: skip
             write_file(os.path.join(root, name), noise(length))
         for name in ODD_NAMES:
@@ -200,7 +201,10 @@ class Scene:
                     "ln /temporary /replaced", "unlink /temporary")
         self.change("replaced", "/replaced-in-place", "rm /replaced-in-place",
                     *in_directory("write", "/replaced-in-place", self.source(7000)))
+        self.change("replaced", "/moved-over", "rm /moved-over", "ln /mover /moved-over", "unlink /mover")
         self.change("new", "/linked-too", "ln /linked /linked-too", "sif /linked links_count 3")
+        self.tell("/linked", "metadata")
+        self.tell("/linked-before", "metadata")
 
     def change_content(self):
         if "bigalloc" not in " ".join(self.options):  # there debugfs punches clusters that are in use

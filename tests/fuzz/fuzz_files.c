@@ -168,14 +168,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 
 #else
 
-/* Which bytes of a structure are others than the seed's. */
+/* Which bytes of a structure are others than the seed's: the first of each stretch. */
 static void show_place(const struct fuzz_place *place, const char *side, const uint8_t *was,
                        const uint8_t *is)
 {
-    for (uint32_t at = place->offset; at < place->offset + place->n_bytes; at++) {
-        if (was[at] != is[at]) {
-            fprintf(stderr, "%s, %s at %u, byte %u: %02x instead of %02x\n", side,
-                    fuzz_kind_name(place->kind), place->offset, at - place->offset, is[at], was[at]);
+    for (uint32_t at = place->offset, end; at < place->offset + place->n_bytes; at = end + 1) {
+        for (end = at; end < place->offset + place->n_bytes && was[end] != is[end]; end++) {
+        }
+        if (end > at) {
+            fprintf(stderr, "%s, %s at %u, bytes %u to %u: %02x... instead of %02x...\n", side,
+                    fuzz_kind_name(place->kind), place->offset, at - place->offset, end - 1 - place->offset,
+                    is[at], was[at]);
         }
     }
 }

@@ -169,7 +169,9 @@ static void look_at_files(struct cow_fs *fs, struct cow_fs_scan *scan, uint64_t 
     for (size_t n = 0; n < n_files; n++) {
         MUST(files[n].path != NULL && files[n].path[0] != '\0');
         MUST(files[n].kind < COW_FS_KINDS && cow_fs_kind_name(files[n].kind) != NULL);
-        MUST((files[n].kind == COW_FS_KIND_RENAMED) == (files[n].from != NULL));
+        MUST(files[n].kind == COW_FS_KIND_RENAMED
+                 ? files[n].from != NULL
+                 : files[n].from == NULL || files[n].kind == COW_FS_KIND_REPLACED);
         MUST(cow_fs_type_name(files[n].type) != NULL);
         cow_escape(text, sizeof text, files[n].path);
         look_at_pieces(scan, &files[n]);

@@ -174,19 +174,20 @@ class Judge:
                  {number: n for number, n in dirty.items() if new.by_inode.get(number)})  # fmt: skip
             for path, change in found.items():
                 if escape(path) in listed:
-                    self.check_one(listed[escape(path)], change)
+                    self.check_one(listed[escape(path)], change, bool(new.ext.inodes[2].created))
 
     @staticmethod
-    def check_one(entry, change):
+    def check_one(entry, change, born):
+        """born: inodes have a date of birth; else a number that is used again looks like a file that was moved."""
         path = escape(change.path)
         same(f"type of {path}", entry["type"], change.type)
         same(f"size of {path}", entry["size_bytes"], change.size)
         same(f"inode of {path}", entry["inode"], change.inode)
-        if change.source is not None:
+        if change.source is not None and born:
             same(f"old name of {path}", entry["from"], escape(change.source))
             if change.type != "directory":
                 same(f"content_differs of {path}", entry["content_differs"], change.content_differs)
-        else:
+        elif born:
             same(f"old name of {path}", entry["from"], None)
         if change.kind == "removed":
             same(f"changed bytes of {path}, which is gone", entry["changed_bytes"], 0)

@@ -39,6 +39,7 @@ class Owner:
     first: int
     end: int
     file_offset: int  # of `first`; NO_BLOCK: none
+    rest: bool = False  # of a cluster that a file has not filled: in use, though nothing maps it
 
 
 class Filesystem:
@@ -71,6 +72,11 @@ class Filesystem:
             if block == 0:  # boot sector and superblock share it
                 return Owner(frozenset({"superblock"}), 0, 1024, size, NO_BLOCK)
             return Owner(frozenset({kind}), inode, first * size, end * size, place)
+        if self.ext.ratio > 1 and self.ext.in_use(block) and at >= 0:
+            before = self.owned[at]
+            if before[2] in OF_FILES | {"journal"} and (before[1] - 1) // self.ext.ratio == block // self.ext.ratio:
+                kind = frozenset({before[2]})
+                return Owner(kind, before[3], block * size, block * size + size, NO_BLOCK, True)
         free = "unowned" if self.ext.in_use(block) else "free"
         return Owner(frozenset({free}), 0, block * size, block * size + size, NO_BLOCK)
 

@@ -165,6 +165,12 @@ static const char *method_meaning(const char *name)
     return "";
 }
 
+/* It is about no disk. */
+static bool is_extract(const struct cow_preview *preview)
+{
+    return strcmp(preview->operation, "extract") == 0;
+}
+
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 {
     char moved[COW_SIZE_TEXT_BYTES], needed[COW_SIZE_TEXT_BYTES], target[512];
@@ -178,6 +184,9 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
                        "only the header, in place: milliseconds at any size; needs %s", needed);
     else if (strcmp(preview->method, "backing-only") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
+    else if (is_extract(preview))
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
+                       needed);
     else if (strcmp(preview->method, "in place") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s (%" PRIu64 " sectors) into the backing file, then a new, empty image; needs %s",
@@ -292,7 +301,10 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     cow_size_text(old, preview->before_size_bytes);
     cow_size_text(new, preview->after_size_bytes);
     tui_page_line(page);
-    if (preview->has_before && preview->has_after && preview->before_size_bytes != preview->after_size_bytes)
+    if (is_extract(preview))
+        col = tui_page_put(page, LABEL_COL, TUI_STRONG, "a file of the guest");
+    else if (preview->has_before && preview->has_after &&
+             preview->before_size_bytes != preview->after_size_bytes)
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", old, new);
     else
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s, unchanged", preview->has_before ? old : new);

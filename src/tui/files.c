@@ -150,6 +150,17 @@ size_t tui_files_readable(const struct tui_app *app, int *first)
     return readable;
 }
 
+const char *tui_files_prefix(const struct tui_app *app, int volume, char out[TUI_PREFIX_BYTES])
+{
+    size_t n_volumes = 0;
+    const struct cow_volume *all = app->files.fs ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
+
+    out[0] = '\0';
+    if (volume >= 0 && (size_t)volume < n_volumes && tui_files_readable(app, NULL) > 1)
+        snprintf(out, TUI_PREFIX_BYTES, "%u:", all[volume].partition);
+    return out;
+}
+
 const struct cow_fs_file *tui_files_find(const struct tui_app *app, const struct tui_file_name *name)
 {
     size_t n_files = 0;
@@ -201,14 +212,16 @@ void tui_files_owner_text(struct tui_app *app, uint64_t sector, int cells, char 
                           uint64_t *end_sector)
 {
     uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    char prefix[TUI_PREFIX_BYTES];
     struct cow_fs_owner owner;
 
     out[0] = '\0';
     if (!tui_files_known(app) || cow_fs_owner_at(app->files.scan, sector * sector_bytes, &owner, NULL) != 0 ||
         !owner.known || owner.length_bytes == 0)
         return;
+    int taken = snprintf(out, out_bytes, "%s", owner.path ? tui_files_prefix(app, owner.volume, prefix) : "");
     if (owner.path)
-        tui_path_text(out, out_bytes, owner.path, cells);
+        tui_path_text(out + taken, out_bytes - (size_t)taken, owner.path, cells - taken);
     else if (owner.fs_class == COW_FS_FREE)
         tui_path_text(out, out_bytes, "free", cells);
     else

@@ -62,6 +62,10 @@ void tui_files_end(struct tui_app *app);
 /* How many volumes can be read; *first (may be NULL) is the first of them. */
 size_t tui_files_readable(const struct tui_app *app, int *first);
 
+/* What tells a volume's paths from another's: "1:", or "" where only one can be read. Returns out. */
+enum { TUI_PREFIX_BYTES = 16 };
+const char *tui_files_prefix(const struct tui_app *app, int volume, char out[TUI_PREFIX_BYTES]);
+
 /* The changed file of that name; NULL if there is none (any more). */
 const struct cow_fs_file *tui_files_find(const struct tui_app *app, const struct tui_file_name *name);
 

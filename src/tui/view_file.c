@@ -89,7 +89,7 @@ static void put_values(const struct tui_app *app, struct tui_page *page, const s
                        cow_volume_text(text, sizeof text, &volume[file->volume]));
 }
 
-/* "sectors 16848-16855 @ 8.23 MiB   4.00 KiB   content of files, from byte 0 on" */
+/* "sectors 16848-16855 @ 8.23 MiB   4.00 KiB   its bytes from 0 on" */
 static void put_piece(struct tui_app *app, struct tui_page *page, const struct cow_fs_owner *piece)
 {
     uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
@@ -100,9 +100,10 @@ static void put_piece(struct tui_app *app, struct tui_page *page, const struct c
         page, 3, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s", piece->first_byte / sector_bytes,
         (piece->first_byte + piece->length_bytes - 1) / sector_bytes, cow_size_text(at, piece->first_byte));
     col = tui_page_putf(page, col + 3, TUI_NORMAL, "%s", cow_size_text(size, piece->length_bytes));
-    col = tui_page_put(page, col + 3, TUI_DIM, cow_fs_class_text(piece->fs_class));
     if (piece->has_file_offset)
-        tui_page_putf(page, col, TUI_DIM, ", from byte %" PRIu64 " on", piece->file_offset);
+        tui_page_putf(page, col + 3, TUI_DIM, "its bytes from %" PRIu64 " on", piece->file_offset);
+    else
+        tui_page_put(page, col + 3, TUI_DIM, cow_fs_class_text(piece->fs_class));
 }
 
 static void put_pieces(struct tui_app *app, struct tui_page *page, const struct cow_fs_file *file)
@@ -128,28 +129,35 @@ static void put_pieces(struct tui_app *app, struct tui_page *page, const struct 
     }
 }
 
+static void put_key(struct tui_page *page, const char *key, const char *text)
+{
+    tui_page_line(page);
+    tui_page_put(page, 3, TUI_KEY, key);
+    tui_page_wrap(page, 6, 6, TUI_NORMAL, text);
+}
+
 static void put_keys(struct tui_page *page, const struct cow_fs_file *file)
 {
-    static const struct {
-        unsigned contexts;
-        const char *key, *text;
-    } keys[] = {
-        {TUI_IN_PLACE, "b", "its first run in Blocks"},
-        {TUI_IN_PLACE, "m", "its cells lit on the Map"},
-        {TUI_IN_CONTENT, "d", "what differs between the guest's version and the backing file's"},
-        {TUI_IN_CONTENT, "x", "write it to a file here"},
-        {TUI_IN_CONTENT, "X", "write the backing file's version to a file here"},
-    };
+    static const char write[] = "write it to a file here",
+                      backing[] = "write the backing file's version to one";
     unsigned contexts = tui_file_contexts(file);
+    bool removed = file->kind == COW_FS_KIND_REMOVED, new = file->kind == COW_FS_KIND_NEW;
 
     tui_page_line(page);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (!(keys[i].contexts & contexts))
-            continue;
-        tui_page_line(page);
-        tui_page_put(page, 3, TUI_KEY, keys[i].key);
-        tui_page_wrap(page, 6, 6, TUI_NORMAL, keys[i].text);
+    if (contexts & TUI_IN_PLACE) {
+        put_key(page, "b", "its first run in Blocks");
+        put_key(page, "m", "its cells lit on the Map");
     }
+    if (!(contexts & TUI_IN_CONTENT))
+        return;
+    put_key(page, "d",
+            removed ? "what was in it"
+            : new   ? "what is in it"
+                    : "what differs from the backing file's version");
+    if (!removed)
+        put_key(page, "x", write);
+    if (!new)
+        put_key(page, removed ? "x" : "X", backing);
 }
 
 static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)

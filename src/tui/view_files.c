@@ -185,8 +185,10 @@ static int fill(const struct tui_app *app, struct files_view *view, struct cow_e
             return 0;
         }
     }
-    bool first = view->at == 0 && view->level.rows > 1 && view->level.row[0].kind == TUI_ROW_UP;
-    select_row(view, first ? 1 : view->at);
+    size_t first = 0; /* of what is in it */
+    while (view->at == 0 && first + 1 < view->level.rows && view->level.row[first].kind <= TUI_ROW_SELF)
+        first++;
+    select_row(view, view->at > 0 ? view->at : first);
     return 0;
 }
 
@@ -235,17 +237,19 @@ static void kind_text(const struct tui_row *row, struct tui_mark *mark, char *wo
         snprintf(word, word_bytes, "%s", cow_fs_kind_name(row->file->kind));
 }
 
-/* "old -> new": the old one's name alone if it was in the same directory. */
-static void renamed_text(const struct tui_row *row, const char *name, char *out, size_t out_bytes)
+/* "old -> new": what is the same directory is told once. */
+static void renamed_text(const struct tui_row *row, char *out, size_t out_bytes)
 {
-    const char *from = row->file->from;
-    size_t directory = row->name;
-    char old[TEXT_BYTES];
+    const char *old = row->file->from, *new = row->path + row->name, *slash = strrchr(row->path, '/');
+    size_t directory = slash ? (size_t)(slash - row->path) + 1 : 0;
+    char old_text[TEXT_BYTES], new_text[TEXT_BYTES];
 
-    if (row->name > 0 && strncmp(from, row->path, directory) == 0 && !strchr(from + directory, '/'))
-        from += directory;
-    cow_escape(old, sizeof old, from);
-    snprintf(out, out_bytes, "%s -> %s", old, name);
+    if (directory > 0 && strncmp(old, row->path, directory) == 0 && !strchr(old + directory, '/')) {
+        old += row->name > 0 ? directory : 0;
+        new = row->path + directory;
+    }
+    snprintf(out, out_bytes, "%s -> %s", cow_escape(old_text, sizeof old_text, old),
+             cow_escape(new_text, sizeof new_text, new));
 }
 
 static void volume_text(const struct tui_app *app, int index, char *out, size_t out_bytes)
@@ -258,12 +262,35 @@ static void volume_text(const struct tui_app *app, int index, char *out, size_t 
              volume->label[0] ? ", " : "", volume->label);
 }
 
+/* A directory's ends with a slash; of a whole path the end matters more than its beginning. */
+static void file_name_text(const struct tui_app *app, const struct files_view *view,
+                           const struct tui_row *row, int cells, char *out, size_t out_bytes)
+{
+    bool directory = row->kind == TUI_ROW_DIRECTORY || row->file->type == COW_FS_DIRECTORY_FILE;
+    bool root = row->name_bytes == 1 && row->path[row->name] == '/';
+    char raw[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
+
+    if (view->filter[0]) {
+        int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(app, row->number, prefix));
+        out += taken;
+        out_bytes -= (size_t)taken;
+        cells -= taken;
+    }
+    if (row->file && row->file->from) {
+        renamed_text(row, out, out_bytes);
+        return;
+    }
+    snprintf(raw, sizeof raw, "%.*s%s", (int)row->name_bytes, row->path + row->name,
+             directory && !root ? "/" : "");
+    if (view->filter[0])
+        tui_path_text(out, out_bytes, raw, cells);
+    else
+        cow_escape(out, out_bytes, raw);
+}
+
 static void name_text(const struct tui_app *app, const struct files_view *view, const struct tui_row *row,
                       int cells, char *out, size_t out_bytes)
 {
-    char name[TEXT_BYTES], raw[TEXT_BYTES];
-
-    snprintf(raw, sizeof raw, "%.*s", (int)row->name_bytes, row->path + row->name);
     switch (row->kind) {
     case TUI_ROW_UP:
         snprintf(out, out_bytes, "..");
@@ -279,16 +306,7 @@ static void name_text(const struct tui_app *app, const struct files_view *view, 
         break;
     case TUI_ROW_DIRECTORY:
     case TUI_ROW_FILE:
-        if (view->filter[0] && !(row->file && row->file->from))
-            tui_path_text(name, sizeof name, raw, cells);
-        else
-            cow_escape(name, sizeof name, raw);
-        if (row->kind == TUI_ROW_DIRECTORY || (row->file && row->file->type == COW_FS_DIRECTORY_FILE))
-            strncat(name, "/", sizeof name - strlen(name) - 1);
-        if (row->file && row->file->from)
-            renamed_text(row, name, out, out_bytes);
-        else
-            snprintf(out, out_bytes, "%s", name);
+        file_name_text(app, view, row, cells, out, out_bytes);
         break;
     }
 }
@@ -327,6 +345,10 @@ static void draw_row(const struct tui_app *app, const struct files_view *view, s
     tui_text(canvas, x + c.sign + SIGN_COLS, y, WORD_COLS, row->kind == TUI_ROW_FILE ? style : soft, word);
     if (row->kind != TUI_ROW_UP && row->kind != TUI_ROW_CLASS && row->kind != TUI_ROW_SELF)
         tui_text_right(canvas, x + c.size_end, y, SIZE_COLS, soft, cow_size_text(text, row->size_bytes));
+    if (row->kind == TUI_ROW_CLASS) { /* it has no size, and needs the room */
+        c.name = c.sign + SIGN_COLS;
+        name_cols = line.cols - c.name;
+    }
     name_text(app, view, row, name_cols, text, sizeof text);
     tui_text(canvas, x + c.name, y, name_cols,
              selected                                                  ? style
@@ -368,17 +390,19 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
     size_t n_volumes = 0;
     const struct cow_volume *volume = app->files.fs ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
     char text[TEXT_BYTES];
-    int x = area.x + 1, end = area.x + area.cols - 1, lines = 1;
+    int x = area.x + 1, end = area.x + area.cols - 1, lines = 1, shown = 0;
     const char *problem = "";
 
     if (!volume)
         return 0;
     if (n_volumes == 0)
         tui_text(canvas, x, area.y, end - x, TUI_WARN, "no filesystem was found on the disk");
+    else if (tui_files_readable(app, NULL) == 0)
+        x += tui_text(canvas, x, area.y, end - x, TUI_WARN, "nothing that can be read: ");
     for (size_t i = 0; i < n_volumes; i++) {
         if (view->volume >= 0 && (size_t)view->volume != i)
             continue;
-        if (x > area.x + 1)
+        if (shown++ > 0)
             x += tui_text(canvas, x, area.y, end - x, TUI_DIM, " | ");
         x += tui_text(canvas, x, area.y, end - x, volume[i].readable ? TUI_NORMAL : TUI_WARN,
                       cow_volume_text(text, sizeof text, &volume[i]));
@@ -394,16 +418,36 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
     return lines;
 }
 
-static void title_text(const struct files_view *view, int cells, char *out, size_t out_bytes)
+static void title_text(const struct tui_app *app, const struct files_view *view, int cells, char *out,
+                       size_t out_bytes)
 {
-    char where[TEXT_BYTES];
+    char where[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
+    const char *order = tui_order_text(view->order);
 
-    if (view->filter[0])
+    if (view->filter[0]) {
         tui_path_text(where, sizeof where, view->filter, cells - 40);
-    else
-        tui_path_text(where, sizeof where, view->directory ? view->directory : "/", cells - 30);
-    snprintf(out, out_bytes, "Files \u2500 %s%s%s \u2500 %s", view->filter[0] ? "all with \"" : "", where,
-             view->filter[0] ? "\" in the path" : "", tui_order_text(view->order));
+        snprintf(out, out_bytes, "Files \u2500 all with \"%s\" in the path \u2500 %s", where, order);
+        return;
+    }
+    tui_path_text(where, sizeof where, view->directory ? view->directory : "/", cells - 30);
+    snprintf(out, out_bytes, "Files \u2500 %s%s \u2500 %s", tui_files_prefix(app, view->volume, prefix),
+             tui_files_readable(app, NULL) > 1 && view->volume < 0 ? "all partitions" : where, order);
+}
+
+/* What of the level is of no file: its rows say so, but those of whole volumes. */
+static uint64_t own_bytes(const struct tui_app *app, const struct files_view *view)
+{
+    uint64_t bytes[COW_FS_CLASSES], own = 0;
+
+    if (view->volume == COW_NO_VOLUME && !view->filter[0]) {
+        cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);
+        for (int c = 0; c < COW_FS_CLASSES; c++)
+            own += cow_fs_class_of_file((enum cow_fs_class)c) ? 0 : bytes[c];
+        return own;
+    }
+    for (size_t i = 0; i < view->level.rows; i++)
+        own += view->level.row[i].kind == TUI_ROW_CLASS ? view->level.row[i].changed_bytes : 0;
+    return own;
 }
 
 /* What it all adds up to. */
@@ -412,14 +456,14 @@ static void draw_total(const struct tui_app *app, const struct files_view *view,
 {
     char total[COW_SIZE_TEXT_BYTES], files[COW_SIZE_TEXT_BYTES], rest[COW_SIZE_TEXT_BYTES];
     const struct tui_level *level = &view->level;
-    uint64_t own = 0;
     int x = 1, end = canvas->cols - 1;
 
-    for (size_t i = 0; i < level->rows; i++)
-        own += level->row[i].kind == TUI_ROW_CLASS ? level->row[i].changed_bytes : 0;
+    uint64_t own = own_bytes(app, view);
     cow_size_text(total, level->changed_bytes);
     x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "%s in the COW", total);
-    if (own == 0)
+    if (level->files == 0)
+        x += tui_text(canvas, x, y, end - x, TUI_NORMAL, level->changed_bytes > 0 ? ", of no file" : "");
+    else if (own == 0)
         x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, " of %zu changed file%s", level->files,
                        level->files == 1 ? "" : "s");
     else
@@ -475,7 +519,7 @@ static void files_draw(struct tui_app *app, void *state, struct tui_canvas *canv
         return;
     }
     int status = fill(app, view, &err);
-    title_text(view, frame.cols, title, sizeof title);
+    title_text(app, view, frame.cols, title, sizeof title);
     struct tui_rect inside = tui_frame(canvas, frame, title);
     int facts = draw_facts(app, view, canvas, inside);
     inside.y += facts;

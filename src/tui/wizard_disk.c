@@ -65,7 +65,8 @@ static void tell_smallest(struct wizard *w, const struct cow_volume *last, bool 
                  whole ? "the filesystem" : "the last partition");
     else if (size[0])
         snprintf(w->smallest, sizeof w->smallest,
-                 "(resize2fs -M in the guest could make the filesystem %s first)", size);
+                 "(resize2fs -M in the guest could make the %sfilesystem %s first)", whole ? "" : "last ",
+                 size);
 }
 
 uint64_t wizard_look(struct tui_app *app, struct wizard *w)

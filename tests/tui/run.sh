@@ -128,6 +128,23 @@ prepare_clean() { # nothing is wrong with it
         "$program" --quiet --yes compact root.cow && "$program" --quiet --yes undo --discard root.cow || fail "cannot mend the image"
 }
 
+# A file removed, one renamed, one given another mode, one replaced by a text that would control a terminal, and
+# new ones: with a bell in its name, with NULs in it, and a link to nowhere.
+prepare_edited() {
+    PATH=$PATH:/usr/sbin:/sbin command -v debugfs >/dev/null || skip "debugfs is not installed" || return
+    "$program" --quiet merge -o guest.raw root.cow || fail "merge failed" || return
+    printf 'order\thosts,bind\r\n\033[31mred \302\233 \377 and a line that is a good deal longer than the screen is wide, even where it is 160 cells wide, so that it has to be shifted to the left to be seen\n' >long.text
+    { seq 400 | tr '\n' '\0'; } >new.bytes
+    {
+        printf '%s\n' 'rm /etc/fstab' 'ln /etc/motd.old /etc/welcome' 'unlink /etc/motd.old' 'sif /etc/profile mode 0100600' \
+            'rm /etc/hosts.conf' 'write long.text /etc/hosts.conf' 'symlink /etc/dangling nowhere' 'write new.bytes /home/user/new.bin'
+        printf 'write long.text /home/user/be\007ep\n'
+    } >edits
+    PATH=$PATH:/usr/sbin:/sbin debugfs -w -f edits guest.raw >/dev/null 2>&1
+    "$program" --quiet diff --force -o root.cow root_fs.img guest.raw || fail "diff failed" || return
+    rm guest.raw long.text new.bytes edits
+}
+
 prepare_siblings() { # two other images on its backing file
     "$program" --quiet create lab2.cow root_fs.img && "$program" --quiet create lab3.cow root_fs.img || fail "cannot make other images"
 }
@@ -254,6 +271,12 @@ check_converted-merged() { # two new files, and nothing else has changed
     [ "$(sha256sum <new.raw | cut -d ' ' -f 1)" = $composed ] || fail "the raw disk is another one" || return
     "$program" --quiet merge -o again.raw new.cow && cmp -s new.raw again.raw || fail "the new image shows another disk" || return
     only_left again.raw new.cow new.raw && check_unchanged
+}
+
+check_extracted() { # two new files, and nothing else has changed
+    [ "$(cat new.txt)" = guest42 ] || fail "the guest's version is another one" || return
+    [ "$(cat old.txt)" = "# hostname of the base image" ] || fail "the backing file's version is another one" || return
+    only_left new.txt old.txt && check_unchanged
 }
 
 check_merged-in-place() {

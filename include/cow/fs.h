@@ -159,7 +159,7 @@ const char *cow_fs_type_name(enum cow_fs_type type); /* "file", "directory", "sy
 
 struct cow_fs_file {
     const char *path; /* raw bytes as in the guest, "/etc/motd"; "<123>" for an inode without a name */
-    const char *from; /* renamed: its old path; else NULL */
+    const char *from; /* renamed, or moved over another one (replaced): its old path; else NULL */
     enum cow_fs_kind kind;
     bool content_differs; /* renamed: the content, too */
     enum cow_fs_type type;

@@ -32,8 +32,34 @@ int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *f
                          cow_image_path(fs->img), what, source_error_text(code));
 }
 
-/* Offsets: struct ext4_super_block in the kernel's fs/ext4/ext4.h. problem "" where libext2fs may open it;
- * false: no ext superblock at all. */
+/* What libext2fs computes and allocates by, and does not check itself. Offsets: struct ext4_super_block in
+ * the kernel's fs/ext4/ext4.h; the bounds are those of ext4_fill_super in fs/ext4/super.c. */
+static bool geometry_is_sound(const uint8_t *super, uint64_t blocks, char *problem, size_t problem_bytes)
+{
+    const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
+    const bool clusters = number(super, 0x64, 4) & EXT4_FEATURE_RO_COMPAT_BIGALLOC;
+    const uint64_t block_bytes = UINT64_C(1024) << number(super, 0x18, 4);
+    const uint64_t first = number(super, 0x14, 4), blocks_per_group = number(super, 0x20, 4);
+    const uint64_t inodes_per_group = number(super, 0x28, 4), inodes = number(super, 0x00, 4);
+    const uint64_t descriptor_bytes = wide ? arith_max(number(super, 0xfe, 2), 32) : 32;
+    if (blocks_per_group == 0 || first >= blocks || first != (block_bytes == 1024 && !clusters) ||
+        inodes_per_group == 0 || inodes_per_group > 8 * block_bytes) {
+        snprintf(problem, problem_bytes, "its superblock is corrupt");
+        return false;
+    }
+    const uint64_t groups = arith_div_up(blocks - first, blocks_per_group);
+    if (inodes != groups * inodes_per_group) {
+        snprintf(problem, problem_bytes, "its superblock is corrupt: the numbers of inodes do not fit");
+        return false;
+    }
+    if (groups > descriptor_bytes_max / descriptor_bytes) {
+        snprintf(problem, problem_bytes, "its superblock tells of too many groups");
+        return false;
+    }
+    return true;
+}
+
+/* problem is "" where libext2fs may open it. False: no ext superblock at all. */
 static bool look_at_superblock(const struct source *source, uint64_t *fs_bytes, char *problem,
                                size_t problem_bytes)
 {
@@ -46,20 +72,19 @@ static bool look_at_superblock(const struct source *source, uint64_t *fs_bytes, 
         return false;
     }
     const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
-    const uint64_t shift = number(super, 0x18, 4), per_group = number(super, 0x20, 4);
+    const uint64_t shift = number(super, 0x18, 4);
     const uint64_t blocks = number(super, 0x04, 4) | (wide ? number(super, 0x150, 4) << 32 : 0);
-    const uint64_t descriptor_bytes = wide ? arith_max(number(super, 0xfe, 2), 32) : 32;
     uint64_t bytes = 0;
     if (shift <= 6 && arith_mul(&bytes, blocks, UINT64_C(1024) << shift)) {
         *fs_bytes = bytes;
     }
-    if (bytes == 0 || per_group == 0) {
+    if (bytes == 0) {
         snprintf(problem, problem_bytes, "its superblock is corrupt");
     } else if (bytes > source->size_bytes) {
         snprintf(problem, problem_bytes, "it says that it has %s (%" PRIu64 " bytes), but there are only %s",
                  cow_size_text(says, bytes), bytes, cow_size_text(has, source->size_bytes));
-    } else if (arith_div_up(blocks, per_group) > descriptor_bytes_max / descriptor_bytes) {
-        snprintf(problem, problem_bytes, "its superblock tells of too many groups");
+    } else {
+        geometry_is_sound(super, blocks, problem, problem_bytes);
     }
     return true;
 }

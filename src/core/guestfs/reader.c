@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See reader.h. Paths are resolved by libext2fs, within the filesystem.
+ * See reader.h. Paths are walked within the filesystem.
  */
 #include "core/guestfs/reader.h"
 
@@ -12,7 +12,7 @@
 #include "core/base/bytes.h"
 #include "cow/text.h"
 
-enum { FIRST_ROOM = 8, COMPARE_BYTES = 64 * 1024 };
+enum { FIRST_ROOM = 8, COMPARE_BYTES = 64 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
 
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
 
@@ -265,18 +265,99 @@ int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
 
 /* ---- by path ---- */
 
-static int find_inode(const struct cow_fs *fs, ext2_filsys filsys, const char *path, ext2_ino_t *inode,
-                      struct ext2_inode_large *content, struct cow_error *err)
+/* A walk along a path. libext2fs has one, which trusts the length that a symbolic link says it has. */
+struct path_walk {
+    const struct source *source;
+    ext2_filsys fs;
+    ext2_ino_t at;
+    char rest[2 * PATH_BYTES]; /* what is still to be walked */
+    int links;
+};
+
+static errcode_t read_inode(ext2_filsys fs, ext2_ino_t inode, struct ext2_inode_large *out)
 {
+    memset(out, 0, sizeof *out);
+    return ext2fs_read_inode_full(fs, inode, (struct ext2_inode *)(void *)out, sizeof *out);
+}
+
+/* Puts the target in front of what is still to be walked. */
+static errcode_t follow(struct path_walk *walk, ext2_ino_t link, struct ext2_inode_large *content)
+{
+    struct cow_fs_reader *reader;
+    char target[PATH_BYTES];
+    size_t n = 0;
+    if (++walk->links > LINKS_MAX) {
+        return EXT2_ET_SYMLINK_LOOP;
+    }
+    errcode_t code = reader_open_inode(&reader, walk->source, walk->fs, link, content);
+    if (code != 0) {
+        return code;
+    }
+    const uint64_t size = cow_fs_reader_size(reader);
+    if (size == 0 || size >= sizeof target ||
+        cow_fs_reader_read(reader, 0, target, (size_t)size, &n, NULL) != 0 ||
+        memchr(target, '\0', n) != NULL) {
+        code = EXT2_ET_FILE_NOT_FOUND;
+    }
+    cow_fs_reader_close(reader);
+    if (code != 0 || n + 2 + strlen(walk->rest) > sizeof walk->rest) {
+        return code != 0 ? code : EXT2_ET_SYMLINK_LOOP;
+    }
+    memmove(walk->rest + n + 1, walk->rest, strlen(walk->rest) + 1);
+    memcpy(walk->rest, target, n);
+    walk->rest[n] = '/';
+    walk->at = target[0] == '/' ? EXT2_ROOT_INO : walk->at;
+    return 0;
+}
+
+static errcode_t step(struct path_walk *walk)
+{
+    struct ext2_inode_large content;
+    ext2_ino_t next;
+    const size_t slashes = strspn(walk->rest, "/"), bytes = strcspn(walk->rest + slashes, "/");
+    char name[EXT2_NAME_LEN + 1];
+    if (bytes > EXT2_NAME_LEN) {
+        return EXT2_ET_FILE_NOT_FOUND;
+    }
+    memcpy(name, walk->rest + slashes, bytes);
+    memmove(walk->rest, walk->rest + slashes + bytes, strlen(walk->rest + slashes + bytes) + 1);
+    if (bytes == 0) {
+        return 0;
+    }
+    errcode_t code = ext2fs_lookup(walk->fs, walk->at, name, (int)bytes, NULL, &next);
+    if (code == 0 && (next == 0 || next > walk->fs->super->s_inodes_count)) {
+        code = EXT2_ET_DIR_CORRUPTED;
+    }
+    if (code == 0) {
+        code = read_inode(walk->fs, next, &content);
+    }
+    if (code == 0 && LINUX_S_ISLNK(content.i_mode)) {
+        return follow(walk, next, &content);
+    }
+    walk->at = code == 0 ? next : walk->at;
+    return code;
+}
+
+static int find_inode(const struct cow_fs *fs, const struct source *source, ext2_filsys filsys,
+                      const char *path, ext2_ino_t *inode, struct ext2_inode_large *content,
+                      struct cow_error *err)
+{
+    struct path_walk walk = {.source = source, .fs = filsys, .at = EXT2_ROOT_INO};
     char escaped[COW_MESSAGE_BYTES / 2];
-    errcode_t code = ext2fs_namei_follow(filsys, EXT2_ROOT_INO, EXT2_ROOT_INO, path, inode);
+    errcode_t code = strlen(path) < PATH_BYTES ? 0 : EXT2_ET_FILE_NOT_FOUND;
     cow_escape(escaped, sizeof escaped, path);
+    if (code == 0) {
+        memcpy(walk.rest, path, strlen(path) + 1);
+    }
+    while (code == 0 && walk.rest[0] != '\0') {
+        code = step(&walk);
+    }
     if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_NO_DIRECTORY || code == EXT2_ET_SYMLINK_LOOP) {
         return cow_error_set(err, COW_USAGE, "%s: %s: %s", cow_image_path(fs->img), escaped,
                              source_error_text(code));
     }
     if (code == 0) {
-        code = ext2fs_read_inode_full(filsys, *inode, (struct ext2_inode *)(void *)content, sizeof *content);
+        code = read_inode(filsys, walk.at, content);
     }
     if (code != 0) {
         return guestfs_failed(err, code, fs, escaped);
@@ -285,6 +366,7 @@ static int find_inode(const struct cow_fs *fs, ext2_filsys filsys, const char *p
         return cow_error_set(err, COW_USAGE, "%s: %s: is %s", cow_image_path(fs->img), escaped,
                              LINUX_S_ISDIR(content->i_mode) ? "a directory" : "no regular file");
     }
+    *inode = walk.at;
     return 0;
 }
 
@@ -306,11 +388,11 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
                                  ? "the backing file does not have this filesystem"
                                  : "no ext filesystem can be read there");
     }
-    int status = find_inode(fs, filsys, path, &inode, &content, err);
+    const struct source *source = side == COW_SIDE_BACKING ? &inner->base : &inner->guest;
+    int status = find_inode(fs, source, filsys, path, &inode, &content, err);
     if (status != 0) {
         return status;
     }
-    errcode_t code = reader_open_inode(out, side == COW_SIDE_BACKING ? &inner->base : &inner->guest, filsys,
-                                       inode, &content);
+    errcode_t code = reader_open_inode(out, source, filsys, inode, &content);
     return code == 0 ? 0 : guestfs_failed(err, code, fs, "a file of the guest");
 }

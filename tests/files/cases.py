@@ -233,7 +233,7 @@ class Case:
                     "clean": True, "needs_recovery": False, "type": scene.type}  # fmt: skip
             same(f"partition {new.partition}", {key: volume[key] for key in want}, want)
         for partition, kind in self.disk.others.items():
-            same(f"type of partition {partition}", told[partition]["type"], kind)
+            same(f"type of partition {partition}", told[partition]["type"] or "", kind)
             same(f"partition {partition} is readable", told[partition]["readable"], False)
 
     def fsck(self, raw):

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Callable
 
-from scene import MIB, Scene, run
+from scene import MIB, Missing, Scene, run
 
 SECTOR = 512
 
@@ -29,23 +29,39 @@ class Disk:
 def put(path, source, start):
     """A filesystem at its place; holes stay holes."""
     with open(source, "rb") as file, open(path, "r+b") as disk:
-        for at in range(0, os.path.getsize(source), MIB):
-            data = file.read(MIB)
-            if any(data):
-                os.pwrite(disk.fileno(), data, start + at)
+        at = 0
+        while True:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return
+            end = min(os.lseek(file.fileno(), at, os.SEEK_HOLE), at + MIB)
+            os.pwrite(disk.fileno(), os.pread(file.fileno(), end - at, at), start + at)
+            at = end
 
 
-def swap(directory):
-    path = os.path.join(directory, "swap")
+# What makes a partition of a kind that is named, not read; and its size. That of XFS is the least there is.
+FOREIGN = {"swap": (["mkswap", "-q"], MIB), "vfat": (["mkfs.vfat"], 4 * MIB), "xfs": (["mkfs.xfs", "-q"], 320 * MIB)}
+
+
+def foreign_filesystem(directory, kind):
+    """A file with it; None: nothing here makes one."""
+    path = os.path.join(directory, kind)
+    command, size = FOREIGN[kind]
     with open(path, "wb") as file:
-        file.truncate(MIB)
-    run("mkswap", "-q", path)
+        file.truncate(size)
+    try:
+        run(*command, path)
+    except (Missing, RuntimeError):
+        if kind == "swap":
+            raise
+        return None
     return path
 
 
 def partitioned(directory, seed, name, size, script, parts, slack_after):
-    """`parts`: {partition: (first MiB, Scene arguments, or "swap")}. Both disks have the same table, but for one
-    byte of its boot code; and bytes are changed between partitions and in the swap."""
+    """`parts`: {partition: (first MiB, Scene arguments, or one of FOREIGN)}. Both disks have the same table, but for one
+    byte of its boot code; and bytes are changed between partitions and in those that are foreign."""
     disk = Disk(*(os.path.join(directory, f"{name}.{end}") for end in ("base", "new")), [], [], None, name)
     for path in (disk.base, disk.new):
         with open(path, "wb") as file:
@@ -54,12 +70,12 @@ def partitioned(directory, seed, name, size, script, parts, slack_after):
     foreign = []
     for partition, (first, *what) in parts.items():
         start = first * MIB
-        if what == ["swap"]:
-            path = swap(directory)
-            for target in (disk.base, disk.new):
+        if what[0] in FOREIGN:
+            path = foreign_filesystem(directory, what[0])
+            for target in (disk.base, disk.new) if path else ():
                 put(target, path, start)
-            foreign.append((start, start + MIB))
-            disk.others[partition] = "swap"
+            foreign.append((start, start + FOREIGN[what[0]][1]))
+            disk.others[partition] = what[0] if path else ""
             continue
         scene = Scene(directory, f"{name}{partition}", what[0].split(), what[1], seed)
         scene.build()
@@ -109,6 +125,9 @@ def gpt(directory, seed):
 1 : start=2048, size=18432
 2 : start=22528, size=2048
 4 : start=26624, size=32768
+5 : start=61440, size=8192
+6 : start=71680, size=655360
 """
-    parts = {1: (1, "-t ext3 -b 1024", 8 * MIB), 2: (11, "swap"), 4: (13, "-t ext4 -b 4096", 16 * MIB)}
-    return partitioned(directory, seed, "gpt", 32 * MIB, script, parts, 9 * MIB + 4096)
+    parts = {1: (1, "-t ext3 -b 1024", 8 * MIB), 2: (11, "swap"), 4: (13, "-t ext4 -b 4096", 16 * MIB),
+             5: (30, "vfat"), 6: (35, "xfs")}  # fmt: skip
+    return partitioned(directory, seed, "gpt", 360 * MIB, script, parts, 9 * MIB + 4096)

@@ -46,9 +46,9 @@ passed=0 failed=0
 for ((lane = 0; lane < lanes; lane++)); do
     head -c 20000 "$work/err.$lane"
     grep -v '^[0-9]' "$work/out.$lane"
-    done=0 bad=1
-    read -r done bad < <(tail -n 1 "$work/out.$lane" | grep -E '^[0-9]+ [0-9]+$')
-    passed=$((passed + done - bad)) failed=$((failed + bad))
+    ran=0 bad=1
+    read -r ran bad < <(tail -n 1 "$work/out.$lane" | grep -E '^[0-9]+ [0-9]+$')
+    passed=$((passed + ran - bad)) failed=$((failed + bad))
 done
 [ "$passed" -ge 0 ] || passed=0
 [ "$failed" -eq 0 ] || echo "again, and what was changed: tests/fuzz/run.sh $build 1 NUMBER"

@@ -131,5 +131,7 @@ cd "$scratch" || exit 2
 . "$here/cases.sh"
 # shellcheck source-path=SCRIPTDIR
 . "$here/changes.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/files.sh"
 echo "guest: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

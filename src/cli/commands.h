@@ -17,6 +17,7 @@ int cli_merge(const struct cli_options *options, struct cow_error *err);
 int cli_resize(const struct cli_options *options, struct cow_error *err);
 int cli_recover(const struct cli_options *options, struct cow_error *err);
 int cli_undo(const struct cli_options *options, struct cow_error *err);
+int cli_files(const struct cli_options *options, struct cow_error *err);
 int cli_check(const struct cli_options *options, struct cow_error *err);
 int cli_pages(const struct cli_options *options, struct cow_error *err);
 int cli_compact(const struct cli_options *options, struct cow_error *err);

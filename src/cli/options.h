@@ -28,10 +28,11 @@ enum {
     CLI_REBASE = 1 << 11,
     CLI_CONVERT = 1 << 12,
     CLI_DIFF = 1 << 13,
+    CLI_FILES = 1 << 14,
     CLI_READERS = CLI_INFO | CLI_MAP,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
+    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
 };
 
 enum { CLI_OPERANDS_MAX = 2 };
@@ -48,8 +49,9 @@ struct cli_options {
     bool ascii;
     bool shrink, in_place, discard;
     bool scan, quick, repair;
-    bool sectors, restamp, safe;
+    bool sectors, restamp, safe, unused;
     const char *backing, *output, *policy, *reserve, *to;
+    const char *owner, *extract, *from, *partition;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

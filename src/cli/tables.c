@@ -15,6 +15,12 @@ const struct cli_option cli_option_table[] = {
      "use this backing file instead of the stored one"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
+    {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
+     "whose is that byte (16M) or sector (s32768) of the disk?"},
+    {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
+     "write that file of the guest to -o FILE"},
+    {"from", 0, "SIDE", CLI_TEXT, MEMBER(from), CLI_FILES, 0, "with --extract: as guest or backing has it"},
+    {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES, 0, "that partition only"},
     {"quick", 0, NULL, CLI_FLAG, MEMBER(quick), CLI_CHECK, 0, "do not read the data"},
     {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
@@ -25,28 +31,30 @@ const struct cli_option cli_option_table[] = {
     {"safe", 0, NULL, CLI_FLAG, MEMBER(safe), CLI_REBASE, 0, "hold in the image what the other file lacks"},
     {"sectors", 0, NULL, CLI_FLAG, MEMBER(sectors), CLI_COMPACT | CLI_REBASE | CLI_DIFF, 0,
      "work by sectors, not by pages of 4 KiB"},
+    {"unused", 0, NULL, CLI_FLAG, MEMBER(unused), CLI_COMPACT, 0,
+     "drop what the guest's filesystem has free, too"},
     {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE,
      CLI_RESIZE, /* refused by the core, which knows why */
      "write into the backing file; there is no way back"},
-    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output), CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
-     "write the result to this new file"},
+    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output),
+     CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES, 0, "write the result to this new file"},
     {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
      "be able to grow to SIZE later without moving data"},
-    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK, CLI_READERS,
+    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES, CLI_READERS,
      "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
-    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS,
+    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES, CLI_READERS | CLI_CHECK,
+    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
-    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_CHECK | CLI_CHANGES, 0,
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES, 0,
      "JSON on standard output"},
     {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
      "play keys from a file, without a terminal"},
-    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN, CLI_READERS | CLI_CHECK | CLI_CHANGES,
-     "colours of the screen"},
-    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_CHECK | CLI_CHANGES,
+    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN,
+     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES, "colours of the screen"},
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES,
      "draw the screen with ASCII characters only"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
     {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
@@ -57,11 +65,6 @@ const struct cli_option cli_option_table[] = {
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };
 
-#define LATER(name)                                                                                          \
-    {                                                                                                        \
-        name, 0, NULL, 0, NULL, NULL, NULL                                                                   \
-    }
-
 const struct cli_command cli_command_table[] = {
     {"info", CLI_INFO, "IMAGE", 1, cli_info, "header, layout, usage; would UML open it?",
      "Tells what the image is, where its parts lie, how much of the disk it holds,\n"
@@ -71,6 +74,13 @@ const struct cli_command cli_command_table[] = {
      "Prints a line for each run of the disk: start and length in bytes, the origin\n"
      "of its data, and the offset in the file that holds it. With --scan the bytes\n"
      "are compared with the backing file: what is redundant, zeros, or changed.\n"},
+    {"files", CLI_FILES, "IMAGE", 1, cli_files, "which files of the guest have changed",
+     "Lists the files that differ from the backing file's, and how much of each is in\n"
+     "the COW; then what else is: inode tables, the journal, free space... It reads\n"
+     "ext2, ext3 and ext4, in partitions too, through the image: nothing is merged or\n"
+     "mounted. --owner tells whose a place of the disk is. --extract PATH -o FILE\n"
+     "writes a file as the guest has it, or with --from backing as it was (-o - prints\n"
+     "it).\n"},
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"
@@ -104,7 +114,7 @@ const struct cli_command cli_command_table[] = {
      "Drops the pages of 4 KiB that are equal to the backing file's, makes holes of\n"
      "zeros, and leaves no page that mixes both files. --sectors drops by sectors:\n"
      "smaller, but it makes such pages, which a guest's kernel misreads. The disk stays\n"
-     "the same.\n"},
+     "the same; with --unused, where a file is: what the guest has deleted goes.\n"},
     {"rebase", CLI_REBASE, "IMAGE", 1, cli_rebase, "name another backing file, or take its date",
      "--to PATH stores the absolute path of another file, whose content must be that\n"
      "of the present one; with --safe it may differ, and the image takes in what the\n"
@@ -118,7 +128,6 @@ const struct cli_command cli_command_table[] = {
     {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
      "Puts the image back, byte for byte, as it was before the last change, as long\n"
      "as nobody has written to it since. --discard gives that up and frees the space.\n"},
-    LATER("files"),
     {NULL, 0, NULL, 0, NULL, NULL, NULL},
 };
 

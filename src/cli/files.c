@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui files: which files of the guest have changed, who owns a byte of the disk, and a file of the guest
+ * as a file of the host.
+ */
+#include "cli/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "cow/ops.h"
+#include "cow/text.h"
+
+enum { NO_PARTITION = -1, COPY_BYTES = 64 * 1024 };
+
+/* --partition as a number. */
+static int read_partition(int *out, const struct cli_options *options, struct cow_error *err)
+{
+    const char *text = options->partition;
+    char *end;
+
+    *out = NO_PARTITION;
+    if (!text)
+        return 0;
+    long number = strtol(text, &end, 10);
+    if (!*text || *end || strspn(text, "0123456789") != strlen(text) || number < 1 || number > 9999)
+        return cow_error_set(err, COW_USAGE, "--partition is the number of a partition, not '%s'", text);
+    *out = (int)number;
+    return 0;
+}
+
+static int choose_volume(struct cli_files *files, int partition, struct cow_error *err)
+{
+    files->volume = cow_fs_volumes(files->fs, &files->volumes);
+    files->only = COW_NO_VOLUME;
+    if (partition == NO_PARTITION)
+        return 0;
+    for (size_t i = 0; i < files->volumes; i++)
+        if (files->volume[i].partition == (unsigned)partition)
+            files->only = (int)i;
+    if (files->only != COW_NO_VOLUME)
+        return 0;
+    cow_error_set(err, COW_USAGE, "%s: has no partition %d", cow_image_path(files->image), partition);
+    return cow_error_hint(err, "\"cowtui files\" without --partition tells which there are");
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct cow_fs_file *left = *(const struct cow_fs_file *const *)a;
+    const struct cow_fs_file *right = *(const struct cow_fs_file *const *)b;
+
+    if (left->changed_bytes != right->changed_bytes)
+        return left->changed_bytes < right->changed_bytes ? 1 : -1;
+    return left->volume != right->volume ? left->volume - right->volume : strcmp(left->path, right->path);
+}
+
+static int sort_files(struct cli_files *files, struct cow_error *err)
+{
+    size_t n;
+    const struct cow_fs_file *file = cow_fs_files(files->scan, &n);
+
+    files->sorted = malloc((n + 1) * sizeof(const struct cow_fs_file *));
+    if (!files->sorted)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (files->only == COW_NO_VOLUME || file[i].volume == files->only)
+            files->sorted[files->n_sorted++] = &file[i];
+    qsort(files->sorted, files->n_sorted, sizeof(const struct cow_fs_file *), by_size);
+    return 0;
+}
+
+/* What makes the answer less than whole. */
+static void tell_trouble(const struct cli_files *files, const struct cli_options *options)
+{
+    char name[CLI_NAME_BYTES];
+
+    cli_name(name, options->operand[0]);
+    for (size_t i = 0; i < files->volumes && !options->quiet; i++)
+        if (files->volume[i].needs_recovery && (files->only == COW_NO_VOLUME || files->only == (int)i))
+            fprintf(stderr,
+                    "cowtui: %s: the journal has to be replayed; the filesystem is read as it stands\n",
+                    name);
+    if (!options->quiet && *cow_fs_scan_damage(files->scan))
+        fprintf(stderr, "cowtui: %s: the filesystem is damaged: %s\n", name, cow_fs_scan_damage(files->scan));
+}
+
+static int tell_files(struct cli_files *files, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_out out;
+    int status = sort_files(files, err);
+
+    if (status)
+        return status;
+    tell_trouble(files, options);
+    if (options->json)
+        return cli_files_json(files, err);
+    cli_out_init(&out, stdout, options);
+    cli_files_text(&out, files, options->verbose);
+    return 0;
+}
+
+/* A byte of the disk ("16M"), or a sector ("s32768"). */
+static int read_offset(uint64_t *out, const struct cli_options *options, const struct cow_image *image,
+                       struct cow_error *err)
+{
+    const struct cow_header *header = cow_image_header(image);
+    const char *text = options->owner;
+    const bool sector = text[0] == 's';
+
+    if (text[sector] == '+' || text[sector] == '-')
+        return cow_error_set(err, COW_USAGE, "--owner takes a byte (16M) or a sector (s32768) of the disk");
+    if (cow_size_parse(out, text + sector, 0, err))
+        return cow_error_prefix(err, "--owner");
+    if (*out >= header->size_bytes / (sector ? header->sector_bytes : 1) &&
+        (!sector || *out >= (header->size_bytes + header->sector_bytes - 1) / header->sector_bytes))
+        return cow_error_set(err, COW_USAGE, "%s: --owner: the disk ends before '%s'", cow_image_path(image),
+                             text);
+    *out *= sector ? header->sector_bytes : 1;
+    return 0;
+}
+
+static int tell_owner(const struct cli_files *files, struct cow_fs_scan *scan, uint64_t offset,
+                      const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_fs_owner owner;
+    struct cli_out out;
+    int status = cow_fs_owner_at(scan, offset, &owner, err);
+
+    if (status)
+        return status;
+    tell_trouble(files, options);
+    if (options->json)
+        return cli_owner_json(files, &owner, err);
+    cli_out_init(&out, stdout, options);
+    cli_owner_text(&out, files, &owner, offset);
+    return 0;
+}
+
+/* Scans with progress, then tells. */
+static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struct cli_options *options,
+                         struct cow_error *err)
+{
+    struct cow_fs_scan_options scan_options = {.keep_offset = UINT64_MAX};
+    struct cow_fs_scan *scan = NULL;
+    struct cli_progress progress;
+    struct cow_env env;
+    uint64_t offset = 0;
+    int status = options->owner ? read_offset(&offset, options, files->image, err) : 0;
+
+    if (status)
+        return status;
+    if (options->owner)
+        scan_options.keep_offset = offset;
+    scan_options.env = &env;
+    cli_catch_signals();
+    cli_progress_begin(&progress, &env, options->quiet);
+    status = cow_fs_scan(&scan, fs, &scan_options, err);
+    cli_progress_end(&progress);
+    files->scan = scan;
+    if (!status && options->owner)
+        status = tell_owner(files, scan, offset, options, err);
+    else if (!status)
+        status = tell_files(files, options, err);
+    free(files->sorted);
+    cow_fs_scan_free(scan);
+    return status;
+}
+
+/* -o -: to standard output. */
+static int print_file(struct cow_fs *fs, int volume, enum cow_side side, const struct cli_options *options,
+                      struct cow_error *err)
+{
+    struct cow_fs_reader *reader;
+    char *buffer;
+    size_t n = 1;
+    int status = cow_fs_reader_open(&reader, fs, volume, side, options->extract, err);
+
+    if (status)
+        return status;
+    buffer = malloc(COPY_BYTES);
+    if (!buffer)
+        status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    for (uint64_t at = 0; !status && n > 0; at += n) {
+        status = cow_fs_reader_read(reader, at, buffer, COPY_BYTES, &n, err);
+        if (!status && fwrite(buffer, 1, n, stdout) != n) /* cli_run tells why */
+            break;
+    }
+    free(buffer);
+    cow_fs_reader_close(reader);
+    return status;
+}
+
+static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
+                   const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_extract_options extract = {
+        .path = options->extract, .output_path = options->output, .force = options->force};
+    struct cow_plan *plan = NULL;
+    int status = cow_fs_choose_volume(fs, partition, &extract.volume, err);
+
+    extract.side = options->from && strcmp(options->from, "backing") == 0 ? COW_SIDE_BACKING : COW_SIDE_COW;
+    if (!status && strcmp(options->output, "-") == 0)
+        return print_file(fs, extract.volume, extract.side, options, err);
+    if (!status)
+        status = cow_plan_extract(&plan, image, &extract, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    return status;
+}
+
+static int check_words(const struct cli_options *options, struct cow_error *err)
+{
+    if (options->extract && options->owner)
+        return cow_error_set(err, COW_USAGE, "files takes --owner or --extract, not both");
+    if (options->extract && (!options->output || !*options->output)) {
+        cow_error_set(err, COW_USAGE, "--extract needs to know the file to make");
+        return cow_error_hint(err, "usage: cowtui files --extract PATH -o FILE IMAGE");
+    }
+    if (!options->extract && (options->output || options->from || options->dry_run || options->force))
+        return cow_error_set(err, COW_USAGE, "--output, --from, --dry-run and --force go with --extract");
+    if (options->from && strcmp(options->from, "backing") != 0 && strcmp(options->from, "guest") != 0)
+        return cow_error_set(err, COW_USAGE, "--from is guest or backing, not '%s'", options->from);
+    return 0;
+}
+
+int cli_files(const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_files files = {.volumes = 0};
+    struct cow_image *image;
+    struct cow_fs *fs = NULL;
+    int partition, status = check_words(options, err);
+
+    if (!status)
+        status = read_partition(&partition, options, err);
+    if (!status)
+        status = cli_open_image(&image, options, err);
+    if (status)
+        return status;
+    files.image = image;
+    if (cow_image_header(image)->unfinished)
+        status = cow_error_set(err, COW_INVALID, "%s: has no files: %s", cow_image_path(image),
+                               cow_image_pending(image));
+    else
+        status = cow_fs_open(&fs, image, err);
+    files.fs = fs;
+    if (!status)
+        status = choose_volume(&files, partition, err);
+    if (!status && options->extract)
+        status = extract(image, fs, partition, options, err);
+    else if (!status)
+        status = scan_and_tell(&files, fs, options, err);
+    cow_fs_close(fs);
+    cow_image_close(image);
+    return status;
+}

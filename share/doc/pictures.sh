@@ -73,6 +73,20 @@ key Enter
 key + + + s
 KEYS
 
+# What the guest has changed, and what of the COW is of no file.
+shot files <<'KEYS'
+size 120x24
+key 4
+KEYS
+
+# The whole disk by owners: what the changed sectors are to the guest.
+shot map-owners <<'KEYS'
+size 120x33
+key 2
+type :goto s18434
+key Enter c
+KEYS
+
 # Twelve bytes of a text file that the guest changed.
 shot bytes <<'KEYS'
 size 120x24

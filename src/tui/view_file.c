@@ -138,8 +138,6 @@ static void put_key(struct tui_page *page, const char *key, const char *text)
 
 static void put_keys(struct tui_page *page, const struct cow_fs_file *file)
 {
-    static const char write[] = "write it to a file here",
-                      backing[] = "write the backing file's version to one";
     unsigned contexts = tui_file_contexts(file);
     bool removed = file->kind == COW_FS_KIND_REMOVED, new = file->kind == COW_FS_KIND_NEW;
 
@@ -155,9 +153,9 @@ static void put_keys(struct tui_page *page, const struct cow_fs_file *file)
             : new   ? "what is in it"
                     : "what differs from the backing file's version");
     if (!removed)
-        put_key(page, "x", write);
+        put_key(page, "x", "write it to a file here");
     if (!new)
-        put_key(page, removed ? "x" : "X", backing);
+        put_key(page, removed ? "x" : "X", "write what the backing file has of it to a file here");
 }
 
 static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)

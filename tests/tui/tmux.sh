@@ -19,7 +19,7 @@ fi
 work=$(mktemp -d) || exit 2
 socket=$work/socket
 export LC_ALL=C.UTF-8 HOME=$work
-export HISTFILE=
+export HISTFILE= TMPDIR=$work
 unset TMUX XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
 
 in_tmux() {
@@ -281,6 +281,34 @@ case_scan() { # also left in the middle
     start && keys s && wait_for scan && keys C-c && wait_end 130
 }
 
+case_files() { # to a file, its versions, its places, a copy of it; and the map by owners
+    start && keys 4 && wait_for 'of no file' && wait_for '952 KiB in the COW' || return
+    keys Enter Enter && wait_for 'zeros.bin' && keys Left Left && wait_for 'the journal' || return
+    keys / && wait_for 'In the path:' && keys -l 'HOSTNAME' && keys Enter && wait_for '/etc/hostname' || return
+    keys Enter && wait_for 'it has other content' && keys d && wait_for '+guest42' && wait_for '-# hostname' || return
+    keys q && wait_gone '+guest42' && keys b && wait_for 'runs of sectors' && wait_for '/etc/hostname, and more' || return
+    keys q && wait_for 'all with' && keys m && wait_for 'holds some of /etc/hostname' || return
+    keys q && wait_for 'all with' && keys x && wait_for 'Write it to: hostname' && keys C-u && keys -l out.txt && keys Enter || return
+    wait_for 'a file of the guest' && keys Enter && wait_for 'out.txt is written' && keys Enter && wait_for 'all with' || return
+    keys Escape && wait_for 'the journal' && keys 2 c && wait_for 'by owners' && wait_for 'F file' && wait_for FFFF || return
+    keys c && wait_gone 'by owners' && keys q && wait_end 0 || return
+    why='the extracted file is another one'
+    [ "$(cat out.txt)" = guest42 ] && rm out.txt || return
+    why='something is left in the directory for temporary files'
+    [ -z "$(find "$TMPDIR" -name 'cowtui-*')" ]
+}
+
+case_files_wide() { # ARGUMENTS: in a large window
+    in_tmux resize-window -t t -x 160 -y 50
+    shell "NO_COLOR=1 '$program' $1 root.cow"
+    wait_for 'the whole disk' && keys 4 && wait_for 'of no file' && keys '?' && wait_for 'What has happened to a file' || return
+    keys q 2 c && wait_for 'J journal' && wait_for FFFF && keys R && wait_for 'read anew' && wait_for FFFF || return
+    keys q && wait_end 0
+    local code=$?
+    in_tmux resize-window -t t -x 80 -y 24
+    return $code
+}
+
 mend() { # stages all that the check finds, and writes it
     keys 5 && wait_for 'bytes were looked at' && keys f Down Down f && wait_for '2 fixes staged' || return
     keys W && wait_for '1 of 2' && keys Enter && wait_for '2 of 2' && keys -l yes && keys Enter
@@ -335,6 +363,9 @@ else
     skipped=$((skipped + 1))
 fi
 t "scan" case_scan
+t "files" case_files
+t "files, 160x50" case_files_wide ''
+t "files, 160x50, ASCII" case_files_wide --ascii
 t "a field typed, and forgotten" case_edit
 t "image replaced" case_replaced
 t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"

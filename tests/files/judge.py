@@ -99,6 +99,8 @@ class Judge:
         if self._report is None:
             self._report = json.loads(self.cowtui("files", "--json", self.cow))
         report = json.loads(json.dumps(self._report))
+        for item in report["files"] + report["volumes"]:
+            item["partition"] = item["partition"] or 0  # null: the whole disk
         if self.spoil:
             self.spoil(report)
         return report
@@ -259,7 +261,7 @@ class Judge:
                 break
         else:
             return
-        same(f"{what}: partition", got["partition"], new.partition)
+        same(f"{what}: partition", got["partition"] or 0, new.partition)
         if owner.classes <= OF_FILES:
             same(f"{what}: inode", got["inode"], owner.inode)
             names = [escape(path) for path in new.names(owner.inode)]

@@ -7,6 +7,7 @@
  * Usage: fuzz_files SEEDS SCRATCH_DIRECTORY FIRST COUNT     number FIRST ... FIRST + COUNT - 1
  * With -DLIBFUZZER it is a target for clang's libFuzzer; then FUZZ_SEEDS and FUZZ_SCRATCH name the two.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +38,15 @@ size_t __sanitizer_get_allocated_size(const volatile void *memory);
 int __lsan_do_recoverable_leak_check(void);
 #endif
 
-enum { BATCH = 1000, LIMIT_SECONDS = 1, FAILURES_SHOWN = 20, EXIT_SLOW = 90, EXIT_FAT = 91, EXIT_LEAK = 92 };
+enum {
+    BATCH = 1000,
+    LIMIT_SECONDS = 1,
+    FAILURES_SHOWN = 20,
+    EXIT_SLOW = 90,
+    EXIT_FAT = 91,
+    EXIT_LEAK = 92,
+    EXIT_LOUD = 93
+};
 
 static const size_t heap_max = 64 * 1024 * 1024;
 
@@ -176,9 +186,9 @@ static void show_place(const struct fuzz_place *place, const char *side, const u
         for (end = at; end < place->offset + place->n_bytes && was[end] != is[end]; end++) {
         }
         if (end > at) {
-            fprintf(stderr, "%s, %s at %u, bytes %u to %u: %02x... instead of %02x...\n", side,
-                    fuzz_kind_name(place->kind), place->offset, at - place->offset, end - 1 - place->offset,
-                    is[at], was[at]);
+            printf("%s, %s at %u, bytes %u to %u: %02x... instead of %02x...\n", side,
+                   fuzz_kind_name(place->kind), place->offset, at - place->offset, end - 1 - place->offset,
+                   is[at], was[at]);
         }
     }
 }
@@ -186,11 +196,12 @@ static void show_place(const struct fuzz_place *place, const char *side, const u
 static void show(const struct fuzz_disk *disk)
 {
     const struct fuzz_seed *seed = disk->seed;
-    fprintf(stderr, "seed %s\n", seed->name);
+    printf("seed %s\n", seed->name);
     for (size_t n = 0; n < seed->n_places; n++) {
         show_place(&seed->place[n], "guest", seed->guest, disk->guest);
         show_place(&seed->place[n], "backing", seed->base, disk->base);
     }
+    fflush(stdout);
 }
 
 static bool alone; /* one execution: what is done is shown */
@@ -209,12 +220,46 @@ static void execute(uint64_t number)
     limited_look(n, fuzz_random_next(&random));
 }
 
+/* What a child says goes to a file in memory: the core has to be mute, and the sanitizers are not. */
+static int said;
+
+static void begin_listening(void)
+{
+    said = memfd_create("fuzz", MFD_CLOEXEC);
+    if (said < 0 || fcntl(said, F_SETFL, O_APPEND) != 0) {
+        perror("fuzz: memfd");
+        exit(2);
+    }
+}
+
+static bool was_loud(void)
+{
+    struct stat info;
+    return fstat(said, &info) != 0 || info.st_size != 0;
+}
+
+static void show_said(void)
+{
+    char buffer[8192];
+    const ssize_t n_bytes = pread(said, buffer, sizeof buffer, 0);
+    if (n_bytes > 0 && write(STDERR_FILENO, buffer, (size_t)n_bytes) != n_bytes) {
+        perror("fuzz: stderr");
+    }
+    if (ftruncate(said, 0) != 0) {
+        perror("fuzz: memfd");
+    }
+}
+
 /* In a child: from *current on to `end`. */
 static void run_batch(volatile uint64_t *current, uint64_t end)
 {
     begin_limits();
+    dup2(said, STDERR_FILENO);
     for (; *current < end; ++*current) {
         execute(*current);
+        if (was_loud()) {
+            _exit(EXIT_LOUD);
+        }
     }
     if (leaks()) {
         _exit(EXIT_LEAK);
@@ -232,6 +277,7 @@ static void tell(uint64_t number, uint64_t first, uint64_t end, int status)
         snprintf(why, sizeof why, "%s (exit %d)",
                  code == EXIT_SLOW   ? "too slow"
                  : code == EXIT_LEAK ? "a leak"
+                 : code == EXIT_LOUD ? "it is not mute"
                                      : "the sanitizers' or its own words stand above",
                  code);
     }
@@ -261,6 +307,7 @@ static uint64_t run_all(volatile uint64_t *current, uint64_t first, uint64_t cou
         }
         if (status != 0) {
             failed++;
+            show_said();
             tell(*current, begin, stop, status);
             *current += *current < stop;
         }
@@ -287,6 +334,7 @@ int main(int argc, char **argv)
     prepare(argv[1], argv[2]);
     const uint64_t first = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
     alone = count == 1;
+    begin_listening();
     const uint64_t failed = run_all(current, first, count);
     printf("%" PRIu64 " %" PRIu64 "\n", *current - first, failed);
     return failed != 0;

@@ -145,6 +145,33 @@ prepare_edited() {
     rm guest.raw long.text new.bytes edits
 }
 
+# A disk with two ext filesystems and swap in partitions, in each filesystem a new file.
+prepare_partitions() {
+    local tool part start
+    for tool in sfdisk mke2fs mkswap debugfs; do
+        PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null || skip "$tool is not installed" || return
+    done
+    (
+        PATH=$PATH:/usr/sbin:/sbin
+        rm root.cow root_fs.img
+        truncate -s 24M root_fs.img swap.part && truncate -s 4M swap.part && mkswap -q swap.part
+        printf 'label: dos\nstart=2048,size=16384,type=83\nstart=18432,size=8192,type=82\nstart=26624,size=16384,type=83\n' | sfdisk -q root_fs.img
+        dd if=swap.part of=root_fs.img bs=1M seek=9 conv=notrunc status=none
+        cp root_fs.img guest.raw
+        echo new >new.text
+        for start in 1 13; do
+            part=$start.part
+            mke2fs -q -t ext2 -b 1024 -F $part 8M
+            dd if=$part of=root_fs.img bs=1M seek=$start conv=notrunc status=none
+            debugfs -w -R "mkdir /sub" $part && debugfs -w -R "write new.text /sub/new-$start" $part
+            dd if=$part of=guest.raw bs=1M seek=$start conv=notrunc status=none
+        done
+    ) >/dev/null 2>&1
+    touch --date=@$backing_date root_fs.img
+    "$program" --quiet diff -o root.cow root_fs.img guest.raw || fail "diff failed" || return
+    rm ./*.part guest.raw new.text
+}
+
 prepare_siblings() { # two other images on its backing file
     "$program" --quiet create lab2.cow root_fs.img && "$program" --quiet create lab3.cow root_fs.img || fail "cannot make other images"
 }

@@ -19,7 +19,8 @@ fi
 work=$(mktemp -d) || exit 2
 socket=$work/socket
 export LC_ALL=C.UTF-8 HOME=$work
-export HISTFILE= TMPDIR=$work
+export HISTFILE=
+export TMPDIR=$work
 unset TMUX XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
 
 in_tmux() {

@@ -8,7 +8,7 @@ _cowtui()
     local options command='' word
 
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in info | map | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
+        case $word in info | map | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
             command=$word
             break
             ;;
@@ -17,13 +17,14 @@ _cowtui()
     case $command in
     info) options="--backing --json $common" ;;
     map) options="--backing --scan --json $common" ;;
+    files) options="--backing --owner --extract --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --quick --repair --dry-run --yes --json $common" ;;
     create) options="--reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
     merge) options="--backing --output --in-place $changes $common" ;;
     resize) options="--backing --policy --output --reserve --shrink $changes $common" ;;
     pages) options="--backing --output --reserve $changes $common" ;;
-    compact) options="--backing --sectors --output --reserve $changes $common" ;;
+    compact) options="--backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
     convert) options="--backing --to --output --reserve $changes $common" ;;
     recover) options="--backing $changes $common" ;;
@@ -47,7 +48,11 @@ _cowtui()
         mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$current")
         return
         ;;
-    --reserve | --theme)
+    --from)
+        mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$current")
+        return
+        ;;
+    --reserve | --theme | --owner | --extract | --partition)
         return
         ;;
     -b | --backing | -o | --output | --script | --to)
@@ -61,7 +66,7 @@ _cowtui()
     *)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
-            [ -n "$command" ] || compgen -W 'info map check create diff merge resize pages compact rebase convert
+            [ -n "$command" ] || compgen -W 'info map files check create diff merge resize pages compact rebase convert
                 recover undo' -- "$current"
             compgen -f -- "$current"
         )

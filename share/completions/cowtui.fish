@@ -1,13 +1,14 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map check create diff merge resize pages compact rebase convert recover undo
+set -l commands info map files check create diff merge resize pages compact rebase convert recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
 
 complete -c cowtui -n "$none" -a info -d "header, layout, usage; would UML open it?"
 complete -c cowtui -n "$none" -a map -d "where the disk's bytes come from, run by run"
+complete -c cowtui -n "$none" -a files -d "which files of the guest have changed"
 complete -c cowtui -n "$none" -a check -d "what is wrong with the image, and what helps"
 complete -c cowtui -n "$none" -a create -d "make a new, empty image on a backing file"
 complete -c cowtui -n "$none" -a diff -d "make an image that turns BACKING into RAW"
@@ -22,6 +23,11 @@ complete -c cowtui -n "$none" -a undo -d "take back the last change"
 
 complete -c cowtui -n "not __fish_seen_subcommand_from create diff" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l partition -x -d "that partition only"
+complete -c cowtui -n "__fish_seen_subcommand_from compact" -l unused -d "drop what the guest has free, too"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l quick -d "do not read the data"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l repair -d "make the fixes that are safe"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l to -r -d "the other backing file"
@@ -31,13 +37,13 @@ complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l safe -d "hold in t
 complete -c cowtui -n "__fish_seen_subcommand_from compact rebase diff" -l sectors -d "work by sectors, not by pages of 4 KiB"
 complete -c cowtui -n "__fish_seen_subcommand_from merge" -l in-place -d "write into the backing file; there is no way back"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l policy -x -a "extend copy keep" -d "for the backing file"
-complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize $rewrites" -s o -l output -r -d "write the result to this new file"
+complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files $rewrites" -s o -l output -r -d "write the result to this new file"
 complete -c cowtui -n "__fish_seen_subcommand_from create diff resize $rewrites" -l reserve -x -d "be able to grow to this size later"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a smaller size, if no data is lost"
 complete -c cowtui -n "__fish_seen_subcommand_from undo" -l discard -d "remove the undo data instead"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s n -l dry-run -d "print the plan, write nothing"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files" -s n -l dry-run -d "print the plan, write nothing"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s y -l yes -d "do not ask"
-complete -c cowtui -n "$changes" -s f -l force -d "replace an existing output"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from $commands" -l json -d "JSON on standard output"
 complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
 complete -c cowtui -n "$none" -l theme -x -d "colours of the screen"

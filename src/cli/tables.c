@@ -16,7 +16,7 @@ const struct cli_option cli_option_table[] = {
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
-     "whose is that byte (16M) or sector (s32768) of the disk?"},
+     "who has that byte (16M) or sector (s32768)?"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
     {"from", 0, "SIDE", CLI_TEXT, MEMBER(from), CLI_FILES, 0, "with --extract: as guest or backing has it"},

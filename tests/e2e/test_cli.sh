@@ -77,21 +77,14 @@ usage_errors()
 # What comes later says so, whatever its options, and help does not offer it.
 later()
 {
-    local command
     small
     freeze x.cow b.img
-    for command in files "files --json" "files --owner 5"; do
-        # shellcheck disable=SC2086 # words
-        run 63 $command x.cow
-        has "not supported yet" err
-    done
     run 63 resize --policy extend --grow-fs -y x.cow 1M
     has "not supported yet" err
     run 63 resize --policy extend --in-place -y x.cow 1M
     has "not supported yet" err
     run 0 --help
     hasnt --grow-fs out
-    ! grep -qE '^  files' out || die "help offers files"
     run 0 resize --help
     hasnt --in-place out
     unchanged "what is not supported"

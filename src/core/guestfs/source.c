@@ -6,7 +6,9 @@
 #include "core/guestfs/source.h"
 
 #include <errno.h>
+#include <et/com_err.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,9 +141,19 @@ static errcode_t channel_open(const char *name, int flags, io_channel *out)
     return 0;
 }
 
+/* libext2fs has words for the terminal where a bitmap is asked for a block that cannot be. */
+static void keep_silent(const char *who, errcode_t code, const char *format, va_list arguments)
+{
+    (void)who;
+    (void)code;
+    (void)format;
+    (void)arguments;
+}
+
 errcode_t source_open(ext2_filsys *out, const struct source *source)
 {
     char name[NAME_BYTES];
+    set_com_err_hook(keep_silent);
     snprintf(name, sizeof name, "%" PRIxPTR, (uintptr_t)source);
     return ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_IGNORE_CSUM_ERRORS | EXT2_FLAG_SKIP_MMP, 0,
                         0, channel_manager(), out);

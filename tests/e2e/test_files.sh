@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# files: what a real guest has changed in its filesystem, whose each sector is, and its files as files of the host. debugfs
+# on the merged disk and on the backing file is the witness.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+guest()
+{
+    tar -xf "$root/share/demo/guest-ext4.tar.xz" || die "share/demo/guest-ext4.tar.xz does not unpack"
+    freeze root.cow root_fs.img
+}
+
+ask() # REQUEST [IMAGE]
+{
+    debugfs -R "$1" "${2:-disk.raw}" 2>/dev/null
+}
+
+# Kinds and paths as the guest was told to change them; /etc/fstab was written with the content that it had.
+changes()
+{
+    guest
+    cat >want <<'END'
+content /etc
+content /etc/hostname
+content /home/user
+content /srv/www/data.txt
+content /usr/bin
+content /usr/share/doc
+content /var/log/syslog
+metadata /etc/fstab
+new /etc/log
+new /home/user/new
+new /home/user/new/file1.txt
+new /home/user/new/file2.txt
+new /home/user/new/file3.txt
+new /home/user/new/file4.txt
+new /home/user/new/file5.txt
+new /home/user/zeros.bin
+new /usr/bin/tool3
+removed /usr/share/doc/Artistic
+renamed /etc/motd.old
+END
+    run 0 files --json root.cow
+    json '.files[] | "\(.kind) \(.path)"' | LC_ALL=C sort >got
+    cmp -s want got || die "the changes: $(diff want got | grep '^[<>]' | tr '\n' ' ')"
+    eq /etc/motd "$(json '.files[] | select(.kind == "renamed") | .from')" "the old name"
+    eq 700000 "$(json '.files[] | select(.path == "/home/user/zeros.bin") | .size_bytes')" "a size"
+    eq symlink "$(json '.files[] | select(.path == "/etc/log") | .type')" "a type"
+    eq 6111 "$(json '.files[] | select(.kind == "removed") | .size_bytes')" "the size of what is gone"
+    eq $((1904 * 512)) "$(json .dirty_bytes)" "dirty bytes"
+    eq $((1904 * 512)) "$(json '[.classes[].changed_bytes] | add')" "the sum of the classes"
+    eq "$(json '[.classes[] | select(.class | IN("file", "directory", "symlink", "mapping", "xattr")) | .changed_bytes] | add')" \
+        "$(json '[.files[].changed_bytes] | add')" "the sum of the files"
+    eq "ext4 true true true" "$(json '.volumes[0] | "\(.type) \(.readable) \(.clean) \(.compared)"')" "the filesystem"
+    run 0 files root.cow
+    has "684 KiB    684 KiB  new       /home/user/zeros.bin" out
+    has "/etc/motd.old  (was /etc/motd)" out
+    has "952 KiB  in all, 1904 sectors" out
+    unchanged files
+}
+
+# The owner of every dirty block, against the blocks that debugfs lists for each inode.
+owners()
+{
+    local block inode path class
+    guest
+    run 0 merge -q -o disk.raw root.cow
+    run 0 map --json root.cow
+    json '.[] | select(.origin == "cow" or .origin == "hole") | range(.start; .start + .length; 1024) / 1024 | floor' |
+        sort -un >blocks
+    [ "$(wc -l <blocks)" -ge 952 ] || die "$(wc -l <blocks) blocks"
+    ask "icheck $(tr '\n' ' ' <blocks)" | awk 'NR > 1 { print $1, ($2 ~ /^[0-9]+$/ ? $2 : 0) }' >icheck
+    while read -r block inode; do
+        case $((block % 11)) in 0 | 5) ;; *) [ "$inode" = 0 ] || continue ;; esac # all metadata, and some of the data
+        run 0 files --owner $((block * 1024)) --json root.cow
+        class=$(json .class)
+        eq "$inode" "$(json '.inode // 0')" "the inode of block $block ($class)"
+        eq true "$(json .dirty)" "block $block is in the COW"
+        [ "$inode" -gt 10 ] || continue
+        path=$(ask "ncheck $inode" | awk 'NR == 2 { print $2 }')
+        eq "$path" "$(json .path)" "the path of block $block"
+        eq "$block" "$(ask "bmap <$inode> $(($(json .file_offset) / 1024))")" "the place in the file of block $block"
+    done <icheck
+    unchanged owners
+}
+
+places()
+{
+    guest
+    run 0 files --owner 0 --json root.cow
+    eq boot "$(json .class)" "the first byte"
+    run 0 files --owner s2 --json root.cow
+    eq "superblock 1024" "$(json '"\(.class) \(.start)"')" "sector 2"
+    run 0 files --owner 67108863 --json root.cow
+    eq false "$(json .dirty)" "the last byte"
+    run 0 files --owner 4386K root.cow
+    has "/etc/fstab" out
+    run 2 files --owner 64M root.cow
+    run 2 files --owner s131072 root.cow
+    for bad in '' s x 1x -1 +1 s-1 99999999999T 0x10; do
+        run 2 files --owner "$bad" root.cow
+    done
+    unchanged "--owner"
+}
+
+extracts() # PATH SIDE
+{
+    local path=$1 side=$2 disk=disk.raw
+    guest
+    run 0 merge -q -o disk.raw root.cow
+    [ "$side" = guest ] || disk=root_fs.img
+    ask "dump $path want" "$disk" || die "debugfs dump"
+    [ -s want ] || die "debugfs has no $path"
+    run 0 files --extract "$path" --from "$side" -o got root.cow
+    cmp want got || die "$path as $side has it"
+    "$COWTUI" files --extract "$path" --from "$side" -o - root.cow >out 2>err || die "to standard output: $(cat err)"
+    cmp want out || die "$path on standard output"
+    unchanged --extract
+}
+
+extract_rules()
+{
+    guest
+    run 0 files --extract /etc/hostname -n -o got root.cow
+    has "cowtui files --extract /etc/hostname -o got" out
+    [ ! -e got ] || die "a dry run wrote"
+    run 0 files --extract /etc/log -o - root.cow # a link to /var/log/messages, or whatever: followed, or said
+    for path in /nothing /etc /etc/hostname/x '' /usr/share/doc/Artistic; do
+        run 2 files --extract "$path" -o got root.cow
+    done
+    run 0 files --extract /usr/share/doc/Artistic --from backing -o got root.cow
+    eq 6111 "$(stat -c %s got)" "what was removed"
+    rm got
+    run 2 files --extract /etc/hostname root.cow
+    run 2 files --extract /etc/hostname -o got --owner 5 root.cow
+    run 2 files --extract /etc/hostname -o got --from nowhere root.cow
+    run 2 files --extract /etc/hostname -o got --partition 1 root.cow
+    run 2 files --from backing root.cow
+    run 2 files -o got root.cow
+    for bad in 0 -1 x '' 1x 99999999999999; do
+        run 2 files --partition "$bad" root.cow
+    done
+    outputs_refused root.cow root_fs.img -- files --extract /etc/hostname -- root.cow
+    unchanged "what was refused"
+    run 0 files --extract /home/user/zeros.bin -o zeros root.cow
+    eq "700000 0" "$(stat -c '%s %b' zeros)" "zeros are a hole"
+}
+
+# Blocks that the guest has freed go; every file stays, and the change can be undone.
+unused()
+{
+    local want before free left
+    guest
+    run 0 merge -q -o base.raw root.cow
+    # what the guest wrote and deleted again: a file that is there in the first image, and removed in the second
+    cp --sparse=always base.raw later.raw
+    debugfs -w -R 'rm /home/user/new/file3.txt' later.raw 2>/dev/null
+    printf 'deleted, but not gone' | dd of=later.raw bs=1 seek=$((30 * 1024 * 1024)) conv=notrunc status=none
+    run 0 diff -q -o x.cow root_fs.img later.raw
+    run 0 files --json x.cow
+    free=$(json '[.classes[] | select(.class == "free") | .changed_bytes] | add')
+    before=$(state x.cow)
+    want=$(ask "ls -l /home/user/new" later.raw)
+    run 3 compact --unused x.cow
+    run 2 pages --unused x.cow
+    run 0 compact --unused -q -y x.cow
+    run 0 files --json x.cow
+    # what stays shares a page of 4 KiB with something that is in use
+    left=$(json '[.classes[] | select(.class == "free") | .changed_bytes] | add // 0')
+    [ "$left" -le $((free - 8192)) ] || die "free and in the COW: $free, then $left"
+    run 0 merge -q -o after.raw x.cow
+    grep -qa "deleted, but not gone" later.raw || die "the test is wrong"
+    ! grep -qa "deleted, but not gone" after.raw || die "what was deleted is still there"
+    e2fsck -fn after.raw >fsck 2>&1 || die "e2fsck: $(tail -n 3 fsck)"
+    eq "$want" "$(ask "ls -l /home/user/new" after.raw)" "the files"
+    mkdir a b
+    ask "rdump / a" later.raw
+    ask "rdump / b" after.raw
+    diff -r --no-dereference a b >/dev/null || die "a file differs"
+    run 0 undo -q -y x.cow
+    eq "$(echo "$before" | sed -n 2p)" "$(sha x.cow)" "after undo"
+    rm -rf base.raw later.raw after.raw x.cow a b fsck
+    unchanged "compact --unused"
+}
+
+# Where what is free cannot be known, nothing is dropped.
+unused_refused()
+{
+    guest
+    run 0 merge -q -o disk.raw root.cow
+    debugfs -w -R 'ssv state 0' disk.raw 2>/dev/null
+    run 0 diff -q -o dirty.cow root_fs.img disk.raw
+    freeze dirty.cow root_fs.img
+    run 3 compact --unused -y dirty.cow
+    has "not unmounted cleanly" err
+    unchanged "a filesystem that is not clean"
+    small
+    run 3 compact --unused -y x.cow
+    has "no ext filesystem" err
+}
+
+nothing_there()
+{
+    small
+    freeze x.cow b.img
+    run 0 files x.cow
+    has "no ext filesystem" out
+    run 0 files --json x.cow
+    eq "[] other" "$(json '"\(.files) \(.classes[0].class)"')" "a disk without a filesystem"
+    run 2 files --extract /etc/passwd -o got x.cow
+    has "no ext filesystem" err
+    rm b.img
+    run 2 files x.cow
+    has "name it with -b" err
+    run 2 files /dev/null
+    head -c 65536 /dev/zero >zeros
+    run 63 files zeros
+}
+
+# Names that would drive a terminal are printed escaped, in text and in JSON.
+names_are_safe()
+{
+    local odd
+    truncate -s 8M base.img
+    odd=$(printf 'x\033[31m\r\n\302\233\342\200\256y')
+    mkdir tree
+    : >"tree/$odd"
+    mkfs.ext4 -q -F -d tree base.img || die "mkfs.ext4"
+    cp --sparse=always base.img later.raw
+    printf 'write /dev/null "a\001b"\nset_inode_field <12> uid 5\n' >script
+    debugfs -w -f script later.raw >/dev/null 2>&1
+    run 0 diff -q -o x.cow base.img later.raw
+    run 0 files x.cow
+    has '\x1b[31m\x0d\x0a\xc2\x9b\xe2\x80\xaey' out
+    run 0 files --json x.cow
+    json '.files[].path' >paths
+    has '\x1b[31m' paths
+}
+
+t "files: what the guest has changed" changes
+t "files: the owner of each block" owners
+t "files: places and words" places
+t "files: extract a changed file" extracts /var/log/syslog guest
+t "files: extract what it was" extracts /var/log/syslog backing
+t "files: extract a file in an odd place" extracts /srv/www/data.txt guest
+t "files: extract a new file" extracts /usr/bin/tool3 guest
+t "files: what extract refuses" extract_rules
+t "files: compact --unused" unused
+t "files: compact --unused is careful" unused_refused
+t "files: a disk without a filesystem" nothing_there
+t "files: hostile names" names_are_safe

@@ -228,7 +228,7 @@ class Judge:
 
     # ---- owners ------------------------------------------------------------------------------------------
 
-    def check_owners(self, rng, limit=400):
+    def check_owners(self, rng, limit):
         """Every dirty stretch, piece by piece; where there are very many, as many of them as `limit`."""
         ranges, asked = list(self.dirty.ranges), 0
         rng.shuffle(ranges)

@@ -84,6 +84,8 @@ static void put_target(struct cli_out *out, const struct cow_plan *plan)
     if (has_step(plan, COW_STEP_MERGE_BACKING))
         cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", moves,
                 preview->dirty_sectors, needs);
+    else if (has_step(plan, COW_STEP_WRITE_FILE))
+        cli_row(out, "writes", "%s, needs %s free", moves, needs);
     else if (preview->has_before || preview->moves_bytes > 0)
         cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", moves, sectors, needs);
     else

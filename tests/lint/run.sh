@@ -62,11 +62,13 @@ for path in sys.argv[1:]:
     ast.parse(open(path, encoding="utf-8").read(), path)'
 }
 
-# libcow.a must do without curses, readline and jansson: all of it is linked with nothing beside it.
+# libcow.a must do without curses, readline and jansson: all of it is linked with just what reads file systems.
 library_alone() {
     local scratch=$build/lint-gcc/alone
+    # shellcheck disable=SC2046 # a list of options
     echo 'int main(void) { return 0; }' |
-        gcc -x c - -x none -o "$scratch" -Wl,--whole-archive "$build/lint-gcc/libcow.a" -Wl,--no-whole-archive
+        gcc -x c - -x none -o "$scratch" -Wl,--whole-archive "$build/lint-gcc/libcow.a" -Wl,--no-whole-archive \
+            -Wl,--as-needed $(pkg-config --libs ext2fs com_err blkid)
 }
 
 # Paths of the machine that something was written on do not belong here.

@@ -19,6 +19,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
     const struct cow_volume *volume = &cow_fs_volumes(plan->fs, &n)[opt->volume];
     const char *partition =
         volume->partition > 0 ? plan_text(plan, " --partition %u", volume->partition) : "";
+    p->has_before = false;
     p->target_path = plan->target_path;
     p->replaces = plan->replace;
     p->moves_bytes = size_bytes;

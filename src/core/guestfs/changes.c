@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/grow.h"
 #include "core/guestfs/reader.h"
 #include "core/guestfs/scan.h"
 
@@ -122,43 +123,33 @@ static int look_closer(struct volume_scan *v, struct node *node, struct cow_erro
 
 static bool keep_string(struct cow_fs_scan *scan, char *text)
 {
-    if (scan->n_kept == scan->kept_room) {
-        const size_t room = scan->kept_room == 0 ? 64 : 2 * scan->kept_room;
-        char **more = realloc(scan->kept, room * sizeof *more);
-        if (more == NULL) {
-            free(text);
-            return false;
-        }
-        scan->kept = more;
-        scan->kept_room = room;
+    char **kept = grow_array(scan->kept, scan->n_kept, &scan->kept_room, sizeof *kept);
+    if (kept == NULL) {
+        free(text);
+        return false;
     }
+    scan->kept = kept;
     scan->kept[scan->n_kept++] = text;
     return true;
 }
 
-/* Takes path and from over; NULL is "out of memory" for path only. */
-static int add_file(struct volume_scan *v, struct cow_fs_file *file, char *path, char *from,
+/* Takes path and from over; a NULL path is "out of memory". */
+static int add_file(struct volume_scan *v, const struct cow_fs_file *file, char *path, char *from,
                     struct cow_error *err)
 {
     struct cow_fs_scan *scan = v->scan;
-    bool kept = path != NULL && keep_string(scan, path);
-    if (from != NULL) {
-        kept = keep_string(scan, from) && kept;
-    }
-    if (kept && scan->n_files == scan->file_room) {
-        const size_t room = scan->file_room == 0 ? 64 : 2 * scan->file_room;
-        struct cow_fs_file *more = realloc(scan->file, room * sizeof *more);
-        kept = more != NULL;
-        scan->file = kept ? more : scan->file;
-        scan->file_room = kept ? room : scan->file_room;
-    }
-    if (!kept) {
+    const bool has_path = path != NULL && keep_string(scan, path);
+    const bool has_from = from == NULL || keep_string(scan, from);
+    struct cow_fs_file *files = grow_array(scan->file, scan->n_files, &scan->file_room, sizeof *files);
+    scan->file = files != NULL ? files : scan->file;
+    if (!has_path || !has_from || files == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    file->path = path;
-    file->from = from;
-    file->volume = v->index;
-    scan->file[scan->n_files++] = *file;
+    struct cow_fs_file *added = &scan->file[scan->n_files++];
+    *added = *file;
+    added->path = path;
+    added->from = from;
+    added->volume = v->index;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/grow.h"
 #include "core/guestfs/scan.h"
 
 enum { COMPONENTS_MAX = 1024, PATH_FIRST_ROOM = 256 };
@@ -47,15 +48,11 @@ static uint64_t hash_of(uint32_t directory, const char *name, size_t bytes)
 
 static bool add_entry(struct entries *entries, const struct entry *entry)
 {
-    if (entries->n == entries->room) {
-        const size_t room = entries->room == 0 ? 256 : 2 * entries->room;
-        struct entry *more = realloc(entries->entry, room * sizeof *more);
-        if (more == NULL) {
-            return false;
-        }
-        entries->entry = more;
-        entries->room = room;
+    struct entry *grown = grow_array(entries->entry, entries->n, &entries->room, sizeof *grown);
+    if (grown == NULL) {
+        return false;
     }
+    entries->entry = grown;
     entries->entry[entries->n++] = *entry;
     return true;
 }

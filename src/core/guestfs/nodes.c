@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 256, FIRST_ROOM = 128, FIRST_TEXT = 4096 };
+#include "core/base/grow.h"
+
+enum { FIRST_SLOTS = 256 };
 
 static size_t slot_of(const struct nodes *nodes, uint32_t inode)
 {
@@ -43,22 +45,6 @@ static bool grow_slots(struct nodes *nodes)
     return true;
 }
 
-/* Room for one more of n members of `bytes`. */
-static bool grow(void **array, size_t n, size_t *room, size_t first_room, size_t bytes)
-{
-    if (n < *room) {
-        return true;
-    }
-    const size_t more = *room == 0 ? first_room : *room + *room / 2;
-    void *grown = realloc(*array, more * bytes);
-    if (grown == NULL) {
-        return false;
-    }
-    *array = grown;
-    *room = more;
-    return true;
-}
-
 struct node *nodes_get(struct nodes *nodes, uint32_t inode)
 {
     struct node *found = nodes_find(nodes, inode);
@@ -68,11 +54,11 @@ struct node *nodes_get(struct nodes *nodes, uint32_t inode)
     if (nodes->n >= nodes->slots / 2 && !grow_slots(nodes)) {
         return NULL;
     }
-    void *array = nodes->node;
-    if (!grow(&array, nodes->n, &nodes->room, FIRST_ROOM, sizeof *nodes->node)) {
+    struct node *grown = grow_array(nodes->node, nodes->n, &nodes->room, sizeof *grown);
+    if (grown == NULL) {
         return NULL;
     }
-    nodes->node = array;
+    nodes->node = grown;
     nodes->node[nodes->n] = (struct node){.inode = inode};
     nodes->slot[slot_of(nodes, inode)] = (uint32_t)++nodes->n;
     return &nodes->node[nodes->n - 1];
@@ -81,17 +67,15 @@ struct node *nodes_get(struct nodes *nodes, uint32_t inode)
 bool nodes_add_name(struct nodes *nodes, uint32_t *list, uint32_t directory, const char *text,
                     size_t text_bytes)
 {
-    void *names = nodes->name;
-    if (nodes->names == 0) {
-        nodes->names = 1; /* 0 means none */
-    }
-    if (!grow(&names, nodes->names, &nodes->name_room, FIRST_ROOM, sizeof *nodes->name)) {
+    nodes->names = nodes->names == 0 ? 1 : nodes->names; /* 0 means none */
+    struct node_name *names = grow_array(nodes->name, nodes->names, &nodes->name_room, sizeof *names);
+    if (names == NULL) {
         return false;
     }
     nodes->name = names;
     while (nodes->text_room - nodes->text_bytes <= text_bytes) {
-        void *grown = nodes->text;
-        if (!grow(&grown, nodes->text_room, &nodes->text_room, FIRST_TEXT, 1)) {
+        char *grown = grow_array(nodes->text, nodes->text_room, &nodes->text_room, 1);
+        if (grown == NULL) {
             return false;
         }
         nodes->text = grown;

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
-
-enum { FIRST_ROOM = 256 };
+#include "core/base/grow.h"
 
 static bool joins(const struct owned *last, const struct owned *next)
 {
@@ -24,15 +23,11 @@ bool owners_add(struct owners *owners, const struct owned *owned)
         owners->owned[owners->n - 1].count += owned->count;
         return true;
     }
-    if (owners->n == owners->room) {
-        const size_t room = owners->room == 0 ? FIRST_ROOM : owners->room + owners->room / 2;
-        struct owned *more = realloc(owners->owned, room * sizeof *more);
-        if (more == NULL) {
-            return false;
-        }
-        owners->owned = more;
-        owners->room = room;
+    struct owned *grown = grow_array(owners->owned, owners->n, &owners->room, sizeof *grown);
+    if (grown == NULL) {
+        return false;
     }
+    owners->owned = grown;
     owners->owned[owners->n++] = *owned;
     return true;
 }

@@ -10,9 +10,10 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/grow.h"
 #include "cow/text.h"
 
-enum { FIRST_ROOM = 8, COMPARE_BYTES = 64 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
+enum { COMPARE_BYTES = 64 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
 
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
 
@@ -26,15 +27,11 @@ static errcode_t take_piece(void *context, const struct extent_piece *piece)
         piece->first < reader->piece[reader->n - 1].first + reader->piece[reader->n - 1].count) {
         return EXT2_ET_EXTENT_INVALID_LENGTH;
     }
-    if (reader->n == reader->room) {
-        const size_t room = reader->room == 0 ? FIRST_ROOM : 2 * reader->room;
-        struct extent_piece *more = realloc(reader->piece, room * sizeof *more);
-        if (more == NULL) {
-            return EXT2_ET_NO_MEMORY;
-        }
-        reader->piece = more;
-        reader->room = room;
+    struct extent_piece *grown = grow_array(reader->piece, reader->n, &reader->room, sizeof *grown);
+    if (grown == NULL) {
+        return EXT2_ET_NO_MEMORY;
     }
+    reader->piece = grown;
     reader->piece[reader->n++] = *piece;
     return 0;
 }

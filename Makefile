@@ -15,6 +15,7 @@ INSTALL ?= install
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 ROUNDS ?= 7
+EXECUTIONS ?= 500000
 
 # Only the version of a tree without git; with it, the last tag counts.
 FALLBACK_VERSION = 0.1.0
@@ -50,6 +51,7 @@ front_sources := $(sort $(wildcard src/cli/*.c src/tui/*.c))
 main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))
+fuzz_sources := $(sort $(wildcard tests/fuzz/*.c))
 # Whoever names the version is compiled anew when it changes, and nobody else.
 version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
 
@@ -59,20 +61,22 @@ front_objects := $(call objects,$(front_sources))
 main_objects := $(call objects,$(main_sources))
 unit_objects := $(call objects,$(unit_sources))
 crash_objects := $(call objects,$(crash_sources))
+fuzz_objects := $(call objects,$(fuzz_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects)
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects)
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
 program := $(BUILD)/cowtui
 unit := $(BUILD)/tests/unit
 crash := $(BUILD)/tests/crash
+fuzz_target := $(BUILD)/tests/fuzz
 
 # As many jobs as processors where the user asked for no number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test lint format asan asan-build unit crash soak bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test lint format asan asan-build unit crash fuzz fuzz-target soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -82,7 +86,8 @@ help:
 	@echo 'make             build $(program) and $(library)'
 	@echo 'make demo        open the image of a real guest (demo-reset: unpack it afresh)'
 	@echo 'make test        all suites; the last line is the total'
-	@echo 'make soak        geometry matrix, random images and crash suite with their full counts'
+	@echo 'make soak        geometry matrix, random images, filesystems, fuzzing and crash suite with their full counts'
+	@echo 'make fuzz        hostile filesystems under sanitizers (EXECUTIONS=500000)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
@@ -142,6 +147,13 @@ $(crash): $(crash_objects) $(library)
 
 crash: $(crash)
 
+$(fuzz_target): $(fuzz_objects) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+
+fuzz-target: $(fuzz_target)
+
 # ---- packages ------------------------------------------------------------------------------------------
 
 deps:
@@ -163,14 +175,21 @@ demo-reset:
 test:
 	@.ci/deps build test
 	$(SUBMAKE) all unit crash asan-build
-	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux matrix differential asan-tui
+	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux matrix differential files fuzz asan-tui
 
 soak:
 	@.ci/deps build test
-	$(SUBMAKE) all crash
+	$(SUBMAKE) all crash asan-build
 	@tests/matrix/run.sh $(program) 3000
 	@tests/differential/run.sh $(program) 3000
+	@tests/files/run.sh $(program) 100000
+	@tests/fuzz/run.sh $(BUILD)/asan 10000000
 	@tests/crash/run.sh $(BUILD) soak
+
+fuzz:
+	@.ci/deps build test
+	$(SUBMAKE) asan-build
+	@tests/fuzz/run.sh $(BUILD)/asan $(EXECUTIONS)
 
 asan:
 	@.ci/deps build test
@@ -178,7 +197,7 @@ asan:
 	@tests/run.sh $(BUILD) asan-e2e asan-unit asan-tui
 
 asan-build:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit fuzz-target
 
 bench:
 	@.ci/deps build test
@@ -196,7 +215,7 @@ format:
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash fuzz-target
 
 # ---- installing ----------------------------------------------------------------------------------------
 

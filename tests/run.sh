@@ -5,7 +5,7 @@
 # line "NAME: N passed, N failed, N skipped", or with exit code 77 and the reason as its last line. What cannot
 # be counted (a crash, no count, a bad exit code in spite of a good count) is a failure. The last line printed
 # is the total.
-# Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit crash e2e tui tmux guest matrix differential, and asan-unit asan-e2e asan-tui
+# Usage: run.sh BUILD_DIRECTORY SUITE...      suites: unit crash e2e tui tmux guest matrix differential files fuzz, and asan-unit asan-e2e asan-tui
 set -u
 
 cd "$(dirname "$0")/.." || exit 2
@@ -34,6 +34,8 @@ command_of() {
     e2e) printf '%s\n' tests/e2e/run.sh "$root/cowtui" ;;
     matrix) printf '%s\n' tests/matrix/run.sh "$root/cowtui" ;;
     differential) printf '%s\n' tests/differential/run.sh "$root/cowtui" ;;
+    files) printf '%s\n' tests/files/run.sh "$root/cowtui" ;;
+    fuzz) printf '%s\n' tests/fuzz/run.sh "$root/asan" ;;
     tui) printf '%s\n' tests/tui/run.sh "$root/cowtui" ;;
     tmux) printf '%s\n' tests/tui/tmux.sh "$root/cowtui" ;;
     guest) printf '%s\n' tests/guest/run.sh "$root/cowtui" ;;

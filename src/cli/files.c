@@ -54,7 +54,8 @@ static int by_size(const void *a, const void *b)
 
     if (left->changed_bytes != right->changed_bytes)
         return left->changed_bytes < right->changed_bytes ? 1 : -1;
-    return left->volume != right->volume ? left->volume - right->volume : strcmp(left->path, right->path);
+    const int order = strcmp(left->path, right->path);
+    return order != 0 ? order : left->volume - right->volume;
 }
 
 static int sort_files(struct cli_files *files, struct cow_error *err)
@@ -75,15 +76,20 @@ static int sort_files(struct cli_files *files, struct cow_error *err)
 /* What makes the answer less than whole. */
 static void tell_trouble(const struct cli_files *files, const struct cli_options *options)
 {
-    char name[CLI_NAME_BYTES];
+    char name[CLI_NAME_BYTES], place[32];
 
+    if (options->quiet)
+        return;
     cli_name(name, options->operand[0]);
-    for (size_t i = 0; i < files->volumes && !options->quiet; i++)
-        if (files->volume[i].needs_recovery && (files->only == COW_NO_VOLUME || files->only == (int)i))
-            fprintf(stderr,
-                    "cowtui: %s: the journal has to be replayed; the filesystem is read as it stands\n",
-                    name);
-    if (!options->quiet && *cow_fs_scan_damage(files->scan))
+    for (size_t i = 0; i < files->volumes; i++) {
+        const struct cow_volume *volume = &files->volume[i];
+        if (!volume->needs_recovery || (files->only != COW_NO_VOLUME && files->only != (int)i))
+            continue;
+        snprintf(place, sizeof place, "partition %u: ", volume->partition);
+        fprintf(stderr, "cowtui: %s: %sthe journal has to be replayed; the filesystem is read as it stands\n",
+                name, volume->partition ? place : "");
+    }
+    if (*cow_fs_scan_damage(files->scan))
         fprintf(stderr, "cowtui: %s: the filesystem is damaged: %s\n", name, cow_fs_scan_damage(files->scan));
 }
 
@@ -224,6 +230,8 @@ static int check_words(const struct cli_options *options, struct cow_error *err)
         return cow_error_set(err, COW_USAGE, "--output, --from, --dry-run and --force go with --extract");
     if (options->from && strcmp(options->from, "backing") != 0 && strcmp(options->from, "guest") != 0)
         return cow_error_set(err, COW_USAGE, "--from is guest or backing, not '%s'", options->from);
+    if (options->extract && strcmp(options->output, "-") == 0 && (options->dry_run || options->json))
+        return cow_error_set(err, COW_USAGE, "what goes to standard output has no plan to print");
     return 0;
 }
 

@@ -121,6 +121,7 @@ static void put_classes(struct cli_out *out, const struct cli_files *files)
 void cli_files_text(struct cli_out *out, const struct cli_files *files, bool verbose)
 {
     char name[CLI_NAME_BYTES], text[COW_MESSAGE_BYTES + COW_VOLUME_TEXT_BYTES];
+    bool told = false;
 
     cli_name(name, cow_image_path(files->image));
     if (files->volumes == 0)
@@ -129,7 +130,10 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
         const struct cow_volume *volume = &files->volume[i];
         if (files->only != COW_NO_VOLUME && files->only != (int)i)
             continue;
-        cli_heading(out, "%s: %s%s", name, volume->readable || volume->partition ? "" : "no ext filesystem: ",
+        bool foreign = !volume->readable && !volume->partition && !*volume->problem;
+        fputs(told ? "\n" : "", out->file);
+        told = true;
+        cli_heading(out, "%s: %s%s", name, foreign ? "no ext filesystem: " : "",
                     cow_volume_text(text, sizeof text, volume));
         if (volume->readable && !volume->compared)
             fprintf(out->file, "  the backing file does not have this filesystem: all of it is new\n");

@@ -130,7 +130,8 @@ streams()
     local code
     small
     for args in "info x.cow" "info --json x.cow" "map x.cow" "map --json x.cow" "--help" "resize -n --policy keep x.cow 1M" \
-        "map --scan x.cow" "map --scan --json x.cow" "pages -n x.cow" "pages -n --json x.cow" "check -n --repair x.cow"; do
+        "map --scan x.cow" "map --scan --json x.cow" "pages -n x.cow" "pages -n --json x.cow" "check -n --repair x.cow" \
+        "files x.cow" "files --json x.cow" "files --owner 0 x.cow" "files --owner 0 --json x.cow"; do
         # shellcheck disable=SC2086 # words
         "$COWTUI" $args >/dev/full 2>err
         eq 2 $? "exit code of $args on a full device"

@@ -18,6 +18,11 @@ ask() # REQUEST [IMAGE]
     debugfs -R "$1" "${2:-disk.raw}" 2>/dev/null
 }
 
+inode_of() # PATH [IMAGE]
+{
+    ask "stat $1" "${2:-disk.raw}" | awk '/^Inode:/ { print $2 }'
+}
+
 # Kinds and paths as the guest was told to change them; /etc/fstab was written with the content that it had.
 changes()
 {
@@ -54,11 +59,19 @@ END
     eq $((1904 * 512)) "$(json '[.classes[].changed_bytes] | add')" "the sum of the classes"
     eq "$(json '[.classes[] | select(.class | IN("file", "directory", "symlink", "mapping", "xattr")) | .changed_bytes] | add')" \
         "$(json '[.files[].changed_bytes] | add')" "the sum of the files"
+    run 0 merge -q -o disk.raw root.cow
+    eq "$(inode_of /etc/hostname root_fs.img)" "$(inode_of /etc/hostname)" "content, not replaced: the inode"
+    eq "$(inode_of /etc/motd root_fs.img)" "$(inode_of /etc/motd.old)" "renamed: the inode"
+    run 0 files --json root.cow
+    eq true "$(json '[.files[] | [-.changed_bytes, .path]] | . == sort')" "sorted, the largest first, then by path"
     eq "ext4 true true true" "$(json '.volumes[0] | "\(.type) \(.readable) \(.clean) \(.compared)"')" "the filesystem"
     run 0 files root.cow
     has "684 KiB    684 KiB  new       /home/user/zeros.bin" out
     has "/etc/motd.old  (was /etc/motd)" out
     has "952 KiB  in all, 1904 sectors" out
+    has "  /home/user/new/" out # a directory
+    run 0 files -v root.cow
+    has "    inode  path" out
     unchanged files
 }
 
@@ -127,7 +140,22 @@ extract_rules()
     run 0 files --extract /etc/hostname -n -o got root.cow
     has "cowtui files --extract /etc/hostname -o got" out
     [ ! -e got ] || die "a dry run wrote"
-    run 0 files --extract /etc/log -o - root.cow # a link to /var/log/messages, or whatever: followed, or said
+    run 0 files --extract /var/log/syslog -o syslog root.cow
+    run 0 files --extract /etc/log -o log root.cow # a link to it
+    cmp syslog log || die "a symbolic link is not followed"
+    run 2 files --extract /etc/hostname -n -o - root.cow
+    run 2 files --extract /etc/hostname --json -o - root.cow
+    [ ! -s out ] || die "a file without its plan"
+    "$COWTUI" files --extract /etc/hostname -o - root.cow >/dev/full 2>err
+    eq 2 $? "exit code on a full device"
+    run 0 files --extract /etc/hostname -o got --json root.cow
+    eq extract "$(json .operation)" "the plan that was carried out"
+    echo precious >got
+    run 3 files --extract /etc/hostname -o got root.cow
+    eq precious "$(cat got)" "what was there"
+    run 0 files --extract /etc/hostname -f -o got root.cow
+    eq guest42 "$(cat got)" "what was replaced"
+    rm got
     for path in /nothing /etc /etc/hostname/x '' /usr/share/doc/Artistic; do
         run 2 files --extract "$path" -o got root.cow
     done
@@ -139,6 +167,9 @@ extract_rules()
     run 2 files --extract /etc/hostname -o got --from nowhere root.cow
     run 2 files --extract /etc/hostname -o got --partition 1 root.cow
     run 2 files --from backing root.cow
+    run 2 files --from '' --extract /etc/hostname -o got root.cow
+    run 2 files -n root.cow
+    run 2 files -f --owner 5 root.cow
     run 2 files -o got root.cow
     for bad in 0 -1 x '' 1x 99999999999999; do
         run 2 files --partition "$bad" root.cow
@@ -152,7 +183,7 @@ extract_rules()
 # Blocks that the guest has freed go; every file stays, and the change can be undone.
 unused()
 {
-    local want before free left
+    local want before free left dirty
     guest
     run 0 merge -q -o base.raw root.cow
     # what the guest wrote and deleted again: a file that is there in the first image, and removed in the second
@@ -162,6 +193,7 @@ unused()
     run 0 diff -q -o x.cow root_fs.img later.raw
     run 0 files --json x.cow
     free=$(json '[.classes[] | select(.class == "free") | .changed_bytes] | add')
+    dirty=$(json .dirty_bytes)
     before=$(state x.cow)
     want=$(ask "ls -l /home/user/new" later.raw)
     run 3 compact --unused x.cow
@@ -171,6 +203,7 @@ unused()
     # what stays shares a page of 4 KiB with something that is in use
     left=$(json '[.classes[] | select(.class == "free") | .changed_bytes] | add // 0')
     [ "$left" -le $((free - 8192)) ] || die "free and in the COW: $free, then $left"
+    [ "$(json .dirty_bytes)" -le $((dirty - 8192)) ] || die "in the COW: $dirty bytes, then $(json .dirty_bytes)"
     run 0 merge -q -o after.raw x.cow
     grep -qa "deleted, but not gone" later.raw || die "the test is wrong"
     ! grep -qa "deleted, but not gone" after.raw || die "what was deleted is still there"
@@ -198,8 +231,10 @@ unused_refused()
     has "not unmounted cleanly" err
     unchanged "a filesystem that is not clean"
     small
+    freeze x.cow b.img
     run 3 compact --unused -y x.cow
     has "no ext filesystem" err
+    unchanged "a disk without a filesystem"
 }
 
 nothing_there()
@@ -212,6 +247,7 @@ nothing_there()
     eq "[] other" "$(json '"\(.files) \(.classes[0].class)"')" "a disk without a filesystem"
     run 2 files --extract /etc/passwd -o got x.cow
     has "no ext filesystem" err
+    unchanged "a disk without a filesystem"
     rm b.img
     run 2 files x.cow
     has "name it with -b" err
@@ -233,11 +269,79 @@ names_are_safe()
     printf 'write /dev/null "a\001b"\nset_inode_field <12> uid 5\n' >script
     debugfs -w -f script later.raw >/dev/null 2>&1
     run 0 diff -q -o x.cow base.img later.raw
+    freeze x.cow base.img
     run 0 files x.cow
     has '\x1b[31m\x0d\x0a\xc2\x9b\xe2\x80\xaey' out
     run 0 files --json x.cow
     json '.files[].path' >paths
     has '\x1b[31m' paths
+    unchanged "odd names"
+}
+
+# Two filesystems and swap space, with the same names in both; the second was not unmounted.
+partitions()
+{
+    local first=$((2048 * 512)) second=$((18432 * 512)) offset
+    command -v sfdisk >/dev/null || skip "sfdisk is not installed"
+    truncate -s 24M base.img
+    printf 'label: dos\nstart=2048,size=16384\nstart=18432,size=16384\nstart=34816,size=8192,type=82\n' |
+        sfdisk -q base.img || die "sfdisk"
+    truncate -s 4M swap
+    mkswap swap >made 2>&1 || die "mkswap"
+    dd if=swap of=base.img bs=512 seek=34816 conv=notrunc status=none
+    for offset in "$first" "$second"; do
+        mkfs.ext4 -q -F -E offset="$offset" base.img 8M || die "mkfs.ext4"
+    done
+    cp --sparse=always base.img later.raw
+    echo first >file.1
+    echo second >file.2
+    debugfs -w -R "write file.1 a" "later.raw?offset=$first" >said 2>&1
+    printf 'write file.2 a\nfeature needs_recovery\n' >script
+    debugfs -w -f script "later.raw?offset=$second" >said 2>&1
+    touch -d '2003-04-05 06:07:08 UTC' base.img
+    run 0 diff -q -o x.cow base.img later.raw
+    freeze x.cow base.img
+
+    run 0 files x.cow
+    has "x.cow: partition 1: ext4, 8.00 MiB" out
+    has "x.cow: partition 2: ext4, 8.00 MiB" out
+    has "x.cow: partition 3: swap, 4.00 MiB" out
+    has "x.cow: partition 2: the journal has to be replayed" err
+    hasnt "partition 1" err
+    run 0 files -q x.cow
+    [ ! -s err ] || die "not quiet: $(cat err)"
+    run 0 files --partition 1 x.cow
+    hasnt "partition 2" out
+    [ ! -s err ] || die "a note about another partition: $(cat err)"
+
+    run 0 files --json -q x.cow
+    cp out all.json
+    eq dos "$(json .table)" "the table"
+    eq "1 ext4 2 ext4 3 swap" "$(json '[.volumes[] | "\(.partition) \(.type)"] | join(" ")')" "the volumes"
+    eq "false true false" "$(json '[.volumes[].needs_recovery] | join(" ")')" "journals"
+    eq "/a 1 /a 2" "$(json '[.files[] | select(.kind == "new") | "\(.path) \(.partition)"] | join(" ")')" "both files"
+    for number in 1 2 3; do
+        run 0 files --json -q --partition "$number" x.cow
+        eq "$(json .dirty_bytes)" "$(json '[.classes[].changed_bytes] | add // 0')" "the classes of partition $number"
+        eq true "$(json "[.files[].partition] | all(. == $number)")" "the files of partition $number"
+        json .dirty_bytes >"sum.$number"
+    done
+    eq "$(json '.dirty_bytes - ([.classes[] | select(.class == "partition-table" or .class == "outside") | .changed_bytes] | add // 0)' all.json)" \
+        "$(($(cat sum.1) + $(cat sum.2) + $(cat sum.3)))" "the sum of the partitions"
+
+    run 2 files --extract /a -o got x.cow
+    has "--partition" err
+    for number in 1 2; do
+        run 0 files --extract /a --partition "$number" -o - x.cow
+        cmp out "file.$number" || die "the file of partition $number"
+    done
+    run 2 files --extract /a --partition 3 -o got x.cow
+    run 2 files --partition 4 x.cow
+    run 0 files --owner "s18434" -q --json x.cow
+    eq "superblock 2" "$(json '"\(.class) \(.partition)"')" "a superblock"
+    run 0 files --owner 0 -q --json x.cow
+    eq "partition-table null" "$(json '"\(.class) \(.partition)"')" "the first sector"
+    unchanged "a disk with partitions"
 }
 
 t "files: what the guest has changed" changes
@@ -252,3 +356,4 @@ t "files: compact --unused" unused
 t "files: compact --unused is careful" unused_refused
 t "files: a disk without a filesystem" nothing_there
 t "files: hostile names" names_are_safe
+t "files: partitions" partitions

@@ -26,3 +26,5 @@ fi
 "$program" info "$image"
 echo
 "$program" map "$image"
+echo
+"$program" files "$image"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui files: which files of the guest have changed, who owns a byte of the disk, and a file of the guest
- * as a file of the host.
+ * cowtui files: which files of the guest have changed, who owns a byte of the disk, a file of the guest as a
+ * file of the host, and its two versions compared.
  */
 #include "cli/files.h"
 
@@ -218,10 +218,48 @@ static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
     return status;
 }
 
+static int compare(struct cli_files_diff *out, struct cow_fs *fs, int volume, struct cow_error *err)
+{
+    struct cow_fs_reader *guest = NULL, *backing = NULL;
+    int status = cow_fs_reader_open(&guest, fs, volume, COW_SIDE_COW, out->path, err);
+
+    if (!status)
+        status = cow_fs_reader_open(&backing, fs, volume, COW_SIDE_BACKING, out->path, err);
+    if (!status) {
+        out->guest_bytes = cow_fs_reader_size(guest);
+        out->backing_bytes = cow_fs_reader_size(backing);
+        status = cow_fs_compare(guest, backing, &out->equal, &out->first_difference, err);
+    }
+    cow_fs_reader_close(guest);
+    cow_fs_reader_close(backing);
+    return status;
+}
+
+static int diff(const struct cow_image *image, struct cow_fs *fs, int partition,
+                const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_files_diff diff = {.path = options->diff};
+    struct cli_out out;
+    int volume, status = cow_fs_choose_volume(fs, partition, &volume, err);
+
+    if (!status)
+        status = compare(&diff, fs, volume, err);
+    if (!status && options->json)
+        status = cli_diff_json(&diff, err);
+    else if (!status) {
+        cli_out_init(&out, stdout, options);
+        cli_diff_text(&out, image, &diff);
+    }
+    if (status || diff.equal)
+        return status;
+    return cow_error_set(err, COW_FINDING, "%s: %s differs from the backing file's", cow_image_path(image),
+                         diff.path);
+}
+
 static int check_words(const struct cli_options *options, struct cow_error *err)
 {
-    if (options->extract && options->owner)
-        return cow_error_set(err, COW_USAGE, "files takes --owner or --extract, not both");
+    if (!!options->owner + !!options->extract + !!options->diff > 1)
+        return cow_error_set(err, COW_USAGE, "files takes one of --owner, --extract and --diff");
     if (options->extract && (!options->output || !*options->output)) {
         cow_error_set(err, COW_USAGE, "--extract needs to know the file to make");
         return cow_error_hint(err, "usage: cowtui files --extract PATH -o FILE IMAGE");
@@ -259,6 +297,8 @@ int cli_files(const struct cli_options *options, struct cow_error *err)
         status = choose_volume(&files, partition, err);
     if (!status && options->extract)
         status = extract(image, fs, partition, options, err);
+    else if (!status && options->diff)
+        status = diff(image, fs, partition, options, err);
     else if (!status)
         status = scan_and_tell(&files, fs, options, err);
     cow_fs_close(fs);

@@ -28,6 +28,17 @@ void cli_owner_text(struct cli_out *out, const struct cli_files *files, const st
                     uint64_t offset);
 int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err);
 
+/* A file's two versions, compared. */
+struct cli_files_diff {
+    const char *path;
+    uint64_t guest_bytes, backing_bytes;
+    bool equal;
+    uint64_t first_difference; /* where they are not equal: the first byte, or the shorter one's length */
+};
+
+void cli_diff_text(struct cli_out *out, const struct cow_image *image, const struct cli_files_diff *diff);
+int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err);
+
 /* A path of the guest, safe to print, whole. The caller's. NULL: out of memory. */
 char *cli_guest_path(const char *path);
 

@@ -162,3 +162,16 @@ int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *own
     cli_json_put(&object, "partition", partition_json(files, owner->volume));
     return cli_json_print(object, err);
 }
+
+int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err)
+{
+    json_t *object = json_object();
+
+    cli_json_put(&object, "path", path_json(diff->path));
+    cli_json_put(&object, "equal", json_boolean(diff->equal));
+    cli_json_put(&object, "first_difference",
+                 diff->equal ? json_null() : cli_json_u64(diff->first_difference));
+    cli_json_put(&object, "guest_bytes", cli_json_u64(diff->guest_bytes));
+    cli_json_put(&object, "backing_bytes", cli_json_u64(diff->backing_bytes));
+    return cli_json_print(object, err);
+}

@@ -51,7 +51,7 @@ void cli_print_help(const struct cli_command *command)
     printf("\n"
            "Options may stand before or after the image. An image whose name is that of a\n"
            "command is opened as ./NAME. See cowtui(1).\n\n"
-           "exit codes: 0 done, 1 check has findings, 2 wrong use or input/output error,\n"
-           "3 refused for safety, 4 locked by a guest, 5 a COW image but invalid, 63 no COW\n"
-           "image or not supported, 130 cancelled\n");
+           "exit codes: 0 done, 1 findings or a difference, 2 wrong use or input/output\n"
+           "error, 3 refused for safety, 4 locked by a guest, 5 a COW image but invalid,\n"
+           "63 no COW image or not supported, 130 cancelled\n");
 }

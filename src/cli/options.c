@@ -11,14 +11,13 @@
 #include <string.h>
 
 enum {
-    OPTIONS_MAX = 32,
     LONG_ONLY = 256, /* getopt's value for the option at index i without a letter: LONG_ONLY + i */
     OPERAND = 1,     /* getopt's value for an operand */
 };
 
 struct getopt_tables {
-    char letters[2 * OPTIONS_MAX + 3];
-    struct option longs[OPTIONS_MAX + 1];
+    char letters[2 * CLI_OPTIONS_MAX + 3];
+    struct option longs[CLI_OPTIONS_MAX + 1];
 };
 
 static void build_getopt_tables(struct getopt_tables *tables)
@@ -29,7 +28,8 @@ static void build_getopt_tables(struct getopt_tables *tables)
     memset(tables, 0, sizeof *tables);
     *letter++ = '-';
     *letter++ = ':';
-    for (const struct cli_option *option = cli_option_table; option->name && n < OPTIONS_MAX; option++, n++) {
+    for (const struct cli_option *option = cli_option_table; option->name && n < CLI_OPTIONS_MAX;
+         option++, n++) {
         tables->longs[n].name = option->name;
         tables->longs[n].has_arg = option->argument ? required_argument : no_argument;
         tables->longs[n].val = option->letter ? option->letter : LONG_ONLY + (int)n;
@@ -184,7 +184,7 @@ static int check_operands(const struct cli_options *options, struct cow_error *e
 
 int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err)
 {
-    bool given[OPTIONS_MAX] = {false};
+    bool given[CLI_OPTIONS_MAX] = {false};
     int status;
 
     memset(options, 0, sizeof *options);

@@ -35,7 +35,7 @@ enum {
     CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
 };
 
-enum { CLI_OPERANDS_MAX = 2 };
+enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 40 };
 
 struct cli_command;
 
@@ -51,7 +51,7 @@ struct cli_options {
     bool scan, quick, repair;
     bool sectors, restamp, safe, unused;
     const char *backing, *output, *policy, *reserve, *to;
-    const char *owner, *extract, *from, *partition;
+    const char *owner, *extract, *diff, *from, *partition;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

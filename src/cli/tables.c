@@ -19,6 +19,8 @@ const struct cli_option cli_option_table[] = {
      "who has that byte (16M) or sector (s32768)?"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
+    {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
+     "does that file differ from the backing file's?"},
     {"from", 0, "SIDE", CLI_TEXT, MEMBER(from), CLI_FILES, 0, "with --extract: as guest or backing has it"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES, 0, "that partition only"},
     {"quick", 0, NULL, CLI_FLAG, MEMBER(quick), CLI_CHECK, 0, "do not read the data"},
@@ -65,6 +67,9 @@ const struct cli_option cli_option_table[] = {
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };
 
+_Static_assert(sizeof cli_option_table / sizeof *cli_option_table <= CLI_OPTIONS_MAX + 1,
+               "options.c has room for fewer options");
+
 const struct cli_command cli_command_table[] = {
     {"info", CLI_INFO, "IMAGE", 1, cli_info, "header, layout, usage; would UML open it?",
      "Tells what the image is, where its parts lie, how much of the disk it holds,\n"
@@ -80,7 +85,7 @@ const struct cli_command cli_command_table[] = {
      "ext2, ext3 and ext4, in partitions too, through the image: nothing is merged or\n"
      "mounted. --owner tells whose a place of the disk is. --extract PATH -o FILE\n"
      "writes a file as the guest has it, or with --from backing as it was (-o - prints\n"
-     "it).\n"},
+     "it). --diff PATH compares the two: exit code 0 equal, 1 different.\n"},
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"

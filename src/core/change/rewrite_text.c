@@ -59,8 +59,9 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
         p->content_text =
             plan_words(plan,
                        "%" PRIu64 " dirty sectors become %" PRIu64
-                       ": %s equal to the backing file are dropped, zeros become holes%s%s",
+                       ": %s equal to the backing file%s are dropped, zeros become holes%s%s",
                        cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages",
+                       opt->unused ? ", or unused," : "",
                        gain > 0 ? "; frees about " : "", gain > 0 ? cow_size_text(size, gain) : "");
     } else if (opt->complete_pages) {
         p->content_text = plan_words(plan,

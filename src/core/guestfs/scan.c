@@ -64,6 +64,7 @@ static int begin_volume(struct volume_scan *v, struct cow_error *err)
     if (!owners_add_groups(&v->groups, v->fs)) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    v->fs->default_bitmap_type = EXT2FS_BMAP64_RBTREE; /* by runs, and not a bit for each block of the disk */
     errcode_t code = v->fs->block_map == NULL ? ext2fs_read_block_bitmap(v->fs) : 0;
     if (code != 0) {
         v->fs->block_map = NULL;

@@ -36,7 +36,9 @@ for disk in b:1024 c:4096; do
         mkdir dir/new-dir && echo x >dir/new-dir/file
         head -c 3000 /dev/urandom >>append
         fallocate -l 60000 allocated
-        rm gone large-gone
+        head -c 500000 /dev/urandom >temporary
+        sync
+        rm gone large-gone temporary
         mv old-name dir/new-name
         mv replacing replaced
         ln linked linked-too

@@ -25,6 +25,7 @@ complete -c cowtui -n "not __fish_seen_subcommand_from create diff" -s b -l back
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "does that file differ from the backing file's?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l partition -x -d "that partition only"
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l unused -d "drop what the guest has free, too"

@@ -180,6 +180,45 @@ extract_rules()
     eq "700000 0" "$(stat -c '%s %b' zeros)" "zeros are a hole"
 }
 
+# The two versions of a file, against cmp on what debugfs dumps.
+differences()
+{
+    local path first
+    guest
+    run 0 merge -q -o disk.raw root.cow
+    for path in /etc/hostname /var/log/syslog /srv/www/data.txt; do
+        ask "dump $path new"
+        ask "dump $path old" root_fs.img
+        # the first byte that differs, or the end of the shorter one
+        first=$(LC_ALL=C cmp -l old new 2>/dev/null | awk 'NR == 1 { print $1 - 1 }')
+        [ -n "$first" ] || first=$({ stat -c %s old && stat -c %s new; } | sort -n | head -n 1)
+        run 1 files --diff "$path" --json root.cow
+        eq "$path false $first $(stat -c %s new) $(stat -c %s old)" \
+            "$(json '"\(.path) \(.equal) \(.first_difference) \(.guest_bytes) \(.backing_bytes)"')" "a difference"
+        run 1 files --diff "$path" root.cow
+        has "differs from byte $first on" out
+        has "$path" err
+    done
+    for path in /etc/fstab /usr/share/doc/../../../etc/fstab; do
+        run 0 files --diff "$path" --json root.cow
+        eq "true null" "$(json '"\(.equal) \(.first_difference)"')" "$path is the same"
+        run 0 files --diff "$path" root.cow
+        has equal out
+        [ ! -s err ] || die "equal, but: $(cat err)"
+    done
+    for path in /usr/bin/tool3 /usr/share/doc/Artistic /etc '' /nothing; do # not in both, or no file
+        run 2 files --diff "$path" root.cow
+    done
+    run 2 files --diff /etc/fstab --owner 5 root.cow
+    run 2 files --diff /etc/fstab --extract /etc/fstab -o got root.cow
+    run 2 files --diff /etc/fstab -o got root.cow
+    run 2 files --diff /etc/fstab --from backing root.cow
+    [ ! -e got ] || die "a file was written"
+    "$COWTUI" files --diff /etc/hostname root.cow >/dev/full 2>err
+    eq 2 $? "exit code on a full device"
+    unchanged --diff
+}
+
 # Blocks that the guest has freed go; every file stays, and the change can be undone.
 unused()
 {
@@ -352,6 +391,7 @@ t "files: extract what it was" extracts /var/log/syslog backing
 t "files: extract a file in an odd place" extracts /srv/www/data.txt guest
 t "files: extract a new file" extracts /usr/bin/tool3 guest
 t "files: what extract refuses" extract_rules
+t "files: what differs" differences
 t "files: compact --unused" unused
 t "files: compact --unused is careful" unused_refused
 t "files: a disk without a filesystem" nothing_there

@@ -92,14 +92,17 @@ bool cow_fs_class_of_file(enum cow_fs_class fs_class);
 struct cow_fs_scan;
 
 struct cow_fs_scan_options {
-    uint64_t keep_offset;      /* the owner of this byte of the disk is known afterwards in any case */
+    bool look_around; /* know the owners of what is not in the COW, too, and the names of all files */
+    bool keep;        /* ... or that of one byte of the disk: */
+    uint64_t keep_offset;
     const struct cow_env *env; /* progress, and a stop (COW_CANCELLED); may be NULL */
 };
 
 /* Reads the inode tables and directories. fs is borrowed; opt may be NULL. *out is the caller's
- * (cow_fs_scan_free). Memory follows the number of changed files, directories, and extents in the COW; where
- * there are few files all of them are kept. Errors: COW_IO, COW_NO_MEMORY, COW_CANCELLED. What is broken in a
- * filesystem is no error: it is left out, and told by cow_fs_scan_damage. */
+ * (cow_fs_scan_free). Memory follows the number of changed files, directories, and extents in the COW; when
+ * looking around, there is a bound of some 40 MiB, beyond which only what is in the COW is known. Errors:
+ * COW_IO, COW_NO_MEMORY, COW_CANCELLED. What is broken in a filesystem is no error: it is left out, and told
+ * by cow_fs_scan_damage. */
 int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs_scan_options *opt,
                 struct cow_error *err);
 void cow_fs_scan_free(struct cow_fs_scan *scan); /* NULL is allowed */

@@ -149,7 +149,7 @@ static int tell_owner(const struct cli_files *files, struct cow_fs_scan *scan, u
 static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struct cli_options *options,
                          struct cow_error *err)
 {
-    struct cow_fs_scan_options scan_options = {.keep_offset = UINT64_MAX};
+    struct cow_fs_scan_options scan_options = {.keep = options->owner != NULL};
     struct cow_fs_scan *scan = NULL;
     struct cli_progress progress;
     struct cow_env env;
@@ -158,8 +158,7 @@ static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struc
 
     if (status)
         return status;
-    if (options->owner)
-        scan_options.keep_offset = offset;
+    scan_options.keep_offset = offset;
     scan_options.env = &env;
     cli_catch_signals();
     cli_progress_begin(&progress, &env, options->quiet);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ int cli_spool_open(FILE **out, struct cow_error *err)
         close(fd);
         return cow_error_system(err, saved, "temporary file in %s", directory);
     }
+    __fsetlocking(file, FSETLOCKING_BYCALLER); /* there is one thread; JSON is written in small pieces */
     *out = file;
     return 0;
 }

@@ -98,7 +98,7 @@ static int look(struct tui_app *app, struct cow_error *err)
     struct tui_files *files = &app->files;
     struct cow_open_options open_options = {app->backing_path, NULL};
     const struct cow_env env = {.progress = on_progress, .context = app};
-    const struct cow_fs_scan_options scan_options = {.env = &env};
+    const struct cow_fs_scan_options scan_options = {.look_around = true, .env = &env};
     int status = cow_image_open(&files->image, app->options->image_path, &open_options, err);
 
     if (status == 0)

@@ -208,7 +208,8 @@ static void look_at_scan(struct cow_image *img, struct cow_fs *fs, uint64_t choi
     unsigned calls = choice % 40 == 0 ? (unsigned)(choice / 40 % 50) : UINT32_MAX;
     const struct cow_env env = {.progress = stop_soon, .context = &calls};
     const uint64_t size_bytes = cow_image_header(img)->size_bytes;
-    const struct cow_fs_scan_options options = {.keep_offset = choice % size_bytes, .env = &env};
+    const struct cow_fs_scan_options options = {
+        .look_around = choice % 2 == 0, .keep = true, .keep_offset = choice % size_bytes, .env = &env};
     const int status = cow_fs_scan(&scan, fs, &options, &err);
     error_is_whole(status, &err);
     if (status == 0) {

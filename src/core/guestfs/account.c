@@ -103,6 +103,9 @@ static void in_filesystem(const struct volume_scan *v, uint64_t at, struct cow_f
     }
     const bool is_owned = owned != NULL;
     const bool is_unused = !is_owned && is_free(v, block, &end);
+    if (!is_owned && !is_unused && !v->complete) { /* the next block may have an owner that was not kept */
+        end = block + 1;
+    }
     answer(out, v->index,
            is_owned    ? (enum cow_fs_class)owned->fs_class
            : is_unused ? COW_FS_FREE

@@ -29,9 +29,11 @@ struct reading {
     struct volume_scan *v;
     ext2_filsys fs;
     uint32_t directory;
-    struct entries *entries; /* collect these, or NULL: names */
-    bool before;             /* names of the backing file's side */
-    uint32_t wanted;         /* look for this inode only; 0: for all nodes */
+    struct entries *entries; /* of directories that may differ, to be compared; NULL: not wanted */
+    bool collect;            /* ... this directory may */
+    size_t first_node;       /* names of the nodes from this one on are remembered ... */
+    bool before;             /* ... as those of the backing file's side */
+    uint32_t wanted;         /* look for this inode only; 0: for nodes */
     char *found;
     bool no_memory, exhausted;
 };
@@ -67,15 +69,18 @@ static bool take_name(struct reading *reading, uint32_t inode, const char *name,
         }
         return true;
     }
-    if (reading->entries != NULL) {
+    if (reading->entries != NULL && reading->collect) {
         const struct entry entry = {.hash = hash_of(reading->directory, name, bytes),
                                     .directory = reading->directory,
                                     .inode = inode};
-        return add_entry(reading->entries, &entry);
+        if (!add_entry(reading->entries, &entry)) {
+            return false;
+        }
     }
     struct node *node = nodes_find(nodes, inode);
-    return node == NULL || nodes_add_name(nodes, reading->before ? &node->name_before : &node->name,
-                                          reading->directory, name, bytes);
+    return node == NULL || node < nodes->node + reading->first_node ||
+           nodes_add_name(nodes, reading->before ? &node->name_before : &node->name, reading->directory, name,
+                          bytes);
 }
 
 static int take_dirent(ext2_ino_t directory, int kind, struct ext2_dir_entry *dirent, int offset,
@@ -121,8 +126,8 @@ static bool may_differ(const struct node *node)
     return !node->same || node->other_inode || node->changed_bytes > 0;
 }
 
-/* All directories of one side; only those that may differ, or every one. */
-static int read_directories(struct reading *reading, bool all, struct cow_error *err)
+/* All directories of the guest's side; of the other one those that may differ. */
+static int read_directories(struct reading *reading, struct cow_error *err)
 {
     const struct nodes *nodes = &reading->v->nodes;
     const bool base = reading->fs == reading->v->base;
@@ -131,7 +136,8 @@ static int read_directories(struct reading *reading, bool all, struct cow_error 
         const struct node *node = &nodes->node[i];
         const bool is_directory = base ? node->before && node->type_before == COW_FS_DIRECTORY_FILE
                                        : node->after && node->type == COW_FS_DIRECTORY_FILE;
-        if (is_directory && (all || may_differ(node))) {
+        reading->collect = may_differ(node);
+        if (is_directory && (!base || reading->collect)) {
             status = read_directory(reading, node->inode, err);
         }
         if (status == 0 && i % 1024 == 0) {
@@ -202,35 +208,30 @@ static int mark_differences(struct volume_scan *v, const struct entries *after, 
     return status;
 }
 
-static int find_differences(struct volume_scan *v, struct cow_error *err)
+/* Both sides' directories: all of the guest's, and of the backing file's those that may differ. */
+static int read_both(struct volume_scan *v, size_t first_node, struct entries *after, struct entries *before,
+                     struct cow_error *err)
 {
-    struct entries after = {.n = 0}, before = {.n = 0};
-    struct reading guest = {.v = v, .fs = v->fs, .entries = &after};
-    struct reading base = {.v = v, .fs = v->base, .entries = &before};
-    int status = read_directories(&guest, false, err);
-    if (status == 0 && v->base != NULL) {
-        status = read_directories(&base, false, err);
-    }
-    if (status == 0) {
-        status = mark_differences(v, &after, &before, err);
-    }
-    free(after.entry);
-    free(before.entry);
-    return status;
+    struct reading guest = {.v = v, .fs = v->fs, .first_node = first_node, .entries = after};
+    struct reading base = {
+        .v = v, .fs = v->base, .first_node = first_node, .entries = before, .before = true};
+    int status = read_directories(&guest, err);
+    return status == 0 && v->base != NULL ? read_directories(&base, err) : status;
 }
 
 int names_read(struct volume_scan *v, struct cow_error *err)
 {
-    struct reading guest = {.v = v, .fs = v->fs};
-    struct reading base = {.v = v, .fs = v->base, .before = true};
-    int status = find_differences(v, err);
-    if (status == 0) {
-        status = read_directories(&guest, true, err);
+    struct entries after = {.n = 0}, before = {.n = 0};
+    const bool compare = v->base != NULL;
+    int status = read_both(v, 0, compare ? &after : NULL, compare ? &before : NULL, err);
+    const size_t known = v->nodes.n;
+    if (status == 0 && compare) {
+        status = mark_differences(v, &after, &before, err);
     }
-    if (status == 0 && v->base != NULL) {
-        status = read_directories(&base, false, err);
-    }
-    return status;
+    free(after.entry);
+    free(before.entry);
+    /* names of which nobody knew that they would matter: a link whose inode does not tell of it */
+    return status == 0 && v->nodes.n > known ? read_both(v, known, NULL, NULL, err) : status;
 }
 
 /* ---- paths ---- */

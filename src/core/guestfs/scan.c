@@ -58,8 +58,9 @@ const char *cow_fs_scan_damage(const struct cow_fs_scan *scan)
 static int begin_volume(struct volume_scan *v, struct cow_error *err)
 {
     const struct ext2_super_block *super = v->fs->super;
-    v->complete = true;
-    v->all_names = arith_sub_floor(super->s_inodes_count, super->s_free_inodes_count) <= ALL_NAMES_MAX;
+    v->complete = v->scan->look_around;
+    v->all_names = v->scan->look_around &&
+                   arith_sub_floor(super->s_inodes_count, super->s_free_inodes_count) <= ALL_NAMES_MAX;
     v->budget = 4 * ext2fs_blocks_count(v->fs->super) + 4 * (uint64_t)super->s_inodes_count + 65536;
     if (!owners_add_groups(&v->groups, v->fs)) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -114,7 +115,8 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
     scan->fs = fs;
     scan->img = fs->img;
     scan->env = opt != NULL ? opt->env : NULL;
-    scan->keep_offset = opt != NULL ? opt->keep_offset : UINT64_MAX;
+    scan->keep_offset = opt != NULL && opt->keep ? opt->keep_offset : UINT64_MAX;
+    scan->look_around = opt != NULL && opt->look_around;
     scan->n_volumes = fs->n_volumes;
     for (size_t i = 0; i < fs->n_volumes; i++) {
         struct volume_scan *v = &scan->volume[i];

@@ -95,7 +95,7 @@ static int is_map(const struct dirent *entry)
     return end != NULL && strcmp(end, ".map") == 0;
 }
 
-size_t fuzz_seeds_read(struct fuzz_seed *seeds, const char *directory)
+size_t fuzz_seeds_read(struct fuzz_seed *seeds, const char *directory, const char *scratch)
 {
     struct dirent **names;
     char path[FUZZ_PATH_BYTES];
@@ -116,6 +116,9 @@ size_t fuzz_seeds_read(struct fuzz_seed *seeds, const char *directory)
         }
         snprintf(path, sizeof path, "%s/%s.map", directory, seed->name);
         read_map(seed, path);
+        snprintf(path, sizeof path, "%s/%ld-%s", scratch, (long)getpid(), seed->name);
+        snprintf(seed->backing_path, sizeof seed->backing_path, "%.480s.img", path);
+        snprintf(seed->cow_path, sizeof seed->cow_path, "%.480s.cow", path);
         free(names[n]);
     }
     free(names);
@@ -161,10 +164,10 @@ static int open_sized(const char *path, uint64_t n_bytes)
     return fd;
 }
 
-static void write_backing(const struct fuzz_disk *disk, const char *path)
+static void write_backing(const struct fuzz_disk *disk)
 {
     struct fuzz_seed *seed = disk->seed;
-    const int fd = open_sized(path, seed->n_bytes);
+    const int fd = open_sized(seed->backing_path, seed->n_bytes);
     const bool first = seed->written == NULL;
     if (first) {
         seed->written = need(malloc(seed->n_bytes));
@@ -178,14 +181,15 @@ static void write_backing(const struct fuzz_disk *disk, const char *path)
     close(fd);
 }
 
-void fuzz_disk_write(const struct fuzz_disk *disk, const char *backing_path, const char *cow_path)
+void fuzz_disk_write(const struct fuzz_disk *disk)
 {
+    const char *backing_path = disk->seed->backing_path, *cow_path = disk->seed->cow_path;
     const uint32_t n_bytes = disk->seed->n_bytes;
     const uint32_t bitmap_bytes = (n_bytes / SECTOR + 7) / 8;
     const uint64_t data = (BITMAP_OFFSET + bitmap_bytes + FUZZ_PAGE - 1) / FUZZ_PAGE * FUZZ_PAGE;
     uint8_t header[HEADER_BYTES] = "OOOM";
     struct stat info;
-    write_backing(disk, backing_path);
+    write_backing(disk);
     if (stat(backing_path, &info) != 0) {
         die("stat", backing_path);
     }

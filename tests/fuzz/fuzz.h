@@ -12,6 +12,9 @@
 
 enum { FUZZ_PAGE = 4096, FUZZ_SEEDS_MAX = 32, FUZZ_PATH_BYTES = 512 };
 
+/* How a batch ends, besides by the sanitizers. */
+enum { FUZZ_EXIT_SLOW = 90, FUZZ_EXIT_LEAK = 91, FUZZ_EXIT_LOUD = 92 };
+
 /* What lies at a place of a seed; made by seeds.py, which knows where structures are. */
 enum fuzz_kind {
     FUZZ_SUPER,
@@ -47,6 +50,7 @@ struct fuzz_disk {
 /* Two raw disks: the backing file's, and what a guest has made of it. */
 struct fuzz_seed {
     char name[64];
+    char backing_path[FUZZ_PATH_BYTES], cow_path[FUZZ_PATH_BYTES]; /* the image that is made of it */
     uint8_t *base, *guest;
     uint32_t n_bytes;
     uint32_t block_bytes, blocks, fs_start;
@@ -57,12 +61,12 @@ struct fuzz_seed {
 };
 
 /* Reads all NAME.base, NAME.new, NAME.map of a directory, by name. Exits where there is nothing. */
-size_t fuzz_seeds_read(struct fuzz_seed *seeds, const char *directory);
+size_t fuzz_seeds_read(struct fuzz_seed *seeds, const char *directory, const char *scratch);
 
 /* Copies of the seed; they differ in the pages that are dirty. */
 void fuzz_disk_begin(struct fuzz_disk *disk, struct fuzz_seed *seed);
-/* Bytes of both become files: the backing file and a v3 on it. Each seed has files of its own. */
-void fuzz_disk_write(const struct fuzz_disk *disk, const char *backing_path, const char *cow_path);
+/* Bytes of both become files: the backing file and a v3 on it. */
+void fuzz_disk_write(const struct fuzz_disk *disk);
 
 /* A generator that is the same everywhere. */
 struct fuzz_random {
@@ -76,5 +80,11 @@ void fuzz_mutate(struct fuzz_disk *disk, struct fuzz_random *random);
 
 /* Everything that looks at the filesystem of an image; aborts where an answer contradicts another one. */
 void fuzz_look(const char *cow_path, const char *backing_path, uint64_t choice);
+
+/* Limits of this process, once; and those of one execution. What is beyond ends the process. */
+void fuzz_limits_prepare(void);
+void fuzz_limits_begin(void);
+void fuzz_limits_end(void);
+bool fuzz_leaks(void);
 
 #endif

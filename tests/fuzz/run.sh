@@ -32,6 +32,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'trap - TERM; kill 0; exit 130' INT TERM
 
 python3 -ES "$dir/seeds.py" "$work/seeds" || exit 1
+"$target" self-test >"$work/out.self" 2>"$work/err.self"
 lanes=$(nproc)
 [ "$count" -ge $((lanes * 100)) ] || lanes=1
 begin=$first
@@ -43,7 +44,7 @@ done
 wait
 
 passed=0 failed=0
-for ((lane = 0; lane < lanes; lane++)); do
+for lane in self $(seq 0 $((lanes - 1))); do
     head -c 20000 "$work/err.$lane"
     grep -v '^[0-9]' "$work/out.$lane"
     ran=0 bad=1

@@ -185,9 +185,9 @@ int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, u
 /* An open file of the guest. */
 struct cow_fs_reader;
 
-/* path: raw bytes, absolute; symbolic links are followed within the filesystem. side: COW_SIDE_COW is the
- * guest's version, COW_SIDE_BACKING what the backing file has. Errors: COW_USAGE (no such file, a directory,
- * no regular file, no such volume), COW_IO, COW_INVALID (a broken file), COW_NO_MEMORY. */
+/* path: raw bytes, from the root of the filesystem; symbolic links are followed within the filesystem. side:
+ * COW_SIDE_COW is the guest's version, COW_SIDE_BACKING what the backing file has. Errors: COW_USAGE (no such
+ * file, a directory, no regular file, no such volume), COW_IO, COW_INVALID (a broken file), COW_NO_MEMORY. */
 int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_side side,
                        const char *path, struct cow_error *err);
 void cow_fs_reader_close(struct cow_fs_reader *reader); /* NULL is allowed; before the fs */

@@ -223,7 +223,14 @@ int names_read(struct volume_scan *v, struct cow_error *err)
 {
     struct entries after = {.n = 0}, before = {.n = 0};
     const bool compare = v->base != NULL;
-    int status = read_both(v, 0, compare ? &after : NULL, compare ? &before : NULL, err);
+    const struct node *root = nodes_find(&v->nodes, EXT2_ROOT_INO);
+    int status = root != NULL && root->after && root->type == COW_FS_DIRECTORY_FILE
+                     ? 0
+                     : scan_damage(v, EXT2_ET_NO_DIRECTORY, EXT2_ROOT_INO, err);
+    if (status != 0) {
+        return status;
+    }
+    status = read_both(v, 0, compare ? &after : NULL, compare ? &before : NULL, err);
     const size_t known = v->nodes.n;
     if (status == 0 && compare) {
         status = mark_differences(v, &after, &before, err);

@@ -391,5 +391,9 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
         return status;
     }
     errcode_t code = reader_open_inode(out, source, filsys, inode, &content);
-    return code == 0 ? 0 : guestfs_failed(err, code, fs, "a file of the guest");
+    if (code != 0) {
+        char escaped[COW_MESSAGE_BYTES / 2];
+        return guestfs_failed(err, code, fs, cow_escape(escaped, sizeof escaped, path));
+    }
+    return 0;
 }

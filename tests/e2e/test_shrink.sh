@@ -118,6 +118,21 @@ filesystem()
     eq "$want" "$(model compose root.cow uml-cow-v3 root.cow.backing)" "composed disk"
 }
 
+# A partition would be cut: whatever it holds. One by hand: an MBR with a single entry, from sector 64 on, 100 sectors long.
+partition()
+{
+    head -c 131072 /dev/zero >b.img
+    printf '\203\0\0\0\100\0\0\0\144\0\0\0' | dd of=b.img bs=1 seek=450 conv=notrunc status=none
+    printf '\125\252' | dd of=b.img bs=1 seek=510 conv=notrunc status=none
+    touch -d '2003-04-05 06:07:08 UTC' b.img
+    run 0 create x.cow b.img
+    freeze x.cow b.img
+    run 3 resize -y --shrink x.cow 83456
+    has "partition 1 (nothing known) ends at 83968, the new size is 83456" err
+    unchanged "a partition that would be cut"
+    run 0 resize -q -y --shrink x.cow 83968
+}
+
 # Smaller, larger again: the new part is empty, whatever lay there before.
 chain()
 {
@@ -166,6 +181,7 @@ t "shrink: to the last sector that matters" works 512512 0,7-9,255-256,1000
 t "shrink: with room" works 655360 0,7-9,255-256,1000
 t "shrink: what does not matter" nothing_lost
 t "shrink: the guest's filesystem" filesystem
+t "shrink: a partition" partition
 t "shrink: and grow" chain
 samples
 while read -r file; do

@@ -12,31 +12,6 @@
 
 enum { GPT_TAIL_BYTES = 33 * 512, BOOT_BYTES = 1024 };
 
-static const struct {
-    const char *name;
-    const char *text;
-    bool of_file;
-} classes[COW_FS_CLASSES] = {
-#define CLASS_ROW(id, name, of_file, text) [COW_FS_##id] = {name, text, of_file},
-    COW_FS_CLASS_LIST(CLASS_ROW)
-#undef CLASS_ROW
-};
-
-const char *cow_fs_class_name(enum cow_fs_class fs_class)
-{
-    return classes[fs_class].name;
-}
-
-const char *cow_fs_class_text(enum cow_fs_class fs_class)
-{
-    return classes[fs_class].text;
-}
-
-bool cow_fs_class_of_file(enum cow_fs_class fs_class)
-{
-    return classes[fs_class].of_file;
-}
-
 /* An answer for [first, end) of the disk. */
 static void answer(struct cow_fs_owner *out, int volume, enum cow_fs_class fs_class, uint64_t first,
                    uint64_t end)
@@ -233,20 +208,6 @@ int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, u
 }
 
 /* ---- the account ---- */
-
-int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count, uint64_t *bytes,
-                     struct cow_error *err)
-{
-    const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes;
-    const uint64_t begin = source->first_byte + first_block * v->fs->blocksize;
-    const uint64_t first = begin / sector_bytes;
-    const uint64_t end = arith_div_up(begin + count * v->fs->blocksize, sector_bytes);
-    struct cow_density density;
-    int status = cow_image_density(v->scan->img, first, end - first, &density, err);
-    *bytes = status == 0 ? density.dirty_sectors * sector_bytes : 0;
-    return status;
-}
 
 static int count_bytes(struct cow_fs_scan *scan, const struct cow_fs_owner *owner, uint64_t bytes,
                        struct cow_error *err)

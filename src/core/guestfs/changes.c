@@ -12,34 +12,6 @@
 #include "core/guestfs/reader.h"
 #include "core/guestfs/scan.h"
 
-static const struct {
-    const char *name;
-    const char *text;
-} kinds[COW_FS_KINDS] = {
-#define KIND_ROW(id, name, text) [COW_FS_KIND_##id] = {name, text},
-    COW_FS_KIND_LIST(KIND_ROW)
-#undef KIND_ROW
-};
-
-const char *cow_fs_kind_name(enum cow_fs_kind kind)
-{
-    return kinds[kind].name;
-}
-
-const char *cow_fs_kind_text(enum cow_fs_kind kind)
-{
-    return kinds[kind].text;
-}
-
-const char *cow_fs_type_name(enum cow_fs_type type)
-{
-    static const char *const names[] = {[COW_FS_REGULAR] = "file",
-                                        [COW_FS_DIRECTORY_FILE] = "directory",
-                                        [COW_FS_SYMBOLIC_LINK] = "symlink",
-                                        [COW_FS_SPECIAL] = "special"};
-    return names[type];
-}
-
 /* ---- what differs ---- */
 
 static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, uint32_t inode,

@@ -4,51 +4,11 @@
  */
 #include "core/guestfs/scan.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/arith.h"
-#include "cow/text.h"
 
 enum { ALL_NAMES_MAX = 200 * 1000 }; /* inodes; of larger filesystems only what differs is remembered */
-
-int scan_tell(struct cow_fs_scan *scan, const char *phase, uint64_t bytes, struct cow_error *err)
-{
-    scan->done_bytes += bytes;
-    const struct cow_progress progress = {.phase = phase,
-                                          .done_bytes = arith_min(scan->done_bytes, scan->total_bytes),
-                                          .total_bytes = arith_max(scan->total_bytes, 1),
-                                          .can_cancel = true};
-    return scan->env != NULL && scan->env->progress != NULL &&
-                   scan->env->progress(scan->env->context, &progress)
-               ? cow_error_set(err, COW_CANCELLED, "cancelled")
-               : 0;
-}
-
-int scan_damage(struct volume_scan *v, errcode_t code, uint32_t inode, struct cow_error *err)
-{
-    char volume[32] = "", place[32] = "";
-    if (code == 0) {
-        return 0;
-    }
-    if (code == EXT2_ET_NO_MEMORY || code == EIO) {
-        return guestfs_failed(err, code, v->scan->fs, "the guest's filesystem");
-    }
-    if (v->scan->damage[0] == '\0') {
-        if (v->scan->n_volumes > 1) {
-            snprintf(volume, sizeof volume, "partition %u: ", v->scan->fs->volume[v->index].partition);
-        }
-        if (inode != 0) {
-            snprintf(place, sizeof place, "inode %" PRIu32 ": ", inode);
-        }
-        snprintf(v->scan->damage, sizeof v->scan->damage, "%s%s%s", volume, place,
-                 code == EXT2_ET_CANCEL_REQUESTED ? "its blocks are claimed over and over"
-                                                  : source_error_text(code));
-    }
-    return 0;
-}
 
 const char *cow_fs_scan_damage(const struct cow_fs_scan *scan)
 {

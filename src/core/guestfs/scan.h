@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A scan of the filesystems, as its files share it. In the order of the work: inodes.c compares the inodes of
- * both sides and walks the blocks of the guest's; account.c gives each byte in the COW to an owner; names.c
- * reads directories; changes.c makes the list of changed files of all that.
+ * both sides; inode_walk.c finds the blocks of the guest's; account.c gives each byte in the COW to an owner;
+ * names.c reads directories; changes.c makes the list of changed files of all that.
  */
 #ifndef CORE_GUESTFS_SCAN_H
 #define CORE_GUESTFS_SCAN_H
@@ -55,6 +55,8 @@ uint32_t scan_inodes_of_group(ext2_filsys fs, dgrp_t group);
 int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count, uint64_t *bytes,
                      struct cow_error *err);
 
+/* One that no directory names. */
+bool inode_is_reserved(ext2_filsys fs, uint32_t inode);
 bool inode_in_use(ext2_filsys fs, uint32_t inode, const struct ext2_inode_large *content);
 enum cow_fs_type inode_type(uint16_t mode);
 

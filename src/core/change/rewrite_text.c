@@ -56,13 +56,12 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
                        cost->new_sectors, plan->layout.sectors, cost->old_sectors);
     } else if (opt->compact) {
         const uint64_t gain = arith_sub_floor(cost->usage.allocated_bytes, cost->data_bytes + 64 * 1024);
-        p->content_text =
-            plan_words(plan,
-                       "%" PRIu64 " dirty sectors become %" PRIu64
-                       ": %s equal to the backing file%s are dropped, zeros become holes%s%s",
-                       cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages",
-                       opt->unused ? ", or unused," : "",
-                       gain > 0 ? "; frees about " : "", gain > 0 ? cow_size_text(size, gain) : "");
+        p->content_text = plan_words(plan,
+                                     "%" PRIu64 " dirty sectors become %" PRIu64
+                                     ": %s equal to the backing file%s are dropped, zeros become holes%s%s",
+                                     cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages",
+                                     opt->unused ? ", or unused," : "", gain > 0 ? "; frees about " : "",
+                                     gain > 0 ? cow_size_text(size, gain) : "");
     } else if (opt->complete_pages) {
         p->content_text = plan_words(plan,
                                      "%" PRIu64 " mixed pages are completed from the backing file: %" PRIu64

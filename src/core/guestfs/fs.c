@@ -32,6 +32,16 @@ int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *f
                          cow_image_path(fs->img), what, source_error_text(code));
 }
 
+int guestfs_settle(struct cow_fs *fs, int status, struct cow_error *err)
+{
+    if (fs->failure.status != 0 && status != COW_CANCELLED) {
+        status = fs->failure.status;
+        *err = fs->failure.error;
+    }
+    fs->failure.status = 0;
+    return status;
+}
+
 /* What libext2fs computes and allocates by, and does not check itself. Offsets: struct ext4_super_block in
  * the kernel's fs/ext4/ext4.h; the bounds are those of ext4_fill_super in fs/ext4/super.c. */
 static bool geometry_is_sound(const uint8_t *super, uint64_t blocks, char *problem, size_t problem_bytes)
@@ -173,6 +183,7 @@ int cow_fs_open(struct cow_fs **out, struct cow_image *img, struct cow_error *er
     for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
         status = open_volume(fs, i, err);
     }
+    status = guestfs_settle(fs, status, err);
     if (status != 0) {
         cow_fs_close(fs);
         return status;

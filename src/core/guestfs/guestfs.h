@@ -19,9 +19,10 @@ struct cow_fs {
     struct cow_image *img;
     char table[8];
     size_t n_volumes;
-    struct cow_volume *volume;  /* what front ends see */
-    struct guest_volume *inner; /* the same ones; the sources' places in memory do not change */
-    uint64_t table_bytes;       /* at the beginning of the disk, that the partition table takes */
+    struct cow_volume *volume;   /* what front ends see */
+    struct guest_volume *inner;  /* the same ones; the sources' places in memory do not change */
+    struct read_failure failure; /* of all sources */
+    uint64_t table_bytes;        /* at the beginning of the disk, that the partition table takes */
 };
 
 /* Finds partitions, and names what lies in them. Fills fs->table, n_volumes, volume and inner's sources. */
@@ -29,6 +30,9 @@ int volumes_find(struct cow_fs *fs, struct cow_error *err);
 
 /* To how many blocks resize2fs -M could shrink it, by the numbers of the superblock and the descriptors. */
 uint64_t minimum_blocks(ext2_filsys fs);
+
+/* Ends a call that has read: a failed read is its answer, whatever has become of it on the way. */
+int guestfs_settle(struct cow_fs *fs, int status, struct cow_error *err);
 
 /* COW_NO_MEMORY, COW_IO or COW_INVALID with words for a code of libext2fs. */
 int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *fs, const char *what);

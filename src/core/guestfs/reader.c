@@ -386,14 +386,22 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
                                  : "no ext filesystem can be read there");
     }
     const struct source *source = side == COW_SIDE_BACKING ? &inner->base : &inner->guest;
-    int status = find_inode(fs, source, filsys, path, &inode, &content, err);
+    fs->failure.status = 0;
+    int status = guestfs_settle(fs, find_inode(fs, source, filsys, path, &inode, &content, err), err);
     if (status != 0) {
         return status;
     }
-    errcode_t code = reader_open_inode(out, source, filsys, inode, &content);
+    struct cow_fs_reader *reader = NULL;
+    errcode_t code = reader_open_inode(&reader, source, filsys, inode, &content);
     if (code != 0) {
         char escaped[COW_MESSAGE_BYTES / 2];
-        return guestfs_failed(err, code, fs, cow_escape(escaped, sizeof escaped, path));
+        status = guestfs_failed(err, code, fs, cow_escape(escaped, sizeof escaped, path));
     }
+    status = guestfs_settle(fs, status, err);
+    if (status != 0) {
+        cow_fs_reader_close(reader);
+        return status;
+    }
+    *out = reader;
     return 0;
 }

@@ -87,7 +87,7 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
                 (uint64_t)v->fs->inode_blocks_per_group * v->fs->blocksize * v->fs->group_desc_count;
         }
     }
-    int status = scan_volumes(scan, err);
+    int status = guestfs_settle(fs, scan_volumes(scan, err), err);
     scan->env = NULL; /* it is the caller's of this moment */
     if (status != 0) {
         cow_fs_scan_free(scan);

@@ -20,15 +20,22 @@ enum { NAME_BYTES = 32, DEFAULT_BLOCK_BYTES = 1024 };
 int source_read(const struct source *source, uint64_t offset, void *buffer, size_t n_bytes,
                 struct cow_error *err)
 {
+    struct cow_error local;
     const uint64_t there = arith_min(n_bytes, arith_sub_floor(source->size_bytes, offset));
+    err = err != NULL ? err : &local;
     memset((uint8_t *)buffer + there, 0, n_bytes - (size_t)there);
     if (there == 0) {
         return 0;
     }
-    return source->side == COW_SIDE_BACKING
-               ? cow_image_read_side(source->img, COW_SIDE_BACKING, source->first_byte + offset, buffer,
-                                     (size_t)there, err)
-               : cow_image_read(source->img, source->first_byte + offset, buffer, (size_t)there, err);
+    const int status =
+        source->side == COW_SIDE_BACKING
+            ? cow_image_read_side(source->img, COW_SIDE_BACKING, source->first_byte + offset, buffer,
+                                  (size_t)there, err)
+            : cow_image_read(source->img, source->first_byte + offset, buffer, (size_t)there, err);
+    if (status != 0 && source->failure != NULL && source->failure->status == 0) {
+        *source->failure = (struct read_failure){.status = status, .error = *err};
+    }
+    return status;
 }
 
 /* ---- the table that libext2fs calls ---- */

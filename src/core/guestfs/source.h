@@ -10,11 +10,19 @@
 
 #include "core/image/image.h"
 
+/* The first read that failed, of any source that points here. libext2fs hides it behind words of its own, and
+ * what looks like a broken filesystem then is a broken host. */
+struct read_failure {
+    int status; /* 0: none */
+    struct cow_error error;
+};
+
 struct source {
     struct cow_image *img;
     enum cow_side side; /* COW_SIDE_COW: what the guest sees; COW_SIDE_BACKING: as if nothing were dirty */
     uint64_t first_byte;
     uint64_t size_bytes;
+    struct read_failure *failure; /* NULL: nobody asks */
 };
 
 /* Bytes of the stretch; what lies behind its end reads as zeros. */

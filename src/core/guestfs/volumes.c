@@ -226,7 +226,8 @@ static bool is_one_filesystem(const struct source *disk)
 
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
 {
-    const struct source disk = {fs->img, COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes};
+    const struct source disk = {fs->img, COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
+                                &fs->failure};
     struct sample sample;
     int status = take_sample(&sample, &disk, err);
     if (status == 0) {
@@ -250,9 +251,10 @@ int volumes_find(struct cow_fs *fs, struct cow_error *err)
     close_sample(&sample);
     for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
         struct cow_volume *volume = &fs->volume[i];
-        fs->inner[i].guest = (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes};
+        fs->inner[i].guest =
+            (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure};
         fs->inner[i].base =
-            (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes};
+            (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure};
         status = whole ? 0 : name_partition(volume, &fs->inner[i].guest, err);
     }
     return status;

@@ -9,9 +9,10 @@ import subprocess
 import disks
 from judge import ENVIRONMENT, Judge, Wrong, add_dirty, expect, read_dirty, same
 from kernel import KernelScene
+from many import Many
 from oracle import Filesystem, changes_of
 from peer import expect_same, reader_is_right
-from scene import MIB, Many, Scene, run
+from scene import MIB, Scene, run
 
 TIB = 1 << 40
 PAGE = 4096

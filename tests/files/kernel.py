@@ -1,12 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A filesystem that the kernel of this machine changes, on a loop device. That needs root; where it cannot be had
 the case is skipped, with the reason."""
+import contextlib
 import os
 import shutil
 
 from scene import KIB, Missing, Scene, copy_sparse, run, write_file
 
 CREATED = 300  # so many that the directory gets an index
+
+
+@contextlib.contextmanager
+def mounted(image, point):
+    """The root of its filesystem, while the block runs."""
+    os.mkdir(point)
+    try:
+        run("mount", "-o", "loop,strictatime,nodiscard", image, point)
+    except RuntimeError as error:
+        raise Missing(f"no filesystem can be mounted here: {error}") from None
+    try:
+        yield point
+    finally:
+        run("umount", point)
 
 
 class KernelScene(Scene):
@@ -16,25 +31,13 @@ class KernelScene(Scene):
         super().__init__(directory, name, options, size, seed)
         self.crashed = crashed
 
-    def mount(self):
-        point = self.host(self.name + ".mnt")
-        os.mkdir(point)
-        try:
-            run("mount", "-o", "loop,strictatime,nodiscard", self.new, point)
-        except RuntimeError as error:
-            raise Missing(f"no filesystem can be mounted here: {error}") from None
-        return point
-
     def change_all(self):
-        point = self.mount()
-        try:
+        with mounted(self.new, self.host(self.name + ".mnt")) as root:
             os.sync()
-            self.work(point)
-            run("sync", "-f", point)
+            self.work(root)
+            run("sync", "-f", root)
             if self.crashed:
                 copy_sparse(self.new, self.new + ".crashed")
-        finally:
-            run("umount", point)
         if self.crashed:
             os.rename(self.new + ".crashed", self.new)
 

@@ -10,11 +10,12 @@
 int main(void)
 {
     Suite *(*const suites[])(void) = {
-        arith_suite,          text_suite,   error_suite,   header_suite,   kernel_suite,  layout_suite,
-        bitmap_suite,         image_suite,  overlay_suite, verdict_suite,  plan_suite,    commit_suite,
-        fault_suite,          record_suite, journal_suite, in_place_suite, undo_suite,    shrink_suite,
-        recover_suite,        lock_suite,   check_suite,   scan_suite,     rewrite_suite, siblings_suite,
-        merge_in_place_suite, diff_suite};
+        arith_suite,    text_suite,          error_suite,   header_suite,   kernel_suite,
+        layout_suite,   bitmap_suite,        image_suite,   overlay_suite,  verdict_suite,
+        plan_suite,     commit_suite,        fault_suite,   record_suite,   journal_suite,
+        in_place_suite, undo_suite,          shrink_suite,  recover_suite,  lock_suite,
+        check_suite,    scan_suite,          rewrite_suite, siblings_suite, merge_in_place_suite,
+        diff_suite,     guestfs_parts_suite, guestfs_suite};
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
         srunner_add_suite(runner, suites[i]());

@@ -14,7 +14,7 @@ static int usage(void)
 {
     fputs("usage: crash MODE [--count N] [--seconds S] [--seed N] [--scene PREFIX] [--verbose]\n"
           "       crash [--seed N] --replay MODE:SCENE:CALL.SAMPLE[:CALL.SAMPLE...]\n"
-          "MODE: power kill fault cancel fsyncs rollbacks oom second scenes\n"
+          "MODE: power kill fault cancel fsyncs rollbacks oom look second scenes\n"
           "  power   N states after a power cut at each call: writes lost, torn, reordered\n"
           "  kill    N kills, before and after each call\n"
           "  fault   N errors and short transfers, at each call, once and for ever\n"
@@ -23,7 +23,8 @@ static int usage(void)
           "          --thorough: those, too)\n"
           "  rollbacks  the same while a change is taken back because a call has failed\n"
           "  second  N runs in which a second process wants something while the first is at a call\n"
-          "  oom     each allocation fails, once and with all that follow\n",
+          "  oom     each allocation fails, once and with all that follow\n"
+          "  look    the same while a guest's filesystem is looked into\n",
           stderr);
     return 2;
 }
@@ -62,6 +63,7 @@ static bool run_mode(struct run *run, const char *allowed)
     } modes[] = {
         {"power", mode_power, 100000}, {"kill", mode_kill, 5000},  {"fault", mode_fault, 20000},
         {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000}, {"second", mode_second, 20000},
+        {"look", mode_look, 0},
     };
     const bool rollbacks = strcmp(run->mode, "rollbacks") == 0;
     if (rollbacks || strcmp(run->mode, "fsyncs") == 0) {

@@ -87,6 +87,7 @@ void mode_fsyncs(struct run *run, const char *allowed_path);
 void mode_rollbacks(struct run *run, const char *allowed_path);
 void mode_second(struct run *run);
 void mode_oom(struct run *run);
+void mode_look(struct run *run);
 
 /* Which crash states of a machine's log are sampled. */
 struct sampling {

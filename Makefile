@@ -183,7 +183,7 @@ soak:
 	@tests/matrix/run.sh $(program) 3000
 	@tests/differential/run.sh $(program) 3000
 	@tests/files/run.sh $(program) 100000
-	@tests/fuzz/run.sh $(BUILD)/asan 10000000
+	@tests/fuzz/run.sh $(BUILD)/asan $(EXECUTIONS)
 	@tests/crash/run.sh $(BUILD) soak
 
 fuzz:

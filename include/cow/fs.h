@@ -51,6 +51,9 @@ void cow_fs_close(struct cow_fs *fs); /* NULL is allowed; after what was made fr
 const struct cow_volume *cow_fs_volumes(const struct cow_fs *fs, size_t *n_volumes);
 /* "dos", "gpt", or "" without a partition table. */
 const char *cow_fs_table(const struct cow_fs *fs);
+/* Whether the disk has both a partition table and an ext superblock of its own: one of them is a leftover,
+ * and what is shown is the likely one. Nothing is to be dropped or cut on such a ground. */
+bool cow_fs_ambiguous(const struct cow_fs *fs);
 
 /* ---- who owns what ---- */
 

@@ -258,6 +258,25 @@ unused()
     unchanged "compact --unused"
 }
 
+# A disk that was formatted as a whole, and partitioned later without wiping that: the partition counts, and nothing is
+# dropped that only one of the two calls free.
+two_at_once()
+{
+    truncate -s 16M base.img
+    cp --sparse=always base.img later.raw
+    mkfs.ext4 -q -F -b 1024 -N 128 later.raw || die "mkfs.ext4"
+    printf '\203\0\0\0\0\010\0\0\0\130\0\0' | dd of=later.raw bs=1 seek=450 conv=notrunc status=none
+    printf '\125\252' | dd of=later.raw bs=1 seek=510 conv=notrunc status=none
+    mkfs.ext4 -q -F -b 4096 -E offset=1048576 later.raw 11M || die "mkfs.ext4"
+    run 0 diff -q -o x.cow base.img later.raw
+    freeze x.cow base.img
+    run 0 files --json x.cow
+    eq "dos 1 ext4" "$(json '"\(.table) \(.volumes[0].partition) \(.volumes[0].type)"')" "which counts"
+    run 3 compact --unused -y x.cow
+    has "one of them is a leftover" err
+    unchanged "a disk with two filesystems"
+}
+
 # Where what is free cannot be known, nothing is dropped.
 unused_refused()
 {
@@ -394,6 +413,7 @@ t "files: what extract refuses" extract_rules
 t "files: what differs" differences
 t "files: compact --unused" unused
 t "files: compact --unused is careful" unused_refused
+t "files: a table and a filesystem" two_at_once
 t "files: a disk without a filesystem" nothing_there
 t "files: hostile names" names_are_safe
 t "files: partitions" partitions

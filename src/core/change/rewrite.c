@@ -294,6 +294,14 @@ static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *
             return cow_error_hint(err, "let the guest unmount it, or run e2fsck there first");
         }
     }
+    if (cow_fs_ambiguous(plan->fs)) {
+        cow_error_set(
+            err, COW_REFUSED,
+            "%s: has a partition table, and a filesystem that begins where the disk does: one of them "
+            "is a leftover",
+            plan->img->path);
+        return cow_error_hint(err, "wipefs, in the guest, takes away the one that is not in use");
+    }
     if (readable == 0) {
         cow_error_set(err, COW_REFUSED, "%s: holds no ext filesystem that can be read", plan->img->path);
         return cow_error_hint(err, "\"cowtui files\" tells what it holds; compact works without --unused");

@@ -221,6 +221,11 @@ const char *cow_fs_table(const struct cow_fs *fs)
     return fs->table;
 }
 
+bool cow_fs_ambiguous(const struct cow_fs *fs)
+{
+    return fs->ambiguous;
+}
+
 int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, struct cow_error *err)
 {
     int found = COW_NO_VOLUME;

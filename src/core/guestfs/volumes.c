@@ -215,8 +215,7 @@ static int by_place(const void *a, const void *b)
     return (left->first_byte > right->first_byte) - (left->first_byte < right->first_byte);
 }
 
-/* Does an ext filesystem that can be opened begin where the disk begins? Then what looks like a table in its
- * boot sector is none. */
+/* Does an ext filesystem begin where the disk begins? */
 static bool is_one_filesystem(const struct source *disk)
 {
     uint8_t magic[2];
@@ -224,38 +223,63 @@ static bool is_one_filesystem(const struct source *disk)
            magic[1] == 0xef;
 }
 
+static void place_sources(struct cow_fs *fs)
+{
+    for (size_t i = 0; i < fs->n_volumes; i++) {
+        const struct cow_volume *volume = &fs->volume[i];
+        fs->inner[i].guest =
+            (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure};
+        fs->inner[i].base =
+            (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure};
+    }
+}
+
+/* What the table lists, each with what lies there. *known: how many hold something that has a name. */
+static int take_table(struct cow_fs *fs, const struct sample *sample, size_t *known, struct cow_error *err)
+{
+    int status = find_partitions(fs, sample, false, err);
+    qsort(fs->volume, fs->n_volumes, sizeof *fs->volume, by_place);
+    place_sources(fs);
+    *known = 0;
+    for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
+        status = name_partition(&fs->volume[i], &fs->inner[i].guest, err);
+        *known += status == 0 && fs->volume[i].type[0] != '\0';
+    }
+    return status;
+}
+
+/* A disk may have both, an MBR and an ext filesystem from its first byte on: it was partitioned without
+ * wiping what was there before, or a boot sector looks like a table. Partitions in which something is found
+ * count; but nobody can be sure. */
+static int choose_whole_disk(struct cow_fs *fs, const struct source *disk, const struct sample *sample,
+                             struct cow_error *err)
+{
+    fs->table[0] = '\0';
+    fs->n_volumes = 0;
+    add_volume(fs, 0, 0, disk->size_bytes);
+    place_sources(fs);
+    return name_content(&fs->volume[0], sample, err);
+}
+
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
 {
     const struct source disk = {fs->img, COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
                                 &fs->failure};
     struct sample sample;
+    size_t known = 0;
     int status = take_sample(&sample, &disk, err);
     if (status == 0) {
         status = find_partitions(fs, &sample, true, err);
     }
     if (status == 0 && fs->table[0] != '\0') {
-        status = find_partitions(fs, &sample, false, err);
-    }
-    if (strcmp(fs->table, "dos") == 0 && is_one_filesystem(&disk)) {
-        fs->table[0] = '\0';
-        fs->n_volumes = 0;
-    }
-    const bool whole = fs->table[0] == '\0';
-    if (status == 0 && whole) {
-        add_volume(fs, 0, 0, disk.size_bytes);
-        status = name_content(&fs->volume[0], &sample, err);
-    } else {
+        fs->ambiguous = strcmp(fs->table, "dos") == 0 && is_one_filesystem(&disk);
         fs->table_bytes = strcmp(fs->table, "gpt") == 0 ? GPT_SECTORS * SECTOR_BYTES : SECTOR_BYTES;
-        qsort(fs->volume, fs->n_volumes, sizeof *fs->volume, by_place);
+        status = take_table(fs, &sample, &known, err);
+    }
+    if (status == 0 && (fs->table[0] == '\0' || (fs->ambiguous && known == 0))) {
+        fs->table_bytes = 0;
+        status = choose_whole_disk(fs, &disk, &sample, err);
     }
     close_sample(&sample);
-    for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
-        struct cow_volume *volume = &fs->volume[i];
-        fs->inner[i].guest =
-            (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure};
-        fs->inner[i].base =
-            (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure};
-        status = whole ? 0 : name_partition(volume, &fs->inner[i].guest, err);
-    }
     return status;
 }

@@ -15,6 +15,7 @@
 
 enum { COMPARE_BYTES = 64 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
 
+static const uint64_t HOLE = UINT64_MAX, IN_INODE = UINT64_MAX - 1; /* instead of a place */
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
 
 static errcode_t take_piece(void *context, const struct extent_piece *piece)
@@ -120,7 +121,9 @@ void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint6
 {
     *begin = *end = reader->size_bytes;
     if (reader->inline_data != NULL) {
-        *begin = arith_min(offset, reader->size_bytes);
+        const uint64_t held = arith_min(reader->inline_bytes, reader->size_bytes);
+        *begin = offset < held ? offset : reader->size_bytes;
+        *end = offset < held ? held : reader->size_bytes;
         return;
     }
     const size_t at = piece_behind(reader, offset);
@@ -131,14 +134,17 @@ void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint6
     }
 }
 
-/* Where on the volume the byte lies, or UINT64_MAX for a hole; *end is as far as that goes on. */
+/* Where on the volume the byte lies, or HOLE, or IN_INODE; *end is as far as that goes on. */
 static uint64_t place_of(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
 {
     uint64_t begin;
     reader_next_data(reader, offset, &begin, end);
     if (begin > offset || offset >= reader->size_bytes) {
         *end = begin;
-        return UINT64_MAX;
+        return HOLE;
+    }
+    if (reader->inline_data != NULL) {
+        return IN_INODE;
     }
     const struct extent_piece *piece = &reader->piece[piece_behind(reader, offset)];
     return piece->block * reader->block_bytes + (offset - piece->first * reader->block_bytes);
@@ -163,7 +169,7 @@ int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buff
         uint64_t end;
         const uint64_t place = place_of(reader, offset + done, &end);
         piece = (size_t)arith_min(there - done, end - (offset + done));
-        if (place == UINT64_MAX) {
+        if (place == HOLE) {
             memset(out + done, 0, piece);
         } else {
             status = source_read(reader->source, place, out + done, piece, err);
@@ -182,16 +188,12 @@ static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader 
 {
     uint64_t a_end, b_end;
     *skip = false;
-    if (a->inline_data != NULL || b->inline_data != NULL) {
-        *end = arith_max(a->size_bytes, b->size_bytes);
-        return 0;
-    }
     const uint64_t a_place = place_of(a, offset, &a_end), b_place = place_of(b, offset, &b_end);
     *end = arith_min(a_end, b_end);
-    if (a_place != b_place) {
+    if (a_place != b_place || a_place == IN_INODE) {
         return 0;
     }
-    *skip = a_place == UINT64_MAX;
+    *skip = a_place == HOLE;
     if (*skip || a->source->side == b->source->side) {
         *skip = true;
         return 0;

@@ -26,6 +26,11 @@ static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, ui
                                          inode, &content);
 }
 
+static int ask(void *context, struct cow_error *err)
+{
+    return scan_tell(context, "comparing files", 0, err);
+}
+
 static int compare_content(struct volume_scan *v, struct node *node, struct cow_error *err)
 {
     struct cow_fs_reader *guest = NULL, *base = NULL;
@@ -37,7 +42,7 @@ static int compare_content(struct volume_scan *v, struct node *node, struct cow_
         code = open_side(&base, v, node->inode, COW_SIDE_BACKING);
     }
     if (code == 0) {
-        status = cow_fs_compare(guest, base, &equal, &first, err);
+        status = reader_compare(guest, base, &equal, &first, ask, v->scan, err);
     } else {
         status = scan_damage(v, code, node->inode, err);
     }

@@ -13,7 +13,7 @@
 #include "core/base/grow.h"
 #include "cow/text.h"
 
-enum { COMPARE_BYTES = 64 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
+enum { COMPARE_BYTES = 64 * 1024, TELL_BYTES = 4 * 1024 * 1024, PATH_BYTES = 8192, LINKS_MAX = 40 };
 
 static const uint64_t HOLE = UINT64_MAX, IN_INODE = UINT64_MAX - 1; /* instead of a place */
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
@@ -237,8 +237,8 @@ static int compare_stretch(struct cow_fs_reader *a, struct cow_fs_reader *b, uin
     return status;
 }
 
-int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
-                   struct cow_error *err)
+int reader_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
+                   int (*tell)(void *context, struct cow_error *err), void *context, struct cow_error *err)
 {
     const uint64_t both = arith_min(a->size_bytes, b->size_bytes);
     uint8_t *buffer = malloc(2 * COMPARE_BYTES);
@@ -249,8 +249,12 @@ int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
         status = look_ahead(a, b, offset, &end, &skip, err);
         end = arith_min(end, both);
         if (status == 0 && !skip) {
+            end = arith_min(end, offset + TELL_BYTES);
             status = compare_stretch(a, b, buffer, offset, end, &first, err);
             first = status == 0 && first == end ? both : first;
+        }
+        if (status == 0 && !skip && tell != NULL && end - offset == TELL_BYTES) {
+            status = tell(context, err);
         }
         offset = end;
     }
@@ -260,6 +264,12 @@ int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
         *first_difference = first;
     }
     return status;
+}
+
+int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
+                   struct cow_error *err)
+{
+    return reader_compare(a, b, equal, first_difference, NULL, NULL, err);
 }
 
 /* ---- by path ---- */

@@ -25,4 +25,9 @@ errcode_t reader_open_inode(struct cow_fs_reader **out, const struct source *sou
 /* The next written stretch of the file at or after `offset`, in bytes; *begin == size if there is none. */
 void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *begin, uint64_t *end);
 
+/* cow_fs_compare, with somebody who is asked between the pieces: an answer other than 0 ends it. tell may be
+ * NULL. */
+int reader_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
+                   int (*tell)(void *context, struct cow_error *err), void *context, struct cow_error *err);
+
 #endif

@@ -51,8 +51,9 @@ void cow_fs_close(struct cow_fs *fs); /* NULL is allowed; after what was made fr
 const struct cow_volume *cow_fs_volumes(const struct cow_fs *fs, size_t *n_volumes);
 /* "dos", "gpt", or "" without a partition table. */
 const char *cow_fs_table(const struct cow_fs *fs);
-/* Whether the disk has both a partition table and an ext superblock of its own: one of them is a leftover,
- * and what is shown is the likely one. Nothing is to be dropped or cut on such a ground. */
+/* Whether there are signs of more than one use of the same place: a partition table and an ext superblock of
+ * the whole disk, or an ext superblock to which libblkid does not put its name. One of them is a leftover,
+ * and what is shown is the likely one. Nothing is to be dropped on such a ground. */
 bool cow_fs_ambiguous(const struct cow_fs *fs);
 
 /* ---- who owns what ---- */

@@ -273,7 +273,7 @@ two_at_once()
     run 0 files --json x.cow
     eq "dos 1 ext4" "$(json '"\(.table) \(.volumes[0].partition) \(.volumes[0].type)"')" "which counts"
     run 3 compact --unused -y x.cow
-    has "one of them is a leftover" err
+    has "of them is a leftover" err
     unchanged "a disk with two filesystems"
 }
 

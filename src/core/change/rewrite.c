@@ -295,11 +295,10 @@ static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *
         }
     }
     if (cow_fs_ambiguous(plan->fs)) {
-        cow_error_set(
-            err, COW_REFUSED,
-            "%s: has a partition table, and a filesystem that begins where the disk does: one of them "
-            "is a leftover",
-            plan->img->path);
+        cow_error_set(err, COW_REFUSED,
+                      "%s: there are signs of more than one filesystem or partition table in the same place: "
+                      "one of them is a leftover",
+                      plan->img->path);
         return cow_error_hint(err, "wipefs, in the guest, takes away the one that is not in use");
     }
     if (readable == 0) {

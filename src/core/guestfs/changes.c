@@ -52,7 +52,10 @@ static int compare_content(struct volume_scan *v, struct node *node, struct cow_
     return status;
 }
 
-/* Attributes that lie in a block of their own. */
+/* Offsets in a block of attributes: struct ext4_xattr_header in the kernel's fs/ext4/xattr.h. */
+enum { XATTR_REFCOUNT = 4, XATTR_CHECKSUM = 16 };
+
+/* Attributes that lie in a block of their own. How many files share it is no difference. */
 static int compare_attributes(struct volume_scan *v, struct node *node, struct cow_error *err)
 {
     const struct guest_volume *inner = &v->scan->fs->inner[v->index];
@@ -71,6 +74,10 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
     if (status == 0) {
         status =
             source_read(&inner->base, block * block_bytes, bytes + block_bytes, (size_t)block_bytes, err);
+    }
+    for (uint64_t side = 0; status == 0 && side <= block_bytes; side += block_bytes) {
+        memset(bytes + side + XATTR_REFCOUNT, 0, 4);
+        memset(bytes + side + XATTR_CHECKSUM, 0, 4);
     }
     node->other_metadata |= status == 0 && memcmp(bytes, bytes + block_bytes, (size_t)block_bytes) != 0;
     free(bytes);

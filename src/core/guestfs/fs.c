@@ -130,6 +130,9 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     struct guest_volume *inner = &fs->inner[index];
     char problem[COW_MESSAGE_BYTES];
     uint64_t base_bytes;
+    if (volume->type[0] != '\0' && strncmp(volume->type, "ext", 3) != 0) {
+        return 0; /* a leftover superblock in something else */
+    }
     if (!look_at_superblock(&inner->guest, &volume->fs_bytes, volume->problem, sizeof volume->problem) ||
         volume->problem[0] != '\0') {
         return 0;
@@ -140,7 +143,8 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
         snprintf(volume->problem, sizeof volume->problem, "%s", source_error_text(code));
         return code == EXT2_ET_NO_MEMORY ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
     }
-    if (volume->type[0] == '\0') { /* broken enough for libblkid not to name it */
+    if (volume->type[0] == '\0') { /* broken, or one of several: libblkid names none then */
+        fs->ambiguous = true;
         snprintf(volume->type, sizeof volume->type, "ext2");
     }
     take_facts(volume, inner->fs);

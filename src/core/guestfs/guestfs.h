@@ -18,7 +18,7 @@ struct guest_volume {
 struct cow_fs {
     struct cow_image *img;
     char table[8];
-    bool ambiguous; /* there is a partition table, and a filesystem over all of the disk */
+    bool ambiguous; /* there are signs of more than one use of the same place */
     size_t n_volumes;
     struct cow_volume *volume;   /* what front ends see */
     struct guest_volume *inner;  /* the same ones; the sources' places in memory do not change */

@@ -11,8 +11,9 @@
 #include "core/guestfs/scan.h"
 
 enum {
-    OWNED_MAX = 512 * 1024, /* stretches; with more of them only those that are in the COW are kept */
-    SCAN_BLOCKS = 32,       /* of an inode table, read at once */
+    OWNED_MAX = 512 * 1024,        /* stretches; with more of them only those that are in the COW are kept */
+    OWNED_LIMIT = 8 * 1024 * 1024, /* ... and no more than that: 256 MiB */
+    SCAN_BLOCKS = 32,              /* of an inode table, read at once */
 };
 
 static enum cow_fs_class class_of(ext2_filsys fs, uint32_t inode, const struct ext2_inode_large *content)
@@ -77,6 +78,9 @@ static errcode_t keep_owned(struct inode_walk *walk, const struct owned *owned)
         if (walk->status != 0 || (bytes == 0 && !wanted(v, owned->block, owned->count))) {
             return walk->status != 0 ? EXT2_ET_CANCEL_REQUESTED : 0;
         }
+    }
+    if (v->owners.n >= OWNED_LIMIT) {
+        return EXT2_ET_CANCEL_REQUESTED;
     }
     if (!owners_add(&v->owners, owned)) {
         return EXT2_ET_NO_MEMORY;
@@ -249,6 +253,6 @@ int inodes_walk(struct volume_scan *v, struct cow_error *err)
     }
     ext2fs_close_inode_scan(scan);
     free(block);
-    owners_sort(&v->owners);
-    return status;
+    const bool twice = owners_sort(&v->owners) && !ext2fs_has_feature_shared_blocks(v->fs->super);
+    return status == 0 && twice ? scan_damage(v, EXT2_ET_CANCEL_REQUESTED, 0, err) : status;
 }

@@ -40,11 +40,18 @@ static int by_block(const void *a, const void *b)
                                              : (left->inode > right->inode) - (left->inode < right->inode);
 }
 
-void owners_sort(struct owners *owners)
+static bool overlap(const struct owned *a, const struct owned *b)
+{
+    return a->inode != b->inode && a->inode != 0 && b->inode != 0 && b->block - a->block < a->count &&
+           (a->fs_class != COW_FS_XATTR || b->fs_class != COW_FS_XATTR);
+}
+
+bool owners_sort(struct owners *owners)
 {
     size_t kept = 0;
+    bool twice = false;
     if (owners->n == 0) {
-        return;
+        return false;
     }
     bool sorted = true; /* mostly they are: inodes and blocks are given out in one order */
     for (size_t i = 1; i < owners->n && sorted; i++) {
@@ -54,11 +61,15 @@ void owners_sort(struct owners *owners)
         qsort(owners->owned, owners->n, sizeof *owners->owned, by_block);
     }
     for (size_t i = 1; i < owners->n; i++) {
+        twice |= overlap(&owners->owned[i - 1], &owners->owned[i]);
+    }
+    for (size_t i = 1; i < owners->n; i++) {
         if (owners->owned[i].block != owners->owned[kept].block) {
             owners->owned[++kept] = owners->owned[i];
         }
     }
     owners->n = kept + 1;
+    return twice;
 }
 
 const struct owned *owners_find(const struct owners *owners, uint64_t block, uint64_t limit, uint64_t *end)

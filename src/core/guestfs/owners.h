@@ -30,8 +30,9 @@ struct owners {
 /* False: out of memory. Neighbours of one owner are joined. */
 bool owners_add(struct owners *owners, const struct owned *owned);
 
-/* Sorts; of stretches that begin at the same block one stays: of a file's content, of the lowest inode. */
-void owners_sort(struct owners *owners);
+/* Sorts; of stretches that begin at the same block one stays: of a file's content, of the lowest inode.
+ * Answers whether two inodes had the same block, other than one of attributes. */
+bool owners_sort(struct owners *owners);
 
 /* The stretch that holds the block, or NULL; *end is where the answer ceases to hold (as far as `limit`). */
 const struct owned *owners_find(const struct owners *owners, uint64_t block, uint64_t limit, uint64_t *end);

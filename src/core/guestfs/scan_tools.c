@@ -39,7 +39,7 @@ int scan_damage(struct volume_scan *v, errcode_t code, uint32_t inode, struct co
             snprintf(place, sizeof place, "inode %" PRIu32 ": ", inode);
         }
         snprintf(v->scan->damage, sizeof v->scan->damage, "%s%s%s", volume, place,
-                 code == EXT2_ET_CANCEL_REQUESTED ? "its blocks are claimed over and over"
+                 code == EXT2_ET_CANCEL_REQUESTED ? "blocks are claimed more than once"
                                                   : source_error_text(code));
     }
     return 0;
@@ -72,7 +72,7 @@ bool inode_in_use(ext2_filsys fs, uint32_t inode, const struct ext2_inode_large 
     if (content->i_links_count == 0 || content->i_mode == 0) {
         return inode < EXT2_FIRST_INO(fs->super) && inode != EXT2_ROOT_INO && content->i_blocks != 0;
     }
-    return content->i_dtime == 0;
+    return true; /* i_dtime may be a link in the list of files that a crash left half truncated */
 }
 
 bool inode_is_reserved(ext2_filsys fs, uint32_t inode)

@@ -43,7 +43,7 @@ static void outside_of_volumes(const struct cow_fs_scan *scan, uint64_t at, uint
 static bool is_free(const struct volume_scan *v, uint64_t block, uint64_t *end)
 {
     ext2fs_block_bitmap map = v->fs->block_map;
-    blk64_t other;
+    blk64_t other = 0;
     if (map == NULL) {
         return false;
     }
@@ -153,14 +153,18 @@ int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
     }
     struct volume_scan *v = &scan->volume[owner.volume];
     const struct node *node = nodes_find(&v->nodes, (uint32_t)owner.inode);
+    const bool is_root = owner.inode == EXT2_ROOT_INO;
     char *path = NULL;
-    if (owner.inode == EXT2_ROOT_INO) {
+    if (is_root) {
         path = strdup("/");
     } else if (node != NULL && node->name != NO_NAME) {
         const struct node_name *name = &v->nodes.name[node->name];
         path = names_path(v, name->directory, v->nodes.text + name->text, false);
     } else if (!v->all_names) {
         status = names_search(v, (uint32_t)owner.inode, &path, err);
+    }
+    if (status == 0 && path == NULL && (is_root || (node != NULL && node->name != NO_NAME))) {
+        status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     if (status != 0) {
         return status;

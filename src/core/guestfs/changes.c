@@ -117,13 +117,13 @@ static bool keep_string(struct cow_fs_scan *scan, char *text)
     return true;
 }
 
-/* Takes path and from over; a NULL path is "out of memory". */
+/* Takes path and from over; a NULL path, or no `from` of a renamed one, is "out of memory". */
 static int add_file(struct volume_scan *v, const struct cow_fs_file *file, char *path, char *from,
                     struct cow_error *err)
 {
     struct cow_fs_scan *scan = v->scan;
     const bool has_path = path != NULL && keep_string(scan, path);
-    const bool has_from = from == NULL || keep_string(scan, from);
+    const bool has_from = from != NULL ? keep_string(scan, from) : file->kind != COW_FS_KIND_RENAMED;
     struct cow_fs_file *files = grow_array(scan->file, scan->n_files, &scan->file_room, sizeof *files);
     scan->file = files != NULL ? files : scan->file;
     if (!has_path || !has_from || files == NULL) {

@@ -149,9 +149,12 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     }
     take_facts(volume, inner->fs);
     /* The backing file may be shorter, or hold something else: then everything is new. */
-    if (look_at_superblock(&inner->base, &base_bytes, problem, sizeof problem) && problem[0] == '\0' &&
-        source_open(&inner->base_fs, &inner->base) != 0) {
-        inner->base_fs = NULL;
+    if (look_at_superblock(&inner->base, &base_bytes, problem, sizeof problem) && problem[0] == '\0') {
+        code = source_open(&inner->base_fs, &inner->base);
+        inner->base_fs = code == 0 ? inner->base_fs : NULL;
+        if (code == EXT2_ET_NO_MEMORY) {
+            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
     }
     if (inner->base_fs != NULL && !comparable(inner->fs->super, inner->base_fs->super)) {
         ext2fs_free(inner->base_fs);

@@ -26,6 +26,7 @@ second --count 30000
 fault --count 21000
 kill --count 5000
 oom --count 6000
+look
 cancel
 MODES
 }
@@ -40,6 +41,7 @@ power --count 1600000
 fault --count 202000
 kill --count 50000
 oom
+look
 cancel
 MODES
 }

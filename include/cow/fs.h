@@ -99,6 +99,7 @@ struct cow_fs_scan_options {
     bool look_around; /* know the owners of what is not in the COW, too, and the names of all files */
     bool keep;        /* ... or that of one byte of the disk: */
     uint64_t keep_offset;
+    bool owners_only; /* no changed files: what the backing file has does not matter, so it is faster */
     const struct cow_env *env; /* progress, and a stop (COW_CANCELLED); may be NULL */
 };
 
@@ -134,6 +135,11 @@ int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
 /* The same without a path, fast: for colouring a map. */
 int cow_fs_class_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
                     struct cow_error *err);
+
+/* The next piece in the COW at or after that place: as far as it has one owner. Its length_bytes is 0 if
+ * there is none. */
+int cow_fs_owner_next(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
+                      struct cow_error *err);
 
 /* Bytes in the COW by class, of one volume or (COW_NO_VOLUME) of the whole disk. Their sum is all that is in
  * the COW, whole sectors. */

@@ -17,7 +17,7 @@ _cowtui()
     case $command in
     info) options="--backing --json $common" ;;
     map) options="--backing --scan --json $common" ;;
-    files) options="--backing --owner --extract --diff --from --partition --output --dry-run --force --json $common" ;;
+    files) options="--backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --quick --repair --dry-run --yes --json $common" ;;
     create) options="--reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;

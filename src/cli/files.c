@@ -93,6 +93,13 @@ static void tell_trouble(const struct cli_files *files, const struct cli_options
         fprintf(stderr, "cowtui: %s: the filesystem is damaged: %s\n", name, cow_fs_scan_damage(files->scan));
 }
 
+static int tell_owners(const struct cli_files *files, const struct cli_options *options,
+                       struct cow_error *err)
+{
+    tell_trouble(files, options);
+    return options->json ? cli_owners_json(files, err) : cli_owners_text(files, err);
+}
+
 static int tell_files(struct cli_files *files, const struct cli_options *options, struct cow_error *err)
 {
     struct cli_out out;
@@ -128,12 +135,12 @@ static int read_offset(uint64_t *out, const struct cli_options *options, const s
     return 0;
 }
 
-static int tell_owner(const struct cli_files *files, struct cow_fs_scan *scan, uint64_t offset,
-                      const struct cli_options *options, struct cow_error *err)
+static int tell_owner(const struct cli_files *files, uint64_t offset, const struct cli_options *options,
+                      struct cow_error *err)
 {
     struct cow_fs_owner owner;
     struct cli_out out;
-    int status = cow_fs_owner_at(scan, offset, &owner, err);
+    int status = cow_fs_owner_at(files->scan, offset, &owner, err);
 
     if (status)
         return status;
@@ -149,8 +156,8 @@ static int tell_owner(const struct cli_files *files, struct cow_fs_scan *scan, u
 static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struct cli_options *options,
                          struct cow_error *err)
 {
-    struct cow_fs_scan_options scan_options = {.keep = options->owner != NULL};
-    struct cow_fs_scan *scan = NULL;
+    struct cow_fs_scan_options scan_options = {.keep = options->owner != NULL,
+                                               .owners_only = options->owner || options->owners};
     struct cli_progress progress;
     struct cow_env env;
     uint64_t offset = 0;
@@ -162,15 +169,16 @@ static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struc
     scan_options.env = &env;
     cli_catch_signals();
     cli_progress_begin(&progress, &env, options->quiet);
-    status = cow_fs_scan(&scan, fs, &scan_options, err);
+    status = cow_fs_scan(&files->scan, fs, &scan_options, err);
     cli_progress_end(&progress);
-    files->scan = scan;
     if (!status && options->owner)
-        status = tell_owner(files, scan, offset, options, err);
+        status = tell_owner(files, offset, options, err);
+    else if (!status && options->owners)
+        status = tell_owners(files, options, err);
     else if (!status)
         status = tell_files(files, options, err);
     free(files->sorted);
-    cow_fs_scan_free(scan);
+    cow_fs_scan_free(files->scan);
     return status;
 }
 
@@ -257,8 +265,8 @@ static int diff(const struct cow_image *image, struct cow_fs *fs, int partition,
 
 static int check_words(const struct cli_options *options, struct cow_error *err)
 {
-    if (!!options->owner + !!options->extract + !!options->diff > 1)
-        return cow_error_set(err, COW_USAGE, "files takes one of --owner, --extract and --diff");
+    if (!!options->owner + options->owners + !!options->extract + !!options->diff > 1)
+        return cow_error_set(err, COW_USAGE, "files takes one of --owner, --owners, --extract and --diff");
     if (options->extract && (!options->output || !*options->output)) {
         cow_error_set(err, COW_USAGE, "--extract needs to know the file to make");
         return cow_error_hint(err, "usage: cowtui files --extract PATH -o FILE IMAGE");

@@ -5,13 +5,15 @@
 #ifndef CLI_FILES_H
 #define CLI_FILES_H
 
+#include <jansson.h>
+
 #include "cli/out.h"
 #include "cow/fs.h"
 
 struct cli_files {
     const struct cow_image *image;
     const struct cow_fs *fs;
-    const struct cow_fs_scan *scan;
+    struct cow_fs_scan *scan;
     const struct cow_volume *volume;
     size_t volumes;
     int only;                          /* the volume that was chosen; COW_NO_VOLUME: all */
@@ -27,6 +29,13 @@ int cli_files_json(const struct cli_files *files, struct cow_error *err);
 void cli_owner_text(struct cli_out *out, const struct cli_files *files, const struct cow_fs_owner *owner,
                     uint64_t offset);
 int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err);
+
+/* All that is in the COW, piece by piece. */
+int cli_owners_text(const struct cli_files *files, struct cow_error *err);
+int cli_owners_json(const struct cli_files *files, struct cow_error *err);
+
+/* An owner as an object; NULL: out of memory. */
+json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner *owner);
 
 /* A file's two versions, compared. */
 struct cli_files_diff {

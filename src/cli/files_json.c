@@ -2,7 +2,6 @@
  *
  * cowtui files as JSON. The files may be many, so each is rendered alone, into a spool.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cli/files.h"
@@ -86,19 +85,6 @@ static json_t *volume_json(const struct cow_volume *volume)
     return object;
 }
 
-/* Renders a value and drops it. */
-static int put_value(FILE *spool, const char *before, json_t *value, struct cow_error *err)
-{
-    int failed;
-
-    if (!value)
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
-    fputs(before, spool);
-    failed = json_dumpf(value, spool, JSON_ENCODE_ANY);
-    json_decref(value);
-    return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
-}
-
 static int put_all(const struct cli_files *files, FILE *spool, struct cow_error *err)
 {
     json_t *volumes = json_array();
@@ -108,25 +94,25 @@ static int put_all(const struct cli_files *files, FILE *spool, struct cow_error 
 
     fputs("{\n\"files\": [", spool);
     for (size_t i = 0; i < files->n_sorted && !status; i++)
-        status = put_value(spool, i == 0 ? "\n  " : ",\n  ", file_json(files, files->sorted[i]), err);
+        status = cli_json_spool(spool, i == 0 ? "\n  " : ",\n  ", file_json(files, files->sorted[i]), err);
     fputs("\n],\n", spool);
     for (size_t i = 0; i < files->volumes; i++)
         cli_json_append(&volumes, volume_json(&files->volume[i]));
     json_t *classes = classes_json(files, &total);
     if (!status)
-        status = put_value(spool, "\"classes\": ", classes, err);
+        status = cli_json_spool(spool, "\"classes\": ", classes, err);
     else
         json_decref(classes);
     if (!status)
-        status = put_value(spool, ",\n\"volumes\": ", volumes, err);
+        status = cli_json_spool(spool, ",\n\"volumes\": ", volumes, err);
     else
         json_decref(volumes);
     if (!status)
-        status = put_value(spool, ",\n\"table\": ", *table ? json_string(table) : json_null(), err);
+        status = cli_json_spool(spool, ",\n\"table\": ", *table ? json_string(table) : json_null(), err);
     if (!status)
-        status = put_value(spool, ",\n\"dirty_bytes\": ", cli_json_u64(total), err);
+        status = cli_json_spool(spool, ",\n\"dirty_bytes\": ", cli_json_u64(total), err);
     if (!status)
-        status = put_value(
+        status = cli_json_spool(
             spool, ",\n\"damage\": ", cli_json_sentence_or_null(cow_fs_scan_damage(files->scan)), err);
     fputs("\n}\n", spool);
     return status;
@@ -146,7 +132,7 @@ int cli_files_json(const struct cli_files *files, struct cow_error *err)
     return status;
 }
 
-int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err)
+json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner *owner)
 {
     json_t *object = json_object();
 
@@ -160,7 +146,12 @@ int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *own
     cli_json_put(&object, "length", cli_json_u64(owner->length_bytes));
     cli_json_put(&object, "dirty", json_boolean(owner->dirty));
     cli_json_put(&object, "partition", partition_json(files, owner->volume));
-    return cli_json_print(object, err);
+    return object;
+}
+
+int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err)
+{
+    return cli_json_print(cli_owner_value(files, owner), err);
 }
 
 int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err)

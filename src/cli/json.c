@@ -5,8 +5,9 @@
  */
 #include "cli/json.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/out.h"
 #include "cow/text.h"
@@ -23,11 +24,52 @@ int cli_json_print(json_t *value, struct cow_error *err)
     return 0;
 }
 
+/* What jansson says in many small pieces, in larger ones. */
+struct pieces {
+    FILE *file;
+    size_t n;
+    char bytes[4096];
+};
+
+static int flush_pieces(struct pieces *pieces)
+{
+    size_t n = pieces->n;
+
+    pieces->n = 0;
+    return fwrite(pieces->bytes, 1, n, pieces->file) == n ? 0 : -1;
+}
+
+static int take_piece(const char *bytes, size_t n, void *context)
+{
+    struct pieces *pieces = context;
+
+    if (n > sizeof pieces->bytes - pieces->n && flush_pieces(pieces))
+        return -1;
+    if (n > sizeof pieces->bytes)
+        return fwrite(bytes, 1, n, pieces->file) == n ? 0 : -1;
+    memcpy(pieces->bytes + pieces->n, bytes, n);
+    pieces->n += n;
+    return 0;
+}
+
+int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_error *err)
+{
+    struct pieces pieces = {.file = spool};
+    int failed;
+
+    if (!value)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    fputs(before, spool);
+    failed = json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY) || flush_pieces(&pieces);
+    json_decref(value);
+    return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
+}
+
 void cli_json_put(json_t **object, const char *key, json_t *value)
 {
     if (!*object) {
         json_decref(value);
-    } else if (json_object_set_new(*object, key, value) != 0) {
+    } else if (json_object_set_new_nocheck(*object, key, value) != 0) {
         json_decref(*object);
         *object = NULL;
     }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cow/error.h"
 #include "cow/image.h"
@@ -16,8 +17,12 @@
  */
 int cli_json_print(json_t *value, struct cow_error *err);
 
-/* Adds a value to an object or an array and takes its reference over. NULL (out of memory) makes the whole
- * *object NULL, and stays so. */
+/* Writes text and a value in one line to a spool and drops the reference; NULL as above. For what is too long
+ * to be built as one value. */
+int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_error *err);
+
+/* Adds a value to an object (the key is ASCII) or an array and takes its reference over. NULL (out of memory)
+ * makes the whole *object NULL, and stays so. */
 void cli_json_put(json_t **object, const char *key, json_t *value);
 void cli_json_append(json_t **array, json_t *value);
 

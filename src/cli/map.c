@@ -46,7 +46,6 @@ static int print_text(FILE *file, const struct extent *extent, bool first, int w
 static int print_json(FILE *file, const struct extent *extent, bool first, int width, struct cow_error *err)
 {
     json_t *value = json_object();
-    int failed;
 
     (void)width;
     cli_json_put(&value, "start", cli_json_u64(extent->start));
@@ -54,12 +53,7 @@ static int print_json(FILE *file, const struct extent *extent, bool first, int w
     cli_json_put(&value, "origin", json_string(extent->origin));
     cli_json_put(&value, "offset",
                  extent->offset == COW_NO_OFFSET ? json_null() : json_integer(extent->offset));
-    if (!value)
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
-    fputs(first ? "[\n  " : ",\n  ", file);
-    failed = json_dumpf(value, file, 0);
-    json_decref(value);
-    return failed ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
+    return cli_json_spool(file, first ? "[\n  " : ",\n  ", value, err);
 }
 
 /* As many columns as the largest number of the map has digits, and room for the headings. */

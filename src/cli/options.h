@@ -48,7 +48,7 @@ struct cli_options {
     bool json, dry_run, yes, force;
     bool ascii;
     bool shrink, in_place, discard;
-    bool scan, quick, repair;
+    bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
     const char *backing, *output, *policy, *reserve, *to;
     const char *owner, *extract, *diff, *from, *partition;

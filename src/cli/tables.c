@@ -17,6 +17,8 @@ const struct cli_option cli_option_table[] = {
      "read the bytes: which are redundant, zero, changed"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
      "who has that byte (16M) or sector (s32768)?"},
+    {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES, 0,
+     "whose is all that is in the COW, piece by piece?"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
     {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
@@ -83,9 +85,10 @@ const struct cli_command cli_command_table[] = {
      "Lists the files that differ from the backing file's, and how much of each is in\n"
      "the COW; then what else is: inode tables, the journal, free space... It reads\n"
      "ext2, ext3 and ext4, in partitions too, through the image: nothing is merged or\n"
-     "mounted. --owner tells whose a place of the disk is. --extract PATH -o FILE\n"
-     "writes a file as the guest has it, or with --from backing as it was (-o - prints\n"
-     "it). --diff PATH compares the two: exit code 0 equal, 1 different.\n"},
+     "mounted. --owner tells whose a place of the disk is, --owners whose each piece\n"
+     "in the COW. --extract PATH -o FILE writes a file as the guest has it, or with\n"
+     "--from backing as it was (-o - prints it). --diff PATH compares the two: exit\n"
+     "code 0 equal, 1 different.\n"},
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"

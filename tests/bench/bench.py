@@ -446,14 +446,17 @@ class Bench:
         subprocess.run([self.cowtui, "diff", "-q", "-o", cow, backing, raw], check=True, stdout=subprocess.DEVNULL)
         os.unlink(raw)
         subprocess.run([self.cowtui, "merge", "-q", "-o", raw, cow], check=True, stdout=subprocess.DEVNULL)
-        command, changed = [self.cowtui, "files", "--json", cow], 5000 // every
-        told = len(json.loads(subprocess.check_output(command))["files"])
+        command, changed = [self.cowtui, "files", cow], 5000 // every
+        told = len(json.loads(subprocess.check_output([*command, "--json"]))["files"])
         if told < changed:
             raise RuntimeError(f"files tells of {told} files, and {changed} have changed")
         ours = lambda: seconds_of(command)  # noqa: E731
+        as_json = lambda: seconds_of([*command, "--json"])  # noqa: E731
         fsck = lambda: seconds_of(["e2fsck", "-fn", raw], subprocess.DEVNULL)  # noqa: E731
         self.compare(f"files, {changed} of 100,000 changed", ours, ("e2fsck -fn of the same", 0.5, fsck))
-        self.compare(f"owners of all in the COW ({changed} files)", ours,
+        self.compare(f"files --json, {changed} changed", as_json, ("e2fsck -fn of the same", 0.5, fsck))
+        owners = lambda: seconds_of([self.cowtui, "files", "--owners", "--json", cow])  # noqa: E731
+        self.compare(f"owners of all in the COW ({changed} files)", owners,
                      ("icheck + ncheck", 0.05, self.owners_by_debugfs(raw, self.dirty_blocks(cow))))
         self.memory("files of it: peak memory, MiB", 64 * MIB, command)
         self.remove("files.raw", "files.cow")

@@ -75,29 +75,54 @@ END
     unchanged files
 }
 
-# The owner of every dirty block, against the blocks that debugfs lists for each inode.
+# The owner of every dirty block, against what debugfs says of it.
 owners()
 {
-    local block inode path class
+    local block inode class path at
     guest
     run 0 merge -q -o disk.raw root.cow
-    run 0 map --json root.cow
-    json '.[] | select(.origin == "cow" or .origin == "hole") | range(.start; .start + .length; 1024) / 1024 | floor' |
-        sort -un >blocks
-    [ "$(wc -l <blocks)" -ge 952 ] || die "$(wc -l <blocks) blocks"
-    ask "icheck $(tr '\n' ' ' <blocks)" | awk 'NR > 1 { print $1, ($2 ~ /^[0-9]+$/ ? $2 : 0) }' >icheck
-    while read -r block inode; do
+    run 0 files --owners --json root.cow
+    eq $((1904 * 512)) "$(json 'map(.length) | add')" "all that is in the COW has an owner"
+    json '.[] | . as $o | range(.start / 1024 | floor; (.start + .length) / 1024 | ceil) |
+        "\(.) \($o.inode // 0) \($o.class) \($o.path) \(if $o.file_offset then
+            (($o.file_offset + ([. * 1024, $o.start] | max) - $o.start) / 1024 | floor) else "-" end)"' |
+        sort -n -u -k 1,1 >owned
+    [ "$(wc -l <owned)" -ge 952 ] || die "$(wc -l <owned) blocks"
+    ask "icheck $(cut -d ' ' -f 1 owned | tr '\n' ' ')" |
+        awk 'NR > 1 { print $1, ($2 ~ /^[0-9]+$/ ? $2 : 0) }' >want
+    cut -d ' ' -f 1,2 owned | cmp -s - want || die "inodes: $(cut -d ' ' -f 1,2 owned | diff - want | head -n 4)"
+    awk '$2 > 10 { print $2, $4 }' owned | sort -u >paths
+    [ "$(wc -l <paths)" -ge 10 ] || die "only $(wc -l <paths) files"
+    ask "ncheck $(cut -d ' ' -f 1 paths | tr '\n' ' ')" | awk 'NR > 1 { sub("^//", "/", $2); print $1, $2 }' | sort -u >want
+    cmp -s paths want || die "paths: $(diff paths want | head -n 4)"
+    awk '$2 > 10 && $5 != "-" { print "bmap <" $2 "> " $5 }' owned >requests
+    debugfs -f requests disk.raw 2>/dev/null | grep -E '^[0-9]+$' >want
+    awk '$2 > 10 && $5 != "-" { print $1 }' owned | cmp -s - want || die "places in files"
+    while read -r block inode class path at; do
         case $((block % 11)) in 0 | 5) ;; *) [ "$inode" = 0 ] || continue ;; esac # all metadata, and some of the data
-        run 0 files --owner $((block * 1024)) --json root.cow
-        class=$(json .class)
-        eq "$inode" "$(json '.inode // 0')" "the inode of block $block ($class)"
-        eq true "$(json .dirty)" "block $block is in the COW"
-        [ "$inode" -gt 10 ] || continue
-        path=$(ask "ncheck $inode" | awk 'NR == 2 { print $2 }')
-        eq "$path" "$(json .path)" "the path of block $block"
-        eq "$block" "$(ask "bmap <$inode> $(($(json .file_offset) / 1024))")" "the place in the file of block $block"
-    done <icheck
+        run 0 files --owner $((block * 1024 + 512)) --json root.cow
+        eq "$inode $class $path $at" "$(json '"\(.inode // 0) \(.class) \(.path) \(if .file_offset then
+            (.file_offset / 1024 | floor) else "-" end)"')" "block $block, asked alone"
+    done <owned
     unchanged owners
+}
+
+# As text; a partition's only; nothing at all.
+listed()
+{
+    guest
+    run 0 files --owners root.cow
+    has "         start      length  owner                  inode  path" out
+    has "   1024  directory                " out
+    eq "$((1904 * 512))" "$(awk 'NR > 1 { sum += $2 } END { print sum }' out)" "the sum of the lengths"
+    run 2 files --owners --owner 5 root.cow
+    run 2 files --owners --partition 3 root.cow
+    run 0 create -q x.cow root_fs.img
+    run 0 files --owners x.cow
+    eq "" "$(cat out)" "nothing is in the COW"
+    run 0 files --owners --json x.cow
+    eq "0" "$(json length)" "nothing is in the COW"
+    unchanged "--owners"
 }
 
 places()
@@ -404,6 +429,7 @@ partitions()
 
 t "files: what the guest has changed" changes
 t "files: the owner of each block" owners
+t "files: --owners" listed
 t "files: places and words" places
 t "files: extract a changed file" extracts /var/log/syslog guest
 t "files: extract what it was" extracts /var/log/syslog backing

@@ -109,6 +109,9 @@ DAMAGES = {
     "spoilt-owner-offset": ("owners", spoil_owner("file_offset", lambda offset: offset + 512)),
     "spoilt-owner-length": ("owners", spoil_owner("length", lambda length: length + 4096)),
     "spoilt-owner-class": ("owners", free_for_file),
+    "spoilt-listed-inode": ("listed", spoil_owner("inode", lambda inode: inode + 1)),
+    "spoilt-listed-length": ("listed", spoil_owner("length", lambda length: length - 512)),
+    "spoilt-listed-start": ("listed", spoil_owner("start", lambda start: start + 512)),
     "spoilt-minimum": ("volumes", spoil_volume),
     "spoilt-content": ("extract", lambda report: None),
 }
@@ -160,6 +163,7 @@ class Case:
         for name in ("fields", "kinds", "details", "sums", "classes", "text"):
             yield name, lambda name=name: getattr(self.judged, "check_" + name)()
         yield "owners", self.owners
+        yield "owners, listed", self.listed
         yield "extract", self.extract
         yield "volumes", self.volumes
         yield "unused", self.refused if self.crashed else self.unused
@@ -239,6 +243,9 @@ class Case:
         limit = 60 if self.name == "one-tebibyte" else 1000
         self.judged.check_owners(random.Random(self.seed), limit)
 
+    def listed(self):
+        self.judged.check_listed()
+
     def extract(self):
         self.judged.check_extract(random.Random(self.seed), self.path("extracted"))
 
@@ -307,7 +314,7 @@ class Case:
         check, spoil = self.damage
         self.judge()
         self.judged.spoil = spoil
-        run_check = {"owners": self.owners, "extract": self.extract, "volumes": self.volumes}.get(check)
+        run_check = {"owners": self.owners, "listed": self.listed, "extract": self.extract, "volumes": self.volumes}.get(check)
         try:
             (run_check or getattr(self.judged, "check_" + check))()
         except Wrong:

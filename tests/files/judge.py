@@ -112,6 +112,14 @@ class Judge:
         same(f"fields of the owner of {offset}", FIELDS["owner"] - set(answer), set())
         return answer
 
+    def listed_owners(self):
+        answers = json.loads(self.cowtui("files", "--owners", "--json", self.cow))
+        for answer in answers:
+            if self.spoil:
+                self.spoil(answer)
+            same("fields of an owner that is listed", FIELDS["owner"] - set(answer), set())
+        return answers
+
     # ---- the report --------------------------------------------------------------------------------------
 
     def check_fields(self):
@@ -239,6 +247,23 @@ class Judge:
                 asked += 1
         for _ in range(10):
             self.check_owner(rng.randrange(self.size))
+
+    def check_listed(self):
+        """The list of --owners goes through all that is dirty, in order, and each piece of it is right."""
+        ranges, at = list(self.dirty.ranges), None
+        for got in self.listed_owners():
+            start, end = got["start"], got["start"] + got["length"]
+            expect(at is not None or ranges, f"an owner of {start} is listed, where nothing is dirty")
+            first, stop = (at, ranges[0][1]) if at is not None else ranges[0]
+            same("the start of the next piece", start, first)
+            expect(first < end <= stop, f"the piece from {start} ends at {end}, the dirty ones at {stop}")
+            same(f"owner of {start}: dirty", got["dirty"], True)
+            for place in {start, end - 1, (start + end) // 2}:
+                self.same_owner(place, got, start)
+            at = end if end < stop else None
+            if at is None:
+                ranges.pop(0)
+        same("dirty stretches that are not listed", ranges, [])
 
     def check_owner(self, at):
         """Answers where the next one begins."""

@@ -70,6 +70,34 @@ static uint64_t look_at_owner(struct cow_fs_scan *scan, uint64_t at)
     return owner.first_byte + owner.length_bytes;
 }
 
+/* Piece by piece all that is in the COW, and with a scan for owners only the same. */
+static void look_at_pieces_of_all(struct cow_image *img, struct cow_fs *fs, struct cow_fs_scan *scan,
+                                  uint64_t size_bytes)
+{
+    struct cow_error err = {.status = 0};
+    const struct cow_fs_scan_options options = {.owners_only = true};
+    struct cow_fs_scan *only = NULL;
+    struct cow_usage usage;
+    uint64_t at = 0, sum = 0;
+    const int status = cow_fs_scan(&only, fs, &options, &err);
+    error_is_whole(status, &err);
+    for (unsigned n = 0; status == 0 && n < PIECES_MAX; n++) {
+        struct cow_fs_owner piece, same;
+        MUST(cow_fs_owner_next(only, at, &piece, &err) == 0);
+        if (piece.length_bytes == 0) {
+            MUST(cow_image_usage(img, &usage, NULL) != 0 || size_bytes % SECTOR != 0 ||
+                 sum == usage.dirty_sectors * SECTOR);
+            break;
+        }
+        MUST(piece.dirty && piece.known && piece.first_byte >= at);
+        MUST(cow_fs_class_at(scan, piece.first_byte, &same, &err) != 0 ||
+             (same.fs_class == piece.fs_class && same.inode == piece.inode));
+        at = piece.first_byte + piece.length_bytes;
+        sum += piece.length_bytes;
+    }
+    cow_fs_scan_free(only);
+}
+
 static void look_at_owners(struct cow_image *img, struct cow_fs_scan *scan, uint64_t size_bytes)
 {
     struct cow_error err;
@@ -216,6 +244,9 @@ static void look_at_scan(struct cow_image *img, struct cow_fs *fs, uint64_t choi
         MUST(cow_fs_scan_damage(scan) != NULL);
         look_at_files(fs, scan, look_at_sums(img, scan));
         look_at_owners(img, scan, size_bytes);
+        if (choice % 8 == 1) {
+            look_at_pieces_of_all(img, fs, scan, size_bytes);
+        }
         cow_fs_scan_free(scan);
     }
 }

@@ -277,7 +277,7 @@ int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *er
  * as free if the bitmap says so and no inode has it. */
 static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
 {
-    const struct cow_fs_scan_options scan = {.env = opt->env};
+    const struct cow_fs_scan_options scan = {.owners_only = true, .env = opt->env};
     size_t n, readable = 0;
     int status = cow_fs_open(&plan->fs, plan->img, err);
     if (status != 0) {

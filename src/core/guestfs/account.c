@@ -140,75 +140,100 @@ int cow_fs_class_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
     return 0;
 }
 
-int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
-                    struct cow_error *err)
+/* Fills in the path of the owner's file. */
+static int name_owner(struct cow_fs_scan *scan, struct cow_fs_owner *owner, struct cow_error *err)
 {
-    struct cow_fs_owner owner;
-    int status = cow_fs_class_at(scan, offset_bytes, &owner, err);
-    if (status != 0 || owner.inode == 0 || !cow_fs_class_of_file(owner.fs_class)) {
-        if (status == 0) {
-            *out = owner;
-        }
-        return status;
+    if (owner->inode == 0 || !cow_fs_class_of_file(owner->fs_class)) {
+        return 0;
     }
-    struct volume_scan *v = &scan->volume[owner.volume];
-    const struct node *node = nodes_find(&v->nodes, (uint32_t)owner.inode);
-    const bool is_root = owner.inode == EXT2_ROOT_INO;
+    struct volume_scan *v = &scan->volume[owner->volume];
+    const struct node *node = nodes_find(&v->nodes, (uint32_t)owner->inode);
+    const bool is_root = owner->inode == EXT2_ROOT_INO;
     char *path = NULL;
+    int status = 0;
     if (is_root) {
         path = strdup("/");
     } else if (node != NULL && node->name != NO_NAME) {
         const struct node_name *name = &v->nodes.name[node->name];
         path = names_path(v, name->directory, v->nodes.text + name->text, false);
-    } else if (!v->all_names) {
-        status = names_search(v, (uint32_t)owner.inode, &path, err);
+    } else if (node == NULL && !v->all_names) {
+        status = names_search(v, (uint32_t)owner->inode, &path, err);
     }
     if (status == 0 && path == NULL && (is_root || (node != NULL && node->name != NO_NAME))) {
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    if (status != 0) {
-        return status;
+    if (status == 0) {
+        free(scan->path);
+        scan->path = path;
+        owner->path = path;
     }
-    free(scan->path);
-    scan->path = path;
-    owner.path = path;
-    *out = owner;
+    return status;
+}
+
+int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
+                    struct cow_error *err)
+{
+    struct cow_fs_owner owner;
+    int status = cow_fs_class_at(scan, offset_bytes, &owner, err);
+    if (status == 0) {
+        status = name_owner(scan, &owner, err);
+    }
+    if (status == 0) {
+        *out = owner;
+    }
+    return status;
+}
+
+/* The owner of what is next in the COW, as far as both go. *run is the stretch that was found the last time.
+ */
+static int next_piece(struct cow_fs_scan *scan, uint64_t at, struct cow_dirty_run *run,
+                      struct cow_fs_owner *out, struct cow_error *err)
+{
+    const uint64_t sector_bytes = scan->img->header.sector_bytes;
+    *out = (struct cow_fs_owner){.volume = COW_NO_VOLUME};
+    if (at >= scan->img->header.size_bytes) {
+        return 0;
+    }
+    if (at / sector_bytes >= run->first_sector + run->sectors) {
+        int status = cow_image_next_dirty(scan->img, at / sector_bytes, run, err);
+        if (status != 0 || run->sectors == 0) {
+            return status;
+        }
+        at = arith_max(at, run->first_sector * sector_bytes);
+    }
+    find_owner(scan, at, out);
+    out->dirty = out->known = true;
+    out->length_bytes =
+        arith_min(out->first_byte + out->length_bytes, (run->first_sector + run->sectors) * sector_bytes) -
+        out->first_byte;
     return 0;
+}
+
+int cow_fs_owner_next(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
+                      struct cow_error *err)
+{
+    struct cow_dirty_run run = {.sectors = 0};
+    int status = next_piece(scan, offset_bytes, &run, out, err);
+    return status == 0 && out->length_bytes > 0 ? name_owner(scan, out, err) : status;
 }
 
 int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, uint64_t offset_bytes,
                      struct cow_fs_owner *out, struct cow_error *err)
 {
-    const uint64_t sector_bytes = scan->img->header.sector_bytes, size = scan->img->header.size_bytes;
     const struct volume_scan *v = &scan->volume[file->volume];
     const struct node *node = nodes_find(&v->nodes, (uint32_t)file->inode);
-    struct cow_dirty_run run = {.first_sector = offset_bytes / sector_bytes};
+    struct cow_dirty_run run = {.sectors = 0};
     int status = 0;
     *out = (struct cow_fs_owner){.volume = COW_NO_VOLUME};
     if (file->kind == COW_FS_KIND_REMOVED || node == NULL || node->changed_bytes == 0) {
         return 0;
     }
-    for (uint64_t at = offset_bytes; at < size;) {
-        if (at / sector_bytes >= run.first_sector + run.sectors) {
-            status = cow_image_next_dirty(scan->img, at / sector_bytes, &run, err);
-            if (status != 0 || run.sectors == 0) {
-                return status;
-            }
-            at = arith_max(at, run.first_sector * sector_bytes);
-        }
-        struct cow_fs_owner owner;
-        find_owner(scan, at, &owner);
-        const uint64_t end =
-            arith_min(owner.first_byte + owner.length_bytes, (run.first_sector + run.sectors) * sector_bytes);
-        if (owner.volume == file->volume && owner.inode == file->inode) {
-            owner.length_bytes = end - owner.first_byte;
-            owner.dirty = true;
-            *out = owner;
-            return 0;
-        }
-        at = end;
-    }
-    return 0;
+    do {
+        status = next_piece(scan, offset_bytes, &run, out, err);
+        offset_bytes = out->first_byte + out->length_bytes;
+    } while (status == 0 && out->length_bytes > 0 &&
+             (out->volume != file->volume || out->inode != file->inode));
+    return status;
 }
 
 /* ---- the account ---- */
@@ -227,7 +252,7 @@ static int count_bytes(struct cow_fs_scan *scan, const struct cow_fs_owner *owne
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     node->changed_bytes += bytes;
-    return inodes_look(v, node, err);
+    return scan->owners_only ? 0 : inodes_look(v, node, err);
 }
 
 static int count_run(struct cow_fs_scan *scan, const struct cow_dirty_run *run, struct cow_error *err)

@@ -84,6 +84,14 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
     return status;
 }
 
+/* Content in the same place, of which nothing is in the COW, is the same; unless its blocks may have another
+ * owner, who is the one that is told of. */
+static bool content_untouched(const struct volume_scan *v, const struct node *node)
+{
+    return node->changed_bytes == 0 && !node->other_map && v->scan->damage[0] == '\0' &&
+           !ext2fs_has_feature_shared_blocks(v->fs->super);
+}
+
 /* Settles what the inodes alone do not tell. */
 static int look_closer(struct volume_scan *v, struct node *node, struct cow_error *err)
 {
@@ -94,10 +102,10 @@ static int look_closer(struct volume_scan *v, struct node *node, struct cow_erro
     if (node->type == COW_FS_DIRECTORY_FILE) {
         node->other_content = node->entries;
     } else if (!node->other_content && node->type != COW_FS_SPECIAL &&
-               (node->other_inode || node->changed_bytes > 0)) {
+               (node->other_inode || node->changed_bytes > 0) && !content_untouched(v, node)) {
         status = compare_content(v, node, err);
     }
-    if (status == 0 && !node->other_metadata && node->changed_bytes > 0) {
+    if (status == 0 && !node->other_metadata && node->attributes && node->changed_bytes > 0) {
         status = compare_attributes(v, node, err);
     }
     return status;

@@ -151,7 +151,8 @@ static int take_inode(struct volume_scan *v, uint32_t inode, struct ext2_inode_l
     if (!inode_in_use(v->fs, inode, content)) {
         return 0;
     }
-    if (!inode_is_reserved(v->fs, inode) && (directory || v->all_names || v->base == NULL)) {
+    const bool all = v->all_names || (v->base == NULL && !v->scan->owners_only);
+    if (!inode_is_reserved(v->fs, inode) && (directory || all)) {
         struct node *node = nodes_get(&v->nodes, inode);
         if (node == NULL) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -161,6 +162,7 @@ static int take_inode(struct volume_scan *v, uint32_t inode, struct ext2_inode_l
             node->before = node->same = v->base != NULL;
             node->type = node->type_before = (uint8_t)inode_type(content->i_mode);
             node->size = node->size_before = EXT2_I_SIZE(content);
+            node->attributes = ext2fs_file_acl_block(v->fs, (struct ext2_inode *)(void *)content) != 0;
             node->looked = true;
         }
     }

@@ -9,7 +9,10 @@
 #include "core/base/arith.h"
 #include "core/guestfs/scan.h"
 
-enum { CRTIME_END = 148 }; /* bytes of an inode up to the end of i_crtime_extra */
+enum {
+    CRTIME_END = 148,  /* bytes of an inode up to the end of i_crtime_extra */
+    TABLE_BLOCKS = 16, /* of an inode table, compared at once */
+};
 
 static void decode(struct ext2_inode_large *out, ext2_filsys fs, const uint8_t *bytes)
 {
@@ -92,6 +95,7 @@ static bool compare_one(struct volume_scan *v, uint32_t inode, const struct one 
     node->type_before = (uint8_t)inode_type(before.i_mode);
     node->size = EXT2_I_SIZE(&after);
     node->size_before = EXT2_I_SIZE(&before);
+    node->attributes = ext2fs_file_acl_block(v->fs, (struct ext2_inode *)(void *)&after) != 0;
     node->same = used_after && used_before && same_file_as(v->fs, &after, &before);
     if (node->same) {
         node->unsure = after.i_generation == 0;
@@ -100,8 +104,10 @@ static bool compare_one(struct volume_scan *v, uint32_t inode, const struct one 
         node->other_content = node->size != node->size_before ||
                               (node->type == COW_FS_SPECIAL &&
                                memcmp(after.i_block, before.i_block, sizeof after.i_block) != 0);
-        node->other_inode = node->other_metadata || node->other_content ||
-                            memcmp(after.i_block, before.i_block, sizeof after.i_block) != 0;
+        const bool other_blocks = memcmp(after.i_block, before.i_block, sizeof after.i_block) != 0;
+        node->other_map = other_blocks || ((after.i_flags | before.i_flags) & EXT4_INLINE_DATA_FL) != 0 ||
+                          ((after.i_flags ^ before.i_flags) & EXT4_EXTENTS_FL) != 0;
+        node->other_inode = node->other_metadata || node->other_content || other_blocks;
     }
     return true;
 }
@@ -135,18 +141,18 @@ int inodes_look(struct volume_scan *v, struct node *node, struct cow_error *err)
 /* Both sides of some blocks of a group's inode table. */
 struct table_piece {
     dgrp_t group;
-    uint64_t first_block; /* within the table */
+    uint64_t first_block, blocks; /* within the table */
     uint8_t *guest, *base;
 };
 
-static int compare_block(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
+static int compare_piece(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
 {
     const uint64_t block_bytes = v->fs->blocksize, size = EXT2_INODE_SIZE(v->fs->super);
     const uint64_t per_group = v->fs->super->s_inodes_per_group;
     const bool in_base = v->base != NULL && piece->group < v->base->group_desc_count;
     const uint32_t used = scan_inodes_of_group(v->fs, piece->group);
     const uint32_t used_base = in_base ? scan_inodes_of_group(v->base, piece->group) : 0;
-    for (uint64_t at = 0; at + size <= block_bytes; at += size) {
+    for (uint64_t at = 0; at + size <= piece->blocks * block_bytes; at += size) {
         const uint64_t index = (piece->first_block * block_bytes + at) / size;
         const uint64_t inode = piece->group * per_group + index + 1;
         const bool differ = !in_base || (index < used) != (index < used_base) ||
@@ -163,19 +169,21 @@ static int compare_block(struct volume_scan *v, const struct table_piece *piece,
     return 0;
 }
 
-static int read_table_block(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
+static int read_piece(const struct source *source, ext2_filsys fs, const struct table_piece *piece,
+                      uint8_t *buffer, struct cow_error *err)
+{
+    return source_read(source,
+                       (ext2fs_inode_table_loc(fs, piece->group) + piece->first_block) * fs->blocksize,
+                       buffer, (size_t)piece->blocks * fs->blocksize, err);
+}
+
+static int read_both(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
 {
     const struct guest_volume *inner = &v->scan->fs->inner[v->index];
-    const uint64_t block_bytes = v->fs->blocksize;
-    int status = source_read(&inner->guest,
-                             (ext2fs_inode_table_loc(v->fs, piece->group) + piece->first_block) * block_bytes,
-                             piece->guest, (size_t)block_bytes, err);
-    if (status == 0 && v->base != NULL && piece->group < v->base->group_desc_count) {
-        status = source_read(
-            &inner->base, (ext2fs_inode_table_loc(v->base, piece->group) + piece->first_block) * block_bytes,
-            piece->base, (size_t)block_bytes, err);
-    }
-    return status;
+    int status = read_piece(&inner->guest, v->fs, piece, piece->guest, err);
+    return status == 0 && v->base != NULL && piece->group < v->base->group_desc_count
+               ? read_piece(&inner->base, v->base, piece, piece->base, err)
+               : status;
 }
 
 /* A table that lies elsewhere, or that was partly in use only, is compared as a whole. */
@@ -186,19 +194,23 @@ static bool whole_table(const struct volume_scan *v, dgrp_t group)
            scan_inodes_of_group(v->fs, group) != scan_inodes_of_group(v->base, group);
 }
 
-/* Does the block of the disk, or a part of it, lie in the COW? *next: a block from which on it may be so. */
-static int next_dirty_block(struct volume_scan *v, uint64_t block, uint64_t *next, struct cow_error *err)
+/* The next blocks of the disk from `block` on that lie in the COW, or in part; *end is UINT64_MAX: none. */
+static int next_dirty_blocks(struct volume_scan *v, uint64_t *block, uint64_t *end, struct cow_error *err)
 {
     const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes;
+    const uint64_t sector_bytes = v->scan->img->header.sector_bytes, block_bytes = v->fs->blocksize;
     struct cow_dirty_run run;
-    int status = cow_image_next_dirty(
-        v->scan->img, (source->first_byte + block * v->fs->blocksize) / sector_bytes, &run, err);
-    const uint64_t at = run.first_sector * sector_bytes;
-    *next = status != 0 || run.sectors == 0 ? UINT64_MAX
-            : at <= source->first_byte      ? block
-                                            : arith_max((at - source->first_byte) / v->fs->blocksize, block);
-    return status;
+    int status = cow_image_next_dirty(v->scan->img,
+                                      (source->first_byte + *block * block_bytes) / sector_bytes, &run, err);
+    if (status != 0 || run.sectors == 0) {
+        *block = *end = UINT64_MAX;
+        return status;
+    }
+    const uint64_t first = arith_sub_floor(run.first_sector * sector_bytes, source->first_byte);
+    const uint64_t past = (run.first_sector + run.sectors) * sector_bytes - source->first_byte;
+    *block = arith_max(first / block_bytes, *block);
+    *end = arith_max(arith_div_up(past, block_bytes), *block + 1);
+    return 0;
 }
 
 static int compare_group(struct volume_scan *v, struct table_piece *piece, struct cow_error *err)
@@ -212,19 +224,19 @@ static int compare_group(struct volume_scan *v, struct table_piece *piece, struc
     const uint64_t blocks = arith_min(arith_div_up(inodes * EXT2_INODE_SIZE(v->fs->super), v->fs->blocksize),
                                       v->fs->inode_blocks_per_group);
     int status = 0;
-    for (uint64_t block = 0; block < blocks && status == 0; block++) {
-        uint64_t next = table + block;
+    for (uint64_t block = table; block < table + blocks && status == 0; block += piece->blocks) {
+        uint64_t end = table + blocks;
         if (!whole) {
-            status = next_dirty_block(v, table + block, &next, err);
+            status = next_dirty_blocks(v, &block, &end, err);
         }
-        if (status != 0 || next >= table + blocks) {
+        if (status != 0 || block >= table + blocks) {
             return status;
         }
-        block = next - table;
-        piece->first_block = block;
-        status = read_table_block(v, piece, err);
-        if (status == 0 && (whole || memcmp(piece->guest, piece->base, v->fs->blocksize) != 0)) {
-            status = compare_block(v, piece, err);
+        piece->first_block = block - table;
+        piece->blocks = arith_min(arith_min(end, table + blocks) - block, TABLE_BLOCKS);
+        status = read_both(v, piece, err);
+        if (status == 0) {
+            status = compare_piece(v, piece, err);
         }
     }
     return status;
@@ -232,13 +244,14 @@ static int compare_group(struct volume_scan *v, struct table_piece *piece, struc
 
 int inodes_compare(struct volume_scan *v, struct cow_error *err)
 {
-    uint8_t *buffer = calloc(2, v->fs->blocksize);
+    const size_t piece_bytes = (size_t)TABLE_BLOCKS * v->fs->blocksize;
+    uint8_t *buffer = calloc(2, piece_bytes);
     if (buffer == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     int status = 0;
     for (dgrp_t group = 0; v->base != NULL && group < v->fs->group_desc_count && status == 0; group++) {
-        struct table_piece piece = {.group = group, .guest = buffer, .base = buffer + v->fs->blocksize};
+        struct table_piece piece = {.group = group, .guest = buffer, .base = buffer + piece_bytes};
         status = compare_group(v, &piece, err);
     }
     free(buffer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Directories. One of which neither inode nor content is in the COW has the same names on both sides, so only
- * the others are read twice and held against each other. For paths all directories of the guest are read
- * once; the names of inodes that matter are remembered.
+ * the others are read twice and held against each other, one after the other. For paths all directories of
+ * the guest are read once; the names of inodes that matter are remembered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ enum { COMPONENTS_MAX = 1024, PATH_FIRST_ROOM = 256 };
 
 /* An entry of a directory that may have changed, short: enough to see whether the other side has it. */
 struct entry {
-    uint64_t hash; /* of directory and name */
-    uint32_t directory, inode;
+    uint64_t hash; /* of the name */
+    uint32_t inode;
     bool matched; /* the other side has it, too */
 };
 
@@ -25,23 +25,24 @@ struct entries {
     size_t n, room;
 };
 
+/* What is read of one side. */
 struct reading {
     struct volume_scan *v;
     ext2_filsys fs;
     uint32_t directory;
-    struct entries *entries; /* of directories that may differ, to be compared; NULL: not wanted */
-    bool collect;            /* ... this directory may */
-    size_t first_node;       /* names of the nodes from this one on are remembered ... */
-    bool before;             /* ... as those of the backing file's side */
-    uint32_t wanted;         /* look for this inode only; 0: for nodes */
+    bool collect;           /* the entries, to be compared */
+    struct entries entries; /* the memory is used again and again */
+    size_t first_node;      /* names of the nodes from this one ... */
+    size_t end_node;        /* ... to before this one are remembered ... */
+    bool before;            /* ... as those of the backing file's side */
+    uint32_t wanted;        /* look for this inode only; 0: for nodes */
     char *found;
     bool no_memory, exhausted;
 };
 
-static uint64_t hash_of(uint32_t directory, const char *name, size_t bytes)
+static uint64_t hash_of(const char *name, size_t bytes)
 {
-    uint64_t hash = UINT64_C(14695981039346656037) ^ directory; /* FNV-1a */
-    hash *= UINT64_C(1099511628211);
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
     for (size_t i = 0; i < bytes; i++) {
         hash = (hash ^ (uint8_t)name[i]) * UINT64_C(1099511628211);
     }
@@ -69,16 +70,15 @@ static bool take_name(struct reading *reading, uint32_t inode, const char *name,
         }
         return true;
     }
-    if (reading->entries != NULL && reading->collect) {
-        const struct entry entry = {.hash = hash_of(reading->directory, name, bytes),
-                                    .directory = reading->directory,
-                                    .inode = inode};
-        if (!add_entry(reading->entries, &entry)) {
+    if (reading->collect) {
+        const struct entry entry = {.hash = hash_of(name, bytes), .inode = inode};
+        if (!add_entry(&reading->entries, &entry)) {
             return false;
         }
     }
     struct node *node = nodes_find(nodes, inode);
     return node == NULL || node < nodes->node + reading->first_node ||
+           node >= nodes->node + reading->end_node ||
            nodes_add_name(nodes, reading->before ? &node->name_before : &node->name, reading->directory, name,
                           bytes);
 }
@@ -126,31 +126,10 @@ static bool may_differ(const struct node *node)
     return !node->same || node->other_inode || node->changed_bytes > 0;
 }
 
-/* All directories of the guest's side; of the other one those that may differ. */
-static int read_directories(struct reading *reading, struct cow_error *err)
-{
-    const struct nodes *nodes = &reading->v->nodes;
-    const bool base = reading->fs == reading->v->base;
-    int status = 0;
-    for (size_t i = 0; i < nodes->n && status == 0 && !reading->exhausted; i++) {
-        const struct node *node = &nodes->node[i];
-        const bool is_directory = base ? node->before && node->type_before == COW_FS_DIRECTORY_FILE
-                                       : node->after && node->type == COW_FS_DIRECTORY_FILE;
-        reading->collect = may_differ(node);
-        if (is_directory && (!base || reading->collect)) {
-            status = read_directory(reading, node->inode, err);
-        }
-        if (status == 0 && i % 1024 == 0) {
-            status = scan_tell(reading->v->scan, "reading directories", 0, err);
-        }
-    }
-    return status;
-}
-
 /* ---- which names differ ---- */
 
 /* A name that only one side has. */
-static int mark(struct volume_scan *v, const struct entry *entry, struct cow_error *err)
+static int mark(struct volume_scan *v, uint32_t directory, const struct entry *entry, struct cow_error *err)
 {
     struct node *node = nodes_get(&v->nodes, entry->inode);
     if (node == NULL) {
@@ -158,87 +137,136 @@ static int mark(struct volume_scan *v, const struct entry *entry, struct cow_err
     }
     node->renamed = true;
     int status = inodes_look(v, node, err);
-    struct node *directory = nodes_find(&v->nodes, entry->directory);
-    if (directory != NULL) {
-        directory->entries = true;
+    struct node *above = nodes_find(&v->nodes, directory);
+    if (above != NULL) {
+        above->entries = true;
     }
     return status;
 }
 
-/* Finds in a table of entries, which has room for more of them than there are, where this one is, or would
- * be put. */
-static size_t place_in(const uint32_t *slot, size_t slots, const struct entries *in,
-                       const struct entry *entry)
-{
-    size_t at = (size_t)entry->hash & (slots - 1);
-    while (slot[at] != 0 &&
-           (in->entry[slot[at] - 1].hash != entry->hash || in->entry[slot[at] - 1].inode != entry->inode)) {
-        at = (at + 1) & (slots - 1);
-    }
-    return at;
-}
+/* A hash table of one side's entries, by index + 1. */
+struct table {
+    uint32_t *slot;
+    size_t slots, room;
+};
 
-static int mark_differences(struct volume_scan *v, const struct entries *after, struct entries *before,
-                            struct cow_error *err)
+/* Empties it, with room for more entries than there are. */
+static bool table_begin(struct table *table, size_t entries)
 {
     size_t slots = 256;
-    int status = 0;
-    while (slots < 2 * before->n) {
+    while (slots < 2 * entries) {
         slots *= 2;
     }
-    uint32_t *slot = calloc(slots, sizeof *slot);
-    if (slot == NULL) {
+    if (slots > table->room) {
+        free(table->slot);
+        table->slot = calloc(slots, sizeof *table->slot);
+        table->room = table->slot != NULL ? slots : 0;
+    } else {
+        memset(table->slot, 0, slots * sizeof *table->slot);
+    }
+    table->slots = slots;
+    return table->slot != NULL;
+}
+
+/* Where in the table this entry is, or would be put. */
+static uint32_t *place_in(const struct table *table, const struct entries *in, const struct entry *entry)
+{
+    size_t at = (size_t)entry->hash & (table->slots - 1);
+    while (table->slot[at] != 0 && (in->entry[table->slot[at] - 1].hash != entry->hash ||
+                                    in->entry[table->slot[at] - 1].inode != entry->inode)) {
+        at = (at + 1) & (table->slots - 1);
+    }
+    return &table->slot[at];
+}
+
+static int mark_differences(struct volume_scan *v, uint32_t directory, const struct entries *after,
+                            struct entries *before, struct table *table, struct cow_error *err)
+{
+    int status = 0;
+    if (!table_begin(table, before->n)) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < before->n; i++) {
-        slot[place_in(slot, slots, before, &before->entry[i])] = (uint32_t)i + 1;
+        *place_in(table, before, &before->entry[i]) = (uint32_t)i + 1;
     }
     for (size_t i = 0; i < after->n && status == 0; i++) {
-        const size_t at = place_in(slot, slots, before, &after->entry[i]);
-        if (slot[at] != 0) {
-            before->entry[slot[at] - 1].matched = true;
+        const uint32_t found = *place_in(table, before, &after->entry[i]);
+        if (found != 0) {
+            before->entry[found - 1].matched = true;
         } else {
-            status = mark(v, &after->entry[i], err);
+            status = mark(v, directory, &after->entry[i], err);
         }
     }
     for (size_t i = 0; i < before->n && status == 0; i++) {
-        status = before->entry[i].matched ? 0 : mark(v, &before->entry[i], err);
+        status = before->entry[i].matched ? 0 : mark(v, directory, &before->entry[i], err);
     }
-    free(slot);
     return status;
 }
 
-/* Both sides' directories: all of the guest's, and of the backing file's those that may differ. */
-static int read_both(struct volume_scan *v, size_t first_node, struct entries *after, struct entries *before,
-                     struct cow_error *err)
+/* Both sides, directory by directory. */
+struct both {
+    struct reading guest, base;
+    struct table table;
+    bool compare; /* their names */
+};
+
+/* The guest's side of a directory; the other one, too, if it may differ. */
+static int read_one(struct both *both, const struct node *node, struct cow_error *err)
 {
-    struct reading guest = {.v = v, .fs = v->fs, .first_node = first_node, .entries = after};
-    struct reading base = {
-        .v = v, .fs = v->base, .first_node = first_node, .entries = before, .before = true};
-    int status = read_directories(&guest, err);
-    return status == 0 && v->base != NULL ? read_directories(&base, err) : status;
+    struct volume_scan *v = both->guest.v;
+    const uint32_t inode = node->inode;
+    const bool twice = v->base != NULL && may_differ(node), collect = twice && both->compare;
+    const bool in_guest = node->after && node->type == COW_FS_DIRECTORY_FILE;
+    const bool in_base = twice && node->before && node->type_before == COW_FS_DIRECTORY_FILE;
+    int status = 0;
+    both->guest.collect = both->base.collect = collect;
+    both->guest.entries.n = both->base.entries.n = 0;
+    if (in_guest && !both->guest.exhausted) {
+        status = read_directory(&both->guest, inode, err);
+    }
+    if (status == 0 && in_base && !both->base.exhausted) {
+        status = read_directory(&both->base, inode, err);
+    }
+    const bool whole = !both->guest.exhausted && !both->base.exhausted;
+    return status == 0 && collect && whole && (in_guest || in_base)
+               ? mark_differences(v, inode, &both->guest.entries, &both->base.entries, &both->table, err)
+               : status;
+}
+
+/* Reads the directories for names of the nodes from first_node on. */
+static int read_both(struct volume_scan *v, size_t first_node, bool compare, struct cow_error *err)
+{
+    const struct reading reading = {.v = v, .fs = v->fs, .first_node = first_node, .end_node = v->nodes.n};
+    struct both both = {.guest = reading, .base = reading, .compare = compare};
+    int status = 0;
+    both.base.fs = v->base;
+    both.base.before = true;
+    for (size_t i = 0; i < reading.end_node && status == 0; i++) {
+        const struct node node = v->nodes.node[i]; /* nodes move */
+        status = read_one(&both, &node, err);
+        if (status == 0 && i % 1024 == 0) {
+            status = scan_tell(v->scan, "reading directories", 0, err);
+        }
+    }
+    free(both.guest.entries.entry);
+    free(both.base.entries.entry);
+    free(both.table.slot);
+    return status;
 }
 
 int names_read(struct volume_scan *v, struct cow_error *err)
 {
-    struct entries after = {.n = 0}, before = {.n = 0};
-    const bool compare = v->base != NULL;
     const struct node *root = nodes_find(&v->nodes, EXT2_ROOT_INO);
+    const size_t known = v->nodes.n;
     int status = root != NULL && root->after && root->type == COW_FS_DIRECTORY_FILE
                      ? 0
                      : scan_damage(v, EXT2_ET_NO_DIRECTORY, EXT2_ROOT_INO, err);
     if (status != 0) {
         return status;
     }
-    status = read_both(v, 0, compare ? &after : NULL, compare ? &before : NULL, err);
-    const size_t known = v->nodes.n;
-    if (status == 0 && compare) {
-        status = mark_differences(v, &after, &before, err);
-    }
-    free(after.entry);
-    free(before.entry);
+    status = read_both(v, 0, v->base != NULL, err);
     /* names of which nobody knew that they would matter: a link whose inode does not tell of it */
-    return status == 0 && v->nodes.n > known ? read_both(v, known, NULL, NULL, err) : status;
+    return status == 0 && v->nodes.n > known ? read_both(v, known, false, err) : status;
 }
 
 /* ---- paths ---- */

@@ -21,6 +21,8 @@ struct node {
     bool other_inode;    /* they differ in more than the date of the last access */
     bool other_metadata; /* owner, mode, dates, attributes */
     bool other_content;
+    bool other_map;            /* content may lie elsewhere, or in the inode itself */
+    bool attributes;           /* some lie in a block of their own */
     bool entries;              /* a directory in which names have changed */
     bool renamed;              /* some of its names have changed */
     bool other_mtime, unsure;  /* the inode number may have been given to another file */

@@ -384,7 +384,7 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
 {
     struct cow_error local;
     err = err != NULL ? err : &local;
-    ext2_ino_t inode;
+    ext2_ino_t inode = 0;
     struct ext2_inode_large content = {.i_mode = 0};
     if (volume < 0 || (size_t)volume >= fs->n_volumes) {
         return cow_error_set(err, COW_USAGE, "%s: no such volume", cow_image_path(fs->img));

@@ -52,7 +52,7 @@ static int scan_volumes(struct cow_fs_scan *scan, struct cow_error *err)
         if (scan->volume[i].fs != NULL) {
             status = names_read(&scan->volume[i], err);
         }
-        if (status == 0 && scan->volume[i].fs != NULL) {
+        if (status == 0 && scan->volume[i].fs != NULL && !scan->owners_only) {
             status = changes_list(&scan->volume[i], err);
         }
     }
@@ -77,11 +77,14 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
     scan->env = opt != NULL ? opt->env : NULL;
     scan->keep_offset = opt != NULL && opt->keep ? opt->keep_offset : UINT64_MAX;
     scan->look_around = opt != NULL && opt->look_around;
+    scan->owners_only = opt != NULL && opt->owners_only;
     scan->n_volumes = fs->n_volumes;
     for (size_t i = 0; i < fs->n_volumes; i++) {
         struct volume_scan *v = &scan->volume[i];
-        *v = (struct volume_scan){
-            .scan = scan, .index = (int)i, .fs = fs->inner[i].fs, .base = fs->inner[i].base_fs};
+        *v = (struct volume_scan){.scan = scan,
+                                  .index = (int)i,
+                                  .fs = fs->inner[i].fs,
+                                  .base = scan->owners_only ? NULL : fs->inner[i].base_fs};
         if (v->fs != NULL) {
             scan->total_bytes +=
                 (uint64_t)v->fs->inode_blocks_per_group * v->fs->blocksize * v->fs->group_desc_count;

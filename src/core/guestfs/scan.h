@@ -28,7 +28,7 @@ struct cow_fs_scan {
     struct cow_image *img;
     const struct cow_env *env;
     uint64_t keep_offset; /* UINT64_MAX: none */
-    bool look_around;
+    bool look_around, owners_only;
     size_t n_volumes;
     struct volume_scan *volume;
     uint64_t class_bytes[COW_VOLUMES_MAX + 1][COW_FS_CLASSES]; /* the last one: outside of all volumes */

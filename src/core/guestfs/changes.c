@@ -20,7 +20,7 @@ static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, ui
     struct guest_volume *inner = &v->scan->fs->inner[v->index];
     ext2_filsys fs = side == COW_SIDE_BACKING ? v->base : v->fs;
     struct ext2_inode_large content = {.i_mode = 0};
-    errcode_t code = ext2fs_read_inode_full(fs, inode, (struct ext2_inode *)(void *)&content, sizeof content);
+    errcode_t code = source_read_inode(fs, inode, &content, sizeof content);
     return code != 0 ? code
                      : reader_open_inode(out, side == COW_SIDE_BACKING ? &inner->base : &inner->guest, fs,
                                          inode, &content);
@@ -62,7 +62,7 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
     const uint64_t block_bytes = v->fs->blocksize;
     struct ext2_inode_large content = {.i_mode = 0};
     struct ext2_inode *plain = (struct ext2_inode *)(void *)&content;
-    errcode_t code = ext2fs_read_inode_full(v->fs, node->inode, plain, sizeof content);
+    errcode_t code = source_read_inode(v->fs, node->inode, &content, sizeof content);
     const uint64_t block = code == 0 ? ext2fs_file_acl_block(v->fs, plain) : 0;
     if (block == 0 || block >= ext2fs_blocks_count(v->fs->super)) {
         return 0;

@@ -123,11 +123,10 @@ int inodes_look(struct volume_scan *v, struct node *node, struct cow_error *err)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     struct one guest = {v->fs, bytes, true}, base = {v->base, bytes + size, true};
-    errcode_t code = ext2fs_read_inode_full(v->fs, node->inode, (struct ext2_inode *)(void *)bytes, size);
+    errcode_t code = source_read_inode(v->fs, node->inode, bytes, size);
     guest.in_table = code == 0;
     if (v->base != NULL && node->inode <= v->base->super->s_inodes_count) {
-        code =
-            ext2fs_read_inode_full(v->base, node->inode, (struct ext2_inode *)(void *)(bytes + size), size);
+        code = source_read_inode(v->base, node->inode, bytes + size, size);
         base.in_table = code == 0;
     } else {
         base.fs = NULL;

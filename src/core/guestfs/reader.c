@@ -286,7 +286,7 @@ struct path_walk {
 static errcode_t read_inode(ext2_filsys fs, ext2_ino_t inode, struct ext2_inode_large *out)
 {
     memset(out, 0, sizeof *out);
-    return ext2fs_read_inode_full(fs, inode, (struct ext2_inode *)(void *)out, sizeof *out);
+    return source_read_inode(fs, inode, out, sizeof *out);
 }
 
 /* Puts the target in front of what is still to be walked. */

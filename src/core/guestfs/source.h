@@ -33,6 +33,10 @@ int source_read(const struct source *source, uint64_t offset, void *buffer, size
  * Answers a code of libext2fs. */
 errcode_t source_open(ext2_filsys *out, const struct source *source);
 
+/* Reads an inode, as much of it as there is room for. To be used instead of the library's own functions:
+ * those may answer with another one. */
+errcode_t source_read_inode(ext2_filsys fs, ext2_ino_t inode, void *out, int n_bytes);
+
 /* Words for such a code, which may also be an errno. */
 const char *source_error_text(errcode_t code);
 

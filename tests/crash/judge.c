@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filesystem.h"
 #include "memory.h"
 #include "power.h"
 
@@ -278,6 +279,14 @@ static enum outcome outcome_by_file(const struct trial *trial, const struct inod
                                                                                             : OUTCOME_BAD;
 }
 
+/* The older file that was to be replaced, and nothing has been written into it. */
+static bool is_old_output(const struct trial *trial, const struct inode *file)
+{
+    const struct inode *was = file_at(&trial->before.tree, trial->target);
+    return was != NULL && file->number == was->number && facts_same(&file->facts, &was->facts) &&
+           inode_same_bytes(file, was, 0, was->facts.size_bytes);
+}
+
 static enum outcome outcome_of(const struct trial *trial, const struct tree *tree, const struct disk *old,
                                const struct disk *new)
 {
@@ -286,7 +295,7 @@ static enum outcome outcome_of(const struct trial *trial, const struct tree *tre
         return trial->before.target_there ? OUTCOME_BAD : OUTCOME_OLD;
     }
     if (trial->raw) {
-        return raw_shows(file, new) ? OUTCOME_NEW : OUTCOME_BAD;
+        return is_old_output(trial, file) ? OUTCOME_OLD : raw_shows(file, new) ? OUTCOME_NEW : OUTCOME_BAD;
     }
     if (trial->same_disk) {
         const enum outcome outcome = outcome_by_file(trial, file);
@@ -441,6 +450,31 @@ static void judge_merged(const struct trial *trial)
     }
 }
 
+/* All files are there; what is in use is as it was; and what was free, and not as the backing file has it, is
+ * no longer in the image. (That the image shows this disk has been judged.) */
+static void judge_without_unused(const struct trial *trial)
+{
+    struct view view;
+    const struct inode *old = &trial->before.disk.file, *new = &trial->after.disk.file;
+    const uint32_t block_bytes = trial->scene->spec.ext_block_bytes;
+    const struct inode *image = file_at(&trial->after.tree, trial->target);
+    bool good = filesystem_is_whole(old, block_bytes) && filesystem_is_whole(new, block_bytes) &&
+                view_as(&view, image, FORM_V3);
+    uint64_t dropped = 0;
+    for (uint64_t at = 0; good && at < old->facts.size_bytes; at += PAGE_BYTES) {
+        uint8_t bits; /* of a page's eight sectors */
+        const bool same = inode_same_bytes(old, new, at, at + PAGE_BYTES);
+        inode_read(image, view.shape.bitmap_offset + at / PAGE_BYTES, &bits, 1);
+        good = filesystem_is_free(old, at) ? bits == 0 : same;
+        dropped += !same;
+    }
+    if (!good || dropped == 0) {
+        fprintf(stderr, "crash: %s: a file has changed, or what is free is still there, or nothing is free\n",
+                trial->scene->name);
+        exit(2);
+    }
+}
+
 void judge_trial(struct trial *trial)
 {
     const struct allowance none = {.left_overs = false};
@@ -457,6 +491,9 @@ void judge_trial(struct trial *trial)
     }
     if (trial->merges) {
         judge_merged(trial);
+    }
+    if (trial->action.verb == VERB_COMPACT_UNUSED) {
+        judge_without_unused(trial);
     }
 }
 

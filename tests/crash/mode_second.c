@@ -159,6 +159,8 @@ static void check_both(struct run *run, const struct pair *pair, const struct ac
 {
     const struct allowance allowed = {.left_overs = first->verb == VERB_RECOVER};
     const bool overtaken = is_overtaken(pair, first, status);
+    /* Both were told to replace what is there: the later one does. */
+    const bool replaces = first->elsewhere && first->force && pair->second->verb == first->verb;
     /* With a file of its own under way, the first has something to remove. */
     const bool same = overtaken || first->elsewhere
                           ? judge_settled(run->trial, &pair->sim.live, &allowed).outcome != OUTCOME_BAD
@@ -169,7 +171,9 @@ static void check_both(struct run *run, const struct pair *pair, const struct ac
     } else if (pair->begun && status != 0 && !overtaken) {
         run_violation(run, "the second did its work after the first had its lock, and the first fails: %s",
                       err->message);
-    } else if (!pair->begun && status == 0) {
+    } else if (replaces && judge_settled(run->trial, &pair->sim.live, &allowed).outcome != OUTCOME_NEW) {
+        run_violation(run, "both replace the output, and it is the old one");
+    } else if (!pair->begun && status == 0 && !replaces) {
         run_violation(run, "the second did its work before the first had its lock, and both answer 0");
     }
 }

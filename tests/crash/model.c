@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "filesystem.h"
 #include "memory.h"
 #include "power.h"
 
@@ -17,6 +18,7 @@ struct build {
     struct shape shape;
     struct rng rng;
     struct disk disk;
+    struct filesystem ext; /* NULLs: there is none */
 };
 
 static void fill(struct rng *rng, uint8_t *bytes, size_t n_bytes)
@@ -59,13 +61,30 @@ static uint64_t filled_from(const struct build *b, uint64_t sector)
     return sector < middle ? middle : last;
 }
 
-/* Noise with holes in it; what the disk has there is noted. */
+/* Pages of zeros are holes. */
+static void write_pages(struct inode *inode, const uint8_t *bytes, uint64_t size)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    for (uint64_t at = 0; at < size; at += PAGE_BYTES) {
+        const size_t n = size - at < PAGE_BYTES ? (size_t)(size - at) : PAGE_BYTES;
+        if (memcmp(bytes + at, zeros, n) != 0) {
+            inode_write(inode, at, bytes + at, n);
+        }
+    }
+}
+
+/* Noise with holes in it, or a filesystem; what the disk has there is noted. */
 static void write_backing(struct build *b)
 {
     uint8_t noise[STRETCH];
     uint64_t size = b->spec.short_backing ? b->spec.size_bytes - 5000 : b->spec.size_bytes;
     struct inode *inode = make_file(b->tree, BACKING_PATH, BACKING_SECONDS);
     inode->facts.size_bytes = size;
+    if (b->ext.before != NULL) {
+        write_pages(inode, b->ext.before, size);
+        write_pages(&b->disk.file, b->ext.before, size);
+        return;
+    }
     for (uint64_t s = 0; s * SECTOR_BYTES < size; s = filled_from(b, s + STRETCH_SECTORS)) {
         const uint64_t at = s * SECTOR_BYTES;
         size_t n = size - at < STRETCH ? (size_t)(size - at) : STRETCH;
@@ -99,6 +118,10 @@ static bool is_dirty(struct build *b, uint64_t sector)
 {
     if (b->spec.dirty_end != 0 && sector >= b->spec.dirty_end) {
         return false;
+    }
+    if (b->ext.before != NULL) {
+        const uint64_t at = sector * SECTOR_BYTES;
+        return memcmp(b->ext.before + at, b->ext.after + at, SECTOR_BYTES) != 0;
     }
     switch (b->spec.pattern) {
     case PATTERN_RUNS:
@@ -198,6 +221,10 @@ static void write_sectors(struct build *b, struct inode *inode)
         size_t n = left < ss ? (size_t)left : ss;
         bool zero = dirty && rng_below(&b->rng, 5) == 0; /* a hole, or zeros that are there */
         fill(&b->rng, sector, ss);
+        if (dirty && b->ext.after != NULL) {
+            zero = false;
+            memcpy(sector, b->ext.after + i * ss, ss);
+        }
         if (is_redundant(b, i * ss)) {
             zero = false;
             inode_read(&b->disk.file, i * ss, sector, ss);
@@ -261,6 +288,14 @@ static void write_bystanders(struct build *b)
     }
 }
 
+/* The older file. */
+static void write_output(struct build *b)
+{
+    uint8_t noise[5000];
+    fill(&b->rng, noise, sizeof noise);
+    append(make_file(b->tree, OUTPUT_PATH, BACKING_SECONDS + 9), 0, noise, sizeof noise);
+}
+
 struct disk model_build(struct tree *tree, const struct spec *spec)
 {
     struct build b = {.tree = tree, .spec = *spec, .rng = {spec->seed * 77 + 5}};
@@ -269,6 +304,11 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
     b.spec.alignment = spec->alignment != 0 ? spec->alignment : 32;
     b.shape = form_shape(b.spec.form, b.spec.size_bytes, b.spec.sector_bytes, b.spec.alignment);
     b.disk.file.facts.size_bytes = b.spec.size_bytes;
+    if (spec->ext_block_bytes != 0) {
+        memory_require(b.spec.sector_bytes == SECTOR_BYTES && b.spec.size_bytes % SECTOR_BYTES == 0,
+                       "a filesystem is compared by sectors of 512 bytes");
+        filesystem_make(&b.ext, spec->ext_block_bytes, b.spec.size_bytes);
+    }
     tree_init(tree);
     static const char *const directories[] = {"img", "base", "out"};
     for (unsigned i = 0; i < 3; i++) {
@@ -285,6 +325,10 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
     if (spec->other != OTHER_NONE) {
         write_other(&b);
     }
+    if (spec->output) {
+        write_output(&b);
+    }
+    filesystem_free(&b.ext);
     return b.disk;
 }
 
@@ -293,6 +337,19 @@ struct disk disk_resized(const struct disk *disk, uint64_t size_bytes)
     struct disk out = disk_copy(disk);
     inode_cut(&out.file, size_bytes);
     out.file.facts.size_bytes = size_bytes;
+    return out;
+}
+
+struct disk disk_without_unused(const struct disk *disk, const struct inode *backing)
+{
+    struct disk out = disk_copy(disk);
+    uint8_t bytes[PAGE_BYTES];
+    for (uint64_t at = 0; at + PAGE_BYTES <= disk->file.facts.size_bytes; at += PAGE_BYTES) {
+        if (filesystem_is_free(&disk->file, at)) {
+            inode_read(backing, at, bytes, sizeof bytes);
+            inode_write(&out.file, at, bytes, sizeof bytes);
+        }
+    }
     return out;
 }
 

@@ -48,6 +48,9 @@ struct spec {
     bool redundant;     /* of three pages one holds what the backing file does, where it is dirty */
     bool sibling;       /* another image on the backing file, SIBLING_PATH */
     enum other other;
+    uint32_t ext_block_bytes; /* the disk holds a filesystem with blocks of that size (filesystem.h), and
+                                 dirty is what the guest has changed; 0: noise */
+    bool output;              /* OUTPUT_PATH is there, an older file */
     unsigned seed;
 };
 
@@ -61,6 +64,9 @@ struct disk model_build(struct tree *tree, const struct spec *spec);
 
 /* The same disk with another size: what is new is zeros. */
 struct disk disk_resized(const struct disk *disk, uint64_t size_bytes);
+/* The same disk as the backing file has it in each page that its filesystem has free. The filesystem's blocks
+ * are pages. */
+struct disk disk_without_unused(const struct disk *disk, const struct inode *backing);
 struct disk disk_copy(const struct disk *disk);
 void disk_free(struct disk *disk);
 

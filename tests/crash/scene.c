@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filesystem.h"
 #include "judge.h"
 #include "memory.h"
 
@@ -35,7 +36,8 @@ static int plan_rewrite(struct cow_plan **plan, struct cow_image *img, const str
     const enum verb verb = action->verb;
     const bool rebases = verb == VERB_REBASE || verb == VERB_REBASE_SAFE;
     const struct cow_rewrite_options opt = {.complete_pages = verb == VERB_PAGES,
-                                            .compact = verb == VERB_COMPACT || verb == VERB_COMPACT_SECTORS,
+                                            .compact = verb >= VERB_COMPACT && verb <= VERB_COMPACT_UNUSED,
+                                            .unused = verb == VERB_COMPACT_UNUSED,
                                             .sectors = verb == VERB_COMPACT_SECTORS,
                                             .backing_path = rebases ? OTHER_PATH : NULL,
                                             .safe = verb == VERB_REBASE_SAFE,
@@ -58,6 +60,20 @@ static int plan_merge(struct cow_plan **plan, struct cow_image *img, const struc
                           err);
 }
 
+static int plan_extract(struct cow_plan **plan, struct cow_image *img, const struct action *action,
+                        struct cow_error *err)
+{
+    char path[TREE_NAME_BYTES];
+    snprintf(path, sizeof path, "/%s", action->file);
+    return cow_plan_extract(
+        plan, img,
+        &(struct cow_extract_options){.side = action->backing ? COW_SIDE_BACKING : COW_SIDE_COW,
+                                      .path = path,
+                                      .output_path = OUTPUT_PATH,
+                                      .force = action->force},
+        err);
+}
+
 static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct action *action,
                      const struct cow_env *env, struct cow_error *err)
 {
@@ -74,6 +90,8 @@ static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct
     case VERB_MERGE:
     case VERB_MERGE_IN_PLACE:
         return plan_merge(plan, img, action, err);
+    case VERB_EXTRACT:
+        return plan_extract(plan, img, action, err);
     default:
         return plan_resize(plan, img, action, err);
     }
@@ -160,7 +178,8 @@ struct past {
     enum form_name form;
 };
 
-static struct past past_after(const struct past *past, const struct action *action, size_t n)
+static struct past past_after(const struct past *past, const struct action *action, size_t n,
+                              const struct tree *tree)
 {
     const struct past *now = &past[n];
     if (action->verb == VERB_UNDO) {
@@ -168,6 +187,10 @@ static struct past past_after(const struct past *past, const struct action *acti
     }
     if (verb_resizes(action->verb)) {
         return (struct past){disk_resized(&now->disk, action->sectors * 512), FORM_V3};
+    }
+    if (action->verb == VERB_COMPACT_UNUSED) {
+        const struct inode *backing = &tree->inode[tree_find(tree, BACKING_PATH)];
+        return (struct past){disk_without_unused(&now->disk, backing), FORM_V3};
     }
     const bool rewritten = verb_rewrites(action->verb) || action->verb == VERB_MERGE_IN_PLACE;
     return (struct past){disk_copy(&now->disk), rewritten ? FORM_V3 : now->form};
@@ -205,6 +228,10 @@ static void must_work(struct trial *trial, const struct action *action)
 static struct disk target_disk(const struct trial *trial, const struct disk *image_disk)
 {
     const enum verb verb = trial->action.verb;
+    if (verb == VERB_EXTRACT) {
+        return (struct disk){.file = filesystem_file(trial->action.file, trial->scene->spec.ext_block_bytes,
+                                                     !trial->action.backing)};
+    }
     if (verb != VERB_CREATE && verb != VERB_DIFF) {
         return disk_copy(image_disk);
     }
@@ -250,14 +277,14 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     trial->scene = scene;
     trial->action = *last_action(scene, &n);
     trial->target = trial->action.elsewhere ? OUTPUT_PATH : IMAGE_PATH;
-    trial->raw = trial->action.verb == VERB_MERGE;
+    trial->raw = trial->action.verb == VERB_MERGE || trial->action.verb == VERB_EXTRACT;
     trial->merges = trial->action.verb == VERB_MERGE_IN_PLACE;
     trial->journaled = !trial->action.elsewhere && trial->action.verb != VERB_DISCARD;
     past[0] = (struct past){model_build(&tree, &scene->spec), scene->spec.form};
     sim_boot(&trial->sim, &tree);
     trial->sim.can_clone = scene->can_clone;
     for (size_t i = 0; i < n; i++) {
-        past[i + 1] = past_after(past, &scene->action[i], i);
+        past[i + 1] = past_after(past, &scene->action[i], i, &trial->sim.live);
         if (i + 1 < n) {
             must_work(trial, &scene->action[i]);
             trial->sim.clock_ns += UINT64_C(3600000000000);

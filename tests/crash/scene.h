@@ -22,7 +22,8 @@ enum verb {
     VERB_PAGES,
     VERB_COMPACT,
     VERB_COMPACT_SECTORS,
-    VERB_REBASE, /* to OTHER_PATH, which is known to be equal */
+    VERB_COMPACT_UNUSED, /* what the guest's filesystem has free goes, too */
+    VERB_REBASE,         /* to OTHER_PATH, which is known to be equal */
     VERB_REBASE_SAFE,
     VERB_RESTAMP,
     VERB_CONVERT,
@@ -33,6 +34,7 @@ enum verb {
     VERB_CREATE,
     VERB_DIFF, /* what turns BACKING_PATH into OTHER_PATH */
     VERB_MERGE,
+    VERB_EXTRACT,
     VERB_RECOVER,
 };
 
@@ -52,6 +54,8 @@ struct action {
     bool elsewhere;   /* the result goes to OUTPUT_PATH */
     bool away;        /* the private backing file goes to AWAY_PATH, into another directory */
     bool force;       /* and without it, it is refused */
+    const char *file; /* of the guest, that is extracted: a name of filesystem_file */
+    bool backing;     /* ... as the backing file has it */
 };
 
 enum { SCENE_ACTIONS = 4 };
@@ -81,7 +85,7 @@ struct trial {
     struct action action;
     const char *target;  /* the file that is made or changed */
     const char *backing; /* the file whose size or content may change */
-    bool raw;            /* the target is not an image */
+    bool raw;            /* the target is not an image: a disk, or a file of the guest */
     bool journaled;
     bool undoable;  /* once it is done */
     bool same_disk; /* both ends show the same disk; what tells them apart is the file and its header */

@@ -25,6 +25,15 @@
         .verb = VERB_##change, .sectors = (n), .elsewhere = true                                             \
     }
 
+#define EXTRACT(name, ...)                                                                                   \
+    {                                                                                                        \
+        .verb = VERB_EXTRACT, .elsewhere = true, .file = (name), __VA_ARGS__                                 \
+    }
+#define EXT(...)                                                                                             \
+    {                                                                                                        \
+        .size_bytes = 96 * 4096, .ext_block_bytes = 4096, .pattern = PATTERN_NONE, __VA_ARGS__               \
+    }
+
 /* clang-format off */
 const struct scene scenes[] = {
     /* by copy */
@@ -109,6 +118,9 @@ const struct scene scenes[] = {
     {.name = "compact-v3-4096", .spec = {.form = FORM_V3, .sector_bytes = 4096, .size_bytes = 25 * 4096 + 512, .redundant = true}, .action = {DO(COMPACT, 0)}},
     {.name = "compact-sectors-v2", .spec = {.form = FORM_V2_64, .garbage = true, .redundant = true, .pattern = PATTERN_RANDOM}, .action = {DO(COMPACT_SECTORS, 0)}},
     {.name = "compact-sectors-v3", .spec = {.form = FORM_V3, .redundant = true, .pattern = PATTERN_EDGES}, .action = {DO(COMPACT_SECTORS, 0)}},
+    {.name = "compact-v3-small", .spec = {.form = FORM_V3, .size_bytes = 384 * 1024, .ext_block_bytes = 1024, .pattern = PATTERN_NONE}, .action = {DO(COMPACT, 0)}},
+    {.name = "compact-v3-unused", .spec = EXT(.form = FORM_V3), .action = {DO(COMPACT_UNUSED, 0)}},
+    {.name = "compact-v2-unused", .spec = EXT(.form = FORM_V2, .garbage = true), .action = {DO(COMPACT_UNUSED, 0)}},
     {.name = "convert-v2", .spec = {.form = FORM_V2, .garbage = true, .size_bytes = ODD}, .action = {DO(CONVERT, 0)}},
     {.name = "equal-v1", .spec = {.form = FORM_V1, .garbage = true, .other = OTHER_EQUAL}, .action = {DO(REBASE, 0)}},
     {.name = "stamp-v2", .spec = {.form = FORM_V2, .other_date = true}, .action = {DO(RESTAMP, 0)}},
@@ -123,6 +135,7 @@ const struct scene scenes[] = {
     /* and back, and after one another */
     {.name = "undo-pages", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(PAGES, 0), DO(UNDO, 0)}},
     {.name = "undo-compact", .spec = {.form = FORM_V3, .redundant = true}, .action = {DO(COMPACT, 0), DO(UNDO, 0)}},
+    {.name = "undo-compact-unused", .spec = EXT(.form = FORM_V3, .garbage = true), .action = {DO(COMPACT_UNUSED, 0), DO(UNDO, 0)}},
     {.name = "undo-safe", .spec = {.form = FORM_V3, .garbage = true, .other = OTHER_DIFFERS}, .action = {DO(REBASE_SAFE, 0), DO(UNDO, 0)}},
     {.name = "undo-header-rebase", .spec = {.form = FORM_V3, .garbage = true, .other = OTHER_EQUAL}, .action = {DO(REBASE, 0), DO(UNDO, 0)}},
     {.name = "undo-header-restamp", .spec = {.form = FORM_V3, .other_date = true}, .action = {DO(RESTAMP, 0), DO(UNDO, 0)}},
@@ -151,6 +164,11 @@ const struct scene scenes[] = {
     {.name = "copy-elsewhere", .spec = {.form = FORM_V3}, .action = {ELSEWHERE(COPY, 256)}},
     {.name = "convert-elsewhere", .spec = {.form = FORM_V1_BE_64, .garbage = true}, .action = {ELSEWHERE(CONVERT, 0)}},
     {.name = "compact-elsewhere", .spec = {.form = FORM_V3, .redundant = true}, .action = {ELSEWHERE(COMPACT, 0)}},
+    {.name = "unused-elsewhere", .spec = EXT(.form = FORM_V1_BE_64, .garbage = true), .action = {ELSEWHERE(COMPACT_UNUSED, 0)}},
+    {.name = "extract", .spec = EXT(.form = FORM_V3), .action = {EXTRACT("content", .backing = false)}},
+    {.name = "extract-holes", .spec = EXT(.form = FORM_V2, .garbage = true), .action = {EXTRACT("link", .backing = false)}},
+    {.name = "extract-backing", .spec = EXT(.form = FORM_V3, .garbage = true), .action = {EXTRACT("link", .backing = true)}},
+    {.name = "extract-force", .spec = EXT(.form = FORM_V3, .output = true), .action = {EXTRACT("content", .force = true)}},
     {.name = "diff", .spec = {.form = FORM_V3, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 0)}},
     {.name = "diff-sectors", .spec = {.form = FORM_V3, .size_bytes = ODD, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 1)}},
 };

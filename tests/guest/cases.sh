@@ -12,6 +12,11 @@ can_boot() {
 echo booted >probe.out
 JOB
     guest probe
+    if [ "$(result probe.out)" != booted ] && command -v cc >/dev/null &&
+        cc -shared -fPIC -O1 -o registers.so "$here/registers.c"; then
+        preload=$scratch/registers.so
+        guest probe
+    fi
     [ "$(result probe.out)" = booted ] || {
         show_console probe
         skip "guest: this machine cannot boot a User-Mode Linux guest"

@@ -14,6 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 MIB=1048576
 PATH=$PATH:/usr/sbin:/sbin
 passed=0 failed=0
+preload= # what linux.uml needs to boot here (registers.c)
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowtui-guest.XXXXXX") || exit 2
 guest_pid=
@@ -81,7 +82,7 @@ write_job() {
 start_guest() {
     local name=$1
     shift
-    linux.uml mem=128M root=/dev/root rootfstype=hostfs rootflags=/ rw "init=$scratch/$name.sh" "$@" \
+    env ${preload:+"LD_PRELOAD=$preload"} linux.uml mem=128M root=/dev/root rootfstype=hostfs rootflags=/ rw "init=$scratch/$name.sh" "$@" \
         con=null con0=fd:0,fd:1 con1=null ssl=null "uml_dir=$scratch/uml" \
         </dev/null >"$scratch/$name.console" 2>&1 &
     guest_pid=$!

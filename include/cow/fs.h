@@ -141,6 +141,16 @@ int cow_fs_class_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
 int cow_fs_owner_next(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_fs_owner *out,
                       struct cow_error *err);
 
+/* Whether some filesystem has blocks of less than 4 KiB, so that a guest reads pages of files across the
+ * borders of the disk's. Partitions whose blocks are not aligned on the disk do not count: there nearly all
+ * would hang together. */
+bool cow_fs_reads_across(const struct cow_fs *fs);
+
+/* Whether a guest that reads a file by pages reads what lies just before that place of the disk, the
+ * beginning of a page of it, and what lies there in one piece. For a scan that looks around; false where
+ * nothing is known. */
+bool cow_fs_read_at_once(const struct cow_fs_scan *scan, uint64_t offset_bytes);
+
 /* Bytes in the COW by class, of one volume or (COW_NO_VOLUME) of the whole disk. Their sum is all that is in
  * the COW, whole sectors. */
 void cow_fs_classes(const struct cow_fs_scan *scan, int volume, uint64_t bytes[COW_FS_CLASSES]);

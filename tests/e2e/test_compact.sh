@@ -196,7 +196,7 @@ guest()
     eq cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06 \
         "$(model compose root.cow uml-cow-v3 root_fs.img)" "composed disk"
     run 0 info --json root.cow
-    eq "616 true" "$(json '"\(.usage.dirty_sectors) \(.uml.opens)"')" "dirty sectors, would UML open it"
+    eq "1616 true" "$(json '"\(.usage.dirty_sectors) \(.uml.opens)"')" "dirty sectors, would UML open it"
     unchanged compact
     run 0 undo -q -y root.cow
     run_long 0 compact --sectors -y root.cow

@@ -131,7 +131,7 @@ guest()
     freeze root_fs.img raw
     run_long 0 diff -o x.cow root_fs.img raw
     run 0 info --json x.cow
-    eq "616 true" "$(json '"\(.usage.dirty_sectors) \(.uml.opens)"')" "dirty sectors, would UML open it"
+    eq "1616 true" "$(json '"\(.usage.dirty_sectors) \(.uml.opens)"')" "dirty sectors, would UML open it"
     eq "$(sha raw)" "$(model compose x.cow uml-cow-v3 root_fs.img)" "composed disk"
     eq - "$(model mixed x.cow uml-cow-v3)" "mixed pages"
     unchanged diff

@@ -286,7 +286,7 @@ check_recovered-back() {
 
 check_mended() { # mixed pages completed and what is redundant dropped
     info_says $disk_bytes true && backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
-    [ "$(json dirty_sectors)" = 616 ] || fail "it has $(json dirty_sectors) dirty sectors"
+    [ "$(json dirty_sectors)" = 1616 ] || fail "it has $(json dirty_sectors) dirty sectors"
 }
 
 check_edited() { # the backing file's path is absolute now

@@ -78,7 +78,12 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
     if (stored == NULL) {
         return status != 0 ? status : err->status;
     }
+    status = rewrite_look_inside(plan, !opt->sectors, false, opt->env, err);
+    if (status != 0) {
+        return status;
+    }
     const struct selection_rule rule = {.pages = !opt->sectors,
+                                        .joints = plan->has_joints ? plan->fs_scan : NULL,
                                         .compare = true,
                                         .look_at_all = true,
                                         .backing = &plan->input[0].file,

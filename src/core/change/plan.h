@@ -57,8 +57,9 @@ struct cow_plan {
     int backing_errno; /* the file that the new header names is not there: for the verdict */
     struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read, locked while the commit lasts */
     size_t n_inputs;
-    struct cow_fs *fs;           /* compact --unused, extract; owned, as the next two */
-    struct cow_fs_scan *fs_scan; /* ... tells what is free */
+    struct cow_fs *fs;           /* what works by pages, and extract; owned, as the next two */
+    struct cow_fs_scan *fs_scan; /* ... tells what is free, and what a guest reads in one piece */
+    bool has_joints;             /* ... the latter matters */
     struct cow_fs_reader *file;  /* ... the file of the guest that is written */
     struct cow_image *own_image; /* diff: the raw disk as an image, in img as well; owned */
 

@@ -275,14 +275,9 @@ int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *er
 
 /* What the guest's filesystems have free. They must be sound enough for that to be believed: a block counts
  * as free if the bitmap says so and no inode has it. */
-static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+static int check_unused(struct cow_plan *plan, struct cow_error *err)
 {
-    const struct cow_fs_scan_options scan = {.owners_only = true, .env = opt->env};
     size_t n, readable = 0;
-    int status = cow_fs_open(&plan->fs, plan->img, err);
-    if (status != 0) {
-        return status;
-    }
     const struct cow_volume *volume = cow_fs_volumes(plan->fs, &n);
     for (size_t i = 0; i < n; i++) {
         readable += volume[i].readable;
@@ -305,8 +300,30 @@ static int find_unused(struct cow_plan *plan, const struct cow_rewrite_options *
         cow_error_set(err, COW_REFUSED, "%s: holds no ext filesystem that can be read", plan->img->path);
         return cow_error_hint(err, "\"cowtui files\" tells what it holds; compact works without --unused");
     }
+    return 0;
+}
+
+int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
+                        struct cow_error *err)
+{
+    if (!pages && !unused) {
+        return 0;
+    }
+    int status = cow_fs_open(&plan->fs, plan->img, err);
+    if (status == 0 && unused) {
+        status = check_unused(plan, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    plan->has_joints = pages && cow_fs_reads_across(plan->fs);
+    const struct cow_fs_scan_options scan = {
+        .owners_only = true, .look_around = plan->has_joints, .env = env};
+    if (!plan->has_joints && !unused) {
+        return 0;
+    }
     status = cow_fs_scan(&plan->fs_scan, plan->fs, &scan, err);
-    if (status == 0 && cow_fs_scan_damage(plan->fs_scan)[0] != '\0') {
+    if (status == 0 && unused && cow_fs_scan_damage(plan->fs_scan)[0] != '\0') {
         cow_error_set(err, COW_REFUSED, "%s: its filesystem is damaged: %s", plan->img->path,
                       cow_fs_scan_damage(plan->fs_scan));
         return cow_error_hint(err, "run e2fsck in the guest first");
@@ -320,12 +337,13 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
     struct cow_image *img = plan->img;
     const struct host_file *backing =
         img->backing.facts.state == COW_BACKING_FOUND ? &img->backing.file : NULL;
-    int status = opt->unused ? find_unused(plan, opt, err) : 0;
+    int status = rewrite_look_inside(plan, !opt->sectors, opt->unused, opt->env, err);
     if (status != 0) {
         return status;
     }
     const struct selection_rule rule = {.pages = !opt->sectors,
-                                        .unused = plan->fs_scan,
+                                        .joints = plan->has_joints ? plan->fs_scan : NULL,
+                                        .unused = opt->unused ? plan->fs_scan : NULL,
                                         .compare = opt->compact || opt->safe,
                                         .look_at_all = opt->safe,
                                         .backing = opt->safe ? &plan->input[0].file : backing,
@@ -340,7 +358,7 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
     plan->punch_zeros = opt->compact;
     cost->data_bytes =
         arith_sub_floor(cost->new_sectors * 512, opt->compact ? selection_zero_bytes(plan->selection) : 0);
-    if (!opt->safe) { /* no more than the image holds, and what completes its pages */
+    if (!opt->safe && !plan->has_joints) { /* no more than the image holds, and what completes its pages */
         cost->data_bytes =
             arith_min(cost->data_bytes, cost->usage.allocated_bytes + cost->mixed_pages * COW_PAGE_BYTES);
     }

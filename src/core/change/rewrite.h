@@ -19,6 +19,12 @@ struct rewrite_cost {
 /* A COW file as a backing file: a kernel would show its header to the guest as data. */
 bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
 
+/* Opens the guest's filesystems: what is free in them (unused; refused where that is not known for sure),
+ * and, for what works by pages, which of those a guest reads in one piece. Fills plan->fs, ->fs_scan,
+ * ->has_joints. */
+int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
+                        struct cow_error *err);
+
 /* Counts the plan's selection, which reads what has to be compared. COW_CANCELLED, COW_IO. */
 int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err);
 

@@ -392,7 +392,9 @@ static int next_in_chunk(struct selection *s, uint64_t number, uint32_t from, ui
     return 0;
 }
 
-int selection_next(struct selection *s, uint64_t sector, struct cow_dirty_run *out, struct cow_error *err)
+/* By bits and bytes alone. */
+static int next_by_itself(struct selection *s, uint64_t sector, struct cow_dirty_run *out,
+                          struct cow_error *err)
 {
     while (sector < s->sectors) {
         const uint64_t number = sector / CHUNK_SECTORS, base = number * CHUNK_SECTORS;
@@ -410,4 +412,45 @@ int selection_next(struct selection *s, uint64_t sector, struct cow_dirty_run *o
     }
     *out = (struct cow_dirty_run){s->sectors, 0};
     return 0;
+}
+
+/* ---- what is read in one piece ---- */
+
+static bool is_joint(const struct selection *s, uint64_t sector)
+{
+    return sector > 0 && sector < s->sectors && cow_fs_read_at_once(s->rule.joints, sector * SECTOR_BYTES);
+}
+
+/* Where what hangs together with the page of this sector begins. */
+static uint64_t joined_begin(const struct selection *s, uint64_t sector)
+{
+    sector = sector / PAGE_SECTORS * PAGE_SECTORS;
+    while (is_joint(s, sector)) {
+        sector -= PAGE_SECTORS;
+    }
+    return sector;
+}
+
+/* The same for the end, of a run that ends there. */
+static uint64_t joined_end(const struct selection *s, uint64_t sector)
+{
+    sector = arith_div_up(sector, PAGE_SECTORS) * PAGE_SECTORS;
+    while (is_joint(s, sector)) {
+        sector += PAGE_SECTORS;
+    }
+    return arith_min(sector, s->sectors);
+}
+
+int selection_next(struct selection *s, uint64_t sector, struct cow_dirty_run *out, struct cow_error *err)
+{
+    if (s->rule.joints == NULL || sector >= s->sectors) {
+        return next_by_itself(s, sector, out, err);
+    }
+    int status = next_by_itself(s, joined_begin(s, sector), out, err);
+    if (status == 0 && out->sectors > 0) {
+        const uint64_t end = joined_end(s, out->first_sector + out->sectors);
+        out->first_sector = arith_max(joined_begin(s, out->first_sector), sector);
+        out->sectors = end - out->first_sector;
+    }
+    return status;
 }

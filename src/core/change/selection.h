@@ -18,7 +18,9 @@ struct selection_rule {
     bool pages;       /* whole 4 KiB pages of the disk: one dirty sector makes all of them dirty */
     bool compare;     /* ... but only where what the disk shows differs from the backing file */
     bool look_at_all; /* and also where all is clean: the backing file is another one */
-    const struct host_file *backing; /* to compare with; NULL: zeros */
+    const struct host_file *backing;  /* to compare with; NULL: zeros */
+    const struct cow_fs_scan *joints; /* with pages: those that the guest reads in one piece with a selected
+                                         one are selected, too; NULL: each by itself */
     struct cow_fs_scan *unused; /* with compare: what this says is free does not count; NULL: all counts */
     const struct cow_env *env;  /* progress while comparing; may be NULL */
 };

@@ -3,13 +3,14 @@
  * Bits, and bytes: mixed pages by the bitmap alone; what is redundant, zero or lost by one scan of all data.
  *
  * What compacting would gain is counted in whole pages, for so it works: a page stays dirty as a whole if any
- * of its sectors differs from the backing file. Sectors that equal it but share their page with others are
- * not worth a finding.
+ * of its sectors differs from the backing file, or one of a page that a guest reads together with it. Sectors
+ * that equal it but share their page with others are not worth a finding.
  */
 #include <inttypes.h>
 
 #include "core/base/arith.h"
 #include "core/check/checkup.h"
+#include "cow/fs.h"
 #include "cow/scan.h"
 #include "cow/text.h"
 
@@ -57,6 +58,11 @@ struct content {
     uint64_t page_first;
     uint64_t page_redundant, page_allocated, page_zero;
     bool page_differs, page_other;
+    /* pages that are read together, of which the last one went by */
+    const struct cow_fs_scan *joints; /* NULL: each by itself */
+    uint64_t sector_bytes;
+    uint64_t unit_first, unit_redundant, unit_allocated;
+    bool unit_differs;
 };
 
 static void add(struct amount *amount, struct cow_dirty_run place, uint64_t sectors, uint64_t allocated)
@@ -68,11 +74,46 @@ static void add(struct amount *amount, struct cow_dirty_run place, uint64_t sect
     amount->allocated += allocated;
 }
 
+static bool is_joint(const struct content *t, uint64_t sector)
+{
+    return t->joints != NULL && cow_fs_read_at_once(t->joints, sector * t->sector_bytes);
+}
+
+static void end_unit(struct content *t, uint64_t end)
+{
+    if (!t->unit_differs) {
+        add(&t->droppable, (struct cow_dirty_run){t->unit_first, end - t->unit_first}, t->unit_redundant,
+            t->unit_allocated);
+    }
+    t->unit_first = end;
+    t->unit_redundant = t->unit_allocated = 0;
+    t->unit_differs = false;
+}
+
+/* Do the pages up to `end`, which went by at once, hang together? */
+static bool in_one_piece(const struct content *t, uint64_t end)
+{
+    uint64_t at = end - arith_min(end, t->page_sectors);
+    at = arith_div_up(at, t->page_sectors) * t->page_sectors;
+    while (at > t->page_first && is_joint(t, at)) {
+        at -= t->page_sectors;
+    }
+    return at <= t->page_first;
+}
+
 static void end_page(struct content *t, uint64_t end)
 {
     const struct cow_dirty_run place = {t->page_first, end - t->page_first};
-    if (!t->page_differs) {
-        add(&t->droppable, place, t->page_redundant, t->page_allocated);
+    t->unit_redundant += t->page_redundant;
+    t->unit_allocated += t->page_allocated;
+    t->unit_differs = t->unit_differs || t->page_differs;
+    if (t->joints != NULL && !in_one_piece(t, end)) { /* none of these is redundant: see add_run */
+        end_unit(t, t->page_first);
+        t->unit_first = end - t->page_sectors;
+        t->unit_differs = t->page_differs;
+    }
+    if (!is_joint(t, end)) {
+        end_unit(t, end);
     }
     if (!t->page_other) {
         add(&t->punchable, place, t->page_zero, t->page_zero);
@@ -92,8 +133,8 @@ static void add_to_page(struct content *t, enum cow_origin origin, bool hole, ui
     t->page_other = t->page_other || (origin != COW_ORIGIN_ZERO && origin != COW_ORIGIN_HOLE);
 }
 
-/* A run by pages: the rest of the one it begins in, whole ones at once, and what is left. Runs come in
- * ascending order without gaps. */
+/* A run by pages: the rest of the one it begins in, whole ones at once (unless it matters what each of them
+ * hangs together with), and what is left. Runs come in ascending order without gaps. */
 static void add_run(struct content *t, const struct cow_run *run, bool hole)
 {
     const uint64_t end = run->first_sector + run->sectors;
@@ -106,7 +147,9 @@ static void add_run(struct content *t, const struct cow_run *run, bool hole)
     while (at < end) {
         const uint64_t page_end = t->page_first + t->page_sectors;
         const uint64_t whole_end = end / t->page_sectors * t->page_sectors;
-        const uint64_t stop = at == t->page_first && whole_end > at ? whole_end : arith_min(page_end, end);
+        const bool at_once = at == t->page_first && whole_end > at &&
+                             (t->joints == NULL || run->origin != COW_ORIGIN_REDUNDANT);
+        const uint64_t stop = at_once ? whole_end : arith_min(page_end, end);
         add_to_page(t, run->origin, hole, stop - at);
         if (stop >= page_end) {
             end_page(t, stop);
@@ -221,10 +264,28 @@ static void report_costs(struct checkup *c, const struct content *t)
     }
 }
 
+/* What a guest reads together, where its filesystem makes that matter: compacting keeps it together. */
+static int find_joints(struct checkup *c, struct cow_fs **fs, struct cow_fs_scan **joints,
+                       struct cow_error *err)
+{
+    const struct cow_fs_scan_options options = {.owners_only = true, .look_around = true, .env = c->env};
+    int status = cow_fs_open(fs, c->img, err);
+    return status == 0 && cow_fs_reads_across(*fs) ? cow_fs_scan(joints, *fs, &options, err) : status;
+}
+
 int find_content(struct checkup *c, struct cow_error *err)
 {
-    struct content t = {.page_sectors = arith_max(COW_PAGE_BYTES / c->img->header.sector_bytes, 1)};
-    int status = scan(c, &t, err);
+    struct content t = {.page_sectors = arith_max(COW_PAGE_BYTES / c->img->header.sector_bytes, 1),
+                        .sector_bytes = c->img->header.sector_bytes};
+    struct cow_fs *fs = NULL;
+    struct cow_fs_scan *joints = NULL;
+    int status = find_joints(c, &fs, &joints, err);
+    if (status == 0) {
+        t.joints = joints;
+        status = scan(c, &t, err);
+    }
+    cow_fs_scan_free(joints);
+    cow_fs_close(fs);
     if (status == 0) {
         report_orphans(c, &t.orphans);
         report_costs(c, &t);

@@ -19,7 +19,7 @@ static int begin_volume(struct volume_scan *v, struct cow_error *err)
 {
     const struct ext2_super_block *super = v->fs->super;
     v->complete = v->scan->look_around;
-    v->all_names = v->scan->look_around &&
+    v->all_names = v->scan->look_around && !v->scan->owners_only &&
                    arith_sub_floor(super->s_inodes_count, super->s_free_inodes_count) <= ALL_NAMES_MAX;
     v->budget = 4 * ext2fs_blocks_count(v->fs->super) + 4 * (uint64_t)super->s_inodes_count + 65536;
     if (!owners_add_groups(&v->groups, v->fs)) {

@@ -317,7 +317,7 @@ mend() { # stages all that the check finds, and writes it
 
 case_check() {
     start && mend && wait_for 'Done: root.cow is mended as chosen.' || return
-    keys Enter && wait_gone mixed-pages && wait_for 'bytes were looked at' && wait_for '0.5% dirty' || return
+    keys Enter && wait_gone mixed-pages && wait_for 'bytes were looked at' && wait_for '1.2% dirty' || return
     keys u && wait_for 'Type yes' && keys -l yes && keys Enter && wait_for 'is what it was before the change' || return
     keys Enter && wait_for mixed-pages && keys q && wait_end 0
 }

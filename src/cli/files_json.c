@@ -85,8 +85,9 @@ static json_t *volume_json(const struct cow_volume *volume)
     return object;
 }
 
-static int put_all(const struct cli_files *files, FILE *spool, struct cow_error *err)
+static int put_all(FILE *spool, const void *context, struct cow_error *err)
 {
+    const struct cli_files *files = context;
     json_t *volumes = json_array();
     const char *table = cow_fs_table(files->fs);
     uint64_t total;
@@ -120,16 +121,7 @@ static int put_all(const struct cli_files *files, FILE *spool, struct cow_error 
 
 int cli_files_json(const struct cli_files *files, struct cow_error *err)
 {
-    FILE *spool;
-    int status = cli_spool_open(&spool, err);
-
-    if (status)
-        return status;
-    status = put_all(files, spool, err);
-    if (!status)
-        status = cli_spool_print(spool, err);
-    fclose(spool);
-    return status;
+    return cli_spool(put_all, files, err);
 }
 
 json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner *owner)

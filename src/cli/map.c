@@ -152,20 +152,18 @@ static int print_extents(struct walk *walk, FILE *file, print_extent *print, str
     return status;
 }
 
+static int fill_json(FILE *spool, const void *context, struct cow_error *err)
+{
+    struct walk *const *walk = context;
+    int status = print_extents(*walk, spool, print_json, err);
+
+    fputs("\n]\n", spool);
+    return status;
+}
+
 static int map_json(struct walk *walk, struct cow_error *err)
 {
-    FILE *spool;
-    int status = cli_spool_open(&spool, err);
-
-    if (status)
-        return status;
-    status = print_extents(walk, spool, print_json, err);
-    if (!status) {
-        fputs("\n]\n", spool);
-        status = cli_spool_print(spool, err);
-    }
-    fclose(spool);
-    return status;
+    return cli_spool(fill_json, &walk, err);
 }
 
 static int map_text(struct walk *walk, struct cow_error *err)

@@ -2,7 +2,6 @@
  *
  * cowtui files --owners: whose all that is, piece by piece, that lies in the COW.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -36,7 +35,7 @@ static int put_text(FILE *file, const struct cli_files *files, const struct cow_
 static int put_json(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner, bool first,
                     struct cow_error *err)
 {
-    return cli_json_spool(file, first ? "[\n  " : ",\n  ", cli_owner_value(files, owner), err);
+    return cli_json_spool(file, first ? "\n  " : ",\n  ", cli_owner_value(files, owner), err);
 }
 
 static int put_all(FILE *file, const struct cli_files *files, put_owner *put, struct cow_error *err)
@@ -56,8 +55,6 @@ static int put_all(FILE *file, const struct cli_files *files, put_owner *put, st
         status = put(file, files, &owner, first, err);
         first = false;
     } while (!status && !ferror(file));
-    if (!status && first && put == put_json)
-        fputs("[", file);
     return status;
 }
 
@@ -66,18 +63,17 @@ int cli_owners_text(const struct cli_files *files, struct cow_error *err)
     return put_all(stdout, files, put_text, err); /* cli_run tells why standard output failed */
 }
 
+static int fill_json(FILE *spool, const void *context, struct cow_error *err)
+{
+    int status;
+
+    fputs("[", spool);
+    status = put_all(spool, context, put_json, err);
+    fputs("\n]\n", spool);
+    return status;
+}
+
 int cli_owners_json(const struct cli_files *files, struct cow_error *err)
 {
-    FILE *spool;
-    int status = cli_spool_open(&spool, err);
-
-    if (status)
-        return status;
-    status = put_all(spool, files, put_json, err);
-    if (!status) {
-        fputs("\n]\n", spool);
-        status = cli_spool_print(spool, err);
-    }
-    fclose(spool);
-    return status;
+    return cli_spool(fill_json, files, err);
 }

@@ -27,7 +27,7 @@ static int open_and_unlink(const char *directory)
     return fd;
 }
 
-int cli_spool_open(FILE **out, struct cow_error *err)
+static int open_spool(FILE **out, struct cow_error *err)
 {
     const char *directory = getenv("TMPDIR");
     FILE *file;
@@ -52,7 +52,7 @@ int cli_spool_open(FILE **out, struct cow_error *err)
     return 0;
 }
 
-int cli_spool_print(FILE *spool, struct cow_error *err)
+static int print_spool(FILE *spool, struct cow_error *err)
 {
     char buffer[16384];
     size_t n;
@@ -64,4 +64,19 @@ int cli_spool_print(FILE *spool, struct cow_error *err)
         if (fwrite(buffer, 1, n, stdout) != n)
             return cow_error_system(err, errno ? errno : EIO, "standard output");
     return ferror(spool) ? cow_error_system(err, EIO, "temporary file") : 0;
+}
+
+int cli_spool(int (*fill)(FILE *spool, const void *context, struct cow_error *err), const void *context,
+              struct cow_error *err)
+{
+    FILE *spool = NULL;
+    int status = open_spool(&spool, err);
+
+    if (status)
+        return status;
+    status = fill(spool, context, err);
+    if (!status)
+        status = print_spool(spool, err);
+    fclose(spool);
+    return status;
 }

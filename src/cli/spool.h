@@ -10,10 +10,9 @@
 
 #include "cow/error.h"
 
-/* Opens one, in $TMPDIR or /tmp. It has no name: a kill leaves nothing behind. The caller's: fclose. */
-int cli_spool_open(FILE **out, struct cow_error *err);
-
-/* Copies all of it to standard output. */
-int cli_spool_print(FILE *spool, struct cow_error *err);
+/* Opens one in $TMPDIR or /tmp, has it filled, and copies all of it to standard output if that answers 0. It
+ * has no name: a kill leaves nothing behind. */
+int cli_spool(int (*fill)(FILE *spool, const void *context, struct cow_error *err), const void *context,
+              struct cow_error *err);
 
 #endif

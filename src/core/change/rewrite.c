@@ -358,9 +358,11 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
     plan->punch_zeros = opt->compact;
     cost->data_bytes =
         arith_sub_floor(cost->new_sectors * 512, opt->compact ? selection_zero_bytes(plan->selection) : 0);
-    if (!opt->safe && !plan->has_joints) { /* no more than the image holds, and what completes its pages */
-        cost->data_bytes =
-            arith_min(cost->data_bytes, cost->usage.allocated_bytes + cost->mixed_pages * COW_PAGE_BYTES);
+    if (!opt->safe && !(opt->compact && plan->has_joints)) { /* what the image holds, and what is added */
+        const uint64_t added_bytes = plan->has_joints
+                                         ? arith_sub_floor(cost->new_sectors, cost->old_sectors) * 512
+                                         : cost->mixed_pages * COW_PAGE_BYTES;
+        cost->data_bytes = arith_min(cost->data_bytes, cost->usage.allocated_bytes + added_bytes);
     }
     return 0;
 }

@@ -156,21 +156,14 @@ int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buff
     uint8_t *out = buffer;
     const size_t there = (size_t)arith_min(n_bytes, arith_sub_floor(reader->size_bytes, offset));
     int status = 0;
-    if (reader->inline_data != NULL) {
-        const size_t held = (size_t)arith_min(there, arith_sub_floor(reader->inline_bytes, offset));
-        memset(out, 0, there);
-        if (held > 0) {
-            memcpy(out, reader->inline_data + offset, held);
-        }
-        *n_read = there;
-        return 0;
-    }
     for (size_t done = 0, piece; done < there && status == 0; done += piece) {
         uint64_t end;
         const uint64_t place = place_of(reader, offset + done, &end);
         piece = (size_t)arith_min(there - done, end - (offset + done));
         if (place == HOLE) {
             memset(out + done, 0, piece);
+        } else if (place == IN_INODE) {
+            memcpy(out + done, reader->inline_data + offset + done, piece);
         } else {
             status = source_read(reader->source, place, out + done, piece, err);
         }

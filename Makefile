@@ -76,7 +76,7 @@ fuzz_target := $(BUILD)/tests/fuzz
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test lint format asan asan-build unit crash fuzz fuzz-target soak bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash fuzz fuzz-target soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -85,7 +85,11 @@ all: $(library) $(program)
 help:
 	@echo 'make             build $(program) and $(library)'
 	@echo 'make demo        open the image of a real guest (demo-reset: unpack it afresh)'
+	@echo 'make check       the quickest suites: what most mistakes are found by, in a minute'
 	@echo 'make test        all suites; the last line is the total'
+	@echo "make test ONLY=SUITE:PART:CASE   just that (each may be a pattern, or be left out): ONLY=unit:header, ONLY=e2e:undo,"
+	@echo "                 ONLY='tui::wizard-copy 80x24', ONLY=crash:power:extend-v1; a failed case prints its own"
+	@echo 'make more        what needs longer: crash suite, matrix, random images and filesystems under sanitizers, more fuzzing'
 	@echo 'make soak        geometry matrix, random images, filesystems, fuzzing and crash suite with their full counts'
 	@echo 'make fuzz        hostile filesystems under sanitizers (EXECUTIONS=500000)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
@@ -94,7 +98,8 @@ help:
 	@echo 'make bench       ratios against other tools (ROUNDS=1: quick; needs 6 GiB)'
 	@echo 'make install     honours prefix and DESTDIR; uninstall takes it away'
 	@echo 'make deps        install the Debian packages that all of these need'
-	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1'
+	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1; for tests TIME_SCALE=3 (all limits of time, for a slow'
+	@echo '           machine), JOBS (parts at a time), SEED (other random choices), TMPDIR'
 
 # ---- compiling -----------------------------------------------------------------------------------------
 
@@ -172,32 +177,31 @@ demo-reset:
 
 # ---- tests ---------------------------------------------------------------------------------------------
 
-test:
-	@.ci/deps build test
-	$(SUBMAKE) all unit crash asan-build
-	@tests/run.sh $(BUILD) e2e asan-e2e guest asan-unit unit crash tui tmux matrix differential files fuzz asan-tui
+# ONLY=SUITE[:PART[:CASE]] runs just that, and builds no more than it needs.
+needs_asan = $(if $(ONLY),$(filter asan-% fuzz%,$(ONLY)),yes)
 
-soak:
+test more soak:
 	@.ci/deps build test
-	$(SUBMAKE) all crash asan-build
-	@tests/matrix/run.sh $(program) 3000
-	@tests/differential/run.sh $(program) 3000
-	@tests/files/run.sh $(program) 100000
-	@tests/fuzz/run.sh $(BUILD)/asan $(EXECUTIONS)
-	@tests/crash/run.sh $(BUILD) soak
+	$(SUBMAKE) all unit crash $(if $(needs_asan),asan-build)
+	@tests/run.py $(BUILD) $@
+
+check:
+	@.ci/deps build test
+	$(SUBMAKE) all unit crash
+	@tests/run.py $(BUILD) $@
 
 fuzz:
 	@.ci/deps build test
 	$(SUBMAKE) asan-build
-	@tests/fuzz/run.sh $(BUILD)/asan $(EXECUTIONS)
+	@COUNT=$(EXECUTIONS) tests/fuzz/run.sh $(BUILD)/asan
 
 asan:
 	@.ci/deps build test
 	$(SUBMAKE) asan-build
-	@tests/run.sh $(BUILD) asan-e2e asan-unit asan-tui
+	@tests/run.py $(BUILD) test 'asan-*'
 
 asan-build:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit fuzz-target
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit crash fuzz-target
 
 bench:
 	@.ci/deps build test

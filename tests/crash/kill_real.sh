@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The shipped program, killed at each of its system calls: kill_real.sh BINARY [soak]. strace sends the signal when
+# The shipped program, killed at each of its system calls: kill_real.sh BINARY [LEVEL]. strace sends the signal when
 # the n-th call of a kind is entered, until there is no n-th. Then "recover --yes", and a reader of our own
 # (kill_real.py) must find the old or the new disk, and a kernel's checks fulfilled. A line a kind of call; the last
 # line is the count. 77 with a reason where that cannot be done.
@@ -31,7 +31,9 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-passed=0 failed=0 kills=0
+# shellcheck source=tests/wanted.sh
+. "$dir/../wanted.sh"
+failed=0 kills=0 asked=0
 
 # fresh ALIGNMENT: the same image each time, in $work/t.
 fresh()
@@ -68,8 +70,10 @@ settle()
 # kill_at NAME CALL ALIGNMENT PREPARE COMMAND...: COMMAND is killed at each CALL. PREPARE runs before it.
 kill_at()
 {
-    local name=$1 call=$2 alignment=$3 prepare=$4 n=0 code said wrong=""
+    local name="$1, $2" call=$2 alignment=$3 prepare=$4 n=0 code said wrong=""
     shift 4
+    wanted "$name" || return
+    asked=$((asked + 1))
     while [ -z "$wrong" ]; do
         n=$((n + 1))
         fresh "$alignment"
@@ -93,8 +97,7 @@ kill_at()
         fi
     done
     if [ -z "$wrong" ]; then
-        echo "ok   $name: killed at $((n - 1)) $call"
-        passed=$((passed + 1))
+        echo "ok $name"
     else
         echo "FAIL $name: killed at $call number $n: $wrong"
         failed=$((failed + 1))
@@ -113,5 +116,4 @@ for call in $calls; do
     kill_at "undo of a header" "$call" 4096 "resize --yes --policy extend $image 153600" undo --yes "$image"
 done
 echo "$kills kills of the real program"
-echo "kill_real: $passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ] && [ "$kills" -gt 50 ]
+[ "$failed" -eq 0 ] && { [ "$kills" -gt 50 ] || [ "$asked" -lt 50 ]; }

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
         {"thorough", no_argument, NULL, 'T'},
         {NULL, 0, NULL, 0},
     };
-    struct run run = {.seed = 1, .began = seconds_now()};
+    struct run run = {.seed = 1, .pattern = getenv("ONLY_CASE"), .began = seconds_now()};
     struct place place = {.depth = 0};
     const char *allowed = NULL;
     int option;

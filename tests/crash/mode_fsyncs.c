@@ -290,6 +290,14 @@ static bool needs_more(const struct attempt *a)
 static const unsigned rounds[] = {1, 2, 12};
 enum { ROUNDS = sizeof rounds / sizeof rounds[0] };
 
+static void scene_told(struct run *run, unsigned long wrong)
+{
+    printf("%s %s\n", wrong > 0 ? "FAIL" : "ok", run->trial->scene->name);
+    fflush(stdout);
+    run->failed += wrong > 0;
+    run->passed += wrong == 0;
+}
+
 static void fsync_scene(struct run *run, struct list *list)
 {
     static const struct action recover = {.verb = VERB_RECOVER};
@@ -310,9 +318,7 @@ static void fsync_scene(struct run *run, struct list *list)
         scene_recoveries(run, list, &recovery, run->thorough || round > 0);
     }
     run->wanted = wanted;
-    unsigned long wrong = tell(run, &change) + tell(run, &recovery);
-    run->failed += wrong > 0;
-    run->passed += wrong == 0;
+    scene_told(run, tell(run, &change) + tell(run, &recovery));
 }
 
 /* Each call of the change fails, or some do: then what was done is taken back. */
@@ -332,9 +338,7 @@ static void rollback_scene(struct run *run, struct list *list)
         }
     }
     run->wanted = wanted;
-    unsigned long wrong = tell(run, &a);
-    run->failed += wrong > 0;
-    run->passed += wrong == 0;
+    scene_told(run, tell(run, &a));
 }
 
 /* A mode reads its own lines of the list only. */
@@ -356,7 +360,7 @@ static void each_scene(struct run *run, const char *allowed_path, bool rollback)
             trial_end(&trial);
         }
     }
-    for (size_t i = 0; i < list->n && run->only == NULL && !run_time_is_up(run); i++) {
+    for (size_t i = 0; i < list->n && run_wants_all(run) && !run_time_is_up(run); i++) {
         if (!list->row[i].used && is_of_rollback(&list->row[i]) == rollback) {
             printf("VIOLATION %s: the list names %s %s, and there is no such fsync\n", run->mode,
                    list->row[i].scenes, list->row[i].place);

@@ -208,6 +208,6 @@ void mode_kill(struct run *run)
     do { /* again with other choices until there are enough */
         crash_scenes(run, true);
         run->seed = rng_mix(run->seed, 7);
-    } while (run->states < run->wanted && run->replay == NULL && run->only == NULL && !run_time_is_up(run));
+    } while (run->states < run->wanted && run->replay == NULL && run_wants_all(run) && !run_time_is_up(run));
     run_report(run, "kills");
 }

@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,13 @@ bool run_time_is_up(const struct run *run)
 
 bool run_wants(const struct run *run, const struct scene *scene)
 {
-    return run->only == NULL || strncmp(scene->name, run->only, strlen(run->only)) == 0;
+    return (run->only == NULL || strncmp(scene->name, run->only, strlen(run->only)) == 0) &&
+           (run->pattern == NULL || fnmatch(run->pattern, scene->name, 0) == 0);
+}
+
+bool run_wants_all(const struct run *run)
+{
+    return run->only == NULL && run->pattern == NULL;
 }
 
 bool run_leaves_out(const struct run *run, unsigned long total, uint64_t number)
@@ -72,6 +79,8 @@ void run_scene_done(struct run *run)
     if (run->scene_violations > TOLD_PER_SCENE) {
         printf("  ... and %lu more of %s\n", run->scene_violations - TOLD_PER_SCENE, run->trial->scene->name);
     }
+    printf("%s %s\n", run->scene_violations > 0 ? "FAIL" : "ok", run->trial->scene->name);
+    fflush(stdout);
     run->failed += run->scene_violations > 0;
     run->passed += run->scene_violations == 0;
     run->scene_violations = 0;

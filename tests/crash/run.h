@@ -24,6 +24,7 @@ struct run {
     unsigned long wanted; /* states, runs or points; a mode stops when it has so many */
     double seconds;       /* or has taken so long; 0: no limit */
     const char *only;     /* scenes whose name begins so; NULL: all */
+    const char *pattern;  /* scenes whose name matches this one, as a shell pattern; NULL: all */
     bool verbose;
     bool thorough;              /* fsyncs: try those, too, that are listed as not needed */
     const struct place *replay; /* this one crash only */
@@ -48,6 +49,7 @@ struct run {
 double seconds_now(void);
 bool run_time_is_up(const struct run *run);
 bool run_wants(const struct run *run, const struct scene *scene);
+bool run_wants_all(const struct run *run); /* no scene is left out by its name */
 
 /* Counts a violation, and tells the first few of a scene with what repeats them. */
 void run_violation(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,96 +1,79 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# All crash tests: run.sh [BUILD_DIRECTORY [soak]]. Two at a time; a line a mode; the last line is the count. A case is
-# a scene in a mode, or a kind of call in kill_real.sh. soak: the full counts (about an hour) instead of the quick ones
-# (a minute or two). SEED=N: other choices. To repeat a violation, copy what its "repeat:" line says.
+# The crash tests: run.sh BUILD_DIRECTORY [--parts | PART...]. A part is a mode of the crash program, or real-kills
+# (kill_real.sh); a case is a scene in a mode, or a kind of call in kill_real.sh. Without a part all are run, one after
+# the other. LEVEL (check, test, more, soak) says how much, ONLY_CASE which scenes. SEED=N: other choices. To repeat a
+# violation exactly, copy what its "repeat:" line says.
 set -u
 
 dir=$(cd "$(dirname "$0")" && pwd)
-build=$(realpath "${1:-$dir/../../build}")
+build=${1:-$dir/../../build}
+[ $# -eq 0 ] || shift
+level=${LEVEL:-test}
+
+# What is run: "mode seconds options", a line a part; the seconds are about those of `make test`.
+modes()
+{
+    case $level in
+    check)
+        cat <<MODES
+power 9 --count 12000
+fault 6 --count 2500
+kill 4 --count 1500
+cancel 5
+MODES
+        ;;
+    soak)
+        cat <<MODES
+fsyncs 900 --count 3000 --thorough --allowed $dir/fsync-allowed.txt
+rollbacks 900 --count 3000 --thorough --allowed $dir/fsync-allowed.txt
+second 900 --count 1000000
+power 900 --count 1600000
+fault 300 --count 202000
+kill 100 --count 50000
+oom 100
+look 30
+cancel 30
+real-kills 300
+MODES
+        ;;
+    *)
+        cat <<MODES
+fsyncs 90 --count 200 --allowed $dir/fsync-allowed.txt
+rollbacks 60 --count 200 --allowed $dir/fsync-allowed.txt
+power 70 --count 130000
+second 40 --count 30000
+fault 30 --count 21000
+kill 10 --count 5000
+oom 20 --count 6000
+look 15
+cancel 10
+real-kills 60
+MODES
+        ;;
+    esac
+}
+
+if [ "${1:-}" = --parts ]; then
+    modes | cut -d ' ' -f 1,2
+    exit 0
+fi
+build=$(realpath "$build")
 crash=$build/tests/crash
-seed=${SEED:-1}
 [ -x "$crash" ] || {
     echo "run.sh: no binary $crash" >&2
     exit 1
 }
-
-# What is run: "mode options" a line.
-quick()
-{
-    cat <<MODES
-fsyncs --count 200 --allowed $dir/fsync-allowed.txt
-rollbacks --count 200 --allowed $dir/fsync-allowed.txt
-power --count 130000
-second --count 30000
-fault --count 21000
-kill --count 5000
-oom --count 6000
-look
-cancel
-MODES
-}
-
-soak()
-{
-    cat <<MODES
-fsyncs --count 3000 --thorough --allowed $dir/fsync-allowed.txt
-rollbacks --count 3000 --thorough --allowed $dir/fsync-allowed.txt
-second --count 1000000
-power --count 1600000
-fault --count 202000
-kill --count 50000
-oom
-look
-cancel
-MODES
-}
-
-logs=$(mktemp -d) || exit 1
-trap 'rm -rf "$logs"' EXIT
-trap 'exit 130' INT TERM
-
-# One after the other in each of two lanes: real kills in one of their own, for they wait for the disk.
-real()
-{
-    "$dir/kill_real.sh" "$build/cowtui" "${1:-}" >"$logs/kill_real" 2>&1
-    local code=$?
-    if [ "$code" -eq 77 ]; then
-        sed -i '$s/$/; kill_real: 0 passed, 0 failed, 1 skipped/' "$logs/kill_real"
-    elif ! tail -n 1 "$logs/kill_real" | grep -q ' passed, '; then
-        echo "kill_real: 0 passed, 1 failed, 0 skipped" >>"$logs/kill_real"
-    fi
-}
-
-one()
-{
-    local mode=$1
-    shift
-    "$crash" "$mode" --seed "$seed" "$@" >"$logs/$mode" 2>&1
-    tail -n 1 "$logs/$mode" | grep -q ' passed, ' ||
-        echo "$mode: ended badly; 0 passed, 1 failed, 0 skipped" >>"$logs/$mode"
-}
-
-kind=${2:-quick}
-[ "$kind" = soak ] || kind=quick
-real "$kind" &
-lane=0
-while read -r mode options; do
-    # shellcheck disable=SC2086 # options are words
-    one "$mode" $options &
-    lane=$((lane + 1))
-    [ "$lane" -lt 2 ] || wait -n
-done < <($kind)
-wait
-
-for log in "$logs"/*; do
-    grep -v -e '^ok ' "$log"
-done
-# "N passed, N failed, N skipped" ends the last line of each.
-counts=$(for log in "$logs"/*; do
-    tail -n 1 "$log"
-done | sed -nE 's/.* ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' |
-    awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
-read -r passed failed skipped <<<"$counts"
-echo "crash: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+asked=" $* "
+code=0
+while read -r mode _ options; do
+    case $asked in "  " | *" $mode "*) ;; *) continue ;; esac
+    if [ "$mode" = real-kills ]; then
+        "$dir/kill_real.sh" "$build/cowtui" "$level"
+    else
+        # shellcheck disable=SC2086 # options are words
+        "$crash" "$mode" --seed "${SEED:-1}" $options
+    fi || code=$?
+done < <(modes)
+exit $code

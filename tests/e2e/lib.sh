@@ -16,7 +16,15 @@ work=$(mktemp -d) || exit 2
 trap 'code=$?; cd /; chmod -R u+rwx "$work"; rm -rf "$work"; exit $code' EXIT
 trap 'exit 130' INT TERM
 
-limit_ms=30000 # of one command; test_bad.sh asks for less
+# shellcheck source=tests/wanted.sh
+. "$here/../wanted.sh"
+
+# limit MILLISECONDS: what one command may take, on a machine that is not slow (TIME_SCALE).
+limit()
+{
+    limit_ms=$(turns "$1")
+}
+limit 30000 # test_bad.sh asks for less
 
 # Sanitizers make everything slower.
 sanitized()
@@ -40,6 +48,7 @@ t()
 {
     local name=$1 code
     shift
+    wanted "$name" || return 0
     case_dir=$work/$(printf '%s' "$name" | tr -c 'A-Za-z0-9.\n-' _)
     mkdir "$case_dir" || exit 2
     ( cd "$case_dir" && "$@" ) </dev/null
@@ -321,19 +330,19 @@ hold() # HOW FILE
 {
     cat >hold.py <<'END'
 import fcntl, os, struct, sys, time
-how, path = sys.argv[1:]
+how, path = sys.argv[1:3]
 fd = os.open(path, os.O_RDONLY if how == "read" else os.O_RDWR)
 if how == "ofd":
     fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
 elif how != "open":
     fcntl.lockf(fd, fcntl.LOCK_SH if how == "read" else fcntl.LOCK_EX)
 open("held", "w").close()
-time.sleep(60)
+time.sleep(float(sys.argv.pop()))
 END
     rm -f held
-    "$PYTHON" -ES hold.py "$1" "$2" &
+    "$PYTHON" -ES hold.py "$1" "$2" "$(turns 60)" &
     holder=$!
-    for _ in $(seq 200); do
+    for _ in $(seq "$(turns 200)"); do
         [ ! -e held ] || break
         sleep 0.05
     done

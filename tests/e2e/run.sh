@@ -1,15 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The command line from outside: run.sh [BINARY]. A line a case; the last line is the count.
-# E2E_ONLY names the test files to run ("info resize"), default all. ASAN_BINARY: the random headers go
-# through that one.
+# The command line from outside: run.sh BINARY [--parts | NAME...]. A part is a test file (test_NAME.sh); without one
+# all are run, one after the other. ONLY_CASE chooses among their cases. A line a case; tests/run.py counts them.
 set -u
 
 dir=$(cd "$(dirname "$0")" && pwd)
-COWTUI=$(realpath "${1:-$dir/../../build/cowtui}")
+binary=${1:-$dir/../../build/cowtui}
+[ $# -eq 0 ] || shift
+if [ "${1:-}" = --parts ]; then
+    # Those that take longer than most are begun first.
+    for test in "$dir"/test_*.sh; do
+        name=${test##*/test_}
+        name=${name%.sh}
+        case $name in
+        files_odd | files | check) echo "$name 60" ;;
+        bad | resize | merge | scan | rebase) echo "$name 20" ;;
+        *) echo "$name 10" ;;
+        esac
+    done
+    exit 0
+fi
+COWTUI=$(realpath "$binary")
 [ -x "$COWTUI" ] || {
-    echo "run.sh: no binary ${1:-build/cowtui}" >&2
+    echo "run.sh: no binary $binary" >&2
     exit 1
 }
 export COWTUI
@@ -25,43 +39,14 @@ done
 PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 export PYTHON
 
-logs=$(mktemp -d) || exit 1
-trap 'rm -rf "$logs"' EXIT
-trap 'exit 130' INT TERM
-
-# One file, its lines in a log of its own: they come out in one piece however many files run at a time.
-run_file()
-{
-    bash "$1" >"$logs/$2" 2>&1 || echo "FAIL $2: the test file itself ended badly" >>"$logs/$2"
-    cat "$logs/$2"
-}
-
-jobs=$(nproc 2>/dev/null || echo 2)
-running=0
-for test in "$dir"/test_*.sh; do
-    name=${test##*/test_}
-    name=${name%.sh}
-    case " ${E2E_ONLY:-$name} " in *" $name "*) ;; *) continue ;; esac
-    if [ "$running" -ge "$jobs" ]; then
-        wait -n
-        running=$((running - 1))
-    fi
-    run_file "$test" "$name" &
-    running=$((running + 1))
-done
-wait
-
-count()
-{
-    cat "$logs"/* 2>/dev/null | grep -ac "^$1 "
-}
-
-passed=$(count ok)
-failed=$(count FAIL)
-skipped=$(count skip)
-if [ "$failed" -gt 0 ]; then
-    echo
-    cat "$logs"/* | grep -a '^FAIL '
+if [ $# -eq 0 ]; then
+    for test in "$dir"/test_*.sh; do
+        name=${test##*/test_}
+        set -- "$@" "${name%.sh}"
+    done
 fi
-echo "e2e: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+code=0
+for name; do
+    bash "$dir/test_$name.sh" || code=1
+done
+exit $code

@@ -6,9 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 
 # At once: under a second.
-limit_ms=1000
+limit 1000
 if sanitized; then
-    limit_ms=8000
+    limit 8000
 fi
 
 # All that look or change, on FILE: each must end with CODE (`info` may have one of its own).
@@ -265,12 +265,10 @@ unfinished()
 
 random_headers()
 {
-    local binary=${ASAN_BINARY:-$COWTUI} count=3000
+    local count=3000
     samples
-    if sanitized "$binary"; then
-        count=1500 limit_ms=8000
-    fi
-    "$PYTHON" -ES "$here/random_headers.py" "$binary" "$work/samples" "$count" "${SEED:-1}" "$limit_ms" >result 2>&1 ||
+    ! sanitized || count=1500
+    "$PYTHON" -ES "$here/random_headers.py" "$COWTUI" "$work/samples" "$count" "${SEED:-1}" "$limit_ms" >result 2>&1 ||
         die "$(tail -n 1 result)"
 }
 

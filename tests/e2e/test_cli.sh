@@ -146,7 +146,7 @@ streams()
         "$COWTUI" map --json x.cow 2>err
         echo $? >code
     ) | true
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
+    for _ in $(seq "$(turns 50)"); do
         [ -s code ] || sleep 0.1
     done
     code=$(cat code)

@@ -175,7 +175,10 @@ with open("x.cow", "r+b") as f:
 END
     freeze x.cow
     "$COWTUI" compact -y x.cow >out 2>err &
-    sleep 0.03
+    for _ in $(seq "$(turns 500)"); do
+        [ -z "$(find . -name '.*cowtui*')" ] || break # it has begun to write
+        sleep 0.002
+    done
     kill -TERM $! 2>/dev/null
     wait $!
     code=$?

@@ -8,7 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 
-limit_s=20 # of a command that may not go through all that a size tells
+limit 20000
+limit_s=$((limit_ms / 1000)) # of a command that may not go through all that a size tells
 
 ask() # REQUEST DISK
 {

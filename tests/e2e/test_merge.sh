@@ -20,7 +20,7 @@ with open(sys.argv[1], "r+b") as f:
         time.sleep(0.02)
 END
     holder=$!
-    for _ in $(seq 250); do
+    for _ in $(seq "$(turns 250)"); do
         [ ! -e held ] || return 0
         sleep 0.02
     done
@@ -209,7 +209,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$COWTUI" merge -o made/raw x.cow
         ) >out 2>err &
         child=$!
-        for _ in $(seq 500); do
+        for _ in $(seq "$(turns 500)"); do
             [ -z "$(ls -A made)" ] || break
             sleep 0.002
         done

@@ -15,7 +15,7 @@ held_image()
     small
     run 0 resize -q -y --policy extend x.cow 1M
     hold write x.cow
-    sanitized || limit_ms=1000
+    sanitized || limit 1000
     freeze x.cow b.img .x.cow.cowtui-undo
     for command in "resize --policy extend x.cow 2M" "resize --policy copy x.cow 32M" "resize --policy keep x.cow 2M" \
         "resize --shrink x.cow 64K" "resize --policy copy -o y.cow x.cow 2M" "undo x.cow" "undo --discard x.cow"; do
@@ -38,7 +38,7 @@ held_backing()
 {
     small
     hold read b.img
-    sanitized || limit_ms=1000
+    sanitized || limit 1000
     freeze x.cow b.img
     for size in 1M 32M; do
         run 4 resize -y -f --policy extend x.cow $size

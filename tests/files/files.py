@@ -37,13 +37,13 @@ def one_case(name):
                 run()
                 passed += 1
             except Missing as missing:
-                skipped.add(f"{name}, {check}: {missing}")
+                skipped.add(f"{check}: {missing}")
             except Exception as error:  # an answer that is no JSON at all, for example
-                failed.append(f"FAIL {name}, {check}: {type(error).__name__}: {error}".replace(directory + "/", ""))
+                failed.append(f"FAIL {check}: {type(error).__name__}: {error}".replace(directory + "/", ""))
                 if not case.ready:
                     break
     except Missing as missing:
-        skipped.add(f"{name}: {missing}")
+        skipped.add(f"all: {missing}")
     if not (failed and options.keep):
         shutil.rmtree(directory)
     else:
@@ -57,10 +57,13 @@ def arguments():
     parser.add_argument("many", nargs="?", type=int, default=2000, help="files in the large directory")
     parser.add_argument("--only", action="append", help="this case")
     parser.add_argument("--check", action="append", help="only this check")
+    parser.add_argument("--names", action="store_true", help="print the names of all cases")
     parser.add_argument("--keep", action="store_true", help="keep the files of failed cases")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=1)
     out = parser.parse_args()
     out.seed = os.environ.get("SEED", "1")
+    if out.names:
+        return out
     place = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else None
     out.work = tempfile.mkdtemp(prefix="cowtui-files.", dir=place)
     return out
@@ -77,6 +80,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = arguments()
     passed, failed, skipped = 0, 0, set()
+    if options.names:
+        print(*CASES, *DAMAGES, sep="\n")
+        return 0
     names = options.only or [*CASES, *([] if options.check else DAMAGES)]
     try:
         with multiprocessing.get_context("fork").Pool(options.jobs, begin_worker) as pool:
@@ -92,7 +98,7 @@ def main():
     for why in sorted(skipped):
         print(f"skip {why}")
     if failed:
-        print(f"again: SEED={options.seed} tests/files/run.sh {options.binary} --keep --only CASE")
+        print(f"with its files kept: SEED={options.seed} tests/files/run.sh {options.binary} {' '.join(names)} --keep")
     if skipped and not (passed or failed):
         print(sorted(skipped)[0])
         return 77

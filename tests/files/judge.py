@@ -8,7 +8,7 @@ import subprocess
 from oracle import NO_BLOCK, OF_FILES, SECTOR, Dirty, changes_of, escape
 from scene import ENVIRONMENT
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 60 * float(os.environ.get("TIME_SCALE") or 1)
 FIELDS = {
     "": {"files", "classes", "volumes", "table", "dirty_bytes", "damage"},
     "files": {"path", "kind", "changed_bytes", "size_bytes", "type", "inode", "partition", "from", "content_differs"},

@@ -27,7 +27,7 @@ size_t __sanitizer_get_allocated_size(const volatile void *memory);
 int __lsan_do_recoverable_leak_check(void);
 #endif
 
-enum { LIMIT_SECONDS = 1 };
+static const double limit_seconds = 1;
 
 static const size_t heap_max_bytes = 64 * 1024 * 1024;
 
@@ -104,7 +104,10 @@ void fuzz_limits_prepare(void)
 
 void fuzz_limits_begin(void)
 {
-    const struct itimerval timer = {.it_value = {.tv_sec = LIMIT_SECONDS}};
+    const char *scale = getenv("TIME_SCALE"); /* for a slow machine */
+    const double seconds = limit_seconds * (scale != NULL && atof(scale) > 0 ? atof(scale) : 1);
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = (time_t)seconds, .tv_usec = (suseconds_t)((seconds - (time_t)seconds) * 1e6)}};
     limit_heap();
     setitimer(ITIMER_PROF, &timer, NULL);
 }

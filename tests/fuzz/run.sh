@@ -1,15 +1,39 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Hostile filesystems through the core: run.sh [BUILD] [COUNT] [FIRST]. COUNT (default 5000) executions from number
-# FIRST (default SEED times a million) on, as many processes as processors; a number repeats just that one:
-# run.sh BUILD 1 NUMBER, and shows what was done to the seed. The fuzz target is BUILD/tests/fuzz. The last line is the count; 77: e2fsprogs is missing.
+# Hostile filesystems through the core: run.sh BUILD [--parts | SHARE]. A part is a share of the executions ("1 of 2", or
+# "all"), a case is the number of one; ONLY_CASE=NUMBER repeats just that, and shows what was done to the seed. They begin
+# at SEED times a million; LEVEL, or COUNT, says how many. The fuzz target is BUILD/tests/fuzz. The last line is the
+# count; 77: e2fsprogs is missing.
 set -u
 
 dir=$(cd "$(dirname "$0")" && pwd)
 build=${1:-$dir/../../build/asan}
-count=${2:-5000}
-first=${3:-$((${SEED:-1} * 1000000))}
+share=${2:-all}
+case ${LEVEL:-test} in more) count=${COUNT:-20000} ;; soak) count=${COUNT:-500000} ;; *) count=${COUNT:-5000} ;; esac
+first=$((${SEED:-1} * 1000000))
+if [ "$share" = --parts ]; then
+    printf '%s\n' '1 of 2 30' '2 of 2 30'
+    exit 0
+fi
+case $share in
+*' of '*)
+    count=$((count / ${share#* of }))
+    first=$((first + count * (${share% of *} - 1)))
+    lanes=1
+    ;;
+*) lanes=$(nproc) ;;
+esac
+# Executions that found something: an inode with a wrong checksum in libext2fs's cache under another one's number.
+known=(5025850 5473550 5431809 5046048 5049008)
+case ${ONLY_CASE:-} in
+'') case $share in all | '1 of '*) ;; *) known=() ;; esac ;;
+*[!0-9]*) exit 0 ;; # a case is a number
+*)
+    case $share in all | '1 of '*) ;; *) exit 0 ;; esac
+    count=1 first=$ONLY_CASE lanes=1 known=()
+    ;;
+esac
 target=$build/tests/fuzz
 [ -x "$target" ] || {
     echo "run.sh: no fuzz target $target" >&2
@@ -33,8 +57,6 @@ trap 'trap - TERM; kill 0; exit 130' INT TERM
 
 python3 -ES "$dir/seeds.py" "$work/seeds" || exit 1
 "$target" self-test >"$work/out.self" 2>"$work/err.self"
-# Executions that found something: an inode with a wrong checksum in libext2fs's cache under another one's number.
-known=(5025850 5473550 5431809 5046048 5049008)
 passed=0 failed=0
 for number in "${known[@]}"; do
     if "$target" "$work/seeds" "$work" "$number" 1 >"$work/out.known" 2>&1; then
@@ -44,7 +66,6 @@ for number in "${known[@]}"; do
         head -c 20000 "$work/out.known"
     fi
 done
-lanes=$(nproc)
 [ "$count" -ge $((lanes * 100)) ] || lanes=1
 begin=$first
 for ((lane = 0; lane < lanes; lane++)); do
@@ -62,6 +83,6 @@ for lane in self $(seq 0 $((lanes - 1))); do
     passed=$((passed + ran - bad)) failed=$((failed + bad))
 done
 [ "$passed" -ge 0 ] || passed=0
-[ "$failed" -eq 0 ] || echo "again, and what was changed: tests/fuzz/run.sh $build 1 NUMBER"
+[ "$failed" -eq 0 ] || echo "again, and what was changed: make test ONLY=fuzz::NUMBER"
 echo "fuzz: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

@@ -43,7 +43,7 @@ says() {
 }
 
 merge_stops() {
-    exits 4 timeout 5 "$cowtui" merge --in-place --yes "$1" </dev/null 2>"$1.err" || {
+    exits 4 timeout "$(turns 5)" "$cowtui" merge --in-place --yes "$1" </dev/null 2>"$1.err" || {
         cat "$1.err"
         return 1
     }
@@ -69,7 +69,7 @@ for letter in c d e f g; do
 done
 exec 3</dev/ubdb
 touch holds
-for ((i = 0; i < 600; i++)); do [ ! -e release ] || break; sleep 0.1; done
+for ((i = 0; i < limit; i++)); do [ ! -e release ] || break; sleep 0.1; done
 touch found
 JOB
     start_guest found ubdb=root.cow ubdc=old-touched.cow ubdd=old-moved.cow ubde=old-v2.cow ubdf=old-v3-64.cow \

@@ -13,7 +13,7 @@ from sparse import Pages, clip, extents, joined
 UNDO = ".x.cow.cowtui-undo"
 MOO_LIMIT = 64 * MIB
 LONG_BITMAP = 16 * MIB
-SECONDS = 120  # for one command; it takes milliseconds
+SECONDS = 120 * float(os.environ.get("TIME_SCALE") or 1)  # for one command; it takes milliseconds
 
 
 COUNTED = "changes extend copy keep shrink same copied stayed undone refused merged moo checks".split()

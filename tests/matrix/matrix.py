@@ -3,11 +3,11 @@
 """The geometry matrix: formats x sector sizes x alignments x sizes x patterns x garbage, and on each
 combination a chain of changes, held against a model of its own.
 
-    matrix.py BINARY COUNT --work DIRECTORY [--seed N] [--only N] [--keep] [--damage KIND]
+    matrix.py BINARY COUNT --work DIRECTORY [--seed N] [--share K/N] [--only N] [--keep] [--damage KIND]
 
 What is made is in combos.py, what is done in walk.py, what must be true then in chain.py; formats.py reads
 the results. Every combination has a number; with the same seed it is the same one again. --only does just
-that one and tells each command; --keep leaves its files. --damage spoils what the product left (damage.py):
+that one and tells each command; --keep leaves its files; --share 2/4 is the second quarter. --damage spoils what the product left (damage.py):
 that must be found, and after the matrix each kind of damage is tried once.
 """
 import argparse
@@ -105,7 +105,7 @@ def workers():
 def matrix(tally):
     begin = time.monotonic()
     with workers() as pool:
-        for number, label, counts, changed, _, problem in pool.imap_unordered(one, range(options.count)):
+        for number, label, counts, changed, _, problem in pool.imap_unordered(one, options.numbers):
             tally.add(number, label, counts, changed, problem)
     for variant, n in sorted(tally.variants.items()):
         say(f"   {variant or 'not made'}: {n}")
@@ -115,8 +115,9 @@ def matrix(tally):
     say(f"   {s['stayed']} of them in place, {s['copied']} by copy; {s['undone']} undone")
     say(f"   {s['refused']} refusals, {s['merged']} merges, {s['moo']} disks read by uml_moo")
     say(f"   {s['checks']} checks in {time.monotonic() - begin:.0f} s")
-    done = options.count - tally.idle
-    tally.judge(done >= ENOUGH * options.count, f"{done} of {options.count} combinations saw a real change",
+    count = len(options.numbers)
+    done = count - tally.idle
+    tally.judge(done >= ENOUGH * count, f"{done} of {count} combinations saw a real change",
                 f": fewer than {ENOUGH:.0%}")
 
 
@@ -157,11 +158,14 @@ def parse():
     parser.add_argument("count", type=int)
     parser.add_argument("--work", required=True)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--share", default="1/1")
     parser.add_argument("--only", type=int)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--damage", choices=damage.WHERE)
     parser.add_argument("--jobs", type=int, default=2)
     out = parser.parse_args()
+    share, shares = map(int, out.share.split("/"))
+    out.numbers, out.first = range(share - 1, out.count, shares), share == 1
     out.binary, out.work = os.path.realpath(out.binary), os.path.realpath(out.work)
     out.moo = shutil.which("uml_moo")
     return out
@@ -175,13 +179,14 @@ def main():
         return 77
     if options.only is not None:
         *_, problem = one(options.only, options.damage, trace=say)
-        say(problem or "as the model says")
+        say(f"FAIL {options.only}: {problem}" if problem else f"ok {options.only}")
         return problem is not None
     tally = Tally()
     if not options.moo:
         tally.skip("the disks as uml_moo reads them", "uml_moo (uml-utilities) is not installed")
     matrix(tally)
-    self_test(tally)
+    if options.first:
+        self_test(tally)
     say(f"matrix: {tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return tally.failed > 0 or tally.passed == 0
 

@@ -5,13 +5,20 @@
 # they dump with golden ones. A script's first line names the screens to run it on ("# screens: 80x24
 # 120x40-ascii"); "# prepare: NAME" and "# check: NAME" name functions below. After every run the files must be
 # what they were, but where a check says otherwise.
-# Usage: run.sh [COWTUI]      UPDATE=1 rewrites the golden screens; ONLY=NAME runs one script
+# Usage: run.sh COWTUI [--parts | SHARE]      A part is a share of the scripts: "2 of 4"; without one all are run. A case
+# is "SCRIPT SCREEN"; ONLY_CASE chooses. UPDATE=1 rewrites the golden screens.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$(realpath "${1:-$here/../../build/cowtui}") || exit 2
 archive=${DEMO:-$here/../../share/demo/guest-ext4.tar.xz}
-name=tui
+share=${2:-1 of 1}
+if [ "$share" = --parts ]; then
+    printf '%s\n' '1 of 4 15' '2 of 4 15' '3 of 4 15' '4 of 4 15'
+    exit 0
+fi
+# shellcheck source=tests/wanted.sh
+. "$here/../wanted.sh"
 # Always a path of the same length: where text is wrapped depends on it.
 work=$(mktemp -d /tmp/cowtui.XXXXXXXXXX) || exit 2
 # shellcheck disable=SC2154 # set when it runs
@@ -194,7 +201,7 @@ fcntl.lockf(image, fcntl.LOCK_EX)
 open("locked", "w").close()
 signal.pause()' &
     holder=$!
-    for ((n = 0; n < 100; n++)); do
+    for ((n = 0; n < $(turns 100); n++)); do
         if [ -e locked ]; then
             rm locked
             return
@@ -377,13 +384,17 @@ compare() {
     diff -u "$1" screens.txt >screens.diff || fail "the screens differ from golden/$(basename "$1")"
 }
 
-passed=0 failed=0 skipped=0
+failed=0
 fresh=$work/fresh # the image of the demo, as unpacked
 mkdir "$fresh"
 tar --extract --sparse --no-same-owner --directory "$fresh" --file "$archive" || exit 2
 mkdir -p "$here/golden"
-for script in "$here"/scripts/${ONLY:-*}.script; do
+number=0
+for script in "$here"/scripts/*.script; do
+    number=$((number + 1))
+    [ $((number % ${share#* of })) -eq $((${share% of *} % ${share#* of })) ] || continue
     for screen in $(header screens "$script"); do
+        wanted "$(basename "$script" .script) $screen" || continue
         directory=$work/case
         mkdir "$directory"
         cd "$directory" || exit 2
@@ -392,11 +403,9 @@ for script in "$here"/scripts/${ONLY:-*}.script; do
         case $? in
         0)
             echo "ok $(basename "$script" .script) $screen"
-            passed=$((passed + 1))
             ;;
         77)
             echo "skip $(basename "$script" .script) $screen: $why"
-            skipped=$((skipped + 1))
             ;;
         *)
             echo "FAIL $(basename "$script" .script) $screen: $why"
@@ -408,5 +417,4 @@ for script in "$here"/scripts/${ONLY:-*}.script; do
         rm -rf "$directory"
     done
 done
-echo "$name: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

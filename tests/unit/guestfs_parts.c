@@ -315,7 +315,7 @@ END_TEST
 
 Suite *guestfs_parts_suite(void)
 {
-    Suite *suite = suite_create("guestfs parts");
+    Suite *suite = suite_create("guestfs-parts");
     TCase *tc = tcase_create("guestfs parts");
     tcase_add_test(tc, an_array_grows_by_half);
     tcase_add_test(tc, an_array_that_is_too_large_stays_as_it_is);

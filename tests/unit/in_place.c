@@ -281,7 +281,7 @@ END_TEST
 
 Suite *in_place_suite(void)
 {
-    Suite *suite = suite_create("in place");
+    Suite *suite = suite_create("in-place");
     TCase *tc = tcase_create("in place");
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);

@@ -1,27 +1,98 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * All unit suites as one program. The last line is Check's count, which tests/run.sh adds up.
- * CK_RUN_SUITE and CK_RUN_CASE choose; CK_FORK=no helps a debugger.
+ * All unit suites as one program: unit [--parts | SUITE...]. --parts names the suites, one a line, as
+ * tests/run.py asks; without a name all are run. A line a test as it ends, in the form of TAP.
+ * ONLY_CASE=PATTERN: only the tests whose names match. CK_FORK=no helps a debugger.
  */
+#include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support.h"
 
-int main(void)
+static const struct {
+    const char *name;
+    Suite *(*create)(void);
+    unsigned seconds; /* about; where it takes longer than most: long ones are begun first */
+} suites[] = {
+    {"arith", arith_suite, 0},
+    {"text", text_suite, 0},
+    {"error", error_suite, 0},
+    {"header", header_suite, 0},
+    {"kernel", kernel_suite, 0},
+    {"layout", layout_suite, 0},
+    {"bitmap", bitmap_suite, 0},
+    {"image", image_suite, 0},
+    {"overlay", overlay_suite, 0},
+    {"verdict", verdict_suite, 0},
+    {"plan", plan_suite, 0},
+    {"commit", commit_suite, 0},
+    {"fault", fault_suite, 0},
+    {"record", record_suite, 0},
+    {"journal", journal_suite, 0},
+    {"in-place", in_place_suite, 0},
+    {"undo", undo_suite, 0},
+    {"shrink", shrink_suite, 0},
+    {"recover", recover_suite, 0},
+    {"lock", lock_suite, 0},
+    {"check", check_suite, 0},
+    {"scan", scan_suite, 0},
+    {"rewrite", rewrite_suite, 0},
+    {"siblings", siblings_suite, 0},
+    {"merge-in-place", merge_in_place_suite, 0},
+    {"diff", diff_suite, 0},
+    {"guestfs-parts", guestfs_parts_suite, 0},
+    {"guestfs", guestfs_suite, 0},
+};
+enum { N_SUITES = sizeof suites / sizeof suites[0] };
+
+bool test_is_wanted(const char *name)
 {
-    Suite *(*const suites[])(void) = {
-        arith_suite,    text_suite,          error_suite,   header_suite,   kernel_suite,
-        layout_suite,   bitmap_suite,        image_suite,   overlay_suite,  verdict_suite,
-        plan_suite,     commit_suite,        fault_suite,   record_suite,   journal_suite,
-        in_place_suite, undo_suite,          shrink_suite,  recover_suite,  lock_suite,
-        check_suite,    scan_suite,          rewrite_suite, siblings_suite, merge_in_place_suite,
-        diff_suite,     guestfs_parts_suite, guestfs_suite};
-    SRunner *runner = srunner_create(NULL);
-    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
-        srunner_add_suite(runner, suites[i]());
+    const char *pattern = getenv("ONLY_CASE");
+    return pattern == NULL || strcmp(pattern, name) == 0 || fnmatch(pattern, name, 0) == 0;
+}
+
+static int list_parts(void)
+{
+    for (size_t i = 0; i < N_SUITES; i++) {
+        printf(suites[i].seconds != 0 ? "%s %u\n" : "%s\n", suites[i].name, suites[i].seconds);
     }
+    return EXIT_SUCCESS;
+}
+
+static bool is_named(const char *suite, int n_names, char **names)
+{
+    for (int i = 0; i < n_names; i++) {
+        if (strcmp(names[i], suite) == 0) {
+            return true;
+        }
+    }
+    return n_names == 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--parts") == 0) {
+        return list_parts();
+    }
+    SRunner *runner = srunner_create(NULL);
+    size_t n_chosen = 0;
+    for (size_t i = 0; i < N_SUITES; i++) {
+        if (is_named(suites[i].name, argc - 1, argv + 1)) {
+            srunner_add_suite(runner, suites[i].create());
+            n_chosen++;
+        }
+    }
+    if (n_chosen < (size_t)(argc - 1)) {
+        fputs("unit: no such suite; unit --parts names them\n", stderr);
+        srunner_free(runner);
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    srunner_set_tap(runner, "-");
     scratch_create();
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_SILENT);
     scratch_remove();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

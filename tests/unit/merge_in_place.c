@@ -868,7 +868,7 @@ END_TEST
 
 Suite *merge_in_place_suite(void)
 {
-    Suite *suite = suite_create("merge in place");
+    Suite *suite = suite_create("merge-in-place");
     TCase *tc = tcase_create("merge in place");
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);

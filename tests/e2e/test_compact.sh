@@ -196,7 +196,7 @@ guest()
     freeze root_fs.img
     run_long 0 compact -y root.cow
     eq - "$(model mixed root.cow uml-cow-v3)" "mixed pages"
-    eq cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06 \
+    eq 11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 \
         "$(model compose root.cow uml-cow-v3 root_fs.img)" "composed disk"
     run 0 info --json root.cow
     eq "1616 true" "$(json '"\(.usage.dirty_sectors) \(.uml.opens)"')" "dirty sectors, would UML open it"
@@ -205,7 +205,7 @@ guest()
     run_long 0 compact --sectors -y root.cow
     run 0 info --json root.cow
     eq 518 "$(json .usage.dirty_sectors)" "dirty sectors, by sectors"
-    eq cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06 \
+    eq 11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 \
         "$(model compose root.cow uml-cow-v3 root_fs.img)" "composed disk, by sectors"
     unchanged "compact --sectors"
 }

@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-composed=cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06
+composed=11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17
 
 guest()
 {
@@ -68,7 +68,24 @@ resize()
     [ "$policy" = keep ] || eq true "$(json .uml.opens)" "would UML open it"
 }
 
+# The programs on the disk are nobody else's: the script beside the archive has made them.
+own_bytes()
+{
+    local program script=$root/share/demo/own_bytes.py
+    guest
+    for program in tool1 tool2 tool3; do
+        "$PYTHON" "$script" --show $program >want || die "own_bytes.py --show $program"
+        rm -f got
+        run 0 files --extract /usr/bin/$program -o got root.cow
+        cmp -s want got || die "/usr/bin/$program is not what own_bytes.py makes"
+    done
+    cp "$root/share/demo/guest-ext4.tar.xz" .
+    "$PYTHON" "$script" guest-ext4.tar.xz >out || die "own_bytes.py does not take the archive"
+    has "has them already" out
+}
+
 t "guest: info and map" facts
+t "guest: the bytes of its programs" own_bytes
 t "guest: merge" merge
 t "guest: resize, dry run" dry_run
 for policy in extend copy keep; do

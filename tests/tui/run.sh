@@ -29,7 +29,7 @@ trap 'exit 130' INT TERM
 export LC_ALL=C.UTF-8 HOME=$work TERM=dumb
 unset XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
 
-composed=cb74d6b9d23fa68e82f41d4eaa42bb63ece2baf83bba645363dd0fcdc30cfd06 # sha256 of what the guest sees
+composed=11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 # sha256 of what the guest sees
 disk_bytes=67108864
 backing_date=1051358400
 holes_map=037f42db99daea37 # sha256 of its map where holes are multiples of 4 KiB

@@ -88,17 +88,20 @@ static void unlink_wide(struct tui_canvas *canvas, int x, int y)
         right->ch = ' ';
 }
 
+int tui_cells(const struct tui_canvas *canvas, uint32_t ch)
+{
+    return canvas->ascii ? 1 : tui_char_cells(ch);
+}
+
 int tui_put(struct tui_canvas *canvas, int x, int y, uint32_t ch, enum tui_style style)
 {
     struct tui_cell *cell = cell_at(canvas, x, y);
 
-    if (ch < 0x20 || ch == 0x7f || (ch >= 0x80 && ch < 0xa0) || tui_char_is_zero_width(ch))
+    if (!tui_char_is_drawn(ch))
         ch = TUI_REPLACEMENT;
-    int cells = tui_char_cells(ch);
-    if (canvas->ascii && ch >= 0x7f) {
+    int cells = tui_cells(canvas, ch);
+    if (canvas->ascii)
         ch = ascii_form(ch);
-        cells = 1;
-    }
     if (!cell)
         return cells;
     unlink_wide(canvas, x, y);
@@ -120,7 +123,7 @@ int tui_text(struct tui_canvas *canvas, int x, int y, int max_cols, enum tui_sty
     int used = 0;
 
     for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;) {
-        int cells = canvas->ascii ? 1 : tui_char_cells(ch);
+        int cells = tui_cells(canvas, ch);
         if (used + cells > max_cols) {
             if (used > 0)
                 tui_put(canvas, x + used - 1, y, '~', style);
@@ -146,8 +149,10 @@ int tui_textf(struct tui_canvas *canvas, int x, int y, int max_cols, enum tui_st
 int tui_text_right(struct tui_canvas *canvas, int x_end, int y, int max_cols, enum tui_style style,
                    const char *text)
 {
-    int cells = tui_text_cells(text);
+    int cells = 0;
 
+    for (const char *p = text; *p != '\0';)
+        cells += tui_cells(canvas, tui_utf8_next(&p));
     if (cells > max_cols)
         cells = max_cols;
     tui_text(canvas, x_end - cells, y, cells, style, text);

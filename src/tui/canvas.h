@@ -36,6 +36,9 @@ int tui_canvas_resize(struct tui_canvas *canvas, int cols, int rows);
 void tui_canvas_free(struct tui_canvas *canvas);
 void tui_canvas_clear(struct tui_canvas *canvas); /* blank, cursor hidden */
 
+/* Cells that a character takes on this canvas: 1 or 2; in ASCII always 1. */
+int tui_cells(const struct tui_canvas *canvas, uint32_t ch);
+
 /* One character. Returns the cells it took: 1 or 2. */
 int tui_put(struct tui_canvas *canvas, int x, int y, uint32_t ch, enum tui_style style);
 

@@ -305,9 +305,9 @@ void tui_prompt_draw(struct tui_canvas *canvas, int x, int y, int cols, enum tui
     int room = cols - used - 1, before = 0;
 
     for (const char *p = text; p < point;)
-        before += tui_char_cells(tui_utf8_next(&p));
+        before += tui_cells(canvas, tui_utf8_next(&p));
     while (before > room && *text) /* scroll: the cursor stays visible */
-        before -= tui_char_cells(tui_utf8_next(&text));
+        before -= tui_cells(canvas, tui_utf8_next(&text));
     tui_text(canvas, x + used, y, cols - used, style, text);
     canvas->cursor_x = x + used + before;
     canvas->cursor_y = y;

@@ -1,36 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * UTF-8 for a grid of cells. The width table is coarse on purpose: a name in a path that it gets wrong is a
- * cosmetic matter, and the core has escaped everything that could harm a terminal.
+ * UTF-8 for a grid of cells. How wide a character is, libc says, because curses asks it, too: where the two
+ * disagree, all that follows on a line is displaced. What libc does not know is not drawn at all, so a newer
+ * Unicode's character cannot displace anything either.
  */
 #include "tui/utf8.h"
 
+#include <locale.h>
 #include <stdbool.h>
-
-struct range {
-    uint32_t first, last;
-};
-
-static const struct range wide[] = {
-    {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
-    {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
-    {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
-};
-
-static const struct range zero_width[] = {
-    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x064b, 0x065f},   {0x1ab0, 0x1aff},
-    {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0x20d0, 0x20ff},
-    {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xe0000, 0xe0fff},
-};
-
-static bool in_ranges(const struct range *ranges, size_t n, uint32_t ch)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (ch >= ranges[i].first && ch <= ranges[i].last)
-            return true;
-    }
-    return false;
-}
+#include <wchar.h>
 
 /* The number of continuation bytes that a first byte announces, or -1; *bits are the bits it carries. */
 static int sequence_tail(unsigned char first, uint32_t *bits)
@@ -104,14 +82,38 @@ size_t tui_utf8_put(char out[TUI_UTF8_BYTES], uint32_t ch)
     return 4;
 }
 
-int tui_char_is_zero_width(uint32_t ch)
+/* 0, 1 or 2 cells, or -1 for what cannot be printed, as in libc's table of all UTF-8 locales, whatever the
+ * locale of the process: a screen is the same everywhere, and in tests. It is opened once and kept as long as
+ * the process lives. On a system without C.UTF-8 the locale of the process has to do. */
+static int libc_cells(uint32_t ch)
 {
-    return in_ranges(zero_width, sizeof zero_width / sizeof zero_width[0], ch);
+    static locale_t utf8;
+    static bool tried;
+
+    if (!tried)
+        utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    tried = true;
+    if (!utf8)
+        return wcwidth((wchar_t)ch);
+    locale_t before = uselocale(utf8);
+    int cells = wcwidth((wchar_t)ch);
+    uselocale(before);
+    return cells;
+}
+
+static bool is_printable_ascii(uint32_t ch)
+{
+    return ch >= 0x20 && ch < 0x7f;
+}
+
+bool tui_char_is_drawn(uint32_t ch)
+{
+    return is_printable_ascii(ch) || libc_cells(ch) > 0;
 }
 
 int tui_char_cells(uint32_t ch)
 {
-    return in_ranges(wide, sizeof wide / sizeof wide[0], ch) ? 2 : 1;
+    return !is_printable_ascii(ch) && libc_cells(ch) == 2 ? 2 : 1;
 }
 
 int tui_text_cells(const char *text)

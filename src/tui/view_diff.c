@@ -111,7 +111,7 @@ static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, i
         cols--;
     }
     for (int left = view->shift; left > 0 && rest[0] != '\0';)
-        left -= tui_char_cells(tui_utf8_next(&rest));
+        left -= tui_cells(canvas, tui_utf8_next(&rest));
     tui_text(canvas, x, y, cols, style, rest);
 }
 

@@ -152,6 +152,20 @@ prepare_edited() {
     rm guest.raw long.text new.bytes edits
 }
 
+# New files whose names have emoji of the BMP and beyond it, wide and narrow letters.
+prepare_widths() {
+    local name
+    PATH=$PATH:/usr/sbin:/sbin command -v debugfs >/dev/null || skip "debugfs is not installed" || return
+    "$program" --quiet merge -o guest.raw root.cow || fail "merge failed" || return
+    echo text >new.text
+    for name in 'so long that the frame follows ⌚⌛' 'the front of this one is not shown ✅⭐⚡ done' '😀 smile' '名前.txt' '한글' 'ﾊﾝｶｸ' '☎ 1'; do
+        echo "write new.text \"/etc/$name\""
+    done >edits
+    PATH=$PATH:/usr/sbin:/sbin debugfs -w -f edits guest.raw >/dev/null 2>&1
+    "$program" --quiet diff --force -o root.cow root_fs.img guest.raw || fail "diff failed" || return
+    rm guest.raw new.text edits
+}
+
 # A disk with two ext filesystems and swap in partitions, in each filesystem a new file.
 prepare_partitions() {
     local tool part start

@@ -322,6 +322,45 @@ mend() { # stages all that the check finds, and writes it
     keys W && wait_for '1 of 2' && keys Enter && wait_for '2 of 2' && keys -l yes && keys Enter
 }
 
+# Names of emoji of the BMP and beyond it, of wide letters, and of letters with marks: whatever the terminal makes of
+# them, every line ends with the frame where the others do. Python's table is a third opinion on widths.
+case_files_widths() {
+    local directory
+    directory=$(mktemp -d "$work/widths.XXXX") && cp --sparse=always --preserve=timestamps root_fs.img "$directory" || return
+    (
+        cd "$directory" || exit
+        "$program" --quiet merge -o guest.raw "$work/root.cow" || exit
+        echo text >text
+        for name in 'so long that the frame follows ⌚⌛' 'the front of this one is not shown ✅⭐⚡ done' '😀 smile' '名前.txt' '한글' \
+            'e\u0301te\u0301' '❤\ufe0f' '\u1112\u1161\u11ab' 'ﾊﾝｶｸ' '☎ 1'; do
+            echo "write text \"/etc/$(printf '%b' "$name")\""
+        done >edits
+        PATH=$PATH:/usr/sbin:/sbin debugfs -w -f edits guest.raw >/dev/null 2>&1
+        "$program" --quiet diff -o root.cow root_fs.img guest.raw
+    ) || {
+        why="cannot make the image"
+        return 1
+    }
+    shell "'$program' '$directory/root.cow'"
+    wait_for 'the whole disk' && keys 4 && wait_for 'etc/' && keys / && keys -l /etc/ && keys Enter || return
+    wait_for '名前' && wait_for '⌚' && wait_for '☎' || return
+    screen >widths.screen
+    why="the frame is not straight"
+    python3 - widths.screen <<'END' || return
+import sys, unicodedata
+
+def cells(line):
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
+
+lines = [line.rstrip("\n") for line in open(sys.argv[1], encoding="utf-8")]
+top = next(i for i, line in enumerate(lines) if line.startswith("┌"))
+end = next(i for i, line in enumerate(lines) if line.startswith("└"))
+sys.exit(end - top != 18 or any(line[0] != "│" or line[-1] != "│" or cells(line) != 80 for line in lines[top + 1 : end]))
+END
+    keys q && wait_end 0
+    rm -r "$directory"
+}
+
 case_check() {
     start && mend && wait_for 'Done: root.cow is mended as chosen.' || return
     keys Enter && wait_gone mixed-pages && wait_for 'bytes were looked at' && wait_for '1.2% dirty' || return
@@ -373,6 +412,12 @@ t "scan" case_scan
 t "files" case_files
 t "files, 160x50" case_files_wide ''
 t "files, 160x50, ASCII" case_files_wide --ascii
+if command -v python3 >/dev/null && PATH=$PATH:/usr/sbin:/sbin command -v debugfs >/dev/null; then
+    t "files, characters of all widths" case_files_widths
+else
+    echo "skip files, characters of all widths: python3 or debugfs is not installed"
+    skipped=$((skipped + 1))
+fi
 t "a field typed, and forgotten" case_edit
 t "image replaced" case_replaced
 t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"

@@ -236,5 +236,6 @@ Suite *merge_in_place_suite(void);
 Suite *diff_suite(void);
 Suite *guestfs_parts_suite(void);
 Suite *guestfs_suite(void);
+Suite *canvas_suite(void);
 
 #endif

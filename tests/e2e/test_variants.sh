@@ -150,7 +150,17 @@ made()
         "$(model compose x.cow uml-cow-v3 x.cow.backing)" "composed disk after a resize"
 }
 
+# Nothing is in the archive that the tree does not say how to make.
+told()
+{
+    "$PYTHON" "$root/tests/data/samples.py" made || die "samples.py failed"
+    diff -r made "$work/samples" >out || die "samples.py makes another: $(head -n 1 out)"
+    (cd "$work/samples" && stat -c '%n %Y' ./*.raw) >want
+    (cd made && stat -c '%n %Y' ./*.raw) | cmp -s - want || die "samples.py gives the backing files another date"
+}
+
 samples
+t "variants: the script makes every sample" told
 while read -r file; do
     t "variant $file" variant "$file"
 done < <(tail -n +2 "$root/tests/data/cow-variants.tsv" | cut -f1)

@@ -9,8 +9,6 @@
 
 #include "support.h"
 
-typedef unsigned __int128 wide;
-
 /* Where sizes go wrong: around 0, powers of two, and the ends of the signed and unsigned range. */
 static const uint64_t edges[] = {0,
                                  1,
@@ -37,16 +35,16 @@ START_TEST(adds_and_multiplies_exactly_or_not_at_all)
 {
     for (unsigned i = 0; i < EDGES; i++) {
         for (unsigned k = 0; k < EDGES; k++) {
-            wide sum = (wide)edges[i] + edges[k], product = (wide)edges[i] * edges[k];
+            const uint64_t sum = edges[i] + edges[k], product = edges[i] * edges[k]; /* modulo 2^64 */
             uint64_t out = untouched;
             bool fits = arith_add(&out, edges[i], edges[k]);
-            must(fits == (sum <= UINT64_MAX), "%lu + %lu", edges[i], edges[k]);
-            must(out == (fits ? (uint64_t)sum : untouched), "%lu + %lu gives %lu", edges[i], edges[k], out);
+            must(fits == (edges[i] <= UINT64_MAX - edges[k]), "%lu + %lu", edges[i], edges[k]);
+            must(out == (fits ? sum : untouched), "%lu + %lu gives %lu", edges[i], edges[k], out);
             out = untouched;
             fits = arith_mul(&out, edges[i], edges[k]);
-            must(fits == (product <= UINT64_MAX), "%lu * %lu", edges[i], edges[k]);
-            must(out == (fits ? (uint64_t)product : untouched), "%lu * %lu gives %lu", edges[i], edges[k],
-                 out);
+            must(fits == (edges[k] == 0 || edges[i] <= UINT64_MAX / edges[k]), "%lu * %lu", edges[i],
+                 edges[k]);
+            must(out == (fits ? product : untouched), "%lu * %lu gives %lu", edges[i], edges[k], out);
         }
     }
 }
@@ -56,13 +54,13 @@ START_TEST(rounds_up_without_overflow)
 {
     for (unsigned i = 0; i < EDGES; i++) {
         for (unsigned k = 1; k < EDGES; k++) {
-            wide quotient = ((wide)edges[i] + edges[k] - 1) / edges[k];
+            const uint64_t quotient = edges[i] == 0 ? 0 : (edges[i] - 1) / edges[k] + 1;
             uint64_t out = untouched;
-            must(arith_div_up(edges[i], edges[k]) == (uint64_t)quotient, "%lu / %lu", edges[i], edges[k]);
+            must(arith_div_up(edges[i], edges[k]) == quotient, "%lu / %lu", edges[i], edges[k]);
             bool fits = arith_round_up(&out, edges[i], edges[k]);
-            must(fits == (quotient * edges[k] <= UINT64_MAX), "round %lu to %lu", edges[i], edges[k]);
-            must(out == (fits ? (uint64_t)(quotient * edges[k]) : untouched), "round %lu to %lu gives %lu",
-                 edges[i], edges[k], out);
+            must(fits == (quotient <= UINT64_MAX / edges[k]), "round %lu to %lu", edges[i], edges[k]);
+            must(out == (fits ? quotient * edges[k] : untouched), "round %lu to %lu gives %lu", edges[i],
+                 edges[k], out);
         }
     }
 }

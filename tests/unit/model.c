@@ -11,8 +11,6 @@
 
 #include "support.h"
 
-typedef unsigned __int128 wide;
-
 /* clang-format off */
 const struct shape shapes[COW_FORMATS] = {
     [COW_FORMAT_V1]       = {"uml-cow-v1",       "MOOO\1\0\0\0",                 8, false,  8,  256,  264, 4,  268,  276,  0,  0,  280, 't'},
@@ -46,7 +44,7 @@ static uint64_t get_number(const uint8_t *bytes, unsigned width, bool big_endian
     return value;
 }
 
-static wide up(wide n, wide unit)
+static uint64_t up(uint64_t n, uint64_t unit)
 {
     return (n + unit - 1) / unit * unit;
 }
@@ -55,8 +53,9 @@ struct geometry model_geometry(enum cow_format format, uint64_t size_bytes, uint
                                uint32_t alignment)
 {
     const struct shape *s = &shapes[format];
-    wide n = ((wide)size_bytes + sector_bytes - 1) / sector_bytes;
-    wide bitmap = s->header_bytes, bitmap_bytes = (n + 7) / 8, mapped = n, data = 0;
+    must(size_bytes <= INT64_MAX, "the model's sums would overflow");
+    uint64_t n = (size_bytes + sector_bytes - 1) / sector_bytes;
+    uint64_t bitmap = s->header_bytes, bitmap_bytes = (n + 7) / 8, mapped = n, data = 0;
     if (s->kind == 't') {
         bitmap_bytes = n / 8;
         mapped = bitmap_bytes * 8;
@@ -70,12 +69,12 @@ struct geometry model_geometry(enum cow_format format, uint64_t size_bytes, uint
         bitmap_bytes = (n + 7) / 8;
         data = up(bitmap + bitmap_bytes, 512);
     }
-    return (struct geometry){.sectors = (uint64_t)n,
-                             .mapped = (uint64_t)mapped,
-                             .bitmap_offset = (uint64_t)bitmap,
-                             .bitmap_bytes = (uint64_t)bitmap_bytes,
-                             .data_offset = (uint64_t)data,
-                             .end_offset = (uint64_t)(data + n * sector_bytes)};
+    return (struct geometry){.sectors = n,
+                             .mapped = mapped,
+                             .bitmap_offset = bitmap,
+                             .bitmap_bytes = bitmap_bytes,
+                             .data_offset = data,
+                             .end_offset = data + n * sector_bytes};
 }
 
 size_t model_header(uint8_t *bytes, enum cow_format format, const char *path, uint64_t size_bytes,

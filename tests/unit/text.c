@@ -48,6 +48,8 @@ START_TEST(reads_sizes)
         {"+9223372036854775806", 1, INT64_MAX},
         {"8388607T", 0, 8388607 * TIB},
         {"0.001953125K", 0, 2},
+        {"1.953125M", 0, 2048000},
+        {"9007199254740991.5K", 0, INT64_MAX - 511}, /* the product before the division needs 67 bits */
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct cow_error err = {.status = 0};
@@ -99,6 +101,8 @@ START_TEST(refuses_what_is_no_size)
                                       "18446744073709551617",
                                       "99999999999999999999999999999999",
                                       "8388608T",
+                                      "8388608.0T",
+                                      "9007199254740992.0K",
                                       "16777216T",
                                       "17179869185G", /* wraps a 64-bit product to a small number */
                                       "36893488147419103233",

@@ -7,6 +7,7 @@
 #define CORE_BASE_ARITH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 static inline bool arith_add(uint64_t *out, uint64_t a, uint64_t b)
@@ -40,6 +41,17 @@ static inline uint64_t arith_div_up(uint64_t n, uint64_t unit)
 static inline bool arith_round_up(uint64_t *out, uint64_t n, uint64_t unit)
 {
     return arith_mul(out, arith_div_up(n, unit), unit);
+}
+
+/* The bytes of an array of n members, as memory counts them: a disk's numbers have 64 bits, a size_t may have 32.
+ * member_bytes > 0. */
+static inline bool arith_array_bytes(size_t *out, uint64_t n, size_t member_bytes)
+{
+    if (n > SIZE_MAX / member_bytes) {
+        return false;
+    }
+    *out = (size_t)n * member_bytes;
+    return true;
 }
 
 static inline bool arith_is_power_of_two(uint64_t n)

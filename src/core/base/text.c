@@ -117,19 +117,23 @@ int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct 
     if (shift < 0) {
         return parse_failed(err, text);
     }
+    /* digits * 2^shift / 10^decimals without a wider type: what both sides have in twos is cancelled first,
+     * so that what is left divides the product only if it divides the digits. */
     uint64_t divisor = 1;
     for (unsigned i = 0; i < decimals; i++) {
         divisor *= 10;
     }
-    unsigned __int128 scaled = (unsigned __int128)digits << shift;
-    if (scaled % divisor != 0) {
+    for (; shift > 0 && divisor % 2 == 0; shift--) {
+        divisor /= 2;
+    }
+    if (digits % divisor != 0) {
         return cow_error_set(err, COW_USAGE, "\"%s\" is no whole number of bytes", text);
     }
-    scaled /= divisor;
-    if (scaled > INT64_MAX) {
+    value = digits / divisor;
+    if (value > (uint64_t)INT64_MAX >> shift) {
         return cow_error_set(err, COW_USAGE, "\"%s\" is too large", text);
     }
-    value = (uint64_t)scaled;
+    value <<= shift;
     if (sign == '+' && (!arith_add(&value, base_bytes, value) || value > INT64_MAX)) {
         return cow_error_set(err, COW_USAGE, "\"%s\" is too large", text);
     }

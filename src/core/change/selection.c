@@ -59,7 +59,7 @@ int selection_open(struct selection **out, struct cow_image *img, const struct s
         }
         s->sectors = arith_div_up(img->header.size_bytes, SECTOR_BYTES);
         s->n_chunks = arith_div_up(s->sectors, CHUNK_SECTORS);
-        s->chunk = calloc((size_t)s->n_chunks, sizeof *s->chunk);
+        s->chunk = s->n_chunks <= SIZE_MAX ? calloc((size_t)s->n_chunks, sizeof *s->chunk) : NULL;
         s->backing.fd = rule->backing != NULL ? rule->backing->fd : -1;
         s->work[0].words = malloc(CHUNK_WORDS * sizeof *s->work[0].words);
         s->work[1].words = malloc(CHUNK_WORDS * sizeof *s->work[1].words);

@@ -9,6 +9,9 @@
 #include "core/base/arith.h"
 #include "core/change/work.h"
 
+/* Of one call, as far as its answer can count; whole pages, so that what follows can still be shared. */
+#define COPY_BYTES_MAX (((uint64_t)SIZE_MAX >> 1) & ~UINT64_C(4095))
+
 static int copy_by_buffer(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
                           uint64_t length)
 {
@@ -33,8 +36,8 @@ int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_f
                    uint64_t length)
 {
     for (uint64_t done = 0; done < length;) {
-        ssize_t n =
-            io->copy_range(io->context, from_fd, from + done, to_fd, to + done, (size_t)(length - done));
+        const size_t piece = (size_t)arith_min(length - done, COPY_BYTES_MAX);
+        ssize_t n = io->copy_range(io->context, from_fd, from + done, to_fd, to + done, piece);
         if (n == -EINTR) {
             continue;
         }

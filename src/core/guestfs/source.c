@@ -65,7 +65,8 @@ static errcode_t channel_read(io_channel channel, unsigned long long block, int 
     const uint64_t block_bytes = (uint64_t)channel->block_size;
     const uint64_t n_bytes = count < 0 ? (uint64_t) - (int64_t)count : (uint64_t)count * block_bytes;
     uint64_t offset, end;
-    if (!arith_mul(&offset, block, block_bytes) || !arith_add(&end, offset, n_bytes) || end > INT64_MAX) {
+    if (!arith_mul(&offset, block, block_bytes) || !arith_add(&end, offset, n_bytes) || end > INT64_MAX ||
+        n_bytes > SIZE_MAX) {
         return EXT2_ET_SHORT_READ;
     }
     struct cow_error err;

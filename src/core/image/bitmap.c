@@ -44,16 +44,21 @@ int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t o
 {
     struct bitmap *b = calloc(1, sizeof *b);
     uint64_t pages = arith_div_up(sectors, PAGE_BITS);
-    uint32_t *counts = malloc((size_t)arith_max(pages, 1) * sizeof *counts);
-    /* Not cleared: of most disks only a little is ever touched. */
-    uint32_t *parts = malloc((size_t)arith_max(pages, 1) * PARTS * sizeof *parts);
+    uint32_t *counts = NULL, *parts = NULL;
+    size_t counts_bytes, parts_bytes;
+    if (arith_array_bytes(&counts_bytes, arith_max(pages, 1), sizeof *counts) &&
+        arith_array_bytes(&parts_bytes, arith_max(pages, 1), PARTS * sizeof *parts)) {
+        counts = malloc(counts_bytes);
+        /* Not cleared: of most disks only a little is ever touched. */
+        parts = malloc(parts_bytes);
+    }
     if (b == NULL || counts == NULL || parts == NULL) {
         free(b);
         free(counts);
         free(parts);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    memset(counts, 0xff, (size_t)pages * sizeof *counts);
+    memset(counts, 0xff, counts_bytes);
     b->io = io;
     b->fd = fd;
     b->offset = offset;

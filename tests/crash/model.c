@@ -35,7 +35,7 @@ static struct inode *make_file(struct tree *tree, const char *path, int64_t seco
     uint8_t at = tree_make(tree, INODE_FILE, 0640);
     tree_set_entry(tree, directory, name, at);
     struct inode *inode = &tree->inode[at];
-    inode->facts.mtime = (struct timespec){.tv_sec = seconds, .tv_nsec = BACKING_NANOSECONDS};
+    inode->facts.mtime = (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = BACKING_NANOSECONDS};
     inode->facts.uid = 1000;
     inode->facts.gid = 1000;
     return inode;

@@ -5,6 +5,7 @@
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "support.h"
@@ -38,13 +39,15 @@ START_TEST(adds_and_multiplies_exactly_or_not_at_all)
             const uint64_t sum = edges[i] + edges[k], product = edges[i] * edges[k]; /* modulo 2^64 */
             uint64_t out = untouched;
             bool fits = arith_add(&out, edges[i], edges[k]);
-            must(fits == (edges[i] <= UINT64_MAX - edges[k]), "%lu + %lu", edges[i], edges[k]);
-            must(out == (fits ? sum : untouched), "%lu + %lu gives %lu", edges[i], edges[k], out);
+            must(fits == (edges[i] <= UINT64_MAX - edges[k]), "%" PRIu64 " + %" PRIu64, edges[i], edges[k]);
+            must(out == (fits ? sum : untouched), "%" PRIu64 " + %" PRIu64 " gives %" PRIu64, edges[i],
+                 edges[k], out);
             out = untouched;
             fits = arith_mul(&out, edges[i], edges[k]);
-            must(fits == (edges[k] == 0 || edges[i] <= UINT64_MAX / edges[k]), "%lu * %lu", edges[i],
-                 edges[k]);
-            must(out == (fits ? product : untouched), "%lu * %lu gives %lu", edges[i], edges[k], out);
+            must(fits == (edges[k] == 0 || edges[i] <= UINT64_MAX / edges[k]), "%" PRIu64 " * %" PRIu64,
+                 edges[i], edges[k]);
+            must(out == (fits ? product : untouched), "%" PRIu64 " * %" PRIu64 " gives %" PRIu64, edges[i],
+                 edges[k], out);
         }
     }
 }
@@ -56,11 +59,12 @@ START_TEST(rounds_up_without_overflow)
         for (unsigned k = 1; k < EDGES; k++) {
             const uint64_t quotient = edges[i] == 0 ? 0 : (edges[i] - 1) / edges[k] + 1;
             uint64_t out = untouched;
-            must(arith_div_up(edges[i], edges[k]) == quotient, "%lu / %lu", edges[i], edges[k]);
+            must(arith_div_up(edges[i], edges[k]) == quotient, "%" PRIu64 " / %" PRIu64, edges[i], edges[k]);
             bool fits = arith_round_up(&out, edges[i], edges[k]);
-            must(fits == (quotient <= UINT64_MAX / edges[k]), "round %lu to %lu", edges[i], edges[k]);
-            must(out == (fits ? quotient * edges[k] : untouched), "round %lu to %lu gives %lu", edges[i],
-                 edges[k], out);
+            must(fits == (quotient <= UINT64_MAX / edges[k]), "round %" PRIu64 " to %" PRIu64, edges[i],
+                 edges[k]);
+            must(out == (fits ? quotient * edges[k] : untouched),
+                 "round %" PRIu64 " to %" PRIu64 " gives %" PRIu64, edges[i], edges[k], out);
         }
     }
 }
@@ -100,8 +104,9 @@ START_TEST(numbers_in_bytes_have_an_order)
         memset(theirs, 0xee, sizeof theirs);
         bytes_put(ours + 1, width, big, value);
         put_number(theirs + 1, width, big, value);
-        must(memcmp(ours, theirs, sizeof ours) == 0, "width %u, big %d, %lx", width, big, value);
-        must(bytes_get(ours + 1, width, big) == value, "width %u, big %d, %lx back", width, big, value);
+        must(memcmp(ours, theirs, sizeof ours) == 0, "width %u, big %d, %" PRIx64, width, big, value);
+        must(bytes_get(ours + 1, width, big) == value, "width %u, big %d, %" PRIx64 " back", width, big,
+             value);
     }
 }
 END_TEST

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,19 +130,19 @@ static void check_at(struct bitmap *b, const struct naive *n, uint64_t at)
     bool bit = true;
     const uint64_t inside = at < n->bits ? at : n->bits;
     must_succeed(bitmap_get(b, at, &bit, &err), err);
-    must(bit == (at < n->bits && n->set[at]), "bit %lu of %lu is %d", at, n->bits, bit);
+    must(bit == (at < n->bits && n->set[at]), "bit %" PRIu64 " of %" PRIu64 " is %d", at, n->bits, bit);
     for (unsigned kind = 0; kind < 2; kind++) {
         must_succeed(bitmap_find(b, at, kind != 0, &out, &err), err);
-        must(out == n->next[kind][inside], "find(%lu, %u) of %lu: %lu, not %u", at, kind, n->bits, out,
-             n->next[kind][inside]);
+        must(out == n->next[kind][inside], "find(%" PRIu64 ", %u) of %" PRIu64 ": %" PRIu64 ", not %u", at,
+             kind, n->bits, out, n->next[kind][inside]);
     }
     must_succeed(bitmap_find_back(b, at, true, &out, &err), err);
-    must(out == n->previous[1][inside], "find_back(%lu, 1) of %lu: %lu, not %u", at, n->bits, out,
-         n->previous[1][inside]);
+    must(out == n->previous[1][inside], "find_back(%" PRIu64 ", 1) of %" PRIu64 ": %" PRIu64 ", not %u", at,
+         n->bits, out, n->previous[1][inside]);
     if (at <= n->bits) {
         must_succeed(bitmap_find_back(b, at, false, &out, &err), err);
-        must(out == n->previous[0][at], "find_back(%lu, 0) of %lu: %lu, not %u", at, n->bits, out,
-             n->previous[0][at]);
+        must(out == n->previous[0][at], "find_back(%" PRIu64 ", 0) of %" PRIu64 ": %" PRIu64 ", not %u", at,
+             n->bits, out, n->previous[0][at]);
     }
 }
 
@@ -152,8 +153,9 @@ static void check_count(struct bitmap *b, const struct naive *n, uint64_t first,
     uint64_t begin = first < n->bits ? first : n->bits;
     uint64_t end = count > n->bits - begin ? n->bits : begin + count;
     must_succeed(bitmap_count(b, first, count, &out, &err), err);
-    must(out == n->before[end] - n->before[begin], "count(%lu, %lu) of %lu: %lu, not %u", first, count,
-         n->bits, out, n->before[end] - n->before[begin]);
+    must(out == n->before[end] - n->before[begin],
+         "count(%" PRIu64 ", %" PRIu64 ") of %" PRIu64 ": %" PRIu64 ", not %u", first, count, n->bits, out,
+         n->before[end] - n->before[begin]);
 }
 
 static const uint64_t bit_counts[] = {0,
@@ -278,8 +280,8 @@ START_TEST(holes_are_not_read)
     ck_assert_uint_eq(out, bits / 2 + 5);
     must_succeed(bitmap_find_back(b, out - 1, true, &out, &err), err);
     ck_assert_uint_eq(out, 0);
-    must(counter.read_bytes <= 20 * 65536, "%lu bytes were read", counter.read_bytes);
-    must(counter.seeks < 100, "%lu seeks", counter.seeks);
+    must(counter.read_bytes <= 20 * 65536, "%" PRIu64 " bytes were read", counter.read_bytes);
+    must(counter.seeks < 100, "%" PRIu64 " seeks", counter.seeks);
     bitmap_close(b);
     close(fd);
     free(path);

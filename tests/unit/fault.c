@@ -485,9 +485,10 @@ struct canceller {
 static bool ask_to_stop(void *context, const struct cow_progress *p)
 {
     struct canceller *c = context;
-    must(p->total_bytes > 0 && p->done_bytes <= p->total_bytes, "progress %lu of %lu", p->done_bytes,
-         p->total_bytes);
-    must(p->done_bytes >= c->done_bytes, "progress goes back from %lu to %lu", c->done_bytes, p->done_bytes);
+    must(p->total_bytes > 0 && p->done_bytes <= p->total_bytes, "progress %" PRIu64 " of %" PRIu64,
+         p->done_bytes, p->total_bytes);
+    must(p->done_bytes >= c->done_bytes, "progress goes back from %" PRIu64 " to %" PRIu64, c->done_bytes,
+         p->done_bytes);
     must(p->phase != NULL && p->phase[0] != '\0', "no phase");
     c->done_bytes = p->done_bytes;
     if (++c->calls == c->at) {

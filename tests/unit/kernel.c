@@ -4,6 +4,7 @@
  */
 #include "core/format/kernel.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ START_TEST(a_mark_is_a_size_that_no_file_has)
     if (kernel_knows(_i)) {
         model_header(bytes, (enum cow_format)_i, "/b", UINT64_MAX, 512, alignment_of(_i), MODEL_MTIME, false);
         struct kernel_header h = read_exactly(bytes, sizeof bytes);
-        must(h.refusal != NULL || h.size_bytes == UINT64_MAX, "%s: %lu", shapes[_i].name, h.size_bytes);
+        must(h.refusal != NULL || h.size_bytes == UINT64_MAX, "%s: %" PRIu64, shapes[_i].name, h.size_bytes);
     }
 }
 END_TEST

@@ -259,7 +259,7 @@ void file_truncate(const char *path, uint64_t size_bytes)
 
 void file_set_mtime(const char *path, int64_t seconds)
 {
-    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    const struct timespec times[2] = {{.tv_sec = (time_t)seconds}, {.tv_sec = (time_t)seconds}};
     must(utimensat(AT_FDCWD, path, times, 0) == 0, "%s: %s", path, strerror(errno));
 }
 

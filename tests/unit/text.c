@@ -4,6 +4,7 @@
  */
 #include "cow/text.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ START_TEST(reads_sizes)
             continue;
         }
         must(status == 0, "%s: %s", good[i].text, err.message);
-        must(out == good[i].value, "%s gives %lu", good[i].text, out);
+        must(out == good[i].value, "%s gives %" PRIu64, good[i].text, out);
     }
 }
 END_TEST
@@ -114,7 +115,7 @@ START_TEST(refuses_what_is_no_size)
         uint64_t out = 12345;
         uint64_t base = strcmp(bad[i], "-1") == 0 ? 0 : 1;
         int status = cow_size_parse(&out, bad[i], base, &err);
-        must(status == COW_USAGE, "\"%s\" is read as %lu", bad[i], out);
+        must(status == COW_USAGE, "\"%s\" is read as %" PRIu64, bad[i], out);
         must_fail(status, COW_USAGE, err);
         must(out == 12345, "\"%s\" touched the result", bad[i]);
         must(cow_size_parse(&out, bad[i], base, NULL) == COW_USAGE, "\"%s\" without err", bad[i]);
@@ -150,7 +151,7 @@ START_TEST(an_argument_reads_back_and_is_the_shortest)
         uint64_t back = 1;
         struct cow_error err;
         must_succeed(cow_size_parse(&back, cow_size_argument(buffer, value), 0, &err), err);
-        must(back == value, "%lu is written %s and read %lu", value, buffer, back);
+        must(back == value, "%" PRIu64 " is written %s and read %" PRIu64, value, buffer, back);
     }
 }
 END_TEST
@@ -202,10 +203,11 @@ START_TEST(a_size_text_has_three_digits_and_is_true)
         uint64_t value = rng_next(&rng) >> rng_below(&rng, 64);
         int digits;
         double said = said_by(cow_size_text(buffer, value), &digits);
-        must(said >= 0, "%lu is written \"%s\"", value, buffer);
-        must(fabs(said - (double)value) <= (double)value / 100, "%lu is written \"%s\"", value, buffer);
-        must(value < 1024 || digits == 3 || digits == 4, "%lu is written \"%s\"", value, buffer);
-        must(strstr(buffer, "1024") == NULL, "%lu is written \"%s\"", value, buffer);
+        must(said >= 0, "%" PRIu64 " is written \"%s\"", value, buffer);
+        must(fabs(said - (double)value) <= (double)value / 100, "%" PRIu64 " is written \"%s\"", value,
+             buffer);
+        must(value < 1024 || digits == 3 || digits == 4, "%" PRIu64 " is written \"%s\"", value, buffer);
+        must(strstr(buffer, "1024") == NULL, "%" PRIu64 " is written \"%s\"", value, buffer);
     }
 }
 END_TEST

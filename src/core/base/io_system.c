@@ -246,7 +246,7 @@ static int system_has_writer(void *context, int fd)
 
 static void system_pause(void *context, unsigned milliseconds)
 {
-    const struct timespec wait = {.tv_sec = milliseconds / 1000,
+    const struct timespec wait = {.tv_sec = (time_t)(milliseconds / 1000),
                                   .tv_nsec = (long)(milliseconds % 1000) * 1000000};
     (void)context;
     (void)nanosleep(&wait, NULL); /* one that a signal ends is asked for again */

@@ -151,7 +151,7 @@ const char *cow_time_text(char *buffer, int64_t seconds)
 {
     const time_t time = (time_t)seconds;
     struct tm parts;
-    if (gmtime_r(&time, &parts) == NULL ||
+    if (time != seconds || gmtime_r(&time, &parts) == NULL ||
         strftime(buffer, COW_TIME_TEXT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
         snprintf(buffer, COW_TIME_TEXT_BYTES, "%" PRId64 " s", seconds);
     }

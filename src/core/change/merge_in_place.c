@@ -81,7 +81,7 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
         seconds++;
     }
     siblings_clear(&siblings);
-    if (seconds < 0 || seconds > UINT32_MAX) {
+    if (seconds < 0 || seconds > UINT32_MAX || (time_t)seconds != seconds) {
         return cow_error_set(err, COW_INVALID, "the clock says %" PRId64 ": that does not fit a COW header",
                              seconds);
     }

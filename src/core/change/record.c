@@ -46,7 +46,7 @@ struct cursor {
     bool failed; /* a read went past the end, or no memory */
 };
 
-static bool room(struct cursor *c, size_t n_bytes)
+static bool room(struct cursor *c, uint64_t n_bytes)
 {
     if (c->reading && (c->failed || c->end - c->at < n_bytes)) {
         c->failed = true;
@@ -94,6 +94,7 @@ static void moment(struct cursor *c, struct timespec *value)
     number(c, 8, &seconds);
     number(c, 4, &nanoseconds);
     value->tv_sec = (time_t)seconds;
+    c->failed |= (uint64_t)value->tv_sec != seconds; /* written where a time_t has 64 bits */
     value->tv_nsec = (long)nanoseconds;
 }
 

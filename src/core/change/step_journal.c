@@ -49,7 +49,7 @@ static int fill_image(struct commit *c)
     r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
     r->size_field_offset = size_field.offset_bytes;
     r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
-    memcpy(r->old_sector, img->raw, arith_min(img->raw_bytes, sizeof r->old_sector));
+    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
     if (plan->backing_only) {
         r->new_mtime = r->old_mtime;
         r->new_file_bytes = r->old_file_bytes;

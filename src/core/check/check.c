@@ -36,7 +36,7 @@ const char *clock_text(char *buffer, int64_t seconds)
 {
     const time_t when = (time_t)seconds;
     struct tm parts;
-    if (gmtime_r(&when, &parts) == NULL ||
+    if (when != seconds || gmtime_r(&when, &parts) == NULL ||
         strftime(buffer, DATE_TEXT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
         snprintf(buffer, DATE_TEXT_BYTES, "no date");
     }

@@ -155,7 +155,7 @@ static int compare_piece(struct volume_scan *v, const struct table_piece *piece,
         const uint64_t index = (piece->first_block * block_bytes + at) / size;
         const uint64_t inode = piece->group * per_group + index + 1;
         const bool differ = !in_base || (index < used) != (index < used_base) ||
-                            memcmp(piece->guest + at, piece->base + at, size) != 0;
+                            memcmp(piece->guest + at, piece->base + at, (size_t)size) != 0;
         if (index >= per_group || inode > v->fs->super->s_inodes_count || !differ) {
             continue;
         }

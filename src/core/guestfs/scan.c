@@ -66,7 +66,7 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
     err = err != NULL ? err : &local;
     struct cow_fs_scan *scan = calloc(1, sizeof *scan);
     if (scan != NULL) {
-        scan->volume = calloc(arith_max(fs->n_volumes, 1), sizeof *scan->volume);
+        scan->volume = calloc(fs->n_volumes > 0 ? fs->n_volumes : 1, sizeof *scan->volume);
     }
     if (scan == NULL || scan->volume == NULL) {
         cow_fs_scan_free(scan);

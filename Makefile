@@ -11,18 +11,29 @@ prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
+docdir ?= $(datadir)/doc/cowtui
+bashcompletiondir ?= $(datadir)/bash-completion/completions
+zshcompletiondir ?= $(datadir)/zsh/site-functions
+fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 ROUNDS ?= 7
 EXECUTIONS ?= 500000
 
+# DEPS=no, here or in the environment: nothing is installed; what is missing is named, and suites that want it skip.
+DEPS ?=
+export DEPS
+
 # Only the version of a tree without git; with it, the last tag counts.
 FALLBACK_VERSION = 0.1.0
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla
 OUR_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Isrc
-OUR_CFLAGS = -std=c11 $(WARNINGS)
+# Where it was built is nobody's business: the same sources make the same bytes anywhere. PWD is the directory as
+# the compiler sees it, symbolic links and all.
+OUR_CFLAGS = -std=c11 $(WARNINGS) $(COMPILE_HARDENING) "-ffile-prefix-map=$$PWD=."
+OUR_LDFLAGS = $(LINK_HARDENING)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ifeq ($(V),1)
@@ -45,6 +56,11 @@ CORE_LIBS = $(call once,CORE_LIBS,$(PKG_CONFIG) --libs ext2fs com_err blkid)
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,$(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(call once,CHECK_LIBS,$(PKG_CONFIG) --libs check)
 VERSION = $(call once,VERSION,sh .ci/version $(FALLBACK_VERSION))
+COMPILE_HARDENING = $(call once,COMPILE_HARDENING,sh .ci/hardening compile '$(CC)' $(CPPFLAGS) $(CFLAGS))
+LINK_HARDENING = $(call once,LINK_HARDENING,sh .ci/hardening link '$(CC)' $(CFLAGS) $(LDFLAGS))
+# The tests' images are small. Where a size_t is too, saying so a thousand times would say nothing.
+TESTS_CFLAGS = $(call once,TESTS_CFLAGS,$(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null | \
+  sed -n 's/.*__SIZEOF_POINTER__ 4$$$$/-Wno-conversion -Wno-sign-conversion/p')
 
 core_sources := $(sort $(wildcard src/core/*/*.c))
 front_sources := $(sort $(wildcard src/cli/*.c src/tui/*.c))
@@ -68,6 +84,7 @@ all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
 program := $(BUILD)/cowtui
+manual := $(BUILD)/cowtui.1
 unit := $(BUILD)/tests/unit
 crash := $(BUILD)/tests/crash
 fuzz_target := $(BUILD)/tests/fuzz
@@ -80,7 +97,7 @@ SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-all: $(library) $(program)
+all: $(library) $(program) $(manual)
 
 help:
 	@echo 'make             build $(program) and $(library)'
@@ -96,21 +113,22 @@ help:
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       ratios against other tools (ROUNDS=1: quick; needs 6 GiB)'
-	@echo 'make install     honours prefix and DESTDIR; uninstall takes it away'
+	@echo 'make install     what make has built; honours prefix and DESTDIR; uninstall takes it away'
 	@echo 'make deps        install the Debian packages that all of these need'
-	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1; for tests TIME_SCALE=3 (all limits of time, for a slow'
-	@echo '           machine), JOBS (parts at a time), SEED (other random choices), TMPDIR'
+	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1, and DEPS=no: install no packages; for tests'
+	@echo '           TIME_SCALE=3 (all limits of time, for a slow machine), JOBS (parts at a time), SEED, TMPDIR'
 
 # ---- compiling -----------------------------------------------------------------------------------------
 
-$(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
+$(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(OUR_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(OUR_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(EXTRA_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
+$(unit_objects) $(crash_objects) $(fuzz_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
@@ -125,22 +143,26 @@ $(BUILD)/version: FORCE | $(BUILD)
 $(BUILD):
 	@mkdir -p $@
 
-# An archive is made anew, so that it holds no object of a file that is gone.
+# An archive is made anew, so that it holds no object of a file that is gone; D: nor dates and owners.
 $(library): $(core_objects)
 $(front_library): $(front_objects)
 $(library) $(front_library): | $(BUILD)
 	$(say) AR $@
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(program): $(main_objects) $(front_objects) $(library)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+
+$(manual): share/man/cowtui.1 $(BUILD)/version
+	$(say) MAN $@
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@
 
 # No curses, no readline: of the front ends the linker takes only the objects that a test asks for.
 $(unit): $(unit_objects) $(front_library) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
 
 unit: $(unit)
 
@@ -148,14 +170,14 @@ unit: $(unit)
 $(crash): $(crash_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 crash: $(crash)
 
 $(fuzz_target): $(fuzz_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 fuzz-target: $(fuzz_target)
 
@@ -223,23 +245,39 @@ lint-gcc lint-clang: lint-%:
 
 # ---- installing ----------------------------------------------------------------------------------------
 
-# Where each file goes: "source:destination".
-places = $(foreach f,$(wildcard share/man/*.1),$(f):$(mandir)/man1/$(notdir $(f))) \
-  $(foreach f,$(wildcard README.md share/doc/*.md),$(f):$(datadir)/doc/cowtui/$(notdir $(f))) \
-  $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(datadir)/doc/cowtui/$(f)) \
-  $(foreach f,$(wildcard share/completions/*.bash),$(f):$(datadir)/bash-completion/completions/$(basename $(notdir $(f)))) \
-  $(foreach f,$(wildcard share/completions/_*),$(f):$(datadir)/zsh/site-functions/$(notdir $(f))) \
-  $(foreach f,$(wildcard share/completions/*.fish),$(f):$(datadir)/fish/vendor_completions.d/$(notdir $(f)))
+# Where each file goes: "source:destination". README.md's links are bent where it is written: there is no share/doc.
+places = $(manual):$(mandir)/man1/cowtui.1 \
+  $(foreach f,$(wildcard README.md CHANGELOG.md LICENSE share/doc/*.md),$(f):$(docdir)/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(docdir)/img/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/completions/*.bash),$(f):$(bashcompletiondir)/$(basename $(notdir $(f)))) \
+  $(foreach f,$(wildcard share/completions/_*),$(f):$(zshcompletiondir)/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/completions/*.fish),$(f):$(fishcompletiondir)/$(notdir $(f)))
 
-install: all
+# What belongs to any system, and stays there even when it is empty.
+common = / $(prefix) $(bindir) $(datadir) $(mandir) $(mandir)/man1 $(dir $(docdir))
+
+# Nothing is made here: this is run by root, often in a tree that is somebody else's.
+install:
+	@for made in $(program) $(manual); do \
+	  [ -f "$$made" ] || { echo "install: $$made is not there: run \"make\" first" >&2; exit 1; }; \
+	done
 	$(Q)$(INSTALL) -D -m 755 $(program) '$(DESTDIR)$(bindir)/cowtui'
 	$(Q)set -e; for place in $(places); do \
-	  $(INSTALL) -D -m 644 "$${place%%:*}" "$(DESTDIR)$${place#*:}"; \
+	  $(INSTALL) -D -m 644 "$${place%%:*}" '$(DESTDIR)'"$${place#*:}"; \
 	done
+	$(Q)sed 's#](share/doc/#](#g' README.md >'$(DESTDIR)$(docdir)/README.md'
 
+# Directories that are empty then go, too, up to DESTDIR; without one, up to what any system has.
 uninstall:
 	$(Q)rm -f '$(DESTDIR)$(bindir)/cowtui'
-	$(Q)set -e; for place in $(places); do rm -f "$(DESTDIR)$${place#*:}"; done
+	$(Q)set -e; for place in $(places); do rm -f '$(DESTDIR)'"$${place#*:}"; done
+	$(Q)for place in :$(bindir)/cowtui $(places); do \
+	  directory=$${place#*:}; \
+	  while directory=$${directory%/*} && [ -n "$$directory" ]; do \
+	    [ -n '$(DESTDIR)' ] || case ' $(common:/=) ' in *" $$directory "*) break ;; esac; \
+	    rmdir '$(DESTDIR)'"$$directory" 2>/dev/null || [ ! -e '$(DESTDIR)'"$$directory" ] || break; \
+	  done; \
+	done
 
 clean:
 	rm -rf $(BUILD)

@@ -30,20 +30,6 @@ touch made
 JOB
 }
 
-wait_for() {
-    local i
-    for ((i = 0; i < limit; i++)); do
-        [ ! -e "$1" ] || return 0
-        kill -0 "$guest_pid" 2>/dev/null || return 1
-        sleep 0.1
-    done
-    return 1
-}
-
-refused_within_a_second() {
-    exits 4 timeout "$(turns 1)" "$cowtui" "$@" </dev/null
-}
-
 while_guest_runs() {
     local before
     start_guest make ubdb=fs.cow ubdc=raw.cow
@@ -60,13 +46,6 @@ while_guest_runs() {
     check "the guest did all of its work" test -e made
     check "nobody holds the disk afterwards" equal null "$(json fs.cow .in_use)"
     check "backing files are unchanged" sha256sum --quiet -c backing.sums
-}
-
-# refuses JOB NAME.cow: the kernel's console has, word for word, what info predicts.
-refuses() {
-    local reason
-    reason=$(json "$2" .uml.reason)
-    equal false "$(json "$2" .uml.opens)" && [ -n "$reason" ] && console "$1" "$reason"
 }
 
 # One guest gets all the odd images at once, each as a device of its own.

@@ -9,14 +9,6 @@
 composed=11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 # the demo's disk, also in the e2e suite
 old_disks=(touched moved v2 v3-64 v2-64)
 
-sum_of() {
-    sha256sum "$@" | cut -d ' ' -f 1
-}
-
-bits_of() {
-    python3 "$here/disks.py" bits "$1"
-}
-
 unpack_disks() {
     local name
     tar -xSf "$here/../../share/demo/guest-ext4.tar.xz" --no-same-owner
@@ -33,13 +25,6 @@ unpack_disks() {
 backing_untouched() {
     sha256sum --quiet -c changes.sums &&
         equal "$(cat changes.dates)" "$(stat -c '%n %y' root_fs.img old.img touched.img moved.img)"
-}
-
-says() {
-    grep -qF -- "$1" "$2" || {
-        cat "$2"
-        return 1
-    }
 }
 
 merge_stops() {

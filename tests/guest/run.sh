@@ -137,6 +137,42 @@ json() {
     "$cowtui" info --json "$1" | jq -r "$2"
 }
 
+wait_for() {
+    local i
+    for ((i = 0; i < limit; i++)); do
+        [ ! -e "$1" ] || return 0
+        kill -0 "$guest_pid" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+refused_within_a_second() {
+    exits 4 timeout "$(turns 1)" "$cowtui" "$@" </dev/null
+}
+
+# refuses JOB NAME.cow: the kernel's console has, word for word, what info predicts.
+refuses() {
+    local reason
+    reason=$(json "$2" .uml.reason)
+    equal false "$(json "$2" .uml.opens)" && [ -n "$reason" ] && console "$1" "$reason"
+}
+
+sum_of() {
+    sha256sum "$@" | cut -d ' ' -f 1
+}
+
+bits_of() {
+    python3 "$here/disks.py" bits "$1"
+}
+
+says() {
+    grep -qF -- "$1" "$2" || {
+        cat "$2"
+        return 1
+    }
+}
+
 can_boot() {
     command -v linux.uml >/dev/null || skip "guest: linux.uml (package user-mode-linux) is not installed"
     write_job probe <<'JOB'

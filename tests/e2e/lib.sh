@@ -11,6 +11,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 : "${COWTUI:?names the binary}"
 : "${PYTHON:=python3}"
+# Administrators' tools (mkfs.ext4) are not in every user's PATH; and what they make is the same on every system.
+PATH=$PATH:/usr/sbin:/sbin
+export MKE2FS_CONFIG=$root/tests/data/mke2fs.conf
 work=$(mktemp -d) || exit 2
 # shellcheck disable=SC2154 # set when it runs
 trap 'code=$?; cd /; chmod -R u+rwx "$work"; rm -rf "$work"; exit $code' EXIT

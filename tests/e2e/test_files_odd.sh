@@ -6,7 +6,6 @@
 # COW is accounted for on all of them.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-PATH=$PATH:/usr/sbin:/sbin
 
 limit 20000
 limit_s=$((limit_ms / 1000)) # of a command that may not go through all that a size tells

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "DEBUGFS_PAGER": "cat",
     "PAGER": "cat",
     "MKE2FS_SYNC": "0",
+    "MKE2FS_CONFIG": os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "mke2fs.conf"),
 }
 
 

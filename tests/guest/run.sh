@@ -93,7 +93,7 @@ start_guest() {
     local name=$1
     shift
     env ${preload:+"LD_PRELOAD=$preload"} linux.uml mem=128M root=/dev/root rootfstype=hostfs rootflags=/ rw "init=$scratch/$name.sh" "$@" \
-        con=null con0=fd:0,fd:1 con1=null ssl=null "uml_dir=$scratch/uml" \
+        con=null con0=fd:0,fd:1 con1=null ssl=null "uml_dir=$scratch/uml" devtmpfs.mount=0 \
         </dev/null >"$scratch/$name.console" 2>&1 &
     guest_pid=$!
 }
@@ -173,6 +173,13 @@ says() {
     }
 }
 
+# The first complaint on a console, or its last line.
+why_not() {
+    tr -d '\r' <"$scratch/$1.console" | grep -a . >"$scratch/$1.lines" || echo 'linux.uml says nothing' >"$scratch/$1.lines"
+    grep -m 1 -a 'Kernel panic' "$scratch/$1.lines" ||
+        grep -m 1 -aiE 'denied|permitted|executable|no space|cannot' "$scratch/$1.lines" || tail -n 1 "$scratch/$1.lines"
+}
+
 can_boot() {
     command -v linux.uml >/dev/null || skip "guest: linux.uml (package user-mode-linux) is not installed"
     write_job probe <<'JOB'
@@ -186,7 +193,7 @@ JOB
     fi
     [ "$(result probe.out)" = booted ] || {
         show_console probe
-        skip "guest: this machine cannot boot a User-Mode Linux guest"
+        skip "guest: no User-Mode Linux guest boots here: $(why_not probe)"
     }
 }
 

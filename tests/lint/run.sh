@@ -10,15 +10,20 @@ cd "$(dirname "$0")/../.." || exit 2
 build=$1
 failed=0
 
+# A step that cannot be made here puts the reason into `why` and returns 77.
 step() {
-    local name=$1
+    local name=$1 code=0
     shift
-    if "$@"; then
-        printf '  %-10s ok\n' "$name"
-    else
+    why=
+    "$@" || code=$?
+    case $code in
+    0) printf '  %-10s ok\n' "$name" ;;
+    77) printf '  %-10s skipped: %s\n' "$name" "$why" ;;
+    *)
         printf '  %-10s FAILED\n' "$name"
         failed=1
-    fi
+        ;;
+    esac
 }
 
 # All files of the tree that are text of ours, NUL separated: what git knows or would add.
@@ -34,17 +39,33 @@ tree() {
     [ -n "$(ours 'src/*.c' | tr '\0' ' ')" ]
 }
 
+# Each version of clang-format has its own opinion of some lines; that of one counts.
+FORMAT_VERSION=14
+
 format() {
-    ours '*.c' '*.h' | xargs -0 -r clang-format --dry-run -Werror
+    local program
+    for program in "clang-format-$FORMAT_VERSION" clang-format; do
+        case $("$program" --version 2>/dev/null) in
+        *" version $FORMAT_VERSION."*)
+            ours '*.c' '*.h' | xargs -0 -r "$program" --dry-run -Werror
+            return
+            ;;
+        esac
+    done
+    why="clang-format $FORMAT_VERSION decides, and is not here ($(clang-format --version 2>/dev/null | grep -o 'version [0-9.]*' || echo none))"
+    return 77
 }
 
 # uninitvar is left to the compilers (at -O2) and the sanitizers: cppcheck takes the address of a variable behind a
-# ? for a read of it.
+# ? for a read of it. So are pointers of allocations that failed left to the crash suite, which makes each one fail:
+# cppcheck does not see that `status` stands for them. That it looked at fewer branches than it could is no finding.
 static_analysis() {
     mkdir -p "$build/cppcheck"
     cppcheck --quiet --std=c11 --language=c -j "$(nproc)" --cppcheck-build-dir="$build/cppcheck" \
         --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
-        --suppress=uninitvar --suppress=ctuuninitvar \
+        --suppress=uninitvar --suppress=ctuuninitvar --suppress=normalCheckLevelMaxBranches \
+        --suppress=nullPointerOutOfMemory --suppress=nullPointerArithmeticOutOfMemory \
+        --suppress=ctunullpointerOutOfMemory \
         --error-exitcode=1 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DCOWTUI_VERSION="0"' \
         -Iinclude -Isrc src
 }

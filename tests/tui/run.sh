@@ -27,6 +27,9 @@ trap 'exit 130' INT TERM
 
 # Nothing of the caller's may show on a screen.
 export LC_ALL=C.UTF-8 HOME=$work TERM=dumb
+# Administrators' tools (debugfs) are not in every user's PATH; and what they make is the same on every system.
+PATH=$PATH:/usr/sbin:/sbin
+export MKE2FS_CONFIG=$here/../data/mke2fs.conf
 unset XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
 
 composed=11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 # sha256 of what the guest sees
@@ -138,7 +141,7 @@ prepare_clean() { # nothing is wrong with it
 # A file removed, one renamed, one given another mode, one replaced by a text that would control a terminal, and
 # new ones: with a bell in its name, with NULs in it, and a link to nowhere.
 prepare_edited() {
-    PATH=$PATH:/usr/sbin:/sbin command -v debugfs >/dev/null || skip "debugfs is not installed" || return
+    command -v debugfs >/dev/null || skip "debugfs is not installed" || return
     "$program" --quiet merge -o guest.raw root.cow || fail "merge failed" || return
     printf 'order\thosts,bind\r\n\033[31mred \302\233 \377 and a line that is a good deal longer than the screen is wide, even where it is 160 cells wide, so that it has to be shifted to the left to be seen\n' >long.text
     { seq 400 | tr '\n' '\0'; } >new.bytes
@@ -147,7 +150,7 @@ prepare_edited() {
             'rm /etc/hosts.conf' 'write long.text /etc/hosts.conf' 'symlink /etc/dangling nowhere' 'write new.bytes /home/user/new.bin'
         printf 'write long.text /home/user/be\007ep\n'
     } >edits
-    PATH=$PATH:/usr/sbin:/sbin debugfs -w -f edits guest.raw >/dev/null 2>&1
+    debugfs -w -f edits guest.raw >/dev/null 2>&1
     "$program" --quiet diff --force -o root.cow root_fs.img guest.raw || fail "diff failed" || return
     rm guest.raw long.text new.bytes edits
 }
@@ -170,10 +173,9 @@ prepare_widths() {
 prepare_partitions() {
     local tool part start
     for tool in sfdisk mke2fs mkswap debugfs; do
-        PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null || skip "$tool is not installed" || return
+        command -v $tool >/dev/null || skip "$tool is not installed" || return
     done
     (
-        PATH=$PATH:/usr/sbin:/sbin
         rm root.cow root_fs.img
         truncate -s 24M root_fs.img swap.part && truncate -s 4M swap.part && mkswap -q swap.part
         printf 'label: dos\nstart=2048,size=16384,type=83\nstart=18432,size=8192,type=82\nstart=26624,size=16384,type=83\n' | sfdisk -q root_fs.img

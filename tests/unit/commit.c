@@ -581,7 +581,7 @@ Suite *commit_suite(void)
     TCase *tc = tcase_create("commit");
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);
-    tcase_add_loop_test(tc, the_matrix, 0, COW_FORMATS * OPERATIONS);
+    tcase_add_loop_test(tc, the_matrix, 0, (int)COW_FORMATS * (int)OPERATIONS);
     tcase_add_test(tc, long_runs_are_moved_whole);
     tcase_add_test(tc, bytes_past_an_odd_end_are_zero);
     tcase_add_test(tc, extend_goes_on_where_the_backing_is_long_already);

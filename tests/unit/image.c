@@ -87,12 +87,13 @@ END_TEST
 
 START_TEST(no_permission)
 {
-    if (geteuid() == 0) {
-        return; /* root may read everything */
-    }
     struct model_spec spec = usual();
     struct model *m = model_create(&spec);
     chmod(m->cow_path, 0);
+    if (access(m->cow_path, R_OK) == 0) {
+        model_free(m);
+        return; /* root may read everything; the e2e suite has a case in which root becomes somebody else */
+    }
     check_refused(m->cow_path, NULL, COW_IO, strerror(EACCES));
     chmod(m->cow_path, 0600);
     chmod(m->backing_path, 0);

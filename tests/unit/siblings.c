@@ -233,7 +233,7 @@ START_TEST(what_is_none)
     free(path);
     path = put_cow("unreadable", COW_FORMAT_V3, scene.backing);
     must(chmod(path, 0) == 0, "chmod");
-    check_found(scene.image, NULL, geteuid() == 0 ? "real unreadable" : "real");
+    check_found(scene.image, NULL, access(path, R_OK) == 0 ? "real unreadable" : "real"); /* root */
     free(path);
     free(other);
     scene_end(&scene);

@@ -13,11 +13,13 @@ CREATED = 300  # so many that the directory gets an index
 @contextlib.contextmanager
 def mounted(image, point):
     """The root of its filesystem, while the block runs."""
+    if os.geteuid() != 0:
+        raise Missing("only root can mount")
     os.mkdir(point)
     try:
         run("mount", "-o", "loop,strictatime,nodiscard", image, point)
     except RuntimeError as error:
-        raise Missing(f"no filesystem can be mounted here: {error}") from None
+        raise Missing(f"no loop mounts here: {str(error).partition(': ')[2]}") from None
     try:
         yield point
     finally:

@@ -1,17 +1,44 @@
 # bash completion for cowtui(1)                             -*- shell-script -*-
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# The words of a line as cowtui gets them. Where readline takes '=' for the end of a word, "--color=al" comes as
+# three words; here they are one again.
+_cowtui_words()
+{
+    local i word
+    words=() cword=0
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if ((i > 1)) && { [[ $word == =* && ${words[-1]} == --* && ${words[-1]} != *=* ]] ||
+            [[ ${COMP_WORDS[i - 1]} == '=' && ${words[-1]} == --*= ]]; }; then
+            words[-1]+=$word
+        else
+            words+=("$word")
+        fi
+    done
+    cword=$((${#words[@]} - 1))
+}
+
 _cowtui()
 {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local options command='' word
+    local with_argument='--backing --owner --extract --diff --from --partition --policy --to --output --reserve
+        --script --theme --color'
+    local current previous option=''
 
-    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in info | map | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
+    COMPREPLY=()
+    _cowtui_words
+    current=${words[cword]} previous=${words[cword - 1]}
+    for ((i = 1; i < cword; i++)); do
+        word=${words[i]}
+        case $word in
+        info | map | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
             command=$word
             break
             ;;
+        -b | -o) ((i++)) ;;
+        --*) [[ " "${with_argument//$'\n'/ }" " == *" $word "* ]] && ((i++)) ;;
         esac
     done
     case $command in
@@ -32,35 +59,32 @@ _cowtui()
     *) options="--backing --script --theme --ascii $common" ;;
     esac
 
-    COMPREPLY=()
-    case $command$previous in
-    convert--to)
-        mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$current")
-        return
-        ;;
+    # The value of an option: behind it, or behind its '='.
+    case $current in
+    --*=*) option=${current%%=*} value=${current#*=} ;;
+    *) case " "${with_argument//$'\n'/ }" -b -o " in *" $previous "*) option=$previous value=$current ;; esac ;;
     esac
-    case $previous in
-    --color)
-        mapfile -t COMPREPLY < <(compgen -W 'auto never always' -- "$current")
+    if [ -n "$option" ]; then
+        case $option in
+        --color) mapfile -t COMPREPLY < <(compgen -W 'auto never always' -- "$value") ;;
+        --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
+        --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
+        --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;
+        -b | -o | --backing | --output | --script | --to)
+            if [ "$command$option" = convert--to ]; then
+                mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$value")
+            else
+                compopt -o filenames 2>/dev/null
+                mapfile -t COMPREPLY < <(compgen -f -- "$value")
+            fi
+            ;;
+        esac
+        # Where '=' ends no word, what is replaced begins with the option.
+        if [[ $current == --*=* && $COMP_WORDBREAKS != *=* ]]; then
+            COMPREPLY=("${COMPREPLY[@]/#/$option=}")
+        fi
         return
-        ;;
-    --policy)
-        mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$current")
-        return
-        ;;
-    --from)
-        mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$current")
-        return
-        ;;
-    --reserve | --theme | --owner | --extract | --diff | --partition)
-        return
-        ;;
-    -b | --backing | -o | --output | --script | --to)
-        compopt -o filenames 2>/dev/null
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        return
-        ;;
-    esac
+    fi
     case $current in
     -*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;
     *)

@@ -48,7 +48,7 @@ complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s y -l y
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from $commands" -l json -d "JSON on standard output"
 complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
-complete -c cowtui -n "$none" -l theme -x -d "colours of the screen"
+complete -c cowtui -n "$none" -l theme -x -a "default light" -d "colours of the screen"
 complete -c cowtui -n "$none" -l ascii -d "draw the screen with ASCII characters only"
 complete -c cowtui -l color -x -a "auto never always" -d "colours in the output"
 complete -c cowtui -s q -l quiet -d "no notes, no progress"

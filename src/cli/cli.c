@@ -56,7 +56,12 @@ static int run(int argc, char **argv, cli_open_screen *open_screen, struct cow_e
         return 0;
     }
     if (options.version) {
-        printf("cowtui %s\n", COWTUI_VERSION);
+        printf("cowtui %s\n"
+               "Copyright (C) 2026 The cowtui authors\n"
+               "License GPLv3+: GNU GPL version 3 or later <https://gnu.org/licenses/gpl.html>\n"
+               "This is free software: you are free to change and redistribute it.\n"
+               "There is NO WARRANTY, to the extent permitted by law.\n",
+               COWTUI_VERSION);
         return 0;
     }
     if (options.command == &cli_screen_command)

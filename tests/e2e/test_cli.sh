@@ -8,7 +8,10 @@
 help_and_version()
 {
     run 0 --version
-    eq cowtui "$(cut -d' ' -f1 out)" version
+    eq cowtui "$(head -n 1 out | cut -d' ' -f1)" version
+    eq 2 "$(head -n 1 out | wc -w)" "words in its line"
+    has "Copyright (C) 2026 The cowtui authors" out
+    has "License GPLv3+" out
     run 0 -V
     run 0 --help
     has "usage: cowtui" out
@@ -196,24 +199,6 @@ names_agree()
     [ ! -s extra ] || die "cowtui.fish offers $(tr '\n' ' ' <extra)"
 }
 
-# Which command takes what: bash's completion against `cowtui COMMAND --help`.
-completion_of_each()
-{
-    local command
-    # shellcheck source=/dev/null
-    . "$root/share/completions/cowtui.bash"
-    for command in $commands; do
-        run 0 "$command" --help
-        grep -oE -- '^ +(-[a-zA-Z], )?--[a-z-]+' out | grep -oE -- '--[a-z-]+' | sort -u >want
-        COMP_WORDS=(cowtui "$command" --)
-        COMP_CWORD=2
-        COMPREPLY=()
-        _cowtui cowtui -- "$command"
-        printf '%s\n' "${COMPREPLY[@]}" | sed 's/[= ]*$//' | sort -u >got
-        diff want got >difference || die "completion of $command: $(tr '\n' ' ' <difference)"
-    done
-}
-
 man_page()
 {
     command -v groff >/dev/null || skip "groff is not installed"
@@ -222,6 +207,18 @@ man_page()
     for code in 0 1 2 3 4 5 63 130; do
         grep -qE "^\.(B|TP|IP) .*\b$code\b|^\.B $code\$" "$root/share/man/cowtui.1" || die "exit code $code is not in it"
     done
+}
+
+# Its keys and commands are those of the program's table; its head has a date, and gets the version when it is built.
+manual_keys()
+{
+    local page=$root/share/man/cowtui.1
+    "$root/share/man/keys.sh" "$COWTUI" >want || die "keys.sh failed"
+    [ "$(grep -c '^\.TP' want)" -gt 60 ] || die "Help has no keys"
+    sed -n '/^\.SH KEYS$/,/^\.SH ORIGINS$/p' "$page" | sed '$d' >got
+    diff want got >difference || die "share/man/keys.sh says: $(grep '^[<>]' difference | head -n 3)"
+    sed -n 2p "$page" | grep -qE '^\.TH COWTUI 1 20[0-9]{2}-[01][0-9]-[0-3][0-9] "cowtui @VERSION@" ' ||
+        die "no date or version: $(sed -n 2p "$page")"
 }
 
 # The findings that the manual lists are those of the table, and so are the stars.
@@ -247,6 +244,6 @@ t "cli: a size with a minus" minus_size
 t "cli: streams that fail" streams
 t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
-t "cli: completion of each command" completion_of_each
 t "cli: manual" man_page
+t "cli: manual, keys" manual_keys
 t "cli: manual, findings" findings_listed

@@ -601,9 +601,11 @@ START_TEST(another_date)
     file_set_mtime(m->backing_path, -5);
     look(m);
     says(COW_FINDING_BACKING_DATE, false, "1969-12-31 23:59:55 UTC (-5)", "before 1970");
-    file_set_mtime(m->backing_path, INT64_C(1) << 33);
-    look(m);
-    says(COW_FINDING_BACKING_DATE, false, "8589934592", "after 2106");
+    if (date_fits(INT64_C(1) << 33)) {
+        file_set_mtime(m->backing_path, INT64_C(1) << 33);
+        look(m);
+        says(COW_FINDING_BACKING_DATE, false, "8589934592", "after 2106");
+    }
     model_free(m);
 }
 END_TEST

@@ -255,7 +255,7 @@ START_TEST(inputs_that_do_not_fit)
     }
     opt.force = false;
     static const int64_t dates[] = {-1, INT64_C(1) << 32};
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2 && date_fits(dates[i]); i++) {
         file_set_mtime(p.a, dates[i]);
         refuse(&p, &opt, COW_INVALID, "date");
     }

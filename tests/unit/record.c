@@ -73,7 +73,7 @@ static struct record *sample(uint32_t kind)
     rng_fill(&rng, r->old_sector, sizeof r->old_sector);
     rng_fill(&rng, r->new_sector, sizeof r->new_sector);
     r->old_mtime = (struct timespec){-5, 999999999};
-    r->new_mtime = (struct timespec){INT64_C(1) << 40, 1};
+    r->new_mtime = (struct timespec){(time_t)(sizeof(time_t) > 4 ? INT64_C(1) << 40 : 1 << 30), 1};
     r->keeps_undo = (uint32_t)rng_next(&rng);
     r->extends = (uint32_t)rng_next(&rng);
     r->backing_old_bytes = rng_next(&rng);

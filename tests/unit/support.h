@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <check.h>
 
@@ -88,6 +89,9 @@ void file_write_at(const char *path, uint64_t offset, const void *bytes, size_t 
 int file_open_to_write(const char *path); /* for many writes to one file */
 void file_write_to(int fd, uint64_t offset, const void *bytes, size_t n_bytes);
 void file_truncate(const char *path, uint64_t size_bytes);
+/* Whether this machine can give a file that date: a time_t of 32 bits ends in 2038. */
+#define date_fits(seconds) ((time_t)(seconds) == (seconds))
+
 void file_set_mtime(const char *path, int64_t seconds);
 uint64_t file_size(const char *path);
 int64_t file_mtime(const char *path);

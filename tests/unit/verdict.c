@@ -97,9 +97,11 @@ START_TEST(refusals_in_the_kernels_words_and_order)
     file_truncate(m->backing_path, SIZE);
     file_set_mtime(m->backing_path, -5);
     check_refuses(m->cow_path, NULL, "mtime mismatch (1049522828 vs -5) of COW header vs backing file");
-    file_set_mtime(m->backing_path, MODEL_MTIME + (INT64_C(1) << 32)); /* 32 bits of it are equal */
-    check_refuses(m->cow_path, NULL,
-                  "mtime mismatch (1049522828 vs 5344490124) of COW header vs backing file");
+    if (date_fits(MODEL_MTIME + (INT64_C(1) << 32))) { /* 32 bits of it are equal */
+        file_set_mtime(m->backing_path, MODEL_MTIME + (INT64_C(1) << 32));
+        check_refuses(m->cow_path, NULL,
+                      "mtime mismatch (1049522828 vs 5344490124) of COW header vs backing file");
+    }
     unlink(m->backing_path);
     snprintf(words, sizeof words, "Couldn't stat \"%s\" : err = 2", m->backing_path);
     check_refuses(m->cow_path, NULL, words);

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What the shells really offer, against what the program says that it takes: the options of each command, and the
+# values of those that take one of a few, behind the option and behind its '='.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+completions=$root/share/completions
+commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+
+# Each "in_SHELL WORD..." prints what that shell offers for the last word, a line each.
+in_bash()
+{
+    # As readline splits a line: '=' is a word of its own.
+    bash --norc --noprofile -c '
+        . "$1"; shift
+        COMP_WORDBREAKS="=:" COMP_WORDS=(cowtui)
+        for word; do
+            case $word in
+            --*=?*) COMP_WORDS+=("${word%%=*}" = "${word#*=}") ;;
+            --*=) COMP_WORDS+=("${word%%=*}" =) ;;
+            *) COMP_WORDS+=("$word") ;;
+            esac
+        done
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _cowtui cowtui "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$completions/cowtui.bash" "$@" | grep -v '^$' | sort -u
+}
+
+in_zsh()
+{
+    zsh -f "$here/complete.zsh" "$completions" "cowtui $*" 2>zsh.err
+    [ ! -s zsh.err ] || die "zsh: $(cat zsh.err)"
+}
+
+# fish gives "word TAB description", and the whole word where a value stands behind '='.
+in_fish()
+{
+    HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD fish --no-config -c '
+        source $argv[1]; complete -C "cowtui $argv[2..]"' "$completions/cowtui.fish" "$@" 2>fish.err |
+        cut -f1 | sed 's/^--[a-z-]*=//' | sort -u
+    [ ! -s fish.err ] || die "fish: $(head -n 2 fish.err)"
+}
+
+offers() # SHELL WANTED WORD...
+{
+    local shell=$1 want=$2
+    shift 2
+    "in_$shell" "$@" >got
+    eq "$want" "$(tr '\n' ' ' <got | sed 's/ $//')" "$shell, cowtui $*"
+}
+
+# The options of every command, and of the screen.
+options_of_each()
+{
+    local shell=$1 command
+    command -v "$shell" >/dev/null || skip "$shell is not installed"
+    for command in $commands; do
+        run 0 "$command" --help
+        grep -oE -- '^ +(-[a-zA-Z], )?--[a-z-]+' out | grep -oE -- '--[a-z-]+' | sort -u >want
+        [ "$(wc -l <want)" -ge 6 ] || die "no options in the help of $command"
+        "in_$shell" "$command" -- >got
+        diff want got >difference || die "$shell, $command: $(grep '^[<>]' difference | tr '\n' ' ')"
+    done
+}
+
+# What the program itself names when it is given nonsense.
+values()
+{
+    local shell=$1 themes=
+    command -v "$shell" >/dev/null || skip "$shell is not installed"
+    small
+    : >keys
+    run 2 --script keys --theme nonsense x.cow
+    themes=$(sed -n 's/^ *themes: //p' err | tr -d , | tr ' ' '\n' | sort | tr '\n' ' ' | sed 's/ $//')
+    [ -n "$themes" ] || die "the program names no themes: $(cat err)"
+    run 2 info --color nonsense x.cow
+    has "auto, never or always" err
+    for gap in ' ' =; do
+        # shellcheck disable=SC2086 # one word or two
+        {
+            offers "$shell" "$themes" --theme${gap}''
+            offers "$shell" "always auto never" info --color${gap}''
+            offers "$shell" "copy extend keep" resize --policy${gap}''
+            offers "$shell" "backing guest" files --from${gap}''
+            offers "$shell" v3 convert --to${gap}''
+            offers "$shell" always info --color${gap}al
+        }
+    done
+    : >a.cow
+    offers "$shell" a.cow info --backing=a
+    offers "$shell" a.cow info -b a
+}
+
+# What is not a command is none: an option's argument, and an option behind it.
+arguments_are_no_commands()
+{
+    : >info
+    offers bash "--ascii --backing --color --help --quiet --script --theme --verbose --version" --backing info --
+    offers bash "--ascii --backing --color --help --quiet --script --theme --verbose --version" --backing=info --
+    offers bash "--backing --color --help --json --quiet --verbose --version" --color=auto info --
+    offers bash "--backing --color --help --json --quiet --verbose --version" -b info info --
+}
+
+# Where '=' ends no word (COMP_WORDBREAKS without it), what is offered replaces all of it.
+bash_without_breaks()
+{
+    local offered
+    offered=$(bash --norc --noprofile -c '. "$1"; COMP_WORDBREAKS=" " COMP_WORDS=(cowtui info --color=a) COMP_CWORD=2
+        _cowtui; echo "${COMPREPLY[*]}"' bash "$completions/cowtui.bash")
+    eq "--color=auto --color=always" "$offered" "words"
+}
+
+for shell in bash zsh fish; do
+    t "completions-$shell-options" options_of_each "$shell"
+    t "completions-$shell-values" values "$shell"
+done
+t completions-bash-arguments arguments_are_no_commands
+t completions-bash-without-breaks bash_without_breaks

@@ -47,6 +47,13 @@ skip()
     exit 77
 }
 
+# For cases that look at the calls that are made.
+can_trace()
+{
+    command -v strace >/dev/null || skip "strace is not installed"
+    strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "strace may not trace here (ptrace is forbidden)"
+}
+
 t()
 {
     local name=$1 code

@@ -276,7 +276,7 @@ END
 interrupted()
 {
     small
-    strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
+    can_trace
     { strace -f -qq -o /dev/null -e trace=copy_file_range -e inject=copy_file_range:signal=KILL:when=2 \
         "$COWTUI" resize -y --policy copy x.cow 32M >out 2>err; } 2>/dev/null
     [ -e .x.cow.cowtui-journal ] || die "no journal: $(names)"

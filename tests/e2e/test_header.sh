@@ -9,7 +9,7 @@
 # The bytes that a command writes into files, and its calls: writing ones, by name. ./calls
 traced() # ARGUMENTS...
 {
-    strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
+    can_trace
     ! sanitized || skip "the leak sanitizer does not run under strace"
     strace -f -qq -o trace -e trace=write,pwrite64,writev,pwritev,copy_file_range,sendfile,fallocate,ioctl,ftruncate,fsync \
         "$COWTUI" "$@" >out 2>err

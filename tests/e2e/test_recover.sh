@@ -11,7 +11,7 @@ cut_off()
 {
     local call=$1 n=$2
     shift 2
-    strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
+    can_trace
     # The shell that tells of the kill is not shown.
     { strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$COWTUI" "$@" >out 2>err; } 2>/dev/null
     eq 137 $? "exit code of $* killed at $call $n"

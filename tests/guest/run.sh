@@ -117,7 +117,7 @@ guest() {
 }
 
 show_console() {
-    tr -d '\r' <"$scratch/$1.console" | tail -n 30 | sed 's/^/    /'
+    tr -d '\r' <"$scratch/$1.console" | tail -n 30 | sed -e 's/^/    /' -e '$a\' # whose last line may have no end
 }
 
 # console NAME LINE: the kernel said exactly that.

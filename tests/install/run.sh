@@ -241,6 +241,8 @@ hardened()
     grep -qa __stack_chk_fail "$build/cowtui" || die "no stack protector"
     grep -qa __snprintf_chk "$build/cowtui" || grep -qa __asan_init "$build/cowtui" || die "no FORTIFY"
     cd "$root" || die "no root"
+    flags=$(.ci/hardening compile cc -O2; .ci/hardening link cc -O2)
+    case $flags in *-fPIE*FORTIFY_SOURCE=*-pie*-z,now*) ;; *) die "too little: $flags" ;; esac
     flags=$(.ci/hardening compile cc -O2 -D_FORTIFY_SOURCE=2)
     case $flags in *FORTIFY*) die "FORTIFY twice: $flags" ;; esac
     flags=$(.ci/hardening compile cc -O0)

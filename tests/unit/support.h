@@ -90,7 +90,7 @@ int file_open_to_write(const char *path); /* for many writes to one file */
 void file_write_to(int fd, uint64_t offset, const void *bytes, size_t n_bytes);
 void file_truncate(const char *path, uint64_t size_bytes);
 /* Whether this machine can give a file that date: a time_t of 32 bits ends in 2038. */
-#define date_fits(seconds) ((time_t)(seconds) == (seconds))
+#define date_fits(seconds) ((int64_t)(time_t)(seconds) == (int64_t)(seconds))
 
 void file_set_mtime(const char *path, int64_t seconds);
 uint64_t file_size(const char *path);

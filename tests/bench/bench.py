@@ -1,165 +1,51 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast and how small, against other tools, as ratios of medians over interleaved rounds.
+"""How fast and how small, against other tools: ratios, round by round (see measure.py).
 
-All images are made here and taken away again. Before every timed run the disks are synced and the last
-output is removed, so that nobody writes back another one's bytes. merge is timed with the fsync that it
-always does; "+ sync" means that the peer, which does none, was followed by `sync FILE` in the time.
+All images are made here, in a directory of our own inside the one that is given, and taken away again. A peer
+does what ours does: where our command ends with an fsync, the peer's output is fsynced in the measured time,
+too ("+ sync"); cp shares blocks only beside our sharing of blocks. What both answered is compared.
+
+Exit codes: 0 every goal was met, 1 one was missed, 2 it could not be measured, or the answers were wrong.
 
 Usage: bench.py [--rounds N] [--only WORD] COWTUI SCRATCH_DIRECTORY
 """
 
 import argparse
-import ctypes
-import fcntl
 import filecmp
 import json
 import os
-import pty
 import random
-import select
 import shutil
 import signal
-import statistics
-import struct
 import subprocess
 import sys
-import termios
-import time
+import tempfile
+import traceback
 
-KIB, MIB, GIB, TIB = (1 << shift for shift in (10, 20, 30, 40))
-SECTOR = 512
-PAGE = 4096
-PR_SET_CHILD_SUBREAPER = 36
+from files_cases import FilesCases
+from images import PAGE, SECTOR, Image
+from measure import GIB, MIB, TIB, Table, require, seconds_of, seconds_to_first_frame, sum_of
 
-
-# ---- running --------------------------------------------------------------------------------------------
+NEEDED_BYTES = 8 * GIB
 
 
-def seconds_of(command, stderr=None):
-    """Wall time of one run; what it prints goes nowhere."""
-    begin = time.perf_counter()
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, check=True)
-    return time.perf_counter() - begin
+class Bench(FilesCases):
+    """The cases. Each removes what it made; all of it lies in one directory."""
 
-
-def peak_bytes_of(command):
-    """Peak resident memory (ru_maxrss of wait4).
-
-    The kernel counts what a process was before its exec, too, and we are larger than what we measure. So a
-    small shell starts the program and leaves; as its new parent we reap it.
-    """
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    shell = subprocess.Popen(["/bin/sh", "-c", '"$@" >/dev/null &', "sh", *command], stdin=subprocess.DEVNULL)
-    shell.wait()
-    _, status, usage = os.wait4(-1, 0)
-    if status != 0:
-        raise RuntimeError(f"{command}: status {status}")
-    return usage.ru_maxrss * KIB
-
-
-def medians(rounds, *runs):
-    """Medians of callables that return seconds, called in turns."""
-    times = [[] for _ in runs]
-    for _ in range(rounds):
-        for taken, run in zip(times, runs):
-            os.sync()
-            taken.append(run())
-    return [statistics.median(taken) for taken in times]
-
-
-def open_terminal(command):
-    """Starts command in a new 80x24 terminal; returns (pid, terminal)."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["TERM"] = "xterm-256color"
-        os.execvp(command[0], command)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    return pid, terminal
-
-
-def seconds_to_first_frame(command, complete):
-    """From start until the first frame is on a real terminal: the words of `complete` have come, and then
-    nothing more for 50 ms (those do not count)."""
-    begin = last = time.perf_counter()
-    pid, terminal = open_terminal(command)
-    seen = b""
-    try:
-        while True:
-            quiet = 0.05 if all(word in seen for word in complete) else 60
-            if not select.select([terminal], [], [], quiet)[0]:
-                break
-            chunk = os.read(terminal, 65536)
-            last = time.perf_counter()
-            seen += chunk
-    except OSError:
-        pass
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(terminal)
-    if not all(word in seen for word in complete):
-        raise RuntimeError(f"no complete frame of {command}: {seen[-300:]!r}")
-    return last - begin
-
-
-# ---- images ---------------------------------------------------------------------------------------------
-
-
-class Image:
-    """A COW made by cowtui create, whose bitmap and data are then filled from here."""
-
-    def __init__(self, bench, name, backing):
-        self.path = bench.file(name)
-        subprocess.run([bench.cowtui, "create", "-q", self.path, backing], check=True, stdout=subprocess.DEVNULL)
-        facts = json.loads(subprocess.check_output([bench.cowtui, "info", "--json", self.path]))
-        self.bitmap_offset = facts["layout"]["bitmap_offset"]
-        self.bitmap_bytes = facts["layout"]["bitmap_bytes"]
-        self.data_offset = facts["layout"]["data_offset"]
-
-    def scatter(self, rng, fraction, unit_bytes):
-        """Sets that fraction of the disk dirty, in units at random, with random data."""
-        per_chunk = MIB // unit_bytes
-        sectors = unit_bytes // SECTOR
-        junk = rng.randbytes(MIB)
-        with open(self.path, "r+b", buffering=0) as file:
-            for chunk in range(self.bitmap_bytes * 8 * SECTOR // MIB):
-                bits = 0
-                pages = {}
-                for unit in rng.sample(range(per_chunk), round(per_chunk * fraction)):
-                    offset = unit * unit_bytes
-                    bits |= ((1 << sectors) - 1) << (offset // SECTOR)
-                    page = pages.setdefault(offset // PAGE, bytearray(PAGE))
-                    page[offset % PAGE : offset % PAGE + unit_bytes] = junk[offset : offset + unit_bytes]
-                os.pwrite(file.fileno(), bits.to_bytes(MIB // SECTOR // 8, "little"),
-                          self.bitmap_offset + chunk * (MIB // SECTOR // 8))
-                for number, page in pages.items():
-                    os.pwrite(file.fileno(), page, self.data_offset + chunk * MIB + number * PAGE)
-
-    def fill_bitmap(self, rng, copy_path):
-        """Random bits from end to end; the same bytes go to copy_path."""
-        with open(self.path, "r+b") as file, open(copy_path, "wb") as copy:
-            file.seek(self.bitmap_offset)
-            for _ in range(self.bitmap_bytes // MIB):
-                block = rng.randbytes(MIB)
-                file.write(block)
-                copy.write(block)
-
-
-class Bench:
-    def __init__(self, arguments):
+    def __init__(self, arguments, directory):
         self.cowtui = os.path.realpath(arguments.cowtui)
         self.rounds = arguments.rounds
-        self.only = arguments.only
-        self.directory = os.path.realpath(arguments.directory)
+        self.directory = directory
         self.rng = random.Random(2003)
+        self.table = Table()
 
     def file(self, name):
         return os.path.join(self.directory, name)
 
     def remove(self, *names):
         for name in names:
-            if os.path.exists(self.file(name)):
+            if os.path.lexists(self.file(name)):
                 os.unlink(self.file(name))
 
     def hole(self, name, size):
@@ -173,77 +59,70 @@ class Bench:
                 file.write(self.rng.randbytes(MIB))
         return self.file(name)
 
-    # ---- the table -----------------------------------------------------------------------------------
-
-    @staticmethod
-    def heading():
-        print(f"{'case':<62} {'ours':>10} {'peer':>10} {'ratio':>7} {'goal':>6}", flush=True)
-
-    @staticmethod
-    def row(case, ours, peer, ratio, goal):
-        verdict = "" if goal is None else "ok" if ratio <= goal else "MISS"
-        goal = "" if goal is None else f"{goal:g}"
-        print(f"{case:<62} {ours:>10} {peer:>10} {ratio:>7.3f} {goal:>6} {verdict}", flush=True)
+    def image(self, name, backing):
+        return Image(self.cowtui, self.file(name), backing)
 
     def compare(self, case, ours, *peers):
-        """Each peer is (what it is, goal, run); ours runs once a round for all of them."""
-        mine, *others = medians(self.rounds, ours, *(run for _, _, run in peers))
-        for (name, goal, _), theirs in zip(peers, others):
-            self.row(f"{case}, to {name}", f"{mine * 1000:.1f} ms", f"{theirs * 1000:.1f} ms", mine / theirs, goal)
+        self.table.compare(self.rounds, case, ours, *peers)
 
     def memory(self, case, goal_bytes, command):
-        peak = max(peak_bytes_of(command) for _ in range(min(self.rounds, 3)))
-        self.row(case, f"{peak / MIB:.1f} MiB", "", peak / MIB, goal_bytes / MIB)
+        self.table.memory(self.rounds, case, goal_bytes, command)
 
-    # ---- cases ---------------------------------------------------------------------------------------
+    # ---- commands ------------------------------------------------------------------------------------
 
     def writer(self, output, *command):
+        """Runs a command; before it, and not in its time, its last output is removed."""
         def run():
             self.remove(output)
             return seconds_of(command)
 
         return run
 
+    def shell(self, output, script, *arguments):
+        return self.writer(output, "/bin/sh", "-c", script, "sh", *arguments)
+
+    def copy(self, source, output, reflink="never"):
+        return self.shell(output, f'cp --reflink={reflink} "$1" "$2" && sync "$2"', source, self.file(output))
+
     def merge(self, cow):
         return self.writer("ours.raw", self.cowtui, "merge", "-q", "-o", self.file("ours.raw"), cow)
 
-    def uml_moo(self, cow, sync):
-        script = 'uml_moo "$1" "$2"' + (' && sync "$2"' if sync else "")
-        return self.writer("peer.raw", "/bin/sh", "-c", script, "sh", cow, self.file("peer.raw"))
+    def uml_moo(self, cow):
+        return self.shell("peer.raw", 'uml_moo "$1" "$2" && sync "$2"', cow, self.file("peer.raw"))
 
-    def same_bytes(self):
-        if not filecmp.cmp(self.file("ours.raw"), self.file("peer.raw"), shallow=False):
-            raise RuntimeError("merge and uml_moo do not agree")
-        self.remove("ours.raw", "peer.raw")
+    # ---- merging -------------------------------------------------------------------------------------
 
     def merge_cases(self):
-        backing = self.noise("merge.img", 2 * GIB)
-        copy = self.writer("peer.raw", "/bin/sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", backing,
-                           self.file("peer.raw"))
+        backing = self.noise("merge.img", GIB)
         for unit, words in ((SECTOR, "sectors"), (PAGE, "4 KiB pages")):
-            image = Image(self, "merge.cow", backing)
+            image = self.image("merge.cow", backing)
             image.scatter(self.rng, 0.13, unit)
-            self.compare(f"merge -o, 2 GiB, 13% dirty in scattered {words}", self.merge(image.path),
-                         ("cp + sync", 1.25, copy),
-                         ("uml_moo", 0.6, self.uml_moo(image.path, False)),
-                         ("uml_moo + sync", 0.6, self.uml_moo(image.path, True)))
-            self.same_bytes()
-            self.remove("merge.cow")
+            self.compare(f"merge -o, 1 GiB, 13% dirty in scattered {words}", self.merge(image.path),
+                         ("cp + sync", 1.0, self.copy(backing, "copy.raw")),
+                         ("uml_moo + sync", 0.3, self.uml_moo(image.path)))
+            require(sum_of(self.file("ours.raw")) == sum_of(self.file("peer.raw")), "merge and uml_moo do not agree")
+            require(sum_of(self.file("copy.raw")) == sum_of(backing), "cp has not copied")
+            self.remove("merge.cow", "ours.raw", "peer.raw", "copy.raw")
         self.remove("merge.img")
 
     def hole_cases(self):
-        image = Image(self, "hole.cow", self.hole("hole.img", 2 * GIB))
+        image = self.image("hole.cow", self.hole("hole.img", 2 * GIB))
         self.compare("merge -o of a 2 GiB hole", self.merge(image.path),
-                     ("uml_moo", 0.01, self.uml_moo(image.path, False)))
-        self.same_bytes()
-        self.remove("hole.img", "hole.cow")
+                     ("uml_moo + sync", 0.01, self.uml_moo(image.path)))
+        require(filecmp.cmp(self.file("ours.raw"), self.file("peer.raw"), shallow=False),
+                "merge and uml_moo do not agree")
+        self.remove("hole.img", "hole.cow", "ours.raw", "peer.raw")
+
+    # ---- looking -------------------------------------------------------------------------------------
 
     def sparse_cases(self):
         size = 8 * TIB - GIB
         backing = self.hole("sparse.img", size)
-        image = Image(self, "sparse.cow", backing)
+        image = self.image("sparse.cow", backing)
         qcow2 = self.file("sparse.qcow2")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "raw", qcow2], check=True)
+        told = json.loads(subprocess.check_output(["qemu-img", "info", "--output=json", qcow2]))["virtual-size"]
+        require(told == image.facts["size_bytes"] == size, "the size of a sparse disk")
         self.compare("info of a sparse 8 TiB - 1 GiB disk",
                      lambda: seconds_of([self.cowtui, "info", image.path]),
                      ("qemu-img info", 2, lambda: seconds_of(["qemu-img", "info", qcow2])))
@@ -253,12 +132,14 @@ class Bench:
         self.remove("sparse.img", "sparse.cow", "sparse.qcow2")
 
     def bitmap_cases(self):
-        image = Image(self, "bitmap.cow", self.hole("bitmap.img", TIB))
+        image = self.image("bitmap.cow", self.hole("bitmap.img", TIB))
         same = self.file("bitmap.bytes")
-        image.fill_bitmap(self.rng, same)
+        dirty = image.fill_bitmap(self.rng, same)
+        image.look()
+        require(image.facts["usage"]["dirty_sectors"] == dirty, "the count of a full bitmap")
         info = [self.cowtui, "info", image.path]
         self.compare("info, counting a full 256 MiB bitmap", lambda: seconds_of(info),
-                     ("cat of it", 2, lambda: seconds_of(["cat", same])))
+                     ("cat of it", 1.5, lambda: seconds_of(["cat", same])))
         self.memory("info of it: peak memory, MiB", 16 * MIB, info)
         complete = (b"dirty", b"Help", b"Quit")
         self.compare("start to first full frame of it (80x24 pty)",
@@ -271,59 +152,66 @@ class Bench:
     def resize(self, cow, size, policy="extend"):
         return [self.cowtui, "resize", "-q", "-y", "--policy", policy, cow, size]
 
+    def growing(self, image):
+        """A MiB more each time. qemu-img ends with a flush of its own."""
+        plan = subprocess.check_output([*self.resize(image.path, "+1M"), "--dry-run", "--json"])
+        require(json.loads(plan)["method"] == "header", f"{image.path} would not grow by its header alone")
+        return lambda: seconds_of(self.resize(image.path, "+1M"))
+
     def grow_header_cases(self):
-        """A MiB more each time, with the backing file, where the data stays where it is."""
         qcow2 = self.file("header.qcow2")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", qcow2, "64M"], check=True)
-        cows = [Image(self, f"header-{name}.cow", self.hole(f"header-{name}.img", size)).path
-                for name, size in (("small", 64 * MIB), ("large", 256 * GIB))]
-        small, large = (lambda cow=cow: seconds_of(self.resize(cow, "+1M")) for cow in cows)
-        for cow in cows:
-            plan = subprocess.check_output([*self.resize(cow, "+1M"), "--dry-run", "--json"])
-            if json.loads(plan)["method"] != "header":
-                raise RuntimeError(f"{cow} would not grow by its header alone")
-        self.compare("resize +1M of 64 MiB, header only", small,
-                     ("qemu-img resize", 1.5, lambda: seconds_of(["qemu-img", "resize", "-q", qcow2, "+1M"])))
+        qemu = lambda: seconds_of(["qemu-img", "resize", "-q", qcow2, "+1M"])  # noqa: E731
+        images = [self.image(f"header-{name}.cow", self.hole(f"header-{name}.img", size))
+                  for name, size in (("small", 64 * MIB), ("large", 256 * GIB))]
+        sizes = [image.facts["size_bytes"] for image in images]
+        small, large = (self.growing(image) for image in images)
+        self.compare("resize +1M of 64 MiB, header only", small, ("qemu-img resize", 0.6, qemu))
         self.compare("resize +1M of 256 GiB, header only", large,
-                     ("qemu-img resize", 1.5, lambda: seconds_of(["qemu-img", "resize", "-q", qcow2, "+1M"])),
-                     ("that of 64 MiB", 1.2, small))
+                     ("qemu-img resize", 0.6, qemu), ("that of 64 MiB", 1.2, small))
+        for image, size, times in zip(images, sizes, (2, 1)):
+            image.look()
+            size += times * self.rounds * MIB
+            require(image.facts["size_bytes"] == size == os.path.getsize(image.path[:-3] + "img"),
+                    "the size of what has grown")
         self.remove("header.qcow2")
         for name in ("small", "large"):
             self.remove(f"header-{name}.cow", f"header-{name}.img", f".header-{name}.cow.cowtui-undo")
 
-    def grow_by_copy(self, words, goal, directory, fill):
+    def grow_by_copy(self, words, directory, fill, *peers):
         """2 GiB to 8 GiB, which its bitmap has no room for, against a plain copy of the same COW; undone each time."""
-        image = Image(self, os.path.join(directory, "grow.cow"), self.hole(os.path.join(directory, "grow.img"), 2 * GIB))
+        name = os.path.join(directory, "grow")
+        image = self.image(f"{name}.cow", self.hole(f"{name}.img", 2 * GIB))
         fill(image)
+        before = image.dirty_sum()
         undo = [self.cowtui, "undo", "-q", "-y", image.path]
 
-        def ours():
+        def grown():
             taken = seconds_of(self.resize(image.path, "8G"))
             subprocess.run(undo, stdin=subprocess.DEVNULL, check=True)
             return taken
 
-        peer = os.path.join(directory, "grow.copy")
-        copy = self.writer(peer, "/bin/sh", "-c", 'cp --reflink=never --sparse=always "$1" "$2" && sync "$2"', "sh",
-                           image.path, self.file(peer))
-        self.compare(f"resize {words}", ours, ("cp --sparse + sync", goal, copy))
-        self.remove(*(os.path.join(directory, f"grow.{end}") for end in ("cow", "img", "copy")))
+        self.compare(f"resize {words}", grown,
+                     *((f"cp --reflink={reflink} + sync", goal, self.copy(image.path, f"{name}.{reflink}", reflink))
+                       for reflink, goal in peers))
+        for reflink, _ in peers:
+            require(filecmp.cmp(image.path, self.file(f"{name}.{reflink}"), shallow=False), "cp has not copied")
+            self.remove(f"{name}.{reflink}")
+        subprocess.run(self.resize(image.path, "8G"), stdin=subprocess.DEVNULL, check=True)
+        image.look()
+        require(image.facts["size_bytes"] == 8 * GIB and image.dirty_sum() == before,
+                "what has grown is another disk")
+        self.remove(f"{name}.cow", f"{name}.img", os.path.join(directory, ".grow.cow.cowtui-undo"))
 
-    def one_run(self, image):
-        """256 MiB in one piece, in the middle."""
-        first = 512 * MIB
-        with open(image.path, "r+b") as file:
-            file.seek(image.bitmap_offset + first // SECTOR // 8)
-            file.write(b"\xff" * (256 * MIB // SECTOR // 8))
-            file.seek(image.data_offset + first)
-            for _ in range(256):
-                file.write(self.rng.randbytes(MIB))
+    def dense(self, image):
+        image.one_run(self.rng, 512 * MIB, 256 * MIB)
 
     def scattered(self, image):
         image.scatter(self.rng, 0.13, PAGE)
 
     def grow_copy_cases(self):
-        self.grow_by_copy("by copy, 256 MiB in one run", 1.25, "", self.one_run)
-        self.grow_by_copy("by copy, 13% in scattered pages", 1.25, "", self.scattered)
+        self.grow_by_copy("by copy, 256 MiB in one run", "", self.dense, ("never", 1.0))
+        self.grow_by_copy("by copy, 13% in scattered pages", "", self.scattered, ("never", 1.0))
 
     def grow_reflink_cases(self):
         """On a filesystem that can share blocks, on a loop device."""
@@ -331,18 +219,20 @@ class Bench:
         os.mkdir(mount_point)
         disk = self.hole("xfs.img", 8 * GIB)
         script = 'mkfs.xfs -q -m reflink=1 "$1" && mount -o loop "$1" "$2"'
-        environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
-        mounted = subprocess.run(["/bin/sh", "-c", script, "sh", disk, mount_point], env=environment, check=False,
+        mounted = subprocess.run(["/bin/sh", "-c", script, "sh", disk, mount_point], check=False,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if mounted.returncode == 0:
             try:
-                self.grow_by_copy("by reflink, 256 MiB in one run", 0.1, "xfs", self.one_run)
-                self.grow_by_copy("on XFS, 13% in scattered pages", None, "xfs", self.scattered)
+                self.grow_by_copy("by reflink on XFS, 256 MiB in one run", "xfs", self.dense,
+                                  ("never", 0.1), ("always", None))
+                self.grow_by_copy("by reflink on XFS, 13% in scattered pages", "xfs", self.scattered,
+                                  ("never", None), ("always", None))
             finally:
                 subprocess.run(["umount", mount_point], check=True)
         else:
             reason = mounted.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-            print(f"skipped: growing by reflink on a loop-mounted XFS (needs root, loops and xfsprogs): {reason[0]}")
+            self.table.skip("growing by reflink on a loop-mounted XFS",
+                            f"needs root, loop devices and xfsprogs: {reason[0]}")
         self.remove("xfs.img")
         os.rmdir(mount_point)
 
@@ -352,7 +242,7 @@ class Bench:
         """All bytes of a disk of 1 GiB, dirty and equal to the backing: what scan and compact have to compare is
         what cmp compares, and nothing is left to write. All of it is in the page cache."""
         backing = self.noise("equal.img", GIB)
-        image = Image(self, "equal.cow", backing)
+        image = self.image("equal.cow", backing)
         with open(image.path, "r+b") as file, open(backing, "rb") as source:
             file.seek(image.bitmap_offset)
             file.write(b"\xff" * (GIB // SECTOR // 8))
@@ -366,9 +256,13 @@ class Bench:
 
         def compact():
             taken = seconds_of([self.cowtui, "compact", "-q", "-y", image.path])
+            image.look()
+            require(image.facts["usage"]["dirty_sectors"] == 0, "compact has left something")
             subprocess.run(undo, stdin=subprocess.DEVNULL, check=True)
             return taken
 
+        runs = json.loads(subprocess.check_output([self.cowtui, "map", "--scan", "-q", "--json", image.path]))
+        require([(run["origin"], run["length"]) for run in runs] == [("redundant", GIB)], "map --scan")
         self.compare("map --scan, 1 GiB that is all redundant",
                      lambda: seconds_of([self.cowtui, "map", "--scan", "-q", image.path]), ("cmp", 1.3, cmp))
         self.compare("compact of it", compact, ("cmp", 1.5, cmp))
@@ -383,119 +277,61 @@ class Bench:
         with open(raw, "r+b", buffering=0) as file:
             for page in self.rng.sample(range(2 * GIB // PAGE), 1000):
                 os.pwrite(file.fileno(), self.rng.randbytes(PAGE), page * PAGE)
-        ours = self.writer("diff.cow", self.cowtui, "diff", "-q", "-o", self.file("diff.cow"), backing, raw)
+        cow = self.file("diff.cow")
+        ours = self.writer("diff.cow", self.cowtui, "diff", "-q", "-o", cow, backing, raw)
         cmp = lambda: seconds_of(["cmp", backing, twin])  # noqa: E731
         cmp()
         ours()
         self.compare("diff of two 2 GiB raw disks, 1000 pages differ", ours, ("cmp of equal ones", 1.3, cmp))
-        self.remove("diff.img", "diff.raw", "diff.twin", "diff.cow")
+        self.remove("diff.twin")
+        self.uml_moo(cow)()
+        require(filecmp.cmp(raw, self.file("peer.raw"), shallow=False), "the COW that diff made is another disk")
+        self.remove("diff.img", "diff.raw", "diff.cow", "peer.raw")
 
-    # ---- the guest's files -------------------------------------------------------------------------------
+    def run(self, only):
+        """All cases, or those whose name has the word in it."""
+        chosen = [cases for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases,
+                                      self.grow_header_cases, self.grow_copy_cases, self.grow_reflink_cases,
+                                      self.compare_cases, self.diff_cases, self.files_cases)
+                  if only in cases.__name__]
+        if not chosen:
+            raise RuntimeError(f"no cases are called '{only}'")
+        self.table.head(self.rounds)
+        for cases in chosen:
+            cases()
+        return self.table.tail()
 
-    def tree_of_files(self):
-        """100,000 files of up to 3 KiB in 1000 directories, as ext4 on 1 GiB."""
-        tree, disk = self.file("files.tree"), self.hole("files.img", GIB)
-        for n in range(1000):
-            place = f"{tree}/{n // 100}/{n}"
-            os.makedirs(place)
-            for name in range(100):
-                with open(f"{place}/file-{name:02}", "wb") as file:
-                    file.write(b"%2d" % name * name * 15)
-        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-N", "131072", "-E", "nodiscard", "-d", tree,
-                        disk], check=True)
-        shutil.rmtree(tree)
-        return disk
 
-    def change_files(self, disk, every):
-        """In each `every`th directory one file goes, two get another owner, two come."""
-        source = self.file("files.source")
-        with open(source, "wb") as file:
-            file.write(self.rng.randbytes(9000))
-        script = ""
-        for n in range(0, 1000, every):
-            place = f"/{n // 100}/{n}"
-            script += f"rm {place}/file-10\nsif {place}/file-20 uid 5\nsif {place}/file-30 gid 5\n"
-            script += f"cd {place}\nwrite {source} new-1\nwrite {source} new-2\n"
-        subprocess.run(["debugfs", "-w", "-f", "-", disk], input=script.encode(), check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-
-    def dirty_blocks(self, cow):
-        runs = json.loads(subprocess.check_output([self.cowtui, "map", "--json", cow]))
-        return sorted({block for run in runs if run["origin"] in ("cow", "hole")
-                       for block in range(run["start"] // PAGE, -(-(run["start"] + run["length"]) // PAGE))})
-
-    def owners_by_debugfs(self, disk, blocks):
-        """icheck of all blocks, and ncheck of all inodes that it names: the seconds that both take."""
-        def ask(question, numbers):
-            command = ["debugfs", "-R", f"{question} {' '.join(map(str, numbers))}", disk]
-            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  check=True).stdout.decode()
-
-        def run():
-            begin = time.perf_counter()
-            found = [line.split("\t")[-1] for line in ask("icheck", blocks).splitlines()[1:]]
-            ask("ncheck", sorted({int(inode) for inode in found if inode.isdigit()}))
-            return time.perf_counter() - begin
-
-        return run
-
-    def files_case(self, backing, every):
-        raw, cow = self.file("files.raw"), self.file("files.cow")
-        subprocess.run(["cp", "--sparse=always", backing, raw], check=True)
-        self.change_files(raw, every)
-        subprocess.run([self.cowtui, "diff", "-q", "-o", cow, backing, raw], check=True, stdout=subprocess.DEVNULL)
-        os.unlink(raw)
-        subprocess.run([self.cowtui, "merge", "-q", "-o", raw, cow], check=True, stdout=subprocess.DEVNULL)
-        command, changed = [self.cowtui, "files", cow], 5000 // every
-        told = len(json.loads(subprocess.check_output([*command, "--json"]))["files"])
-        if told < changed:
-            raise RuntimeError(f"files tells of {told} files, and {changed} have changed")
-        ours = lambda: seconds_of(command)  # noqa: E731
-        as_json = lambda: seconds_of([*command, "--json"])  # noqa: E731
-        fsck = lambda: seconds_of(["e2fsck", "-fn", raw], subprocess.DEVNULL)  # noqa: E731
-        self.compare(f"files, {changed} of 100,000 changed", ours, ("e2fsck -fn of the same", 0.5, fsck))
-        self.compare(f"files --json, {changed} changed", as_json, ("e2fsck -fn of the same", 0.5, fsck))
-        owners = lambda: seconds_of([self.cowtui, "files", "--owners", "--json", cow])  # noqa: E731
-        self.compare(f"owners of all in the COW ({changed} files)", owners,
-                     ("icheck + ncheck", 0.05, self.owners_by_debugfs(raw, self.dirty_blocks(cow))))
-        self.memory("files of it: peak memory, MiB", 64 * MIB, command)
-        self.remove("files.raw", "files.cow")
-
-    def files_cases(self):
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
-        backing = self.tree_of_files()
-        self.files_case(backing, 5)
-        self.files_case(backing, 1)
-        self.remove("files.img", "files.source")
-
-    def run(self):
-        print(f"medians of {self.rounds} interleaved rounds; ratio = ours / peer; MISS = beyond the goal")
-        self.heading()
-        for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases, self.grow_header_cases,
-                      self.grow_copy_cases, self.grow_reflink_cases, self.compare_cases, self.diff_cases,
-                      self.files_cases):
-            if self.only in cases.__name__:
-                cases()
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", default="",
+                        help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink compare diff files")
+    parser.add_argument("cowtui")
+    parser.add_argument("directory")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", default="", help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink compare diff files")
-    parser.add_argument("cowtui")
-    parser.add_argument("directory")
-    bench = Bench(parser.parse_args())
-    if os.path.exists(bench.directory):
-        shutil.rmtree(bench.directory)
-    os.makedirs(bench.directory)
-    free = shutil.disk_usage(bench.directory).free
-    if free < 8 * GIB:
-        sys.exit(f"bench: needs 8 GiB of disk, {free / GIB:.1f} GiB are free")
+    arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    os.makedirs(arguments.directory, exist_ok=True)
+    free = shutil.disk_usage(arguments.directory).free
+    if free < NEEDED_BYTES:
+        print(f"bench: {arguments.directory}: needs {NEEDED_BYTES / GIB:g} GiB of disk, {free / GIB:.1f} GiB are free",
+              file=sys.stderr)
+        return 2
+    # What is in the directory that was given is somebody's: only our own one inside it is ever removed.
+    directory = tempfile.mkdtemp(prefix="bench-", dir=os.path.realpath(arguments.directory))
     try:
-        bench.run()
+        return 0 if Bench(arguments, directory).run(arguments.only) else 1
+    except (OSError, RuntimeError, subprocess.CalledProcessError):
+        traceback.print_exc()
+        return 2
     finally:
-        shutil.rmtree(bench.directory)
+        shutil.rmtree(directory)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,11 +3,18 @@
 #
 # What whoever packages it relies on: installing compiles nothing and uninstalling leaves nothing, links lead
 # somewhere, DEPS=no installs no package, the version is our own, two builds are the same bytes, and the user's
-# flags win. Lines "ok NAME", "FAIL NAME: why", "skip NAME: why"; the last line is the count.
-# Usage: run.sh [BUILD_DIRECTORY]      one in which make has been run; INSTALL_ONLY names the cases to run
+# flags win. Lines "ok NAME", "FAIL NAME: why", "skip NAME: why".
+# Usage: run.sh BUILD_DIRECTORY [--parts | all]      one in which make has been run; ONLY_CASE chooses among the cases
 set -u
 
+if [ "${2:-all}" = --parts ]; then
+    echo 'all 60'
+    exit 0
+fi
+
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/wanted.sh
+. "$root/tests/wanted.sh"
 build=$(realpath "${1:-$root/build}")
 [ -x "$build/cowtui" ] || {
     echo "run.sh: $build/cowtui is not there: run make first" >&2
@@ -20,7 +27,7 @@ export LC_ALL=C.UTF-8
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-passed=0 failed=0 skipped=0
+failed=0
 
 die()
 {
@@ -37,14 +44,14 @@ skip()
 t() # NAME FUNCTION: a case in a subshell, in a directory of its own
 {
     local name=$1 code
-    case " ${INSTALL_ONLY:-$name} " in *" $name "*) ;; *) return ;; esac
+    wanted "$name" || return 0
     mkdir "$work/$name" || exit 1
     rm -f "$work/why"
     ( cd "$work/$name" && "$2" ) </dev/null
     code=$?
     case $code in
-    0) echo "ok $name" && passed=$((passed + 1)) ;;
-    77) echo "skip $name: $(cat "$work/why")" && skipped=$((skipped + 1)) ;;
+    0) echo "ok $name" ;;
+    77) echo "skip $name: $(cat "$work/why")" ;;
     *) echo "FAIL $name: $(cat "$work/why" 2>/dev/null || echo "exit $code")" && failed=$((failed + 1)) ;;
     esac
     rm -rf "${work:?}/$name"
@@ -265,6 +272,4 @@ t whole-command whole_command
 t version version_is_ours
 t hardened hardened
 t reproducible reproducible
-
-echo "install: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" -eq 0 ]

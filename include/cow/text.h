@@ -25,9 +25,20 @@ const char *cow_size_argument(char *buffer, uint64_t size_bytes);
  * a result below 0 or above 2^63-1. On failure *out is unchanged. */
 int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct cow_error *err);
 
-/* Copies text so that it is safe on any terminal: control bytes (C0, DEL, C1), bidirectional overrides and
- * broken UTF-8 become \xNN; a backslash becomes \\. Truncates at a whole character with "..." if out is too
- * small; always ends in NUL. Returns out. out_bytes >= 8. */
+/* What a code point does on a terminal. */
+enum cow_glyph {
+    COW_GLYPH_SEEN,
+    COW_GLYPH_MARK,   /* it is drawn over the character before it */
+    COW_GLYPH_HIDDEN, /* it draws nothing, turns the order of the text, or is a control character */
+};
+
+/* Never fails; code points that Unicode has not assigned are taken for seen. */
+enum cow_glyph cow_glyph_of(uint32_t code_point);
+
+/* Copies text so that it is safe on any terminal that speaks UTF-8: control bytes (C0, DEL, C1), what draws
+ * nothing or turns the order of the text, broken UTF-8, and marks that have no letter to stand on (at the
+ * beginning, behind an ASCII sign) or are more than 4 on one become \xNN; a backslash becomes \\. Truncates
+ * at a whole character with "..." if out is too small; always ends in NUL. Returns out. out_bytes >= 8. */
 const char *cow_escape(char *out, size_t out_bytes, const char *text);
 
 /* The same for a whole message, whose backslashes stay as they are (its parts may be escaped already). */

@@ -273,6 +273,95 @@ START_TEST(hostile_names_are_defused)
 }
 END_TEST
 
+/* A code point as UTF-8, for tests; answers its length. */
+static size_t put_code_point(char *out, uint32_t code)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    int tail = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static const unsigned lead[] = {0, 0xc0, 0xe0, 0xf0};
+    out[0] = (char)(lead[tail] | code >> (6 * tail));
+    for (int i = 1; i <= tail; i++) {
+        out[i] = (char)(0x80 | (code >> (6 * (tail - i)) & 0x3f));
+    }
+    return (size_t)tail + 1;
+}
+
+/* The same, escaped byte by byte. */
+static void escaped_code_point(char *out, uint32_t code)
+{
+    char bytes[4];
+    size_t n = put_code_point(bytes, code);
+    for (size_t i = 0; i < n; i++) {
+        sprintf(out + 4 * i, "\\x%02x", (unsigned char)bytes[i]);
+    }
+}
+
+START_TEST(what_draws_nothing_is_escaped)
+{
+    static const uint32_t ranges[][2] = {
+        {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},   {0x115f, 0x1160}, {0x17b4, 0x17b5},
+        {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164},
+        {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3},
+        {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        for (uint32_t code = ranges[i][0]; code <= ranges[i][1]; code++) {
+            char text[8] = "a", wanted[24] = "a", out[24];
+            text[1 + put_code_point(text + 1, code)] = '\0';
+            escaped_code_point(wanted + 1, code);
+            must(cow_glyph_of(code) == COW_GLYPH_HIDDEN, "U+%04X is not hidden", code);
+            ck_assert_str_eq(cow_escape(out, sizeof out, text), wanted);
+            ck_assert_str_eq(cow_escape_message(out, sizeof out, text), wanted);
+        }
+        uint32_t beside[] = {ranges[i][0] - 1, ranges[i][1] + 1};
+        for (int k = 0; k < 2; k++) { /* U+180A, for example, is there to be read */
+            must(cow_glyph_of(beside[k]) != COW_GLYPH_HIDDEN, "U+%04X is hidden", beside[k]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(marks_need_a_letter_and_are_few)
+{
+#define ACUTE         "\xcc\x81"
+#define ACUTE_ESCAPED "\\xcc\\x81"
+    static const struct {
+        const char *text, *wanted;
+    } texts[] = {
+        {"e" ACUTE, "e" ACUTE},
+        {"e" ACUTE ACUTE ACUTE ACUTE "x", "e" ACUTE ACUTE ACUTE ACUTE "x"},
+        {"e" ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE "x" ACUTE,
+         "e" ACUTE ACUTE ACUTE ACUTE ACUTE_ESCAPED ACUTE_ESCAPED "x" ACUTE},
+        {ACUTE "e", ACUTE_ESCAPED "e"},
+        {ACUTE ACUTE "e", ACUTE_ESCAPED ACUTE_ESCAPED "e"},
+        {"a/" ACUTE, "a/" ACUTE_ESCAPED},
+        {"a " ACUTE, "a " ACUTE_ESCAPED},
+        {"a\"" ACUTE, "a\"" ACUTE_ESCAPED},
+        {"\x01" ACUTE, "\\x01" ACUTE_ESCAPED},
+        {"9" ACUTE "Z" ACUTE, "9" ACUTE "Z" ACUTE},
+        {"\xe5\x90\x8d" ACUTE, "\xe5\x90\x8d" ACUTE},             /* a wide character */
+        {"\xe1\x84\x80\xe1\x85\xa1", "\xe1\x84\x80\xe1\x85\xa1"}, /* a syllable of Hangul */
+        {"\xe1\x85\xa1", "\\xe1\\x85\\xa1"},                      /* its vowel alone */
+        {"\xe2\x83\x9d", "\\xe2\\x83\\x9d"},                      /* an enclosing circle */
+        {"\xf0\x9d\x85\xa7", "\\xf0\\x9d\\x85\\xa7"},             /* the last table's middle */
+        {"\xe0\xa4\x95\xe0\xa5\x8d\xe0\xa4\xb7", "\xe0\xa4\x95\xe0\xa5\x8d\xe0\xa4\xb7"}, /* ksha */
+    };
+    char out[128];
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        ck_assert_str_eq(cow_escape(out, sizeof out, texts[i].text), texts[i].wanted);
+        ck_assert_str_eq(cow_escape_message(out, sizeof out, texts[i].text), texts[i].wanted);
+    }
+    must(cow_glyph_of(0x300) == COW_GLYPH_MARK && cow_glyph_of(0x36f) == COW_GLYPH_MARK, "the first range");
+    must(cow_glyph_of(0x2ff) == COW_GLYPH_SEEN && cow_glyph_of(0x370) == COW_GLYPH_SEEN,
+         "beside the first range");
+    must(cow_glyph_of(0x1e94a) == COW_GLYPH_MARK && cow_glyph_of(0x1e94b) == COW_GLYPH_SEEN,
+         "the last range");
+}
+END_TEST
+
 START_TEST(random_bytes_in_any_buffer_are_safe)
 {
     struct rng rng = {4};
@@ -386,6 +475,8 @@ Suite *text_suite(void)
     tcase_set_timeout(tc, 20);
     tcase_add_test(tc, every_byte_is_escaped_or_plain);
     tcase_add_test(tc, hostile_names_are_defused);
+    tcase_add_test(tc, what_draws_nothing_is_escaped);
+    tcase_add_test(tc, marks_need_a_letter_and_are_few);
     tcase_add_test(tc, random_bytes_in_any_buffer_are_safe);
     tcase_add_test(tc, a_text_that_just_fits_is_not_cut);
     tcase_add_test(tc, quotes_for_a_shell);

@@ -8,11 +8,16 @@
 
 #include "cow/text.h"
 
-/* The length of the well-formed UTF-8 character at text that is safe to print, or 0. */
-static size_t printable_character(const unsigned char *text)
+/* As many marks are drawn over one letter: enough for every script, too few to reach into the lines around.
+ */
+enum { MARKS_MAX = 4 };
+
+/* The length of the well-formed UTF-8 character at text, or 0. */
+static size_t decode(uint32_t *code_point, const unsigned char *text)
 {
     unsigned char lead = text[0];
-    if (lead >= 0x20 && lead < 0x7f) {
+    if (lead < 0x80) {
+        *code_point = lead;
         return 1;
     }
     size_t length = lead >= 0xc2 && lead < 0xe0   ? 2
@@ -30,18 +35,40 @@ static size_t printable_character(const unsigned char *text)
         code = code << 6 | (text[i] & 0x3f);
     }
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    bool bad = code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
-    bool control = code < 0xa0;
-    bool directional = code == 0x061c || code == 0x200e || code == 0x200f ||
-                       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-                       code == 0xfeff || (code >= 0x200b && code <= 0x200d);
-    return bad || control || directional ? 0 : length;
+    *code_point = code;
+    return code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
+}
+
+/* Whether marks may follow it: on a blank, a slash or a quote they would change what frames the name. */
+static bool is_base(uint32_t code_point)
+{
+    return code_point >= 0xa0 || (code_point >= '0' && code_point <= '9') ||
+           ((code_point | 0x20) >= 'a' && (code_point | 0x20) <= 'z');
+}
+
+/* The length of the character at text that is safe to print, or 0. *marks: how many more marks may follow. */
+static size_t printable_character(const unsigned char *text, int *marks)
+{
+    uint32_t code_point;
+    size_t length = decode(&code_point, text);
+    enum cow_glyph glyph = length == 0 ? COW_GLYPH_HIDDEN : cow_glyph_of(code_point);
+    if (glyph == COW_GLYPH_HIDDEN || (glyph == COW_GLYPH_MARK && *marks == 0)) {
+        *marks = 0; /* the escaped form is no letter to put them on */
+        return 0;
+    }
+    if (glyph == COW_GLYPH_MARK) {
+        (*marks)--;
+    } else {
+        *marks = is_base(code_point) ? MARKS_MAX : 0;
+    }
+    return length;
 }
 
 /* One character of text as it may be printed, into piece; answers its length, *taken what it stands for. */
-static size_t next_piece(char piece[8], size_t *taken, const unsigned char *at, bool escape_backslash)
+static size_t next_piece(char piece[8], size_t *taken, const unsigned char *at, int *marks,
+                         bool escape_backslash)
 {
-    size_t length = printable_character(at);
+    size_t length = printable_character(at, marks);
     *taken = length == 0 ? 1 : length;
     if (length == 0) {
         return (size_t)snprintf(piece, 8, "\\x%02x", *at);
@@ -57,9 +84,10 @@ static size_t next_piece(char piece[8], size_t *taken, const unsigned char *at, 
 static const char *escape(char *out, size_t out_bytes, const char *text, bool escape_backslash)
 {
     char piece[8];
+    int marks = 0;
     size_t taken, used = 0, fits = 0; /* fits: how far it may go if "..." has to follow */
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += taken) {
-        size_t n = next_piece(piece, &taken, at, escape_backslash);
+        size_t n = next_piece(piece, &taken, at, &marks, escape_backslash);
         if (used + n + 1 > out_bytes) {
             memcpy(out + fits, "...", 4);
             return out;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "cli/json.h"
@@ -33,6 +34,7 @@ static int ask(struct cow_error *err)
         cow_error_set(err, COW_REFUSED, "this changes an existing file, and there is no terminal to ask on");
         return cow_error_hint(err, "give --yes to do it, or --dry-run to see the plan alone");
     }
+    tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed or pasted before is no answer to this question */
     fputs("Type yes to do this: ", stderr);
     fflush(stderr);
     if (!line_is_there() || !fgets(line, sizeof line, stdin)) {

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/text_stream.h"
 #include "cow/image.h"
 #include "cow/text.h"
 
@@ -92,9 +93,10 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
         status = err.status;
     }
     if (status) {
-        fprintf(stderr, "cowtui: %s\n", err.message[0] ? err.message : "failed without a reason");
+        FILE *file = cli_text_stream(stderr);
+        fprintf(file, "cowtui: %s\n", err.message[0] ? err.message : "failed without a reason");
         if (err.hint[0])
-            fprintf(stderr, "  %s\n", err.hint);
+            fprintf(file, "  %s\n", err.hint);
     }
     return cow_status_exit_code(status);
 }

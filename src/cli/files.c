@@ -11,6 +11,7 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/text_stream.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
@@ -86,11 +87,13 @@ static void tell_trouble(const struct cli_files *files, const struct cli_options
         if (!volume->needs_recovery || (files->only != COW_NO_VOLUME && files->only != (int)i))
             continue;
         snprintf(place, sizeof place, "partition %u: ", volume->partition);
-        fprintf(stderr, "cowtui: %s: %sthe journal has to be replayed; the filesystem is read as it stands\n",
-                name, volume->partition ? place : "");
+        fprintf(cli_text_stream(stderr),
+                "cowtui: %s: %sthe journal has to be replayed; the filesystem is read as it stands\n", name,
+                volume->partition ? place : "");
     }
     if (*cow_fs_scan_damage(files->scan))
-        fprintf(stderr, "cowtui: %s: the filesystem is damaged: %s\n", name, cow_fs_scan_damage(files->scan));
+        fprintf(cli_text_stream(stderr), "cowtui: %s: the filesystem is damaged: %s\n", name,
+                cow_fs_scan_damage(files->scan));
 }
 
 static int tell_owners(const struct cli_files *files, const struct cli_options *options,

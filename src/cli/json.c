@@ -10,11 +10,18 @@
 #include <string.h>
 
 #include "cli/out.h"
+#include "cli/text_stream.h"
 #include "cow/text.h"
+
+/* The value is the same everywhere; in a locale without UTF-8 what is not ASCII is written \uNNNN. */
+static size_t letters(void)
+{
+    return cli_speaks_utf8() ? 0 : JSON_ENSURE_ASCII;
+}
 
 int cli_json_print(json_t *value, struct cow_error *err)
 {
-    char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+    char *text = value ? json_dumps(value, JSON_INDENT(2) | letters()) : NULL;
 
     json_decref(value);
     if (!text)
@@ -60,7 +67,8 @@ int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_er
     if (!value)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
     fputs(before, spool);
-    failed = json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY) || flush_pieces(&pieces);
+    failed =
+        json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY | letters()) || flush_pieces(&pieces);
     json_decref(value);
     return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/text_stream.h"
 #include "cow/text.h"
 
 enum { INDENT = 2, LABEL_WIDTH = 14, NARROWEST = 20 };
@@ -28,7 +29,7 @@ void cli_out_init(struct cli_out *out, FILE *file, const struct cli_options *opt
     bool terminal = isatty(fileno(file)) == 1;
     struct winsize size;
 
-    out->file = file;
+    out->file = cli_text_stream(file);
     out->color = terminal && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
     if (options->color_mode != CLI_COLOR_AUTO)
         out->color = options->color_mode == CLI_COLOR_ALWAYS;

@@ -8,6 +8,7 @@
 #include "cli/files.h"
 #include "cli/json.h"
 #include "cli/spool.h"
+#include "cli/text_stream.h"
 
 typedef int put_owner(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner, bool first,
                       struct cow_error *err);
@@ -60,7 +61,8 @@ static int put_all(FILE *file, const struct cli_files *files, put_owner *put, st
 
 int cli_owners_text(const struct cli_files *files, struct cow_error *err)
 {
-    return put_all(stdout, files, put_text, err); /* cli_run tells why standard output failed */
+    return put_all(cli_text_stream(stdout), files, put_text,
+                   err); /* cli_run tells why standard output failed */
 }
 
 static int fill_json(FILE *spool, const void *context, struct cow_error *err)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/text_stream.h"
 #include "cow/text.h"
 
 enum { LINE_COLUMNS = 79, UPDATES_PER_SECOND = 10, SETTLE_MS = 500 };
@@ -67,9 +68,9 @@ static void show_line(struct cli_progress *progress, const char *line)
     size_t width = strlen(line);
     size_t blanks = progress->width > width ? progress->width - width : 0;
 
-    fprintf(stderr, "\r%s%*s", line, (int)blanks, "");
+    fprintf(cli_text_stream(stderr), "\r%s%*s", line, (int)blanks, "");
     if (blanks)
-        fprintf(stderr, "\r%s", line);
+        fprintf(cli_text_stream(stderr), "\r%s", line);
     fflush(stderr);
     progress->width = width;
 }
@@ -102,7 +103,7 @@ static void on_note(void *context, const char *text)
     if (progress->quiet)
         return;
     cli_progress_end(progress);
-    fprintf(stderr, "note: %s\n", text);
+    fprintf(cli_text_stream(stderr), "note: %s\n", text);
 }
 
 void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool quiet)

@@ -18,6 +18,8 @@ hostile=(
     "back\\slash \"quotes\" 'both' \$HOME"
     ' spaces  '
     $'utf8 ünïcödé \xf0\x9f\x90\xae'
+    $'hidden \xc2\xad \xe3\x85\xa4 \xef\xb8\x8f \xf3\xa0\x81\x81'
+    $'\xcc\x81marks a\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81'
     '%s%n%d'
     '-b'
     '--help'
@@ -181,6 +183,50 @@ words()
     unchanged "hostile words"
 }
 
+# Where the locale has no UTF-8, 0x80 to 0x9f are control characters, and each good character is made of them.
+narrow() # LOCALE
+{
+    local name=$'x\xc2\xa0\xe5\x90\x8d' before=$LC_ALL
+    small
+    mv x.cow "$name.cow"
+    mv b.img "$name.img"
+    freeze "$name.cow" "$name.img"
+    run 0 info --json -b "$name.img" "$name.cow"
+    cp out wide
+    export LC_ALL=$1
+    run 0 info -b "$name.img" "$name.cow"
+    has 'x\xc2\xa0\xe5\x90\x8d.cow' out
+    ascii "info"
+    run 0 resize -n --policy copy -b "$name.img" "$name.cow" 1M
+    ascii "a plan"
+    run 0 resize -y --policy copy -b "$name.img" "$name.cow" 1M # the plan goes to standard error
+    has 'x\xc2\xa0\xe5\x90\x8d.cow' err
+    ascii "a plan with yes"
+    run 0 undo -y "$name.cow"
+    ascii "undo"
+    unchanged "to and fro"
+    run 2 info "$name"
+    has 'x\xc2\xa0\xe5\x90\x8d' err
+    ascii "an error"
+    run 0 info --json -b "$name.img" "$name.cow"
+    ascii "JSON"
+    [ "$(jq -c . out)" = "$(jq -c . wide)" ] || die "the JSON says something else"
+    export LC_ALL=$before
+}
+
+latin1()
+{
+    mkdir locales
+    localedef -i en_US -f ISO-8859-1 locales/narrow 2>/dev/null || skip "a Latin-1 locale cannot be made here"
+    export LOCPATH=$PWD/locales
+    narrow narrow
+}
+
+ascii() # WHAT
+{
+    if LC_ALL=C grep -qP '[\x80-\xff]' out err; then die "$1: a byte beyond ASCII"; fi
+}
+
 i=0
 for text in "${hostile[@]}"; do
     i=$((i + 1))
@@ -189,3 +235,5 @@ done
 t "names: one line" one_line
 t "names: stored paths" stored
 t "names: arguments" words
+t "names: the C locale" narrow C
+t "names: a Latin-1 locale" latin1

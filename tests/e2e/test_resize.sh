@@ -471,6 +471,41 @@ END
     eq 1048576 "$(json .size_bytes)" size
 }
 
+# What lies in the terminal's queue before the question is there answers nothing.
+typed_ahead()
+{
+    small
+    cat >early_user.py <<'END'
+import os, pty, select, signal, sys
+go, ready = os.pipe()
+pid, fd = pty.fork()
+if pid == 0:
+    os.read(go, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+os.write(fd, b"yes\n")
+os.write(ready, b".")
+seen = b""
+while True:
+    if not select.select([fd], [], [], 10)[0]:
+        os.kill(pid, signal.SIGKILL)
+        break
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    seen += data
+    if b"to do this: " in data:
+        os.write(fd, b"no\n")
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+END
+    freeze x.cow b.img
+    "$PYTHON" -ES early_user.py "$COWTUI" resize --policy extend x.cow 1M >out 2>&1
+    eq 130 $? "exit code"
+    has "Type yes to do this" out
+    unchanged "a yes from before the question"
+}
+
 samples
 while read -r file; do
     case $file in qemu64-nobacking.cow | *-kern.cow | *-rel.cow | qemu64-short.cow) continue ;; esac
@@ -495,3 +530,4 @@ t "resize: dates" dates
 t "resize: links" links
 t "resize: the old file" old_inode
 t "resize: the typed word" typed
+t "resize: typed ahead" typed_ahead

@@ -241,5 +241,6 @@ Suite *diff_suite(void);
 Suite *guestfs_parts_suite(void);
 Suite *guestfs_suite(void);
 Suite *canvas_suite(void);
+Suite *input_suite(void);
 
 #endif

@@ -485,6 +485,25 @@ static void handle_key(struct tui_app *app, int key)
         perform(app, action, NULL);
 }
 
+/* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */
+static void handle_paste(struct tui_app *app, const char *text)
+{
+    struct tui_view view = *top_view(app);
+    enum tui_result result = TUI_IGNORED;
+
+    if (app->prompting) {
+        tui_prompt_paste(text);
+        app->redraw = true;
+        return;
+    }
+    if (view.view_class->paste)
+        result = view.view_class->paste(app, view.state, text);
+    if (result == TUI_IGNORED)
+        tui_app_say(app, TUI_WARN, "pasted text is taken where text is asked for, and nowhere else");
+    else
+        finish(app, view.view_class, view.state, result);
+}
+
 static void handle_tick(struct tui_app *app)
 {
     struct tui_view view = *top_view(app);
@@ -510,7 +529,7 @@ static void handle_outside(struct tui_app *app, const struct tui_event *event)
 
 bool tui_app_pump(struct tui_app *app)
 {
-    struct tui_event event = {TUI_EVENT_TICK, 0, 0};
+    struct tui_event event = {.kind = TUI_EVENT_TICK};
     bool stop = false;
 
     tui_app_draw(app);
@@ -533,7 +552,7 @@ static void count_slice(struct tui_app *app)
 
 void tui_app_turn(struct tui_app *app)
 {
-    struct tui_event event = {TUI_EVENT_TICK, 0, 0};
+    struct tui_event event = {.kind = TUI_EVENT_TICK};
 
     do {
         if (app->redraw)
@@ -543,6 +562,8 @@ void tui_app_turn(struct tui_app *app)
         handle_outside(app, &event);
         if (event.kind == TUI_EVENT_KEY)
             handle_key(app, event.key);
+        if (event.kind == TUI_EVENT_PASTE)
+            handle_paste(app, event.text);
     } while (!app->leave && event.kind != TUI_EVENT_TICK);
     if (!app->leave && tui_scan_waiting(app))
         tui_scan_work(app);
@@ -570,7 +591,7 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
 {
     app->redraw = true;
     while (!app->leave) {
-        struct tui_event event = {TUI_EVENT_TICK, 0, 0};
+        struct tui_event event = {.kind = TUI_EVENT_TICK};
         if (app->redraw)
             tui_app_draw(app);
         bool busy = work_waits(app);
@@ -580,6 +601,8 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
         handle_outside(app, &event);
         if (event.kind == TUI_EVENT_KEY)
             handle_key(app, event.key);
+        if (event.kind == TUI_EVENT_PASTE)
+            handle_paste(app, event.text);
         if (event.kind == TUI_EVENT_TICK && busy)
             work(app);
         else if (event.kind == TUI_EVENT_TICK)

@@ -62,6 +62,7 @@ struct tui_app {
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
     bool redraw;
+    bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cow/error.h"
+#include "cow/text.h"
 #include "tui/utf8.h"
 
 static const struct {
@@ -42,6 +42,10 @@ int tui_canvas_resize(struct tui_canvas *canvas, int cols, int rows)
         cols = 1;
     if (rows < 1)
         rows = 1;
+    if (cols > TUI_SIDE_MAX)
+        cols = TUI_SIDE_MAX;
+    if (rows > TUI_SIDE_MAX)
+        rows = TUI_SIDE_MAX;
     if (!canvas->cell || cols != canvas->cols || rows != canvas->rows) {
         struct tui_cell *cell = calloc((size_t)cols * (size_t)rows, sizeof *cell);
         if (!cell)
@@ -97,7 +101,7 @@ int tui_put(struct tui_canvas *canvas, int x, int y, uint32_t ch, enum tui_style
 {
     struct tui_cell *cell = cell_at(canvas, x, y);
 
-    if (!tui_char_is_drawn(ch))
+    if (cow_glyph_of(ch) != COW_GLYPH_SEEN || !tui_char_is_drawn(ch))
         ch = TUI_REPLACEMENT;
     int cells = tui_cells(canvas, ch);
     if (canvas->ascii)

@@ -31,7 +31,11 @@ struct tui_canvas {
     int cursor_x, cursor_y; /* of the hardware cursor; -1: hidden */
 };
 
-/* Gives the canvas that size, blank. Returns 0 or COW_NO_MEMORY (the canvas is unchanged then). */
+/* No side is longer: a terminal may claim any size. */
+enum { TUI_SIDE_MAX = 1000 };
+
+/* Gives the canvas that size, from 1 to TUI_SIDE_MAX a side, blank. Returns 0 or COW_NO_MEMORY (the canvas is
+ * unchanged then). */
 int tui_canvas_resize(struct tui_canvas *canvas, int cols, int rows);
 void tui_canvas_free(struct tui_canvas *canvas);
 void tui_canvas_clear(struct tui_canvas *canvas); /* blank, cursor hidden */

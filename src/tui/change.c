@@ -32,13 +32,15 @@ static bool has_preview(const struct change *change)
     return change->words->page[CHANGE_PREVIEW] != NULL;
 }
 
-static void turn_to(struct change *change, enum change_page page)
+/* Keys that were on their way before a page was seen agree to nothing on it. */
+static void turn_to(struct tui_app *app, struct change *change, enum change_page page)
 {
     tui_prompt_stop();
     change->at = page;
     change->page.top = 0;
     if (page == CHANGE_CONFIRM)
         tui_prompt_begin("", NULL);
+    app->asks_yes |= page == CHANGE_CONFIRM || change_makes_file(change);
 }
 
 void change_begin(struct tui_app *app, struct change *change, const struct change_words *words,
@@ -48,7 +50,7 @@ void change_begin(struct tui_app *app, struct change *change, const struct chang
     change->words = words;
     change->plan = plan;
     change->button = change_has_work(change) ? CHANGE_COMMIT : CHANGE_BACK;
-    turn_to(change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
+    turn_to(app, change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
     app->redraw = true;
 }
 
@@ -84,6 +86,15 @@ enum tui_result change_key(struct change *change, int key)
     return tui_prompt_key(key) == TUI_PROMPT_EDITING ? TUI_REDRAW : TUI_POP;
 }
 
+/* The one field is for the word yes, and that is a promise to have read the page. */
+enum tui_result change_paste(struct tui_app *app, const struct change *change)
+{
+    if (change->at != CHANGE_CONFIRM)
+        return TUI_IGNORED;
+    tui_app_say(app, TUI_WARN, "a pasted yes is none: type the word");
+    return TUI_REDRAW;
+}
+
 bool change_goes_back(const struct change *change, enum tui_action_id action)
 {
     return change->at == CHANGE_PREVIEW &&
@@ -97,7 +108,7 @@ static enum tui_result enter(struct tui_app *app, struct change *change)
         if (change_makes_file(change))
             change_commit(app, change);
         else
-            turn_to(change, CHANGE_CONFIRM);
+            turn_to(app, change, CHANGE_CONFIRM);
         return TUI_REDRAW;
     case CHANGE_CONFIRM:
         if (strcmp(tui_prompt_text(), "yes") == 0)
@@ -128,7 +139,7 @@ enum tui_result change_act(struct tui_app *app, struct change *change, enum tui_
     case TUI_DO_BACK:
         if (change->at != CHANGE_CONFIRM || !has_preview(change))
             return TUI_NOTHING;
-        turn_to(change, CHANGE_PREVIEW);
+        turn_to(app, change, CHANGE_PREVIEW);
         return TUI_REDRAW;
     case TUI_DO_OTHER_BUTTON:
         return choose_button(change, change->button == CHANGE_BACK ? CHANGE_COMMIT : CHANGE_BACK);

@@ -61,6 +61,7 @@ void change_end(struct change *change);
 /* The view's handlers, for the view that holds the change. */
 unsigned change_contexts(const struct change *change);
 enum tui_result change_key(struct change *change, int key);
+enum tui_result change_paste(struct tui_app *app, const struct change *change);
 enum tui_result change_act(struct tui_app *app, struct change *change, enum tui_action_id action);
 void change_draw(struct tui_app *app, struct change *change, struct tui_canvas *canvas, struct tui_rect area);
 

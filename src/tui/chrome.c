@@ -187,7 +187,10 @@ void tui_app_draw(struct tui_app *app)
     app->redraw = false;
     app->backend->ops->size(app->backend, &cols, &rows);
     if (tui_canvas_resize(canvas, cols, rows))
-        return; /* out of memory: the old picture stays */
+        return;        /* out of memory: the old picture stays */
+    if (app->asks_yes) /* before the page is there to be answered, so nobody's answer is lost */
+        app->backend->ops->discard(app->backend);
+    app->asks_yes = false;
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
         draw_too_small(canvas);
         app->backend->ops->present(app->backend, canvas);

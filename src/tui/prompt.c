@@ -284,6 +284,23 @@ enum tui_prompt_state tui_prompt_key(int key)
     return prompt.accepted ? TUI_PROMPT_ACCEPTED : TUI_PROMPT_CANCELLED;
 }
 
+/* Past readline's keys: in vi's command mode a letter is a command, in a search it is what is looked for. */
+void tui_prompt_paste(const char *text)
+{
+    char room[LINE_BYTES];
+
+    prompt.candidates[0] = '\0';
+    if (!prompt.active || rl_end > LINE_BYTES - 8)
+        return;
+    rl_callback_sigcleanup(); /* ends a search, and whatever else waits for keys */
+    size_t n = strlen(text), most = (size_t)(LINE_BYTES - 8 - rl_end);
+    while (n > most || (n > 0 && n < strlen(text) && ((unsigned char)text[n] & 0xc0) == 0x80))
+        n--;
+    memcpy(room, text, n);
+    room[n] = '\0';
+    rl_insert_text(room);
+}
+
 const char *tui_prompt_text(void)
 {
     return prompt.active ? rl_line_buffer : prompt.line;

@@ -34,6 +34,9 @@ void tui_prompt_begin(const char *initial, tui_prompt_words *words);
 /* A key for the line. Esc and C-c cancel it. */
 enum tui_prompt_state tui_prompt_key(int key);
 
+/* Pasted text, in one line: it goes where the cursor is, and is no key. What does not fit is left out. */
+void tui_prompt_paste(const char *text);
+
 /* Replaces what is typed so far. */
 void tui_prompt_set(const char *text);
 

@@ -14,7 +14,7 @@
 #include "tui/svg.h"
 #include "tui/utf8.h"
 
-enum { KEYS_MAX = 512, DURING_MAX = 8, SIDE_MAX = 1000, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
+enum { KEYS_MAX = 512, DURING_MAX = 8, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
 
 struct script {
     struct tui_backend backend;
@@ -53,8 +53,8 @@ static int run_size(struct script *script, char *argument, struct tui_event *eve
     int cols, rows;
     char rest;
 
-    if (sscanf(argument, "%dx%d%c", &cols, &rows, &rest) != 2 || cols < 1 || rows < 1 || cols > SIDE_MAX ||
-        rows > SIDE_MAX)
+    if (sscanf(argument, "%dx%d%c", &cols, &rows, &rest) != 2 || cols < 1 || rows < 1 ||
+        cols > TUI_SIDE_MAX || rows > TUI_SIDE_MAX)
         return fail(script, "a size is COLSxROWS, not", argument);
     script->cols = cols;
     script->rows = rows;
@@ -86,6 +86,14 @@ static int run_type(struct script *script, char *argument, struct tui_event *eve
             return fail(script, "too much text to type", NULL);
         script->key[script->key_end++] = (int)ch;
     }
+    return 0;
+}
+
+static int run_paste(struct script *script, char *argument, struct tui_event *event)
+{
+    (void)script;
+    event->kind = TUI_EVENT_PASTE;
+    event->text = argument; /* of the line that is read into */
     return 0;
 }
 
@@ -167,10 +175,9 @@ static int run_dump_svg(struct script *script, char *argument, struct tui_event 
 }
 
 static const struct command commands[] = {
-    {"size", true, run_size},         {"key", true, run_key},
-    {"type", true, run_type},         {"wait", false, run_wait},
-    {"during", true, run_during},     {"expect", true, run_expect},
-    {"reject", true, run_reject},     {"dump-screen", false, run_dump_screen},
+    {"size", true, run_size},         {"key", true, run_key},       {"type", true, run_type},
+    {"wait", false, run_wait},        {"paste", true, run_paste},   {"during", true, run_during},
+    {"expect", true, run_expect},     {"reject", true, run_reject}, {"dump-screen", false, run_dump_screen},
     {"dump-svg", true, run_dump_svg},
 };
 
@@ -228,7 +235,7 @@ static int script_next(struct tui_backend *self, struct tui_event *event, enum t
     const enum tui_event_kind none = TUI_EVENT_STOP;
     int status = script->failed;
 
-    *event = (struct tui_event){TUI_EVENT_TICK, 0, 0};
+    *event = (struct tui_event){.kind = TUI_EVENT_TICK};
     if (status == 0 && wait == TUI_WAIT_NOT) {
         status = next_during(script, event);
     } else if (status == 0) {
@@ -258,6 +265,11 @@ static void script_present(struct tui_backend *self, const struct tui_canvas *ca
     ((struct script *)self)->shown = canvas;
 }
 
+static void script_discard(struct tui_backend *self)
+{
+    (void)self;
+}
+
 static void script_forget(struct tui_backend *self)
 {
     (void)self;
@@ -275,8 +287,8 @@ static void script_end(struct tui_backend *self)
     free(script);
 }
 
-static const struct tui_backend_ops script_ops = {script_next, script_size, script_present, script_forget,
-                                                  script_end};
+static const struct tui_backend_ops script_ops = {script_next,    script_size,   script_present,
+                                                  script_discard, script_forget, script_end};
 
 int tui_script_open(struct tui_backend **out, const char *path, const struct tui_theme *theme,
                     struct cow_error *err)

@@ -7,6 +7,7 @@
  *   size COLSxROWS         the size of the screen; 80x24 before
  *   key NAME...            keys, as Help names them: r  Enter  Down  C-l
  *   type TEXT              the rest of the line, key by key
+ *   paste TEXT             the rest of the line, as a terminal's paste
  *   wait                   one turn of the clock
  *   during LINE            does LINE (key, expect, dump-...) when the next long work looks in, not now
  *   expect TEXT            fails unless a line of the screen holds TEXT

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one curses file: start and end, cells to the screen, keys from it. Signals only set a flag; next()
- * turns the flag into an event or, for a suspend, acts on it.
+ * The one curses file: start and end, cells to the screen. Signals only set a flag; next() turns the flag
+ * into an event or, for a suspend, acts on it; fatal ones are rescue.c's.
  *
- * Input is asked for without waiting and waited for with poll(), so that a terminal that went away (end of
- * file) is seen instead of spinning, and a signal ends the wait at once.
+ * Input does not go through curses, which takes the tail of a sequence that it does not know for keys: bytes
+ * are waited for with poll(), read, and become keys in input.c. So a signal ends the wait at once, and a
+ * terminal that went away (end of file) is seen instead of spinning. The terminal makes no signals of ours:
+ * in a pasted text C-c would end the program, and the rest of the text would be the shell's.
  */
 #include "tui/term.h"
 
@@ -15,19 +17,26 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <term.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
+#include "tui/input.h"
 #include "tui/keys.h"
+#include "tui/rescue.h"
 
 /* curses.h and term.h define short names as macros; none of ours may collide with them. */
 
-enum { POLL_MS = 100, ESC_MS = 25 };
+enum { POLL_MS = 100, SILENCE_MS = 100, READ_BYTES = 4096, ENV_BYTES = 16 };
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t suspend_signal;
+static volatile sig_atomic_t resize_signal;
 
-static const int our_signals[] = {SIGTERM, SIGHUP, SIGINT, SIGTSTP};
+static const int our_signals[] = {SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGWINCH};
 enum { SIGNALS = sizeof our_signals / sizeof our_signals[0] };
 
 struct tui_term {
@@ -37,23 +46,26 @@ struct tui_term {
     short pair[TUI_STYLES];
     bool redraw;                      /* after a suspend */
     struct sigaction before[SIGNALS]; /* what they did before curses came */
+
+    struct termios shell; /* the terminal as it was */
+    bool ansi;            /* it has the sequences of ECMA-48, so pastes may be asked to be marked */
+
+    struct tui_input input;
+    unsigned char bytes[READ_BYTES]; /* read, not looked at: from first to end */
+    size_t first, end;
+    int64_t
+        discard_ms; /* what comes before the line is silent is dropped; when it last was not; 0: none is */
+    bool gone;
 };
 
-static const struct {
-    int curses, ours;
-} key_codes[] = {
-    {KEY_UP, TUI_KEY_UP},        {KEY_DOWN, TUI_KEY_DOWN},   {KEY_LEFT, TUI_KEY_LEFT},
-    {KEY_RIGHT, TUI_KEY_RIGHT},  {KEY_HOME, TUI_KEY_HOME},   {KEY_END, TUI_KEY_END},
-    {KEY_FIND, TUI_KEY_HOME},    {KEY_SELECT, TUI_KEY_END},  {KEY_PPAGE, TUI_KEY_PGUP},
-    {KEY_NPAGE, TUI_KEY_PGDN},   {KEY_IC, TUI_KEY_INSERT},   {KEY_DC, TUI_KEY_DELETE},
-    {KEY_BTAB, TUI_KEY_BACKTAB}, {KEY_ENTER, TUI_KEY_ENTER}, {KEY_BACKSPACE, TUI_KEY_BACKSPACE},
-    {KEY_F(1), TUI_KEY_F1},      {KEY_F(5), TUI_KEY_F5},
-};
+static const char paste_on[] = "\033[?2004h", paste_off[] = "\033[?2004l";
 
 static void on_signal(int number)
 {
     if (number == SIGTSTP)
         suspend_signal = 1;
+    else if (number == SIGWINCH)
+        resize_signal = 1;
     else
         stop_signal = number;
 }
@@ -84,62 +96,179 @@ static void release_signals(const struct tui_term *term)
         sigaction(our_signals[i], &term->before[i], NULL);
 }
 
+static int64_t clock_ms(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Past curses: modes of the terminal that it does not know. */
+static void put(const char *text)
+{
+    ssize_t written = write(STDOUT_FILENO, text, strlen(text));
+
+    (void)written; /* a terminal that is gone is noticed when it is read from */
+}
+
+/* From here on the terminal marks what is pasted. */
+static void mark_pastes(const struct tui_term *term, bool on)
+{
+    if (term->ansi)
+        put(on ? paste_on : paste_off);
+}
+
+/* The variable's value where it is a size, else what the terminal says; 0 if nobody knows. */
+static int side(const char *variable, int terminal)
+{
+    const char *text = getenv(variable);
+    long value = text ? strtol(text, NULL, 10) : 0;
+
+    if (value <= 0)
+        value = terminal;
+    return value > TUI_SIDE_MAX ? TUI_SIDE_MAX : (int)value;
+}
+
+static void ask_size(int *cols, int *rows)
+{
+    struct winsize size = {0};
+
+    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    *cols = side("COLUMNS", size.ws_col);
+    *rows = side("LINES", size.ws_row);
+}
+
+static void follow_size(void)
+{
+    int cols, rows;
+
+    ask_size(&cols, &rows);
+    if (cols > 0 && rows > 0 && is_term_resized(rows, cols))
+        resizeterm(rows, cols);
+}
+
 static void suspend(struct tui_term *term)
 {
     struct sigaction ours, stop;
 
     suspend_signal = 0;
+    mark_pastes(term, false);
+    tui_rescue_on_screen(false);
     endwin();
     memset(&stop, 0, sizeof stop);
     stop.sa_handler = SIG_DFL;
     sigaction(SIGTSTP, &stop, &ours);
     raise(SIGTSTP); /* here we sleep until SIGCONT */
     sigaction(SIGTSTP, &ours, NULL);
+    tui_rescue_on_screen(true);
+    follow_size();
     clearok(curscr, TRUE);
     doupdate();
+    mark_pastes(term, true);
     term->redraw = true;
 }
 
-static int translate(int status, wint_t ch)
+/* Reads what is there, in milliseconds from now at most. */
+static void read_bytes(struct tui_term *term, int wait_ms)
 {
-    if (status == KEY_CODE_YES) {
-        for (size_t i = 0; i < sizeof key_codes / sizeof key_codes[0]; i++) {
-            if (key_codes[i].curses == (int)ch)
-                return key_codes[i].ours;
-        }
-        return TUI_KEY_NONE;
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+
+    if (poll(&input, 1, wait_ms) <= 0)
+        return;
+    ssize_t n = input.revents & POLLIN ? read(STDIN_FILENO, term->bytes, sizeof term->bytes) : 0;
+    if (n > 0) {
+        term->first = 0;
+        term->end = (size_t)n;
+    } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+        term->gone = true; /* readable, yet nothing to read, though no SIGHUP came */
     }
-    if (ch == '\n')
-        return TUI_KEY_ENTER;
-    return ch == '\b' ? TUI_KEY_BACKSPACE : (int)ch;
 }
 
-/* What is there without waiting. Returns false if there is nothing. */
-static bool take_input(struct tui_event *event)
+/* Whether the bytes that were read are dropped, because they belong to what was dropped before. */
+static bool still_discarding(struct tui_term *term, int64_t now)
 {
-    wint_t ch = 0;
-    int status = wget_wch(stdscr, &ch);
-
-    if (status == ERR)
+    if (term->discard_ms == 0)
         return false;
-    if (status == KEY_CODE_YES && ch == KEY_RESIZE) {
-        event->kind = TUI_EVENT_RESIZE;
+    if (term->first < term->end) {
+        term->first = term->end;
+        term->discard_ms = now;
         return true;
     }
-    event->key = translate(status, ch);
-    event->kind = event->key == TUI_KEY_NONE ? TUI_EVENT_TICK : TUI_EVENT_KEY;
+    if (now - term->discard_ms >= SILENCE_MS)
+        term->discard_ms = 0;
+    return false;
+}
+
+/* Only if something is there now: else whoever answers at once is heard. */
+static void term_discard(struct tui_backend *self)
+{
+    struct tui_term *term = (struct tui_term *)self;
+    bool waiting = term->first < term->end;
+    int queued = 0;
+
+    waiting |= ioctl(STDIN_FILENO, FIONREAD, &queued) == 0 && queued > 0;
+    waiting |= tui_input_drop(&term->input);
+    term->first = term->end;
+    if (waiting)
+        term->discard_ms = clock_ms();
+}
+
+/* The characters that stand for signals, as the user has set them. Returns whether it is one of them. */
+static bool take_signal_key(const struct tui_term *term, int key)
+{
+    static const struct {
+        int character, number;
+    } keys[] = {{VINTR, SIGINT}, {VQUIT, SIGQUIT}, {VSUSP, SIGTSTP}};
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        cc_t character = term->shell.c_cc[keys[i].character];
+        if (character != _POSIX_VDISABLE && (int)character == key && (term->shell.c_lflag & ISIG)) {
+            on_signal(keys[i].number);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks at the bytes that were read, up to an event. Returns false if there is none. */
+static bool take_input(struct tui_term *term, struct tui_event *event, int64_t now)
+{
+    enum tui_input_kind kind = TUI_INPUT_NOTHING;
+
+    if (still_discarding(term, now))
+        return false;
+    while (kind == TUI_INPUT_NOTHING && term->first < term->end)
+        kind = tui_input_byte(&term->input, term->bytes[term->first++], now);
+    if (kind == TUI_INPUT_NOTHING)
+        kind = tui_input_wait(&term->input, now);
+    if (kind == TUI_INPUT_NOTHING || (kind == TUI_INPUT_KEY && take_signal_key(term, term->input.key)))
+        return false;
+    event->kind = kind == TUI_INPUT_KEY ? TUI_EVENT_KEY : TUI_EVENT_PASTE;
+    event->key = kind == TUI_INPUT_KEY ? term->input.key : TUI_KEY_NONE;
+    event->text = term->input.paste;
+    if (kind == TUI_INPUT_PASTE) /* nobody types that fast: the text held the mark of its own end */
+        term_discard(&term->backend);
     return true;
 }
 
 /* Flags that a signal has set, or a return from a suspend. */
 static bool take_flag(struct tui_term *term, struct tui_event *event)
 {
+    if (term->gone)
+        stop_signal = SIGHUP;
     if (stop_signal) {
-        *event = (struct tui_event){TUI_EVENT_STOP, 0, stop_signal};
+        *event = (struct tui_event){.kind = TUI_EVENT_STOP, .signal_number = stop_signal};
         return true;
     }
     if (suspend_signal)
         suspend(term);
+    if (resize_signal) {
+        resize_signal = 0;
+        follow_size();
+        event->kind = TUI_EVENT_RESIZE;
+        return true;
+    }
     if (term->redraw) {
         term->redraw = false;
         event->kind = TUI_EVENT_REDRAW;
@@ -152,18 +281,17 @@ static int term_next(struct tui_backend *self, struct tui_event *event, enum tui
                      struct cow_error *err)
 {
     struct tui_term *term = (struct tui_term *)self;
-    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    int64_t now = clock_ms();
+    int patience = tui_input_patience_ms(&term->input, now);
 
     (void)err;
-    *event = (struct tui_event){TUI_EVENT_TICK, 0, 0};
-    if (take_flag(term, event) || take_input(event))
+    *event = (struct tui_event){.kind = TUI_EVENT_TICK};
+    if (take_flag(term, event) || (term->first < term->end && take_input(term, event, now)))
         return 0;
-    int ready = poll(&input, 1, wait == TUI_WAIT_EVENT ? POLL_MS : 0);
-    if (take_flag(term, event) || take_input(event))
-        return 0;
-    /* Readable, yet nothing to read: the terminal is gone, though no SIGHUP came. */
-    if (ready > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)))
-        *event = (struct tui_event){TUI_EVENT_STOP, 0, SIGHUP};
+    if (term->first == term->end)
+        read_bytes(term, wait == TUI_WAIT_NOT ? 0 : patience < 0 || patience > POLL_MS ? POLL_MS : patience);
+    if (!take_flag(term, event) && !take_input(term, event, clock_ms()))
+        take_flag(term, event); /* a key may have been one of a signal's */
     return 0;
 }
 
@@ -205,13 +333,16 @@ static void term_end(struct tui_backend *self)
 {
     struct tui_term *term = (struct tui_term *)self;
 
+    mark_pastes(term, false);
+    tui_rescue_disarm();
     endwin();
     release_signals(term);
     delscreen(term->screen);
     free(term);
 }
 
-static const struct tui_backend_ops term_ops = {term_next, term_size, term_present, term_forget, term_end};
+static const struct tui_backend_ops term_ops = {term_next,    term_size,   term_present,
+                                                term_discard, term_forget, term_end};
 
 static attr_t to_curses(unsigned attribute)
 {
@@ -282,6 +413,106 @@ static int check_terminal(struct cow_error *err)
     return 0;
 }
 
+/* What the terminal's description says of our keys; the keypad is in the mode that it speaks of. */
+static void learn_keys(struct tui_input *input)
+{
+    const struct {
+        const char *sequence;
+        int key;
+    } keys[] = {
+        {key_up, TUI_KEY_UP},        {key_down, TUI_KEY_DOWN},   {key_left, TUI_KEY_LEFT},
+        {key_right, TUI_KEY_RIGHT},  {key_home, TUI_KEY_HOME},   {key_end, TUI_KEY_END},
+        {key_find, TUI_KEY_HOME},    {key_select, TUI_KEY_END},  {key_ppage, TUI_KEY_PGUP},
+        {key_npage, TUI_KEY_PGDN},   {key_ic, TUI_KEY_INSERT},   {key_dc, TUI_KEY_DELETE},
+        {key_btab, TUI_KEY_BACKTAB}, {key_enter, TUI_KEY_ENTER}, {key_backspace, TUI_KEY_BACKSPACE},
+        {key_f1, TUI_KEY_F1},        {key_f5, TUI_KEY_F5},
+    };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        tui_input_learn(input, keys[i].sequence, keys[i].key);
+}
+
+/* In a locale without UTF-8. Where a character is a byte, 0x80 to 0x9f are control characters. */
+static int decode_locale(unsigned char byte)
+{
+    static mbstate_t state;
+    char one = (char)byte;
+    wchar_t character = 0;
+
+    if (MB_CUR_MAX == 1 && byte >= 0x80 && byte < 0xa0)
+        return byte;
+    size_t n = mbrtowc(&character, &one, 1, &state);
+    if (n == (size_t)-2)
+        return TUI_INPUT_MORE;
+    if (n == (size_t)-1) {
+        memset(&state, 0, sizeof state);
+        return TUI_INPUT_BAD;
+    }
+    return character >= 0 && character <= 0x10ffff ? (int)character : TUI_INPUT_BAD;
+}
+
+/* What a dying program says to the terminal: attributes, cursor, keypad, pastes and the other screen off. */
+static void arm_rescue(const struct tui_term *term)
+{
+    const char *const texts[] = {exit_attribute_mode, cursor_normal, keypad_local,
+                                 term->ansi ? paste_off : NULL, exit_ca_mode};
+    char farewell[256] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t n =
+            texts[i] ? strcspn(texts[i], "$") : 0; /* without delays, which only tputs() can wait for */
+        if (used + n < sizeof farewell)
+            memcpy(farewell + used, texts[i] ? texts[i] : "", n);
+        used += used + n < sizeof farewell ? n : 0;
+    }
+    tui_rescue_arm(&term->shell, farewell, used);
+    tui_rescue_on_screen(true);
+}
+
+/* newterm() believes $LINES and $COLUMNS, whatever they say: so it gets them as we see them. */
+static SCREEN *open_screen(void)
+{
+    static const char *const names[] = {"COLUMNS", "LINES"};
+    char *before[2], text[ENV_BYTES];
+    int sides[2];
+
+    ask_size(&sides[0], &sides[1]);
+    for (int i = 0; i < 2; i++) {
+        const char *value = getenv(names[i]);
+        before[i] = value ? strdup(value) : NULL;
+        snprintf(text, sizeof text, "%d", sides[i]);
+        if (sides[i] > 0)
+            setenv(names[i], text, 1);
+    }
+    SCREEN *screen = newterm(NULL, stdout, stdin);
+    for (int i = 0; i < 2; i++) {
+        if (before[i])
+            setenv(names[i], before[i], 1);
+        else
+            unsetenv(names[i]);
+        free(before[i]);
+    }
+    return screen;
+}
+
+/* Keys byte by byte, and no signals from them. */
+static void set_modes(void)
+{
+    struct termios mode;
+
+    cbreak();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    typeahead(-1); /* a picture is drawn to its end: what is asked has to be seen */
+    if (tcgetattr(STDIN_FILENO, &mode) == 0) {
+        mode.c_lflag &= ~(tcflag_t)ISIG;
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &mode);
+        def_prog_mode();
+    }
+}
+
 int tui_term_open(struct tui_backend **out, const struct tui_theme *theme, int color, struct cow_error *err)
 {
     int status = check_terminal(err);
@@ -291,25 +522,25 @@ int tui_term_open(struct tui_backend **out, const struct tui_theme *theme, int c
     struct tui_term *term = calloc(1, sizeof *term);
     if (!term)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     save_signals(term);
-    set_escdelay(ESC_MS);
-    term->screen = newterm(NULL, stdout, stdin);
+    tcgetattr(STDIN_FILENO, &term->shell);
+    term->screen = open_screen();
     if (!term->screen) {
         free(term);
         cow_error_set(err, COW_USAGE, "cannot use this terminal");
         return cow_error_hint(err, "use: cowtui info IMAGE");
     }
-    cbreak();
-    noecho();
-    nonl();
-    intrflush(stdscr, FALSE);
-    keypad(stdscr, TRUE);
-    wtimeout(stdscr, 0);
-    set_escdelay(ESC_MS);
-    stop_signal = suspend_signal = 0;
+    term->ansi = cursor_address && strncmp(cursor_address, "\033[", 2) == 0;
+    tui_input_init(&term->input, utf8 ? NULL : decode_locale);
+    learn_keys(&term->input);
+    arm_rescue(term);
+    set_modes();
+    stop_signal = suspend_signal = resize_signal = 0;
     catch_signals(term);
+    mark_pastes(term, true);
     prepare_styles(term, theme, color);
-    term->backend = (struct tui_backend){&term_ops, true, strcmp(nl_langinfo(CODESET), "UTF-8") != 0};
+    term->backend = (struct tui_backend){&term_ops, true, !utf8};
     *out = &term->backend;
     return 0;
 }

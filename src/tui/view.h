@@ -32,6 +32,8 @@ struct tui_view_class {
     unsigned (*contexts)(struct tui_app *app, void *state);
     /* A key before the table sees it, for typed text. NULL: none wanted. */
     enum tui_result (*key)(struct tui_app *app, void *state, int key);
+    /* Pasted text, in one line, for a field of the view. NULL, or TUI_IGNORED: there is none just now. */
+    enum tui_result (*paste)(struct tui_app *app, void *state, const char *text);
     /* argument is what was typed behind a command, else NULL. */
     enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action, const char *argument);
     void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);

@@ -280,6 +280,12 @@ static enum tui_result change_view_key(struct tui_app *app, void *state, int key
     return change_key(state, key);
 }
 
+static enum tui_result change_view_paste(struct tui_app *app, void *state, const char *text)
+{
+    (void)text;
+    return change_paste(app, state);
+}
+
 static enum tui_result change_view_act(struct tui_app *app, void *state, enum tui_action_id action,
                                        const char *argument)
 {
@@ -305,6 +311,7 @@ const struct tui_view_class tui_view_change = {
     .open = change_view_open,
     .contexts = change_view_contexts,
     .key = change_view_key,
+    .paste = change_view_paste,
     .act = change_view_act,
     .draw = change_view_draw,
     .close = change_view_close,

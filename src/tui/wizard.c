@@ -145,6 +145,20 @@ static enum tui_result wizard_key(struct tui_app *app, void *state, int key)
     return TUI_REDRAW;
 }
 
+static enum tui_result wizard_paste(struct tui_app *app, void *state, const char *text)
+{
+    struct wizard *w = state;
+
+    if (w->at == WIZARD_CHANGE)
+        return change_paste(app, &w->change);
+    if (w->at != WIZARD_SIZE)
+        return TUI_IGNORED;
+    tui_prompt_paste(text);
+    w->preset_at = WIZARD_NONE;
+    parse_size(app, w);
+    return TUI_REDRAW;
+}
+
 static void choose_preset(struct tui_app *app, struct wizard *w, int step)
 {
     char text[COW_SIZE_TEXT_BYTES];
@@ -324,6 +338,7 @@ const struct tui_view_class tui_view_wizard = {
     .open = wizard_open,
     .contexts = wizard_contexts,
     .key = wizard_key,
+    .paste = wizard_paste,
     .act = wizard_act,
     .draw = wizard_draw,
     .close = wizard_close,

@@ -23,7 +23,9 @@ enum {
     MIXED_MOST = 1000,
     RUN_COLS = 16,
     OWNER_COLS = 10,
-    OWNER_TEXT = 1024
+    OWNER_TEXT = 1024,
+    FULL_BLOCK = 0x2588,        /* all ink: the colours of the cursor do not show on it */
+    FULL_UNDER_CURSOR = 0x25a0, /* so it is drawn smaller there */
 };
 
 struct map_view {
@@ -172,6 +174,10 @@ static void draw_gutter(struct tui_app *app, const struct map_view *view, struct
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
+    uint64_t cell = app->sector / view->cell_sectors;
+    int cursor_x = cells.x + (int)(cell % (uint64_t)cells.cols);
+    int cursor_y = cells.y + (int)(cell / (uint64_t)cells.cols - view->top_row);
+
     for (int y = 0; y < cells.rows; y++) {
         for (int x = 0; x < cells.cols; x++) {
             size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
@@ -180,17 +186,16 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
                 scanned ? tui_scanned_mark((enum tui_density)view->density[at], scanned->sectors)
                         : tui_density_mark((enum tui_density)view->density[at]);
             tui_owners_mark(&view->owners, at, &mark);
+            if (mark.glyph == FULL_BLOCK && cells.x + x == cursor_x && cells.y + y == cursor_y)
+                mark.glyph = FULL_UNDER_CURSOR;
             tui_put(canvas, cells.x + x, cells.y + y, mark.glyph, mark.style);
         }
     }
-    uint64_t cell = app->sector / view->cell_sectors;
-    int x = cells.x + (int)(cell % (uint64_t)cells.cols);
-    int y = cells.y + (int)(cell / (uint64_t)cells.cols - view->top_row);
-    tui_put(canvas, x - 1, y, '[', TUI_CURSOR);
-    tui_put(canvas, x + 1, y, ']', TUI_CURSOR);
-    tui_restyle(canvas, (struct tui_rect){x, y, 1, 1}, TUI_MAP_CURSOR);
-    canvas->cursor_x = x;
-    canvas->cursor_y = y;
+    tui_put(canvas, cursor_x - 1, cursor_y, '[', TUI_CURSOR);
+    tui_put(canvas, cursor_x + 1, cursor_y, ']', TUI_CURSOR);
+    tui_restyle(canvas, (struct tui_rect){cursor_x, cursor_y, 1, 1}, TUI_MAP_CURSOR);
+    canvas->cursor_x = cursor_x;
+    canvas->cursor_y = cursor_y;
 }
 
 /* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB".

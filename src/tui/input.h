@@ -19,7 +19,7 @@ enum {
     TUI_INPUT_OWN_KEYS = 24,
     TUI_PASTE_BYTES = 4352, /* as long as a line of the prompt; what is more is dropped */
 
-    TUI_INPUT_ESC_MS = 50,   /* an ESC that is followed by nothing for so long is the key */
+    TUI_INPUT_ESC_MS = 50,    /* an ESC that is followed by nothing for so long is the key */
     TUI_INPUT_REST_MS = 1000, /* any other sequence whose rest does not come for so long is dropped */
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How wide characters are on the screen: as libc has it, in every locale, and what that does to a row of
- * cells.
+ * The grid of cells: its size, what does not get into it, and how wide characters are: as libc has it, in every
+ * locale.
  */
 #include "tui/canvas.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -86,6 +87,36 @@ START_TEST(a_row_keeps_its_frame)
 }
 END_TEST
 
+START_TEST(a_canvas_is_bounded)
+{
+    struct tui_canvas canvas = {0};
+    must(tui_canvas_resize(&canvas, 10000, 2) == 0, "no memory");
+    must(canvas.cols == TUI_SIDE_MAX && canvas.rows == 2, "%d x %d", canvas.cols, canvas.rows);
+    must(tui_canvas_resize(&canvas, 2, 10000) == 0, "no memory");
+    must(canvas.cols == 2 && canvas.rows == TUI_SIDE_MAX, "%d x %d", canvas.cols, canvas.rows);
+    must(tui_canvas_resize(&canvas, -1, 0) == 0, "no memory");
+    must(canvas.cols == 1 && canvas.rows == 1, "%d x %d", canvas.cols, canvas.rows);
+    tui_canvas_free(&canvas);
+}
+END_TEST
+
+START_TEST(what_is_not_seen_is_replaced)
+{
+    static const char text[] = "a\302\255b\343\205\244c\314\201d\340\246\201e\342\200\256f\302\233g\001h";
+    struct tui_canvas canvas = {0};
+    char row[128];
+    must(tui_canvas_resize(&canvas, 30, 1) == 0, "no memory");
+    tui_text(&canvas, 0, 0, 30, TUI_NORMAL, text);
+    tui_canvas_row_text(&canvas, 0, row, sizeof row);
+    ck_assert_str_eq(row, "a?b?c?d?e?f?g?h");
+    canvas.ascii = true;
+    tui_text(&canvas, 0, 0, 30, TUI_NORMAL, "\303\244\342\226\240\342\226\210");
+    tui_canvas_row_text(&canvas, 0, row, sizeof row);
+    ck_assert(strncmp(row, "?X#", 3) == 0);
+    tui_canvas_free(&canvas);
+}
+END_TEST
+
 Suite *canvas_suite(void)
 {
     Suite *suite = suite_create("canvas");
@@ -94,6 +125,8 @@ Suite *canvas_suite(void)
     tcase_add_test(tc, every_width_is_that_of_libc);
     tcase_add_test(tc, some_widths_are_known);
     tcase_add_test(tc, a_row_keeps_its_frame);
+    tcase_add_test(tc, a_canvas_is_bounded);
+    tcase_add_test(tc, what_is_not_seen_is_replaced);
     suite_add_tcase(suite, tc);
     return suite;
 }

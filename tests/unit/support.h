@@ -242,5 +242,7 @@ Suite *guestfs_parts_suite(void);
 Suite *guestfs_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
+Suite *rescue_suite(void);
+Suite *canvas_suite(void);
 
 #endif

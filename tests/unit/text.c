@@ -341,6 +341,7 @@ START_TEST(marks_need_a_letter_and_are_few)
         {"a " ACUTE, "a " ACUTE_ESCAPED},
         {"a\"" ACUTE, "a\"" ACUTE_ESCAPED},
         {"\x01" ACUTE, "\\x01" ACUTE_ESCAPED},
+        {"e\x01" ACUTE, "e\\x01" ACUTE_ESCAPED},
         {"9" ACUTE "Z" ACUTE, "9" ACUTE "Z" ACUTE},
         {"\xe5\x90\x8d" ACUTE, "\xe5\x90\x8d" ACUTE},             /* a wide character */
         {"\xe1\x84\x80\xe1\x85\xa1", "\xe1\x84\x80\xe1\x85\xa1"}, /* a syllable of Hangul */

@@ -4,6 +4,8 @@
 # What comes from a terminal and was not typed: pastes, answers, mouse reports, and what was typed too early; and
 # what is left of the terminal when the program dies. Read by tmux.sh, whose words and counts it uses.
 
+# shellcheck disable=SC2034 # why is what tmux.sh tells
+
 # shellcheck disable=SC2154 # tmux.sh's
 state_of_files() {
     sha256sum root.cow root_fs.img

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The grid of cells: its size, what does not get into it, and how wide characters are: as libc has it, in every
- * locale.
+ * The grid of cells: its size, what does not get into it, and how wide characters are: as libc has it, in
+ * every locale.
  */
 #include "tui/canvas.h"
 

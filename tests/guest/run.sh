@@ -177,7 +177,7 @@ says() {
 why_not() {
     tr -d '\r' <"$scratch/$1.console" | grep -a . >"$scratch/$1.lines" || echo 'linux.uml says nothing' >"$scratch/$1.lines"
     grep -m 1 -a 'Kernel panic' "$scratch/$1.lines" ||
-        grep -m 1 -aiE 'denied|permitted|executable|no space|cannot' "$scratch/$1.lines" || tail -n 1 "$scratch/$1.lines"
+        grep -m 1 -aiE 'ptrace.*(denied|permitted)|mount: .*failed|not executable|no space left' "$scratch/$1.lines" || tail -n 1 "$scratch/$1.lines"
 }
 
 can_boot() {

@@ -43,8 +43,8 @@ static inline bool arith_round_up(uint64_t *out, uint64_t n, uint64_t unit)
     return arith_mul(out, arith_div_up(n, unit), unit);
 }
 
-/* The bytes of an array of n members, as memory counts them: a disk's numbers have 64 bits, a size_t may have 32.
- * member_bytes > 0. */
+/* The bytes of an array of n members, as memory counts them: a disk's numbers have 64 bits, a size_t may
+ * have 32. member_bytes > 0. */
 static inline bool arith_array_bytes(size_t *out, uint64_t n, size_t member_bytes)
 {
     if (n > SIZE_MAX / member_bytes) {

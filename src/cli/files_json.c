@@ -2,6 +2,8 @@
  *
  * cowtui files as JSON. The files may be many, so each is rendered alone, into a spool.
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cli/files.h"
@@ -24,20 +26,53 @@ static json_t *partition_json(const struct cli_files *files, int volume)
     return number ? json_integer(number) : json_null();
 }
 
-static json_t *file_json(const struct cli_files *files, const struct cow_fs_file *file)
+static void put_u64(FILE *file, const char *key, uint64_t value)
 {
-    json_t *object = json_object();
+    if (value > INT64_MAX)
+        fprintf(file, ", \"%s\": null", key);
+    else
+        fprintf(file, ", \"%s\": %" PRIu64, key, value);
+}
 
-    cli_json_put(&object, "path", path_json(file->path));
-    cli_json_put(&object, "kind", json_string(cow_fs_kind_name(file->kind)));
-    cli_json_put(&object, "changed_bytes", cli_json_u64(file->changed_bytes));
-    cli_json_put(&object, "size_bytes", cli_json_u64(file->size_bytes));
-    cli_json_put(&object, "type", json_string(cow_fs_type_name(file->type)));
-    cli_json_put(&object, "inode", cli_json_u64(file->inode));
-    cli_json_put(&object, "partition", partition_json(files, file->volume));
-    cli_json_put(&object, "from", path_json(file->from));
-    cli_json_put(&object, "content_differs", json_boolean(file->content_differs));
-    return object;
+/* -1: out of memory. */
+static int put_path(FILE *file, const char *key, const char *path)
+{
+    char *escaped = path ? cli_guest_path(path) : NULL;
+
+    if (path && !escaped)
+        return -1;
+    fprintf(file, "\"%s\": ", key);
+    if (escaped)
+        cli_json_write_string(file, escaped);
+    else
+        fputs("null", file);
+    free(escaped);
+    return 0;
+}
+
+/* There may be very many of them, so they are written and not built. */
+static int put_file(FILE *out, const struct cli_files *files, const struct cow_fs_file *file,
+                    struct cow_error *err)
+{
+    unsigned partition = file->volume == COW_NO_VOLUME ? 0 : files->volume[file->volume].partition;
+
+    fputc('{', out);
+    if (put_path(out, "path", file->path))
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    fprintf(out, ", \"kind\": \"%s\"", cow_fs_kind_name(file->kind));
+    put_u64(out, "changed_bytes", file->changed_bytes);
+    put_u64(out, "size_bytes", file->size_bytes);
+    fprintf(out, ", \"type\": \"%s\"", cow_fs_type_name(file->type));
+    put_u64(out, "inode", file->inode);
+    if (partition)
+        put_u64(out, "partition", partition);
+    else
+        fputs(", \"partition\": null", out);
+    fputs(", ", out);
+    if (put_path(out, "from", file->from))
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    fprintf(out, ", \"content_differs\": %s}", file->content_differs ? "true" : "false");
+    return ferror(out) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
 }
 
 static json_t *classes_json(const struct cli_files *files, uint64_t *total)
@@ -94,8 +129,10 @@ static int put_all(FILE *spool, const void *context, struct cow_error *err)
     int status = 0;
 
     fputs("{\n\"files\": [", spool);
-    for (size_t i = 0; i < files->n_sorted && !status; i++)
-        status = cli_json_spool(spool, i == 0 ? "\n  " : ",\n  ", file_json(files, files->sorted[i]), err);
+    for (size_t i = 0; i < files->n_sorted && !status; i++) {
+        fputs(i == 0 ? "\n  " : ",\n  ", spool);
+        status = put_file(spool, files, files->sorted[i], err);
+    }
     fputs("\n],\n", spool);
     for (size_t i = 0; i < files->volumes; i++)
         cli_json_append(&volumes, volume_json(&files->volume[i]));

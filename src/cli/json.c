@@ -73,6 +73,24 @@ int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_er
     return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
 }
 
+void cli_json_write_string(FILE *file, const char *text)
+{
+    fputc('"', file);
+    while (*text) {
+        size_t plain = 0;
+
+        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
+            plain++;
+        fwrite(text, 1, plain, file);
+        text += plain;
+        if (*text == '"' || *text == '\\')
+            fprintf(file, "\\%c", *text++);
+        else if (*text)
+            fprintf(file, "\\u%04x", (unsigned)*text++);
+    }
+    fputc('"', file);
+}
+
 void cli_json_put(json_t **object, const char *key, json_t *value)
 {
     if (!*object) {

@@ -21,6 +21,9 @@ int cli_json_print(json_t *value, struct cow_error *err);
  * to be built as one value. */
 int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_error *err);
 
+/* Text as a JSON string, written at once. It is valid UTF-8: what cow_escape made. */
+void cli_json_write_string(FILE *file, const char *text);
+
 /* Adds a value to an object (the key is ASCII) or an array and takes its reference over. NULL (out of memory)
  * makes the whole *object NULL, and stays so. */
 void cli_json_put(json_t **object, const char *key, json_t *value);

@@ -61,6 +61,17 @@ int io_write(const struct cow_io *io, int fd, const void *buffer, size_t n_bytes
     return 0;
 }
 
+/* Data from `offset` to where a search for a hole has led. */
+static int until_hole(uint64_t offset, uint64_t limit, int64_t hole, struct io_extent *out)
+{
+    if (hole < 0 && hole != -ENXIO) {
+        return (int)hole;
+    }
+    uint64_t end = hole < 0 || (uint64_t)hole <= offset ? limit : arith_min((uint64_t)hole, limit);
+    *out = (struct io_extent){.begin = offset, .end = end, .data = true};
+    return 0;
+}
+
 int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out)
 {
     int64_t data = io->seek(io->context, fd, offset, SEEK_DATA);
@@ -79,13 +90,16 @@ int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limi
         *out = (struct io_extent){.begin = offset, .end = arith_min((uint64_t)data, limit), .data = false};
         return 0;
     }
+    return until_hole(offset, limit, io->seek(io->context, fd, offset, SEEK_HOLE), out);
+}
+
+int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out)
+{
     int64_t hole = io->seek(io->context, fd, offset, SEEK_HOLE);
-    if (hole < 0 && hole != -ENXIO) {
-        return (int)hole;
+    if (hole >= 0 && (uint64_t)hole <= offset) { /* somebody has been faster: it is none any more */
+        return io_extent_at(io, fd, offset, limit, out);
     }
-    uint64_t end = hole < 0 || (uint64_t)hole <= offset ? limit : arith_min((uint64_t)hole, limit);
-    *out = (struct io_extent){.begin = offset, .end = end, .data = true};
-    return 0;
+    return until_hole(offset, limit, hole, out);
 }
 
 int io_sync_directory(const struct cow_io *io, const char *path)

@@ -40,6 +40,9 @@ struct cow_io {
                 void *each_context);
     int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
     int (*fsync)(void *context, int fd);
+    /* Begins to write a range to the disk, and does not wait for it: a hint, which promises nothing and tells
+     * of no error. May be NULL. */
+    void (*start_writing)(void *context, int fd, uint64_t offset, uint64_t n_bytes);
     int (*futimens)(void *context, int fd, const struct timespec times[2]);
     int (*fchown)(void *context, int fd, uid_t uid, gid_t gid);
     int (*fchmod)(void *context, int fd, mode_t mode);
@@ -82,6 +85,9 @@ struct io_extent {
 /* What lies at `offset`, as far as it is the same, up to `limit` (> offset). A filesystem that cannot tell
  * answers data. 0 or -errno. */
 int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
+
+/* The same at the end of a hole, where data begins. */
+int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
 
 /* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */
 int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);

@@ -36,11 +36,17 @@ static int write_sparse(struct commit *c, const uint8_t *buffer, size_t n_bytes,
 
 int compose_write(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset, bool zeros)
 {
+    int status = 0;
     if (zeros) {
-        return write_sparse(c, bytes, n_bytes, offset);
+        status = write_sparse(c, bytes, n_bytes, offset);
+    } else {
+        status = io_write(c->io, c->out_fd, bytes, n_bytes, offset);
+        status = status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
     }
-    int status = io_write(c->io, c->out_fd, bytes, n_bytes, offset);
-    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+    if (status == 0) {
+        commit_written(c, c->out_fd, offset, n_bytes);
+    }
+    return status;
 }
 
 /* How far from `offset` on the disk is of one kind, in bytes. */
@@ -80,7 +86,7 @@ static int compose_by_reading(struct commit *c, uint8_t *buffer, uint64_t offset
 {
     int status = cow_image_read(c->plan->img, offset, buffer, (size_t)length, c->err);
     if (status == 0) {
-        status = write_sparse(c, buffer, (size_t)length, base_offset + offset);
+        status = compose_write(c, buffer, (size_t)length, base_offset + offset, true);
     }
     return status == 0 ? commit_advance(c, length) : status;
 }

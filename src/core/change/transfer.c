@@ -11,6 +11,8 @@
 
 /* Of one call, as far as its answer can count; whole pages, so that what follows can still be shared. */
 #define COPY_BYTES_MAX (((uint64_t)SIZE_MAX >> 1) & ~UINT64_C(4095))
+/* Small pieces that lie far from each other are better written in one go, by the fsync in the end. */
+enum { WORTH_STARTING_BYTES = 64 * 1024 };
 
 static int copy_by_buffer(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
                           uint64_t length)
@@ -67,6 +69,9 @@ int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offs
             status = transfer_bytes(c->io, from->fd, extent.begin, to_fd, to_offset + done, piece);
             if (status < 0) {
                 return commit_failed(c, status, "writing", c->plan->target_path);
+            }
+            if (piece >= WORTH_STARTING_BYTES) {
+                commit_written(c, to_fd, to_offset + done, piece);
             }
         }
         done += piece;

@@ -26,6 +26,18 @@ int commit_advance(struct commit *c, uint64_t bytes)
     return 0;
 }
 
+void commit_written(struct commit *c, int fd, uint64_t offset, uint64_t n_bytes)
+{
+    c->waiting_from = c->waiting_bytes == 0 ? offset : c->waiting_from;
+    c->waiting_bytes += n_bytes;
+    if (c->waiting_bytes >= COMMIT_PIECE_BYTES) {
+        if (c->io->start_writing != NULL && offset + n_bytes > c->waiting_from) {
+            c->io->start_writing(c->io->context, fd, c->waiting_from, offset + n_bytes - c->waiting_from);
+        }
+        c->waiting_bytes = 0;
+    }
+}
+
 int commit_failed(struct commit *c, int status, const char *what, const char *path)
 {
     int answer = cow_error_system(c->err, -status, "%s %s", what, path);

@@ -31,6 +31,8 @@ struct commit {
     const char *phase;
     uint64_t done_bytes;
     uint64_t total_bytes;
+    uint64_t waiting_from; /* of the file in the making: where what waits to be written to the disk begins, */
+    uint64_t waiting_bytes; /* and how much that is (commit_written) */
 };
 
 /* Makes a temporary file, empty and locked; one that a crash left behind is replaced, one that another cowtui
@@ -42,6 +44,10 @@ int commit_require_space(struct commit *c, int fd, uint64_t bytes);
 
 /* Counts bytes as done and tells the caller. COW_CANCELLED if it wants to stop and that is still possible. */
 int commit_advance(struct commit *c, uint64_t bytes);
+
+/* Tells that a piece of a new file, behind all others, has been written. So that the disk is busy while we
+ * are, and the fsync in the end has little left to wait for, its writing to the disk begins soon. */
+void commit_written(struct commit *c, int fd, uint64_t offset, uint64_t n_bytes);
 
 /* A failed call: COW_IO with words; a full disk is told with what helps. */
 int commit_failed(struct commit *c, int status, const char *what, const char *path);
@@ -55,6 +61,8 @@ int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offs
 int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
                    uint64_t length);
 
-enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 1024 * 1024 };
+/* A buffer stays in a processor's own cache, and a page cache of large pages likes no larger writes: with 1
+ * MiB a merge takes twice the time. */
+enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 256 * 1024 };
 
 #endif

@@ -12,9 +12,10 @@
 enum {
     CRTIME_END = 148,  /* bytes of an inode up to the end of i_crtime_extra */
     TABLE_BLOCKS = 16, /* of an inode table, compared at once */
+    TABLE_GAP_BLOCKS = 4,
 };
 
-static void decode(struct ext2_inode_large *out, ext2_filsys fs, const uint8_t *bytes)
+void inode_decode(struct ext2_inode_large *out, ext2_filsys fs, const uint8_t *bytes)
 {
     const size_t size = (size_t)arith_min((uint64_t)EXT2_INODE_SIZE(fs->super), sizeof *out);
     memset(out, 0, sizeof *out);
@@ -72,7 +73,7 @@ static bool take_one(const struct one *one, uint32_t inode, struct ext2_inode_la
     if (one->fs == NULL || !one->in_table) {
         return false;
     }
-    decode(out, one->fs, one->bytes);
+    inode_decode(out, one->fs, one->bytes);
     return inode_in_use(one->fs, inode, out);
 }
 
@@ -194,7 +195,7 @@ static bool whole_table(const struct volume_scan *v, dgrp_t group)
 }
 
 /* The next blocks of the disk from `block` on that lie in the COW, or in part; *end is UINT64_MAX: none. */
-static int next_dirty_blocks(struct volume_scan *v, uint64_t *block, uint64_t *end, struct cow_error *err)
+static int next_dirty_run(struct volume_scan *v, uint64_t *block, uint64_t *end, struct cow_error *err)
 {
     const struct source *source = &v->scan->fs->inner[v->index].guest;
     const uint64_t sector_bytes = v->scan->img->header.sector_bytes, block_bytes = v->fs->blocksize;
@@ -210,6 +211,21 @@ static int next_dirty_blocks(struct volume_scan *v, uint64_t *block, uint64_t *e
     *block = arith_max(first / block_bytes, *block);
     *end = arith_max(arith_div_up(past, block_bytes), *block + 1);
     return 0;
+}
+
+/* The same, with those that follow so soon that reading what lies between costs less than another call. */
+static int next_dirty_blocks(struct volume_scan *v, uint64_t *block, uint64_t *end, struct cow_error *err)
+{
+    int status = next_dirty_run(v, block, end, err);
+    while (status == 0 && *end != UINT64_MAX && *end - *block < TABLE_BLOCKS) {
+        uint64_t next = *end, next_end;
+        status = next_dirty_run(v, &next, &next_end, err);
+        if (status != 0 || next - *end > TABLE_GAP_BLOCKS) {
+            break;
+        }
+        *end = next_end;
+    }
+    return status;
 }
 
 static int compare_group(struct volume_scan *v, struct table_piece *piece, struct cow_error *err)

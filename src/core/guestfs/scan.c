@@ -37,6 +37,26 @@ static int begin_volume(struct volume_scan *v, struct cow_error *err)
     return status == 0 ? inodes_walk(v, err) : status;
 }
 
+/* For the time of the scan. */
+static bool begin_caches(struct cow_fs_scan *scan)
+{
+    bool begun = true;
+    for (size_t i = 0; i < scan->n_volumes && begun; i++) {
+        struct guest_volume *inner = &scan->fs->inner[i];
+        begun = (inner->fs == NULL || source_cache_begin(&inner->guest, inner->fs->blocksize)) &&
+                (inner->base_fs == NULL || source_cache_begin(&inner->base, inner->base_fs->blocksize));
+    }
+    return begun;
+}
+
+static void end_caches(struct cow_fs_scan *scan)
+{
+    for (size_t i = 0; i < scan->n_volumes; i++) {
+        source_cache_end(&scan->fs->inner[i].guest);
+        source_cache_end(&scan->fs->inner[i].base);
+    }
+}
+
 static int scan_volumes(struct cow_fs_scan *scan, struct cow_error *err)
 {
     int status = 0;
@@ -90,7 +110,10 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
                 (uint64_t)v->fs->inode_blocks_per_group * v->fs->blocksize * v->fs->group_desc_count;
         }
     }
-    int status = guestfs_settle(fs, scan_volumes(scan, err), err);
+    int status =
+        begin_caches(scan) ? scan_volumes(scan, err) : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    end_caches(scan);
+    status = guestfs_settle(fs, status, err);
     scan->env = NULL; /* it is the caller's of this moment */
     if (status != 0) {
         cow_fs_scan_free(scan);

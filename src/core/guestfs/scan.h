@@ -20,7 +20,9 @@ struct volume_scan {
     bool complete;        /* ... of all inodes; else only what is in the COW */
     bool all_names;       /* every inode is a node */
     struct nodes nodes;
-    uint64_t budget; /* extents and directory entries that may still be looked at */
+    uint64_t clean_first; /* sectors of the disk that are known not to be in the COW: from here ... */
+    uint64_t clean_end;   /* ... to before this one */
+    uint64_t budget;      /* extents and directory entries that may still be looked at */
 };
 
 struct cow_fs_scan {
@@ -59,6 +61,8 @@ int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count
 bool inode_is_reserved(ext2_filsys fs, uint32_t inode);
 bool inode_in_use(ext2_filsys fs, uint32_t inode, const struct ext2_inode_large *content);
 enum cow_fs_type inode_type(uint16_t mode);
+/* An inode out of its table. */
+void inode_decode(struct ext2_inode_large *out, ext2_filsys fs, const uint8_t *bytes);
 
 /* Fills in what both sides have under that number, if that was not done yet. */
 int inodes_look(struct volume_scan *v, struct node *node, struct cow_error *err);

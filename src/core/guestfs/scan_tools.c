@@ -45,6 +45,22 @@ int scan_damage(struct volume_scan *v, errcode_t code, uint32_t inode, struct co
     return 0;
 }
 
+/* Most of what is asked for lies between two dirty runs, and what is asked next not far from it. */
+static int is_clean(struct volume_scan *v, uint64_t first, uint64_t end, bool *clean, struct cow_error *err)
+{
+    struct cow_dirty_run run;
+    int status = 0;
+    if (first < v->clean_first || first >= v->clean_end) {
+        status = cow_image_next_dirty(v->scan->img, first, &run, err);
+        if (status == 0) {
+            v->clean_first = first;
+            v->clean_end = run.sectors > 0 ? run.first_sector : UINT64_MAX;
+        }
+    }
+    *clean = status == 0 && end <= v->clean_end;
+    return status;
+}
+
 int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count, uint64_t *bytes,
                      struct cow_error *err)
 {
@@ -54,8 +70,13 @@ int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count
     const uint64_t first = begin / sector_bytes;
     const uint64_t end = arith_div_up(begin + count * v->fs->blocksize, sector_bytes);
     struct cow_density density;
-    int status = cow_image_density(v->scan->img, first, end - first, &density, err);
-    *bytes = status == 0 ? density.dirty_sectors * sector_bytes : 0;
+    bool clean;
+    int status = is_clean(v, first, end, &clean, err);
+    *bytes = 0;
+    if (status == 0 && !clean) {
+        status = cow_image_density(v->scan->img, first, end - first, &density, err);
+        *bytes = status == 0 ? density.dirty_sectors * sector_bytes : 0;
+    }
     return status;
 }
 

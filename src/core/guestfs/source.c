@@ -38,6 +38,51 @@ int source_read(const struct source *source, uint64_t offset, void *buffer, size
     return status;
 }
 
+/* ---- single blocks ---- */
+
+enum { CACHED_BLOCKS = 64 };
+
+struct block_cache {
+    uint32_t block_bytes;
+    uint64_t number[CACHED_BLOCKS]; /* of a block, plus 1; 0: none */
+    uint8_t bytes[];
+};
+
+bool source_cache_begin(struct source *source, uint32_t block_bytes)
+{
+    source_cache_end(source);
+    source->cache = malloc(sizeof *source->cache + (size_t)CACHED_BLOCKS * block_bytes);
+    if (source->cache == NULL) {
+        return false;
+    }
+    source->cache->block_bytes = block_bytes;
+    memset(source->cache->number, 0, sizeof source->cache->number);
+    return true;
+}
+
+void source_cache_end(struct source *source)
+{
+    free(source->cache);
+    source->cache = NULL;
+}
+
+static int read_block(const struct source *source, uint64_t block, void *buffer, struct cow_error *err)
+{
+    struct block_cache *cache = source->cache;
+    const size_t slot = (size_t)(block % CACHED_BLOCKS);
+    uint8_t *bytes = cache->bytes + slot * cache->block_bytes;
+    if (cache->number[slot] != block + 1) {
+        cache->number[slot] = 0;
+        int status = source_read(source, block * cache->block_bytes, bytes, cache->block_bytes, err);
+        if (status != 0) {
+            return status;
+        }
+        cache->number[slot] = block + 1;
+    }
+    memcpy(buffer, bytes, cache->block_bytes);
+    return 0;
+}
+
 /* ---- the table that libext2fs calls ---- */
 
 static errcode_t channel_open(const char *name, int flags, io_channel *out);
@@ -70,7 +115,9 @@ static errcode_t channel_read(io_channel channel, unsigned long long block, int 
         return EXT2_ET_SHORT_READ;
     }
     struct cow_error err;
-    const int status = source_read(source, offset, buffer, (size_t)n_bytes, &err);
+    const bool cached = source->cache != NULL && count == 1 && block_bytes == source->cache->block_bytes;
+    const int status = cached ? read_block(source, block, buffer, &err)
+                              : source_read(source, offset, buffer, (size_t)n_bytes, &err);
     return status == 0               ? 0
            : status == COW_NO_MEMORY ? EXT2_ET_NO_MEMORY
            : err.sys_errno != 0      ? err.sys_errno

@@ -17,13 +17,23 @@ struct read_failure {
     struct cow_error error;
 };
 
+/* Single blocks that libext2fs has read, by number: it asks for the block of an inode once for each inode. */
+struct block_cache;
+
 struct source {
     struct cow_image *img;
     enum cow_side side; /* COW_SIDE_COW: what the guest sees; COW_SIDE_BACKING: as if nothing were dirty */
     uint64_t first_byte;
     uint64_t size_bytes;
     struct read_failure *failure; /* NULL: nobody asks */
+    struct block_cache *cache;    /* NULL: none */
 };
+
+/* For the time of a scan: what is read a block at a time is remembered, and may be as old as that. False: out
+ * of memory. */
+bool source_cache_begin(struct source *source, uint32_t block_bytes);
+/* Forgets it; also where there is none. */
+void source_cache_end(struct source *source);
 
 /* Bytes of the stretch; what lies behind its end reads as zeros. */
 int source_read(const struct source *source, uint64_t offset, void *buffer, size_t n_bytes,

@@ -227,10 +227,10 @@ static void place_sources(struct cow_fs *fs)
 {
     for (size_t i = 0; i < fs->n_volumes; i++) {
         const struct cow_volume *volume = &fs->volume[i];
-        fs->inner[i].guest =
-            (struct source){fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure};
-        fs->inner[i].base =
-            (struct source){fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure};
+        fs->inner[i].guest = (struct source){
+            fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
+        fs->inner[i].base = (struct source){
+            fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
     }
 }
 
@@ -263,8 +263,8 @@ static int choose_whole_disk(struct cow_fs *fs, const struct source *disk, const
 
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
 {
-    const struct source disk = {fs->img, COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
-                                &fs->failure};
+    const struct source disk = {fs->img,      COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
+                                &fs->failure, NULL};
     struct sample sample;
     size_t known = 0;
     int status = take_sample(&sample, &disk, err);

@@ -48,7 +48,9 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
                      struct io_extent *out)
 {
     if (offset < file->extent.begin || offset >= file->extent.end) {
-        int status = io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent);
+        const bool data = offset == file->extent.end && offset > file->extent.begin && !file->extent.data;
+        int status = data ? io_data_at(io, file->fd, offset, INT64_MAX, &file->extent)
+                          : io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent);
         if (status < 0) {
             return status;
         }

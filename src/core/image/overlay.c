@@ -9,6 +9,9 @@
 #include "core/base/arith.h"
 #include "core/image/image.h"
 
+/* Between dirty runs: so much is read along where that saves a call. */
+enum { CLUSTER_GAP_BYTES = 16 * 1024 };
+
 static const struct {
     const char *name;
     const char *text;
@@ -256,34 +259,68 @@ int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offs
     return status < 0 ? io_failed(img, img->backing.facts.path, status, err) : 0;
 }
 
-/* Lays the dirty sectors of a stretch over what the backing gave: one read of the COW from the first to the
- * last of them, then memcpy by runs, for a read a run costs far more than a few bytes too many. */
+/* Dirty runs that lie so close to each other that one read gets them all: bytes of the disk. */
+struct cluster {
+    uint64_t begin, end;
+    uint64_t runs;
+};
+
+/* The next cluster from `offset` on, within [offset, limit); begin == end: none. */
+static int next_cluster(struct cow_image *img, uint64_t offset, uint64_t limit, struct cluster *out,
+                        struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    struct cow_dirty_run run = {.first_sector = offset / sector_bytes};
+    *out = (struct cluster){.begin = limit, .end = limit};
+    int status = cow_image_next_dirty(img, run.first_sector, &run, err);
+    while (status == 0 && run.sectors > 0 && run.first_sector * sector_bytes < limit &&
+           (out->runs == 0 || run.first_sector * sector_bytes - out->end <= CLUSTER_GAP_BYTES)) {
+        if (out->runs++ == 0) {
+            out->begin = arith_max(run.first_sector * sector_bytes, offset);
+        }
+        out->end = arith_min((run.first_sector + run.sectors) * sector_bytes, limit);
+        status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
+    }
+    return status;
+}
+
+/* One read of the COW, then memcpy by runs. */
+static int lay_cluster(struct cow_image *img, const struct cluster *cluster, uint8_t *buffer,
+                       struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    struct cow_dirty_run run = {.first_sector = cluster->begin / sector_bytes};
+    if (cluster->runs == 1) {
+        return cow_image_read_side(img, COW_SIDE_COW, cluster->begin, buffer,
+                                   (size_t)(cluster->end - cluster->begin), err);
+    }
+    int status = cow_image_read_side(img, COW_SIDE_COW, cluster->begin, img->scratch,
+                                     (size_t)(cluster->end - cluster->begin), err);
+    for (uint64_t i = 0; i < cluster->runs && status == 0; i++) {
+        status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
+        const uint64_t begin = arith_max(run.first_sector * sector_bytes, cluster->begin);
+        const uint64_t end = arith_min((run.first_sector + run.sectors) * sector_bytes, cluster->end);
+        if (status == 0 && begin < end) {
+            memcpy(buffer + (begin - cluster->begin), img->scratch + (begin - cluster->begin),
+                   (size_t)(end - begin));
+        }
+    }
+    return status;
+}
+
+/* Lays the dirty sectors of a stretch over what the backing gave: a read for those that are close to each
+ * other, for a read a run costs far more than a few bytes too many. What is read of a hole costs as well. */
 static int lay_over(struct cow_image *img, uint64_t offset, uint8_t *buffer, size_t n_bytes,
                     struct cow_error *err)
 {
-    const uint64_t sector_bytes = img->header.sector_bytes;
-    const uint64_t end_offset = offset + n_bytes;
-    struct cow_dirty_run run;
-    uint64_t cow_begin = 0;
-    bool loaded = false;
+    struct cluster cluster = {.end = offset};
     int status = 0;
-    for (uint64_t sector = offset / sector_bytes; status == 0; sector = run.first_sector + run.sectors) {
-        status = cow_image_next_dirty(img, sector, &run, err);
-        if (status != 0 || run.sectors == 0 || run.first_sector * sector_bytes >= end_offset) {
-            return status;
+    do {
+        status = next_cluster(img, cluster.end, offset + n_bytes, &cluster, err);
+        if (status == 0 && cluster.runs > 0) {
+            status = lay_cluster(img, &cluster, buffer + (cluster.begin - offset), err);
         }
-        uint64_t begin = arith_max(run.first_sector * sector_bytes, offset);
-        uint64_t end = arith_min((run.first_sector + run.sectors) * sector_bytes, end_offset);
-        if (!loaded) {
-            cow_begin = begin;
-            status = cow_image_read_side(img, COW_SIDE_COW, begin, img->scratch, (size_t)(end_offset - begin),
-                                         err);
-            loaded = true;
-        }
-        if (status == 0) {
-            memcpy(buffer + (begin - offset), img->scratch + (begin - cow_begin), (size_t)(end - begin));
-        }
-    }
+    } while (status == 0 && cluster.runs > 0 && cluster.end < offset + n_bytes);
     return status;
 }
 

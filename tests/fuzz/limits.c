@@ -105,9 +105,10 @@ void fuzz_limits_prepare(void)
 void fuzz_limits_begin(void)
 {
     const char *scale = getenv("TIME_SCALE"); /* for a slow machine */
-    const double seconds = limit_seconds * (scale != NULL && atof(scale) > 0 ? atof(scale) : 1);
+    const double times = scale != NULL ? atof(scale) : 1;
+    const long limit_us = (long)(1e6 * limit_seconds * (times > 0 ? times : 1));
     const struct itimerval timer = {
-        .it_value = {.tv_sec = (time_t)seconds, .tv_usec = (suseconds_t)((seconds - (time_t)seconds) * 1e6)}};
+        .it_value = {.tv_sec = limit_us / 1000000, .tv_usec = limit_us % 1000000}};
     limit_heap();
     setitimer(ITIMER_PROF, &timer, NULL);
 }

@@ -13,7 +13,7 @@ cut_off()
     shift 2
     can_trace
     # The shell that tells of the kill is not shown.
-    { strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$COWTUI" "$@" >out 2>err; } 2>/dev/null
+    { strace -f -qq -o /dev/null -e "trace=$call,?${call}64" -e "inject=$call,?${call}64:signal=KILL:when=$n" "$COWTUI" "$@" >out 2>err; } 2>/dev/null
     eq 137 $? "exit code of $* killed at $call $n"
     [ -e .x.cow.cowtui-journal ] || die "no journal after a kill at $call $n: $(names)"
 }

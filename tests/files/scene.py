@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 KIB, MIB = 1 << 10, 1 << 20
-CONTROL = b"esc\x1b[31m\nnew\x7fline\\"
+CONTROL = b"esc\x1b[31m\n\"new\"\x7fline\\"
 UTF8 = "gr\u00fc\u00df \u65e5\u672c".encode()
 OVERRIDE = "txt\u202egpj.exe".encode()
 BROKEN = b"\xff\xfe-\xc3("

@@ -330,6 +330,7 @@ def main():
         traceback.print_exc()
         return 2
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         shutil.rmtree(directory)
 
 

@@ -172,7 +172,7 @@ class Part:
             return f"  skip  {self.title}: {self.why}"
         word = "FAIL" if self.failed else "ok"
         rest = "".join(f", {n} {what}" for n, what in ((self.failed, "failed"), (self.skipped, "skipped")) if n)
-        return f"  {word:4}  {self.title:34} {self.passed} passed{rest} ({self.seconds:.1f} s)"
+        return f"  {word:4}  {self.title:34} {self.passed} passed{rest} ({self.seconds:.1f} s, {self.processor:.1f} s of a processor)"
 
 
 def say(text):

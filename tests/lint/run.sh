@@ -99,7 +99,7 @@ machine_paths() {
 
 licence() {
     local bad
-    bad=$(ours '*.c' '*.h' '*.py' '*.sh' Makefile .ci/run .ci/deps .ci/version | xargs -0 grep -L 'SPDX-License-Identifier')
+    bad=$(ours '*.c' '*.h' '*.py' '*.sh' Makefile .ci/run .ci/deps .ci/version .ci/hardening tests/e2e/complete.zsh | xargs -0 grep -L 'SPDX-License-Identifier')
     [ -z "$bad" ] || {
         echo "no SPDX line: $bad"
         return 1

@@ -6,6 +6,7 @@
 #include "core/change/record.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,43 +55,49 @@ static int read_bytes(struct record *out, uint64_t *offset, const uint8_t *bytes
 
 static uint8_t first_saved[700], second_saved[3];
 
+/* Numbers as a change could have them, each another one. */
 static struct record *sample(uint32_t kind)
 {
     struct record *r = calloc(1, sizeof *r);
     struct rng rng = {kind + 1};
     must(r != NULL, "out of memory");
+    const bool in_place = kind == RECORD_IN_PLACE || kind == RECORD_UNDO_IN_PLACE;
     r->kind = kind;
     r->old_inode = rng_next(&rng);
-    r->new_inode = rng_next(&rng);
-    r->old_file_bytes = rng_next(&rng);
-    r->new_file_bytes = rng_next(&rng);
-    r->old_end_offset = rng_next(&rng);
-    r->old_header_bytes = (uint32_t)rng_next(&rng);
+    r->new_inode = in_place ? r->old_inode : rng_next(&rng);
+    r->old_file_bytes = rng_below(&rng, 1 << 30);
+    r->new_file_bytes = r->old_file_bytes + rng_below(&rng, 1 << 30);
+    r->old_end_offset = 8192 + rng_below(&rng, 1 << 30);
+    r->old_header_bytes = 4128; /* of a v3 */
+    r->size_field_offset = 12;
     r->old_header_crc = (uint32_t)rng_next(&rng);
     r->new_header_crc = (uint32_t)rng_next(&rng);
-    r->size_field_offset = (uint32_t)rng_next(&rng);
     r->old_size_field = rng_next(&rng);
     rng_fill(&rng, r->old_sector, sizeof r->old_sector);
     rng_fill(&rng, r->new_sector, sizeof r->new_sector);
     r->old_mtime = (struct timespec){-5, 999999999};
     r->new_mtime = (struct timespec){(time_t)(sizeof(time_t) > 4 ? INT64_C(1) << 40 : 1 << 30), 1};
-    r->keeps_undo = (uint32_t)rng_next(&rng);
-    r->extends = (uint32_t)rng_next(&rng);
-    r->backing_old_bytes = rng_next(&rng);
-    r->backing_new_bytes = rng_next(&rng);
+    r->keeps_undo = 1;
+    r->extends = kind != RECORD_COPY;
+    r->backing_old_bytes = rng_below(&rng, 1 << 30);
+    r->backing_new_bytes = r->backing_old_bytes + (kind == RECORD_MERGE ? 0 : 512);
     r->backing_mtime = (struct timespec){MODEL_MTIME, 123456789};
     r->backing_old_mtime = (struct timespec){MODEL_MTIME - 1, 7};
     r->backing_inode = rng_next(&rng);
     snprintf(r->backing_path, sizeof r->backing_path, "/a/backing \x01\xff");
-    r->copy_inode = rng_next(&rng);
-    snprintf(r->copy_path, sizeof r->copy_path, "/the/copy");
-    r->shared_offset = rng_next(&rng);
-    r->shared_bits = (uint32_t)rng_next(&rng);
-    r->shared_byte = (uint32_t)rng_next(&rng);
-    rng_fill(&rng, first_saved, sizeof first_saved);
-    rng_fill(&rng, second_saved, sizeof second_saved);
-    r->saved[0] = (struct record_saved){UINT64_C(1) << 60, 4000, sizeof first_saved, first_saved};
-    r->saved[1] = (struct record_saved){77, sizeof second_saved, sizeof second_saved, second_saved};
+    if (kind == RECORD_COPY) {
+        r->copy_inode = rng_next(&rng);
+        snprintf(r->copy_path, sizeof r->copy_path, "/the/copy");
+    }
+    if (in_place) {
+        r->shared_offset = 4096 + rng_below(&rng, 1 << 30);
+        r->shared_bits = 3;
+        r->shared_byte = (uint8_t)rng_next(&rng);
+        rng_fill(&rng, first_saved, sizeof first_saved);
+        rng_fill(&rng, second_saved, sizeof second_saved);
+        r->saved[0] = (struct record_saved){UINT64_C(1) << 60, 4000, sizeof first_saved, first_saved};
+        r->saved[1] = (struct record_saved){777, sizeof second_saved, sizeof second_saved, second_saved};
+    }
     return r;
 }
 
@@ -184,11 +191,15 @@ START_TEST(empty_and_full_fields)
     must(big != NULL, "out of memory");
     memset(big, 0xab, 1 << 20);
     r->backing_path[0] = '\0';
+    r->extends = 0;
+    r->copy_inode = 1;
     memset(r->copy_path, 'x', sizeof r->copy_path - 1);
-    r->saved[0] = (struct record_saved){.offset = 5, .n_bytes = 1 << 30};
-    r->saved[1] = (struct record_saved){6, 1 << 20, 1 << 20, big};
+    r->copy_path[0] = '/';
+    r->saved[0] = (struct record_saved){.offset = 512, .n_bytes = 1 << 30};
+    r->saved[1] = (struct record_saved){513, 1 << 20, 1 << 20, big};
     check_round_trip(r, 7);
     r->saved[1] = (struct record_saved){.offset = 0};
+    r->copy_inode = 0;
     memset(r->copy_path, 0, sizeof r->copy_path);
     check_round_trip(r, 0);
     free(big);
@@ -316,10 +327,10 @@ END_TEST
 START_TEST(numbers_that_lie_are_refused)
 {
     size_t n;
-    struct record *r = sample(RECORD_COPY);
+    struct record *r = sample(RECORD_IN_PLACE);
     uint8_t *good = encoded(r, &n), *bytes = malloc(n + 64);
     must(bytes != NULL, "out of memory");
-    const size_t path = place_of(good, n, "/the/copy", 9) - 4;
+    const size_t path = place_of(good, n, "/a/backing", 10) - 4;
     const size_t saved = place_of(good, n, first_saved, sizeof first_saved) - 24;
     const size_t last = place_of(good, n, second_saved, sizeof second_saved) - 24;
     const struct {
@@ -332,8 +343,8 @@ START_TEST(numbers_that_lie_are_refused)
         {16, 4, UINT32_MAX},
         {path, 4, PATH_MAX},
         {path, 4, PATH_MAX - 1},
-        {path, 4, 8},
-        {path, 4, 10},
+        {path, 4, 11},
+        {path, 4, 14},
         {path, 4, UINT32_MAX},
         {saved + 8, 8, sizeof first_saved - 1}, /* more is held than the range has */
         {saved + 16, 8, sizeof first_saved - 1},
@@ -370,6 +381,138 @@ START_TEST(numbers_that_lie_are_refused)
     free(bytes);
     free(good);
     free(r);
+}
+END_TEST
+
+/* ---- a strange value in every field ---- */
+
+#define IN_PLACE (1u << RECORD_IN_PLACE | 1u << RECORD_UNDO_IN_PLACE)
+#define COPIES   (1u << RECORD_COPY | 1u << RECORD_UNDO_COPY | 1u << RECORD_MERGE)
+#define ALL      (IN_PLACE | COPIES)
+
+static const struct strange {
+    const char *what;
+    unsigned kinds; /* of which it is strange */
+    size_t offset, width;
+    uint64_t value;
+} strange_numbers[] = {
+#define STRANGE(kinds, field, value)                                                                         \
+    {                                                                                                        \
+#field " = " #value, (kinds), offsetof(struct record, field), sizeof((struct record *)0)->field,     \
+            (value)                                                                                          \
+    }
+    STRANGE(ALL, kind, 0),
+    STRANGE(ALL, kind, 6),
+    STRANGE(ALL, kind, UINT32_MAX),
+    STRANGE(IN_PLACE, old_inode, 1),
+    STRANGE(IN_PLACE, new_inode, 1),
+    STRANGE(ALL, old_file_bytes, UINT64_C(1) << 63),
+    STRANGE(ALL, old_file_bytes, UINT64_MAX),
+    STRANGE(IN_PLACE, old_file_bytes, INT64_MAX), /* more than the new one */
+    STRANGE(ALL, new_file_bytes, UINT64_C(1) << 63),
+    STRANGE(IN_PLACE, new_file_bytes, 0),
+    STRANGE(ALL, old_end_offset, UINT64_MAX),
+    STRANGE(ALL, old_end_offset, 0),
+    STRANGE(ALL, old_end_offset, 4128),
+    STRANGE(ALL, old_header_bytes, 0),
+    STRANGE(ALL, old_header_bytes, 7),
+    STRANGE(ALL, old_header_bytes, 4136), /* another variant's */
+    STRANGE(ALL, old_header_bytes, 4137),
+    STRANGE(ALL, old_header_bytes, UINT32_MAX),
+    STRANGE(ALL, size_field_offset, 0),
+    STRANGE(ALL, size_field_offset, 4121),
+    STRANGE(ALL, size_field_offset, 4129),
+    STRANGE(ALL, size_field_offset, UINT32_MAX - 7), /* + 8 wraps */
+    STRANGE(ALL, size_field_offset, UINT32_MAX),
+    STRANGE(ALL, old_size_field, UINT64_MAX), /* the mark */
+    STRANGE(ALL, old_mtime.tv_sec, INT64_MAX),
+    STRANGE(ALL, old_mtime.tv_sec, (uint64_t)INT64_MIN),
+    STRANGE(ALL, old_mtime.tv_nsec, 1000000000),
+    STRANGE(ALL, new_mtime.tv_sec, INT64_MAX),
+    STRANGE(ALL, new_mtime.tv_nsec, UINT32_MAX),
+    STRANGE(ALL, keeps_undo, 2),
+    STRANGE(ALL, keeps_undo, UINT32_MAX),
+    STRANGE(ALL, extends, 2),
+    STRANGE(1u << RECORD_MERGE, extends, 0),
+    STRANGE(1u << RECORD_COPY, extends, 1), /* and a private copy */
+    STRANGE(ALL, backing_old_bytes, UINT64_MAX),
+    STRANGE(ALL & ~(1u << RECORD_COPY), backing_old_bytes, UINT64_C(1) << 62), /* it grows, or stays */
+    STRANGE(ALL, backing_new_bytes, UINT64_C(1) << 63),
+    STRANGE(ALL & ~(1u << RECORD_COPY), backing_new_bytes, 1),
+    STRANGE(ALL, backing_mtime.tv_sec, (uint64_t)INT64_MIN),
+    STRANGE(ALL, backing_mtime.tv_nsec, UINT32_MAX),
+    STRANGE(ALL, backing_old_mtime.tv_sec, INT64_MAX),
+    STRANGE(ALL, backing_old_mtime.tv_nsec, 1000000000),
+    STRANGE(ALL & ~(1u << RECORD_COPY), backing_inode, 0),
+    STRANGE(1u << RECORD_COPY, copy_inode, 0),
+    STRANGE(ALL & ~(1u << RECORD_COPY), copy_inode, 5),
+    STRANGE(ALL, shared_offset, UINT64_MAX),
+    STRANGE(IN_PLACE, shared_offset, 511), /* in the header */
+    STRANGE(COPIES, shared_offset, 4096),
+    STRANGE(ALL, shared_bits, 8),
+    STRANGE(ALL, shared_bits, UINT32_MAX),
+    STRANGE(COPIES, shared_bits, 1),
+    STRANGE(ALL, shared_byte, 256),
+    STRANGE(COPIES, shared_byte, 1),
+    STRANGE(ALL, saved[0].offset, UINT64_MAX),
+    STRANGE(IN_PLACE, saved[0].offset, INT64_MAX - 3999), /* it ends behind what a file can have */
+    STRANGE(IN_PLACE, saved[0].offset, 0),
+    STRANGE(COPIES, saved[0].offset, 4096),
+    STRANGE(ALL, saved[0].n_bytes, UINT64_MAX),
+    STRANGE(IN_PLACE, saved[0].n_bytes, sizeof first_saved - 1),
+    STRANGE(IN_PLACE, saved[1].offset, 511),
+    STRANGE(IN_PLACE, saved[1].n_bytes, UINT64_MAX - 700),
+    STRANGE(COPIES, saved[1].n_bytes, 1),
+};
+
+static void check_strange(const struct record *r, const char *what)
+{
+    size_t n;
+    uint8_t *bytes = encoded(r, &n);
+    check_refused(bytes, n, what, r->kind);
+    free(bytes);
+}
+
+START_TEST(strange_numbers_are_refused)
+{
+    for (uint32_t kind = RECORD_COPY; kind <= RECORD_MERGE; kind++) {
+        for (size_t i = 0; i < sizeof strange_numbers / sizeof strange_numbers[0]; i++) {
+            const struct strange *strange = &strange_numbers[i];
+            if ((strange->kinds & 1u << kind) != 0) {
+                struct record *r = sample(kind);
+                memcpy((char *)r + strange->offset, &strange->value, strange->width);
+                check_strange(r, strange->what);
+                free(r);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(strange_paths_are_refused)
+{
+    static const char *const paths[] = {"x",      "x/y",     "./x", "../x",  "/",    "/x/", "//x", "/a//x",
+                                        "/a/./x", "/a/../x", "/..", "/a/..", "/a/.", ".",   ".."};
+    for (uint32_t kind = RECORD_COPY; kind <= RECORD_MERGE; kind++) {
+        for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+            struct record *r = sample(kind);
+            strcpy(r->backing_path, paths[i]);
+            check_strange(r, paths[i]);
+            free(r);
+            r = sample(kind);
+            strcpy(r->copy_path, paths[i]);
+            check_strange(r, paths[i]);
+            free(r);
+        }
+        size_t n;
+        struct record *r = sample(kind);
+        uint8_t *bytes = encoded(r, &n); /* a NUL in the middle of one */
+        bytes[place_of(bytes, n, "/a/backing", 10) + 4] = 0;
+        seal(bytes, n, n - 16);
+        check_refused(bytes, n, "NUL", kind);
+        free(bytes);
+        free(r);
+    }
 }
 END_TEST
 
@@ -455,6 +598,8 @@ Suite *record_suite(void)
     tcase_add_test(tc, every_flipped_bit_is_refused);
     tcase_add_test(tc, torn_sectors_are_refused);
     tcase_add_test(tc, numbers_that_lie_are_refused);
+    tcase_add_test(tc, strange_numbers_are_refused);
+    tcase_add_test(tc, strange_paths_are_refused);
     tcase_add_test(tc, noise_is_refused);
     tcase_add_test(tc, the_last_of_two_counts);
     tcase_add_test(tc, a_file_that_cannot_be_read_is_not_called_strange);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "core/change/record.h"
 
 /* Each way in which an image is changed. */
 static const struct {
@@ -397,6 +399,116 @@ START_TEST(strange_undo_data_is_not_obeyed)
 }
 END_TEST
 
+/* ---- a record that is whole, and lies ---- */
+
+static void read_record(struct record *out, const char *path, uint64_t *offset)
+{
+    struct cow_error err = {.status = 0};
+    int fd = open(path, O_RDONLY);
+    must(fd >= 0, "%s", path);
+    must_succeed(record_read(out, offset, &io_system, fd, &err), err);
+    close(fd);
+}
+
+static void write_record(const struct record *record, const char *path, uint64_t offset)
+{
+    uint8_t *bytes;
+    size_t n;
+    struct cow_error err = {.status = 0};
+    must_succeed(record_encode(&bytes, &n, record, &err), err);
+    file_write_at(path, offset, bytes, n);
+    file_truncate(path, offset + n);
+    free(bytes);
+}
+
+static const struct {
+    size_t offset, width;
+    uint64_t add;
+    bool in_place; /* only there it says anything */
+} lies[] = {
+#define LIE(field, add, in_place)                                                                            \
+    {                                                                                                        \
+        offsetof(struct record, field), sizeof((struct record *)0)->field, (add), in_place                   \
+    }
+    LIE(old_end_offset, 512, false),  LIE(old_end_offset, (uint64_t)-512, false),
+    LIE(new_file_bytes, 512, false),  LIE(old_size_field, 512, false),
+    LIE(saved[0].offset, 8, true),    LIE(saved[0].offset, (uint64_t)-8, true),
+    LIE(saved[0].n_bytes, 1, true),   LIE(saved[1].offset, (uint64_t)-512, true),
+    LIE(saved[1].n_bytes, 512, true), LIE(shared_offset, (uint64_t)-1, true),
+    LIE(shared_bits, 1, true),
+};
+
+START_TEST(a_record_that_says_other_things_than_the_header)
+{
+    struct record *r = calloc(1, sizeof *r);
+    must(r != NULL, "out of memory");
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct subject *s = make_changed(_i);
+        char *undo = test_path(".m.cowtui-undo");
+        uint64_t offset, value = 0;
+        read_record(r, undo, &offset);
+        memcpy(&value, (char *)r + lies[i].offset, lies[i].width);
+        value += lies[i].add;
+        memcpy((char *)r + lies[i].offset, &value, lies[i].width);
+        if (!lies[i].in_place || s->in_place) {
+            write_record(r, undo, offset);
+            const struct witness before = witness_of(undo);
+            check_refused(
+                s, lies[i].offset == offsetof(struct record, new_file_bytes) ? COW_REFUSED : COW_INVALID,
+                "a lie");
+            witness_check(&before, "a lie");
+        }
+        record_clear(r);
+        free(undo);
+        subject_free(s);
+    }
+    free(r);
+}
+END_TEST
+
+/* Whatever stands there: it is looked at, and nothing is touched by that. */
+START_TEST(any_number_in_a_record_can_be_looked_at)
+{
+    static const uint64_t values[] = {0, 1, UINT64_MAX, INT64_MAX, UINT32_MAX - 7};
+    struct subject *s = make_changed(_i);
+    char *undo = test_path(".m.cowtui-undo");
+    struct record *r = calloc(1, sizeof *r);
+    uint64_t begin;
+    must(r != NULL, "out of memory");
+    read_record(r, undo, &begin);
+    record_clear(r);
+    free(r);
+    const size_t n = (size_t)(file_size(undo) - begin);
+    uint8_t *good = malloc(n), *bytes = malloc(n);
+    must(good != NULL && bytes != NULL, "out of memory");
+    file_read(undo, begin, good, n);
+    const struct witness image = witness_of(s->target), backing = witness_of(s->model->backing_path);
+    for (size_t at = 16; at + 8 <= n - 16; at += at >= 88 && at < 88 + 1024 ? 64 : 4) {
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            struct cow_error err = {.status = 0};
+            struct cow_image *img;
+            struct cow_plan *plan = NULL;
+            memcpy(bytes, good, n);
+            put_number(bytes + at, 8, true, values[i]);
+            put_number(bytes + n - 12, 4, true, record_crc(bytes, n - 12));
+            file_write_at(undo, begin, bytes, n);
+            must_succeed(cow_image_open(&img, s->target, NULL, &err), err);
+            (void)cow_plan_undo(&plan, img, &err);
+            cow_plan_free(plan);
+            cow_image_close(img);
+        }
+    }
+    witness_check(&image, "looking");
+    witness_check(&backing, "looking");
+    file_write_at(undo, begin, good, n);
+    subject_check_undo(s, "as it was");
+    free(good);
+    free(bytes);
+    free(undo);
+    subject_free(s);
+}
+END_TEST
+
 START_TEST(a_guests_lock_holds_for_undo_too)
 {
     struct subject *s = make_changed(_i);
@@ -432,6 +544,8 @@ Suite *undo_suite(void)
     tcase_add_loop_test(tc, only_the_last_change, 0, WAYS);
     tcase_add_test(tc, a_copy_that_is_another_file_now_is_left_alone);
     tcase_add_loop_test(tc, strange_undo_data_is_not_obeyed, 0, WAYS);
+    tcase_add_loop_test(tc, a_record_that_says_other_things_than_the_header, 0, WAYS);
+    tcase_add_loop_test(tc, any_number_in_a_record_can_be_looked_at, 0, WAYS);
     tcase_add_loop_test(tc, a_guests_lock_holds_for_undo_too, 0, WAYS);
     suite_add_tcase(suite, tc);
     return suite;

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "core/base/arith.h"
+#include "core/change/settle.h"
 
 int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
                  struct stat *facts, struct cow_error *err)
@@ -106,6 +106,38 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
         return JOURNAL_SEES_OLD;
     }
     return JOURNAL_SEES_STRANGE;
+}
+
+int journal_check_fits(const struct record *record, const struct cow_image *img, const char *what,
+                       struct cow_error *err)
+{
+    uint8_t new_header[COW_V3_HEADER_BYTES] = {0}; /* of a long path the end is missing: it does not count */
+    char path[PATH_MAX];
+    bool fits = true;
+    memcpy(new_header, record->new_sector, sizeof record->new_sector);
+    if (record_is_in_place(record)) {
+        fits = record_fits_in_place(record, img->raw, img->raw_bytes);
+    } else {
+        fits = record_fits_new_header(record, new_header, sizeof new_header) &&
+               (journal_view(record, img) == JOURNAL_SEES_NEW
+                    ? record_fits_new_header(record, img->raw, img->raw_bytes)
+                    : record_fits_old_header(record, img->raw, img->raw_bytes));
+    }
+    side_path(path, img->real_path, what);
+    if (fits && record->kind == RECORD_COPY &&
+        strcmp(what, SIDE_UNDO) == 0) { /* it is the old image itself */
+        int there = settle_has_undo(img->io, record, path);
+        if (there < 0) {
+            return cow_error_system(err, -there, "%s", path);
+        }
+        fits = there == 1;
+    }
+    if (fits || journal_view(record, img) == JOURNAL_SEES_STRANGE) {
+        return 0;
+    }
+    cow_error_set(err, COW_INVALID, "%s: says other things of the image than its header does", path);
+    return cow_error_hint(
+        err, "it was not written by this program, or for another image; nothing is done with it");
 }
 
 bool same_time(struct timespec a, struct timespec b)

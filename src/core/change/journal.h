@@ -28,6 +28,11 @@ enum journal_view {
 };
 enum journal_view journal_view(const struct record *record, const struct cow_image *img);
 
+/* COW_INVALID where a record whose image is there says other things of it than the header does: then it is
+ * not obeyed. path: the record's, for the words. */
+int journal_check_fits(const struct record *record, const struct cow_image *img, const char *what,
+                       struct cow_error *err);
+
 /* Whether the image's file has been written to since it was as the record has it (old or new). */
 bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new);
 

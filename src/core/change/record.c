@@ -109,6 +109,7 @@ static void path(struct cursor *c, char value[PATH_MAX])
     raw(c, (uint8_t *)value, (size_t)length);
     if (c->reading && !c->failed) {
         value[length] = '\0';
+        c->failed = strlen(value) != length;
     }
 }
 
@@ -122,6 +123,7 @@ static void saved(struct cursor *c, struct record_saved *value)
     }
     if (c->reading) {
         if (!room(c, value->held_bytes) || value->held_bytes > value->n_bytes ||
+            value->held_bytes > RECORD_HELD_BYTES_MAX ||
             (value->bytes = malloc((size_t)value->held_bytes)) == NULL) {
             c->failed = true;
             return;
@@ -203,7 +205,7 @@ static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_
     struct cursor read = {.bytes = bytes, .at = sizeof opening, .end = length, .reading = true};
     all_fields(&read, r);
     int status = 0;
-    if (read.failed || read.at != length || r->kind < RECORD_COPY || r->kind > RECORD_MERGE) {
+    if (read.failed || read.at != length || !record_is_sane(r)) {
         record_clear(r);
         status = strange(err);
     } else {

@@ -269,6 +269,10 @@ int commit_recover(struct commit *c)
     }
     c->has_record = true;
     c->journal_made = true;
+    status = journal_check_fits(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
+    if (status != 0) {
+        return status;
+    }
     enum direction direction;
     status = choose_direction(&direction, c->plan, &c->record);
     if (status < 0) {
@@ -380,7 +384,10 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     }
     char image[PATH_MAX];
     enum direction direction;
-    status = check_merge_files(img, &record, err);
+    status = journal_check_fits(&record, img, SIDE_JOURNAL, err);
+    if (status == 0) {
+        status = check_merge_files(img, &record, err);
+    }
     const bool all_there = status == 0;
     if (all_there) {
         status = choose_direction(&direction, plan, &record);

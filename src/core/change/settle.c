@@ -102,12 +102,14 @@ static int is_old_image(const struct cow_io *io, const struct record *record, in
     if (status < 0) {
         return status;
     }
-    if (facts.st_ino != record->old_inode || record->old_header_bytes > sizeof header ||
-        record->size_field_offset + 8 > record->old_header_bytes) {
+    if (facts.st_ino != record->old_inode) {
         return -ENOENT;
     }
-    bytes_put(header + record->size_field_offset, 8, true, record->old_size_field);
-    return record_crc(header, record->old_header_bytes) == record->old_header_crc ? 0 : -ENOENT;
+    bytes_put(header + record->size_field_offset, 8, true, record->old_size_field); /* sane: record_check.c */
+    return record_crc(header, record->old_header_bytes) == record->old_header_crc &&
+                   record_fits_old_header(record, header, sizeof header)
+               ? 0
+               : -ENOENT;
 }
 
 /* Opens the old image for writing; -ENOENT if path is not there or is another file. */

@@ -160,19 +160,12 @@ static int fill_saved(struct commit *c)
 {
     const struct cow_image *img = c->plan->img;
     struct record *r = &c->record;
-    const uint64_t bits_begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
-    const uint64_t bits_end = c->plan->layout.bitmap_offset + c->plan->layout.bitmap_bytes;
-    const uint64_t data_end = img->layout.data_offset + img->header.size_bytes;
     uint8_t shared = 0;
-    r->shared_bits = (uint32_t)(img->layout.sectors % 8);
-    r->shared_offset = bits_begin - (r->shared_bits != 0);
+    record_ranges(r, &img->header, &img->layout, &c->plan->layout);
     int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
     r->shared_byte = shared;
-    if (status == 0) {
-        status = save_range(c, &r->saved[0], bits_begin, bits_end - bits_begin);
-    }
-    if (status == 0) {
-        status = save_range(c, &r->saved[1], data_end, img->layout.end_offset - data_end);
+    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
+        status = save_range(c, &r->saved[i], r->saved[i].offset, r->saved[i].n_bytes);
     }
     return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
 }
@@ -203,6 +196,9 @@ static int turn_record(struct commit *c)
     }
     if (status == 0) {
         c->has_record = true;
+        status = journal_check_fits(&c->record, c->plan->img, SIDE_UNDO, c->err);
+    }
+    if (status == 0) {
         c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
     }
     return status;

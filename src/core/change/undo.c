@@ -77,7 +77,7 @@ static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_imag
     }
     int status = io_read_padded(img->io, fd, bytes, COW_HEADER_BYTES_MAX, 0);
     img->io->close(img->io->context, fd);
-    if (status == 0 && record->size_field_offset <= COW_HEADER_BYTES_MAX - 8) {
+    if (status == 0) {
         bytes_put(bytes + record->size_field_offset, 8, true, record->old_size_field);
     }
     return status;
@@ -121,7 +121,10 @@ static int check_unchanged(struct cow_plan *plan, const struct record *record, s
     if (journal_view(record, img) != JOURNAL_SEES_NEW || !journal_unwritten(record, &img->cow.facts, true)) {
         return changed_since(img, "the image", err);
     }
-    int status = check_copy(plan, record, err);
+    int status = journal_check_fits(record, img, SIDE_UNDO, err);
+    if (status == 0) {
+        status = check_copy(plan, record, err);
+    }
     if (status != 0 || !record->extends) {
         return status;
     }

@@ -483,6 +483,12 @@ static int sim_has_writer(void *context, int fd)
     return fault < 0 ? fault : 0;
 }
 
+static uid_t sim_caller(void *context)
+{
+    (void)context;
+    return 0;
+}
+
 static void sim_now(void *context, struct timespec *out)
 {
     struct sim *sim = context;
@@ -533,6 +539,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .lock = sim_lock,
                                  .lock_holder = sim_lock_holder,
                                  .has_writer = sim_has_writer,
+                                 .caller = sim_caller,
                                  .now = sim_now,
                                  .pause = sim_pause,
                                  .free_bytes = sim_free_bytes};

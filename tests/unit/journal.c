@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "changes.h"
@@ -230,6 +231,128 @@ START_TEST(the_journal_of_another_image_is_not_obeyed)
 }
 END_TEST
 
+/* ---- whose it is ---- */
+
+/* The system's calls, but one file belongs to somebody else. */
+static ino_t foreign_inode;
+
+static int foreign_fstat(void *context, int fd, struct stat *out)
+{
+    int status = io_system.fstat(context, fd, out);
+    out->st_uid = status == 0 && out->st_ino == foreign_inode ? 4242 : out->st_uid;
+    return status;
+}
+
+static int foreign_lstat(void *context, const char *path, struct stat *out)
+{
+    int status = io_system.lstat(context, path, out);
+    out->st_uid = status == 0 && out->st_ino == foreign_inode ? 4242 : out->st_uid;
+    return status;
+}
+
+static uid_t somebody(void *context)
+{
+    (void)context;
+    return 4343;
+}
+
+/* A whole journal of m beside it: going forward lengthens the file. */
+static struct subject *with_journal(void)
+{
+    struct cow_error err = {.status = 0};
+    bool planned;
+    struct subject *s = usual();
+    for (uint64_t at = 1; !subject_is_pending(s); at++) {
+        struct faulty f;
+        faulty_init(&f, FAULT_CRASH, EIO, at);
+        (void)subject_run(s, &f.io, NULL, &planned, &err);
+    }
+    return s;
+}
+
+enum whose { WHOSE_OURS, WHOSE_FOREIGN, WHOSE_GROUP, WHOSE_OTHERS, WHOSE_LINKED, WHOSE_IMAGES_OWNERS };
+
+START_TEST(only_our_own_or_the_image_owners_is_obeyed)
+{
+    struct subject *s = with_journal();
+    struct cow_error err = {.status = 0};
+    struct cow_io io = *quick_io();
+    struct cow_image *img;
+    struct cow_plan *plan;
+    char *journal = test_path(".m.cowtui-journal"), *second = test_path("second");
+    bool planned;
+    foreign_inode = 0;
+    io.fstat = foreign_fstat;
+    io.lstat = foreign_lstat;
+    must(_i != WHOSE_GROUP || chmod(journal, 0620) == 0, "chmod");
+    must(_i != WHOSE_OTHERS || chmod(journal, 0602) == 0, "chmod");
+    must(_i != WHOSE_LINKED || link(journal, second) == 0, "link");
+    foreign_inode = _i == WHOSE_FOREIGN ? file_inode(journal) : 0;
+    io.caller = _i == WHOSE_IMAGES_OWNERS ? somebody : io.caller;
+    const bool obeyed = _i == WHOSE_OURS || _i == WHOSE_IMAGES_OWNERS;
+    char *before = directory_list(test_directory());
+    const struct witness image = witness_of(s->target), backing = witness_of(s->model->backing_path);
+
+    const struct cow_open_options opt = {.io = &io};
+    must_succeed(cow_image_open(&img, s->target, &opt, &err), err);
+    must((strstr(cow_image_pending(img), "not obeyed") == NULL) == obeyed, "\"%s\"", cow_image_pending(img));
+    must_succeed(cow_plan_recover(&plan, img, &err), err); /* it may be looked at */
+    must((cow_plan_preview(plan)->notes == 0) == obeyed, "%zu notes", cow_plan_preview(plan)->notes);
+    int status = cow_plan_commit(plan, NULL, &err);
+    cow_plan_free(plan);
+    cow_image_close(img);
+    if (obeyed) {
+        must_succeed(status, err);
+        subject_check_settled(s, OUTCOME_OLD, "recovered");
+    } else {
+        must_fail(status, COW_REFUSED, err);
+        must(strstr(err.message, journal) != NULL &&
+                 strstr(err.message, _i == WHOSE_FOREIGN ? "4242" : "user") != NULL,
+             "\"%s\"", err.message);
+        must(err.hint[0] != '\0', "no hint");
+        must_fail(subject_run(s, &io, NULL, &planned, &err), COW_REFUSED, err);
+        must(!planned && strstr(err.message, journal) != NULL, "\"%s\"", err.message);
+        witness_check(&image, "refused");
+        witness_check(&backing, "refused");
+        char *after = directory_list(test_directory());
+        ck_assert_str_eq(after, before);
+        free(after);
+    }
+    free(before);
+    free(journal);
+    free(second);
+    subject_free(s);
+}
+END_TEST
+
+START_TEST(undo_data_of_somebody_else_is_not_obeyed)
+{
+    struct subject *s = usual();
+    struct cow_error err = {.status = 0};
+    struct cow_io io = *quick_io();
+    char *undo = test_path(".m.cowtui-undo"), *second = test_path("second");
+    bool planned;
+    must_succeed(subject_run(s, NULL, NULL, &planned, &err), err);
+    foreign_inode = _i == WHOSE_FOREIGN ? file_inode(undo) : 0;
+    io.fstat = foreign_fstat;
+    io.lstat = foreign_lstat;
+    must(_i != WHOSE_GROUP || chmod(undo, 0660) == 0, "chmod");
+    must(_i != WHOSE_OTHERS || chmod(undo, 0602) == 0, "chmod");
+    must(_i != WHOSE_LINKED || link(undo, second) == 0, "link");
+    const struct witness image = witness_of(s->target), backing = witness_of(s->model->backing_path),
+                         data = witness_of(undo);
+    must_fail(subject_undo(s, &io, &err), COW_REFUSED, err);
+    must(strstr(err.message, undo) != NULL && err.hint[0] != '\0', "\"%s\"", err.message);
+    must_fail(plan_and_commit(s->target, cow_plan_discard_undo, &io, &err), COW_REFUSED, err);
+    witness_check(&image, "refused");
+    witness_check(&backing, "refused");
+    witness_check(&data, "refused");
+    free(undo);
+    free(second);
+    subject_free(s);
+}
+END_TEST
+
 START_TEST(pending_is_said_when_there_is_one)
 {
     struct subject *s = usual();
@@ -262,6 +385,8 @@ Suite *journal_suite(void)
     tcase_add_test(tc, a_left_over_draft_is_replaced_not_followed);
     tcase_add_test(tc, a_strange_journal_is_not_obeyed);
     tcase_add_test(tc, the_journal_of_another_image_is_not_obeyed);
+    tcase_add_loop_test(tc, only_our_own_or_the_image_owners_is_obeyed, 0, WHOSE_IMAGES_OWNERS + 1);
+    tcase_add_loop_test(tc, undo_data_of_somebody_else_is_not_obeyed, WHOSE_FOREIGN, WHOSE_LINKED + 1);
     tcase_add_test(tc, pending_is_said_when_there_is_one);
     suite_add_tcase(suite, tc);
     return suite;

@@ -13,6 +13,35 @@
 
 #include "core/base/arith.h"
 
+int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts)
+{
+    struct stat before;
+    int status = (flags & O_NOFOLLOW) != 0 ? io->lstat(io->context, path, &before)
+                                           : io->stat(io->context, path, &before);
+    if (status < 0) {
+        return status;
+    }
+    *facts = before;
+    if (!S_ISREG(before.st_mode)) {
+        return -EINVAL;
+    }
+    int fd = io->open(io->context, path, flags | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    status = io->fstat(io->context, fd, facts);
+    if (status == 0 && !S_ISREG(facts->st_mode)) {
+        status = -EINVAL;
+    } else if (status == 0 && (facts->st_dev != before.st_dev || facts->st_ino != before.st_ino)) {
+        status = -ESTALE;
+    }
+    if (status < 0) {
+        io->close(io->context, fd);
+        return status;
+    }
+    return fd;
+}
+
 ssize_t io_read(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset)
 {
     size_t done = 0;

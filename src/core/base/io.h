@@ -58,6 +58,7 @@ struct cow_io {
     /* 1: another process has the file open for writing; 0: none has; -errno where the system does not tell.
      * fd is open for reading only. */
     int (*has_writer)(void *context, int fd);
+    uid_t (*caller)(void *context); /* who does all this: the effective user */
     void (*now)(void *context, struct timespec *out);
     void (*pause)(void *context, unsigned milliseconds);
     int (*free_bytes)(void *context, int fd, uint64_t *out);
@@ -65,6 +66,12 @@ struct cow_io {
 };
 
 extern const struct cow_io io_system;
+
+/* Opens a regular file, without creating one, and never blocks. What stands there is known before it is
+ * opened, so that no FIFO's writer wakes and no device notices. *facts: of what is open. -EINVAL where it is
+ * no regular file (*facts tells what it is), -ESTALE where another one has taken its place meanwhile; with
+ * O_NOFOLLOW a link is no regular file. The descriptor or -errno. */
+int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts);
 
 /* Reads up to n_bytes at offset, until the end of the file. Answers how many (less only at the end) or
  * -errno. */

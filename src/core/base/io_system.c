@@ -251,6 +251,12 @@ static int system_has_writer(void *context, int fd)
     return 0;
 }
 
+static uid_t system_caller(void *context)
+{
+    (void)context;
+    return geteuid();
+}
+
 static void system_pause(void *context, unsigned milliseconds)
 {
     const struct timespec wait = {.tv_sec = (time_t)(milliseconds / 1000),
@@ -304,6 +310,7 @@ const struct cow_io io_system = {
     .lock = system_lock,
     .lock_holder = system_lock_holder,
     .has_writer = system_has_writer,
+    .caller = system_caller,
     .now = system_now,
     .pause = system_pause,
     .free_bytes = system_free_bytes,

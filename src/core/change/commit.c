@@ -145,6 +145,10 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     if (plan->committed) {
         return cow_error_set(err, COW_USAGE, "this plan has been committed already");
     }
+    if (plan->refusal.status != 0) {
+        cow_error_set(err, plan->refusal.status, "%s", plan->refusal.message);
+        return cow_error_hint(err, "%s", plan->refusal.hint);
+    }
     plan->committed = true;
     int status = 0;
     for (size_t i = 0; i < plan->n_steps && status == 0; i++) {

@@ -10,22 +10,38 @@
 
 #include "core/change/settle.h"
 
-int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
-                 struct stat *facts, struct cow_error *err)
+/* As journal_read. peek: whoever it belongs to, for looking only. */
+static int read_beside(struct record *out, bool *found, const struct cow_image *img, const char *what,
+                       struct stat *facts, bool peek, struct cow_error *err)
 {
     char path[PATH_MAX];
     struct host_file file;
     struct cow_error local = {.status = 0};
     *found = false;
-    int status =
-        host_file_open(img->io, &file, side_path(path, img->real_path, what), O_RDONLY | O_NOFOLLOW, &local);
+    struct cow_error whose = {.status = 0};
+    struct stat there;
+    if (img->io->lstat(img->io->context, side_path(path, img->real_path, what), &there) == 0 &&
+        S_ISREG(there.st_mode) && /* what cannot even be read is somebody's, too */
+        side_check_owner(img->io, path, &there, &img->cow.facts, img->path, &whose) != 0 && !peek) {
+        cow_error_set(err, whose.status, "%s", whose.message);
+        return cow_error_hint(err, "%s", whose.hint);
+    }
+    int status = host_file_open(img->io, &file, path, O_RDONLY | O_NOFOLLOW, &local);
     if (status != 0 && local.sys_errno == ENOENT) {
         return 0;
     }
     if (status != 0) {
-        return cow_error_set(err, status, "%s", local.message);
+        const bool foreign = whose.status != 0;
+        cow_error_set(err, foreign ? whose.status : status, "%s", foreign ? whose.message : local.message);
+        return cow_error_hint(
+            err, "%s", foreign ? whose.hint : "it is not obeyed; whoever put it there has to take it away");
     }
     uint64_t offset;
+    status = peek ? 0 : side_check_owner(img->io, path, &file.facts, &img->cow.facts, img->path, err);
+    if (status != 0) {
+        host_file_close(img->io, &file);
+        return status;
+    }
     status = record_read(out, &offset, img->io, file.fd, &local);
     host_file_close(img->io, &file);
     if (status != 0) {
@@ -38,6 +54,26 @@ int journal_read(struct record *out, bool *found, const struct cow_image *img, c
     }
     *found = true;
     return 0;
+}
+
+int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
+                 struct stat *facts, struct cow_error *err)
+{
+    return read_beside(out, found, img, what, facts, false, err);
+}
+
+int journal_peek(struct record *out, bool *found, const struct cow_image *img, struct cow_error *refusal,
+                 struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    *refusal = (struct cow_error){.status = 0};
+    int status = read_beside(out, found, img, SIDE_JOURNAL, &facts, true, err);
+    if (status == 0 && *found) {
+        (void)side_check_owner(img->io, side_path(path, img->real_path, SIDE_JOURNAL), &facts,
+                               &img->cow.facts, img->path, refusal);
+    }
+    return status;
 }
 
 int journal_write(const struct cow_io *io, const char *image_path, const uint8_t *bytes, size_t n_bytes)

@@ -11,10 +11,15 @@
 #include "core/image/side.h"
 
 /* Reads the record in the file beside the image that is named `what`. COW_OK with *found false if there is
- * none. A strange one is COW_INVALID: it is not obeyed. *undo_file: its open facts, if not NULL. On success
- * with *found, clear *out. */
+ * none. A strange one is COW_INVALID, one of somebody else's COW_REFUSED (side_check_owner): neither is
+ * obeyed. *facts: of the open file, if not NULL. On success with *found, clear *out. */
 int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
                  struct stat *facts, struct cow_error *err);
+
+/* The same of the journal, for showing what it would do, whoever it belongs to. refusal->status tells whether
+ * it may be obeyed. */
+int journal_peek(struct record *out, bool *found, const struct cow_image *img, struct cow_error *refusal,
+                 struct cow_error *err);
 
 /* Writes the journal of an image that is locked. It has its name only when it is complete and durable, so a
  * torn one is never found there. -EEXIST if there is one already. 0 or -errno. */

@@ -236,10 +236,17 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
 
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
-    char journal[PATH_MAX], image[COW_HINT_BYTES / 2];
-    struct stat facts;
-    if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) < 0) {
+    char image[COW_HINT_BYTES / 2];
+    struct cow_error whose;
+    switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
+    case SIDE_NO_JOURNAL:
         return 0;
+    case SIDE_JOURNAL_STRANGE:
+        cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
+                      img->path, whose.message);
+        return cow_error_hint(err, "%s", whose.hint);
+    case SIDE_JOURNAL_OBEYED:
+        break;
     }
     cow_error_set(err, COW_REFUSED, "%s: an earlier change of it was interrupted", img->path);
     return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
@@ -275,9 +282,10 @@ int plan_list_siblings(struct cow_plan *plan, struct cow_error *err)
     for (size_t i = 0; i < siblings.n && status == 0; i++) {
         char image[COW_HINT_BYTES / 2];
         if (siblings.sibling[i].pending) { /* what it had begun may concern the backing file */
-            status = cow_error_set(err, COW_REFUSED,
-                                   "%s: is on the same backing file, and a change of it was interrupted",
-                                   siblings.sibling[i].path);
+            status = cow_error_set(
+                err, COW_REFUSED, "%s: is on the same backing file, and a change of it was interrupted%s",
+                siblings.sibling[i].path,
+                siblings.sibling[i].pending_is_strange ? ", says a journal that is not obeyed" : "");
             cow_error_hint(err, "first of all: cowtui recover %s",
                            cow_shell_quote(image, sizeof image, siblings.sibling[i].path));
         }

@@ -43,6 +43,7 @@ struct cow_plan {
     char *strings[PLAN_STRINGS_MAX]; /* owned */
     size_t n_strings;
     bool out_of_memory;
+    struct cow_error refusal; /* its status is not 0: a plan to be looked at, which the commit refuses */
     bool committed;
 
     const char *target_path; /* the file that appears by rename */

@@ -25,15 +25,11 @@ static int new_file_complete(const struct cow_io *io, const struct record *recor
     char path[PATH_MAX];
     uint8_t header[COW_V3_HEADER_BYTES];
     struct stat facts;
-    int fd =
-        io->open(io->context, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fd = io_open_regular(io, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd == -ENOENT ? 0 : fd;
     }
-    int status = io->fstat(io->context, fd, &facts);
-    if (status == 0) {
-        status = io_read_padded(io, fd, header, sizeof header, 0);
-    }
+    int status = io_read_padded(io, fd, header, sizeof header, 0);
     io->close(io->context, fd);
     if (status < 0) {
         return status;
@@ -370,7 +366,8 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     struct record record;
     bool found;
     err = err != NULL ? err : &local;
-    int status = journal_read(&record, &found, img, SIDE_JOURNAL, NULL, err);
+    struct cow_error refusal;
+    int status = journal_peek(&record, &found, img, &refusal, err);
     if (status != 0) {
         return status;
     }
@@ -382,6 +379,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
         record_clear(&record);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    plan->refusal = refusal;
     char image[PATH_MAX];
     enum direction direction;
     status = journal_check_fits(&record, img, SIDE_JOURNAL, err);
@@ -412,6 +410,9 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     plan->preview.method = direction == FORWARD ? "forward" : "back";
     plan->preview.target_path = img->real_path;
     plan->preview.changes_existing = true;
+    if (refusal.status != 0) {
+        plan_note(plan, "not obeyed, and so refused: %s", refusal.message);
+    }
     plan_note_in_use(plan);
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, img->path));

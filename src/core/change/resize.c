@@ -85,7 +85,8 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
     if (status != 0) {
         return status;
     }
-    int fd = img->io->open(img->io->context, backing->path, O_RDWR, 0);
+    struct stat facts;
+    int fd = io_open_regular(img->io, backing->path, O_RDWR, &facts);
     if (fd >= 0) {
         img->io->close(img->io->context, fd);
     }
@@ -166,7 +167,8 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
         return cow_error_hint(
             err, "what it holds past the old end would show up in the guest; --force accepts that");
     }
-    int fd = img->io->open(img->io->context, backing->path, O_RDWR, 0);
+    struct stat facts;
+    int fd = io_open_regular(img->io, backing->path, O_RDWR, &facts);
     if (fd < 0) {
         cow_error_system(err, -fd, "%s cannot be lengthened", backing->path);
         return cow_error_hint(err, "--policy copy makes a private, longer copy of it");

@@ -11,7 +11,8 @@
 
 int retreat_hold(struct commit *c, const char *path)
 {
-    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat facts;
+    int fd = io_open_regular(c->io, path, O_RDWR | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }

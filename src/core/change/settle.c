@@ -115,7 +115,8 @@ static int is_old_image(const struct cow_io *io, const struct record *record, in
 /* Opens the old image for writing; -ENOENT if path is not there or is another file. */
 static int open_old_image(const struct cow_io *io, const struct record *record, const char *path)
 {
-    int fd = io->open(io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat facts;
+    int fd = io_open_regular(io, path, O_RDWR | O_NOFOLLOW, &facts);
     int status = fd < 0 ? fd : is_old_image(io, record, fd);
     if (fd >= 0 && status < 0) {
         io->close(io->context, fd);
@@ -201,7 +202,8 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
 
 int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
 {
-    int fd = io->open(io->context, undo_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat facts;
+    int fd = io_open_regular(io, undo_path, O_RDONLY | O_NOFOLLOW, &facts);
     int status = fd < 0 ? fd : is_old_image(io, record, fd);
     if (fd >= 0) {
         io->close(io->context, fd);

@@ -70,8 +70,9 @@ static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_imag
         memcpy(bytes, record->old_sector, sizeof record->old_sector);
         return 0;
     }
-    int fd = img->io->open(img->io->context, side_path(undo, img->real_path, SIDE_UNDO),
-                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat facts;
+    int fd =
+        io_open_regular(img->io, side_path(undo, img->real_path, SIDE_UNDO), O_RDONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }

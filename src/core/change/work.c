@@ -67,17 +67,16 @@ int commit_require_space(struct commit *c, int fd, uint64_t bytes)
 /* A temporary file that nobody holds was left by a crash; nobody misses it. */
 static int remove_left_over(struct commit *c, const char *path)
 {
-    int fd = c->io->open(c->io->context, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat facts = {.st_mode = S_IFREG};
+    int fd = io_open_regular(c->io, path, O_RDWR | O_NOFOLLOW, &facts);
+    if (fd < 0 && !S_ISREG(facts.st_mode)) {
+        return cow_error_set(c->err, COW_REFUSED, "%s: in the way, and not a regular file", path);
+    }
     if (fd < 0) {
         return commit_failed(c, fd, "opening", path);
     }
-    struct stat facts;
-    int status = c->io->fstat(c->io->context, fd, &facts);
-    bool regular = status == 0 && S_ISREG(facts.st_mode);
-    int lock_status = regular ? c->io->lock(c->io->context, fd, IO_LOCK_WRITE) : 0;
-    if (!regular) {
-        status = cow_error_set(c->err, COW_REFUSED, "%s: in the way, and not a regular file", path);
-    } else if (lock_status < 0) {
+    int status = c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
+    if (status < 0) {
         status = cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
     } else {
         status = c->io->unlink(c->io->context, path);

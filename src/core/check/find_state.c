@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/change/plan.h"
 #include "core/check/checkup.h"
 #include "core/image/side.h"
 #include "cow/ops.h"
@@ -41,7 +42,11 @@ void find_interrupted(struct checkup *c)
     if (!c->journal || c->holder.held) { /* held: it is under way */
         return;
     }
-    const bool recovers = cow_plan_recover(&plan, c->img, &err) == 0;
+    bool recovers = cow_plan_recover(&plan, c->img, &err) == 0;
+    if (recovers && plan->refusal.status != 0) { /* somebody else's journal, or no place of ours */
+        recovers = false;
+        err = plan->refusal;
+    }
     cow_plan_free(plan);
     struct cow_finding *finding =
         recovers

@@ -10,6 +10,7 @@
 static const char *kind_of(mode_t mode)
 {
     return S_ISDIR(mode)    ? "a directory"
+           : S_ISLNK(mode)  ? "a symbolic link"
            : S_ISFIFO(mode) ? "a FIFO"
            : S_ISSOCK(mode) ? "a socket"
                             : "a device";
@@ -18,19 +19,13 @@ static const char *kind_of(mode_t mode)
 int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
                    struct cow_error *err)
 {
-    struct host_file file = {.fd = io->open(io->context, path, flags | O_NONBLOCK, 0)};
+    struct host_file file = {.facts = {.st_mode = S_IFREG}};
+    file.fd = io_open_regular(io, path, flags, &file.facts);
+    if (file.fd < 0 && !S_ISREG(file.facts.st_mode)) {
+        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file.facts.st_mode));
+    }
     if (file.fd < 0) {
         return cow_error_system(err, -file.fd, "%s", path);
-    }
-    int status = io->fstat(io->context, file.fd, &file.facts);
-    if (status < 0) {
-        status = cow_error_system(err, -status, "%s", path);
-    } else if (!S_ISREG(file.facts.st_mode)) {
-        status = cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file.facts.st_mode));
-    }
-    if (status != 0) {
-        io->close(io->context, file.fd);
-        return status;
     }
     *out = file;
     return 0;

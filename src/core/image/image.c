@@ -245,18 +245,23 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 
 const char *cow_image_pending(const struct cow_image *img)
 {
-    struct stat facts;
-    char journal[PATH_MAX];
+    int64_t pid;
     if (img->header.unfinished) {
         return "an interrupted change left this file unfinished (its size field is the mark); no kernel "
                "opens it";
     }
-    if (img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) == 0) {
-        int64_t pid;
+    switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, NULL)) {
+    case SIDE_JOURNAL_OBEYED:
         return img->io->lock_holder(img->io->context, img->cow.fd, IO_LOCK_WRITE, &pid) > 0
                    ? "a change of this image is under way"
                    : "a change of this image was interrupted; \"cowtui recover\" finishes it or takes it "
                      "back";
+    case SIDE_JOURNAL_STRANGE:
+        return "it looks as if a change of this image was interrupted, but the journal beside it is not "
+               "obeyed; "
+               "\"cowtui recover\" says whose it is";
+    case SIDE_NO_JOURNAL:
+        break;
     }
     return "";
 }

@@ -48,7 +48,6 @@ static bool is_sibling(const struct search *search, const char *path, struct sib
     const struct cow_image *img = search->img;
     const struct cow_io *io = img->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
-    char journal[PATH_MAX];
     struct cow_header header;
     struct host_file file;
     struct stat facts;
@@ -65,7 +64,9 @@ static bool is_sibling(const struct search *search, const char *path, struct sib
         is = true;
         out->mtime = header.mtime;
         out->holder = holder_of(io, file.fd);
-        out->pending = io->lstat(io->context, side_path(journal, path, SIDE_JOURNAL), &facts) == 0;
+        const enum side_journal journal = side_find_journal(io, path, &facts, path, NULL);
+        out->pending = journal != SIDE_NO_JOURNAL;
+        out->pending_is_strange = journal == SIDE_JOURNAL_STRANGE;
     }
     host_file_close(io, &file);
     return is;

@@ -14,6 +14,7 @@ struct sibling {
     uint32_t mtime;           /* of the backing file, as its header has it */
     struct cow_holder holder; /* who has it locked, or open for writing without a lock */
     bool pending;             /* a change of it was interrupted */
+    bool pending_is_strange;  /* ... says a journal that is not obeyed */
 };
 
 struct siblings {

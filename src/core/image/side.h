@@ -7,6 +7,8 @@
 
 #include <limits.h>
 
+#include "core/base/io.h"
+
 #define SIDE_NEW     "new"         /* a file in the making: marked unfinished, locked by its maker */
 #define SIDE_JOURNAL "journal"     /* the record of a change that is under way, or was interrupted */
 #define SIDE_DRAFT   "journal-new" /* a journal in the making; nobody reads it */
@@ -16,5 +18,18 @@
 /* ".NAME.cowtui-WHAT" beside path. A long name is cut so that the longer one still fits a directory entry.
  * Returns out; a path that does not fit becomes "", which no call can open. */
 const char *side_path(char out[PATH_MAX], const char *path, const char *what);
+
+/* Whose is a record beside an image? It belongs to whoever made it, and names files that are to be written,
+ * cut and removed; so it is obeyed only if it is a regular file with one name, of the caller or of the
+ * image's owner, that neither group nor others can write. COW_REFUSED names the file, its owner and what to
+ * do. facts: of the record, by lstat or fstat. image_path: as the user knows it. */
+int side_check_owner(const struct cow_io *io, const char *path, const struct stat *facts,
+                     const struct stat *image_facts, const char *image_path, struct cow_error *err);
+
+/* Is there a journal beside the image, and is it one that would be obeyed? Nothing is opened. */
+enum side_journal { SIDE_NO_JOURNAL, SIDE_JOURNAL_OBEYED, SIDE_JOURNAL_STRANGE };
+enum side_journal side_find_journal(const struct cow_io *io, const char *image_real_path,
+                                    const struct stat *image_facts, const char *image_path,
+                                    struct cow_error *err);
 
 #endif

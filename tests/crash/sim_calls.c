@@ -483,6 +483,14 @@ static int sim_has_writer(void *context, int fd)
     return fault < 0 ? fault : 0;
 }
 
+static int sim_filesystem_id(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_BYTES])
+{
+    (void)context;
+    (void)fd;
+    memset(id, 1, IO_FILESYSTEM_ID_BYTES);
+    return 0;
+}
+
 static uid_t sim_caller(void *context)
 {
     (void)context;
@@ -539,6 +547,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .lock = sim_lock,
                                  .lock_holder = sim_lock_holder,
                                  .has_writer = sim_has_writer,
+                                 .filesystem_id = sim_filesystem_id,
                                  .caller = sim_caller,
                                  .now = sim_now,
                                  .pause = sim_pause,

@@ -124,7 +124,8 @@ another_image()
     cp -p .x.cow.cowtui-journal .y.cow.cowtui-journal
     freeze x.cow y.cow b.img .x.cow.cowtui-journal .y.cow.cowtui-journal
     run 3 recover -y y.cow
-    has "neither the old nor the new image" err
+    has "is a copy" err
+    has "$PWD/x.cow" err
     has .y.cow.cowtui-journal err
     unchanged "another image's journal"
     run 0 recover -q -y x.cow

@@ -409,7 +409,7 @@ static uint64_t record_begin(const uint8_t *bytes, uint64_t n, const char *where
     const uint64_t length = number_at(bytes + n - 16, 4);
     must(length <= n - 16, "%s: the record's length", where);
     const uint8_t *record = bytes + n - 16 - length;
-    must(memcmp(record, "cowtui change\0\0\2", 16) == 0, "%s: no record", where);
+    must(memcmp(record, "cowtui change\0\0\3", 16) == 0, "%s: no record", where);
     must(crc_of(record, length + 4) == number_at(bytes + n - 12, 4), "%s: the record's sum", where);
     return n - 16 - length;
 }

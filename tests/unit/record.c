@@ -491,7 +491,7 @@ END_TEST
 
 START_TEST(strange_paths_are_refused)
 {
-    static const char *const paths[] = {"x",      "x/y",     "./x", "../x",  "/",    "/x/", "//x", "/a//x",
+    static const char *const paths[] = {"x/y",     "./x", "../x",  "/",    "/x/", "//x", "/a//x",
                                         "/a/./x", "/a/../x", "/..", "/a/..", "/a/.", ".",   ".."};
     for (uint32_t kind = RECORD_COPY; kind <= RECORD_MERGE; kind++) {
         for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -529,7 +529,7 @@ START_TEST(noise_is_refused)
         }
         check_refused(bytes, n, "noise", i);
         if (n > 600) { /* and with a good sum */
-            memcpy(bytes, "cowtui change\0\0\2", 16);
+            memcpy(bytes, "cowtui change\0\0\3", 16);
             put_number(bytes + 16, 4, true, 1);
             seal(bytes, n, n - 16);
             check_refused(bytes, n, "sealed noise", i);

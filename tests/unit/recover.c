@@ -114,6 +114,7 @@ static void revive(const struct scene *scene, const char *path)
     const struct subject *s = scene->s;
     file_write_at(path, 0, s->old_file, (size_t)s->image.facts.st_size);
     file_truncate(path, (uint64_t)s->image.facts.st_size);
+    must(chmod(path, s->image.facts.st_mode & 07777) == 0, "%s: %s", path, strerror(errno));
     set_date(path, s->image.facts.st_mtim);
 }
 

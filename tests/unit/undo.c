@@ -167,7 +167,7 @@ static void rewrite_the_header(struct subject *s)
     must(utimensat(AT_FDCWD, s->target, times, 0) == 0, "utimensat");
 }
 
-static void replace_it(struct subject *s)
+static void replace_it_dated(struct subject *s, long nanoseconds_later)
 {
     struct stat facts;
     const size_t n = file_size(s->target);
@@ -175,11 +175,18 @@ static void replace_it(struct subject *s)
     char *other = test_path("other");
     must(bytes != NULL && stat(s->target, &facts) == 0, "replace");
     file_read(s->target, 0, bytes, n);
-    file_write(other, bytes, n); /* the same bytes and the same date, but another file */
+    file_write(other, bytes, n);
+    facts.st_mtim.tv_nsec = (facts.st_mtim.tv_nsec + nanoseconds_later) % 1000000000;
     const struct timespec times[2] = {facts.st_atim, facts.st_mtim};
     must(utimensat(AT_FDCWD, other, times, 0) == 0 && rename(other, s->target) == 0, "replace");
     free(bytes);
     free(other);
+}
+
+/* The same bytes, and all but the same date, but another file. */
+static void replace_it(struct subject *s)
+{
+    replace_it_dated(s, 1);
 }
 
 static void (*const image_events[])(struct subject *) = {
@@ -195,6 +202,22 @@ START_TEST(an_image_that_was_written_since)
         must_succeed(plan_and_commit(s->target, cow_plan_discard_undo, NULL, &err), err);
         subject_free(s);
     }
+}
+END_TEST
+
+/* A directory that was restored from a backup, a filesystem that makes its inode numbers up: what has the
+ * header, the length and the date is the image. */
+START_TEST(an_image_that_has_another_inode_number)
+{
+    struct subject *s = make_changed(_i);
+    struct cow_error err = {.status = 0};
+    replace_it_dated(s, 0);
+    must_succeed(subject_undo(s, NULL, &err), err);
+    uint64_t size;
+    uint8_t *disk = model_compose(s->target, s->change.spec.format, NULL, &size);
+    must(disk != NULL && size == s->change.spec.size_bytes, "the old disk is not back");
+    free(disk);
+    subject_free(s);
 }
 END_TEST
 
@@ -537,6 +560,7 @@ Suite *undo_suite(void)
     tcase_add_loop_test(tc, it_says_what_it_will_do, 0, WAYS);
     tcase_add_loop_test(tc, there_and_back_and_there, 0, WAYS);
     tcase_add_loop_test(tc, an_image_that_was_written_since, 0, WAYS);
+    tcase_add_loop_test(tc, an_image_that_has_another_inode_number, 0, WAYS);
     tcase_add_test(tc, a_lengthened_backing_that_was_changed_since);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, WAYS);
     tcase_add_loop_test(tc, discarding_gives_it_up, 0, WAYS);

@@ -18,6 +18,8 @@
 
 #include "cow/error.h"
 
+enum { IO_FILESYSTEM_ID_BYTES = 17 }; /* which kind of number it is, and up to 16 bytes of it */
+
 enum io_lock { IO_LOCK_READ, IO_LOCK_WRITE };
 
 struct cow_io {
@@ -58,6 +60,9 @@ struct cow_io {
     /* 1: another process has the file open for writing; 0: none has; -errno where the system does not tell.
      * fd is open for reading only. */
     int (*has_writer)(void *context, int fd);
+    /* Which filesystem a file lies on, as far as that can be told: the same after a reboot, and for a clone
+     * of the disk. 0 or -errno where the system does not tell. */
+    int (*filesystem_id)(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_BYTES]);
     uid_t (*caller)(void *context); /* who does all this: the effective user */
     void (*now)(void *context, struct timespec *out);
     void (*pause)(void *context, unsigned milliseconds);

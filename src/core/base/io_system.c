@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -251,6 +253,34 @@ static int system_has_writer(void *context, int fd)
     return 0;
 }
 
+/* The UUID, from kernels that tell it (6.9 and later). Without that, what statfs makes of it where it makes
+ * it of nothing else: elsewhere it is made of device numbers, which change. */
+static int system_filesystem_id(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_BYTES])
+{
+    struct {
+        uint8_t n_bytes;
+        uint8_t bytes[16];
+    } uuid;
+    const unsigned long get_uuid = _IOR(0x15, 0, uuid); /* FS_IOC_GETFSUUID */
+    struct statfs facts;
+    (void)context;
+    memset(id, 0, IO_FILESYSTEM_ID_BYTES);
+    if (ioctl(fd, get_uuid, &uuid) == 0 && uuid.n_bytes > 0 && uuid.n_bytes <= sizeof uuid.bytes) {
+        id[0] = 1;
+        memcpy(id + 1, uuid.bytes, uuid.n_bytes);
+        return 0;
+    }
+    if (fstatfs(fd, &facts) < 0) {
+        return -errno;
+    }
+    if (facts.f_type != EXT4_SUPER_MAGIC && facts.f_type != BTRFS_SUPER_MAGIC) {
+        return -EOPNOTSUPP;
+    }
+    id[0] = 2;
+    memcpy(id + 1, &facts.f_fsid, sizeof facts.f_fsid);
+    return 0;
+}
+
 static uid_t system_caller(void *context)
 {
     (void)context;
@@ -310,6 +340,7 @@ const struct cow_io io_system = {
     .lock = system_lock,
     .lock_holder = system_lock_holder,
     .has_writer = system_has_writer,
+    .filesystem_id = system_filesystem_id,
     .caller = system_caller,
     .now = system_now,
     .pause = system_pause,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "core/change/claim.h"
 #include "core/change/settle.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */
@@ -48,6 +49,12 @@ static int read_beside(struct record *out, bool *found, const struct cow_image *
         cow_error_set(err, status, "%s: %s", path, local.message);
         return cow_error_hint(
             err, "it was not written by this program, or not completely; nothing is done with it");
+    }
+    out->owner = file.facts.st_uid;
+    status = record_resolve(out, img->real_path, err);
+    if (status != 0) {
+        record_clear(out);
+        return status;
     }
     if (facts != NULL) {
         *facts = file.facts;
@@ -131,25 +138,71 @@ static bool header_is_torn(const struct record *record, const struct cow_image *
     return record_crc(old, record->old_header_bytes) == record->old_header_crc;
 }
 
-enum journal_view journal_view(const struct record *record, const struct cow_image *img)
+static bool has_new_header(const struct record *record, const struct cow_image *img)
 {
-    const uint64_t inode = img->cow.facts.st_ino;
-    if (inode == record->new_inode && header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc)) {
-        return JOURNAL_SEES_NEW;
-    }
-    if (inode == record->old_inode &&
-        (header_is(img, record->old_header_bytes, record->old_header_crc) || header_is_torn(record, img))) {
-        return JOURNAL_SEES_OLD;
-    }
-    return JOURNAL_SEES_STRANGE;
+    return header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc);
 }
 
-int journal_check_fits(const struct record *record, const struct cow_image *img, const char *what,
-                       struct cow_error *err)
+static bool has_old_header(const struct record *record, const struct cow_image *img)
+{
+    return header_is(img, record->old_header_bytes, record->old_header_crc) || header_is_torn(record, img);
+}
+
+enum journal_view journal_header_view(const struct record *record, const struct cow_image *img)
+{
+    return has_new_header(record, img)   ? JOURNAL_SEES_NEW
+           : has_old_header(record, img) ? JOURNAL_SEES_OLD
+                                         : JOURNAL_SEES_STRANGE;
+}
+
+/* Two filesystems that are known to be others. */
+static bool is_other_filesystem(const struct record *record, const struct cow_io *io, int fd)
+{
+    static const uint8_t unknown[IO_FILESYSTEM_ID_BYTES];
+    uint8_t id[IO_FILESYSTEM_ID_BYTES];
+    return memcmp(record->filesystem, unknown, sizeof unknown) != 0 &&
+           io->filesystem_id(io->context, fd, id) == 0 && id[0] == record->filesystem[0] &&
+           memcmp(id, record->filesystem, sizeof id) != 0;
+}
+
+bool journal_is_file(const struct record *record, const struct cow_io *io, int fd, const struct stat *facts,
+                     uint64_t inode, uint64_t n_bytes, struct timespec date)
+{
+    return facts->st_ino == inode ||
+           (record->version >= 3 && (uint64_t)facts->st_size == n_bytes && same_time(facts->st_mtim, date) &&
+            !is_other_filesystem(record, io, fd));
+}
+
+/* Both headers may be the same: then the file decides, and first of all its inode number. */
+enum journal_view journal_view(const struct record *record, const struct cow_image *img)
+{
+    const struct stat *facts = &img->cow.facts;
+    const bool new = has_new_header(record, img), old = has_old_header(record, img);
+    if (new && facts->st_ino == record->new_inode) {
+        return JOURNAL_SEES_NEW;
+    }
+    if (old && facts->st_ino == record->old_inode) {
+        return JOURNAL_SEES_OLD;
+    }
+    if (new &&journal_is_file(record, img->io, img->cow.fd, facts, record->new_inode, record->new_file_bytes,
+                              record->new_mtime)) {
+        return JOURNAL_SEES_NEW;
+    }
+    return old && journal_is_file(record, img->io, img->cow.fd, facts, record->old_inode,
+                                  record->old_file_bytes, record->old_mtime)
+               ? JOURNAL_SEES_OLD
+               : JOURNAL_SEES_STRANGE;
+}
+
+int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)
 {
     uint8_t new_header[COW_V3_HEADER_BYTES] = {0}; /* of a long path the end is missing: it does not count */
     char path[PATH_MAX];
     bool fits = true;
+    int status = claim_check(record, img, side_path(path, img->real_path, what), err);
+    if (status != 0) {
+        return status;
+    }
     memcpy(new_header, record->new_sector, sizeof record->new_sector);
     if (record_is_in_place(record)) {
         fits = record_fits_in_place(record, img->raw, img->raw_bytes);
@@ -159,7 +212,6 @@ int journal_check_fits(const struct record *record, const struct cow_image *img,
                     ? record_fits_new_header(record, img->raw, img->raw_bytes)
                     : record_fits_old_header(record, img->raw, img->raw_bytes));
     }
-    side_path(path, img->real_path, what);
     if (fits && record->kind == RECORD_COPY &&
         strcmp(what, SIDE_UNDO) == 0) { /* it is the old image itself */
         int there = settle_has_undo(img->io, record, path);

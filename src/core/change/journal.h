@@ -33,10 +33,19 @@ enum journal_view {
 };
 enum journal_view journal_view(const struct record *record, const struct cow_image *img);
 
-/* COW_INVALID where a record whose image is there says other things of it than the header does: then it is
- * not obeyed. path: the record's, for the words. */
-int journal_check_fits(const struct record *record, const struct cow_image *img, const char *what,
-                       struct cow_error *err);
+/* The same by the header alone: one that was copied has it, too. */
+enum journal_view journal_header_view(const struct record *record, const struct cow_image *img);
+
+/* Whether an open file is the one that a record knows by its inode number. Where numbers change (a directory
+ * that was restored, a filesystem that makes them up), length, date and the filesystem's UUID decide. */
+bool journal_is_file(const struct record *record, const struct cow_io *io, int fd, const struct stat *facts,
+                     uint64_t inode, uint64_t n_bytes, struct timespec date);
+
+/* Everything that is asked of a record before it is obeyed, once its owner is known: is it about this image
+ * (claim.h), and does it say of it what the header says? COW_REFUSED or COW_INVALID with words. what:
+ * SIDE_JOURNAL or SIDE_UNDO. */
+int journal_check(struct record *record, const struct cow_image *img, const char *what,
+                  struct cow_error *err);
 
 /* Whether the image's file has been written to since it was as the record has it (old or new). */
 bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new);

@@ -11,9 +11,11 @@
 
 #include "core/base/bytes.h"
 
-static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c', 'h', 'a', 'n', 'g', 'e', 0, 0, 2};
+static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c',
+                                    'h', 'a', 'n', 'g', 'e', 0,   0,   RECORD_VERSION};
 static const uint8_t closing[8] = {'e', 'n', 'd', 'o', 'f', 'c', 'h', 'g'};
 
+enum { VERSION_AT = sizeof opening - 1, OLDEST_VERSION = 2 };
 enum { TRAILER_BYTES = 4 + 4 + sizeof closing };
 
 /* CRC-32 (IEEE 802.3), four bits at a time. */
@@ -132,7 +134,7 @@ static void saved(struct cursor *c, struct record_saved *value)
     raw(c, value->bytes, (size_t)value->held_bytes);
 }
 
-static void all_fields(struct cursor *c, struct record *r)
+static void all_fields(struct cursor *c, struct record *r, uint32_t version)
 {
     number32(c, &r->kind);
     number(c, 8, &r->old_inode);
@@ -165,21 +167,89 @@ static void all_fields(struct cursor *c, struct record *r)
     for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
         saved(c, &r->saved[i]);
     }
+    if (version >= 3) {
+        number32(c, &r->old_mode);
+        number32(c, &r->old_uid);
+        number32(c, &r->old_gid);
+        path(c, r->image_path);
+        raw(c, r->filesystem, sizeof r->filesystem);
+    }
+}
+
+/* The length of "/a/b/" in a path. */
+static size_t directory_length(const char *file_path)
+{
+    const char *slash = strrchr(file_path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - file_path) + 1;
+}
+
+static void make_relative(char file_path[PATH_MAX], const char *image_path)
+{
+    const size_t length = directory_length(image_path);
+    if (length > 0 && directory_length(file_path) == length && memcmp(file_path, image_path, length) == 0) {
+        memmove(file_path, file_path + length, strlen(file_path + length) + 1);
+    }
+}
+
+static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
+{
+    const size_t length = directory_length(image_path), rest = strlen(file_path) + 1;
+    if (file_path[0] == '\0' || file_path[0] == '/') {
+        return true;
+    }
+    if (length + rest > PATH_MAX) {
+        return false;
+    }
+    memmove(file_path + length, file_path, rest);
+    memcpy(file_path, image_path, length);
+    return true;
+}
+
+static bool is_elsewhere(const char *file_path, const char *image_path)
+{
+    const size_t length = directory_length(image_path);
+    return directory_length(file_path) != length || memcmp(file_path, image_path, length) != 0;
+}
+
+int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err)
+{
+    if (!make_absolute(record->backing_path, image_real_path) ||
+        !make_absolute(record->copy_path, image_real_path)) {
+        return cow_error_set(err, COW_INVALID, "%s: the paths beside it are too long", image_real_path);
+    }
+    record->backing_elsewhere = is_elsewhere(record->backing_path, image_real_path);
+    record->copy_elsewhere = is_elsewhere(record->copy_path, image_real_path);
+    return 0;
+}
+
+void record_settle_here(struct record *record, const char *image_real_path)
+{
+    memset(record->image_path, 0, sizeof record->image_path);
+    memcpy(record->image_path, image_real_path, strnlen(image_real_path, sizeof record->image_path - 1));
+    record->version = RECORD_VERSION;
 }
 
 int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err)
 {
-    struct record *r = (struct record *)record; /* writing leaves it alone */
+    struct record *r = malloc(sizeof *r);
+    if (r == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    *r = *record;
+    make_relative(r->backing_path, r->image_path);
+    make_relative(r->copy_path, r->image_path);
     struct cursor measure = {.at = sizeof opening};
-    all_fields(&measure, r);
+    all_fields(&measure, r, RECORD_VERSION);
     size_t total = measure.at + TRAILER_BYTES;
     uint8_t *bytes = malloc(total);
     if (bytes == NULL) {
+        free(r);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     memcpy(bytes, opening, sizeof opening);
     struct cursor write = {.bytes = bytes, .at = sizeof opening};
-    all_fields(&write, r);
+    all_fields(&write, r, RECORD_VERSION);
+    free(r);
     bytes_put(bytes + write.at, 4, true, write.at);
     bytes_put(bytes + write.at + 4, 4, true, record_crc(bytes, write.at + 4));
     memcpy(bytes + write.at + 8, closing, sizeof closing);
@@ -195,15 +265,20 @@ static int strange(struct cow_error *err)
 
 static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_error *err)
 {
-    if (memcmp(bytes, opening, sizeof opening) != 0) {
+    const uint32_t version = bytes[VERSION_AT];
+    if (memcmp(bytes, opening, VERSION_AT) != 0 || version < OLDEST_VERSION) {
         return strange(err);
+    }
+    if (version > RECORD_VERSION) {
+        return cow_error_set(err, COW_INVALID, "made by a newer version of this program: do not remove it");
     }
     struct record *r = calloc(1, sizeof *r);
     if (r == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     struct cursor read = {.bytes = bytes, .at = sizeof opening, .end = length, .reading = true};
-    all_fields(&read, r);
+    all_fields(&read, r, version);
+    r->version = version;
     int status = 0;
     if (read.failed || read.at != length || !record_is_sane(r)) {
         record_clear(r);

@@ -5,6 +5,9 @@
  * afterwards. It is known whole before the first byte of the image is touched, so it is written once and
  * never edited.
  *
+ * Files in the image's directory are written down by their names alone, so that a directory that was moved
+ * takes them along; others by absolute paths. In memory all are absolute once journal.c has read the record.
+ *
  * On disk: 16 bytes of magic and version, the fields, the saved bytes, then the length of all that (u32), a
  * CRC-32 over it (u32) and 8 bytes of closing magic; all big endian. It can stand alone in a file, or be
  * appended to one and be read from its end.
@@ -35,6 +38,8 @@ enum {
     RECORD_SAVED_MAX = 2,
     RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
     RECORD_BYTES_MAX = 64 * 1024 * 1024,
+    RECORD_VERSION = 3,          /* that is written; 2 is read, too */
+    RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
 
 /* Bytes of the old image that a change in place writes over. */
@@ -46,7 +51,7 @@ struct record_saved {
 };
 
 struct record {
-    uint32_t kind;
+    uint32_t kind;      /* enum record_kind */
     uint64_t old_inode; /* of the image's file before; in place: the same as new_inode */
     uint64_t new_inode;
     uint64_t old_file_bytes; /* lengths */
@@ -76,7 +81,27 @@ struct record {
     uint32_t shared_bits; /* 0: the bits part at a whole byte */
     uint32_t shared_byte;
     struct record_saved saved[RECORD_SAVED_MAX];
+    /* since version 3 */
+    uint32_t
+        old_mode; /* of the image's file, with RECORD_MODE_KNOWN: the undo file is 0600, and its maker's */
+    uint32_t old_uid, old_gid;
+    char image_path[PATH_MAX];                  /* where the image is; absolute. "": not known */
+    uint8_t filesystem[IO_FILESYSTEM_ID_BYTES]; /* that it lies on; zeros: not known */
+
+    /* not on the disk */
+    uint32_t version;       /* as it was read */
+    uid_t owner;            /* of the file that it was read from */
+    bool backing_elsewhere; /* not in the image's directory */
+    bool copy_elsewhere;
+    bool copy_is_foreign; /* the private backing file is none of ours to remove */
 };
+
+/* Makes the names of files beside the image, which is at image_real_path now, absolute. COW_INVALID where one
+ * would be too long. */
+int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err);
+
+/* The image is here now: what is written from now on says so. */
+void record_settle_here(struct record *record, const char *image_real_path);
 
 /* Frees the saved bytes. */
 void record_clear(struct record *record);

@@ -42,6 +42,17 @@ static bool is_path(const char *path)
                            strcmp(path + length - arith_min(length, 3), "/..") != 0);
 }
 
+/* One beside the image, since version 3. */
+static bool is_name(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool is_file(const struct record *r, const char *path)
+{
+    return is_path(path) || (r->version >= 3 && is_name(path));
+}
+
 /* Length of the header and place of its size field go together. */
 static bool is_variants(uint32_t header_bytes, uint32_t size_field_offset)
 {
@@ -75,6 +86,12 @@ static bool saved_is_sane(const struct record *r)
            (r->shared_bits == 0 || r->shared_offset >= RECORD_SECTOR_BYTES);
 }
 
+static bool place_is_sane(const struct record *r)
+{
+    return is_path(r->image_path) && r->old_mode <= (RECORD_MODE_KNOWN | 07777) &&
+           (r->old_mode == 0 || (r->old_mode & RECORD_MODE_KNOWN) != 0);
+}
+
 static bool image_is_sane(const struct record *r)
 {
     return is_length(r->old_file_bytes) && is_length(r->new_file_bytes) && is_length(r->old_end_offset) &&
@@ -89,8 +106,8 @@ static bool backing_is_sane(const struct record *r)
 {
     const bool merges = r->kind == RECORD_MERGE, copies = r->copy_inode != 0;
     return is_length(r->backing_old_bytes) && is_length(r->backing_new_bytes) && is_date(r->backing_mtime) &&
-           is_date(r->backing_old_mtime) && r->extends <= 1 && is_path(r->backing_path) &&
-           is_path(r->copy_path) && copies == (r->copy_path[0] != '\0') && !(copies && r->extends != 0) &&
+           is_date(r->backing_old_mtime) && r->extends <= 1 && is_file(r, r->backing_path) &&
+           is_file(r, r->copy_path) && copies == (r->copy_path[0] != '\0') && !(copies && r->extends != 0) &&
            (r->extends == 0 || (r->backing_path[0] != '\0' && r->backing_inode != 0)) &&
            (merges ? r->extends == 1 && !copies && r->backing_old_bytes == r->backing_new_bytes
                    : r->extends == 0 || r->backing_old_bytes < r->backing_new_bytes);
@@ -99,7 +116,7 @@ static bool backing_is_sane(const struct record *r)
 bool record_is_sane(const struct record *r)
 {
     return r->kind >= RECORD_COPY && r->kind <= RECORD_MERGE && image_is_sane(r) && backing_is_sane(r) &&
-           saved_is_sane(r);
+           saved_is_sane(r) && place_is_sane(r);
 }
 
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,

@@ -30,11 +30,10 @@ static int new_file_complete(const struct cow_io *io, const struct record *recor
         return fd == -ENOENT ? 0 : fd;
     }
     int status = io_read_padded(io, fd, header, sizeof header, 0);
+    const bool is =
+        journal_is_file(record, io, fd, &facts, record->new_inode, record->new_file_bytes, record->new_mtime);
     io->close(io->context, fd);
-    if (status < 0) {
-        return status;
-    }
-    return facts.st_ino == record->new_inode && record_crc(header, sizeof header) == record->new_header_crc;
+    return status < 0 ? status : is && record_crc(header, sizeof header) == record->new_header_crc;
 }
 
 /* Is the private backing file, where there is to be one, there under its own name? */
@@ -265,7 +264,7 @@ int commit_recover(struct commit *c)
     }
     c->has_record = true;
     c->journal_made = true;
-    status = journal_check_fits(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
+    status = journal_check(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
     if (status != 0) {
         return status;
     }
@@ -382,7 +381,10 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     plan->refusal = refusal;
     char image[PATH_MAX];
     enum direction direction;
-    status = journal_check_fits(&record, img, SIDE_JOURNAL, err);
+    status = journal_check(&record, img, SIDE_JOURNAL, err);
+    if (status == COW_REFUSED && refusal.status != 0) { /* whose it is comes first, and it may be looked at */
+        status = 0;
+    }
     if (status == 0) {
         status = check_merge_files(img, &record, err);
     }

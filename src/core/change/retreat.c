@@ -31,7 +31,7 @@ int retreat_remove_copy(struct commit *c)
     char temp[PATH_MAX];
     struct stat facts;
     const struct record *r = &c->record;
-    if (r->copy_inode == 0) {
+    if (r->copy_inode == 0 || r->copy_is_foreign) {
         return 0;
     }
     /* Under its own name it is complete; if it is not as the change left it, somebody has used it, or it is

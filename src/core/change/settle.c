@@ -102,7 +102,7 @@ static int is_old_image(const struct cow_io *io, const struct record *record, in
     if (status < 0) {
         return status;
     }
-    if (facts.st_ino != record->old_inode) {
+    if (facts.st_ino != record->old_inode && record->version < 3) { /* else the header decides */
         return -ENOENT;
     }
     bytes_put(header + record->size_field_offset, 8, true, record->old_size_field); /* sane: record_check.c */
@@ -124,7 +124,25 @@ static int open_old_image(const struct cow_io *io, const struct record *record, 
     return status < 0 ? status : fd;
 }
 
-/* Record first, durable, then the mark: a marked file without its record could not be revived. */
+/* Owner and mode, where there are such and the caller may set them. */
+static int own(const struct cow_io *io, int fd, uid_t uid, gid_t gid, mode_t mode)
+{
+    struct stat facts;
+    int status = io->fstat(io->context, fd, &facts);
+    gid = gid == (gid_t)-1 ? facts.st_gid : gid;
+    if (status == 0 && (facts.st_uid != uid || facts.st_gid != gid)) {
+        status = io->fchown(io->context, fd, uid, gid);
+        status = status == -EPERM ? 0 : status;
+    }
+    if (status == 0 && (facts.st_mode & 07777) != mode) {
+        status = io->fchmod(io->context, fd, mode);
+    }
+    return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS ? 0 : status;
+}
+
+/* What it says is obeyed, so nobody else may write it; it belongs to whoever makes it.
+ *
+ * Record first, durable, then the mark: a marked file without its record could not be revived. */
 static int stamp(const struct cow_io *io, const struct record *record, int fd)
 {
     uint8_t *bytes, mark[8];
@@ -136,7 +154,10 @@ static int stamp(const struct cow_io *io, const struct record *record, int fd)
     /* Behind all that the layout shows, even where the file was shorter: until it is marked it must read as
      * it did. */
     const uint64_t behind = arith_max(record->old_file_bytes, record->old_end_offset);
-    int status = io->ftruncate(io->context, fd, behind);
+    int status = own(io, fd, io->caller(io->context), (gid_t)-1, 0600);
+    if (status == 0) {
+        status = io->ftruncate(io->context, fd, behind);
+    }
     if (status == 0) {
         status = io_write(io, fd, bytes, n_bytes, behind);
     }
@@ -189,6 +210,9 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
     int status = io_write(io, fd, field, sizeof field, record->size_field_offset);
     if (status == 0) {
         status = io->ftruncate(io->context, fd, record->old_file_bytes);
+    }
+    if (status == 0 && (record->old_mode & RECORD_MODE_KNOWN) != 0) {
+        status = own(io, fd, record->old_uid, record->old_gid, record->old_mode & 07777);
     }
     if (status == 0) {
         status = io->futimens(io->context, fd, times);

@@ -43,6 +43,15 @@ static int fill_image(struct commit *c)
                                           : plan->layout.end_offset;
     r->old_end_offset = img->layout.end_offset;
     r->old_mtime = img->cow.facts.st_mtim;
+    r->old_mode = (uint32_t)(img->cow.facts.st_mode & 07777) | RECORD_MODE_KNOWN;
+    r->old_uid = img->cow.facts.st_uid;
+    r->old_gid = img->cow.facts.st_gid;
+    r->version = RECORD_VERSION;
+    r->owner = c->io->caller(c->io->context);
+    memcpy(r->image_path, img->real_path, strlen(img->real_path) + 1);
+    if (c->io->filesystem_id(c->io->context, c->image_fd, r->filesystem) < 0) {
+        memset(r->filesystem, 0, sizeof r->filesystem);
+    }
     r->keeps_undo = plan->keep_undo;
     c->io->now(c->io->context, &r->new_mtime);
     r->old_header_bytes = (uint32_t)img->layout.header_bytes;
@@ -196,10 +205,11 @@ static int turn_record(struct commit *c)
     }
     if (status == 0) {
         c->has_record = true;
-        status = journal_check_fits(&c->record, c->plan->img, SIDE_UNDO, c->err);
+        status = journal_check(&c->record, c->plan->img, SIDE_UNDO, c->err);
     }
     if (status == 0) {
         c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
+        record_settle_here(&c->record, c->plan->img->real_path);
     }
     return status;
 }

@@ -44,7 +44,8 @@ static int check_copy(const struct cow_plan *plan, const struct record *record, 
     const struct cow_image *img = plan->img;
     struct host_file file;
     int64_t pid = 0;
-    if (record->copy_inode == 0 || host_file_open(img->io, &file, record->copy_path, O_RDONLY, NULL) != 0) {
+    if (record->copy_inode == 0 || record->copy_is_foreign ||
+        host_file_open(img->io, &file, record->copy_path, O_RDONLY, NULL) != 0) {
         return 0;
     }
     int held = img->io->lock_holder(img->io->context, file.fd, IO_LOCK_WRITE, &pid);
@@ -116,13 +117,13 @@ static void show_old_image(struct cow_plan *plan, const struct record *record)
     }
 }
 
-static int check_unchanged(struct cow_plan *plan, const struct record *record, struct cow_error *err)
+static int check_unchanged(struct cow_plan *plan, struct record *record, struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
     if (journal_view(record, img) != JOURNAL_SEES_NEW || !journal_unwritten(record, &img->cow.facts, true)) {
         return changed_since(img, "the image", err);
     }
-    int status = journal_check_fits(record, img, SIDE_UNDO, err);
+    int status = journal_check(record, img, SIDE_UNDO, err);
     if (status == 0) {
         status = check_copy(plan, record, err);
     }
@@ -161,7 +162,12 @@ static void describe(struct cow_plan *plan, const struct record *record)
             plan->img->backing.facts.path, cow_size_text(size, record->backing_old_bytes));
     }
     if (record->copy_inode != 0) {
-        plan_note(plan, "the private backing file %s is removed", record->copy_path);
+        plan_note(
+            plan,
+            record->copy_is_foreign
+                ? "the private backing file %s is kept: it does not lie beside the image, and is not named"
+                : "the private backing file %s is removed",
+            record->copy_path);
     }
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");

@@ -175,6 +175,40 @@ through_link()
     done
 }
 
+# The only whole copy of the disk is not thrown away: the backing file of then is gone, or another one.
+needs_the_base()
+{
+    small
+    head -c 65536 /dev/zero | tr '\0' 'o' >o.img
+    touch -r b.img o.img
+    run 0 rebase -q -y --safe --to o.img x.cow
+    cp -p b.img b.old
+    for how in gone touched written; do
+        cp -p b.old b.img
+        case $how in
+        gone) rm b.img ;;
+        touched) touch b.img ;;
+        written) printf x | dd of=b.img bs=1 conv=notrunc status=none ;;
+        esac
+        freeze x.cow o.img .x.cow.cowtui-undo
+        run 3 undo -y x.cow
+        has b.img err
+        unchanged "undo with a base that is $how"
+    done
+    cp -p b.old b.img
+    run 0 undo -y x.cow
+}
+
+# What will be cut is named: the record's file, also where the image is shown with another one.
+names_what_is_cut()
+{
+    small
+    run 0 resize -q -y --policy extend x.cow 1M
+    cp -p b.img other.img
+    run 0 undo -n --json -b other.img x.cow
+    has "$PWD/b.img" <(json .backing)
+}
+
 for policy in extend copy keep; do
     t "undo: $policy, header" takes_back $policy 1M header
     t "undo: $policy, copy" takes_back $policy 32M copy
@@ -186,3 +220,5 @@ t "undo: refused after a copy" refused 32M
 t "undo: strange undo data" strange
 t "undo: what is kept is marked" kept_is_marked
 t "undo: through a link" through_link
+t "undo: the backing file of then" needs_the_base
+t "undo: what is cut is named" names_what_is_cut

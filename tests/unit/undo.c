@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -254,6 +255,82 @@ START_TEST(a_lengthened_backing_that_was_changed_since)
             check_refused(s, i == 3 ? COW_IO : COW_REFUSED, "backing changed since");
             subject_free(s);
         }
+    }
+}
+END_TEST
+
+/* Going back relies on the backing file of then, also where the change has not touched it. */
+START_TEST(a_backing_of_then_that_is_gone_or_changed)
+{
+    static void (*const events[])(struct subject *) = {touch_backing, lengthen_backing, remove_backing};
+    for (int way = 2; way < WAYS; way++) {
+        for (size_t i = 0; i < 3; i++) {
+            struct subject *s = make_changed(way);
+            events[i](s);
+            check_refused(s, COW_REFUSED, "the backing file of then");
+            subject_free(s);
+        }
+    }
+}
+END_TEST
+
+static int undo_after(struct subject *s, void (*happen)(struct subject *s), struct cow_error *err);
+
+START_TEST(a_backing_of_then_that_goes_after_the_plan)
+{
+    for (int way = 2; way < WAYS; way++) {
+        struct subject *s = make_changed(way);
+        struct cow_error err = {.status = 0};
+        must_fail(undo_after(s, touch_backing, &err), COW_REFUSED, err);
+        must(!subject_is_pending(s) && subject_outcome(s) == OUTCOME_NEW, "it went back");
+        subject_free(s);
+    }
+}
+END_TEST
+
+/* Another image, as a v3 that names path; marked: its own change was cut off. */
+static void put_image_on(const char *name, const char *path, uint64_t size_bytes, bool marked)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    char *other = test_path(name);
+    size_t n = model_header(header, COW_FORMAT_V3, path, marked ? UINT64_MAX : size_bytes, 512, 4096,
+                            MODEL_MTIME, false);
+    file_write(other, header, n);
+    file_truncate(other, 8192 + size_bytes);
+    free(other);
+}
+
+static void live_on_the_copy(struct subject *s)
+{
+    put_image_on("other.cow", s->copy, s->new_bytes, false);
+}
+
+START_TEST(a_private_backing_file_that_others_live_on_is_kept)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct subject *s = make_changed(_i);
+        struct cow_error err = {.status = 0};
+        char *away = test_path("away"), *link_path = test_path("link.cow"),
+             *target = test_path("away/other.cow");
+        must(s->copy != NULL && mkdir(away, 0700) == 0, "fixture");
+        if (kind == 2) { /* a link in the directory to an image elsewhere */
+            put_image_on("away/other.cow", s->copy, s->new_bytes, false);
+            must(symlink(target, link_path) == 0, "symlink");
+        } else if (kind != 3) {
+            put_image_on("other.cow", s->copy, s->new_bytes, kind == 1);
+        }
+        const struct witness copy = witness_of(s->copy);
+        if (kind == 3) { /* after the plan was made */
+            must_succeed(undo_after(s, live_on_the_copy, &err), err);
+        } else {
+            must_succeed(subject_undo(s, NULL, &err), err);
+        }
+        must(subject_outcome(s) == OUTCOME_OLD, "it did not go back");
+        witness_check(&copy, "others live on it");
+        free(away);
+        free(link_path);
+        free(target);
+        subject_free(s);
     }
 }
 END_TEST
@@ -562,6 +639,9 @@ Suite *undo_suite(void)
     tcase_add_loop_test(tc, an_image_that_was_written_since, 0, WAYS);
     tcase_add_loop_test(tc, an_image_that_has_another_inode_number, 0, WAYS);
     tcase_add_test(tc, a_lengthened_backing_that_was_changed_since);
+    tcase_add_test(tc, a_backing_of_then_that_is_gone_or_changed);
+    tcase_add_test(tc, a_backing_of_then_that_goes_after_the_plan);
+    tcase_add_loop_test(tc, a_private_backing_file_that_others_live_on_is_kept, 2, 4);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, WAYS);
     tcase_add_loop_test(tc, discarding_gives_it_up, 0, WAYS);
     tcase_add_loop_test(tc, undo_data_is_not_discarded_while_recovery_needs_it, 0, WAYS);

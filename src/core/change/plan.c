@@ -263,6 +263,54 @@ int plan_check_names(const struct cow_image *img, bool force, struct cow_error *
     return cow_error_hint(err, "-o FILE writes the result elsewhere; --force goes on");
 }
 
+static int refuse_held(const struct sibling *held, struct cow_error *err)
+{
+    char pid[32];
+    snprintf(pid, sizeof pid, held->holder.pid > 0 ? "pid %" PRId64 : "another process", held->holder.pid);
+    cow_error_set(err, COW_LOCKED, "%s: is on the same backing file, and in use by %s", held->path, pid);
+    return cow_error_hint(err, "a running UML guest, most likely: shut it down first");
+}
+
+static int refuse_pending(const struct sibling *pending, struct cow_error *err)
+{
+    char image[COW_HINT_BYTES / 2];
+    cow_error_set(err, COW_REFUSED, "%s: is on the same backing file, and a change of it was interrupted%s",
+                  pending->path, pending->pending_is_strange ? ", says a journal that is not obeyed" : "");
+    return cow_error_hint(err, "first of all: cowtui recover %s",
+                          cow_shell_quote(image, sizeof image, pending->path));
+}
+
+/* What another image has begun may concern the backing file. */
+static int check_siblings(const struct siblings *siblings, struct cow_error *err)
+{
+    const struct sibling *held = siblings_held(siblings), *pending = siblings_pending(siblings);
+    return held != NULL ? refuse_held(held, err) : pending != NULL ? refuse_pending(pending, err) : 0;
+}
+
+int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err)
+{
+    struct siblings siblings;
+    int status = siblings_find_on(&siblings, plan->img, plan->backing_path, &plan->backing_facts, err);
+    if (status == 0) {
+        status = check_siblings(&siblings, err);
+        siblings_clear(&siblings);
+    }
+    return status;
+}
+
+int plan_check_pending_on(const struct cow_image *img, const char *path, const struct stat *facts,
+                          struct cow_error *err)
+{
+    struct siblings siblings;
+    int status = siblings_find_on(&siblings, img, path, facts, err);
+    if (status == 0) {
+        const struct sibling *pending = siblings_pending(&siblings);
+        status = pending != NULL ? refuse_pending(pending, err) : 0;
+        siblings_clear(&siblings);
+    }
+    return status;
+}
+
 int plan_list_siblings(struct cow_plan *plan, struct cow_error *err)
 {
     struct siblings siblings;
@@ -270,26 +318,7 @@ int plan_list_siblings(struct cow_plan *plan, struct cow_error *err)
     if (status != 0) {
         return status;
     }
-    const struct sibling *held = siblings_held(&siblings);
-    if (held != NULL) {
-        char pid[32];
-        snprintf(pid, sizeof pid, held->holder.pid > 0 ? "pid %" PRId64 : "another process",
-                 held->holder.pid);
-        status = cow_error_set(err, COW_LOCKED, "%s: is on the same backing file, and in use by %s",
-                               held->path, pid);
-        cow_error_hint(err, "a running UML guest, most likely: shut it down first");
-    }
-    for (size_t i = 0; i < siblings.n && status == 0; i++) {
-        char image[COW_HINT_BYTES / 2];
-        if (siblings.sibling[i].pending) { /* what it had begun may concern the backing file */
-            status = cow_error_set(
-                err, COW_REFUSED, "%s: is on the same backing file, and a change of it was interrupted%s",
-                siblings.sibling[i].path,
-                siblings.sibling[i].pending_is_strange ? ", says a journal that is not obeyed" : "");
-            cow_error_hint(err, "first of all: cowtui recover %s",
-                           cow_shell_quote(image, sizeof image, siblings.sibling[i].path));
-        }
-    }
+    status = check_siblings(&siblings, err);
     if (siblings.incomplete) {
         plan_note(plan, "not all of the directories could be searched for other images on the backing file");
     }

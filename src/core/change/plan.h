@@ -76,6 +76,7 @@ struct cow_plan {
     bool header_edit;  /* ... where only path or date of the backing file change: nothing else is written */
     bool backing_only; /* ... and not even that: only its backing file is lengthened */
     bool keep_undo;    /* the old file becomes the undo file */
+    bool recovers;     /* finishes what was interrupted, or takes it back */
     bool undoes;       /* goes back to what the undo file has */
     bool shrinks;
     uint64_t data_bytes;  /* that are copied into it */
@@ -134,6 +135,14 @@ int plan_check_names(const struct cow_image *img, bool force, struct cow_error *
 /* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
  * them; COW_REFUSED if a change of one waits for recovery. */
 int plan_list_siblings(struct cow_plan *plan, struct cow_error *err);
+
+/* The same two refusals, asked again under the lock. */
+int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err);
+/* COW_REFUSED if a change of an image on this file was interrupted: its date and length may be half a
+ * change's.
+ */
+int plan_check_pending_on(const struct cow_image *img, const char *path, const struct stat *facts,
+                          struct cow_error *err);
 
 /* A note where a guest holds the image at this moment. */
 void plan_note_in_use(struct cow_plan *plan);

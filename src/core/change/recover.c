@@ -379,6 +379,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->refusal = refusal;
+    plan->recovers = true;
     char image[PATH_MAX];
     enum direction direction;
     status = journal_check(&record, img, SIDE_JOURNAL, err);

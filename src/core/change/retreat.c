@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include "core/change/settle.h"
+#include "core/image/siblings.h"
 
 int retreat_hold(struct commit *c, const char *path)
 {
@@ -26,6 +27,17 @@ int retreat_backing(struct commit *c, bool back)
                                                    : 0;
 }
 
+bool retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts)
+{
+    struct siblings siblings;
+    if (siblings_find_on(&siblings, img, path, facts, NULL) != 0) {
+        return true; /* who cannot look does not remove */
+    }
+    const bool has = siblings.n > 0 || siblings.incomplete;
+    siblings_clear(&siblings);
+    return has;
+}
+
 int retreat_remove_copy(struct commit *c)
 {
     char temp[PATH_MAX];
@@ -35,9 +47,10 @@ int retreat_remove_copy(struct commit *c)
         return 0;
     }
     /* Under its own name it is complete; if it is not as the change left it, somebody has used it, or it is
-     * somebody else's. */
+     * somebody else's; and other images may live on it by now. */
     int status = c->io->lstat(c->io->context, r->copy_path, &facts);
-    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts)) {
+    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts) &&
+        !retreat_copy_has_others(c->plan->img, r->copy_path, &facts)) {
         status = c->io->unlink(c->io->context, r->copy_path);
     }
     if (status == 0 || status == -ENOENT) {

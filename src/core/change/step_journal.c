@@ -208,6 +208,9 @@ static int turn_record(struct commit *c)
         status = journal_check(&c->record, c->plan->img, SIDE_UNDO, c->err);
     }
     if (status == 0) {
+        status = undo_check_base(c->plan->img, &c->record, c->err);
+    }
+    if (status == 0) {
         c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
         record_settle_here(&c->record, c->plan->img->real_path);
     }

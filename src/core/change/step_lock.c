@@ -137,6 +137,12 @@ int commit_lock(struct commit *c)
                                           plan->hold_backing, &plan->backing_facts};
         status = hold(c, &c->backing_fd, &backing);
     }
+    /* Since the plan was made another image can have come to this backing file, or its change have been cut
+     * off.
+     */
+    if (status == 0 && plan->hold_backing == HOLD_WRITE && !plan->recovers) {
+        status = plan_check_siblings(plan, c->err);
+    }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
         const struct held_file other = {input->path, input->path, input->what, HOLD_READ, &input->file.facts};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/change/retreat.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
 #include "cow/text.h"
@@ -26,6 +27,31 @@ static int changed_since(const struct cow_image *img, const char *what, struct c
 {
     cow_error_set(err, COW_REFUSED, "%s: %s has changed since: going back would lose that", img->path, what);
     return cow_error_hint(err, "\"cowtui undo --discard\" removes the undo data");
+}
+
+int undo_check_base(const struct cow_image *img, const struct record *record, struct cow_error *err)
+{
+    struct stat facts;
+    if (record->backing_path[0] == '\0' ||
+        record->extends != 0) { /* that one is held, and looked at, itself */
+        return 0;
+    }
+    int status = img->io->stat(img->io->context, record->backing_path, &facts);
+    if (status < 0) {
+        cow_error_set(err, COW_REFUSED, "%s: going back needs its backing file of then, %s: %s", img->path,
+                      record->backing_path, strerror(-status));
+        return cow_error_hint(err,
+                              "the image as it is has the whole disk; give that file its name again first");
+    }
+    if ((uint64_t)facts.st_size != record->backing_old_bytes ||
+        !same_time(facts.st_mtim, record->backing_old_mtime)) {
+        cow_error_set(
+            err, COW_REFUSED,
+            "%s: its backing file of then, %s, has changed since: going back would give another disk",
+            img->path, record->backing_path);
+        return cow_error_hint(err, "\"cowtui undo --discard\" removes the undo data");
+    }
+    return 0;
 }
 
 static int read_undo(struct record *record, struct cow_image *img, struct stat *facts, struct cow_error *err)
@@ -125,6 +151,9 @@ static int check_unchanged(struct cow_plan *plan, struct record *record, struct 
     }
     int status = journal_check(record, img, SIDE_UNDO, err);
     if (status == 0) {
+        status = undo_check_base(img, record, err);
+    }
+    if (status == 0) {
         status = check_copy(plan, record, err);
     }
     if (status != 0 || !record->extends) {
@@ -143,6 +172,27 @@ static int check_unchanged(struct cow_plan *plan, struct record *record, struct 
     return 0;
 }
 
+/* What becomes of the private backing file. */
+static void describe_copy(struct cow_plan *plan, const struct record *record)
+{
+    struct stat facts;
+    if (record->copy_inode == 0 || plan->io->lstat(plan->io->context, record->copy_path, &facts) < 0) {
+        return;
+    }
+    if (record->copy_is_foreign) {
+        plan_note(plan,
+                  "the private backing file %s is kept: it does not lie beside the image, and is not named",
+                  record->copy_path);
+    } else if (facts.st_ino != record->copy_inode) {
+        plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
+    } else if (retreat_copy_has_others(plan->img, record->copy_path, &facts)) {
+        plan_note(plan, "the private backing file %s is kept: other images are on it, or could be",
+                  record->copy_path);
+    } else {
+        plan_note(plan, "the private backing file %s is removed", record->copy_path);
+    }
+}
+
 static void describe(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
@@ -159,16 +209,9 @@ static void describe(struct cow_plan *plan, const struct record *record)
         p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
-            plan->img->backing.facts.path, cow_size_text(size, record->backing_old_bytes));
+            record->backing_path, cow_size_text(size, record->backing_old_bytes));
     }
-    if (record->copy_inode != 0) {
-        plan_note(
-            plan,
-            record->copy_is_foreign
-                ? "the private backing file %s is kept: it does not lie beside the image, and is not named"
-                : "the private backing file %s is removed",
-            record->copy_path);
-    }
+    describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
     plan_step(plan, COW_STEP_UNDO, 0, "%s",

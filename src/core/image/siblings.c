@@ -15,7 +15,8 @@
 struct search {
     struct siblings *found;
     const struct cow_image *img;
-    char directory[PATH_MAX]; /* with its slash */
+    const struct stat *backing; /* the file that is asked about */
+    char directory[PATH_MAX];   /* with its slash */
     bool no_memory;
 };
 
@@ -23,17 +24,25 @@ static bool is_backing(const struct search *search, const char *path)
 {
     struct stat facts;
     const struct cow_image *img = search->img;
-    return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, &img->backing.file.facts);
+    return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, search->backing);
 }
 
 /* Does this header name the backing file? A relative path may be meant from the working directory, as kernels
- * do, or from the file's own. */
-static bool names_backing(const struct search *search, const struct cow_header *header)
+ * do, or from the file's own: where it is listed, and, for a link, where it leads. */
+static bool names_backing(const struct search *search, const struct cow_header *header, const char *real_path)
 {
     char beside[2 * PATH_MAX];
-    const char *path = header->backing_path;
+    const char *path = header->backing_path, *slash = strrchr(real_path, '/');
+    if (path[0] == '\0' || is_backing(search, path) || path[0] == '/') {
+        return path[0] != '\0' && is_backing(search, path);
+    }
     snprintf(beside, sizeof beside, "%s%s", search->directory, path);
-    return path[0] != '\0' && (is_backing(search, path) || (path[0] != '/' && is_backing(search, beside)));
+    if (is_backing(search, beside)) {
+        return true;
+    }
+    snprintf(beside, sizeof beside, "%.*s%s", slash == NULL ? 0 : (int)(slash - real_path) + 1, real_path,
+             path);
+    return is_backing(search, beside);
 }
 
 static struct cow_holder holder_of(const struct cow_io *io, int fd)
@@ -43,29 +52,39 @@ static struct cow_holder holder_of(const struct cow_io *io, int fd)
     return (struct cow_holder){.held = locked || io->has_writer(io->context, fd) == 1, .pid = pid};
 }
 
+/* A link in a directory that is searched to a file in the same one: that is found by itself. */
+static bool is_found_anyway(const struct search *search, const char *path, const char *real_path)
+{
+    const size_t length = strlen(search->directory);
+    return strcmp(path, real_path) != 0 && strncmp(real_path, search->directory, length) == 0 &&
+           strchr(real_path + length, '/') == NULL;
+}
+
 static bool is_sibling(const struct search *search, const char *path, struct sibling *out)
 {
     const struct cow_image *img = search->img;
     const struct cow_io *io = img->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
+    char real_path[PATH_MAX];
     struct cow_header header;
     struct host_file file;
     struct stat facts;
     bool is = false;
-    if (io->lstat(io->context, path, &facts) < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 ||
-        same_file(&facts, &img->cow.facts) || same_file(&facts, &img->backing.file.facts) ||
-        host_file_open(io, &file, path, O_RDONLY, NULL) != 0) {
+    if (io->stat(io->context, path, &facts) < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 ||
+        same_file(&facts, &img->cow.facts) || same_file(&facts, search->backing) ||
+        io->resolve(io->context, path, real_path, sizeof real_path) < 0 ||
+        is_found_anyway(search, path, real_path) || host_file_open(io, &file, path, O_RDONLY, NULL) != 0) {
         return false;
     }
     ssize_t n = io_read(io, file.fd, bytes, sizeof bytes, 0);
     if (n > 0 &&
         cow_header_decode(&header, bytes, (size_t)n, (uint64_t)facts.st_size, UINT64_MAX, NULL) == 0 &&
-        !header.unfinished && names_backing(search, &header)) {
+        names_backing(search, &header, real_path)) {
         is = true;
         out->mtime = header.mtime;
         out->holder = holder_of(io, file.fd);
-        const enum side_journal journal = side_find_journal(io, path, &facts, path, NULL);
-        out->pending = journal != SIDE_NO_JOURNAL;
+        const enum side_journal journal = side_find_journal(io, real_path, &facts, path, NULL);
+        out->pending = journal != SIDE_NO_JOURNAL || header.unfinished; /* the mark is of a change, too */
         out->pending_is_strange = journal == SIDE_JOURNAL_STRANGE;
     }
     host_file_close(io, &file);
@@ -138,14 +157,13 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct sibling *)a)->path, ((const struct sibling *)b)->path);
 }
 
-int siblings_find(struct siblings *out, struct cow_image *img, struct cow_error *err)
+int siblings_find_on(struct siblings *out, const struct cow_image *img, const char *path,
+                     const struct stat *facts, struct cow_error *err)
 {
     struct siblings found = {.n = 0};
-    struct search search = {.found = &found, .img = img};
-    if (img->backing.facts.state == COW_BACKING_FOUND) {
-        search_beside(&search, img->real_path);
-        search_beside(&search, img->backing.facts.path);
-    }
+    struct search search = {.found = &found, .img = img, .backing = facts};
+    search_beside(&search, img->real_path);
+    search_beside(&search, path);
     if (search.no_memory) {
         siblings_clear(&found);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -155,6 +173,25 @@ int siblings_find(struct siblings *out, struct cow_image *img, struct cow_error 
     }
     *out = found;
     return 0;
+}
+
+int siblings_find(struct siblings *out, const struct cow_image *img, struct cow_error *err)
+{
+    if (img->backing.facts.state != COW_BACKING_FOUND) {
+        *out = (struct siblings){.n = 0};
+        return 0;
+    }
+    return siblings_find_on(out, img, img->backing.facts.path, &img->backing.file.facts, err);
+}
+
+const struct sibling *siblings_pending(const struct siblings *siblings)
+{
+    for (size_t i = 0; i < siblings->n; i++) {
+        if (siblings->sibling[i].pending) {
+            return &siblings->sibling[i];
+        }
+    }
+    return NULL;
 }
 
 void siblings_clear(struct siblings *siblings)

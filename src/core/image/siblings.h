@@ -13,7 +13,7 @@ struct sibling {
     char *path;
     uint32_t mtime;           /* of the backing file, as its header has it */
     struct cow_holder holder; /* who has it locked, or open for writing without a lock */
-    bool pending;             /* a change of it was interrupted */
+    bool pending;             /* a change of it was interrupted: a journal, or the mark */
     bool pending_is_strange;  /* ... says a journal that is not obeyed */
 };
 
@@ -26,8 +26,14 @@ struct siblings {
 /* Those of the image's backing file, without the image itself under any name, by name. A directory or a file
  * that cannot be read is passed over. *out: siblings_clear. COW_NO_MEMORY. An image without a backing file
  * has none. */
-int siblings_find(struct siblings *out, struct cow_image *img, struct cow_error *err);
+int siblings_find(struct siblings *out, const struct cow_image *img, struct cow_error *err);
+/* The same of another file: the images on it, but for img, in its directory and in img's. */
+int siblings_find_on(struct siblings *out, const struct cow_image *img, const char *path,
+                     const struct stat *facts, struct cow_error *err);
 void siblings_clear(struct siblings *siblings);
+
+/* The first of which a change was interrupted, or NULL. */
+const struct sibling *siblings_pending(const struct siblings *siblings);
 
 /* The first that is held by somebody, or NULL. */
 const struct sibling *siblings_held(const struct siblings *siblings);

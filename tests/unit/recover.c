@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "changes.h"
-#include "core/change/record.h"
+#include "core/change/settle.h"
 
 enum { OLD_SECTORS = 301, NEW_SECTORS = 444 };
 
@@ -593,6 +593,107 @@ START_TEST(a_backing_of_neither_size_is_left_alone)
 }
 END_TEST
 
+/* ---- is the backing file ours to touch? ---- */
+
+static void write_into(const char *path, uint64_t offset)
+{
+    file_write_at(path, offset, "merged", 6);
+}
+
+/* What an admin does between the crash and the recovery. */
+enum event { EVENT_NONE, EVENT_WRITTEN, EVENT_TOUCHED, EVENT_REPLACED, EVENT_TAIL, EVENT_TAIL_DATED, EVENTS };
+
+static void happen(const struct scene *scene, enum event event, struct timespec later)
+{
+    const char *path = scene->s->model->backing_path;
+    if (event == EVENT_WRITTEN) {
+        write_into(path, 0);
+    } else if (event == EVENT_REPLACED) {
+        const uint64_t n = file_size(path);
+        put_another(path);
+        file_truncate(path, n);
+    } else if (event == EVENT_TAIL || event == EVENT_TAIL_DATED) {
+        write_into(path, (OLD_SECTORS + 3) * 512);
+    }
+    if (event == EVENT_TAIL_DATED) {
+        set_date(path, scene->record->backing_mtime);
+    } else if (event != EVENT_NONE) {
+        set_date(path, later);
+    }
+}
+
+START_TEST(a_backing_that_was_worked_on_since_is_left_alone)
+{
+    const bool undoes = kinds[_i] == RECORD_UNDO_COPY || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    for (int event = 0; event < EVENTS; event++) {
+        for (int old_size = 0; old_size < 2; old_size++) {
+            struct scene scene = scene_of(OPERATION_EXTEND, in_place);
+            struct stat journal;
+            const bool in_tail = event == EVENT_TAIL || event == EVENT_TAIL_DATED;
+            if (in_tail && (old_size != 0 || !undoes)) { /* nothing is cut there */
+                scene_end(&scene);
+                continue;
+            }
+            put_journal(&scene, kinds[_i]);
+            must(stat(scene.journal, &journal) == 0, "stat");
+            /* as the kill left it: lengthened, or cut again, and not dated yet */
+            file_truncate(scene.s->model->backing_path, (old_size != 0 ? OLD_SECTORS : NEW_SECTORS) * 512);
+            struct timespec later = journal.st_mtim;
+            set_date(scene.s->model->backing_path, journal.st_mtim);
+            later.tv_sec += event == EVENT_TAIL ? 0 : 5;
+            happen(&scene, (enum event)event, later);
+            if (event == EVENT_NONE) {
+                recover(&scene, "as the kill left it");
+                must(file_mtime(scene.s->model->backing_path) == scene.record->backing_mtime.tv_sec,
+                     "not dated");
+            } else {
+                refused(&scene, COW_REFUSED, "worked on since");
+            }
+            if (event == EVENT_TOUCHED) { /* as the hint says */
+                set_date(scene.s->model->backing_path, scene.record->backing_mtime);
+                recover(&scene, "given its date again");
+            }
+            scene_end(&scene);
+        }
+    }
+}
+END_TEST
+
+/* One of another length, or of another date while it is another file, is refused by the settling itself, too:
+ * a failed change is taken back by the same function. */
+START_TEST(settling_asks_itself)
+{
+    struct scene scene = scene_of(OPERATION_EXTEND, true);
+    const char *path = scene.s->model->backing_path;
+    put_journal(&scene, RECORD_IN_PLACE);
+    for (int i = 0; i < 2; i++) {
+        file_truncate(path, i == 0 ? (NEW_SECTORS + 1) * 512 : NEW_SECTORS * 512);
+        set_date(path, i == 0 ? scene.record->backing_mtime : (struct timespec){.tv_sec = 5});
+        const struct witness before = witness_of(path);
+        int fd = open(path, O_RDWR);
+        must(settle_backing(&io_system, scene.record, scene.image, fd, true) == -EBUSY, "%d: it was touched",
+             i);
+        close(fd);
+        witness_check(&before, "settling");
+    }
+    scene_end(&scene);
+}
+END_TEST
+
+START_TEST(a_private_backing_that_was_written_is_kept)
+{
+    struct scene scene = scene_of(OPERATION_COPY, true);
+    file_write_at(scene.image, 0, scene.s->old_file, 512);
+    put_journal(&scene, RECORD_IN_PLACE);
+    write_into(scene.s->copy, 100);
+    const struct witness before = witness_of(scene.s->copy);
+    recover(&scene, "back");
+    witness_check(&before, "somebody wrote to it");
+    scene_end(&scene);
+}
+END_TEST
+
 START_TEST(what_happens_after_the_plan_is_noticed)
 {
     const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
@@ -674,6 +775,9 @@ Suite *recover_suite(void)
     tcase_add_loop_test(tc, undo_in_place, 0, 3);
     tcase_add_loop_test(tc, a_strange_image_is_left_alone, 0, 4);
     tcase_add_loop_test(tc, a_backing_of_neither_size_is_left_alone, 0, 4);
+    tcase_add_loop_test(tc, a_backing_that_was_worked_on_since_is_left_alone, 0, 4);
+    tcase_add_test(tc, settling_asks_itself);
+    tcase_add_test(tc, a_private_backing_that_was_written_is_kept);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, 4);
     tcase_add_test(tc, a_backing_that_belongs_to_somebody_else);
     suite_add_tcase(suite, tc);

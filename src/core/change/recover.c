@@ -225,9 +225,10 @@ static int end_journal(struct commit *c, enum direction direction)
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
-/* Before anything is written: a backing file that somebody has resized since is not the record's business. */
-static int check_backing_size(const struct cow_io *io, const struct record *record, int fd,
-                              struct cow_error *err)
+/* Before anything is written: a backing file that somebody has resized, written or replaced since is not the
+ * record's business. */
+static int check_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
+                         bool back, struct cow_error *err)
 {
     struct stat facts;
     int status = io->fstat(io->context, fd, &facts);
@@ -247,7 +248,20 @@ static int check_backing_size(const struct cow_io *io, const struct record *reco
                       record->backing_path, size_bytes, record->backing_old_bytes, record->backing_new_bytes);
         return cow_error_hint(err, "give it one of these sizes again (truncate), then recover");
     }
-    return 0;
+    if (record->kind == RECORD_MERGE) {
+        return 0;
+    }
+    status = settle_backing_is_ours(io, record, image_path, fd, back);
+    return status < 0    ? cow_error_system(err, -status, "%s", record->backing_path)
+           : status == 0 ? settle_refuse_backing(record, err)
+                         : 0;
+}
+
+/* Whether recovery in this direction cuts the backing file. */
+static bool cuts_backing(const struct record *record, enum direction direction)
+{
+    const bool undoes = record->kind == RECORD_UNDO_COPY || record->kind == RECORD_UNDO_IN_PLACE;
+    return (direction == FORWARD) == undoes;
 }
 
 int commit_recover(struct commit *c)
@@ -278,7 +292,8 @@ int commit_recover(struct commit *c)
                              c->plan->img->path);
     }
     if (c->record.extends && c->backing_fd >= 0) {
-        status = check_backing_size(c->io, &c->record, c->backing_fd, c->err);
+        status = check_backing(c->io, &c->record, c->plan->target_path, c->backing_fd,
+                               cuts_backing(&c->record, direction), c->err);
         if (status != 0) {
             return status;
         }

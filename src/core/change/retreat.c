@@ -23,17 +23,18 @@ int retreat_hold(struct commit *c, const char *path)
 
 int retreat_backing(struct commit *c, bool back)
 {
-    return c->record.extends && c->backing_fd >= 0 ? settle_backing(c->io, &c->record, c->backing_fd, back)
-                                                   : 0;
+    return c->record.extends && c->backing_fd >= 0
+               ? settle_backing(c->io, &c->record, c->plan->target_path, c->backing_fd, back)
+               : 0;
 }
 
-bool retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts)
+int retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts)
 {
     struct siblings siblings;
     if (siblings_find_on(&siblings, img, path, facts, NULL) != 0) {
-        return true; /* who cannot look does not remove */
+        return -ENOMEM;
     }
-    const bool has = siblings.n > 0 || siblings.incomplete;
+    const int has = siblings.failure != 0 ? siblings.failure : siblings.n > 0 || siblings.incomplete;
     siblings_clear(&siblings);
     return has;
 }
@@ -49,9 +50,9 @@ int retreat_remove_copy(struct commit *c)
     /* Under its own name it is complete; if it is not as the change left it, somebody has used it, or it is
      * somebody else's; and other images may live on it by now. */
     int status = c->io->lstat(c->io->context, r->copy_path, &facts);
-    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts) &&
-        !retreat_copy_has_others(c->plan->img, r->copy_path, &facts)) {
-        status = c->io->unlink(c->io->context, r->copy_path);
+    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts)) {
+        status = retreat_copy_has_others(c->plan->img, r->copy_path, &facts);
+        status = status == 0 ? c->io->unlink(c->io->context, r->copy_path) : status > 0 ? 0 : status;
     }
     if (status == 0 || status == -ENOENT) {
         status = settle_remove(c->io, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);

@@ -17,8 +17,9 @@ int retreat_hold(struct commit *c, const char *path);
  * here. */
 int retreat_backing(struct commit *c, bool back);
 
-/* Whether other images than img live on a private backing file, as far as can be seen: then it is kept. */
-bool retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts);
+/* Whether other images than img live on a private backing file, as far as can be seen: then it is kept. 1, 0
+ * or -errno. */
+int retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts);
 
 /* The private backing file that the change made, under either name; kept where somebody uses it. */
 int retreat_remove_copy(struct commit *c);

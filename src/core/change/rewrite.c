@@ -160,6 +160,9 @@ static int name_new_backing(struct cow_plan *plan, struct named *named, const st
 {
     int status = plan_add_input(plan, "new backing file", opt->backing_path, err);
     if (status == 0) {
+        status = plan_check_pending_on(plan->img, opt->backing_path, &plan->input[0].file.facts, err);
+    }
+    if (status == 0) {
         status = check_new_backing(plan, opt, err);
     }
     if (status != 0) {
@@ -447,7 +450,14 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
 {
     struct named named;
     struct rewrite_cost cost = {.data_bytes = 0};
-    int status = check_old_backing(plan->img, opt, err);
+    const struct cow_image *img = plan->img;
+    int status = 0;
+    if (rebases(opt) && img->backing.facts.state == COW_BACKING_FOUND && plan->own_image == NULL) {
+        status = plan_check_pending_on(img, plan->backing_path, &plan->backing_facts, err);
+    }
+    if (status == 0) {
+        status = check_old_backing(plan->img, opt, err);
+    }
     if (status == 0) {
         status = choose_backing(plan, &named, opt, err);
     }

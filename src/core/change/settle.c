@@ -67,28 +67,6 @@ int settle_in_place_back(const struct cow_io *io, const struct record *record, i
     return status == 0 ? io->fsync(io->context, fd) : status;
 }
 
-int settle_backing(const struct cow_io *io, const struct record *record, int fd, bool back)
-{
-    struct stat facts;
-    uint64_t wanted = back ? record->backing_old_bytes : record->backing_new_bytes;
-    int status = io->fstat(io->context, fd, &facts);
-    if (status < 0) {
-        return status;
-    }
-    uint64_t is = (uint64_t)facts.st_size;
-    if (is != record->backing_old_bytes && is != record->backing_new_bytes) {
-        return -EBUSY;
-    }
-    if (is != wanted) {
-        status = io->ftruncate(io->context, fd, wanted);
-    }
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->backing_mtime};
-    if (status == 0 && (is != wanted || !same_time(facts.st_mtim, record->backing_mtime))) {
-        status = io->futimens(io->context, fd, times);
-    }
-    return status == 0 ? io->fsync(io->context, fd) : status;
-}
-
 /* Whether an open file is the old image of a copy, marked or not. An inode number alone proves little: it is
  * given to the next file when the first is gone. */
 static int is_old_image(const struct cow_io *io, const struct record *record, int fd)

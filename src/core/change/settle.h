@@ -14,9 +14,21 @@
  * between. 0 or -errno. */
 int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
 
-/* Gives the backing file the record's old or new size, and its date. fd is open for writing and locked. A
- * file that has neither size is left alone: -EBUSY. */
-int settle_backing(const struct cow_io *io, const struct record *record, int fd, bool back);
+/* Is the backing file that was to be lengthened as the change, or its way back, can have left it? 1, 0 or
+ * -errno. back: it would be cut, so nothing may lie behind its old end. */
+int settle_backing_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,
+                           int fd, bool back);
+
+/* Gives it the record's old or new size, and its date. fd is open for writing and locked. One that is not
+ * ours is left alone: -EBUSY. */
+int settle_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
+                   bool back);
+
+/* COW_REFUSED with words for one that is not ours. */
+int settle_refuse_backing(const struct record *record, struct cow_error *err);
+
+/* Dates the journal "now", durably: the next call may date the backing file. 0 or -errno. */
+int settle_date_journal(const struct cow_io *io, const char *image_path);
 
 /* The old image, which has lost its name to the new one: appends the record to it, marks it unfinished, names
  * it as the undo file. from: SIDE_OLD or SIDE_UNDO. A file that is not there, or not the old one, is no

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "core/base/arith.h"
+#include "core/change/settle.h"
 #include "core/change/steps.h"
 
 static int set_mtime(struct commit *c, int fd, struct timespec mtime)
@@ -17,8 +18,22 @@ static int set_mtime(struct commit *c, int fd, struct timespec mtime)
 int commit_extend_backing(struct commit *c)
 {
     const struct timespec mtime = c->plan->backing_facts.st_mtim;
+    struct stat now;
+    int status = settle_date_journal(c->io, c->plan->target_path);
+    if (status == 0) {
+        status = c->io->fstat(c->io->context, c->backing_fd, &now);
+    }
+    if (status < 0) {
+        return commit_failed(c, status, "preparing to lengthen", c->plan->backing_path);
+    }
+    if (now.st_size != c->plan->backing_facts.st_size || !same_time(now.st_mtim, mtime)) {
+        /* what was copied meanwhile may have taken long: its date would hide that */
+        cow_error_set(c->err, COW_REFUSED, "%s: the backing file was written while the image was copied",
+                      c->plan->backing_path);
+        return cow_error_hint(c->err, "nothing has changed; look who writes it, then try again");
+    }
     c->backing_written = true; /* from the first call on, whether it succeeds or not */
-    int status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing_bytes);
+    status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing_bytes);
     if (status == 0) {
         status = set_mtime(c, c->backing_fd, mtime);
     }
@@ -51,7 +66,7 @@ static int copy_owner_and_mode(struct commit *c)
 {
     const struct stat *old = &c->plan->backing_facts;
     (void)c->io->fchown(c->io->context, c->copy_fd, old->st_uid, old->st_gid);
-    return c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 07777);
+    return c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 0777); /* it is no program */
 }
 
 int commit_make_copy(struct commit *c)

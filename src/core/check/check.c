@@ -136,6 +136,7 @@ static void check_facts(struct checkup *c)
     find_locked(c);
     find_undo(c);
     find_several_names(c);
+    find_pending_sibling(c);
     find_no_backing(c);
     find_backing_size(c);
     find_backing_elsewhere(c);

@@ -23,7 +23,9 @@ struct checkup {
     bool journal;               /* a change is under way, or was interrupted */
     bool has_backing;           /* open and readable */
     bool same_size, same_date;  /* of disk, or header, and backing file; true also without one */
-    bool date_fits;             /* the backing file's date can be written into a header */
+    char
+        pending_sibling[400]; /* half a sentence about another image on it whose change is half done, or "" */
+    bool date_fits;           /* the backing file's date can be written into a header */
 };
 
 /* Enters a finding, once a code. Whether it is fixable follows from its fix and from the facts above; a
@@ -53,6 +55,7 @@ void find_undo(struct checkup *c);
 void find_several_names(struct checkup *c);
 
 /* ---- find_backing.c, find_path.c ---- */
+void find_pending_sibling(struct checkup *c); /* reports nothing: for the next ones */
 void find_no_backing(struct checkup *c);
 void find_backing_size(struct checkup *c);
 int find_backing_date(struct checkup *c, struct cow_error *err);

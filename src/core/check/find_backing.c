@@ -8,6 +8,7 @@
 
 #include "core/check/checkup.h"
 #include "core/check/superblock.h"
+#include "core/image/siblings.h"
 #include "cow/text.h"
 
 void find_no_backing(struct checkup *c)
@@ -22,15 +23,42 @@ void find_no_backing(struct checkup *c)
     }
 }
 
+/* While a change of another image on it is half done, its date and length say nothing, and nobody is told to
+ * go by them. */
+static void wait_for_sibling(struct checkup *c, struct cow_finding *finding)
+{
+    if (c->pending_sibling[0] != '\0') {
+        finding->fixable = false;
+    }
+}
+
+void find_pending_sibling(struct checkup *c)
+{
+    struct siblings siblings;
+    char name[NAME_TEXT_BYTES];
+    c->pending_sibling[0] = '\0';
+    if ((c->same_size && c->same_date) || siblings_find(&siblings, c->img, NULL) != 0) {
+        return;
+    }
+    const struct sibling *pending = siblings_pending(&siblings);
+    if (pending != NULL) {
+        snprintf(c->pending_sibling, sizeof c->pending_sibling,
+                 "; a change of %s, which is on it, too, was interrupted: recover that first",
+                 name_text(name, pending->path));
+    }
+    siblings_clear(&siblings);
+}
+
 void find_backing_size(struct checkup *c)
 {
     char disk_text[COW_SIZE_TEXT_BYTES], backing_text[COW_SIZE_TEXT_BYTES];
     const uint64_t disk = c->img->header.size_bytes, backing = c->img->backing.facts.size_bytes;
     if (!c->same_size) {
-        report(c, COW_FINDING_BACKING_SIZE,
-               "the disk has %" PRIu64 " bytes (%s), the backing file %" PRIu64 " (%s)%s", disk,
-               cow_size_text(disk_text, disk), backing, cow_size_text(backing_text, backing),
-               c->same_date ? "" : ", and another date");
+        wait_for_sibling(
+            c, report(c, COW_FINDING_BACKING_SIZE,
+                      "the disk has %" PRIu64 " bytes (%s), the backing file %" PRIu64 " (%s)%s%s", disk,
+                      cow_size_text(disk_text, disk), backing, cow_size_text(backing_text, backing),
+                      c->same_date ? "" : ", and another date", c->pending_sibling));
     }
 }
 
@@ -125,9 +153,10 @@ int find_backing_date(struct checkup *c, struct cow_error *err)
         return 0;
     }
     const bool modified = view == SUPERBLOCK_WRITTEN || view == SUPERBLOCK_GUEST_OLDER;
-    report(c, modified ? COW_FINDING_BACKING_MODIFIED : COW_FINDING_BACKING_DATE,
-           "the date of the backing file is %s, that in the header %s; %s%s", backing, header, words,
-           c->date_fits ? "" : "; no header can hold a date before 1970 or after 2106");
+    wait_for_sibling(c, report(c, modified ? COW_FINDING_BACKING_MODIFIED : COW_FINDING_BACKING_DATE,
+                               "the date of the backing file is %s, that in the header %s; %s%s", backing,
+                               header, c->pending_sibling[0] != '\0' ? c->pending_sibling + 2 : words,
+                               c->date_fits ? "" : "; no header can hold a date before 1970 or after 2106"));
     return 0;
 }
 

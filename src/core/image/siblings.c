@@ -4,6 +4,7 @@
  */
 #include "core/image/siblings.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -60,7 +61,16 @@ static bool is_found_anyway(const struct search *search, const char *path, const
            strchr(real_path + length, '/') == NULL;
 }
 
-static bool is_sibling(const struct search *search, const char *path, struct sibling *out)
+/* What is gone, or not ours to read, is passed over; a disk that fails is remembered. */
+static void remember_failure(struct search *search, int status)
+{
+    if (status < 0 && status != -ENOENT && status != -EACCES && status != -EPERM && status != -ELOOP &&
+        status != -ENOTDIR && search->found->failure == 0) {
+        search->found->failure = status;
+    }
+}
+
+static bool is_sibling(struct search *search, const char *path, struct sibling *out)
 {
     const struct cow_image *img = search->img;
     const struct cow_io *io = img->io;
@@ -69,14 +79,23 @@ static bool is_sibling(const struct search *search, const char *path, struct sib
     struct cow_header header;
     struct host_file file;
     struct stat facts;
+    struct cow_error err = {.status = 0};
     bool is = false;
-    if (io->stat(io->context, path, &facts) < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 ||
-        same_file(&facts, &img->cow.facts) || same_file(&facts, search->backing) ||
-        io->resolve(io->context, path, real_path, sizeof real_path) < 0 ||
-        is_found_anyway(search, path, real_path) || host_file_open(io, &file, path, O_RDONLY, NULL) != 0) {
+    int status = io->stat(io->context, path, &facts);
+    remember_failure(search, status);
+    if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 || same_file(&facts, &img->cow.facts) ||
+        same_file(&facts, search->backing)) {
+        return false;
+    }
+    status = io->resolve(io->context, path, real_path, sizeof real_path);
+    remember_failure(search, status);
+    if (status < 0 || is_found_anyway(search, path, real_path) ||
+        host_file_open(io, &file, path, O_RDONLY, &err) != 0) {
+        remember_failure(search, -err.sys_errno);
         return false;
     }
     ssize_t n = io_read(io, file.fd, bytes, sizeof bytes, 0);
+    remember_failure(search, n < 0 ? (int)n : 0);
     if (n > 0 &&
         cow_header_decode(&header, bytes, (size_t)n, (uint64_t)facts.st_size, UINT64_MAX, NULL) == 0 &&
         names_backing(search, &header, real_path)) {
@@ -137,7 +156,9 @@ static void search_beside(struct search *search, const char *file_path)
     const struct cow_io *io = search->img->io;
     char path[PATH_MAX];
     char *slash = NULL;
-    if (io->resolve(io->context, file_path, path, sizeof path) == 0) {
+    int resolved = io->resolve(io->context, file_path, path, sizeof path);
+    remember_failure(search, resolved);
+    if (resolved == 0) {
         slash = strrchr(path, '/');
     }
     if (slash == NULL) {
@@ -148,6 +169,7 @@ static void search_beside(struct search *search, const char *file_path)
     if (strcmp(search->directory, path) != 0) { /* both may lie in one */
         snprintf(search->directory, sizeof search->directory, "%s", path);
         int status = io->list(io->context, path, look_at, search);
+        remember_failure(search, status);
         search->found->incomplete = search->found->incomplete || status < 0;
     }
 }

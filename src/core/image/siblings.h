@@ -21,6 +21,7 @@ struct siblings {
     struct sibling *sibling;
     size_t n;
     bool incomplete; /* a directory could not be read: there may be more */
+    int failure;     /* -errno of something that can be tried again; else 0 */
 };
 
 /* Those of the image's backing file, without the image itself under any name, by name. A directory or a file

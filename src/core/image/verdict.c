@@ -12,6 +12,7 @@
 #include "core/format/kernel.h"
 #include "core/format/variants.h"
 #include "core/image/image.h"
+#include "core/image/siblings.h"
 #include "cow/text.h"
 
 #define WORDS(out, ...)  snprintf((out)->reason, sizeof(out)->reason, __VA_ARGS__)
@@ -141,6 +142,25 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
     add_warnings(out, facts, &header);
 }
 
+/* Half a change of another image explains the backing file's length and date: nothing is to be done by them.
+ */
+static void advise_sibling(struct cow_verdict *out, struct cow_image *img)
+{
+    struct siblings siblings;
+    char other[COW_HINT_BYTES / 2];
+    if (siblings_find(&siblings, img, NULL) != 0) {
+        return;
+    }
+    const struct sibling *pending = siblings_pending(&siblings);
+    if (pending != NULL) {
+        ADVISE(out,
+               "first of all: \"cowtui recover %s\": a change of that image, on the same backing file, was "
+               "interrupted",
+               cow_shell_quote(other, sizeof other, pending->path));
+    }
+    siblings_clear(&siblings);
+}
+
 void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
 {
     const struct cow_backing *backing = &img->backing.facts;
@@ -162,6 +182,11 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     facts.backing_bytes = (uint64_t)found.st_size;
     facts.backing_mtime = found.st_mtim.tv_sec;
     verdict_of(out, &facts);
+    if (!out->opens && backing->state == COW_BACKING_FOUND &&
+        (facts.backing_bytes != img->header.size_bytes ||
+         facts.backing_mtime != (int64_t)img->header.mtime)) {
+        advise_sibling(out, img);
+    }
     if (out->opens && !img->header.unfinished &&
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");

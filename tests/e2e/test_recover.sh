@@ -28,7 +28,7 @@ copy, before the rename             |extend |32M |/^link           |1 |forward |
 copy, after the rename              |extend |32M |/^rename(at)?$   |2 |forward |undo
 header, while it is prepared        |extend |1M  |ftruncate        |1 |back
 header, private backing file        |copy   |1M  |renameat2        |2 |back
-header, the backing file lengthened |extend |1M  |utimensat        |3 |back
+header, the backing file lengthened |extend |1M  |utimensat        |4 |back
 header, written but not dated       |keep   |1M  |utimensat        |2 |forward |no
 header, before the end              |extend |1M  |/^rename(at)?$   |1 |forward |undo
 '

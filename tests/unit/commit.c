@@ -575,11 +575,44 @@ START_TEST(a_reserve_is_kept)
 }
 END_TEST
 
+/* A backing file that is cut while it is read is an error, no zeros. */
+static bool cut_it(void *context, const struct cow_progress *progress)
+{
+    if (strcmp(progress->phase, "writing the disk") == 0 ||
+        strcmp(progress->phase, "copying the backing file") == 0) {
+        file_truncate(context, 512);
+    }
+    return false;
+}
+
+START_TEST(a_backing_that_gets_shorter_while_it_is_read)
+{
+    struct change change = {.operation = _i == 0 ? OPERATION_MERGE : OPERATION_COPY,
+                            .spec = {.format = COW_FORMAT_V3,
+                                     .sector_bytes = 512,
+                                     .alignment = 4096,
+                                     .size_bytes = 300 * 512,
+                                     .backing_bytes = 300 * 512,
+                                     .pattern = PATTERN_RUNS,
+                                     .seed = 3},
+                            .new_bytes = 400 * 512};
+    struct subject *s = subject_create(&change);
+    struct cow_error err = {.status = 0};
+    bool planned;
+    const struct cow_env env = {.progress = cut_it, .context = s->model->backing_path};
+    must_fail(subject_run(s, NULL, &env, &planned, &err), COW_IO, err);
+    must(planned && strstr(err.message, "shorter") != NULL, "\"%s\"", err.message);
+    must(!file_exists(s->target) || _i != 0, "a half merged disk");
+    subject_free(s);
+}
+END_TEST
+
 Suite *commit_suite(void)
 {
     Suite *suite = suite_create("commit");
     TCase *tc = tcase_create("commit");
     tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, a_backing_that_gets_shorter_while_it_is_read, 0, 2);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);
     tcase_add_loop_test(tc, the_matrix, 0, (int)COW_FORMATS * (int)OPERATIONS);
     tcase_add_test(tc, long_runs_are_moved_whole);

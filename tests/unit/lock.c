@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,65 @@ START_TEST(looking_takes_no_lock)
 }
 END_TEST
 
+/* Somebody opens the file for writing while we ask: the lease is broken, and that must not kill. */
+START_TEST(asking_is_survived)
+{
+    char *path = test_path("asked");
+    file_write(path, "x", 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (;;) {
+            int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < 200000; i++) {
+        (void)io_system.has_writer(io_system.context, fd);
+    }
+    close(fd);
+    kill(pid, SIGKILL);
+    must(waitpid(pid, NULL, 0) == pid, "waitpid");
+    free(path);
+}
+END_TEST
+
+/* After the plan another image comes to the backing file, and its change is cut off. */
+START_TEST(a_sibling_that_is_pending_by_now)
+{
+    const struct change change = usual(_i);
+    struct subject *s = subject_create(&change);
+    const struct cow_open_options quick = {.io = quick_io()};
+    const struct cow_resize_options opt = {.size_bytes = change.new_bytes, .policy = COW_POLICY_EXTEND};
+    struct cow_error err = {.status = 0};
+    struct cow_image *img;
+    struct cow_plan *plan;
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    char *other = test_path("o.cow"), *journal = test_path(".o.cow.cowtui-journal");
+    must_succeed(cow_image_open(&img, s->target, &quick, &err), err);
+    must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+    size_t n = model_header(header, COW_FORMAT_V3, s->model->backing_path, _i == 0 ? UINT64_MAX : 300 * 512,
+                            512, 4096, MODEL_MTIME, false);
+    file_write(other, header, n); /* marked, or with a journal */
+    file_truncate(other, 1 << 18);
+    if (_i != 0) {
+        file_write(journal, "x", 1);
+    }
+    const struct witness image = witness_of(s->target), backing = witness_of(s->model->backing_path);
+    must_fail(cow_plan_commit(plan, NULL, &err), COW_REFUSED, err);
+    must(strstr(err.message, other) != NULL && strstr(err.hint, "recover") != NULL, "\"%s\"", err.message);
+    witness_check(&image, "pending");
+    witness_check(&backing, "pending");
+    cow_plan_free(plan);
+    cow_image_close(img);
+    free(other);
+    free(journal);
+    subject_free(s);
+}
+END_TEST
+
 Suite *lock_suite(void)
 {
     Suite *suite = suite_create("lock");
@@ -182,6 +242,9 @@ Suite *lock_suite(void)
     tcase_add_loop_test(tc, a_reader_is_no_writer, 0, 8);
     tcase_add_loop_test(tc, where_the_system_does_not_tell_it_goes_on, 0, 8);
     tcase_add_test(tc, looking_takes_no_lock);
+    tcase_add_test(tc, asking_is_survived);
+    tcase_add_loop_test(tc, a_sibling_that_is_pending_by_now, 0, 1);
+    tcase_add_loop_test(tc, a_sibling_that_is_pending_by_now, 4, 5);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -491,8 +491,8 @@ END_TEST
 
 START_TEST(strange_paths_are_refused)
 {
-    static const char *const paths[] = {"x/y",     "./x", "../x",  "/",    "/x/", "//x", "/a//x",
-                                        "/a/./x", "/a/../x", "/..", "/a/..", "/a/.", ".",   ".."};
+    static const char *const paths[] = {"x/y",    "./x",     "../x", "/",     "/x/",  "//x", "/a//x",
+                                        "/a/./x", "/a/../x", "/..",  "/a/..", "/a/.", ".",   ".."};
     for (uint32_t kind = RECORD_COPY; kind <= RECORD_MERGE; kind++) {
         for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             struct record *r = sample(kind);

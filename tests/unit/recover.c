@@ -681,6 +681,24 @@ START_TEST(settling_asks_itself)
 }
 END_TEST
 
+/* What a careful admin does first: a link to the old image. It is not marked, and no undo data. */
+START_TEST(a_link_that_was_made_since_is_left_as_it_is)
+{
+    struct scene scene = scene_of(OPERATION_EXTEND, false);
+    char *backup = test_path("backup");
+    move(scene.undo, scene.old);
+    revive(&scene, scene.old);
+    must(link(scene.old, backup) == 0, "link");
+    put_journal(&scene, RECORD_COPY);
+    const struct witness before = witness_of(backup);
+    recover(&scene, "after the rename");
+    must(witness_same_content(&before), "the backup was written");
+    must(!file_exists(scene.undo) && !file_exists(scene.old), "the old image has kept a name");
+    free(backup);
+    scene_end(&scene);
+}
+END_TEST
+
 START_TEST(a_private_backing_that_was_written_is_kept)
 {
     struct scene scene = scene_of(OPERATION_COPY, true);
@@ -777,6 +795,7 @@ Suite *recover_suite(void)
     tcase_add_loop_test(tc, a_backing_of_neither_size_is_left_alone, 0, 4);
     tcase_add_loop_test(tc, a_backing_that_was_worked_on_since_is_left_alone, 0, 4);
     tcase_add_test(tc, settling_asks_itself);
+    tcase_add_test(tc, a_link_that_was_made_since_is_left_as_it_is);
     tcase_add_test(tc, a_private_backing_that_was_written_is_kept);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, 4);
     tcase_add_test(tc, a_backing_that_belongs_to_somebody_else);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,12 +246,17 @@ static int system_lock_holder(void *context, int fd, enum io_lock lock, int64_t 
 static int system_has_writer(void *context, int fd)
 {
     (void)context;
-    /* A read lease is granted only where nobody has the file open for writing. */
-    if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
-        return errno == EAGAIN ? 1 : -errno;
+    /* A read lease is granted only where nobody has the file open for writing. Whoever opens it while we hold
+     * the lease has a signal sent to us, SIGIO if nothing else is said, and that kills. SIGURG is ignored
+     * unless somebody asks for it. */
+    if (fcntl(fd, F_SETSIG, SIGURG) < 0) {
+        return -errno;
     }
-    fcntl(fd, F_SETLEASE, F_UNLCK);
-    return 0;
+    int status = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 ? (errno == EAGAIN ? 1 : -errno) : 0;
+    if (status == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+    }
+    return status;
 }
 
 /* The UUID, from kernels that tell it (6.9 and later). Without that, what statfs makes of it where it makes

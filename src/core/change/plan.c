@@ -206,6 +206,24 @@ const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct c
     return plan_text(plan, "%s%s%s", resolved, strcmp(resolved, "/") == 0 ? "" : "/", name);
 }
 
+/* --force replaces a file, but not one on which an image lives. */
+static int refuse_others_backing(const struct cow_plan *plan, const char *path, const struct stat *facts,
+                                 struct cow_error *err)
+{
+    struct siblings siblings;
+    int status = siblings_find_on(&siblings, plan->io, plan->img, path, facts, err);
+    if (status != 0) {
+        return status;
+    }
+    if (siblings.n > 0) {
+        cow_error_set(err, COW_REFUSED, "%s: is the backing file of %s, whose disk would be lost", path,
+                      siblings.sibling[0].path);
+        status = cow_error_hint(err, "name another file; --force is not enough for that");
+    }
+    siblings_clear(&siblings);
+    return status;
+}
+
 int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
                       bool *exists, struct cow_error *err)
 {
@@ -231,7 +249,7 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
         cow_error_set(err, COW_REFUSED, "%s: exists already", path);
         return cow_error_hint(err, "name another file, or replace it with --force");
     }
-    return 0;
+    return refuse_others_backing(plan, path, &facts, err);
 }
 
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
@@ -290,7 +308,8 @@ static int check_siblings(const struct siblings *siblings, struct cow_error *err
 int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err)
 {
     struct siblings siblings;
-    int status = siblings_find_on(&siblings, plan->img, plan->backing_path, &plan->backing_facts, err);
+    int status =
+        siblings_find_on(&siblings, plan->io, plan->img, plan->backing_path, &plan->backing_facts, err);
     if (status == 0) {
         status = check_siblings(&siblings, err);
         siblings_clear(&siblings);
@@ -302,7 +321,7 @@ int plan_check_pending_on(const struct cow_image *img, const char *path, const s
                           struct cow_error *err)
 {
     struct siblings siblings;
-    int status = siblings_find_on(&siblings, img, path, facts, err);
+    int status = siblings_find_on(&siblings, img->io, img, path, facts, err);
     if (status == 0) {
         const struct sibling *pending = siblings_pending(&siblings);
         status = pending != NULL ? refuse_pending(pending, err) : 0;

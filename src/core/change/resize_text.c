@@ -64,6 +64,11 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
         plan_note(plan, "what the backing file holds past %s shows up in the guest",
                   cow_size_text(size, img->header.size_bytes));
     }
+    if (plan->hold_backing == HOLD_WRITE && plan->backing_facts.st_nlink > 1) {
+        plan_note(plan,
+                  "the backing file has other names (hard links): it is the same file, and lengthened there, "
+                  "too");
+    }
     plan_note_links(plan, opt->output_path);
 }
 

@@ -31,7 +31,7 @@ int retreat_backing(struct commit *c, bool back)
 int retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts)
 {
     struct siblings siblings;
-    if (siblings_find_on(&siblings, img, path, facts, NULL) != 0) {
+    if (siblings_find_on(&siblings, img->io, img, path, facts, NULL) != 0) {
         return -ENOMEM;
     }
     const int has = siblings.failure != 0 ? siblings.failure : siblings.n > 0 || siblings.incomplete;

@@ -152,6 +152,17 @@ static int stamp(const struct cow_io *io, const struct record *record, int fd)
     return status;
 }
 
+/* Does the old image have a name besides those that are ours? Asked when it is marked: between a crash and
+ * the recovery a careful admin makes a link first of all. 1, 0 or -errno. */
+static int has_other_names(const struct cow_io *io, int fd, const char *path, const char *undo)
+{
+    struct stat facts, other;
+    int status = io->fstat(io->context, fd, &facts);
+    const bool both = status == 0 && strcmp(path, undo) != 0 && io->lstat(io->context, undo, &other) == 0 &&
+                      same_file(&facts, &other);
+    return status < 0 ? status : facts.st_nlink > (both ? 2u : 1u);
+}
+
 int settle_keep_undo(const struct cow_io *io, const struct record *record, const char *image_path,
                      const char *from)
 {
@@ -166,6 +177,11 @@ int settle_keep_undo(const struct cow_io *io, const struct record *record, const
     }
     if (fd < 0) {
         return fd;
+    }
+    int linked = has_other_names(io, fd, path, undo);
+    if (linked != 0) { /* somebody's backup: it stays as it is, and there is nothing to undo with */
+        io->close(io->context, fd);
+        return linked < 0 ? linked : strcmp(path, undo) != 0 ? io->unlink(io->context, path) : 0;
     }
     int status = stamp(io, &as_done, fd);
     io->close(io->context, fd);

@@ -87,6 +87,9 @@ int commit_copy_backing(struct commit *c)
     if (status == 0 && plan->backing_path != NULL) {
         status = copy_content(c);
     }
+    if (status == 0) {
+        status = commit_check_sources(c);
+    }
     if (status != 0) {
         return status;
     }

@@ -187,7 +187,11 @@ int commit_copy_data(struct commit *c)
 
 int commit_finish_image(struct commit *c)
 {
-    int status = c->io->fsync(c->io->context, c->out_fd);
+    int status = commit_check_sources(c);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fsync(c->io->context, c->out_fd);
     if (status < 0) {
         return commit_failed(c, status, "flushing", c->plan->temp_path);
     }

@@ -37,7 +37,11 @@ int commit_compose(struct commit *c)
 
 int commit_finish_raw(struct commit *c)
 {
-    int status = c->io->fsync(c->io->context, c->out_fd);
+    int status = commit_check_sources(c);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fsync(c->io->context, c->out_fd);
     return status < 0 ? commit_failed(c, status, "flushing", c->plan->temp_path) : 0;
 }
 

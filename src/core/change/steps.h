@@ -8,7 +8,10 @@
 #include "core/change/work.h"
 
 /* The steps. Each answers 0 or a status with err set, and records in c what it made. */
-int commit_lock(struct commit *c);           /* step_lock.c */
+int commit_lock(struct commit *c); /* step_lock.c */
+/* No step: whether what was read has still the length that it had. Asked before a new file is called
+ * complete. */
+int commit_check_sources(struct commit *c);
 int commit_check_space(struct commit *c);    /* step_file.c */
 int commit_copy_backing(struct commit *c);   /* step_backing.c */
 int commit_extend_backing(struct commit *c); /* step_backing.c */

@@ -255,8 +255,17 @@ int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offs
         cow_error_hint(err, "name it with -b FILE");
         return COW_IO;
     }
-    status = io_read_padded(img->io, img->backing.file.fd, buffer, n_bytes, offset_bytes);
-    return status < 0 ? io_failed(img, img->backing.facts.path, status, err) : 0;
+    ssize_t n = io_read(img->io, img->backing.file.fd, buffer, n_bytes, offset_bytes);
+    if (n < 0) {
+        return io_failed(img, img->backing.facts.path, (int)n, err);
+    }
+    memset((uint8_t *)buffer + n, 0, n_bytes - (size_t)n);
+    if ((uint64_t)n < arith_min(n_bytes, arith_sub_floor(img->backing.facts.size_bytes, offset_bytes))) {
+        cow_error_set(err, COW_IO, "%s: the backing file %s got shorter while it was read", img->path,
+                      img->backing.facts.path);
+        return cow_error_hint(err, "look who writes it, then open the image again");
+    }
+    return 0;
 }
 
 /* Dirty runs that lie so close to each other that one read gets them all: bytes of the disk. */

@@ -15,17 +15,17 @@
 
 struct search {
     struct siblings *found;
-    const struct cow_image *img;
-    const struct stat *backing; /* the file that is asked about */
-    char directory[PATH_MAX];   /* with its slash */
+    const struct cow_io *io;
+    const struct cow_image *img; /* whose siblings they are; NULL: nobody's */
+    const struct stat *backing;  /* the file that is asked about */
+    char directory[PATH_MAX];    /* with its slash */
     bool no_memory;
 };
 
 static bool is_backing(const struct search *search, const char *path)
 {
     struct stat facts;
-    const struct cow_image *img = search->img;
-    return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, search->backing);
+    return search->io->stat(search->io->context, path, &facts) == 0 && same_file(&facts, search->backing);
 }
 
 /* Does this header name the backing file? A relative path may be meant from the working directory, as kernels
@@ -73,7 +73,7 @@ static void remember_failure(struct search *search, int status)
 static bool is_sibling(struct search *search, const char *path, struct sibling *out)
 {
     const struct cow_image *img = search->img;
-    const struct cow_io *io = img->io;
+    const struct cow_io *io = search->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
     char real_path[PATH_MAX];
     struct cow_header header;
@@ -83,8 +83,8 @@ static bool is_sibling(struct search *search, const char *path, struct sibling *
     bool is = false;
     int status = io->stat(io->context, path, &facts);
     remember_failure(search, status);
-    if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 || same_file(&facts, &img->cow.facts) ||
-        same_file(&facts, search->backing)) {
+    if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 ||
+        (img != NULL && same_file(&facts, &img->cow.facts)) || same_file(&facts, search->backing)) {
         return false;
     }
     status = io->resolve(io->context, path, real_path, sizeof real_path);
@@ -153,7 +153,7 @@ static int look_at(void *context, const char *name)
 
 static void search_beside(struct search *search, const char *file_path)
 {
-    const struct cow_io *io = search->img->io;
+    const struct cow_io *io = search->io;
     char path[PATH_MAX];
     char *slash = NULL;
     int resolved = io->resolve(io->context, file_path, path, sizeof path);
@@ -179,12 +179,14 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct sibling *)a)->path, ((const struct sibling *)b)->path);
 }
 
-int siblings_find_on(struct siblings *out, const struct cow_image *img, const char *path,
-                     const struct stat *facts, struct cow_error *err)
+int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct cow_image *img,
+                     const char *path, const struct stat *facts, struct cow_error *err)
 {
     struct siblings found = {.n = 0};
-    struct search search = {.found = &found, .img = img, .backing = facts};
-    search_beside(&search, img->real_path);
+    struct search search = {.found = &found, .io = io, .img = img, .backing = facts};
+    if (img != NULL) {
+        search_beside(&search, img->real_path);
+    }
     search_beside(&search, path);
     if (search.no_memory) {
         siblings_clear(&found);
@@ -203,7 +205,7 @@ int siblings_find(struct siblings *out, const struct cow_image *img, struct cow_
         *out = (struct siblings){.n = 0};
         return 0;
     }
-    return siblings_find_on(out, img, img->backing.facts.path, &img->backing.file.facts, err);
+    return siblings_find_on(out, img->io, img, img->backing.facts.path, &img->backing.file.facts, err);
 }
 
 const struct sibling *siblings_pending(const struct siblings *siblings)

@@ -28,9 +28,9 @@ struct siblings {
  * that cannot be read is passed over. *out: siblings_clear. COW_NO_MEMORY. An image without a backing file
  * has none. */
 int siblings_find(struct siblings *out, const struct cow_image *img, struct cow_error *err);
-/* The same of another file: the images on it, but for img, in its directory and in img's. */
-int siblings_find_on(struct siblings *out, const struct cow_image *img, const char *path,
-                     const struct stat *facts, struct cow_error *err);
+/* The same of another file: the images on it, but for img (NULL: all), in its directory and in img's. */
+int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct cow_image *img,
+                     const char *path, const struct stat *facts, struct cow_error *err);
 void siblings_clear(struct siblings *siblings);
 
 /* The first of which a change was interrupted, or NULL. */

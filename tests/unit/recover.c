@@ -699,6 +699,17 @@ START_TEST(a_link_that_was_made_since_is_left_as_it_is)
 }
 END_TEST
 
+/* The undo file is the old image by its header's sum, not by its inode number and shape alone. */
+START_TEST(an_old_image_with_another_header_is_none)
+{
+    struct scene scene = scene_of(OPERATION_KEEP, false);
+    must(settle_has_undo(&io_system, scene.record, scene.undo) == 1, "the test itself");
+    file_write_at(scene.undo, 8, "\x01\x02\x03\x04", 4); /* the date of the backing file */
+    must(settle_has_undo(&io_system, scene.record, scene.undo) == 0, "it was taken for the old image");
+    scene_end(&scene);
+}
+END_TEST
+
 START_TEST(a_private_backing_that_was_written_is_kept)
 {
     struct scene scene = scene_of(OPERATION_COPY, true);
@@ -796,6 +807,7 @@ Suite *recover_suite(void)
     tcase_add_loop_test(tc, a_backing_that_was_worked_on_since_is_left_alone, 0, 4);
     tcase_add_test(tc, settling_asks_itself);
     tcase_add_test(tc, a_link_that_was_made_since_is_left_as_it_is);
+    tcase_add_test(tc, an_old_image_with_another_header_is_none);
     tcase_add_test(tc, a_private_backing_that_was_written_is_kept);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, 4);
     tcase_add_test(tc, a_backing_that_belongs_to_somebody_else);

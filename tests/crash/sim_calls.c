@@ -267,6 +267,18 @@ static int sim_ftruncate(void *context, int fd, uint64_t size_bytes)
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }
 
+/* Have bytes been written since the file was last flushed? */
+static bool bytes_wait(const struct sim *sim, uint8_t inode)
+{
+    for (size_t i = sim->n_items; i > 0; i--) {
+        const struct item *item = &sim->item[i - 1];
+        if (item->inode == inode && (item->kind == ITEM_SECTOR || item->kind == ITEM_SYNC)) {
+            return item->kind == ITEM_SECTOR;
+        }
+    }
+    return false;
+}
+
 static int sim_fsync(void *context, int fd)
 {
     struct sim *sim = context;
@@ -283,6 +295,7 @@ static int sim_fsync(void *context, int fd)
         memccpy(sim->skipped, name, '\0', sizeof sim->skipped - 1);
         return 0;
     }
+    sim->clock_ns += bytes_wait(sim, d->inode) ? SIM_FLUSH_NS : 0;
     sim_log_item(sim, ITEM_SYNC, d->inode);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }

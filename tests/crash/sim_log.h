@@ -7,7 +7,10 @@
 
 #include "sim.h"
 
-enum { SIM_CALL_NS = 137001 };
+enum {
+    SIM_CALL_NS = 137001,
+    SIM_FLUSH_NS = 300 * 1000 * 1000 /* of bytes: longer than a date may follow the journal's */
+};
 
 extern const struct cow_io sim_table;
 

@@ -138,14 +138,15 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
         return status < 0 ? status : -EBUSY;
     }
     status = io->fstat(io->context, fd, &facts);
+    const bool resizes = status == 0 && (uint64_t)facts.st_size != wanted;
     if (status == 0 && !same_time(facts.st_mtim, record->backing_mtime)) {
-        /* Before the journal gets another date: that is what this one was known by. */
         status = io->futimens(io->context, fd, times);
-        if (status == 0) {
+        if (status == 0 && resizes) {
+            /* Before the journal gets another date: that is what this one was known by. */
             status = io->fsync(io->context, fd);
         }
     }
-    if (status == 0 && (uint64_t)facts.st_size != wanted) {
+    if (resizes && status == 0) {
         status = settle_date_journal(io, image_path);
         if (status == 0) {
             status = io->ftruncate(io->context, fd, wanted);

@@ -267,13 +267,14 @@ static int sim_ftruncate(void *context, int fd, uint64_t size_bytes)
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }
 
-/* Have bytes been written since the file was last flushed? */
-static bool bytes_wait(const struct sim *sim, uint8_t inode)
+/* Has the file got bytes or another length since it was last flushed? */
+static bool content_waits(const struct sim *sim, uint8_t inode)
 {
     for (size_t i = sim->n_items; i > 0; i--) {
         const struct item *item = &sim->item[i - 1];
-        if (item->inode == inode && (item->kind == ITEM_SECTOR || item->kind == ITEM_SYNC)) {
-            return item->kind == ITEM_SECTOR;
+        if (item->inode == inode &&
+            (item->kind == ITEM_SECTOR || item->kind == ITEM_SYNC || item->truncates)) {
+            return item->kind != ITEM_SYNC;
         }
     }
     return false;
@@ -295,7 +296,7 @@ static int sim_fsync(void *context, int fd)
         memccpy(sim->skipped, name, '\0', sizeof sim->skipped - 1);
         return 0;
     }
-    sim->clock_ns += bytes_wait(sim, d->inode) ? SIM_FLUSH_NS : 0;
+    sim->clock_ns += content_waits(sim, d->inode) ? SIM_FLUSH_NS : 0;
     sim_log_item(sim, ITEM_SYNC, d->inode);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }

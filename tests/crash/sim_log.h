@@ -9,7 +9,7 @@
 
 enum {
     SIM_CALL_NS = 137001,
-    SIM_FLUSH_NS = 300 * 1000 * 1000 /* of bytes: longer than a date may follow the journal's */
+    SIM_FLUSH_NS = 300 * 1000 * 1000 /* of bytes or a length: longer than a date may follow the journal's */
 };
 
 extern const struct cow_io sim_table;

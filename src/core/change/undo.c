@@ -206,10 +206,14 @@ static void describe(struct cow_plan *plan, const struct record *record)
     p->undo_text = "none: the change would have to be made again";
     p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
     if (record->extends) {
+        /* As its user calls it, if that is the same file. */
+        const struct backing_file *backing = &plan->img->backing;
+        const bool same = same_file(&backing->file.facts, &plan->backing_facts);
         p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
-            record->backing_path, cow_size_text(size, record->backing_old_bytes));
+            same ? backing->facts.path : record->backing_path,
+            cow_size_text(size, record->backing_old_bytes));
     }
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");

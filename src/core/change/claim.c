@@ -91,10 +91,12 @@ static bool is_claimed(const struct record *record, const struct cow_image *img,
     const struct cow_backing *backing = &img->backing.facts;
     struct stat facts;
     const bool there = img->io->lstat(img->io->context, path, &facts) == 0;
-    const bool named =
+    const bool is_it =
         there && backing->state == COW_BACKING_FOUND && same_file(&facts, &img->backing.file.facts);
+    /* One that could not be looked at is named nevertheless. */
+    const bool named = is_it || strcmp(backing->path, path) == 0;
     *why = "";
-    if (named && backing->named) {
+    if (is_it && backing->named) {
         return true;
     }
     if (there && !S_ISREG(facts.st_mode)) {

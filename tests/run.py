@@ -60,6 +60,7 @@ def suites(build):
         "differential": Suite(script("differential/run.sh", plain), DISK, ("test", "soak")),
         "files": Suite(script("files/run.sh", plain), DISK, ("test", "soak")),
         "guest": Suite(script("guest/run.sh", plain), DISK, ("test",)),
+        "worlds": Suite(script("worlds/run.sh", plain), DISK, ("more", "soak")),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
         "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),
         "asan-e2e": Suite(script("e2e/run.sh", asan), IN_MEMORY, ("test",)),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A change as a list of steps. Building one (cow/ops.h) only reads; the wizard's preview, --dry-run, --json
- * and the commit walk the same list; only cow_plan_commit writes.
+ * and the commit walk the same list; only cow_plan_commit writes. (cow_plan_probe makes an empty file and
+ * removes it.)
  */
 #ifndef COW_PLAN_H
 #define COW_PLAN_H
@@ -104,6 +105,13 @@ const struct cow_preview *cow_plan_preview(const struct cow_plan *plan);
 
 /* The steps in the order in which the commit walks them. */
 const struct cow_step *cow_plan_steps(const struct cow_plan *plan, size_t *n_steps);
+
+/* Tries what the filesystem can keep that the plan promises, and corrects the preview: undo needs hard links,
+ * dates may be coarse, names too long. It makes an empty file beside the image and removes it, so it is for a
+ * front end that is about to ask for a yes (or has it already), and not for one that only looks. The preview
+ * may say less afterwards: show it after this, not before. COW_REFUSED, and nothing is changed;
+ * COW_NO_MEMORY. */
+int cow_plan_probe(struct cow_plan *plan, struct cow_error *err);
 
 /* Walks the steps. env may be NULL. On success the new files are complete and durable (fsynced, directories
  * too). Errors: COW_LOCKED (pid in the message), COW_REFUSED (image or backing changed since the plan was

@@ -80,6 +80,8 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
 
     cli_catch_signals();
     cli_out_init(&out, stderr, options);
+    if ((status = cow_plan_probe(plan, err)))
+        return status;
     if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
         cli_plan_text(&out, plan);
     else if (!options->quiet)

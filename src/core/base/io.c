@@ -131,6 +131,11 @@ int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit,
     return until_hole(offset, limit, hole, out);
 }
 
+bool io_is_no_directory_sync(int status)
+{
+    return status == -EINVAL || status == -ENOSYS || status == -EOPNOTSUPP;
+}
+
 int io_sync_directory(const struct cow_io *io, const char *path)
 {
     char directory[PATH_MAX];
@@ -147,7 +152,9 @@ int io_sync_directory(const struct cow_io *io, const char *path)
     }
     int status = io->fsync(io->context, fd);
     io->close(io->context, fd);
-    return status;
+    /* Not to be had on this filesystem, which is no failure to do it (EIO): its names are as durable as they
+     * get. */
+    return io_is_no_directory_sync(status) ? 0 : status;
 }
 
 int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)

@@ -104,7 +104,10 @@ int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit,
 /* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */
 int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
 
-/* fsync of the directory that holds path. 0 or -errno. */
+/* Whether what fsync answers for a directory means that this filesystem does not know how. */
+bool io_is_no_directory_sync(int status);
+
+/* fsync of the directory that holds path. 0 or -errno; 0 where the filesystem does not know how. */
 int io_sync_directory(const struct cow_io *io, const char *path);
 
 #endif

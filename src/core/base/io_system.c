@@ -153,7 +153,14 @@ static void system_start_writing(void *context, int fd, uint64_t offset, uint64_
 static int system_futimens(void *context, int fd, const struct timespec times[2])
 {
     (void)context;
-    return answer(futimens(fd, times));
+    struct timespec both[2] = {times[0], times[1]};
+    struct stat facts;
+    /* To set one of two dates is done by nobody, and told to nobody, where a filesystem is made with libfuse
+     * 2 (exFAT, NTFS). */
+    if (both[0].tv_nsec == UTIME_OMIT && fstat(fd, &facts) == 0) {
+        both[0] = facts.st_atim;
+    }
+    return answer(futimens(fd, both));
 }
 
 static int system_fchown(void *context, int fd, uid_t uid, gid_t gid)
@@ -194,6 +201,22 @@ static int system_link(void *context, const char *from, const char *to)
     return answer(link(from, to));
 }
 
+/* Without links (FAT, CIFS) the name is taken first, by an empty file, and that is replaced. A kill in
+ * between leaves the empty file. */
+static int rename_onto_own(const char *from, const char *to)
+{
+    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    close(fd);
+    int status = answer(rename(from, to));
+    if (status < 0) {
+        unlink(to);
+    }
+    return status;
+}
+
 static int system_rename(void *context, const char *from, const char *to, bool replace)
 {
     (void)context;
@@ -201,12 +224,15 @@ static int system_rename(void *context, const char *from, const char *to, bool r
         return answer(rename(from, to));
     }
     int status = answer(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
-    if (status != -EINVAL && status != -ENOSYS) {
+    if (status != -EINVAL && status != -ENOSYS && status != -EOPNOTSUPP) {
         return status;
     }
     /* This filesystem cannot (NFS, some FUSE): a link is as good, for it fails where the name exists. */
     status = answer(link(from, to));
-    return status < 0 ? status : answer(unlink(from));
+    if (status == 0) {
+        return answer(unlink(from));
+    }
+    return status == -EEXIST ? status : rename_onto_own(from, to);
 }
 
 static int system_unlink(void *context, const char *path)

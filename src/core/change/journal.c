@@ -101,7 +101,13 @@ int journal_write(const struct cow_io *io, const char *image_path, const uint8_t
     }
     io->close(io->context, fd);
     if (status == 0) {
-        status = io->rename(io->context, draft, side_path(path, image_path, SIDE_JOURNAL), false);
+        /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
+         * replacing, what does it instead (system_rename) would leave an empty journal after a kill. */
+        struct stat facts;
+        status = io->lstat(io->context, side_path(path, image_path, SIDE_JOURNAL), &facts);
+        status = status == -ENOENT ? io->rename(io->context, draft, path, true)
+                 : status < 0      ? status
+                                   : -EEXIST;
     }
     if (status < 0) {
         io->unlink(io->context, draft);

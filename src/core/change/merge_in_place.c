@@ -77,8 +77,9 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
         return status;
     }
     int64_t seconds = now.tv_sec > old ? now.tv_sec : old + 1;
+    seconds += seconds % 2; /* FAT knows the even ones only */
     while (seconds == (int64_t)plan->img->header.mtime || is_a_siblings(&siblings, seconds)) {
-        seconds++;
+        seconds += 2;
     }
     siblings_clear(&siblings);
     if (seconds < 0 || seconds > UINT32_MAX || (time_t)seconds != seconds) {
@@ -89,8 +90,27 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
     return 0;
 }
 
-/* How much of [begin, end), which is dirty, is data that falls into a hole of the backing file. */
-static int count_range(struct cow_plan *plan, uint64_t begin, uint64_t end)
+/* A write into a hole takes whole blocks of the filesystem. What calls itself a block's size is the best size
+ * for transfers on some (NFS): those are not counted by it. */
+static uint64_t block_bytes(const struct stat *facts)
+{
+    enum { LARGE_BYTES = 64 * 1024, USUAL_BYTES = 4096 };
+    return facts->st_blksize >= 512 && facts->st_blksize <= LARGE_BYTES ? (uint64_t)facts->st_blksize
+                                                                        : USUAL_BYTES;
+}
+
+/* Counts the blocks of [begin, end), which lies in a hole of the backing file, but for one that was counted
+ * before: it may have several dirty runs. */
+static void count_blocks(struct cow_plan *plan, uint64_t *counted_end, uint64_t begin, uint64_t end)
+{
+    const uint64_t block = block_bytes(&plan->backing_facts);
+    const uint64_t first = arith_max(begin - begin % block, *counted_end);
+    *counted_end = arith_max(end + (block - end % block) % block, *counted_end);
+    plan->merge_new_bytes += *counted_end > first ? *counted_end - first : 0;
+}
+
+/* Of [begin, end), which is dirty, that which is data and falls into a hole of the backing file. */
+static int count_range(struct cow_plan *plan, uint64_t *counted_end, uint64_t begin, uint64_t end)
 {
     struct cow_image *img = plan->img;
     const uint64_t base = img->layout.data_offset;
@@ -104,7 +124,9 @@ static int count_range(struct cow_plan *plan, uint64_t begin, uint64_t end)
             return status;
         }
         const uint64_t stop = arith_min(cow.end - base, backing.end);
-        plan->merge_new_bytes += cow.data && !backing.data ? stop - at : 0;
+        if (cow.data && !backing.data) {
+            count_blocks(plan, counted_end, at, stop);
+        }
         at = stop;
     }
     return 0;
@@ -116,17 +138,22 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
     struct cow_image *img = plan->img;
     const uint64_t sector_bytes = img->header.sector_bytes;
     struct cow_dirty_run run = {0, 0};
+    uint64_t counted_end = 0;
     int status = 0;
     do {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
             int failed = count_range(
-                plan, run.first_sector * sector_bytes,
+                plan, &counted_end, run.first_sector * sector_bytes,
                 arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes));
             status =
                 failed < 0 ? cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path) : 0;
         }
     } while (status == 0 && run.sectors > 0);
+    enum {
+        MAP_SHARE = 256
+    }; /* what the filesystem needs to note where so many blocks are: one extent a block at worst */
+    plan->merge_new_bytes += plan->merge_new_bytes / MAP_SHARE;
     return status;
 }
 

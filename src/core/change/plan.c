@@ -160,6 +160,11 @@ int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *
         cow_plan_free(plan);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    int status = plan_check_way(plan, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
     *out = plan;
     return 0;
 }
@@ -252,6 +257,14 @@ int plan_check_output(struct cow_plan *plan, const char *path, const struct stat
     return refuse_others_backing(plan, path, &facts, err);
 }
 
+int plan_no_lock(struct cow_error *err, int status, const char *path)
+{
+    cow_error_system(err, -status, "locking %s", path);
+    return cow_error_hint(
+        err, "where this filesystem has no locks, a running guest could not be noticed: copy the files "
+             "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
+}
+
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 2];
@@ -269,6 +282,40 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
     cow_error_set(err, COW_REFUSED, "%s: an earlier change of it was interrupted", img->path);
     return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
                           cow_shell_quote(image, sizeof image, img->path));
+}
+
+/* In the way: what is no regular file, and another user's (the image's owner is none). */
+static int check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    side_path(path, plan->target_path, what);
+    if (plan->io->lstat(plan->io->context, path, &facts) < 0) {
+        return 0;
+    }
+    const bool is_owners = plan->img != NULL && facts.st_uid == plan->img->cow.facts.st_uid;
+    if (!S_ISREG(facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED, "%s: in the way, and not a regular file", path);
+    } else if (facts.st_uid != plan->io->caller(plan->io->context) && !is_owners) {
+        cow_error_set(err, COW_REFUSED, "%s: in the way, and another user's (uid %ju)", path,
+                      (uintmax_t)facts.st_uid);
+    } else {
+        return 0;
+    }
+    return cow_error_hint(err,
+                          "a change needs that name beside the image: look what it is, and move it away");
+}
+
+int plan_check_way(const struct cow_plan *plan, struct cow_error *err)
+{
+    static const char *const names[] = {SIDE_NEW, SIDE_DRAFT, SIDE_OLD, SIDE_JOURNAL, SIDE_UNDO};
+    /* Recovery and undo start from what is there, and judge it themselves. */
+    const bool changes = plan->journaled && !plan->undoes && plan->target_path != NULL;
+    int status = 0;
+    for (size_t i = 0; changes && status == 0 && i < sizeof names / sizeof *names; i++) {
+        status = check_way_of(plan, names[i], err);
+    }
+    return status;
 }
 
 int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err)

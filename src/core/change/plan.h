@@ -45,6 +45,7 @@ struct cow_plan {
     bool out_of_memory;
     struct cow_error refusal; /* its status is not 0: a plan to be looked at, which the commit refuses */
     bool committed;
+    bool probed; /* cow_plan_probe */
 
     const char *target_path; /* the file that appears by rename */
     const char *temp_path;   /* beside it */
@@ -131,6 +132,12 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err);
 
 /* COW_REFUSED if an image that is to be replaced by rename has further names, unless force. */
 int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
+
+/* No lock was had (-errno), and not because somebody holds one: COW_IO, with what helps. */
+int plan_no_lock(struct cow_error *err, int status, const char *path);
+
+/* COW_REFUSED where something that is none of ours lies where the change has to put a file of its own. */
+int plan_check_way(const struct cow_plan *plan, struct cow_error *err);
 
 /* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
  * them; COW_REFUSED if a change of one waits for recovery. */

@@ -3,6 +3,7 @@
  * The backing file: lengthened by a hole, or copied. Its date is put back only because its content stays what
  * it was.
  */
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "core/base/arith.h"
@@ -60,13 +61,14 @@ static int copy_content(struct commit *c)
     return status != 0 ? status : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
 }
 
-/* Owner and mode as the original has them, where that is possible; a copy that belongs to the caller is as
- * good. */
+/* Owner and mode as the original has them, where that is possible; a copy that belongs to the caller, and
+ * that he alone may read, is as good. */
 static int copy_owner_and_mode(struct commit *c)
 {
     const struct stat *old = &c->plan->backing_facts;
     (void)c->io->fchown(c->io->context, c->copy_fd, old->st_uid, old->st_gid);
-    return c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 0777); /* it is no program */
+    int status = c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 0777); /* it is no program */
+    return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS ? 0 : status;
 }
 
 int commit_make_copy(struct commit *c)

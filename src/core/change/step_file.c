@@ -98,9 +98,11 @@ int commit_keep_attributes(struct commit *c)
         commit_failed(c, status, "keeping the owner of", c->plan->target_path);
         return cow_error_hint(c->err, "run it as the owner, or write a new file with -o FILE");
     }
-    status = c->io->fchmod(c->io->context, c->out_fd, old->st_mode & 07777);
-    if (status < 0) {
-        return commit_failed(c, status, "keeping the mode of", c->plan->target_path);
+    const bool differs = (new.st_mode & 07777) != (old->st_mode & 07777);
+    status = differs ? c->io->fchmod(c->io->context, c->out_fd, old->st_mode & 07777) : 0;
+    if (status < 0 && !(c->plan->force && (status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS))) {
+        commit_failed(c, status, "keeping the mode of", c->plan->target_path);
+        return cow_error_hint(c->err, "--force goes on without it, or write a new file with -o FILE");
     }
     return keep_xattrs(c);
 }

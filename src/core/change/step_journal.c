@@ -14,6 +14,65 @@
 #include "core/change/steps.h"
 #include "core/format/variants.h"
 
+/* A file that the date can be tried on: the new image, or one that is made for it; *made: to be removed. */
+static int file_to_date(struct commit *c, char path[PATH_MAX], bool *made)
+{
+    *made = c->out_fd < 0;
+    if (!*made) {
+        return c->out_fd;
+    }
+    side_path(path, c->plan->target_path, SIDE_DRAFT); /* the image is locked, so it is nobody else's */
+    int fd = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd == -EEXIST) { /* a crash left it */
+        c->io->unlink(c->io->context, path);
+        fd = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    }
+    return fd;
+}
+
+/* 0 or -errno; *date becomes what the filesystem makes of it. */
+static int try_date(struct commit *c, int fd, struct timespec *date)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, *date};
+    struct stat facts;
+    int status = c->io->futimens(c->io->context, fd, times);
+    if (status == 0) {
+        status = c->io->fstat(c->io->context, fd, &facts);
+    }
+    if (status == 0) {
+        *date = facts.st_mtim;
+    }
+    return status;
+}
+
+/* The image's date afterwards, by which a later write will be noticed: as the filesystem keeps it. Where
+ * dates are coarse, "now" could be the date of a write in the same second, too; so it is one of the past,
+ * that every filesystem can tell. */
+static int choose_date(struct commit *c, struct timespec *out)
+{
+    enum { COARSE_SECONDS = 2 }; /* FAT's; others have finer ones */
+    char path[PATH_MAX];
+    struct timespec now;
+    bool made;
+    c->io->now(c->io->context, &now);
+    int fd = file_to_date(c, path, &made);
+    int status = fd < 0 ? fd : 0;
+    *out = now;
+    if (status == 0) {
+        status = try_date(c, fd, out);
+    }
+    if (status == 0 && !same_time(*out, now)) {
+        *out = (struct timespec){.tv_sec = now.tv_sec - now.tv_sec % COARSE_SECONDS - COARSE_SECONDS};
+        out->tv_sec -= same_time(*out, c->record.old_mtime) ? COARSE_SECONDS : 0;
+        status = try_date(c, fd, out);
+    }
+    if (made && fd >= 0) {
+        c->io->unlink(c->io->context, path);
+        c->io->close(c->io->context, fd);
+    }
+    return status;
+}
+
 /* What the image's file is before, and what it will be. */
 static int fill_image(struct commit *c)
 {
@@ -22,12 +81,15 @@ static int fill_image(struct commit *c)
     const struct cow_image *img = plan->img;
     const struct span size_field = variants[img->header.format].size;
     uint8_t header[COW_V3_HEADER_BYTES];
-    struct stat out;
+    struct stat out, now;
     int status = cow_header_encode(header, &plan->header, c->err);
     if (status != 0) {
         return status;
     }
     status = c->io->fstat(c->io->context, plan->in_place ? c->image_fd : c->out_fd, &out);
+    if (status == 0) { /* its number may have changed since the plan, when overlayfs copied it up */
+        status = c->io->fstat(c->io->context, c->image_fd, &now);
+    }
     if (status < 0) {
         return commit_failed(c, status, "looking at", plan->target_path);
     }
@@ -35,7 +97,7 @@ static int fill_image(struct commit *c)
         memcpy(header, img->raw, sizeof header);
     }
     r->kind = plan->merges ? RECORD_MERGE : plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
-    r->old_inode = img->cow.facts.st_ino;
+    r->old_inode = now.st_ino;
     r->new_inode = out.st_ino;
     r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
     r->new_file_bytes = plan->header_edit ? r->old_file_bytes
@@ -53,7 +115,10 @@ static int fill_image(struct commit *c)
         memset(r->filesystem, 0, sizeof r->filesystem);
     }
     r->keeps_undo = plan->keep_undo;
-    c->io->now(c->io->context, &r->new_mtime);
+    status = plan->backing_only ? 0 : choose_date(c, &r->new_mtime);
+    if (status < 0) {
+        return commit_failed(c, status, "dating", plan->target_path);
+    }
     r->old_header_bytes = (uint32_t)img->layout.header_bytes;
     r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
     r->size_field_offset = size_field.offset_bytes;
@@ -87,6 +152,10 @@ static int fill_backing(struct commit *c)
     r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
     if (plan->backing_path == NULL) {
         return 0;
+    }
+    struct stat now;
+    if (c->backing_fd >= 0 && c->io->fstat(c->io->context, c->backing_fd, &now) == 0) {
+        r->backing_inode = now.st_ino; /* as of the image's */
     }
     int status = c->io->resolve(c->io->context, plan->backing_path, r->backing_path, sizeof r->backing_path);
     return status < 0 ? commit_failed(c, status, "finding", plan->backing_path) : 0;

@@ -22,9 +22,11 @@ static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const ch
     return cow_error_hint(c->err, "another cowtui may be changing it: try again when it is done");
 }
 
-static bool unchanged(const struct stat *now, const struct stat *then)
+/* open: what the file is by now that the plan looked at. overlayfs gives a file other numbers when it is
+ * first opened for writing, and is copied up. */
+static bool unchanged(const struct stat *now, const struct stat *then, const struct stat *open)
 {
-    return same_file(now, then) && now->st_size == then->st_size &&
+    return (same_file(now, then) || same_file(now, open)) && now->st_size == then->st_size &&
            now->st_mtim.tv_sec == then->st_mtim.tv_sec && now->st_mtim.tv_nsec == then->st_mtim.tv_nsec;
 }
 
@@ -34,6 +36,7 @@ struct held_file {
     const char *what;
     enum hold how;
     const struct stat *then; /* what the plan saw */
+    int then_fd;             /* ... still open; -1: not */
 };
 
 /* Who may write a file need not own it, and then its date could not be kept: better known before anything is
@@ -67,15 +70,18 @@ static int hold(struct commit *c, int *fd, const struct held_file *held)
     if ((status == -EAGAIN || status == -EACCES) && !without_lock) {
         return locked_by_other(c, file.fd, lock, held->shown, held->what);
     }
-    if (status < 0 && status != -EAGAIN && status != -EACCES) {
-        return commit_failed(c, status, "locking", held->shown);
+    if (status < 0 && status != -EAGAIN && status != -EACCES && !without_lock) {
+        return plan_no_lock(c->err, status, held->shown);
     }
-    struct stat now;
+    struct stat now, open = *held->then;
     status = c->io->fstat(c->io->context, file.fd, &now);
+    if (status == 0 && held->then_fd >= 0 && !same_file(&now, &open)) {
+        status = c->io->fstat(c->io->context, held->then_fd, &open);
+    }
     if (status < 0) {
         return commit_failed(c, status, "looking at", held->shown);
     }
-    if (!unchanged(&now, held->then) && !without_lock) {
+    if (!unchanged(&now, held->then, &open) && !without_lock) {
         cow_error_set(c->err, COW_REFUSED, "%s: the %s has changed since it was looked at", held->shown,
                       held->what);
         return cow_error_hint(c->err, "look again: the plan was made from what it was before");
@@ -128,13 +134,15 @@ int commit_lock(struct commit *c)
         status = refuse_backing_writer(c);
     }
     if (status == 0 && plan->hold_image != HOLD_NOT) {
-        const struct held_file image = {plan->img->real_path, plan->img->path, "image", plan->hold_image,
-                                        &plan->img->cow.facts};
+        const struct held_file image = {plan->img->real_path, plan->img->path,       "image",
+                                        plan->hold_image,     &plan->img->cow.facts, plan->img->cow.fd};
         status = hold(c, &c->image_fd, &image);
     }
     if (status == 0 && plan->hold_backing != HOLD_NOT) {
-        const struct held_file backing = {plan->backing_path, plan->backing_path, "backing file",
-                                          plan->hold_backing, &plan->backing_facts};
+        const struct host_file *seen = plan->img != NULL ? &plan->img->backing.file : NULL;
+        const bool is_open = seen != NULL && seen->fd >= 0 && same_file(&seen->facts, &plan->backing_facts);
+        const struct held_file backing = {plan->backing_path, plan->backing_path,   "backing file",
+                                          plan->hold_backing, &plan->backing_facts, is_open ? seen->fd : -1};
         status = hold(c, &c->backing_fd, &backing);
     }
     /* Since the plan was made another image can have come to this backing file, or its change have been cut
@@ -145,10 +153,11 @@ int commit_lock(struct commit *c)
     }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
-        const struct held_file other = {input->path, input->path, input->what, HOLD_READ, &input->file.facts};
+        const struct held_file other = {input->path, input->path,        input->what,
+                                        HOLD_READ,   &input->file.facts, input->file.fd};
         status = hold(c, &c->input_fd[i], &other);
     }
-    return status;
+    return status == 0 ? plan_check_way(plan, c->err) : status;
 }
 
 /* What is read past the end of a file reads as zeros: so a source that was cut meanwhile is an error. */

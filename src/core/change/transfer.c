@@ -43,11 +43,11 @@ int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_f
         if (n == -EINTR) {
             continue;
         }
-        if (n == -EXDEV || n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP || n == 0) {
+        /* Why not, filesystems and filters of system calls tell in many ways (EXDEV, EINVAL, ENOSYS,
+         * EOPNOTSUPP, EPERM, ETXTBSY, EIO): reading and writing works all the same, or fails with the true
+         * reason. */
+        if (n <= 0) {
             return copy_by_buffer(io, from_fd, from + done, to_fd, to + done, length - done);
-        }
-        if (n < 0) {
-            return (int)n;
         }
         done += (uint64_t)n;
     }

@@ -76,7 +76,9 @@ static int remove_left_over(struct commit *c, const char *path)
         return commit_failed(c, fd, "opening", path);
     }
     int status = c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
-    if (status < 0) {
+    if (status < 0 && status != -EAGAIN && status != -EACCES && !c->plan->lock_optional) {
+        status = plan_no_lock(c->err, status, path);
+    } else if (status == -EAGAIN || status == -EACCES) {
         status = cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
     } else {
         status = c->io->unlink(c->io->context, path);
@@ -96,11 +98,15 @@ static int lock_own(struct commit *c, const char *path, int fd, bool *ours)
     if (status == -EAGAIN || status == -EACCES) {
         return 0;
     }
+    if (status == -ENOLCK &&
+        c->plan->lock_optional) { /* --force: then other cowtuis are not noticed either */
+        status = 0;
+    }
     if (status == 0) {
         status = c->io->fstat(c->io->context, fd, &opened);
     }
     if (status < 0) {
-        return commit_failed(c, status, "locking", path);
+        return plan_no_lock(c->err, status, path);
     }
     *ours = c->io->stat(c->io->context, path, &named) == 0 && same_file(&named, &opened);
     return 0;

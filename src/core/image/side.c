@@ -5,16 +5,36 @@
 #include "core/image/side.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cow/text.h"
 
+enum { NAME_BYTES_MAX = 230, NUMBER_DIGITS = 16 };
+
+/* FNV-1a: a few bytes of code, and names that differ at their ends only have numbers of their own. */
+static uint64_t number_of(const char *name)
+{
+    uint64_t number = UINT64_C(0xcbf29ce484222325);
+    for (; *name != '\0'; name++) {
+        number = (number ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    }
+    return number;
+}
+
 const char *side_path(char out[PATH_MAX], const char *path, const char *what)
 {
     const char *slash = strrchr(path, '/');
-    int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
-    int n = snprintf(out, PATH_MAX, "%.*s.%.230s.cowtui-%s", directory, path, path + directory, what);
+    const int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
+    const char *name = path + directory;
+    const bool fits = strlen(name) <= NAME_BYTES_MAX;
+    char number[NUMBER_DIGITS + 2] = "";
+    if (!fits) {
+        snprintf(number, sizeof number, "~%016" PRIx64, number_of(name));
+    }
+    int n = snprintf(out, PATH_MAX, "%.*s.%.*s%s.cowtui-%s", directory, path,
+                     fits ? NAME_BYTES_MAX : NAME_BYTES_MAX - NUMBER_DIGITS - 1, name, number, what);
     if (n < 0 || n >= PATH_MAX) {
         out[0] = '\0';
     }

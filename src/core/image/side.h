@@ -14,9 +14,13 @@
 #define SIDE_DRAFT   "journal-new" /* a journal in the making; nobody reads it */
 #define SIDE_OLD     "old"         /* the old image between the rename and the end of the change */
 #define SIDE_UNDO    "undo"        /* what undoes the last change */
+#define SIDE_TRIAL   "trial-file"  /* made and removed, to see what a filesystem keeps */
+#define SIDE_LINK    "trial-link"  /* another name of it */
 
-/* ".NAME.cowtui-WHAT" beside path. A long name is cut so that the longer one still fits a directory entry.
- * Returns out; a path that does not fit becomes "", which no call can open. */
+/* ".NAME.cowtui-WHAT" beside path. Of a name that would not fit a directory entry then, the end is replaced
+ * by a number that is made of the whole, so that no two images share a file. Returns out; a path that does
+ * not fit becomes
+ * "", which no call can open. */
 const char *side_path(char out[PATH_MAX], const char *path, const char *what);
 
 /* Whose is a record beside an image? It belongs to whoever made it, and names files that are to be written,

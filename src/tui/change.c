@@ -43,12 +43,33 @@ static void turn_to(struct tui_app *app, struct change *change, enum change_page
     app->asks_yes |= page == CHANGE_CONFIRM || change_makes_file(change);
 }
 
+/* Before the word is asked for: does the filesystem keep what the preview promises? False: it is said, and the page tells
+ * what is left of them. */
+static bool keeps_its_promises(struct tui_app *app, struct change *change)
+{
+    const struct cow_preview *preview = cow_plan_preview(change->plan);
+    const char *undo = preview->undo_text;
+    size_t notes = preview->notes;
+    struct cow_error err = {0};
+
+    if (cow_plan_probe(change->plan, &err)) {
+        tui_app_say(app, TUI_WARN, "%s", err.message);
+        return false;
+    }
+    if (preview->notes == notes && preview->undo_text == undo)
+        return true;
+    tui_app_say(app, TUI_WARN, "this filesystem keeps less than was said: look again");
+    return false;
+}
+
 void change_begin(struct tui_app *app, struct change *change, const struct change_words *words,
                   struct cow_plan *plan)
 {
     cow_plan_free(change->plan);
     change->words = words;
     change->plan = plan;
+    if (!has_preview(change))
+        keeps_its_promises(app, change);
     change->button = change_has_work(change) ? CHANGE_COMMIT : CHANGE_BACK;
     turn_to(app, change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
     app->redraw = true;
@@ -107,7 +128,7 @@ static enum tui_result enter(struct tui_app *app, struct change *change)
     case CHANGE_PREVIEW:
         if (change_makes_file(change))
             change_commit(app, change);
-        else
+        else if (keeps_its_promises(app, change))
             turn_to(app, change, CHANGE_CONFIRM);
         return TUI_REDRAW;
     case CHANGE_CONFIRM:

@@ -36,6 +36,7 @@ static const struct {
     {"shrink", shrink_suite, 0},
     {"recover", recover_suite, 0},
     {"lock", lock_suite, 0},
+    {"worlds", worlds_suite, 0},
     {"check", check_suite, 0},
     {"scan", scan_suite, 0},
     {"rewrite", rewrite_suite, 0},

@@ -232,6 +232,7 @@ Suite *undo_suite(void);
 Suite *shrink_suite(void);
 Suite *recover_suite(void);
 Suite *lock_suite(void);
+Suite *worlds_suite(void);
 Suite *check_suite(void);
 Suite *scan_suite(void);
 Suite *rewrite_suite(void);

@@ -36,7 +36,8 @@ class World:
     """A mounted filesystem. `place` is where the files are."""
 
     links = True  # an undo by copy needs hard links
-    loses_locks = False  # nothing can be changed without locks
+    refuses = ""  # what it says of this filesystem, where nothing can be changed
+    refuses_new = False  # ... new files neither
     name_bytes = 255
 
     def __init__(self, scratch):
@@ -180,7 +181,7 @@ class Fuse(World):
 
 
 class Exfat(Fuse):
-    links, loop = False, None
+    links, loop, umask = False, None, "077"
 
     def make(self):
         disk = self.image("disk", 64, "mkfs.exfat")
@@ -189,7 +190,7 @@ class Exfat(Fuse):
             need("mount.exfat-fuse")
         need_root()
         self.loop = call("losetup", "-f", "--show", disk).strip()
-        self.command = ("mount", self.loop) if kernel else ("mount.exfat-fuse", self.loop)
+        self.command = ("mount", "-o", f"umask={self.umask}", self.loop) if kernel else ("mount.exfat-fuse", "-o", f"umask={self.umask}", self.loop)
         super().make()
 
     def close(self):
@@ -199,6 +200,12 @@ class Exfat(Fuse):
 
     def again(self):
         self.mount(self.place, *self.command)
+
+
+class ExfatForAll(Exfat):
+    """As it is mounted by default: everybody may write everything."""
+
+    umask, refuses = "000", "others than its owner"
 
 
 class Sshfs(Fuse):
@@ -267,7 +274,7 @@ class NoCopies(Cripple):
 
 
 class NoLocks(Cripple):
-    loses_locks = True
+    refuses, refuses_new = "no locks", True
     lacks = "nolocks"
 
 
@@ -280,6 +287,7 @@ WORLDS = {
     "tmpfs": (Tmpfs, 40),
     "overlay": (Overlay, 60),
     "exfat": (Exfat, 60),
+    "exfat-for-all": (ExfatForAll, 10),
     "sshfs": (Sshfs, 90),
     "cripple": (LikeNothing, 60),
     "cripple-fat": (LikeFat, 60),

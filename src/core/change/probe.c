@@ -15,6 +15,7 @@
 struct keeps {
     bool tried;
     int link_status;      /* 0 or -errno */
+    mode_t mode;          /* what 0600 reads back as */
     struct timespec date; /* as the one that was wanted reads back */
 };
 
@@ -24,19 +25,19 @@ static bool is_not_to_be_had(int status)
            status == -EINVAL;
 }
 
-static int try_date(const struct cow_io *io, int fd, struct timespec wanted, struct timespec *kept)
+/* Fills in date and mode, as far as they can be read back. */
+static void try_facts(const struct cow_io *io, int fd, struct timespec wanted, struct keeps *out)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, wanted};
     struct stat facts;
-    *kept = wanted;
     int status = io->futimens(io->context, fd, times);
     if (status == 0) {
         status = io->fstat(io->context, fd, &facts);
     }
     if (status == 0) {
-        *kept = facts.st_mtim;
+        out->date = facts.st_mtim;
+        out->mode = facts.st_mode & 07777;
     }
-    return status;
 }
 
 /* An empty file beside path, that is gone again afterwards. What keeps it from being made the commit will
@@ -64,7 +65,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     }
     out->tried = true;
     const int locked = io->lock(io->context, fd, IO_LOCK_WRITE);
-    (void)try_date(io, fd, date, &out->date);
+    try_facts(io, fd, date, out);
     io->unlink(io->context, link);
     out->link_status = io->link(io->context, trial, link);
     if (out->link_status == 0) {
@@ -72,6 +73,16 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     }
     io->unlink(io->context, trial);
     io->close(io->context, fd);
+    if ((out->mode & (S_IWGRP | S_IWOTH)) != 0) { /* what others can write is not obeyed */
+        cow_error_set(
+            err, COW_REFUSED,
+            "%s: on this filesystem others than its owner could write what is kept beside it (a file for its "
+            "owner alone has the mode %03o)",
+            path, (unsigned)out->mode);
+        return cow_error_hint(
+            err, "mount it for one user (FAT, exFAT, NTFS: -o umask=077), or copy the files to another "
+                 "filesystem");
+    }
     return locked < 0 && locked != -EAGAIN && locked != -EACCES ? plan_no_lock(err, locked, path) : 0;
 }
 
@@ -149,7 +160,6 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
     if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target_path == NULL) {
         return 0;
     }
-    plan->probed = true;
     probe_directory(plan);
     int status = 0;
     if (plan->journaled && !plan->undoes) {
@@ -169,5 +179,6 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
         plan->preview.notes = notes;
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    plan->probed = status == 0;
     return status;
 }

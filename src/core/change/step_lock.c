@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/change/steps.h"
@@ -126,6 +127,72 @@ static int refuse_silent_writer(struct commit *c)
                           "a UML guest that was started with the c flag, most likely: shut it down first");
 }
 
+/* A write in the same moment as the one before has the same date, as far as the filesystem tells moments
+ * apart: seconds on some, ticks of a clock on others. */
+static bool may_have_been_written_unseen(const struct cow_image *img)
+{
+    enum { COARSE_SECONDS = 2, TICK_NS = 20 * 1000 * 1000 };
+    const struct timespec *date = &img->cow.facts.st_mtim;
+    const int64_t seconds = (int64_t)img->seen_at.tv_sec - (int64_t)date->tv_sec;
+    if (date->tv_nsec == 0) {
+        return seconds <= COARSE_SECONDS;
+    }
+    return seconds <= 1 && seconds * 1000000000 + img->seen_at.tv_nsec - date->tv_nsec <= TICK_NS;
+}
+
+/* The bits as the plan saw them, as far as it did, and as they are in the file. */
+static int compare_bits(struct commit *c, bool *same)
+{
+    const struct cow_image *img = c->plan->img;
+    const uint64_t bits = img->layout.mapped_sectors;
+    struct bitmap *now = NULL;
+    int status = bitmap_open(&now, c->io, c->image_fd, img->layout.bitmap_offset, bits, c->err);
+    *same = true;
+    for (uint64_t at = 0; status == 0 && *same && at < bits;) {
+        uint64_t set_then, set_now, clear_then = 0, clear_now = 0;
+        status = bitmap_find(img->bitmap, at, true, &set_then, c->err);
+        if (status == 0) {
+            status = bitmap_find(now, at, true, &set_now, c->err);
+        }
+        if (status == 0) {
+            status = bitmap_find(img->bitmap, set_then, false, &clear_then, c->err);
+        }
+        if (status == 0) {
+            status = bitmap_find(now, set_now, false, &clear_now, c->err);
+        }
+        *same = status != 0 || (set_then == set_now && clear_then == clear_now);
+        at = clear_then;
+    }
+    if (now != NULL) {
+        bitmap_close(now);
+    }
+    return status;
+}
+
+/* Length and date say that it is unchanged; where they cannot be trusted, its header and its bits are
+ * compared. */
+static int refuse_unseen_write(struct commit *c)
+{
+    const struct cow_image *img = c->plan->img;
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    bool same = true;
+    if (c->plan->lock_optional || c->plan->own_image != NULL || img->bitmap == NULL ||
+        !may_have_been_written_unseen(img)) {
+        return 0;
+    }
+    int status = io_read_padded(c->io, c->image_fd, header, sizeof header, 0);
+    if (status < 0) {
+        return commit_failed(c, status, "reading", img->path);
+    }
+    same = memcmp(header, img->raw, img->raw_bytes) == 0;
+    status = same ? compare_bits(c, &same) : 0;
+    if (status != 0 || same) {
+        return status;
+    }
+    cow_error_set(c->err, COW_REFUSED, "%s: the image has changed since it was looked at", img->path);
+    return cow_error_hint(c->err, "look again: the plan was made from what it was before");
+}
+
 int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
@@ -137,6 +204,7 @@ int commit_lock(struct commit *c)
         const struct held_file image = {plan->img->real_path, plan->img->path,       "image",
                                         plan->hold_image,     &plan->img->cow.facts, plan->img->cow.fd};
         status = hold(c, &c->image_fd, &image);
+        status = status == 0 ? refuse_unseen_write(c) : status;
     }
     if (status == 0 && plan->hold_backing != HOLD_NOT) {
         const struct host_file *seen = plan->img != NULL ? &plan->img->backing.file : NULL;

@@ -109,6 +109,7 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
     if (status == 0) {
         status = host_file_open(img->io, &img->cow, path, O_RDONLY, err);
     }
+    img->io->now(img->io->context, &img->seen_at);
     if (status == 0) {
         status = resolve(img, err);
     }

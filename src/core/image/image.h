@@ -31,6 +31,7 @@ struct cow_image {
     char *real_path;     /* resolved, absolute */
     char *named_backing; /* by the caller, or NULL */
     struct host_file cow;
+    struct timespec seen_at; /* when it was opened, or refreshed */
     uint8_t raw[COW_HEADER_BYTES_MAX];
     size_t raw_bytes;
     struct cow_header header;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "core/base/arith.h"
 #include "core/change/claim.h"
 #include "core/change/settle.h"
 
@@ -161,14 +162,23 @@ enum journal_view journal_header_view(const struct record *record, const struct 
                                          : JOURNAL_SEES_STRANGE;
 }
 
+static bool knows_filesystem(const struct record *record)
+{
+    static const uint8_t unknown[IO_FILESYSTEM_ID_BYTES];
+    return memcmp(record->filesystem, unknown, sizeof unknown) != 0;
+}
+
+bool journal_number_fits(const struct record *record, uint64_t is, uint64_t was)
+{
+    return is == was || (record->version >= 3 && !knows_filesystem(record));
+}
+
 /* Two filesystems that are known to be others. */
 static bool is_other_filesystem(const struct record *record, const struct cow_io *io, int fd)
 {
-    static const uint8_t unknown[IO_FILESYSTEM_ID_BYTES];
     uint8_t id[IO_FILESYSTEM_ID_BYTES];
-    return memcmp(record->filesystem, unknown, sizeof unknown) != 0 &&
-           io->filesystem_id(io->context, fd, id) == 0 && id[0] == record->filesystem[0] &&
-           memcmp(id, record->filesystem, sizeof id) != 0;
+    return knows_filesystem(record) && io->filesystem_id(io->context, fd, id) == 0 &&
+           id[0] == record->filesystem[0] && memcmp(id, record->filesystem, sizeof id) != 0;
 }
 
 bool journal_is_file(const struct record *record, const struct cow_io *io, int fd, const struct stat *facts,
@@ -177,6 +187,16 @@ bool journal_is_file(const struct record *record, const struct cow_io *io, int f
     return facts->st_ino == inode ||
            (record->version >= 3 && (uint64_t)facts->st_size == n_bytes && same_time(facts->st_mtim, date) &&
             !is_other_filesystem(record, io, fd));
+}
+
+/* In place, where numbers say nothing, the header decides alone: while it is changed the date is neither the
+ * old one nor the new one, and what is put back lies outside the layout. */
+static bool is_in_between(const struct record *record, const struct stat *facts)
+{
+    const uint64_t size = (uint64_t)facts->st_size;
+    return record_is_in_place(record) && journal_number_fits(record, facts->st_ino, record->old_inode) &&
+           size >= arith_min(record->old_file_bytes, record->new_file_bytes) &&
+           size <= arith_max(record->old_file_bytes, record->new_file_bytes);
 }
 
 /* Both headers may be the same: then the file decides, and first of all its inode number. */
@@ -194,10 +214,14 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
                               record->new_mtime)) {
         return JOURNAL_SEES_NEW;
     }
-    return old && journal_is_file(record, img->io, img->cow.fd, facts, record->old_inode,
-                                  record->old_file_bytes, record->old_mtime)
-               ? JOURNAL_SEES_OLD
-               : JOURNAL_SEES_STRANGE;
+    if (old && journal_is_file(record, img->io, img->cow.fd, facts, record->old_inode, record->old_file_bytes,
+                               record->old_mtime)) {
+        return JOURNAL_SEES_OLD;
+    }
+    return !is_in_between(record, facts) ? JOURNAL_SEES_STRANGE
+           : new                         ? JOURNAL_SEES_NEW
+           : old                         ? JOURNAL_SEES_OLD
+                                         : JOURNAL_SEES_STRANGE;
 }
 
 int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)
@@ -247,6 +271,7 @@ bool journal_unwritten(const struct record *record, const struct stat *facts, bo
 
 bool journal_copy_is_unwritten(const struct record *record, const struct stat *facts)
 {
-    return facts->st_ino != record->copy_inode || ((uint64_t)facts->st_size == record->backing_new_bytes &&
-                                                   same_time(facts->st_mtim, record->backing_mtime));
+    return !journal_number_fits(record, facts->st_ino, record->copy_inode) ||
+           ((uint64_t)facts->st_size == record->backing_new_bytes &&
+            same_time(facts->st_mtim, record->backing_mtime));
 }

@@ -41,6 +41,11 @@ enum journal_view journal_header_view(const struct record *record, const struct 
 bool journal_is_file(const struct record *record, const struct cow_io *io, int fd, const struct stat *facts,
                      uint64_t inode, uint64_t n_bytes, struct timespec date);
 
+/* Whether a file may be the one with the recorded inode number. Where the filesystem could not be told when
+ * the record was made (FUSE, network filesystems), a new mount makes up other numbers: there they say
+ * nothing, and never prove more than that. */
+bool journal_number_fits(const struct record *record, uint64_t is, uint64_t was);
+
 /* Everything that is asked of a record before it is obeyed, once its owner is known: is it about this image
  * (claim.h), and does it say of it what the header says? COW_REFUSED or COW_INVALID with words. what:
  * SIDE_JOURNAL or SIDE_UNDO. */
@@ -51,7 +56,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
 bool journal_unwritten(const struct record *record, const struct stat *facts, bool as_new);
 
 /* Whether the private backing file that a change made is as the change left it; true for another file of that
- * name, too. */
+ * name, too, where inode numbers tell them apart. */
 bool journal_copy_is_unwritten(const struct record *record, const struct stat *facts);
 
 bool same_time(struct timespec a, struct timespec b);

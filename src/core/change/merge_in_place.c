@@ -77,7 +77,7 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
         return status;
     }
     int64_t seconds = now.tv_sec > old ? now.tv_sec : old + 1;
-    seconds += seconds % 2; /* FAT knows the even ones only */
+    seconds += seconds % 2 != 0 && seconds < UINT32_MAX; /* FAT knows the even ones only */
     while (seconds == (int64_t)plan->img->header.mtime || is_a_siblings(&siblings, seconds)) {
         seconds += 2;
     }

@@ -47,7 +47,9 @@ static int copy_complete(const struct cow_io *io, const struct record *record)
     if (status < 0) {
         return status == -ENOENT ? 0 : status;
     }
-    return facts.st_ino == record->copy_inode && (uint64_t)facts.st_size == record->backing_new_bytes;
+    return journal_number_fits(record, facts.st_ino, record->copy_inode) &&
+           (uint64_t)facts.st_size == record->backing_new_bytes &&
+           (facts.st_ino == record->copy_inode || same_time(facts.st_mtim, record->backing_mtime));
 }
 
 static int undo_file_there(const struct cow_image *img, const struct record *record)
@@ -116,6 +118,7 @@ static int flush_new_file(struct commit *c)
 static int copy_forward(struct commit *c)
 {
     char temp[PATH_MAX], old[PATH_MAX];
+    bool counted = false;
     const char *image = c->plan->target_path;
     int status = retreat_backing(c, false);
     if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
@@ -123,16 +126,17 @@ static int copy_forward(struct commit *c)
     }
     if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
         side_path(old, image, SIDE_OLD);
-        settle_remove(c->io, old, c->record.old_inode);
+        settle_remove(c->io, &c->record, old, c->record.old_inode);
         if (c->record.keeps_undo) {
-            c->io->link(c->io->context, image, old); /* without hard links there is no undo */
+            (void)settle_link_old(c->io, image, c->image_fd); /* without hard links there is no undo */
+            counted = true;
         }
         status = c->io->rename(c->io->context, side_path(temp, image, SIDE_NEW), image, true);
         if (status == 0) {
             status = io_sync_directory(c->io, image);
         }
     }
-    return status == 0 && c->record.keeps_undo ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD)
+    return status == 0 && c->record.keeps_undo ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD, counted)
                                                : status;
 }
 
@@ -188,7 +192,7 @@ static int abandon_undo(struct commit *c)
 {
     int status = retreat_backing(c, false);
     return status == 0 && c->record.kind == RECORD_UNDO_COPY
-               ? settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_UNDO)
+               ? settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_UNDO, false)
                : status;
 }
 
@@ -225,6 +229,9 @@ static int end_journal(struct commit *c, enum direction direction)
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
+/* The date of a merge is the clock's, or a little ahead of it. */
+enum { MERGE_AHEAD_SECONDS = 60 };
+
 /* Before anything is written: a backing file that somebody has resized, written or replaced since is not the
  * record's business. */
 static int check_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
@@ -235,7 +242,12 @@ static int check_backing(const struct cow_io *io, const struct record *record, c
     if (status < 0) {
         return cow_error_system(err, -status, "%s", record->backing_path);
     }
-    if (record->kind == RECORD_MERGE && facts.st_ino != record->backing_inode) {
+    /* Where its number says nothing: nobody has put an older file there. */
+    const bool is_older = facts.st_ino != record->backing_inode &&
+                          !same_time(facts.st_mtim, record->backing_old_mtime) &&
+                          facts.st_mtim.tv_sec < record->backing_mtime.tv_sec - MERGE_AHEAD_SECONDS;
+    if (record->kind == RECORD_MERGE &&
+        (is_older || !journal_number_fits(record, facts.st_ino, record->backing_inode))) {
         cow_error_set(err, COW_REFUSED, "%s: not the file that the interrupted merge was writing",
                       record->backing_path);
         return cow_error_hint(err, "give that file its name again, then recover");

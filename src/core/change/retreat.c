@@ -50,12 +50,13 @@ int retreat_remove_copy(struct commit *c)
     /* Under its own name it is complete; if it is not as the change left it, somebody has used it, or it is
      * somebody else's; and other images may live on it by now. */
     int status = c->io->lstat(c->io->context, r->copy_path, &facts);
-    if (status == 0 && facts.st_ino == r->copy_inode && journal_copy_is_unwritten(r, &facts)) {
+    if (status == 0 && journal_number_fits(r, facts.st_ino, r->copy_inode) &&
+        journal_copy_is_unwritten(r, &facts)) {
         status = retreat_copy_has_others(c->plan->img, r->copy_path, &facts);
         status = status == 0 ? c->io->unlink(c->io->context, r->copy_path) : status > 0 ? 0 : status;
     }
     if (status == 0 || status == -ENOENT) {
-        status = settle_remove(c->io, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
+        status = settle_remove(c->io, r, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
     }
     return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;
 }
@@ -66,10 +67,10 @@ int retreat_from_copy(struct commit *c)
     const char *image = c->plan->target_path;
     int status = retreat_backing(c, true);
     if (status == 0) {
-        status = settle_remove(c->io, side_path(path, image, SIDE_NEW), c->record.new_inode);
+        status = settle_remove(c->io, &c->record, side_path(path, image, SIDE_NEW), c->record.new_inode);
     }
     if (status == 0) {
-        status = settle_remove(c->io, side_path(path, image, SIDE_OLD), c->record.old_inode);
+        status = settle_remove(c->io, &c->record, side_path(path, image, SIDE_OLD), c->record.old_inode);
     }
     /* The new image must be gone for good before its backing file goes: recovery would put it in place,
      * complete as it is. */

@@ -163,8 +163,26 @@ static int has_other_names(const struct cow_io *io, int fd, const char *path, co
     return status < 0 ? status : facts.st_nlink > (both ? 2u : 1u);
 }
 
+int settle_link_old(const struct cow_io *io, const char *image_path, int fd)
+{
+    enum { OUR_NAMES = 2 };
+    char old[PATH_MAX];
+    struct stat facts;
+    side_path(old, image_path, SIDE_OLD);
+    int status = io->link(io->context, image_path, old);
+    if (status == -EEXIST) { /* nothing refers to it: there was no journal */
+        io->unlink(io->context, old);
+        status = io->link(io->context, image_path, old);
+    }
+    if (status < 0) {
+        return status;
+    }
+    status = io->fstat(io->context, fd, &facts);
+    return status < 0 ? status : facts.st_nlink > OUR_NAMES ? io->unlink(io->context, old) : 0;
+}
+
 int settle_keep_undo(const struct cow_io *io, const struct record *record, const char *image_path,
-                     const char *from)
+                     const char *from, bool counted)
 {
     char path[PATH_MAX], undo[PATH_MAX];
     struct record as_done = *record;
@@ -178,7 +196,7 @@ int settle_keep_undo(const struct cow_io *io, const struct record *record, const
     if (fd < 0) {
         return fd;
     }
-    int linked = has_other_names(io, fd, path, undo);
+    int linked = counted ? 0 : has_other_names(io, fd, path, undo);
     if (linked != 0) { /* somebody's backup: it stays as it is, and there is nothing to undo with */
         io->close(io->context, fd);
         return linked < 0 ? linked : strcmp(path, undo) != 0 ? io->unlink(io->context, path) : 0;
@@ -229,11 +247,12 @@ int settle_has_undo(const struct cow_io *io, const struct record *record, const 
     return status == -ENOENT ? 0 : status < 0 ? status : 1;
 }
 
-int settle_remove(const struct cow_io *io, const char *path, uint64_t inode)
+int settle_remove(const struct cow_io *io, const struct record *record, const char *path, uint64_t inode)
 {
     struct stat facts;
     int status = io->lstat(io->context, path, &facts);
-    if (status == -ENOENT || (status == 0 && facts.st_ino != inode)) {
+    if (status == -ENOENT ||
+        (status == 0 && (!S_ISREG(facts.st_mode) || !journal_number_fits(record, facts.st_ino, inode)))) {
         return 0;
     }
     return status < 0 ? status : io->unlink(io->context, path);

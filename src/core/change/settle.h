@@ -32,9 +32,15 @@ int settle_date_journal(const struct cow_io *io, const char *image_path);
 
 /* The old image, which has lost its name to the new one: appends the record to it, marks it unfinished, names
  * it as the undo file. from: SIDE_OLD or SIDE_UNDO. A file that is not there, or not the old one, is no
- * error. 0 or -errno. */
+ * error; nor is one with names of others, which stays as it is. counted: settle_link_old did that just now. 0
+ * or -errno. */
 int settle_keep_undo(const struct cow_io *io, const struct record *record, const char *image_path,
-                     const char *from);
+                     const char *from, bool counted);
+
+/* Gives the image, which is open as fd and about to lose its name, its second one (SIDE_OLD); not where
+ * others have given it one. That is asked now and not after the rename: FUSE and NFS keep what is open and
+ * loses its name under a hidden one. 0 or -errno. */
+int settle_link_old(const struct cow_io *io, const char *image_path, int fd);
 
 /* The undo file of a copy becomes a plain image again: mark away, record away, old date. It keeps its name. 0
  * or -errno. */
@@ -44,6 +50,6 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
 int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
 
 /* Removes path if it is the file with this inode. 0 (also if it is not there, or another one) or -errno. */
-int settle_remove(const struct cow_io *io, const char *path, uint64_t inode);
+int settle_remove(const struct cow_io *io, const struct record *record, const char *path, uint64_t inode);
 
 #endif

@@ -118,7 +118,7 @@ int settle_backing_is_ours(const struct cow_io *io, const struct record *record,
     const uint64_t size_bytes = (uint64_t)facts.st_size;
     const bool dated = same_time(facts.st_mtim, record->backing_mtime);
     if ((size_bytes != record->backing_old_bytes && size_bytes != record->backing_new_bytes) ||
-        (!dated && (facts.st_ino != record->backing_inode ||
+        (!dated && (!journal_number_fits(record, facts.st_ino, record->backing_inode) ||
                     !is_date_of_ours(io, record, image_path, facts.st_mtim)))) {
         return 0;
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/change/settle.h"
 #include "core/change/steps.h"
 #include "core/image/side.h"
 #include "cow/text.h"
@@ -113,11 +114,7 @@ static int link_old(struct commit *c)
 {
     char path[PATH_MAX];
     side_path(path, c->plan->target_path, SIDE_OLD);
-    int status = c->io->link(c->io->context, c->plan->target_path, path);
-    if (status == -EEXIST) { /* nothing refers to it: there was no journal */
-        c->io->unlink(c->io->context, path);
-        status = c->io->link(c->io->context, c->plan->target_path, path);
-    }
+    int status = settle_link_old(c->io, c->plan->target_path, c->image_fd);
     if (status == -EPERM || status == -EOPNOTSUPP || status == -EMLINK || status == -ENOSYS) {
         if (c->env != NULL && c->env->note != NULL) {
             c->env->note(c->env->context,

@@ -309,7 +309,7 @@ int commit_journal(struct commit *c)
 
 int commit_keep_undo(struct commit *c)
 {
-    int status = settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_OLD);
+    int status = settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_OLD, true);
     return status < 0 ? commit_failed(c, status, "keeping the old image of", c->plan->target_path) : 0;
 }
 

@@ -49,7 +49,7 @@ static int show_sign(struct commit *c)
 {
     struct stat facts;
     int status = c->io->fstat(c->io->context, c->out_fd, &facts);
-    if (status == 0 && facts.st_ino != c->record.new_inode) {
+    if (status == 0 && !journal_number_fits(&c->record, facts.st_ino, c->record.new_inode)) {
         status = -ESTALE;
     }
     if (status == 0) {
@@ -149,9 +149,9 @@ int merge_has_begun(const struct cow_io *io, const struct record *record, const 
         return status; /* the date changes first of all */
     }
     status = io->lstat(io->context, side_path(temp, image_path, SIDE_NEW), &facts);
-    return status < 0
-               ? status
-               : facts.st_ino == record->new_inode && (uint64_t)facts.st_size == record->new_file_bytes;
+    return status < 0 ? status
+                      : journal_number_fits(record, facts.st_ino, record->new_inode) &&
+                            (uint64_t)facts.st_size == record->new_file_bytes;
 }
 
 int merge_forward(struct commit *c)
@@ -180,6 +180,7 @@ int merge_forward(struct commit *c)
 int retreat_from_merge(struct commit *c)
 {
     char temp[PATH_MAX];
-    int status = settle_remove(c->io, side_path(temp, c->plan->target_path, SIDE_NEW), c->record.new_inode);
+    int status = settle_remove(c->io, &c->record, side_path(temp, c->plan->target_path, SIDE_NEW),
+                               c->record.new_inode);
     return status == 0 ? io_sync_directory(c->io, c->plan->target_path) : status;
 }

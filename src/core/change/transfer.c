@@ -43,6 +43,9 @@ int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_f
         if (n == -EINTR) {
             continue;
         }
+        if (n == -ENOSPC || n == -EDQUOT || n == -ENOMEM) {
+            return (int)n;
+        }
         /* Why not, filesystems and filters of system calls tell in many ways (EXDEV, EINVAL, ENOSYS,
          * EOPNOTSUPP, EPERM, ETXTBSY, EIO): reading and writing works all the same, or fails with the true
          * reason. */

@@ -183,7 +183,7 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
         plan_note(plan,
                   "the private backing file %s is kept: it does not lie beside the image, and is not named",
                   record->copy_path);
-    } else if (facts.st_ino != record->copy_inode) {
+    } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
         plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
     } else if (retreat_copy_has_others(plan->img, record->copy_path, &facts) != 0) {
         plan_note(plan, "the private backing file %s is kept: other images are on it, or could be",

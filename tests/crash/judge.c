@@ -33,17 +33,6 @@ static const struct inode *file_at(const struct tree *tree, const char *path)
 
 /* ---- what must never change ---- */
 
-static void path_of(const struct tree *tree, const struct entry *entry, char out[2 * TREE_NAME_BYTES])
-{
-    const char *directory = "";
-    for (unsigned i = 0; i < tree->n_entries; i++) {
-        if (tree->entry[i].target == entry->directory) {
-            directory = tree->entry[i].name;
-        }
-    }
-    snprintf(out, 2 * TREE_NAME_BYTES, "%s%s/%s", *directory != '\0' ? "/" : "", directory, entry->name);
-}
-
 static bool is_side(const char *path)
 {
     return strstr(path, ".cowtui-") != NULL;
@@ -69,7 +58,7 @@ static struct verdict check_bystanders(const struct trial *trial, const struct t
     for (unsigned i = 0; i < was->n_entries; i++) {
         char path[2 * TREE_NAME_BYTES];
         const struct inode *old = &was->inode[was->entry[i].target];
-        path_of(was, &was->entry[i], path);
+        tree_path_of(was, &was->entry[i], path);
         if (old->kind != INODE_FILE || is_side(path) || strcmp(path, trial->target) == 0 ||
             strcmp(path, trial->backing) == 0 || (undoes && is_copy(path))) {
             continue;
@@ -314,7 +303,7 @@ static struct verdict check_names(const struct trial *trial, const struct tree *
 {
     for (unsigned i = 0; i < tree->n_entries; i++) {
         char path[2 * TREE_NAME_BYTES];
-        path_of(tree, &tree->entry[i], path);
+        tree_path_of(tree, &tree->entry[i], path);
         const bool undo = strcmp(path, "/img/.x.cow.cowtui-undo") == 0;
         const bool left = allowed->left_overs && (strstr(path, ".cowtui-new") != NULL ||
                                                   strstr(path, ".cowtui-journal-new") != NULL);

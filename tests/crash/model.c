@@ -9,8 +9,11 @@
 #include "filesystem.h"
 #include "memory.h"
 #include "power.h"
+#include "sim.h"
 
 enum { STRETCH_SECTORS = 12, STRETCH = STRETCH_SECTORS * SECTOR_BYTES, EDGE_SECTORS = 60 };
+
+const char *model_backing_path = "/base/back.img";
 
 struct build {
     struct tree *tree;
@@ -35,7 +38,9 @@ static struct inode *make_file(struct tree *tree, const char *path, int64_t seco
     uint8_t at = tree_make(tree, INODE_FILE, 0640);
     tree_set_entry(tree, directory, name, at);
     struct inode *inode = &tree->inode[at];
-    inode->facts.mtime = (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = BACKING_NANOSECONDS};
+    const struct timespec date = {.tv_sec = (time_t)seconds, .tv_nsec = BACKING_NANOSECONDS};
+    inode->device = tree->inode[directory].device;
+    inode->facts.mtime = sim_kept_date(tree, inode, date);
     inode->facts.uid = 1000;
     inode->facts.gid = 1000;
     return inode;
@@ -309,11 +314,14 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
                        "a filesystem is compared by sectors of 512 bytes");
         filesystem_make(&b.ext, spec->ext_block_bytes, b.spec.size_bytes);
     }
+    model_backing_path = spec->beside ? "/img/back.img" : "/base/back.img";
     tree_init(tree);
+    tree->device[0] = tree->device[1] = spec->device;
     static const char *const directories[] = {"img", "base", "out"};
     for (unsigned i = 0; i < 3; i++) {
         tree_set_entry(tree, TREE_ROOT, directories[i], tree_make(tree, INODE_DIRECTORY, 0755));
     }
+    tree->inode[tree_find(tree, "/base")].device = spec->two_devices ? 1 : 0;
     if (!spec->no_backing) {
         write_backing(&b);
     }

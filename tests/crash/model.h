@@ -10,7 +10,7 @@
 #define IMAGE_PATH   "/img/x.cow"
 #define TWIN_PATH    "/img/twin.cow"
 #define SIBLING_PATH "/img/sib.cow"
-#define BACKING_PATH "/base/back.img"
+#define BACKING_PATH model_backing_path /* "/base/back.img", or beside the image */
 #define OTHER_PATH   "/base/new.img"
 #define OUTPUT_PATH  "/out/o.cow"
 #define AWAY_PATH    "/out/far.backing"
@@ -52,7 +52,12 @@ struct spec {
                                  dirty is what the guest has changed; 0: noise */
     bool output;              /* OUTPUT_PATH is there, an older file */
     unsigned seed;
+    bool beside;          /* the backing file lies in the image's directory */
+    bool two_devices;     /* the backing file lies on a device of its own */
+    struct device device; /* of all files: what it cannot do */
 };
+
+extern const char *model_backing_path; /* of the spec that was built last */
 
 /* What a guest sees: a file without a name, as long as the disk, and as sparse. */
 struct disk {

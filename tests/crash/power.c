@@ -46,6 +46,7 @@ static void apply(struct tree *tree, const struct sim *sim, const struct item *i
     if (inode->kind == INODE_FREE) { /* it was made since the log began */
         inode->kind = INODE_FILE;
         inode->number = sim->live.inode[item->inode].number;
+        inode->device = sim->live.inode[item->inode].device;
     }
     if (item->kind == ITEM_SECTOR) {
         inode_put_sector(inode, item->data.sector, item->data.page);
@@ -65,6 +66,7 @@ static void give_inodes(struct tree *tree, const struct sim *sim)
         if (inode->kind == INODE_FREE) {
             *inode = (struct inode){.kind = INODE_FILE,
                                     .number = sim->live.inode[tree->entry[i].target].number,
+                                    .device = sim->live.inode[tree->entry[i].target].device,
                                     .facts = {.mode = 0600, .mtime = {.tv_sec = 1}}};
         }
     }

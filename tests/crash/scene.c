@@ -39,7 +39,9 @@ static int plan_rewrite(struct cow_plan **plan, struct cow_image *img, const str
                                             .compact = verb >= VERB_COMPACT && verb <= VERB_COMPACT_UNUSED,
                                             .unused = verb == VERB_COMPACT_UNUSED,
                                             .sectors = verb == VERB_COMPACT_SECTORS,
-                                            .backing_path = rebases ? OTHER_PATH : NULL,
+                                            .backing_path = !rebases                ? NULL
+                                                            : action->other != NULL ? action->other
+                                                                                    : OTHER_PATH,
                                             .safe = verb == VERB_REBASE_SAFE,
                                             .restamp = verb == VERB_RESTAMP,
                                             .convert = verb == VERB_CONVERT,
@@ -114,20 +116,38 @@ static int plan_new_image(struct cow_plan **plan, const struct cow_io *io, const
     return cow_plan_diff(plan, &opt, err);
 }
 
+static const char *image_of(const struct action *action)
+{
+    return action->image != NULL ? action->image : IMAGE_PATH;
+}
+
+int action_plan(struct cow_plan **plan, struct cow_image **img, struct sim *sim, const struct action *action,
+                const struct cow_env *env, struct cow_error *err)
+{
+    *err = (struct cow_error){.status = 0};
+    *plan = NULL;
+    *img = NULL;
+    if (action->verb == VERB_CREATE || action->verb == VERB_DIFF) {
+        return plan_new_image(plan, &sim->io, action, env, err);
+    }
+    int status = cow_image_open(img, image_of(action), &(struct cow_open_options){.io = &sim->io}, err);
+    return status == 0 ? make_plan(plan, *img, action, env, err) : status;
+}
+
+static int look(struct sim *sim, const struct action *action, struct cow_error *err)
+{
+    struct cow_check check;
+    return cow_check(&check, image_of(action), &(struct cow_check_options){.io = &sim->io}, err);
+}
+
 int action_run(struct sim *sim, const struct action *action, const struct cow_env *env, struct cow_error *err)
 {
     struct cow_plan *plan = NULL;
     struct cow_image *img = NULL;
-    int status;
-    *err = (struct cow_error){.status = 0};
-    if (action->verb == VERB_CREATE || action->verb == VERB_DIFF) {
-        status = plan_new_image(&plan, &sim->io, action, env, err);
-    } else {
-        status = cow_image_open(&img, IMAGE_PATH, &(struct cow_open_options){.io = &sim->io}, err);
-        if (status == 0) {
-            status = make_plan(&plan, img, action, env, err);
-        }
+    if (action->verb == VERB_CHECK) {
+        return look(sim, action, err);
     }
+    int status = action_plan(&plan, &img, sim, action, env, err);
     if (status == 0) {
         status = cow_plan_commit(plan, env, err);
         cow_plan_free(plan);

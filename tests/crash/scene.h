@@ -36,6 +36,7 @@ enum verb {
     VERB_MERGE,
     VERB_EXTRACT,
     VERB_RECOVER,
+    VERB_CHECK, /* looks only */
 };
 
 static inline bool verb_resizes(enum verb verb)
@@ -50,12 +51,14 @@ static inline bool verb_rewrites(enum verb verb)
 
 struct action {
     enum verb verb;
-    uint64_t sectors; /* the new size, in sectors of 512 */
-    bool elsewhere;   /* the result goes to OUTPUT_PATH */
-    bool away;        /* the private backing file goes to AWAY_PATH, into another directory */
-    bool force;       /* and without it, it is refused */
-    const char *file; /* of the guest, that is extracted: a name of filesystem_file */
-    bool backing;     /* ... as the backing file has it */
+    uint64_t sectors;  /* the new size, in sectors of 512 */
+    bool elsewhere;    /* the result goes to OUTPUT_PATH */
+    bool away;         /* the private backing file goes to AWAY_PATH, into another directory */
+    bool force;        /* and without it, it is refused */
+    const char *file;  /* of the guest, that is extracted: a name of filesystem_file */
+    bool backing;      /* ... as the backing file has it */
+    const char *image; /* on which it acts; NULL: IMAGE_PATH */
+    const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };
 
 enum { SCENE_ACTIONS = 4 };
@@ -103,6 +106,10 @@ void trial_end(struct trial *trial);
 /* Does an action on a machine, as a front end would. Answers the status of whatever failed. */
 int action_run(struct sim *sim, const struct action *action, const struct cow_env *env,
                struct cow_error *err);
+
+/* The same in two parts. *img and *plan are the caller's then: free the plan first. */
+int action_plan(struct cow_plan **plan, struct cow_image **img, struct sim *sim, const struct action *action,
+                const struct cow_env *env, struct cow_error *err);
 
 /* Whether a journal lies beside the trial's image. */
 bool journal_there(const struct tree *tree);

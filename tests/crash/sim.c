@@ -92,6 +92,7 @@ int sim_gate(struct sim *sim, const char *call, bool mutates, bool transfers)
 {
     const struct fault_plan *f = &sim->fault;
     sim->clock_ns += SIM_CALL_NS;
+    memory_require(sim->calls_max == 0 || ++sim->calls < sim->calls_max, "it makes calls without an end");
     if ((f->only_mutations && !mutates) || (f->only_transfers && !transfers)) {
         return FAULT_NONE;
     }
@@ -116,9 +117,15 @@ struct sim_fd *sim_descriptor(struct sim *sim, int fd)
     return &sim->fd[fd - SIM_FIRST_FD];
 }
 
+struct timespec sim_kept_date(const struct tree *tree, const struct inode *inode, struct timespec date)
+{
+    const unsigned granule = tree->device[inode->device].granule_s;
+    return granule == 0 ? date : (struct timespec){.tv_sec = date.tv_sec - date.tv_sec % (time_t)granule};
+}
+
 void sim_touch(struct sim *sim, struct inode *inode)
 {
-    inode->facts.mtime = sim_tick(sim);
+    inode->facts.mtime = sim_kept_date(&sim->live, inode, sim_tick(sim));
 }
 
 /* ---- machines ---- */

@@ -89,6 +89,10 @@ struct sim {
     struct sim_fd fd[SIM_FDS];
     uint64_t clock_ns;
     bool can_clone;
+    uid_t caller;        /* 0 may do everything */
+    bool reuses_numbers; /* a number comes back as soon as its file is gone, as on ext4: no power cut then */
+    unsigned long calls_max; /* that do not end: the program ends with a word; 0: no limit */
+    unsigned long calls;
     struct fault_plan fault;
     unsigned long n_calls; /* that could fail */
     unsigned long n_syncs;
@@ -112,5 +116,7 @@ void sim_set_fault(struct sim *sim, const struct fault_plan *fault);
 
 /* The time as files get it: in ticks, as a kernel does. */
 struct timespec sim_tick(const struct sim *sim);
+/* What a device keeps of a date. */
+struct timespec sim_kept_date(const struct tree *tree, const struct inode *inode, struct timespec date);
 
 #endif

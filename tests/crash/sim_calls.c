@@ -27,12 +27,79 @@ static int take_descriptor(struct sim *sim, uint8_t inode, int flags, const char
     return at + SIM_FIRST_FD;
 }
 
+/* Where a path leads. A link is an absolute path, and only the last part of a path is one. */
+static uint8_t find_file(const struct sim *sim, const char *path)
+{
+    uint8_t at = tree_find(&sim->live, path);
+    for (unsigned i = 0; at != NO_INODE && sim->live.inode[at].kind == INODE_LINK; i++) {
+        char target[2 * TREE_NAME_BYTES] = "";
+        const struct inode *link = &sim->live.inode[at];
+        inode_read(link, 0, target, sizeof target - 1);
+        at = i < 8 ? tree_find(&sim->live, target) : NO_INODE;
+    }
+    return at;
+}
+
+enum { MAY_READ = 4, MAY_WRITE = 2 };
+
+/* Groups have no members here. */
+static bool may(const struct sim *sim, uint8_t at, unsigned wanted)
+{
+    const struct facts *facts = &sim->live.inode[at].facts;
+    const unsigned bits = facts->uid == sim->caller ? facts->mode >> 6 : facts->mode;
+    return sim->caller == 0 || (bits & wanted) == wanted;
+}
+
+static bool owns(const struct sim *sim, uint8_t at)
+{
+    return sim->caller == 0 || sim->live.inode[at].facts.uid == sim->caller;
+}
+
+/* A name in a directory may be made, or taken from `inode` (NO_INODE: there is none). */
+static bool may_name(const struct sim *sim, uint8_t directory, uint8_t inode)
+{
+    const bool sticky = (sim->live.inode[directory].facts.mode & 01000) != 0;
+    return may(sim, directory, MAY_WRITE) &&
+           (!sticky || inode == NO_INODE || owns(sim, inode) || owns(sim, directory));
+}
+
+static void give_up_numbers(struct sim *sim)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        bool open = false;
+        for (unsigned fd = 0; fd < SIM_FDS; fd++) {
+            open |= sim->fd[fd].used && sim->fd[fd].inode == i;
+        }
+        sim->live.inode[i].gone =
+            sim->live.inode[i].kind == INODE_FILE && !open && tree_links(&sim->live, (uint8_t)i) == 0;
+    }
+}
+
+/* What is there is opened. 0 or why not. */
+static int may_open(const struct sim *sim, uint8_t inode, int flags)
+{
+    const int access = flags & O_ACCMODE;
+    const enum inode_kind kind = sim->live.inode[inode].kind;
+    if (kind == INODE_LINK) {
+        return -ELOOP;
+    }
+    if (kind == INODE_DIRECTORY ? access != O_RDONLY : (flags & O_DIRECTORY) != 0) {
+        return kind == INODE_DIRECTORY ? -EISDIR : -ENOTDIR;
+    }
+    return may(sim, inode,
+               access == O_RDONLY   ? MAY_READ
+               : access == O_WRONLY ? MAY_WRITE
+                                    : MAY_READ | MAY_WRITE)
+               ? 0
+               : -EACCES;
+}
+
 static int sim_open(void *context, const char *path, int flags, mode_t mode)
 {
     struct sim *sim = context;
     const char *name = "";
     uint8_t directory = tree_find_directory(&sim->live, path, &name);
-    uint8_t inode = tree_find(&sim->live, path);
+    uint8_t inode = (flags & (O_NOFOLLOW | O_EXCL)) != 0 ? tree_find(&sim->live, path) : find_file(sim, path);
     const bool makes = (flags & O_CREAT) != 0 && inode == NO_INODE;
     int fault = sim_gate(sim, makes ? "open (new)" : "open", makes, false);
     if (fault < 0) {
@@ -44,16 +111,21 @@ static int sim_open(void *context, const char *path, int flags, mode_t mode)
     if (!makes && (flags & O_EXCL) != 0) {
         return -EEXIST;
     }
+    int status = makes ? (may_name(sim, directory, NO_INODE) ? 0 : -EACCES) : may_open(sim, inode, flags);
+    if (status < 0) {
+        return status;
+    }
     if (makes) {
         sim_log_call(sim, "create", name, 0, 0);
+        if (sim->reuses_numbers) {
+            give_up_numbers(sim);
+        }
         inode = tree_make(&sim->live, INODE_FILE, mode);
+        sim->live.inode[inode].device = sim->live.inode[directory].device;
+        sim->live.inode[inode].facts.uid = sim->caller;
         sim_touch(sim, &sim->live.inode[inode]);
         sim_log_facts(sim, inode, false);
         sim_log_entry(sim, directory, name, inode, NULL);
-    }
-    const bool is_directory = sim->live.inode[inode].kind == INODE_DIRECTORY;
-    if (is_directory ? (flags & O_ACCMODE) != O_RDONLY : (flags & O_DIRECTORY) != 0) {
-        return is_directory ? -EISDIR : -ENOTDIR;
     }
     return take_descriptor(sim, inode, flags, name);
 }
@@ -184,8 +256,10 @@ static int sim_clone(void *context, int from_fd, int to_fd)
 static void fill_stat(const struct sim *sim, uint8_t at, struct stat *out)
 {
     const struct inode *inode = &sim->live.inode[at];
-    const mode_t kind = inode->kind == INODE_DIRECTORY ? S_IFDIR : S_IFREG;
-    *out = (struct stat){.st_dev = 1,
+    const mode_t kind = inode->kind == INODE_DIRECTORY ? S_IFDIR
+                        : inode->kind == INODE_LINK    ? S_IFLNK
+                                                       : S_IFREG;
+    *out = (struct stat){.st_dev = (dev_t)(1 + inode->device),
                          .st_ino = inode->number,
                          .st_mode = kind | inode->facts.mode,
                          .st_nlink = tree_links(&sim->live, at),
@@ -207,10 +281,8 @@ static int sim_fstat(void *context, int fd, struct stat *out)
     return fault < 0 ? fault : 0;
 }
 
-static int sim_stat(void *context, const char *path, struct stat *out)
+static int stat_file(struct sim *sim, uint8_t inode, struct stat *out)
 {
-    struct sim *sim = context;
-    uint8_t inode = tree_find(&sim->live, path);
     int fault = sim_gate(sim, "stat", false, false);
     if (fault < 0 || inode == NO_INODE) {
         return fault < 0 ? fault : -ENOENT;
@@ -219,12 +291,34 @@ static int sim_stat(void *context, const char *path, struct stat *out)
     return 0;
 }
 
+static int sim_stat(void *context, const char *path, struct stat *out)
+{
+    return stat_file(context, find_file(context, path), out);
+}
+
+static int sim_lstat(void *context, const char *path, struct stat *out)
+{
+    const struct sim *sim = context;
+    return stat_file(context, tree_find(&sim->live, path), out);
+}
+
 static int sim_resolve(void *context, const char *path, char *out, size_t out_bytes)
 {
     struct sim *sim = context;
     int fault = sim_gate(sim, "realpath", false, false);
-    if (fault < 0 || tree_find(&sim->live, path) == NO_INODE) {
+    const uint8_t at = find_file(sim, path);
+    char there[2 * TREE_NAME_BYTES];
+    if (fault < 0 || at == NO_INODE) {
         return fault < 0 ? fault : -ENOENT;
+    }
+    if (tree_find(&sim->live, path) != at) { /* a link: whatever name it leads to */
+        for (unsigned i = 0; i < sim->live.n_entries; i++) {
+            if (sim->live.entry[i].target == at) {
+                tree_path_of(&sim->live, &sim->live.entry[i], there);
+                path = there;
+                break;
+            }
+        }
     }
     size_t length = strlen(path);
     length -= length > 1 && path[length - 1] == '/';
@@ -288,6 +382,10 @@ static int sim_fsync(void *context, int fd)
     const char *name = d->name;
     int fault = sim_gate(sim, directory ? "fsync (directory)" : "fsync", true, false);
     sim_log_call(sim, fault == FAULT_NONE ? "fsync" : "fsync (failed)", name, 0, 0);
+    if (fault == FAULT_NONE && directory &&
+        sim->live.device[sim->live.inode[d->inode].device].no_directory_sync) {
+        return -EINVAL;
+    }
     if (fault < 0) {
         sim_log_item(sim, ITEM_LOSE, d->inode);
         return fault;
@@ -309,6 +407,9 @@ static int set_facts(struct sim *sim, const char *call, int fd, const struct fac
     if (fault < 0) {
         return fault;
     }
+    if (strcmp(call, "fsetxattr") == 0 ? !may(sim, d->inode, MAY_WRITE) : !owns(sim, d->inode)) {
+        return -EPERM;
+    }
     sim_log_call(sim, call, d->name, 0, 0);
     sim->live.inode[d->inode].facts = *facts;
     sim_log_facts(sim, d->inode, false);
@@ -324,14 +425,19 @@ static int sim_futimens(void *context, int fd, const struct timespec times[2])
 {
     struct facts facts = facts_of(context, fd);
     if (times[1].tv_nsec != UTIME_OMIT) {
-        facts.mtime = times[1];
+        struct sim *sim = context;
+        facts.mtime = sim_kept_date(&sim->live, &sim->live.inode[sim_descriptor(sim, fd)->inode], times[1]);
     }
     return set_facts(context, "futimens", fd, &facts);
 }
 
 static int sim_fchown(void *context, int fd, uid_t uid, gid_t gid)
 {
+    const struct sim *sim = context;
     struct facts facts = facts_of(context, fd);
+    if (sim->caller != 0 && uid != facts.uid) {
+        return -EPERM; /* nobody gives files away */
+    }
     facts.uid = uid;
     facts.gid = gid;
     return set_facts(context, "fchown", fd, &facts);
@@ -401,6 +507,15 @@ static int sim_link(void *context, const char *from, const char *to)
     if (tree_find(&sim->live, to) != NO_INODE) {
         return -EEXIST;
     }
+    if (sim->live.inode[inode].device != sim->live.inode[directory].device) {
+        return -EXDEV;
+    }
+    if (sim->live.device[sim->live.inode[inode].device].no_links) {
+        return -EPERM;
+    }
+    if (!may_name(sim, directory, NO_INODE)) {
+        return -EACCES;
+    }
     sim_log_call(sim, "link", name, 0, 0);
     sim_log_entry(sim, directory, name, inode, NULL);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
@@ -421,8 +536,18 @@ static int sim_rename(void *context, const char *from, const char *to, bool repl
         return -ENOENT;
     }
     memory_require(directory == old_directory, "a rename across directories");
-    if (!replace && tree_find(&sim->live, to) != NO_INODE) {
+    const uint8_t there = tree_find(&sim->live, to);
+    if (!replace && there != NO_INODE) {
         return -EEXIST;
+    }
+    if (there != NO_INODE && sim->live.inode[there].kind == INODE_DIRECTORY) {
+        return -EISDIR;
+    }
+    if (!may_name(sim, directory, inode) || !may_name(sim, directory, there)) {
+        return -EACCES;
+    }
+    if (there == inode) {
+        return 0; /* two names of one file: both stay, as POSIX has it */
     }
     sim_log_call(sim, "rename to", name, 0, 0);
     sim_log_entry(sim, directory, name, inode, strcmp(old_name, name) != 0 ? old_name : NULL);
@@ -438,8 +563,15 @@ static int sim_unlink(void *context, const char *path)
     if (fault < 0) {
         return fault;
     }
-    if (tree_find(&sim->live, path) == NO_INODE) {
+    const uint8_t inode = tree_find(&sim->live, path);
+    if (inode == NO_INODE) {
         return -ENOENT;
+    }
+    if (sim->live.inode[inode].kind == INODE_DIRECTORY) {
+        return -EISDIR;
+    }
+    if (!may_name(sim, directory, inode)) {
+        return -EACCES;
     }
     sim_log_call(sim, "unlink", name, 0, 0);
     sim_log_entry(sim, directory, name, NO_INODE, NULL);
@@ -507,8 +639,8 @@ static int sim_filesystem_id(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_
 
 static uid_t sim_caller(void *context)
 {
-    (void)context;
-    return 0;
+    const struct sim *sim = context;
+    return sim->caller;
 }
 
 static void sim_now(void *context, struct timespec *out)
@@ -544,7 +676,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .clone = sim_clone,
                                  .fstat = sim_fstat,
                                  .stat = sim_stat,
-                                 .lstat = sim_stat, /* there are no links */
+                                 .lstat = sim_lstat,
                                  .resolve = sim_resolve,
                                  .list = sim_list,
                                  .ftruncate = sim_ftruncate,

@@ -5,6 +5,7 @@
  */
 #include "tree.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "memory.h"
@@ -332,7 +333,8 @@ void tree_settle(struct tree *tree)
 {
     for (unsigned i = 0; i < TREE_INODES; i++) {
         struct inode *inode = &tree->inode[i];
-        if (inode->kind == INODE_FILE && tree_links(tree, (uint8_t)i) == 0) {
+        const bool is_file = inode->kind == INODE_FILE || inode->kind == INODE_LINK;
+        if (is_file && tree_links(tree, (uint8_t)i) == 0) {
             content_unref(inode->content);
             *inode = (struct inode){.kind = INODE_FREE};
         } else if (inode->kind == INODE_FILE) {
@@ -368,7 +370,7 @@ bool tree_same(const struct tree *a, const struct tree *b)
 static bool number_taken(const struct tree *tree, uint64_t number)
 {
     for (unsigned i = 0; i < TREE_INODES; i++) {
-        if (tree->inode[i].kind != INODE_FREE && tree->inode[i].number == number) {
+        if (tree->inode[i].kind != INODE_FREE && !tree->inode[i].gone && tree->inode[i].number == number) {
             return true;
         }
     }
@@ -453,6 +455,17 @@ uint8_t tree_find(const struct tree *tree, const char *path)
     const char *name;
     uint8_t directory = tree_find_directory(tree, path, &name);
     return directory == NO_INODE || *name == '\0' ? directory : tree_lookup(tree, directory, name);
+}
+
+void tree_path_of(const struct tree *tree, const struct entry *entry, char out[2 * TREE_NAME_BYTES])
+{
+    const char *directory = "";
+    for (unsigned i = 0; i < tree->n_entries; i++) {
+        if (tree->entry[i].target == entry->directory) {
+            directory = tree->entry[i].name;
+        }
+    }
+    snprintf(out, 2 * TREE_NAME_BYTES, "%s%s/%s", *directory != '\0' ? "/" : "", directory, entry->name);
 }
 
 unsigned tree_links(const struct tree *tree, uint8_t inode)

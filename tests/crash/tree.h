@@ -16,8 +16,9 @@
 enum {
     PAGE_BYTES = 4096,  /* what is allocated, and so the grain of holes */
     SECTOR_BYTES = 512, /* what the disk writes as a whole */
-    TREE_INODES = 40,   /* an index is an identity: it is not used again before the next boot */
-    TREE_ENTRIES = 32,
+    TREE_INODES = 64,   /* an index is an identity: it is not used again before the next boot */
+    TREE_ENTRIES = 64,
+    TREE_DEVICES = 3,
     TREE_NAME_BYTES = 48,
     TREE_ROOT = 0,
     NO_INODE = 0xff,
@@ -42,11 +43,13 @@ struct facts {
     uint32_t xattr_bytes;
 };
 
-enum inode_kind { INODE_FREE, INODE_FILE, INODE_DIRECTORY };
+enum inode_kind { INODE_FREE, INODE_FILE, INODE_DIRECTORY, INODE_LINK /* its content is an absolute path */ };
 
 struct inode {
     enum inode_kind kind;
     uint64_t number; /* st_ino: the lowest free one, so numbers come back after a boot */
+    uint8_t device;  /* that it lies on; files lie on their directory's */
+    bool gone;       /* without a name, and closed: its number is free */
     struct facts facts;
     struct content *content; /* NULL: nothing allocated */
 };
@@ -57,7 +60,16 @@ struct entry {
     char name[TREE_NAME_BYTES];
 };
 
+/* A filesystem, and what it cannot do. Zeros: one that can do everything. */
+struct device {
+    uint8_t other_id;       /* what it says of itself is not what the first device says */
+    unsigned granule_s;     /* of dates; 0: they are kept to the nanosecond */
+    bool no_links;          /* hard ones */
+    bool no_directory_sync; /* fsync of a directory answers EINVAL */
+};
+
 struct tree {
+    struct device device[TREE_DEVICES];
     struct inode inode[TREE_INODES];
     struct entry entry[TREE_ENTRIES];
     unsigned n_entries;
@@ -83,6 +95,8 @@ uint8_t tree_find(const struct tree *tree, const char *path);
 /* The directory of path and the name in it; NO_INODE if there is no such directory. */
 uint8_t tree_find_directory(const struct tree *tree, const char *path, const char **name);
 unsigned tree_links(const struct tree *tree, uint8_t inode);
+/* Where an entry's name stands: "/img/x.cow". Directories lie in the root. */
+void tree_path_of(const struct tree *tree, const struct entry *entry, char out[2 * TREE_NAME_BYTES]);
 
 /* Contents. Reading past the size gives zeros; size_bytes is the caller's business when writing. */
 void inode_read(const struct inode *inode, uint64_t offset, void *buffer, size_t n_bytes);

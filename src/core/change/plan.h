@@ -80,6 +80,8 @@ struct cow_plan {
     bool recovers;     /* finishes what was interrupted, or takes it back */
     bool undoes;       /* goes back to what the undo file has */
     bool shrinks;
+    bool trusts_backing;  /* a header that says which backing file is right, and which date: not while another
+                             image's change waits that concerns the file */
     uint64_t data_bytes;  /* that are copied into it */
     bool odd_end_is_born; /* ... the first of them is the old disk's odd end */
 

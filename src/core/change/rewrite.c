@@ -452,7 +452,8 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
     struct rewrite_cost cost = {.data_bytes = 0};
     const struct cow_image *img = plan->img;
     int status = 0;
-    if (rebases(opt) && img->backing.facts.state == COW_BACKING_FOUND && plan->own_image == NULL) {
+    plan->trusts_backing = rebases(opt) && plan->own_image == NULL;
+    if (plan->trusts_backing && img->backing.facts.state == COW_BACKING_FOUND) {
         status = plan_check_pending_on(img, plan->backing_path, &plan->backing_facts, err);
     }
     if (status == 0) {

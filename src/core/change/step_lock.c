@@ -213,17 +213,27 @@ int commit_lock(struct commit *c)
                                           plan->hold_backing, &plan->backing_facts, is_open ? seen->fd : -1};
         status = hold(c, &c->backing_fd, &backing);
     }
+    /* Another change of the image itself may have been cut off since: what it left is not ours to remove. */
+    if (status == 0 && plan->hold_image == HOLD_WRITE && !plan->recovers) {
+        status = plan_check_pending(plan->img, c->err);
+    }
     /* Since the plan was made another image can have come to this backing file, or its change have been cut
      * off.
      */
     if (status == 0 && plan->hold_backing == HOLD_WRITE && !plan->recovers) {
         status = plan_check_siblings(plan, c->err);
     }
+    if (status == 0 && plan->trusts_backing && plan->backing_path != NULL) {
+        status = plan_check_pending_on(plan->img, plan->backing_path, &plan->backing_facts, c->err);
+    }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
         const struct held_file other = {input->path, input->path,        input->what,
                                         HOLD_READ,   &input->file.facts, input->file.fd};
         status = hold(c, &c->input_fd[i], &other);
+        if (status == 0 && plan->trusts_backing) {
+            status = plan_check_pending_on(plan->img, input->path, &input->file.facts, c->err);
+        }
     }
     return status == 0 ? plan_check_way(plan, c->err) : status;
 }

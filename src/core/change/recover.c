@@ -13,6 +13,7 @@
 #include "core/change/retreat.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
+#include "core/image/siblings.h"
 #include "cow/text.h"
 
 /* The questions below answer 1, 0, or -errno: what cannot be looked at is no "no", for a wrong direction
@@ -276,6 +277,41 @@ static bool cuts_backing(const struct record *record, enum direction direction)
     return (direction == FORWARD) == undoes;
 }
 
+/* An image that was made while the backing file was half merged, by a guest that was started on it, has the
+ * date that the file will keep: a kernel would take it, and its disk would be another one. */
+static int check_made_meanwhile(const struct cow_plan *plan, const struct record *record,
+                                const struct stat *backing, struct cow_error *err)
+{
+    struct siblings siblings = {.n = 0};
+    int status = siblings_find_on(&siblings, plan->io, plan->img, record->backing_path, backing, err);
+    for (size_t i = 0; status == 0 && i < siblings.n; i++) {
+        if ((int64_t)siblings.sibling[i].mtime == (int64_t)record->backing_mtime.tv_sec) {
+            status = cow_error_set(err, COW_REFUSED, "%s: was made on %s while that was half merged",
+                                   siblings.sibling[i].path, record->backing_path);
+            cow_error_hint(
+                err, "what it shows would change: move it to another directory, then recover; it is good "
+                     "for what was written into it at most");
+        }
+    }
+    siblings_clear(&siblings);
+    return status;
+}
+
+/* What going on in this direction relies on, outside the image. */
+static int check_others(const struct cow_plan *plan, const struct record *record, enum direction direction,
+                        const struct stat *backing, struct cow_error *err)
+{
+    const enum journal_view view = journal_view(record, plan->img);
+    if (direction != FORWARD) {
+        return 0;
+    }
+    if (record->kind == RECORD_MERGE && view == JOURNAL_SEES_OLD) {
+        return check_made_meanwhile(plan, record, backing, err);
+    }
+    const bool undoes = record->kind == RECORD_UNDO_COPY || record->kind == RECORD_UNDO_IN_PLACE;
+    return undoes && view == JOURNAL_SEES_NEW ? undo_check_base(plan->img, record, err) : 0;
+}
+
 int commit_recover(struct commit *c)
 {
     bool found;
@@ -302,6 +338,10 @@ int commit_recover(struct commit *c)
     if (direction == NOWHERE) {
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
                              c->plan->img->path);
+    }
+    status = check_others(c->plan, &c->record, direction, &c->plan->backing_facts, c->err);
+    if (status != 0) {
+        return status;
     }
     if (c->record.extends && c->backing_fd >= 0) {
         status = check_backing(c->io, &c->record, c->plan->target_path, c->backing_fd,
@@ -436,6 +476,9 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
         plan->hold_backing = HOLD_WRITE;
         status = img->io->stat(img->io->context, record.backing_path, &plan->backing_facts);
         status = status < 0 ? cow_error_system(err, -status, "%s", record.backing_path) : 0;
+    }
+    if (status == 0) {
+        status = check_others(plan, &record, direction, &plan->backing_facts, err);
     }
     plan->preview.method = direction == FORWARD ? "forward" : "back";
     plan->preview.target_path = img->real_path;

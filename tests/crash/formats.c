@@ -194,3 +194,20 @@ bool view_shows(const struct view *view, const struct inode *file, const struct 
     }
     return true;
 }
+
+struct inode view_compose(const struct view *view, const struct inode *file, const struct inode *backing)
+{
+    static const struct inode nothing;
+    struct inode out = {.facts = {.size_bytes = view->size_bytes}};
+    struct bits bits = {.file = file, .shape = &view->shape, .window = UINT64_MAX};
+    uint8_t bytes[SECTOR_BYTES];
+    backing = backing != NULL ? backing : &nothing;
+    for (uint64_t at = 0; at < view->size_bytes; at += sizeof bytes) {
+        const bool dirty = bit_at(&bits, at / view->sector_bytes);
+        const uint64_t left = view->size_bytes - at;
+        const size_t n = left < sizeof bytes ? (size_t)left : sizeof bytes;
+        inode_read(dirty ? file : backing, (dirty ? view->shape.data_offset : 0) + at, bytes, n);
+        inode_write(&out, at, bytes, n);
+    }
+    return out;
+}

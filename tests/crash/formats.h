@@ -69,5 +69,7 @@ bool kernel_opens(struct view *out, const struct tree *tree, const struct inode 
 /* Whether what a guest sees in a file is this disk (an inode of that size). backing may be NULL. */
 bool view_shows(const struct view *view, const struct inode *file, const struct inode *backing,
                 const struct inode *disk);
+/* That disk, the caller's (inode_forget), of a file that is not marked. */
+struct inode view_compose(const struct view *view, const struct inode *file, const struct inode *backing);
 
 #endif

@@ -12,20 +12,22 @@
 
 static int usage(void)
 {
-    fputs("usage: crash MODE [--count N] [--seconds S] [--seed N] [--scene PREFIX] [--verbose]\n"
-          "       crash [--seed N] --replay MODE:SCENE:CALL.SAMPLE[:CALL.SAMPLE...]\n"
-          "MODE: power kill fault cancel fsyncs rollbacks oom look second scenes\n"
-          "  power   N states after a power cut at each call: writes lost, torn, reordered\n"
-          "  kill    N kills, before and after each call\n"
-          "  fault   N errors and short transfers, at each call, once and for ever\n"
-          "  cancel  a wish to stop at each call of progress\n"
-          "  fsyncs  each fsync left out (--allowed FILE: those that nothing misses; N states each;\n"
-          "          --thorough: those, too)\n"
-          "  rollbacks  the same while a change is taken back because a call has failed\n"
-          "  second  N runs in which a second process wants something while the first is at a call\n"
-          "  oom     each allocation fails, once and with all that follow\n"
-          "  look    the same while a guest's filesystem is looked into\n",
-          stderr);
+    fputs(
+        "usage: crash MODE [--count N] [--seconds S] [--seed N] [--scene PREFIX] [--verbose]\n"
+        "       crash [--seed N] --replay MODE:SCENE:CALL.SAMPLE[:CALL.SAMPLE...]\n"
+        "MODE: power kill fault cancel fsyncs rollbacks oom look second actors scenes\n"
+        "  power   N states after a power cut at each call: writes lost, torn, reordered\n"
+        "  kill    N kills, before and after each call\n"
+        "  fault   N errors and short transfers, at each call, once and for ever\n"
+        "  cancel  a wish to stop at each call of progress\n"
+        "  fsyncs  each fsync left out (--allowed FILE: those that nothing misses; N states each;\n"
+        "          --thorough: those, too)\n"
+        "  rollbacks  the same while a change is taken back because a call has failed\n"
+        "  second  N runs in which a second process wants something while the first is at a call\n"
+        "  actors  N worlds in which others act between the interruption and what the program is told next\n"
+        "  oom     each allocation fails, once and with all that follow\n"
+        "  look    the same while a guest's filesystem is looked into\n",
+        stderr);
     return 2;
 }
 
@@ -61,9 +63,9 @@ static bool run_mode(struct run *run, const char *allowed)
         void (*run)(struct run *run);
         unsigned long count;
     } modes[] = {
-        {"power", mode_power, 100000}, {"kill", mode_kill, 5000},  {"fault", mode_fault, 20000},
-        {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000}, {"second", mode_second, 20000},
-        {"look", mode_look, 0},
+        {"power", mode_power, 100000}, {"kill", mode_kill, 5000},      {"fault", mode_fault, 20000},
+        {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000},     {"second", mode_second, 20000},
+        {"look", mode_look, 0},        {"actors", mode_actors, 20000},
     };
     const bool rollbacks = strcmp(run->mode, "rollbacks") == 0;
     if (rollbacks || strcmp(run->mode, "fsyncs") == 0) {
@@ -84,15 +86,11 @@ static bool run_mode(struct run *run, const char *allowed)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"count", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 's'},
-        {"scene", required_argument, NULL, 'o'},
-        {"replay", required_argument, NULL, 'r'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"allowed", required_argument, NULL, 'a'},
-        {"thorough", no_argument, NULL, 'T'},
-        {NULL, 0, NULL, 0},
+        {"count", required_argument, NULL, 'c'},   {"seconds", required_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},    {"scene", required_argument, NULL, 'o'},
+        {"replay", required_argument, NULL, 'r'},  {"verbose", no_argument, NULL, 'v'},
+        {"allowed", required_argument, NULL, 'a'}, {"thorough", no_argument, NULL, 'T'},
+        {"actor", required_argument, NULL, 'A'},   {NULL, 0, NULL, 0},
     };
     struct run run = {.seed = 1, .pattern = getenv("ONLY_CASE"), .began = seconds_now()};
     struct place place = {.depth = 0};
@@ -114,6 +112,9 @@ int main(int argc, char **argv)
             break;
         case 'v':
             run.verbose = true;
+            break;
+        case 'A':
+            run.actor = optarg;
             break;
         case 'T':
             run.thorough = true;

@@ -22,6 +22,8 @@ struct build {
     struct rng rng;
     struct disk disk;
     struct filesystem ext; /* NULLs: there is none */
+    const char *backing_path;
+    int64_t backing_seconds; /* its date */
 };
 
 static void fill(struct rng *rng, uint8_t *bytes, size_t n_bytes)
@@ -152,10 +154,10 @@ static void write_header(struct build *b, struct inode *inode)
     if (b->spec.garbage && f->rule != 'q') {
         fill(&b->rng, bytes + f->path, f->path_bytes);
     }
-    const char *path = b->spec.no_backing ? "" : BACKING_PATH;
+    const char *path = b->spec.no_backing ? "" : b->backing_path;
     memcpy(bytes + f->path, path, strlen(path) + 1);
     put_number(bytes + f->mtime, 4, f->big_endian,
-               b->spec.no_backing ? 0 : BACKING_SECONDS - (b->spec.other_date ? 3600 : 0));
+               b->spec.no_backing ? 0 : (uint64_t)(b->backing_seconds - (b->spec.other_date ? 3600 : 0)));
     put_number(bytes + f->size, 8, f->big_endian, b->spec.size_bytes);
     put_number(bytes + f->sector, 4, f->big_endian, b->spec.sector_bytes);
     if (f->alignment != 0) {
@@ -268,7 +270,11 @@ static void write_image(struct build *b)
 /* A small image of its own: a few dirty sectors. */
 static void write_sibling(struct build *b)
 {
-    struct build other = {.tree = b->tree, .rng = {b->spec.seed + 11}, .disk = disk_copy(&b->disk)};
+    struct build other = {.tree = b->tree,
+                          .rng = {b->spec.seed + 11},
+                          .disk = disk_copy(&b->disk),
+                          .backing_path = BACKING_PATH,
+                          .backing_seconds = BACKING_SECONDS};
     other.spec = (struct spec){.form = FORM_V3,
                                .size_bytes = b->spec.size_bytes,
                                .sector_bytes = 512,
@@ -280,6 +286,32 @@ static void write_sibling(struct build *b)
     write_bits(&other, inode);
     write_sectors(&other, inode);
     disk_free(&other.disk);
+}
+
+bool model_add_image(struct tree *tree, const char *path, const char *backing_path, unsigned seed)
+{
+    const char *name;
+    const uint8_t at = tree_find(tree, backing_path);
+    if (at == NO_INODE || tree_find_directory(tree, path, &name) == NO_INODE ||
+        tree->inode[at].facts.size_bytes == 0) {
+        return false;
+    }
+    const struct facts facts = tree->inode[at].facts;
+    struct build b = {
+        .tree = tree, .rng = {seed}, .backing_path = backing_path, .backing_seconds = facts.mtime.tv_sec};
+    b.spec = (struct spec){.form = FORM_V3,
+                           .size_bytes = facts.size_bytes,
+                           .sector_bytes = 512,
+                           .alignment = 32,
+                           .pattern = PATTERN_EDGES};
+    b.shape = form_shape(FORM_V3, facts.size_bytes, 512, 32);
+    b.disk.file.facts.size_bytes = facts.size_bytes;
+    struct inode *inode = make_file(tree, path, BACKING_SECONDS + 7000);
+    write_header(&b, inode);
+    write_bits(&b, inode);
+    write_sectors(&b, inode);
+    disk_free(&b.disk);
+    return true;
 }
 
 static void write_bystanders(struct build *b)
@@ -314,9 +346,11 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
                        "a filesystem is compared by sectors of 512 bytes");
         filesystem_make(&b.ext, spec->ext_block_bytes, b.spec.size_bytes);
     }
-    model_backing_path = spec->beside ? "/img/back.img" : "/base/back.img";
+    b.backing_seconds = BACKING_SECONDS;
+    b.backing_path = model_backing_path = spec->beside ? "/img/back.img" : "/base/back.img";
     tree_init(tree);
     tree->device[0] = tree->device[1] = spec->device;
+    tree->device[1].other_id = 7;
     static const char *const directories[] = {"img", "base", "out"};
     for (unsigned i = 0; i < 3; i++) {
         tree_set_entry(tree, TREE_ROOT, directories[i], tree_make(tree, INODE_DIRECTORY, 0755));

@@ -67,6 +67,9 @@ struct disk {
 /* Makes directories, image, backing file and two bystanders. Answers the composed disk (the caller's). */
 struct disk model_build(struct tree *tree, const struct spec *spec);
 
+/* One more image, of the size of the file it is made for, with a few dirty sectors. False: no such file. */
+bool model_add_image(struct tree *tree, const char *path, const char *backing_path, unsigned seed);
+
 /* The same disk with another size: what is new is zeros. */
 struct disk disk_resized(const struct disk *disk, uint64_t size_bytes);
 /* The same disk as the backing file has it in each page that its filesystem has free. The filesystem's blocks

@@ -26,6 +26,7 @@ struct run {
     const char *only;     /* scenes whose name begins so; NULL: all */
     const char *pattern;  /* scenes whose name matches this one, as a shell pattern; NULL: all */
     bool verbose;
+    const char *actor;          /* actors: only this one acts; NULL: any */
     bool thorough;              /* fsyncs: try those, too, that are listed as not needed */
     const struct place *replay; /* this one crash only */
     /* found */
@@ -90,6 +91,7 @@ void mode_rollbacks(struct run *run, const char *allowed_path);
 void mode_second(struct run *run);
 void mode_oom(struct run *run);
 void mode_look(struct run *run);
+void mode_actors(struct run *run);
 
 /* Which crash states of a machine's log are sampled. */
 struct sampling {

@@ -631,9 +631,9 @@ static int sim_has_writer(void *context, int fd)
 
 static int sim_filesystem_id(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_BYTES])
 {
-    (void)context;
-    (void)fd;
-    memset(id, 1, IO_FILESYSTEM_ID_BYTES);
+    struct sim *sim = context;
+    const struct inode *inode = &sim->live.inode[sim_descriptor(sim, fd)->inode];
+    memset(id, 1 + sim->live.device[inode->device].other_id, IO_FILESYSTEM_ID_BYTES);
     return 0;
 }
 

@@ -29,6 +29,7 @@ MODES
 fsyncs 900 --count 3000 --thorough --allowed $dir/fsync-allowed.txt
 rollbacks 900 --count 3000 --thorough --allowed $dir/fsync-allowed.txt
 second 900 --count 1000000
+actors 900 --count 500000
 power 900 --count 1600000
 fault 300 --count 202000
 kill 100 --count 50000
@@ -44,6 +45,7 @@ fsyncs 90 --count 200 --allowed $dir/fsync-allowed.txt
 rollbacks 60 --count 200 --allowed $dir/fsync-allowed.txt
 power 70 --count 130000
 second 40 --count 30000
+actors 40 --count 12000
 fault 30 --count 21000
 kill 10 --count 5000
 oom 20 --count 6000

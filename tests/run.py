@@ -6,7 +6,7 @@ run.py BUILD_DIRECTORY LEVEL [ONLY]      LEVEL: check, test, more or soak (tests
 
 A suite is a command. With --parts it prints its parts, a line each, "NAME" or "NAME SECONDS" where a part takes long;
 with a part's name it runs that part and prints a line a case as it ends: "ok NAME", "FAIL NAME: why", "skip NAME:
-why", any other line being a remark. Where cases are too many for a line each, the last line counts them: "SUITE: N
+why" (or a tab for the colon, where names have colons), any other line being a remark. Where cases are too many for a line each, the last line counts them: "SUITE: N
 passed, N failed, N skipped". Exit 77, the reason in the last line: nothing of it can run here. What cannot be counted
 (a crash, no case, a bad exit code in spite of a good count) is a failure. What the suites find in their environment:
 LEVEL, ONLY_CASE (a pattern that a case's name has to match), TIME_SCALE (all limits of time are multiplied by it).
@@ -118,7 +118,8 @@ class Part:
         elif count:
             self.counted = [int(n) for n in count.groups()]
         elif result:
-            name, _, why = result[2].partition(": ") if result[1] != "ok" else (result[2], "", "")
+            end = "\t" if "\t" in result[2] else ": "
+            name, _, why = result[2].partition(end) if result[1] != "ok" else (result[2], "", "")
             self.case(result[1], name, why, now)
         elif line.strip() and not line.startswith("1.."):
             self.remarks.append(line)

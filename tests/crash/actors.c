@@ -221,10 +221,12 @@ static bool base_resized(struct world *w, const struct templates *t)
     if (base == NULL) {
         return false;
     }
-    const uint64_t sizes[] = {base->facts.size_bytes - 512, base->facts.size_bytes + 4096, 0};
+    const uint64_t sizes[] = {base->facts.size_bytes - 8192, base->facts.size_bytes + 4096, 0};
     base->facts.size_bytes = sizes[rng_below(&w->rng, 3)];
     inode_cut(base, base->facts.size_bytes);
-    date(w, base, now(w));
+    if (rng_below(&w->rng, 2) == 0) { /* else its date is put back, too */
+        date(w, base, now(w));
+    }
     return true;
 }
 
@@ -428,7 +430,12 @@ static bool number_back(struct world *w, const struct templates *t)
     } else if (how == 1) { /* of a header no byte is without meaning but what lies behind the path */
         noise(w, other, 0, 300);
     } else { /* an image that differs in its backing file's name only */
-        inode_write(other, forms[w->trial->before.form].path + 3, "?", 1);
+        struct view view;
+        for (int form = 0; form < FORMS; form++) {
+            if (view_as(&view, other, (enum form_name)form)) {
+                inode_write(other, forms[form].path + 3, "?", 1);
+            }
+        }
     }
     date(w, other, rng_below(&w->rng, 2) == 0 ? now(w) : facts.mtime);
     tree_settle(&w->tree);

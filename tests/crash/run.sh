@@ -45,7 +45,6 @@ fsyncs 90 --count 200 --allowed $dir/fsync-allowed.txt
 rollbacks 60 --count 200 --allowed $dir/fsync-allowed.txt
 power 70 --count 130000
 second 40 --count 30000
-actors 40 --count 12000
 fault 30 --count 21000
 kill 10 --count 5000
 oom 20 --count 6000

@@ -463,6 +463,12 @@ static bool check_success(struct world *w, const struct tree *after, const struc
     if (action->verb == VERB_RECOVER && beside(after, action, "journal") != NO_INODE) {
         return judge(w, "recover answers 0, and the journal is still there");
     }
+    struct view view;
+    const uint8_t image = tree_find(after, image_of(action));
+    if (action->verb == VERB_RECOVER && w->trial->merges && w->trial->after.opens && image != NO_INODE &&
+        image != tree_find(&w->tree, image_of(action)) && !kernel_opens(&view, after, &after->inode[image])) {
+        return judge(w, "recover answers 0, the merge is done, and a kernel refuses the image");
+    }
     if (trials && ((action->verb == VERB_RECOVER && is_foreign(w, action, "journal", w->foreign_journal)) ||
                    (action->verb == VERB_UNDO && is_foreign(w, action, "undo", w->foreign_undo)))) {
         return judge(w, "what is not to be obeyed is obeyed");
@@ -487,11 +493,12 @@ static bool check_success(struct world *w, const struct tree *after, const struc
                judge(w, "it answers 0, and the disk is not the one that was asked for");
         disk_free(&want);
     }
-    if (good && trials) {
+    /* Recovery leads to a disk that is known; else whatever it makes would be right. */
+    if (good && trials && action->verb != VERB_RECOVER) {
         world_allow(w, is);
     } else {
         const uint8_t at = tree_find(after, image_of(action));
-        if (good && at != NO_INODE) {
+        if (good && !trials && at != NO_INODE) {
             if (w->has_known[at]) {
                 disk_free(&w->known[at]);
             }

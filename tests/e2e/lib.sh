@@ -3,7 +3,7 @@
 #
 # What every test file uses. A case is a function that runs in a subshell in a directory of its own: `t NAME
 # FUNCTION ARGUMENTS...`. It ends at the first thing that is not as expected (die), or passes, or is skipped.
-# Lines "ok NAME", "FAIL NAME: why", "skip NAME: why" on standard output are what run.sh counts.
+# Lines "ok NAME", "FAIL NAME<tab>why", "skip NAME<tab>why" on standard output are what run.sh counts.
 
 set -u
 frozen_files=() frozen=
@@ -65,8 +65,8 @@ t()
     code=$?
     case $code in
     0) echo "ok $name" ;;
-    77) echo "skip $name: $(cat "$case_dir.why")" ;;
-    *) echo "FAIL $name: $(cat "$case_dir.why" 2>/dev/null || echo "exit $code")" ;;
+    77) printf 'skip %s\t%s\n' "$name" "$(cat "$case_dir.why")" ;; # a tab: there are colons in the names
+    *) printf 'FAIL %s\t%s\n' "$name" "$(cat "$case_dir.why" 2>/dev/null || echo "exit $code")" ;;
     esac
     chmod -R u+rwx "$case_dir"
     rm -rf "$case_dir" "$case_dir.why"

@@ -226,7 +226,7 @@ static bool is_concerned(const struct world *w, const struct tree *before, const
                          const char *path)
 {
     struct view view;
-    char directory[PATH_BYTES], own[PATH_BYTES];
+    char directory[PATH_BYTES], own[2 * PATH_BYTES];
     const char *image = image_of(action);
     const char *name = strrchr(image, '/') + 1;
     const bool goes_back = action->verb == VERB_UNDO || action->verb == VERB_RECOVER;

@@ -19,18 +19,19 @@ cut_off()
 }
 
 # Name, policy, size, the call and its number, what recover does with it, whether undo takes back the rest. renameat2
-# is what refuses to replace: the journal (1) and a private backing file (2) get their names by it. utimensat is tried
-# first on each file that will be written.
+# is what refuses to replace: a private backing file gets its name by it, the journal by the first rename. utimensat is tried
+# first on a file that is made for the trial, on each file that will be written, and on the draft of the journal; the
+# first link is a trial, too.
 moments='
 copy, while data are copied         |copy   |32M |copy_file_range  |2 |back
-copy, private backing file          |copy   |32M |renameat2        |2 |back
-copy, before the rename             |extend |32M |/^link           |1 |forward |undo
-copy, after the rename              |extend |32M |/^rename(at)?$   |2 |forward |undo
+copy, private backing file          |copy   |32M |renameat2        |1 |back
+copy, before the rename             |extend |32M |/^link           |2 |forward |undo
+copy, after the rename              |extend |32M |/^rename(at)?$   |3 |forward |undo
 header, while it is prepared        |extend |1M  |ftruncate        |1 |back
-header, private backing file        |copy   |1M  |renameat2        |2 |back
-header, the backing file lengthened |extend |1M  |utimensat        |4 |back
-header, written but not dated       |keep   |1M  |utimensat        |2 |forward |no
-header, before the end              |extend |1M  |/^rename(at)?$   |1 |forward |undo
+header, private backing file        |copy   |1M  |renameat2        |1 |back
+header, the backing file lengthened |extend |1M  |utimensat        |6 |back
+header, written but not dated       |keep   |1M  |utimensat        |4 |forward |no
+header, before the end              |extend |1M  |/^rename(at)?$   |2 |forward |undo
 '
 
 # State but for the date of an image that was changed in place: a guest may have written to it since.
@@ -198,7 +199,7 @@ while IFS='|' read -r name rest; do
     read -ra words < <(echo "${name%%,*} ${rest//|/ }")
     t "recover: ${name%%"${name##*[! ]}"}" interrupted "${words[@]}"
 done <<<"$moments"
-t "recover: undo by copy, before the old image has its name" undo_interrupted 32M '/^rename(at)?$' 1 copy
+t "recover: undo by copy, before the old image has its name" undo_interrupted 32M '/^rename(at)?$' 2 copy
 t "recover: undo by copy, after it" undo_interrupted 32M "/^unlink" 2 copy
 t "recover: undo in place, the header is back" undo_interrupted 1M ftruncate 1 header
 t "recover: undo in place, the backing file is short" undo_interrupted 1M "/^unlink" 2 header

@@ -19,4 +19,4 @@ command -v python3 >/dev/null || {
 }
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 unset NO_COLOR
-exec "$(python3 -c 'import sys; print(sys.executable)')" -ES "$dir/worlds.py" "$binary" "$@"
+exec "$(python3 -c 'import sys; print(sys.executable)')" -BES "$dir/worlds.py" "$binary" "$@"

@@ -114,11 +114,11 @@ interrupt() { # CALL N: a growth that is killed at its N-th such system call
 }
 
 prepare_interrupted-early() { # while the new image is in the making
-    interrupt fsync 5 # both files, the journal, its directory, and then the new image
+    interrupt fsync 6 # the directory as a trial, both files, the journal, its directory, and then the new image
 }
 
 prepare_interrupted-late() { # it is complete, but not in its place yet
-    interrupt rename 1
+    interrupt rename 2 # the first one is the journal's
 }
 
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.

@@ -9,13 +9,15 @@ dir=$(cd "$(dirname "$0")" && pwd)
 binary=${1:-$dir/../../build/cowtui}
 [ $# -eq 0 ] || shift
 if [ "${1:-}" = --parts ]; then
-    # Those that take longer than most are begun first.
+    # Those that take longer than most are begun first; make check has some quick ones.
     for test in "$dir"/test_*.sh; do
         name=${test##*/test_}
         name=${name%.sh}
-        case $name in
-        files_odd | files | check) echo "$name 60" ;;
-        bad | resize | merge | scan | rebase) echo "$name 20" ;;
+        case ${LEVEL:-test}:$name in
+        check:cli | check:header | check:create | check:records | check:merge) echo "$name 5" ;;
+        check:*) ;;
+        *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;
+        *:convert | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;
         *) echo "$name 10" ;;
         esac
     done

@@ -118,7 +118,7 @@ class Table:
               f" least..largest; MISS: beyond the goal")
         print(f"load before: {load:.1f} on {os.cpu_count()} processors"
               + (" (LOADED: the times tell little, the ratios less than on an idle machine)" if load > 0.7 else ""))
-        print(f"{'case':<67} {'ours':>10} {'peer':>10} {'ratio':>7} {'spread':>14} {'goal':>5}", flush=True)
+        print(f"{'case':<82} {'ours':>10} {'peer':>10} {'ratio':>7} {'spread':>14} {'goal':>5}", flush=True)
 
     def row(self, case, ours, peer, ratios, goal):
         """One line; ratios are those of the rounds."""
@@ -130,7 +130,7 @@ class Table:
             self.met += ratio <= goal
             self.missed += ratio > goal
         goal = "" if goal is None else f"{goal:g}"
-        print(f"{case:<67} {ours:>10} {peer:>10} {ratio:>7.3f} {spread:>14} {goal:>5} {verdict}".rstrip(), flush=True)
+        print(f"{case:<82} {ours:>10} {peer:>10} {ratio:>7.3f} {spread:>14} {goal:>5} {verdict}".rstrip(), flush=True)
 
     def skip(self, case, reason):
         """One that cannot be measured here."""

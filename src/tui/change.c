@@ -43,8 +43,8 @@ static void turn_to(struct tui_app *app, struct change *change, enum change_page
     app->asks_yes |= page == CHANGE_CONFIRM || change_makes_file(change);
 }
 
-/* Before the word is asked for: does the filesystem keep what the preview promises? False: it is said, and the page tells
- * what is left of them. */
+/* Before the word is asked for: does the filesystem keep what the preview promises? False: it is said, and
+ * the page tells what is left of them. */
 static bool keeps_its_promises(struct tui_app *app, struct change *change)
 {
     const struct cow_preview *preview = cow_plan_preview(change->plan);

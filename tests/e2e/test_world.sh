@@ -55,7 +55,7 @@ half_done()
     small
     cp -p x.cow y.cow
     strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
-    { strace -f -qq -o /dev/null -e trace=utimensat -e inject=utimensat:signal=KILL:when=4 \
+    { strace -f -qq -o /dev/null -e trace=utimensat -e inject=utimensat:signal=KILL:when=6 \
         "$COWTUI" resize -y --policy extend x.cow 1M >out 2>err; } 2>/dev/null
     [ -e .x.cow.cowtui-journal ] || die "no journal"
     [ "$(stat -c %Y b.img)" != 1049522828 ] || die "the backing file has its date"

@@ -578,12 +578,19 @@ static void note_change_of(struct faulty *f, int fd)
     }
 }
 
+static bool forget_change(struct faulty *f, const struct stat *facts)
+{
+    int i = unsynced_index(f, facts);
+    if (i >= 0) {
+        f->unsynced[i] = f->unsynced[--f->n_unsynced];
+    }
+    return i >= 0;
+}
+
 static void note_sync(struct faulty *f, int fd)
 {
     struct stat facts;
-    int i = fstat(fd, &facts) == 0 ? unsynced_index(f, &facts) : -1;
-    if (i >= 0) {
-        f->unsynced[i] = f->unsynced[--f->n_unsynced];
+    if (fstat(fd, &facts) == 0 && forget_change(f, &facts)) {
         f->renamed_in = f->renamed_in == facts.st_ino ? 0 : f->renamed_in;
     }
 }
@@ -765,9 +772,14 @@ static int faulty_unlink(void *context, const char *path)
     if (strikes(f, "unlink", &late) && !late) {
         return -f->error;
     }
+    struct stat facts;
+    const bool was_last = lstat(path, &facts) == 0 && facts.st_nlink == 1;
     int status = io_system.unlink(NULL, path);
     if (status == 0) {
         note_directory(f, path);
+    }
+    if (status == 0 && was_last) { /* a file without a name need not last; its number may come back */
+        forget_change(f, &facts);
     }
     return late ? -f->error : status;
 }

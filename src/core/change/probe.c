@@ -40,6 +40,16 @@ static void try_facts(const struct cow_io *io, int fd, struct timespec wanted, s
     }
 }
 
+/* What a trial that was cut off has left: an empty file of ours. Anything else of that name is somebody's. */
+static void remove_left_over(const struct cow_io *io, const char *path)
+{
+    struct stat facts;
+    if (io->lstat(io->context, path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0 &&
+        facts.st_uid == io->caller(io->context)) {
+        io->unlink(io->context, path);
+    }
+}
+
 /* An empty file beside path, that is gone again afterwards. What keeps it from being made the commit will
  * tell, but for a name that is too long. */
 static int try_beside(const struct cow_plan *plan, const char *path, struct timespec date, struct keeps *out,
@@ -52,7 +62,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     *out = (struct keeps){.date = date};
     int fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (fd == -EEXIST) { /* a crash left it; another trial that runs just now can do without its name */
-        io->unlink(io->context, trial);
+        remove_left_over(io, trial);
         fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     }
     if (fd == -ENAMETOOLONG) {
@@ -66,7 +76,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     out->tried = true;
     const int locked = io->lock(io->context, fd, IO_LOCK_WRITE);
     try_facts(io, fd, date, out);
-    io->unlink(io->context, link);
+    remove_left_over(io, link);
     out->link_status = io->link(io->context, trial, link);
     if (out->link_status == 0) {
         io->unlink(io->context, link);

@@ -152,15 +152,18 @@ sha()
 # What must not change: name, type, size, mtime to the nanosecond, mode, owner, inode and content of each file.
 state()
 {
-    local file regular=()
+    local file regular=() large=()
     for file; do
-        if [ -f "$file" ]; then
+        if [ -f "$file" ] && [ "$(stat -L -c %s "$file")" -gt 33554432 ]; then
+            large+=("$file")
+        elif [ -f "$file" ]; then
             regular+=("$file")
         else
             stat -c '%n %F %a' "$file" 2>/dev/null || echo "$file: not there"
         fi
     done
     [ "${#regular[@]}" -eq 0 ] || { stat -c '%n %F %s %y %a %u:%g %i' -- "${regular[@]}" && sha256sum -- "${regular[@]}"; }
+    [ "${#large[@]}" -eq 0 ] || { stat -c '%n %F %s %y %a %u:%g %i' -- "${large[@]}" && "$PYTHON" -ES "$here/sparse_sum.py" "${large[@]}"; }
 }
 
 freeze() # FILES...

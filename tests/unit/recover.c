@@ -547,11 +547,13 @@ START_TEST(a_strange_image_is_left_alone)
     char *other;
     struct scene scene = scene_of(OPERATION_EXTEND, in_place);
     other = test_path("other");
-    file_write(other, scene.new_file, scene.new_bytes); /* the new bytes in another file */
+    file_write(other, scene.new_file, scene.new_bytes); /* the new bytes in another file, of another time */
+    file_set_mtime(other, MODEL_MTIME + 5);
     move(other, scene.image);
     put_journal(&scene, kinds[_i]);
     refused(&scene, COW_REFUSED, "another file");
     file_write(other, scene.s->old_file, (size_t)scene.s->image.facts.st_size);
+    file_set_mtime(other, MODEL_MTIME + 5);
     move(other, scene.image);
     refused(&scene, COW_REFUSED, "another file");
     scene_end(&scene);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
 
 static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c',
                                     'h', 'a', 'n', 'g', 'e', 0,   0,   RECORD_VERSION};
@@ -18,18 +19,9 @@ static const uint8_t closing[8] = {'e', 'n', 'd', 'o', 'f', 'c', 'h', 'g'};
 enum { VERSION_AT = sizeof opening - 1, OLDEST_VERSION = 2 };
 enum { TRAILER_BYTES = 4 + 4 + sizeof closing };
 
-/* CRC-32 (IEEE 802.3), four bits at a time. */
 uint32_t record_crc(const uint8_t *bytes, size_t n_bytes)
 {
-    static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                       0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                       0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    uint32_t crc = ~UINT32_C(0);
-    for (size_t i = 0; i < n_bytes; i++) {
-        crc = crc >> 4 ^ table[(crc ^ bytes[i]) & 15];
-        crc = crc >> 4 ^ table[(crc ^ (uint32_t)bytes[i] >> 4) & 15];
-    }
-    return ~crc;
+    return crc_ieee(bytes, n_bytes);
 }
 
 void record_clear(struct record *record)

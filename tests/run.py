@@ -340,7 +340,8 @@ def main():
         LEAKS = leaks(asan)
     run = Run(build, level, sys.argv[3] if len(sys.argv) > 3 else os.environ.get("ONLY"))
     try:
-        run.all(int(os.environ.get("JOBS") or os.cpu_count() or 1))
+        # Where it has to be quick, one more, for some wait.
+        run.all(int(os.environ.get("JOBS") or (os.cpu_count() or 1) + (run.level == "check")))
     except KeyboardInterrupt:
         return 130
     return run.tell()

@@ -19,7 +19,6 @@ modes()
     check)
         cat <<MODES
 power 9 --count 12000
-fault 6 --count 2500
 kill 4 --count 1500
 cancel 5
 MODES

@@ -14,7 +14,7 @@ if [ "${1:-}" = --parts ]; then
         name=${test##*/test_}
         name=${name%.sh}
         case ${LEVEL:-test}:$name in
-        check:cli | check:header | check:create | check:records | check:merge) echo "$name 5" ;;
+        check:cli | check:header | check:records | check:merge) echo "$name 5" ;;
         check:*) ;;
         *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;
         *:convert | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;

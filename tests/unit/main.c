@@ -43,7 +43,12 @@ bool test_is_wanted(const char *name)
 
 static int list_parts(void)
 {
+    const char *level = getenv("LEVEL");
     for (size_t i = 0; i < N_SUITES; i++) {
+        /* The quickest set does without the slowest suite: the crash suite has faults, too. */
+        if (level != NULL && strcmp(level, "check") == 0 && strcmp(suites[i].name, "fault") == 0) {
+            continue;
+        }
         printf(suites[i].seconds != 0 ? "%s %u\n" : "%s\n", suites[i].name, suites[i].seconds);
     }
     return EXIT_SUCCESS;

@@ -240,6 +240,11 @@ static bool base_replaced(struct world *w, const struct templates *t)
         return false;
     }
     const uint64_t how = rng_below(&w->rng, 4);
+    const uint8_t was = tree_find(&w->trial->before.tree, path);
+    /* Its date could be told from a date of seconds; and the change has not just given it another. */
+    const bool tells = base->facts.mtime.tv_nsec != 0 && w->tree.device[base->device].granule_s == 0 &&
+                       was != NO_INODE &&
+                       w->trial->before.tree.inode[was].facts.mtime.tv_nsec == base->facts.mtime.tv_nsec;
     struct inode *other = &w->tree.inode[copy_file(w, base, path)];
     if (how != 3) { /* else it was restored from a backup */
         noise(w, other, 1024, 3000);
@@ -247,7 +252,7 @@ static bool base_replaced(struct world *w, const struct templates *t)
     }
     if (how == 2) {
         date(w, other, now(w));
-    } else if (how == 0 && (rng_below(&w->rng, 2) == 0 || w->tree.device[other->device].granule_s != 0)) {
+    } else if (how == 0 && (rng_below(&w->rng, 2) == 0 || !tells)) {
         w->forged = true;
     } else if (how == 0) { /* the same second, as an archive keeps it */
         other->facts.mtime.tv_nsec = 0;

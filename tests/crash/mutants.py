@@ -96,7 +96,7 @@ def main():
     names = [name for name in mutants.sections() if len(sys.argv) < 2 or name in sys.argv[1:]]
     failed, baseline = 0, {}
     with tempfile.TemporaryDirectory() as work:
-        for part in ("src", "include", "tests/crash"):
+        for part in (".ci", "src", "include", "tests/crash"):
             shutil.copytree(os.path.join(ROOT, part), os.path.join(work, part))
         shutil.copy(os.path.join(ROOT, "Makefile"), work)
         if not build(work):

@@ -19,6 +19,7 @@ modes()
     check)
         cat <<MODES
 power 9 --count 12000
+fault 4 --count 2500
 kill 4 --count 1500
 cancel 5
 MODES
@@ -44,6 +45,7 @@ fsyncs 90 --count 200 --allowed $dir/fsync-allowed.txt
 rollbacks 60 --count 200 --allowed $dir/fsync-allowed.txt
 power 70 --count 130000
 second 40 --count 30000
+actors 25 --count 40000
 fault 30 --count 21000
 kill 10 --count 5000
 oom 20 --count 6000

@@ -149,6 +149,7 @@ const struct scene scenes[] = {
     {.name = "inplace-v3-4096", .spec = {.form = FORM_V3, .sector_bytes = 4096, .size_bytes = 25 * 4096 + 512, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-qemu", .spec = {.form = FORM_QEMU, .size_bytes = 200 * 512, .sibling = true, .pattern = PATTERN_ALL}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-date", .spec = {.form = FORM_V3, .garbage = true, .other_date = true, .sibling = true}, .action = {FORCE(MERGE_IN_PLACE, 0)}},
+    {.name = "inplace-slow", .spec = {.form = FORM_V3, .dirty_end = 60, .sibling = true, .device = {.write_ms = 5500}}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-twin", .spec = {.form = FORM_V3, .alignment = 4096, .twin = true, .sibling = true}, .action = {FORCE(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-chain-extend", .spec = {.form = FORM_V2, .garbage = true, .sibling = true}, .action = {DO(EXTEND, 256), DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-chain-header", .spec = {.form = FORM_V3, .alignment = 4096, .sibling = true}, .action = {DO(EXTEND, 256), DO(MERGE_IN_PLACE, 0)}},

@@ -157,12 +157,14 @@ static ssize_t sim_pread(void *context, int fd, void *buffer, size_t n_bytes, ui
     return (ssize_t)n;
 }
 
+/* A write dates the file when it begins. */
 static void grow(struct sim *sim, uint8_t inode, uint64_t end)
 {
     struct inode *i = &sim->live.inode[inode];
     i->facts.size_bytes = i->facts.size_bytes > end ? i->facts.size_bytes : end;
     sim_touch(sim, i);
     sim_log_facts(sim, inode, false);
+    sim->clock_ns += sim->live.device[i->device].write_ms * UINT64_C(1000000);
 }
 
 static ssize_t sim_pwrite(void *context, int fd, const void *buffer, size_t n_bytes, uint64_t offset)
@@ -386,7 +388,9 @@ static int sim_fsync(void *context, int fd)
         sim->live.device[sim->live.inode[d->inode].device].no_directory_sync) {
         return -EINVAL;
     }
+    const uint64_t takes_ns = content_waits(sim, d->inode) ? SIM_FLUSH_NS : 0; /* to fail, too */
     if (fault < 0) {
+        sim->clock_ns += takes_ns;
         sim_log_item(sim, ITEM_LOSE, d->inode);
         return fault;
     }
@@ -394,7 +398,7 @@ static int sim_fsync(void *context, int fd)
         memccpy(sim->skipped, name, '\0', sizeof sim->skipped - 1);
         return 0;
     }
-    sim->clock_ns += content_waits(sim, d->inode) ? SIM_FLUSH_NS : 0;
+    sim->clock_ns += takes_ns;
     sim_log_item(sim, ITEM_SYNC, d->inode);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }

@@ -64,6 +64,7 @@ struct entry {
 struct device {
     uint8_t other_id;       /* what it says of itself is not what the first device says */
     unsigned granule_s;     /* of dates; 0: they are kept to the nanosecond */
+    unsigned write_ms;      /* that a write takes; 0: none */
     bool no_links;          /* hard ones */
     bool no_directory_sync; /* fsync of a directory answers EINVAL */
 };

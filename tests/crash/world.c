@@ -268,7 +268,8 @@ static bool is_second_name(const struct world *w, const struct action *action, c
         char other[PATH_BYTES];
         tree_path_of(&w->tree, &w->tree.entry[i], other);
         if (w->tree.entry[i].target == at && is_concerned(w, &w->tree, action, other)) {
-            return !w->copied || (action->verb != VERB_RECOVER && action->verb != VERB_UNDO);
+            return !w->copied || w->has_own_record ||
+                   (action->verb != VERB_RECOVER && action->verb != VERB_UNDO);
         }
     }
     return false;
@@ -361,8 +362,11 @@ static bool check_private(struct world *w, const struct tree *after)
         bool is_as_made = false;
         for (unsigned m = 0; m < 2; m++) {
             const uint8_t at = tree_lookup(made[m], w->tree.entry[i].directory, w->tree.entry[i].name);
-            is_as_made |= at != NO_INODE && old->number == made[m]->inode[at].number &&
-                          facts_same(&old->facts, &made[m]->inode[at].facts);
+            /* What was planned in between may have taken a number: then the bytes tell. */
+            const struct inode *own = at != NO_INODE ? &made[m]->inode[at] : NULL;
+            is_as_made |=
+                own != NULL && facts_same(&old->facts, &own->facts) &&
+                (old->number == own->number || inode_same_bytes(old, own, 0, old->facts.size_bytes));
         }
         if (!is_as_made && !w->changed) {
             return judge(w, "%s is gone, and it is not as the change has made it", path);
@@ -398,7 +402,7 @@ static bool check_image(struct world *w, const struct tree *after, const struct 
     if (!shown(&is, after, now)) {
         good = is_out_of_sight(action, path) || judge(w, "%s showed a disk, and shows none any more", path);
     } else {
-        good = same_disk(&was, &is) ||
+        good = same_disk(&was, &is) || (acted_on && w->forged) || /* nothing could tell */
                (acted_on && (is_trials(entry->name) ? is_allowed(w, &is) : is_known(w, after, now, &is))) ||
                (!acted_on && merges(w, action->verb) &&
                 (is_out_of_sight(action, path) || !kernel_opens(&view, after, now))) ||
@@ -466,7 +470,8 @@ static bool check_success(struct world *w, const struct tree *after, const struc
     struct view view;
     const uint8_t image = tree_find(after, image_of(action));
     if (action->verb == VERB_RECOVER && w->trial->merges && w->trial->after.opens && image != NO_INODE &&
-        image != tree_find(&w->tree, image_of(action)) && !kernel_opens(&view, after, &after->inode[image])) {
+        image != tree_find(&w->tree, image_of(action)) && !kernel_opens(&view, after, &after->inode[image]) &&
+        tree_find(after, view.path) != NO_INODE) { /* else the directory was moved, and it has moved along */
         return judge(w, "recover answers 0, the merge is done, and a kernel refuses the image");
     }
     if (trials && ((action->verb == VERB_RECOVER && is_foreign(w, action, "journal", w->foreign_journal)) ||
@@ -572,6 +577,8 @@ bool world_judge(struct world *w, const struct action *action, int status, const
         }
         w->changed |=
             is_trials(image_of(action)) && action->verb != VERB_CHECK && action->verb != VERB_RECOVER;
+        w->has_own_record |= w->copied && is_trials(image_of(action)) && action->verb != VERB_CHECK &&
+                             action->verb != VERB_RECOVER && action->verb != VERB_UNDO;
         world_learn(w);
     }
     return good;

@@ -20,9 +20,10 @@ struct world {
     struct run *run;
     const struct trial *trial;
     struct rng rng;
-    struct tree tree;  /* the files now, all durable */
-    const char *image; /* where the trial's image is, or its copy that is acted on */
-    bool copied;       /* ... and the original is there, too */
+    struct tree tree;    /* the files now, all durable */
+    const char *image;   /* where the trial's image is, or its copy that is acted on */
+    bool copied;         /* ... and the original is there, too */
+    bool has_own_record; /* ... and a change since was made in the copy, so that going back is about it */
     uid_t caller;
     uint64_t clock_back_ns;        /* so much the clock has been put back */
     struct disk disk[WORLD_DISKS]; /* that the trial's image may show */

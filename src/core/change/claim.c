@@ -64,10 +64,12 @@ static enum place find_place(const struct record *record, const struct cow_image
         return copy ? PLACE_COPY : PLACE_HOME;
     }
     *original = record->image_path;
-    if (strcmp(record->image_path, img->real_path) == 0 ||
-        (img->io->stat(img->io->context, record->image_path, &facts) == 0 &&
-         same_file(&facts, &img->cow.facts))) {
+    if (strcmp(record->image_path, img->real_path) == 0) {
         return PLACE_HOME;
+    }
+    if (img->io->stat(img->io->context, record->image_path, &facts) == 0 &&
+        same_file(&facts, &img->cow.facts)) { /* mounted twice; or a copy of the directory by hard links */
+        return facts.st_nlink == 1 ? PLACE_HOME : PLACE_COPY;
     }
     return is_an_original(record->image_path, record, img) ? PLACE_COPY : PLACE_MOVED;
 }

@@ -235,7 +235,11 @@ int journal_check(struct record *record, const struct cow_image *img, const char
     }
     memcpy(new_header, record->new_sector, sizeof record->new_sector);
     if (record_is_in_place(record)) {
-        fits = record_fits_in_place(record, img->raw, img->raw_bytes);
+        int cuts = strcmp(what, SIDE_UNDO) == 0 ? settle_cuts_data(img->io, record, img->cow.fd) : 0;
+        if (cuts < 0) {
+            return cow_error_system(err, -cuts, "%s", img->path);
+        }
+        fits = cuts == 0 && record_fits_in_place(record, img->raw, img->raw_bytes);
     } else {
         fits = record_fits_new_header(record, new_header, sizeof new_header) &&
                (journal_view(record, img) == JOURNAL_SEES_NEW

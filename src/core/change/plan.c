@@ -284,8 +284,7 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
                           cow_shell_quote(image, sizeof image, img->path));
 }
 
-/* In the way: what is no regular file, and another user's (the image's owner is none). */
-static int check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err)
+int plan_check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err)
 {
     char path[PATH_MAX];
     struct stat facts;
@@ -313,7 +312,7 @@ int plan_check_way(const struct cow_plan *plan, struct cow_error *err)
     const bool changes = plan->journaled && !plan->undoes && plan->target_path != NULL;
     int status = 0;
     for (size_t i = 0; changes && status == 0 && i < sizeof names / sizeof *names; i++) {
-        status = check_way_of(plan, names[i], err);
+        status = plan_check_way_of(plan, names[i], err);
     }
     return status;
 }

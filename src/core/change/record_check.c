@@ -184,7 +184,8 @@ bool record_fits_new_header(const struct record *r, const uint8_t *bytes, size_t
     return record_is_in_place(r) ||
            (cow_header_decode(&header, bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&
             header.format == COW_FORMAT_V3 && cow_layout_of(&layout, &header, NULL) == 0 &&
-            layout.end_offset == r->new_file_bytes);
+            layout.end_offset == r->new_file_bytes &&
+            (r->kind != RECORD_MERGE || (int64_t)header.mtime == (int64_t)r->backing_mtime.tv_sec));
 }
 
 bool record_fits_in_place(const struct record *r, const uint8_t *bytes, size_t n_bytes)

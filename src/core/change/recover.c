@@ -10,34 +10,41 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/change/recover_check.h"
 #include "core/change/retreat.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
-#include "core/image/siblings.h"
 #include "cow/text.h"
 
 /* The questions below answer 1, 0, or -errno: what cannot be looked at is no "no", for a wrong direction
  * could not be taken back.
  */
 
+/* What is to be done, and why. */
+struct decision {
+    enum direction direction;
+    bool base_changed; /* the new image is complete, but what it relies on has changed, or moved */
+};
+
 /* Is the new image of a copy complete under its temporary name? The true size is written last of all. */
-static int new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path)
+static int new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path,
+                             uint8_t header[COW_HEADER_BYTES_MAX])
 {
     char path[PATH_MAX];
-    uint8_t header[COW_V3_HEADER_BYTES];
     struct stat facts;
     int fd = io_open_regular(io, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd == -ENOENT ? 0 : fd;
     }
-    int status = io_read_padded(io, fd, header, sizeof header, 0);
+    int status = io_read_padded(io, fd, header, COW_HEADER_BYTES_MAX, 0);
     const bool is =
         journal_is_file(record, io, fd, &facts, record->new_inode, record->new_file_bytes, record->new_mtime);
     io->close(io->context, fd);
-    return status < 0 ? status : is && record_crc(header, sizeof header) == record->new_header_crc;
+    return status < 0 ? status : is && record_crc(header, COW_V3_HEADER_BYTES) == record->new_header_crc;
 }
 
-/* Is the private backing file, where there is to be one, there under its own name? */
+/* Is the private backing file, where there is to be one, there under its own name, as the change has left it?
+ * It gets that name last of all. */
 static int copy_complete(const struct cow_io *io, const struct record *record)
 {
     struct stat facts;
@@ -50,7 +57,7 @@ static int copy_complete(const struct cow_io *io, const struct record *record)
     }
     return journal_number_fits(record, facts.st_ino, record->copy_inode) &&
            (uint64_t)facts.st_size == record->backing_new_bytes &&
-           (facts.st_ino == record->copy_inode || same_time(facts.st_mtim, record->backing_mtime));
+           same_time(facts.st_mtim, record->backing_mtime);
 }
 
 static int undo_file_there(const struct cow_image *img, const struct record *record)
@@ -61,15 +68,27 @@ static int undo_file_there(const struct cow_image *img, const struct record *rec
                : settle_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
 }
 
-enum direction { FORWARD, BACK, NOWHERE };
+/* Is there a whole new image, of which the old one is not to be kept? Until it is in place, the old one has
+ * all that it ever had: what was left out because the backing file has it must still be there. */
+static int new_image_is_good(struct decision *out, const struct cow_image *img, const struct record *record)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    int yes = copy_complete(img->io, record);
+    yes = yes == 1 ? new_file_complete(img->io, record, img->real_path, header) : yes;
+    if (yes == 1) {
+        yes = recover_base_fits(img, record, header);
+        out->base_changed = yes == 0;
+    }
+    return yes;
+}
 
 /* 0 with *out, or -errno. */
-static int choose_direction(enum direction *out, const struct cow_plan *plan, const struct record *record)
+static int choose_direction(struct decision *out, const struct cow_plan *plan, const struct record *record)
 {
     const struct cow_image *img = plan->img;
     const enum journal_view view = journal_view(record, img);
     int yes = 0;
-    *out = NOWHERE;
+    *out = (struct decision){.direction = NOWHERE};
     if (view == JOURNAL_SEES_STRANGE) {
         return 0;
     }
@@ -77,8 +96,7 @@ static int choose_direction(enum direction *out, const struct cow_plan *plan, co
     case RECORD_COPY:
         yes = view == JOURNAL_SEES_NEW;
         if (!yes && journal_unwritten(record, &img->cow.facts, false)) {
-            yes = copy_complete(img->io, record);
-            yes = yes == 1 ? new_file_complete(img->io, record, img->real_path) : yes;
+            yes = new_image_is_good(out, img, record);
         }
         break;
     case RECORD_IN_PLACE:
@@ -100,7 +118,7 @@ static int choose_direction(enum direction *out, const struct cow_plan *plan, co
     if (yes < 0) {
         return yes;
     }
-    *out = yes ? FORWARD : BACK;
+    out->direction = yes ? FORWARD : BACK;
     return 0;
 }
 
@@ -183,7 +201,14 @@ static int undo_back(struct commit *c)
 
 int commit_undo(struct commit *c)
 {
-    int status = undo_back(c);
+    int status = 1;
+    if (c->record.extends && c->backing_fd >= 0) { /* before anything is written */
+        status = settle_backing_is_ours(c->io, &c->record, c->plan->target_path, c->backing_fd, true);
+    }
+    if (status == 0) {
+        return settle_refuse_backing(&c->record, c->err);
+    }
+    status = status < 0 ? status : undo_back(c);
     return status < 0 ? commit_failed(c, status, "going back to the old", c->plan->target_path) : 0;
 }
 
@@ -230,88 +255,6 @@ static int end_journal(struct commit *c, enum direction direction)
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
-/* The date of a merge is the clock's, or a little ahead of it. */
-enum { MERGE_AHEAD_SECONDS = 60 };
-
-/* Before anything is written: a backing file that somebody has resized, written or replaced since is not the
- * record's business. */
-static int check_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
-                         bool back, struct cow_error *err)
-{
-    struct stat facts;
-    int status = io->fstat(io->context, fd, &facts);
-    if (status < 0) {
-        return cow_error_system(err, -status, "%s", record->backing_path);
-    }
-    /* Where its number says nothing: nobody has put an older file there. */
-    const bool is_older = facts.st_ino != record->backing_inode &&
-                          !same_time(facts.st_mtim, record->backing_old_mtime) &&
-                          facts.st_mtim.tv_sec < record->backing_mtime.tv_sec - MERGE_AHEAD_SECONDS;
-    if (record->kind == RECORD_MERGE &&
-        (is_older || !journal_number_fits(record, facts.st_ino, record->backing_inode))) {
-        cow_error_set(err, COW_REFUSED, "%s: not the file that the interrupted merge was writing",
-                      record->backing_path);
-        return cow_error_hint(err, "give that file its name again, then recover");
-    }
-    uint64_t size_bytes = (uint64_t)facts.st_size;
-    if (size_bytes != record->backing_old_bytes && size_bytes != record->backing_new_bytes) {
-        cow_error_set(err, COW_REFUSED,
-                      "%s: has %" PRIu64 " bytes, not %" PRIu64 " or %" PRIu64
-                      " as the interrupted change knows it",
-                      record->backing_path, size_bytes, record->backing_old_bytes, record->backing_new_bytes);
-        return cow_error_hint(err, "give it one of these sizes again (truncate), then recover");
-    }
-    if (record->kind == RECORD_MERGE) {
-        return 0;
-    }
-    status = settle_backing_is_ours(io, record, image_path, fd, back);
-    return status < 0    ? cow_error_system(err, -status, "%s", record->backing_path)
-           : status == 0 ? settle_refuse_backing(record, err)
-                         : 0;
-}
-
-/* Whether recovery in this direction cuts the backing file. */
-static bool cuts_backing(const struct record *record, enum direction direction)
-{
-    const bool undoes = record->kind == RECORD_UNDO_COPY || record->kind == RECORD_UNDO_IN_PLACE;
-    return (direction == FORWARD) == undoes;
-}
-
-/* An image that was made while the backing file was half merged, by a guest that was started on it, has the
- * date that the file will keep: a kernel would take it, and its disk would be another one. */
-static int check_made_meanwhile(const struct cow_plan *plan, const struct record *record,
-                                const struct stat *backing, struct cow_error *err)
-{
-    struct siblings siblings = {.n = 0};
-    int status = siblings_find_on(&siblings, plan->io, plan->img, record->backing_path, backing, err);
-    for (size_t i = 0; status == 0 && i < siblings.n; i++) {
-        if ((int64_t)siblings.sibling[i].mtime == (int64_t)record->backing_mtime.tv_sec) {
-            status = cow_error_set(err, COW_REFUSED, "%s: was made on %s while that was half merged",
-                                   siblings.sibling[i].path, record->backing_path);
-            cow_error_hint(
-                err, "what it shows would change: move it to another directory, then recover; it is good "
-                     "for what was written into it at most");
-        }
-    }
-    siblings_clear(&siblings);
-    return status;
-}
-
-/* What going on in this direction relies on, outside the image. */
-static int check_others(const struct cow_plan *plan, const struct record *record, enum direction direction,
-                        const struct stat *backing, struct cow_error *err)
-{
-    const enum journal_view view = journal_view(record, plan->img);
-    if (direction != FORWARD) {
-        return 0;
-    }
-    if (record->kind == RECORD_MERGE && view == JOURNAL_SEES_OLD) {
-        return check_made_meanwhile(plan, record, backing, err);
-    }
-    const bool undoes = record->kind == RECORD_UNDO_COPY || record->kind == RECORD_UNDO_IN_PLACE;
-    return undoes && view == JOURNAL_SEES_NEW ? undo_check_base(plan->img, record, err) : 0;
-}
-
 int commit_recover(struct commit *c)
 {
     bool found;
@@ -330,25 +273,29 @@ int commit_recover(struct commit *c)
     if (status != 0) {
         return status;
     }
-    enum direction direction;
-    status = choose_direction(&direction, c->plan, &c->record);
+    struct decision decision;
+    status = recover_check_way(c->plan, &c->record, NOWHERE, c->err);
+    if (status != 0) {
+        return status;
+    }
+    status = choose_direction(&decision, c->plan, &c->record);
     if (status < 0) {
         return commit_failed(c, status, "looking at what is left beside", c->plan->img->path);
     }
+    const enum direction direction = decision.direction;
     if (direction == NOWHERE) {
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
                              c->plan->img->path);
     }
-    status = check_others(c->plan, &c->record, direction, &c->plan->backing_facts, c->err);
+    status = recover_check_way(c->plan, &c->record, direction, c->err);
+    if (status == 0) {
+        status = recover_check_others(c->plan, &c->record, direction, &c->plan->backing_facts, c->err);
+    }
+    if (status == 0 && c->backing_fd >= 0) {
+        status = recover_check_backing(c->plan->img, &c->record, c->backing_fd, direction, c->err);
+    }
     if (status != 0) {
         return status;
-    }
-    if (c->record.extends && c->backing_fd >= 0) {
-        status = check_backing(c->io, &c->record, c->plan->target_path, c->backing_fd,
-                               cuts_backing(&c->record, direction), c->err);
-        if (status != 0) {
-            return status;
-        }
     }
     /* What is decided on must be durable first: names that only the page cache knows could be gone after a
      * power cut, and what was done by them not. */
@@ -365,34 +312,9 @@ int commit_recover(struct commit *c)
     return status < 0 ? commit_failed(c, status, "recovering", c->plan->img->path) : status;
 }
 
-/* What a merge cannot be recovered without. */
-static int check_merge_files(const struct cow_image *img, const struct record *record, struct cow_error *err)
+static const char *what_happens(const struct record *record, const struct decision *decision)
 {
-    char temp[PATH_MAX], journal[PATH_MAX], image[COW_HINT_BYTES / 2];
-    struct stat backing, facts;
-    if (record->kind != RECORD_MERGE || journal_view(record, img) != JOURNAL_SEES_OLD) {
-        return 0;
-    }
-    int status = img->io->stat(img->io->context, record->backing_path, &backing);
-    if (status < 0) {
-        cow_error_system(err, -status, "%s: the backing file that was to be merged into: %s", img->path,
-                         record->backing_path);
-        return cow_error_hint(err, "give it its name again, then recover");
-    }
-    status = img->io->lstat(img->io->context, side_path(temp, img->real_path, SIDE_NEW), &facts);
-    if (status == -ENOENT && !same_time(backing.st_mtim, record->backing_old_mtime)) {
-        cow_error_set(err, COW_REFUSED, "%s: the empty image that was to take its place is gone: %s",
-                      img->path, temp);
-        return cow_error_hint(
-            err, "the image still shows the whole disk: remove %s, then cowtui rebase --restamp %s",
-            side_path(journal, img->real_path, SIDE_JOURNAL),
-            cow_shell_quote(image, sizeof image, img->path));
-    }
-    return 0;
-}
-
-static const char *what_happens(const struct record *record, enum direction direction)
-{
+    const enum direction direction = decision->direction;
     switch ((enum record_kind)record->kind) {
     case RECORD_COPY:
         return direction == FORWARD
@@ -400,6 +322,9 @@ static const char *what_happens(const struct record *record, enum direction dire
                           ? "the new image is complete: it is put in place, and the old one kept for undo"
                           : "the new image is complete: it is put in place; the old one keeps its other "
                             "names")
+               : decision->base_changed
+                   ? "the new image is complete, but its backing file has changed or moved since: it is "
+                     "removed, and the old one stays as it is"
                    : "the new image is not complete: it is removed, and the old one stays as it is";
     case RECORD_IN_PLACE:
         return direction == FORWARD ? "the header is the new one already: what undoes it is kept"
@@ -426,13 +351,79 @@ static int strange_image(const struct cow_image *img, struct cow_error *err)
                           side_path(journal, img->real_path, SIDE_JOURNAL));
 }
 
+/* The backing file that recovery will write. */
+static int look_at_backing(struct cow_plan *plan, const struct record *record, enum direction direction,
+                           struct cow_error *err)
+{
+    struct host_file file;
+    plan->backing_path = plan_text(plan, "%s", record->backing_path);
+    plan->hold_backing = HOLD_WRITE;
+    int status = host_file_open(plan->io, &file, record->backing_path, O_RDONLY, err);
+    if (status == 0) {
+        plan->backing_facts = file.facts;
+        status = recover_check_backing(plan->img, record, file.fd, direction, err);
+        host_file_close(plan->io, &file);
+    }
+    return status;
+}
+
+/* Whether it can be recovered, and how. All of it is asked again under the lock. */
+static int decide(struct cow_plan *plan, struct decision *out, struct record *record, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    *out = (struct decision){.direction = NOWHERE};
+    int status = journal_check(record, img, SIDE_JOURNAL, err);
+    if (status == COW_REFUSED && plan->refusal.status != 0) {
+        status = 0; /* whose it is comes first, and it may be looked at */
+    }
+    if (status == 0) {
+        status = recover_check_merge_files(img, record, err);
+    }
+    if (status == 0) {
+        status = recover_check_way(plan, record, NOWHERE, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = choose_direction(out, plan, record);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
+    }
+    if (out->direction == NOWHERE) {
+        return strange_image(img, err);
+    }
+    status = recover_check_way(plan, record, out->direction, err);
+    if (status == 0 && record->extends) {
+        status = look_at_backing(plan, record, out->direction, err);
+    }
+    return status != 0 ? status
+                       : recover_check_others(plan, record, out->direction, &plan->backing_facts, err);
+}
+
+static void describe(struct cow_plan *plan, const struct record *record, const struct decision *decision)
+{
+    char image[PATH_MAX];
+    plan->preview.method = decision->direction == FORWARD ? "forward" : "back";
+    plan->preview.target_path = plan->target_path;
+    plan->preview.changes_existing = true;
+    if (plan->refusal.status != 0) {
+        plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
+    }
+    plan_note_in_use(plan);
+    plan->preview.command =
+        plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", what_happens(record, decision),
+              record->kind == RECORD_MERGE ? plan_text(plan, " (%s)", record->backing_path) : "");
+}
+
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
 {
-    struct cow_error local;
+    struct cow_error local, refusal;
     struct record record;
+    struct decision decision;
     bool found;
     err = err != NULL ? err : &local;
-    struct cow_error refusal;
     int status = journal_peek(&record, &found, img, &refusal, err);
     if (status != 0) {
         return status;
@@ -447,51 +438,14 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     }
     plan->refusal = refusal;
     plan->recovers = true;
-    char image[PATH_MAX];
-    enum direction direction;
-    status = journal_check(&record, img, SIDE_JOURNAL, err);
-    if (status == COW_REFUSED && refusal.status != 0) { /* whose it is comes first, and it may be looked at */
-        status = 0;
-    }
-    if (status == 0) {
-        status = check_merge_files(img, &record, err);
-    }
-    const bool all_there = status == 0;
-    if (all_there) {
-        status = choose_direction(&direction, plan, &record);
-    }
-    if (!all_there) {
-        direction = NOWHERE;
-    } else if (status < 0) {
-        status = cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
-    } else if (direction == NOWHERE) {
-        status = strange_image(img, err);
-    }
     plan->target_path = img->real_path;
     plan->hold_image = HOLD_WRITE;
     plan->hold_backing = HOLD_NOT;
     plan->backing_path = NULL;
-    if (status == 0 && record.extends) {
-        plan->backing_path = plan_text(plan, "%s", record.backing_path);
-        plan->hold_backing = HOLD_WRITE;
-        status = img->io->stat(img->io->context, record.backing_path, &plan->backing_facts);
-        status = status < 0 ? cow_error_system(err, -status, "%s", record.backing_path) : 0;
-    }
+    status = decide(plan, &decision, &record, err);
     if (status == 0) {
-        status = check_others(plan, &record, direction, &plan->backing_facts, err);
+        describe(plan, &record, &decision);
     }
-    plan->preview.method = direction == FORWARD ? "forward" : "back";
-    plan->preview.target_path = img->real_path;
-    plan->preview.changes_existing = true;
-    if (refusal.status != 0) {
-        plan_note(plan, "not obeyed, and so refused: %s", refusal.message);
-    }
-    plan_note_in_use(plan);
-    plan->preview.command =
-        plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, img->path));
-    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record.extends ? " and its backing file" : "");
-    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", what_happens(&record, direction),
-              record.kind == RECORD_MERGE ? plan_text(plan, " (%s)", record.backing_path) : "");
     record_clear(&record);
     if (status != 0) {
         cow_plan_free(plan);

@@ -31,6 +31,10 @@ int retreat_backing(struct commit *c, bool back)
 int retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts)
 {
     struct siblings siblings;
+    const struct backing_file *own = &img->backing;
+    if (img->cow.facts.st_nlink > 1 && own->file.fd >= 0 && same_file(&own->file.facts, facts)) {
+        return 1; /* the image's other names stay on it, wherever they lie */
+    }
     if (siblings_find_on(&siblings, img->io, img, path, facts, NULL) != 0) {
         return -ENOMEM;
     }

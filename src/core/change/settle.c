@@ -67,6 +67,18 @@ int settle_in_place_back(const struct cow_io *io, const struct record *record, i
     return status == 0 ? io->fsync(io->context, fd) : status;
 }
 
+int settle_cuts_data(const struct cow_io *io, const struct record *record, int fd)
+{
+    struct stat facts;
+    int status = io->fstat(io->context, fd, &facts);
+    const uint64_t end = arith_min((uint64_t)facts.st_size, record->old_end_offset);
+    if (status < 0 || record->old_file_bytes >= end) {
+        return status;
+    }
+    status = settle_is_empty(io, fd, record->old_file_bytes, end);
+    return status < 0 ? status : status == 0;
+}
+
 /* Whether an open file is the old image of a copy, marked or not. An inode number alone proves little: it is
  * given to the next file when the first is gone. */
 static int is_old_image(const struct cow_io *io, const struct record *record, int fd)
@@ -82,6 +94,10 @@ static int is_old_image(const struct cow_io *io, const struct record *record, in
     }
     if (facts.st_ino != record->old_inode && record->version < 3) { /* else the header decides */
         return -ENOENT;
+    }
+    status = settle_cuts_data(io, record, fd);
+    if (status != 0) {
+        return status < 0 ? status : -ENOENT;
     }
     bytes_put(header + record->size_field_offset, 8, true, record->old_size_field); /* sane: record_check.c */
     return record_crc(header, record->old_header_bytes) == record->old_header_crc &&

@@ -30,6 +30,22 @@ int settle_refuse_backing(const struct record *record, struct cow_error *err);
 /* Dates the journal "now", durably: the next call may date the backing file. 0 or -errno. */
 int settle_date_journal(const struct cow_io *io, const char *image_path);
 
+/* A merge is about to write into the backing file: dates the journal, durably, if that was a second ago or
+ * more (*last; zeros: never). 0 or -errno. */
+int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last);
+
+/* Is the backing file that is being merged into as the merge can have left it, by its date? 1, 0 or -errno.
+ */
+int settle_merged_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,
+                          int fd);
+
+/* Nothing but zeros in [begin, end) of a file? 1, 0 or -errno. */
+int settle_is_empty(const struct cow_io *io, int fd, uint64_t begin, uint64_t end);
+
+/* Would giving the old image its old length cut off data of its layout? fd is that file, or the image that
+ * was changed in place. 1, 0 or -errno. */
+int settle_cuts_data(const struct cow_io *io, const struct record *record, int fd);
+
 /* The old image, which has lost its name to the new one: appends the record to it, marks it unfinished, names
  * it as the undo file. from: SIDE_OLD or SIDE_UNDO. A file that is not there, or not the old one, is no
  * error; nor is one with names of others, which stays as it is. counted: settle_link_old did that just now. 0

@@ -6,6 +6,8 @@
  * journal is dated just before: a date counts as ours if it is the recorded one, or follows the journal's
  * within the time that one call can take. Any other date, or data behind the old end, is somebody else's
  * work: kernels tell by the date that the content has changed, and so it is left alone.
+ *
+ * A merge writes for long: it dates the journal again each second, before it goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,8 @@ enum {
     SECOND_NS = 1000000000,
     GRAIN_NS = 20 * 1000 * 1000, /* two ticks: the clock that dates files may be so much behind */
     SLOW_NS = 200 * 1000 * 1000, /* from the journal's date to the lengthening */
+    MERGE_SLOW_S = 5,            /* from the journal's date to a merge's writing (settle_merge_beat) */
+    MERGE_AHEAD_S = 60,          /* its date is the clock's, or a little ahead of it */
     OLD_SLOW_NS = SECOND_NS,     /* version 2 wrote its journal earlier */
     TRIES = 10,
     PIECE_BYTES = 64 * 1024
@@ -81,13 +85,16 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
         return false;
     }
     const int64_t after = nanoseconds_between(journal.st_mtim, date);
+    if (record->kind == RECORD_MERGE) { /* it began about the date that it gives, and was alive just now */
+        return nanoseconds_between(record->backing_mtime, date) >= -(int64_t)MERGE_AHEAD_S * SECOND_NS &&
+               after <= (int64_t)MERGE_SLOW_S * SECOND_NS;
+    }
     const int64_t last =
         record->version < 3 ? last_moment_of_version_2(io, image_path, journal.st_mtim) : SLOW_NS;
     return after >= -GRAIN_NS && after <= last + GRAIN_NS;
 }
 
-/* Nothing but zeros in [begin, end)? 1, 0 or -errno. */
-static int is_empty(const struct cow_io *io, int fd, uint64_t begin, uint64_t end)
+int settle_is_empty(const struct cow_io *io, int fd, uint64_t begin, uint64_t end)
 {
     uint8_t *piece = malloc(PIECE_BYTES);
     int status = piece == NULL ? -ENOMEM : 1;
@@ -123,7 +130,7 @@ int settle_backing_is_ours(const struct cow_io *io, const struct record *record,
         return 0;
     }
     return size_bytes == record->backing_new_bytes && (back || !dated)
-               ? is_empty(io, fd, record->backing_old_bytes, size_bytes)
+               ? settle_is_empty(io, fd, record->backing_old_bytes, size_bytes)
                : 1;
 }
 
@@ -139,15 +146,16 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
     }
     status = io->fstat(io->context, fd, &facts);
     const bool resizes = status == 0 && (uint64_t)facts.st_size != wanted;
-    if (status == 0 && !same_time(facts.st_mtim, record->backing_mtime)) {
+    if (status == 0 && (resizes || !same_time(facts.st_mtim, record->backing_mtime))) {
         status = io->futimens(io->context, fd, times);
-        if (status == 0 && resizes) {
-            /* Before the journal gets another date: that is what this one was known by. */
-            status = io->fsync(io->context, fd);
-        }
     }
     if (resizes && status == 0) {
-        status = settle_date_journal(io, image_path);
+        /* Before the journal gets another date, and even where the old date seems to be back: where that was
+         * not flushed, the disk has the date of the lengthening, which is only known by the journal's. */
+        status = io->fsync(io->context, fd);
+        if (status == 0) {
+            status = settle_date_journal(io, image_path);
+        }
         if (status == 0) {
             status = io->ftruncate(io->context, fd, wanted);
         }
@@ -156,6 +164,41 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
         }
     }
     return status == 0 ? io->fsync(io->context, fd) : status;
+}
+
+int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+    io->now(io->context, &times[1]);
+    const int64_t since = nanoseconds_between(*last, times[1]);
+    if (since >= 0 && since < SECOND_NS) {
+        return 0;
+    }
+    int fd = io_open_regular(io, side_path(path, image_path, SIDE_JOURNAL), O_WRONLY | O_NOFOLLOW, &facts);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io->futimens(io->context, fd, times);
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    io->close(io->context, fd);
+    *last = times[1];
+    return status;
+}
+
+int settle_merged_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,
+                          int fd)
+{
+    struct stat facts;
+    int status = io->fstat(io->context, fd, &facts);
+    return status < 0 ? status
+                      : record->version < 3 || /* which did not note how far it was */
+                            same_time(facts.st_mtim, record->backing_mtime) ||
+                            same_time(facts.st_mtim, record->backing_old_mtime) ||
+                            is_date_of_ours(io, record, image_path, facts.st_mtim);
 }
 
 int settle_refuse_backing(const struct record *record, struct cow_error *err)

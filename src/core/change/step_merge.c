@@ -68,6 +68,9 @@ static int write_range(struct commit *c, uint64_t begin, uint64_t end)
         struct io_extent extent;
         status = host_file_extent(c->io, &img->cow, base + at, base + end, &extent);
         uint64_t piece = status < 0 ? 0 : arith_min(extent.end - base - at, COMMIT_PIECE_BYTES);
+        if (status == 0) { /* what is written now is dated now, and recovery must know that for ours */
+            status = settle_merge_beat(c->io, c->plan->target_path, &c->beat);
+        }
         if (status == 0 && extent.data) {
             status = transfer_bytes(c->io, img->cow.fd, base + at, c->backing_fd, at, piece);
         } else if (status == 0) {

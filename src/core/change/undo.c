@@ -32,6 +32,15 @@ static int changed_since(const struct cow_image *img, const char *what, struct c
 int undo_check_base(const struct cow_image *img, const struct record *record, struct cow_error *err)
 {
     struct stat facts;
+    const bool copy = record->kind == RECORD_COPY || record->kind == RECORD_UNDO_COPY;
+    if (record->extends != 0 && copy && img->cow.facts.st_nlink > 1) {
+        cow_error_set(
+            err, COW_REFUSED,
+            "%s: has %ju names (hard links): the others would keep the new image, and %s is cut back "
+            "to the old length",
+            img->path, (uintmax_t)img->cow.facts.st_nlink, record->backing_path);
+        return cow_error_hint(err, "remove the other names first, or keep the image as it is");
+    }
     if (record->backing_path[0] == '\0' ||
         record->extends != 0) { /* that one is held, and looked at, itself */
         return 0;
@@ -60,6 +69,14 @@ static int read_undo(struct record *record, struct cow_image *img, struct stat *
     int status = journal_read(record, &found, img, SIDE_UNDO, facts, err);
     if (status == 0 && !found) {
         status = cow_error_set(err, COW_REFUSED, "%s: there is nothing to undo", img->path);
+    }
+    if (status == 0 && found && record->kind != RECORD_COPY && record->kind != RECORD_IN_PLACE) {
+        char path[PATH_MAX];
+        record_clear(record);
+        cow_error_set(err, COW_INVALID, "%s: is about no change that could be undone",
+                      side_path(path, img->real_path, SIDE_UNDO));
+        status =
+            cow_error_hint(err, "it was not written by this program; \"cowtui undo --discard\" removes it");
     }
     return status;
 }
@@ -186,7 +203,9 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
     } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
         plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
     } else if (retreat_copy_has_others(plan->img, record->copy_path, &facts) != 0) {
-        plan_note(plan, "the private backing file %s is kept: other images are on it, or could be",
+        plan_note(plan,
+                  "the private backing file %s is kept: other images (or other names of this one) are on it, "
+                  "or could be",
                   record->copy_path);
     } else {
         plan_note(plan, "the private backing file %s is removed", record->copy_path);

@@ -23,7 +23,8 @@ struct commit {
     bool copy_made;
     bool copy_placed; /* it has its final name */
     bool backing_written;
-    bool merging; /* ... bytes of it: even its date cannot be put back any more */
+    bool merging;         /* ... bytes of it: even its date cannot be put back any more */
+    struct timespec beat; /* when merging last dated the journal; zeros: not yet */
     bool journal_made;
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */

@@ -7,9 +7,9 @@
 
 set -u
 frozen_files=() frozen=
+as_them=() program=${COWTUI:?names the binary}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-: "${COWTUI:?names the binary}"
 : "${PYTHON:=python3}"
 # Administrators' tools (mkfs.ext4) are not in every user's PATH; and what they make is the same on every system.
 PATH=$PATH:/usr/sbin:/sbin
@@ -70,6 +70,19 @@ t()
     esac
     chmod -R u+rwx "$case_dir"
     rm -rf "$case_dir" "$case_dir.why"
+}
+
+# another_user UID: as_them runs a command as that user, who can come here; program is cowtui where that user can run it,
+# for the tree may lie below a directory that is closed to others (/root). Only root may ask for it.
+another_user()
+{
+    command -v setpriv >/dev/null || skip "setpriv is not installed"
+    as_them=(setpriv --reuid="$1" --regid="$1" --clear-groups --)
+    program=$work/program # beside the directories of the cases
+    [ -e "$program" ] || cp "$COWTUI" "$program" || die "the program cannot be copied"
+    chmod 755 "$work" "$case_dir" "$program" # whatever the umask is
+    "${as_them[@]}" test -x "$case_dir" || skip "another user cannot come to $work"
+    "${as_them[@]}" "$program" --version >/dev/null 2>&1 || skip "another user cannot run a program in $work"
 }
 
 # run CODE ARGUMENTS...: runs cowtui; its output is in ./out and ./err. Dies if the exit code is another one,

@@ -213,35 +213,30 @@ END
 # Without the right to read. Root has it always, so it is taken away.
 no_permission()
 {
-    local as=()
     base
     if [ "$(id -u)" = 0 ]; then
-        command -v setpriv >/dev/null || skip "setpriv is not installed, and root may read everything"
-        as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-        chmod 755 "$work" .
+        another_user 65534 # root may read everything
     fi
-    cp "$COWTUI" ./cowtui
-    "${as[@]}" ./cowtui --version >/dev/null 2>&1 || skip "another user cannot run the program here"
     chmod 0 x.cow
     for command in "info x.cow" "map --json x.cow" "merge -o raw x.cow" "resize --policy copy -y x.cow 1M"; do
         # shellcheck disable=SC2086 # words
-        "${as[@]}" ./cowtui $command >out 2>err
+        "${as_them[@]}" "$program" $command >out 2>err
         judge 2 $? 0 "$command"
         has "Permission denied" err
     done
     chmod 644 x.cow
     chmod 0 b.img
-    "${as[@]}" ./cowtui info x.cow >out 2>err
+    "${as_them[@]}" "$program" info x.cow >out 2>err
     judge 0 $? 0 "info with an unreadable backing file"
     has "Permission denied" out
     chmod 644 b.img
     if [ "$(id -u)" = 0 ]; then
         freeze x.cow b.img
-        "${as[@]}" ./cowtui resize --policy keep -y x.cow 1M >out 2>err
+        "${as_them[@]}" "$program" resize --policy keep -y x.cow 1M >out 2>err
         code=$?
         judge $code $code 0 "resize where nothing may be written"
         case $code in 2 | 3) ;; *) die "resize where nothing may be written: exit $code" ;; esac
-        "${as[@]}" ./cowtui create y.cow b.img >out 2>err
+        "${as_them[@]}" "$program" create y.cow b.img >out 2>err
         judge 2 $? 0 "create where nothing may be written"
         unchanged "no permission"
     fi

@@ -226,29 +226,22 @@ as_nobody() # CODE ARGUMENTS...
 {
     local want=$1
     shift
-    "${as_them[@]}" "$case_dir/cowtui" "$@" >"$case_dir/out" 2>"$case_dir/err"
+    "${as_them[@]}" "$program" "$@" >"$case_dir/out" 2>"$case_dir/err"
     code=$?
     (cd "$case_dir" && judge "$want" $code 0 "$* as another user") || exit 1
 }
 
-# A directory "mine" of that user, with b.img and x.cow in it; we go there. The program comes along: a tree below
-# /root is closed to others.
+# A directory "mine" of that user, with b.img and x.cow in it; we go there.
 in_their_directory()
 {
     [ "$(id -u)" = 0 ] || skip "only root can give files to somebody else"
-    command -v setpriv >/dev/null || skip "setpriv is not installed"
-    as_them=(setpriv --reuid "$nobody" --regid "$nobody" --clear-groups --)
-    chmod 755 "$work" "$case_dir"
+    another_user $nobody
     in_a_directory
     chown -R $nobody:$nobody .
-    "${as_them[@]}" "$case_dir/cowtui" --version >/dev/null 2>&1 || skip "another user cannot run a program in $work"
-    "${as_them[@]}" test -r x.cow || skip "another user cannot come to $work"
 }
 
-as_them=()
 in_a_directory()
 {
-    cp "$COWTUI" cowtui
     mkdir mine
     cd mine || exit 1
     small

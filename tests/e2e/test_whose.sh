@@ -11,18 +11,16 @@ image_owner=12001 planter=12002
 two_users()
 {
     [ "$(id -u)" = 0 ] || skip "needs root, to be two users"
-    setpriv --reuid=$planter --clear-groups true 2>/dev/null || skip "setpriv is not to be had here"
+    another_user $planter
     strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
-    chmod 755 "$work" "$PWD"
     mkdir shared && chmod 1777 shared && cd shared || die "no directory"
-    setpriv --reuid=$image_owner --clear-groups test -x "$COWTUI" -a -w . || skip "another user cannot get here"
 }
 
 as() # USER COMMAND...
 {
     local user=$1
     shift
-    setpriv --reuid="$user" --regid="$user" --clear-groups "$@"
+    setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"
 }
 
 # run, as another user.
@@ -30,7 +28,7 @@ run_as() # USER CODE ARGUMENTS...
 {
     local user=$1 want=$2 code
     shift 2
-    as "$user" "$COWTUI" "$@" >../out 2>../err
+    as "$user" "$program" "$@" >../out 2>../err
     code=$?
     cp ../out ../err .
     judge "$want" "$code" 0 "$* as $user"
@@ -49,9 +47,9 @@ make_record() # WHAT SIZE
     chown $image_owner:$image_owner x.cow b.img
     if [ "$1" = journal ]; then
         as $image_owner strace -f -qq -o /dev/null -e trace=ftruncate -e inject=ftruncate:signal=KILL:when=1 \
-            "$COWTUI" resize -y --policy extend x.cow "$2" >/dev/null 2>&1
+            "$program" resize -y --policy extend x.cow "$2" >/dev/null 2>&1
     else
-        as $image_owner "$COWTUI" resize -q -y --policy extend x.cow "$2" >/dev/null 2>&1
+        as $image_owner "$program" resize -q -y --policy extend x.cow "$2" >/dev/null 2>&1
     fi
     record=.x.cow.cowtui-$1
     [ -e "$record" ] || die "no $record: $(names)"
@@ -72,7 +70,7 @@ refused_by_all() # WHAT
             run_as $user 3 undo -y x.cow
             run_as $user 3 merge -y --in-place x.cow
             run_as $user 3 rebase -y --restamp x.cow
-            as $user "$COWTUI" check --repair -y x.cow >../out 2>../err
+            as $user "$program" check --repair -y x.cow >../out 2>../err
         else
             run_as $user 3 undo -y x.cow
             said "$record"
@@ -81,7 +79,7 @@ refused_by_all() # WHAT
             run_as $user 3 undo -y --discard x.cow
             said "$record"
         fi
-        as $user "$COWTUI" check x.cow >../out 2>../err
+        as $user "$program" check x.cow >../out 2>../err
         run_as $user 0 info x.cow
         unchanged "a planted $1, as user $user"
     done
@@ -131,7 +129,7 @@ not_a_file()
         (as $planter timeout 20 sh -c "echo woken >$record && touch ../woken" &)
         for user in 0 $image_owner; do
             run_as $user 2 "$([ $what = journal ] && echo recover || echo undo)" -y x.cow
-            as $user "$COWTUI" check x.cow >../out 2>../err
+            as $user "$program" check x.cow >../out 2>../err
             run_as $user 0 info x.cow
         done
         unchanged "a FIFO for a $what"

@@ -54,6 +54,20 @@ can_trace()
     strace -qq -o /dev/null -e trace=none true 2>/dev/null || skip "strace may not trace here (ptrace is forbidden)"
 }
 
+# killed HOW CALL FILE ARGUMENTS...: cowtui, killed "at" (as it enters) or "behind" its first CALL, as strace names it, on
+# that FILE of this directory. A number among all calls of a kind would be another place as soon as one more is made.
+killed()
+{
+    local how=$1 call=$2 file=$3 signal=KILL code=137
+    [ "$how" = at ] || signal=USR1 code=138 # no handler, and what is being done is done first
+    shift 3
+    can_trace
+    # The shell that tells of the kill is not shown.
+    { "${as_them[@]}" strace -f -qq -o /dev/null -P "$(pwd -P)/$file" -e "trace=$call,?${call}64" \
+        -e "inject=$call,?${call}64:signal=$signal:when=1" "$program" "$@" >out 2>err; } 2>/dev/null
+    eq $code $? "exit code of $* killed $how $call of $file"
+}
+
 t()
 {
     local name=$1 code

@@ -276,10 +276,8 @@ END
 interrupted()
 {
     small
-    can_trace
-    { strace -f -qq -o /dev/null -e trace=copy_file_range -e inject=copy_file_range:signal=KILL:when=2 \
-        "$COWTUI" resize -y --policy copy x.cow 32M >out 2>err; } 2>/dev/null
-    [ -e .x.cow.cowtui-journal ] || die "no journal: $(names)"
+    killed at copy_file_range .x.cow.cowtui-new resize -y --policy copy x.cow 32M
+    eq ".x.cow.cowtui-journal .x.cow.cowtui-new b.img x.cow x.cow.backing " "$(names)" "files after the kill"
     run 1 check --json x.cow
     eq 'interrupted true' "$(json '.findings[0] | "\(.code) \(.fixable)"')" "first finding"
     run 1 check --repair -y --json x.cow

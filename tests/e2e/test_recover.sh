@@ -6,32 +6,31 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# cut_off CALL N ARGUMENTS...: cowtui, killed as it enters its Nth call of that kind.
-cut_off()
+# killed, and that left the files that it should: PLACE is what there is besides x.cow and b.img, then how long b.img
+# is, and the disk by x.cow's header.
+cut_off() # PLACE HOW CALL FILE ARGUMENTS...
 {
-    local call=$1 n=$2
-    shift 2
-    can_trace
-    # The shell that tells of the kill is not shown.
-    { strace -f -qq -o /dev/null -e "trace=$call,?${call}64" -e "inject=$call,?${call}64:signal=KILL:when=$n" "$COWTUI" "$@" >out 2>err; } 2>/dev/null
-    eq 137 $? "exit code of $* killed at $call $n"
-    [ -e .x.cow.cowtui-journal ] || die "no journal after a kill at $call $n: $(names)"
+    local place=$1 there
+    shift
+    killed "$@"
+    there=$(names | sed -E 's/\.?x\.cow\.//g; s/cowtui-//g; s/(^| )(b\.img|x\.cow)//g; s/^ //')
+    there+=$(stat -c %s b.img | numfmt --to=iec),$(od -An -t u8 --endian=big -j 12 -N 8 x.cow | tr -d ' ' | numfmt --to=iec)
+    eq "$place" "$there" "what $4 leaves, killed $1 $2 of $3"
 }
 
-# Name, policy, size, the call and its number, what recover does with it, whether undo takes back the rest. renameat2
-# is what refuses to replace: a private backing file gets its name by it, the journal by the first rename. utimensat is tried
-# first on a file that is made for the trial, on each file that will be written, and on the draft of the journal; the
-# first link is a trial, too.
+# Name, policy, size, how and at which call on which file it is killed, the place, what recover does with it, whether
+# undo takes back the rest. renameat2 is what refuses to replace.
 moments='
-copy, while data are copied         |copy   |32M |copy_file_range  |2 |back
-copy, private backing file          |copy   |32M |renameat2        |1 |back
-copy, before the rename             |extend |32M |/^link           |2 |forward |undo
-copy, after the rename              |extend |32M |/^rename(at)?$   |3 |forward |undo
-header, while it is prepared        |extend |1M  |ftruncate        |1 |back
-header, private backing file        |copy   |1M  |renameat2        |1 |back
-header, the backing file lengthened |extend |1M  |utimensat        |6 |back
-header, written but not dated       |keep   |1M  |utimensat        |4 |forward |no
-header, before the end              |extend |1M  |/^rename(at)?$   |2 |forward |undo
+copy, while data are copied         |copy   |32M |at     |copy_file_range |.x.cow.cowtui-new         |journal new backing 64K,64K     |back
+copy, private backing file          |copy   |32M |at     |renameat2       |.x.cow.backing.cowtui-new |backing.new journal new 64K,64K |back
+copy, before the rename             |extend |32M |at     |/^link          |.x.cow.cowtui-old         |journal new 32M,64K             |forward |undo
+copy, after the rename              |extend |32M |at     |/^rename(at)?$  |.x.cow.cowtui-old         |journal old 32M,32M             |forward |undo
+header, while it is prepared        |extend |1M  |at     |ftruncate       |x.cow                     |journal 64K,64K                 |back
+header, private backing file        |copy   |1M  |at     |renameat2       |.x.cow.backing.cowtui-new |backing.new journal 64K,64K     |back
+header, the backing file lengthened |extend |1M  |behind |ftruncate       |b.img                     |journal 1.0M,64K                |back
+header, written but not dated       |extend |1M  |behind |pwrite64        |x.cow                     |journal 1.0M,1.0M               |forward |no
+header, kept, before the end        |keep   |1M  |at     |/^rename(at)?$  |.x.cow.cowtui-journal     |journal 64K,1.0M                |forward |undo
+header, before the end              |extend |1M  |at     |/^rename(at)?$  |.x.cow.cowtui-journal     |journal 1.0M,1.0M               |forward |undo
 '
 
 # State but for the date of an image that was changed in place: a guest may have written to it since.
@@ -40,14 +39,13 @@ content()
     state x.cow b.img | if [ "$1" = header ]; then sed -E 's/^(x.cow regular file [0-9]+) [^ ]+ [^ ]+ [^ ]+/\1/'; else cat; fi
 }
 
-interrupted() # METHOD POLICY SIZE CALL N DIRECTION [UNDO]
+interrupted() # METHOD POLICY SIZE HOW CALL FILE PLACE DIRECTION [UNDO]
 {
-    local method=$1 before bytes
-    shift
-    bytes=$(numfmt --from=iec "$2")
+    local method=$1 policy=$2 size=$3 direction=$8 undo=${9:-undo} before bytes
+    bytes=$(numfmt --from=iec "$size")
     small
     before=$(content "$method")
-    cut_off "$3" "$4" resize -y --policy "$1" x.cow "$2"
+    cut_off "$7" "$4" "$5" "$6" resize -y --policy "$policy" x.cow "$size"
 
     # Looking tells of it, and does nothing.
     mapfile -t files < <(find . -maxdepth 1 -type f -name '*x.cow*')
@@ -72,7 +70,7 @@ interrupted() # METHOD POLICY SIZE CALL N DIRECTION [UNDO]
     has terminal err
     run 0 recover -n x.cow
     run 0 recover -n --json x.cow
-    eq "recover $5" "$(json '"\(.operation) \(.method)"')" "what recover would do"
+    eq "recover $direction" "$(json '"\(.operation) \(.method)"')" "what recover would do"
     unchanged "what is refused"
 
     run 0 recover -y x.cow
@@ -80,18 +78,18 @@ interrupted() # METHOD POLICY SIZE CALL N DIRECTION [UNDO]
     has "nothing to recover" err
     run 0 info --json x.cow
     eq null "$(json .pending)" pending
-    [ "$1 $5" = "keep forward" ] || eq true "$(json .uml.opens)" "would UML open it"
-    if [ "$5" = back ]; then
+    [ "$policy $direction" = "keep forward" ] || eq true "$(json .uml.opens)" "would UML open it"
+    if [ "$direction" = back ]; then
         eq "$before" "$(content "$method")" "what recover has taken back"
         eq "b.img x.cow " "$(names)" "files after recover"
         before=$(content none)
-        run 0 resize -q -y --policy "$1" x.cow "$2"
+        run 0 resize -q -y --policy "$policy" x.cow "$size"
         run 0 info --json x.cow
     fi
     eq "$bytes" "$(json .size_bytes)" "size in the end"
-    if [ "${6:-undo}" = undo ]; then
+    if [ "$undo" = undo ]; then
         run 0 undo -q -y x.cow
-        eq "$before" "$(content "$([ "$5" = back ] || echo "$method")")" "what undo leaves in the end"
+        eq "$before" "$(content "$([ "$direction" = back ] || echo "$method")")" "what undo leaves in the end"
         eq "b.img x.cow " "$(names)" "files after undo"
     else # who knows whether a guest has written to it in between
         run 3 undo -q -y x.cow
@@ -100,13 +98,13 @@ interrupted() # METHOD POLICY SIZE CALL N DIRECTION [UNDO]
 }
 
 # An undo that was cut off is finished.
-undo_interrupted() # SIZE CALL N METHOD
+undo_interrupted() # METHOD SIZE CALL FILE PLACE
 {
-    local method=$4 before
+    local method=$1 before
     small
     before=$(content "$method")
-    run 0 resize -q -y --policy extend x.cow "$1"
-    cut_off "$2" "$3" undo -y x.cow
+    run 0 resize -q -y --policy extend x.cow "$2"
+    cut_off "$5" at "$3" "$4" undo -y x.cow
     run 0 info --json x.cow
     has interrupted <(json .pending)
     run 3 undo -y x.cow
@@ -120,7 +118,7 @@ undo_interrupted() # SIZE CALL N METHOD
 another_image()
 {
     small
-    cut_off ftruncate 1 resize -y --policy extend x.cow 1M
+    cut_off 'journal 64K,64K' at ftruncate x.cow resize -y --policy extend x.cow 1M
     cp -p x.cow y.cow
     cp -p .x.cow.cowtui-journal .y.cow.cowtui-journal
     freeze x.cow y.cow b.img .x.cow.cowtui-journal .y.cow.cowtui-journal
@@ -135,7 +133,7 @@ another_image()
 strange_journal()
 {
     small
-    cut_off ftruncate 1 resize -y --policy extend x.cow 1M
+    cut_off 'journal 64K,64K' at ftruncate x.cow resize -y --policy extend x.cow 1M
     mv .x.cow.cowtui-journal saved.json # a name that the tests do not count
     for kind in empty garbage cut longer bit directory link; do
         rm -rf .x.cow.cowtui-journal
@@ -168,7 +166,7 @@ strange_journal()
 in_use()
 {
     small
-    cut_off ftruncate 1 resize -y --policy extend x.cow 1M
+    cut_off 'journal 64K,64K' at ftruncate x.cow resize -y --policy extend x.cow 1M
     freeze x.cow b.img .x.cow.cowtui-journal
     for file in x.cow b.img; do
         hold write $file
@@ -194,15 +192,18 @@ left_overs()
     run 0 undo -q -y x.cow
 }
 
-while IFS='|' read -r name rest; do
+while IFS='|' read -r name policy size how call file place direction undo; do
     [ -n "$name" ] || continue
-    read -ra words < <(echo "${name%%,*} ${rest//|/ }")
-    t "recover: ${name%%"${name##*[! ]}"}" interrupted "${words[@]}"
+    place=${place%"${place##*[! ]}"}
+    # shellcheck disable=SC2086 # words, with spaces around them
+    t "recover: ${name%"${name##*[! ]}"}" interrupted "${name%%,*}" $policy $size $how $call $file "$place" $direction $undo
 done <<<"$moments"
-t "recover: undo by copy, before the old image has its name" undo_interrupted 32M '/^rename(at)?$' 2 copy
-t "recover: undo by copy, after it" undo_interrupted 32M "/^unlink" 2 copy
-t "recover: undo in place, the header is back" undo_interrupted 1M ftruncate 1 header
-t "recover: undo in place, the backing file is short" undo_interrupted 1M "/^unlink" 2 header
+t "recover: undo by copy, before the old image has its name" \
+    undo_interrupted copy 32M '/^rename(at)?$' .x.cow.cowtui-undo 'journal undo 64K,32M'
+t "recover: undo by copy, after it" undo_interrupted copy 32M /^unlink .x.cow.cowtui-journal 'journal 64K,64K'
+t "recover: undo in place, the header is back" undo_interrupted header 1M ftruncate x.cow 'journal undo 1.0M,64K'
+t "recover: undo in place, the backing file is short" \
+    undo_interrupted header 1M /^unlink .x.cow.cowtui-undo 'journal undo 64K,64K'
 t "recover: another image" another_image
 t "recover: in use" in_use
 t "recover: a strange journal" strange_journal

@@ -54,10 +54,9 @@ half_done()
 {
     small
     cp -p x.cow y.cow
-    strace -qq -o /dev/null true 2>/dev/null || skip "strace is not to be had here"
-    { strace -f -qq -o /dev/null -e trace=utimensat -e inject=utimensat:signal=KILL:when=6 \
-        "$COWTUI" resize -y --policy extend x.cow 1M >out 2>err; } 2>/dev/null
+    killed behind ftruncate b.img resize -y --policy extend x.cow 1M
     [ -e .x.cow.cowtui-journal ] || die "no journal"
+    eq 1048576 "$(stat -c %s b.img)" "size of the backing file"
     [ "$(stat -c %Y b.img)" != 1049522828 ] || die "the backing file has its date"
     freeze x.cow y.cow b.img
     "$COWTUI" check --json y.cow >out 2>err

@@ -105,20 +105,21 @@ prepare_used-since() { # a guest has written a sector since the image was grown
     grow 128M && printf changed | dd of=root.cow bs=1 seek=2097152 conv=notrunc status=none
 }
 
-interrupt() { # CALL N: a growth that is killed at its N-th such system call
+interrupt() { # CALL METHOD: a growth that is killed at the first such system call on the new image; what recover then does
     command -v strace >/dev/null || skip "strace is not installed" || return
     strace -o strace.out -e trace=none true 2>/dev/null || skip "strace cannot trace here" || return
     rm strace.out
-    { strace -qq -o /dev/null -e inject="$1":signal=KILL:when="$2" "$program" --quiet --yes resize --policy extend root.cow 128M; } 2>/dev/null
-    [ -e .root.cow.cowtui-journal ] || fail "the killed growth left no journal"
+    { strace -qq -o /dev/null -P "$(pwd -P)/.root.cow.cowtui-new" -e inject="$1":signal=KILL:when=1 "$program" --quiet --yes resize --policy extend root.cow 128M; } 2>/dev/null
+    [ -e .root.cow.cowtui-journal ] && [ -e .root.cow.cowtui-new ] || fail "the killed growth left no journal, or no new image" || return
+    "$program" recover --dry-run --json root.cow | grep -q "\"method\": *\"$2\"" || fail "the killed growth is not one that recover takes $2"
 }
 
 prepare_interrupted-early() { # while the new image is in the making
-    interrupt fsync 6 # the directory as a trial, both files, the journal, its directory, and then the new image
+    interrupt fsync back
 }
 
 prepare_interrupted-late() { # it is complete, but not in its place yet
-    interrupt rename 2 # the first one is the journal's
+    interrupt '/^rename(at)?$' forward
 }
 
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.

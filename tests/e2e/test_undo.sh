@@ -199,6 +199,25 @@ needs_the_base()
     run 0 undo -y x.cow
 }
 
+# Another file with the size and the date of then may be a copy of it: it is said, also where that is what is cut.
+another_base()
+{
+    local words=$1
+    small
+    cp -p b.img b.old
+    # shellcheck disable=SC2086 # words
+    run 0 $words -q -y
+    run 0 undo -n x.cow
+    hasnt "another file" out
+    cp -p b.img b.copy && mv b.copy b.img
+    run 0 undo -n x.cow
+    has "the backing file $PWD/b.img is another file than then" <(tr -s ' \n' ' ' <out)
+    run 0 undo -y --json x.cow
+    has "is another file than then" out
+    eq 0 "$(cmp b.old b.img; echo $?)" "difference of the backing files"
+    eq "$(stat -c '%s %y' b.old)" "$(stat -c '%s %y' b.img)" "size and date of the backing file"
+}
+
 # What will be cut is named: the record's file, also where the image is shown with another one.
 names_what_is_cut()
 {
@@ -221,4 +240,6 @@ t "undo: strange undo data" strange
 t "undo: what is kept is marked" kept_is_marked
 t "undo: through a link" through_link
 t "undo: the backing file of then" needs_the_base
+t "undo: another backing file of then, which was read" another_base "pages x.cow"
+t "undo: another backing file of then, which was lengthened" another_base "resize --policy extend x.cow 1M"
 t "undo: what is cut is named" names_what_is_cut

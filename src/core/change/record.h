@@ -72,7 +72,7 @@ struct record {
     uint64_t backing_new_bytes;
     struct timespec backing_mtime;     /* afterwards; of a private copy, if one is made */
     struct timespec backing_old_mtime; /* before */
-    uint64_t backing_inode;            /* merge: it must still be that file */
+    uint64_t backing_inode;            /* merge: it must still be that file; undo says if it is not */
     char backing_path[PATH_MAX];       /* absolute; "" = none */
     uint64_t copy_inode;               /* of a private backing file that the change makes; 0 = none */
     char copy_path[PATH_MAX];          /* its name; absolute */

@@ -212,6 +212,22 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
     }
 }
 
+/* A faithful copy (cp -p, a restored backup) is as good as the file of then, to a kernel too; whether it is
+ * one, size and date cannot tell. */
+static void describe_base(struct cow_plan *plan, const struct record *record)
+{
+    struct stat facts;
+    if (record->backing_path[0] != '\0' &&
+        plan->io->stat(plan->io->context, record->backing_path, &facts) == 0 &&
+        !journal_number_fits(record, facts.st_ino, record->backing_inode)) {
+        plan_note(
+            plan,
+            "the backing file %s is another file than then (its inode number is another), with the same "
+            "size and date: going back is right if it is a copy",
+            record->backing_path);
+    }
+}
+
 static void describe(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
@@ -234,6 +250,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
             same ? backing->facts.path : record->backing_path,
             cow_size_text(size, record->backing_old_bytes));
     }
+    describe_base(plan, record);
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");

@@ -25,6 +25,7 @@ SECTORS, OLD_BYTES, NEW_BYTES = 201, 201 * 512, 153600
 CALLS = "pwrite64,fsync,rename,renameat2,ftruncate,utimensat,unlink,link,linkat,copy_file_range,ioctl"
 SOAK = os.environ.get("LEVEL") == "soak"
 KILLS = 1000 if SOAK else 5  # of an operation
+FULL_BYTES = 24 << 20  # of a backing file in a filesystem that is filled
 SECONDS = 60 * float(os.environ.get("TIME_SCALE") or 1)  # for one command
 
 # What is done: its alignment makes a change by copy or one in place.
@@ -274,6 +275,58 @@ class Trial:
                 self.same(before, f"{operation.name}, {end[0]} in the snapshot (exit {done.returncode})")
         return None
 
+    def full(self, _):
+        """Merging in place, where what is written over takes new room: too little of it is known before, not half way."""
+        base, fill = self.at("base.img"), self.at("fill")
+        self.world.fresh(lambda directory: None)
+        with tempfile.TemporaryDirectory() as directory:  # elsewhere, so that no block is shared with the image
+            cow = os.path.join(directory, "full.cow")
+            merged = make_scattered(cow, base, self.noise)
+            self.world.share(base)
+            before = read(base)
+            needed = FULL_BYTES // 2 + FULL_BYTES // 2 // 16  # of the data, and for noting where they are
+            self.leave(fill, FULL_BYTES // 8)
+            done = self.must(2, "merge", "--in-place", "--yes", cow)
+            if "not enough space" not in done.said or read(base) != before or os.listdir(directory) != ["full.cow"]:
+                raise Wrong(f"not refused before: {last(done)}")
+            self.leave(fill, needed + (128 << 10))
+            self.must(0, "merge", "--in-place", "--yes", cow)
+            if read(base) != merged:
+                raise Wrong("another disk")
+        os.unlink(fill)
+
+    def leave(self, fill, n_bytes):
+        """Fills the filesystem, so that so much is free."""
+        if os.path.exists(fill):
+            os.unlink(fill)
+        os.sync()
+        facts = os.statvfs(self.world.place)
+        with open(fill, "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, facts.f_bavail * facts.f_frsize - n_bytes)
+        os.sync()
+
+
+def make_scattered(cow, base, noise):
+    """A backing file full of data, and an image with every other page of it dirty; what the disk is."""
+    pages, page = FULL_BYTES // 4096, 4096
+    disk = bytearray(noise.randbytes(FULL_BYTES))
+    with open(base, "wb") as f:
+        f.write(disk)
+    os.utime(base, (1100000000, 1100000000))
+    bits = bytes(255 if i % 2 == 0 else 0 for i in range(pages))
+    data = 8192 + -(-pages // page) * page
+    with open(cow, "wb") as f:
+        f.write(b"OOOM" + (3).to_bytes(4, "big") + (1100000000).to_bytes(4, "big") + FULL_BYTES.to_bytes(8, "big"))
+        f.write((512).to_bytes(4, "big") + page.to_bytes(4, "big") + bytes(4) + os.path.realpath(base).encode())
+        f.seek(8192)
+        f.write(bits)
+        for i in range(0, pages, 2):
+            disk[i * page : (i + 1) * page] = noise.randbytes(page)
+            f.seek(data + i * page)
+            f.write(disk[i * page : (i + 1) * page])
+        f.truncate(data + FULL_BYTES)
+    return bytes(disk)
+
 
 def last(done):
     lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -290,6 +343,8 @@ def cases(trial):
     yield "a long name", trial.long_name, None
     if hasattr(trial.world, "snapshot"):
         yield "acted on in a snapshot", trial.copied, None
+    if hasattr(trial.world, "share"):
+        yield "merge in place, no room to write elsewhere", trial.full, None
     for operation in OPERATIONS:
         yield f"{operation.name}, committed", trial.commit, operation
         if operation.undo and not trial.world.refuses:

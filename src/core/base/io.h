@@ -67,6 +67,9 @@ struct cow_io {
     void (*now)(void *context, struct timespec *out);
     void (*pause)(void *context, unsigned milliseconds);
     int (*free_bytes)(void *context, int fd, uint64_t *out);
+    /* 1: what is written over in this file may take new room, for its filesystem writes elsewhere, or it
+     * shares blocks with another file; 0: it takes none, as far as that can be told. May be NULL. */
+    int (*writes_elsewhere)(void *context, int fd);
     void *context;
 };
 

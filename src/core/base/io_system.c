@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <signal.h>
@@ -344,6 +345,54 @@ static int system_free_bytes(void *context, int fd, uint64_t *out)
     return 0;
 }
 
+/* Does a file have blocks in common with another one (reflinks, snapshots)? Where the filesystem does not
+ * tell, it has not. */
+static bool shares_blocks(int fd)
+{
+    enum { EXTENTS = 64 };
+    union {
+        struct fiemap map;
+        uint64_t room[(sizeof(struct fiemap) + EXTENTS * sizeof(struct fiemap_extent)) / sizeof(uint64_t)];
+    } u;
+    const struct fiemap_extent *extent;
+    uint64_t begin = 0;
+    do {
+        memset(&u, 0, sizeof u.map);
+        u.map.fm_start = begin;
+        u.map.fm_length = FIEMAP_MAX_OFFSET - begin;
+        u.map.fm_extent_count = EXTENTS;
+        if (ioctl(fd, FS_IOC_FIEMAP, &u.map) < 0 || u.map.fm_mapped_extents == 0) {
+            return false;
+        }
+        for (uint32_t i = 0; i < u.map.fm_mapped_extents; i++) {
+            extent = &u.map.fm_extents[i];
+            if ((extent->fe_flags & FIEMAP_EXTENT_SHARED) != 0) {
+                return true;
+            }
+            begin = extent->fe_logical + extent->fe_length;
+        }
+    } while ((extent->fe_flags & FIEMAP_EXTENT_LAST) == 0);
+    return false;
+}
+
+static int system_writes_elsewhere(void *context, int fd)
+{
+    enum { NILFS_MAGIC = 0x3434 };
+    const uint32_t zfs_magic = 0x2fc12fc1, bcachefs_magic = 0xca451a4e;
+    struct statfs facts;
+    (void)context;
+    if (fstatfs(fd, &facts) < 0) {
+        return -errno;
+    }
+    const uint32_t type = (uint32_t)facts.f_type;
+    unsigned flags = 0; /* the call takes a pointer to long, and writes an int */
+    if (type == BTRFS_SUPER_MAGIC && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_NOCOW_FL) != 0) {
+        return shares_blocks(fd); /* chattr +C: once for each block of a snapshot */
+    }
+    return type == BTRFS_SUPER_MAGIC || type == zfs_magic || type == bcachefs_magic || type == NILFS_MAGIC ||
+           shares_blocks(fd);
+}
+
 const struct cow_io io_system = {
     .open = system_open,
     .close = system_close,
@@ -377,4 +426,5 @@ const struct cow_io io_system = {
     .now = system_now,
     .pause = system_pause,
     .free_bytes = system_free_bytes,
+    .writes_elsewhere = system_writes_elsewhere,
 };

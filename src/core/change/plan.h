@@ -94,7 +94,8 @@ struct cow_plan {
     /* merge in place */
     bool merges;                 /* the backing file is written over */
     struct timespec merge_mtime; /* its date afterwards */
-    uint64_t merge_new_bytes;    /* of its holes that get filled */
+    bool merge_elsewhere;        /* what is written over takes new room, too */
+    uint64_t merge_new_bytes; /* that its filesystem must have room for: its holes that get filled, or all */
 };
 
 /* A new, empty plan. NULL: out of memory. */

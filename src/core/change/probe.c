@@ -157,9 +157,11 @@ static int probe_space(struct cow_plan *plan, struct cow_error *err)
         free_bytes >= plan->merge_new_bytes) {
         return 0;
     }
-    cow_error_set(err, COW_IO, "%s: not enough space: holes of it are filled, %s are needed, %s are free",
-                  plan->backing_path, cow_size_text(needed, plan->merge_new_bytes),
-                  cow_size_text(there, free_bytes));
+    cow_error_set(err, COW_IO, "%s: not enough space: %s, %s are needed, %s are free", plan->backing_path,
+                  plan->merge_elsewhere
+                      ? "its filesystem takes new room for what is written over (copy on write)"
+                      : "holes of it are filled",
+                  cow_size_text(needed, plan->merge_new_bytes), cow_size_text(there, free_bytes));
     return cow_error_hint(err, "nothing has changed; free some space, or write a new file with -o FILE");
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/base/io.h"
+#include "core/image/image.h"
 #include "support.h"
 
 #define TIB (UINT64_C(1) << 40)
@@ -467,6 +468,59 @@ START_TEST(a_read_error_is_told)
 }
 END_TEST
 
+static int64_t counted_seek(void *context, int fd, uint64_t offset, int whence)
+{
+    unsigned *seeks = context;
+    ++*seeks;
+    return io_system.seek(NULL, fd, offset, whence);
+}
+
+static int64_t seek_where_holes_are_not_told(void *context, int fd, uint64_t offset, int whence)
+{
+    (void)context;
+    (void)fd;
+    (void)offset;
+    (void)whence;
+    return -EOPNOTSUPP;
+}
+
+/* Where somebody asks is data most of the time: a seek tells, and two do where it is not. */
+START_TEST(extents_are_asked_for_once)
+{
+    enum { APART = 64 * 1024, DATA = 4096, PIECES = 100 };
+    static const uint8_t bytes[DATA] = {1};
+    char *path = test_path("pieces");
+    file_write(path, "", 0);
+    for (unsigned i = 0; i < PIECES; i++) {
+        file_write_at(path, (uint64_t)i * APART, bytes, DATA);
+    }
+    struct cow_io io = io_system;
+    struct host_file file = {.fd = open(path, O_RDONLY)};
+    struct io_extent extent;
+    unsigned seeks = 0;
+    io.context = &seeks;
+    io.seek = counted_seek;
+    must(file.fd >= 0, "open");
+    for (uint64_t i = 0; i < PIECES; i++) {
+        must(host_file_extent(&io, &file, i * APART, i * APART + APART, &extent) == 0 && extent.data &&
+                 extent.end == i * APART + DATA,
+             "piece %" PRIu64, i);
+    }
+    must(seeks == PIECES, "%u seeks for %d pieces", seeks, PIECES);
+    must(host_file_extent(&io, &file, 2 * DATA, INT64_MAX, &extent) == 0 && !extent.data &&
+             extent.end == APART,
+         "a hole");
+    must(host_file_extent(&io, &file, (uint64_t)PIECES * APART, INT64_MAX, &extent) == 0 && !extent.data &&
+             extent.end == INT64_MAX,
+         "past the end");
+    io.seek = seek_where_holes_are_not_told;
+    must(host_file_extent(&io, &file, 2 * DATA, APART, &extent) == 0 && extent.data && extent.end == APART,
+         "where nobody tells");
+    must(close(file.fd) == 0, "close");
+    free(path);
+}
+END_TEST
+
 START_TEST(short_reads_and_signals_do_not_matter)
 {
     struct model_spec spec = usual();
@@ -539,6 +593,7 @@ Suite *image_suite(void)
     tcase_add_test(tc, no_permission);
     tcase_add_test(tc, names_paths_and_raw_bytes);
     tcase_add_test(tc, a_read_error_is_told);
+    tcase_add_test(tc, extents_are_asked_for_once);
     tcase_add_test(tc, short_reads_and_signals_do_not_matter);
     tcase_add_test(tc, random_headers_open_or_are_refused_and_nothing_is_written);
     suite_add_tcase(suite, tc);

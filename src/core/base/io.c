@@ -125,7 +125,9 @@ int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limi
 int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out)
 {
     int64_t hole = io->seek(io->context, fd, offset, SEEK_HOLE);
-    if (hole >= 0 && (uint64_t)hole <= offset) { /* somebody has been faster: it is none any more */
+    const bool is_to_be_asked_otherwise =
+        hole == -ENXIO || hole == -EINVAL || hole == -EOPNOTSUPP; /* past the end, or this cannot be told */
+    if (is_to_be_asked_otherwise || (hole >= 0 && (uint64_t)hole <= offset)) {
         return io_extent_at(io, fd, offset, limit, out);
     }
     return until_hole(offset, limit, hole, out);

@@ -101,7 +101,8 @@ struct io_extent {
  * answers data. 0 or -errno. */
 int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
 
-/* The same at the end of a hole, where data begins. */
+/* The same where data is likelier than a hole: at the end of one, or where sectors are dirty. One question to
+ * the system then instead of two. */
 int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
 
 /* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */

@@ -43,9 +43,10 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
                      struct io_extent *out)
 {
     if (offset < file->extent.begin || offset >= file->extent.end) {
-        const bool data = offset == file->extent.end && offset > file->extent.begin && !file->extent.data;
-        int status = data ? io_data_at(io, file->fd, offset, INT64_MAX, &file->extent)
-                          : io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent);
+        /* Data ends in a hole. What is asked for elsewhere are places that something was written to. */
+        const bool hole = offset == file->extent.end && file->extent.data;
+        int status = hole ? io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent)
+                          : io_data_at(io, file->fd, offset, INT64_MAX, &file->extent);
         if (status < 0) {
             return status;
         }

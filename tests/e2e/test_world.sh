@@ -75,7 +75,102 @@ half_done()
     eq true "$(json .uml.opens)" "would UML open the other image"
 }
 
+# Until a new image is in place the old one has all of the disk: where its backing file has changed, it is kept.
+changed_base()
+{
+    all_kinds
+    before=$(state x.cow)
+    killed at '/^link' .x.cow.cowtui-old compact -y x.cow
+    eq "journal new" "$(names | grep -oE 'journal|new' | tr '\n' ' ' | sed 's/ $//')" "what the kill leaves"
+    printf other | dd of=b.img bs=512 seek=16 conv=notrunc status=none
+    run 0 recover -n x.cow
+    has "has changed or moved since" out
+    run 0 recover -y x.cow
+    eq "$before" "$(state x.cow)" "the old image"
+    eq "b.img x.cow " "$(names)" "names"
+}
+
+# Half merged, and then somebody writes: nobody gives that the date that says it is all right.
+written_while_merged()
+{
+    small
+    killed behind copy_file_range b.img merge -y --in-place x.cow
+    [ -e .x.cow.cowtui-journal ] || die "no journal"
+    printf other | dd of=b.img bs=512 seek=16 conv=notrunc status=none
+    touch -d '+1 minute' b.img
+    frozen_files=(x.cow b.img .x.cow.cowtui-journal .x.cow.cowtui-new)
+    freeze "${frozen_files[@]}"
+    run 3 recover -n x.cow
+    has "b.img: was written or dated by somebody" err
+    run 3 recover -y x.cow
+    unchanged "what somebody has written"
+    eval "$(grep -o 'touch -d @[0-9]* [^ ,]*' err)" || die "no advice that can be followed: $(cat err)"
+    run 0 recover -y x.cow
+    eq other "$(dd if=b.img bs=512 skip=16 count=1 status=none | head -c 5)" "what was written"
+    run 0 info --json x.cow
+    eq true "$(json .uml.opens)" "would UML open it"
+}
+
+# It would be found in the way when all else is done.
+in_recoverys_way()
+{
+    small
+    killed at '/^link' .x.cow.cowtui-old resize -y --policy extend x.cow 32M
+    mkdir .x.cow.cowtui-undo
+    freeze x.cow b.img .x.cow.cowtui-journal .x.cow.cowtui-new
+    run 3 recover -n x.cow
+    run 3 recover -y x.cow
+    has ".x.cow.cowtui-undo: in the way" err
+    unchanged "all that recovery would change"
+    rmdir .x.cow.cowtui-undo
+    run 0 recover -y x.cow
+}
+
+# Another name of the image would still be the new one, on a backing file that is cut.
+undo_of_one_name()
+{
+    small
+    before=$(state x.cow b.img)
+    run 0 resize -q -y --policy extend x.cow 32M
+    ln x.cow second
+    freeze x.cow b.img .x.cow.cowtui-undo
+    run 3 undo -y x.cow
+    has "names (hard links)" err
+    unchanged "an image with two names"
+    rm second
+    run 0 undo -q -y x.cow
+    eq "$before" "$(state x.cow b.img)" "the old image"
+
+    run 0 resize -q -y --policy copy x.cow 32M # this one needs nothing of ours
+    ln x.cow second
+    run 0 undo -q -y x.cow
+    [ -e x.cow.backing ] || die "the private backing file is gone, and second lives on it"
+    run 0 info --json second
+    eq true "$(json .uml.opens)" "would UML open the other name"
+}
+
+# A directory that was copied by hard links: what is changed in place would be changed in both.
+undo_in_a_copy()
+{
+    small
+    run 0 resize -q -y --policy extend x.cow 1M
+    mkdir copy
+    ln x.cow copy/x.cow
+    mv .x.cow.cowtui-undo copy
+    freeze x.cow b.img copy/.x.cow.cowtui-undo
+    run 3 undo -y copy/x.cow
+    has "is a copy" err
+    unchanged "an image and its other name"
+    mv copy/.x.cow.cowtui-undo .
+    run 0 undo -q -y x.cow
+}
+
 t "world: another image's backing file as an output" others_base
 t "world: a backing file with two names" hard_linked_base
 t "world: a private copy of a setuid file" no_setuid
 t "world: half a change of another image" half_done
+t "world: the backing file changes while a change waits" changed_base
+t "world: somebody writes into a half merged file" written_while_merged
+t "world: something in recovery's way" in_recoverys_way
+t "world: undo, and another name of the image" undo_of_one_name
+t "world: undo in a copy by hard links" undo_in_a_copy

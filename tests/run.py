@@ -61,6 +61,7 @@ def suites(build):
         "files": Suite(script("files/run.sh", plain), DISK, ("test", "soak")),
         "guest": Suite(script("guest/run.sh", plain), DISK, ("test",)),
         "worlds": Suite(script("worlds/run.sh", plain), DISK, ("more", "soak")),
+        "mutants": Suite([os.path.join(HERE, "crash", "mutants.py")], IN_MEMORY, ("more",)),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
         "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),
         "asan-e2e": Suite(script("e2e/run.sh", asan), IN_MEMORY, ("test",)),

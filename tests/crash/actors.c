@@ -241,10 +241,10 @@ static bool base_replaced(struct world *w, const struct templates *t)
     }
     const uint64_t how = rng_below(&w->rng, 4);
     const uint8_t was = tree_find(&w->trial->before.tree, path);
-    /* Its date could be told from a date of seconds; and the change has not just given it another. */
-    const bool tells = base->facts.mtime.tv_nsec != 0 && w->tree.device[base->device].granule_s == 0 &&
-                       was != NO_INODE &&
-                       w->trial->before.tree.inode[was].facts.mtime.tv_nsec == base->facts.mtime.tv_nsec;
+    const bool has_seconds = base->facts.mtime.tv_nsec == 0 || w->tree.device[base->device].granule_s != 0;
+    /* The change has just given it a date, which is taken for its own: then its number has to tell. */
+    const bool was_dated =
+        was == NO_INODE || base->facts.mtime.tv_sec != w->trial->before.tree.inode[was].facts.mtime.tv_sec;
     struct inode *other = &w->tree.inode[copy_file(w, base, path)];
     if (how != 3) { /* else it was restored from a backup */
         noise(w, other, 1024, 3000);
@@ -252,10 +252,11 @@ static bool base_replaced(struct world *w, const struct templates *t)
     }
     if (how == 2) {
         date(w, other, now(w));
-    } else if (how == 0 && (rng_below(&w->rng, 2) == 0 || !tells)) {
+    } else if (how == 0 && !was_dated && (rng_below(&w->rng, 2) == 0 || has_seconds)) {
         w->forged = true;
-    } else if (how == 0) { /* the same second, as an archive keeps it */
+    } else if (how == 0 && !was_dated) { /* the same second, as an archive keeps it */
         other->facts.mtime.tv_nsec = 0;
+        world_learn_anew(w);
     }
     tree_settle(&w->tree);
     world_tell(w, "%llu", (unsigned long long)how);

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes one check at a time out of the core, and looks whether the crash suite notices: mutants.py [NAME...].
+"""Takes one check at a time out of the core, and looks whether the crash suite notices: mutants.py [--parts | PART].
+There is one part; ONLY_CASE is a pattern of their names.
 
 mutants.ini lists them: the file, what stands there (any white space is like any other), what stands there instead, and
 the run of the crash program that has to find a violation then. The tree is copied, and built there; a run has to pass
 without a mutant first. A line a mutant: "ok NAME" if it is killed, "FAIL NAME: why" if it survives."""
 import configparser
+import fnmatch
 import os
 import re
 import shlex
@@ -91,9 +93,12 @@ def judge(work, name, section, baseline):
 
 def main():
     """The exit code."""
+    if sys.argv[1:] == ["--parts"]:
+        print("all 100")
+        return 0
     mutants = configparser.ConfigParser(interpolation=None)
     mutants.read(os.path.join(HERE, "mutants.ini"), encoding="utf-8")
-    names = [name for name in mutants.sections() if len(sys.argv) < 2 or name in sys.argv[1:]]
+    names = [name for name in mutants.sections() if fnmatch.fnmatchcase(name, os.environ.get("ONLY_CASE", "*"))]
     failed, baseline = 0, {}
     with tempfile.TemporaryDirectory() as work:
         for part in (".ci", "src", "include", "tests/crash"):

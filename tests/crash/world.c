@@ -117,6 +117,17 @@ void world_learn(struct world *w)
     learn(w, false);
 }
 
+void world_learn_anew(struct world *w)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        if (w->has_known[i]) {
+            w->has_known[i] = false;
+            disk_free(&w->known[i]);
+        }
+    }
+    learn(w, true);
+}
+
 /* ---- worlds ---- */
 
 /* Does the trial's change, while it is interrupted, concern the backing file? */

@@ -53,6 +53,8 @@ void world_tell(struct world *world, const char *format, ...) __attribute__((for
 void world_allow(struct world *world, struct disk disk);
 /* Remembers what images show that are new, and that a kernel opens. */
 void world_learn(struct world *world);
+/* The backing file has other content now, and nothing that a kernel could tell that by: what images show. */
+void world_learn_anew(struct world *world);
 
 /* A machine with the world's files. */
 void world_boot(const struct world *world, struct sim *machine);

@@ -147,6 +147,12 @@ undo_of_one_name()
     [ -e x.cow.backing ] || die "the private backing file is gone, and second lives on it"
     run 0 info --json second
     eq true "$(json .uml.opens)" "would UML open the other name"
+
+    rm second x.cow.backing
+    run 0 resize -q -y --policy copy x.cow 1M # in place, so all names go back
+    ln x.cow second
+    run 0 undo -q -y x.cow
+    [ ! -e x.cow.backing ] || die "a private backing file is left over"
 }
 
 # A directory that was copied by hard links: what is changed in place would be changed in both.

@@ -17,9 +17,11 @@ int retreat_hold(struct commit *c, const char *path);
  * here. */
 int retreat_backing(struct commit *c, bool back);
 
-/* Whether other images than img live on a private backing file, as far as can be seen: then it is kept. 1, 0
- * or -errno. */
-int retreat_copy_has_others(const struct cow_image *img, const char *path, const struct stat *facts);
+/* Whether other images than img live on the record's private backing file, as far as can be seen, or other
+ * names of img that stay as they are (a copy takes the place of one name): then it is kept. facts are the
+ * file's. 1, 0 or -errno. */
+int retreat_copy_has_others(const struct cow_image *img, const struct record *record,
+                            const struct stat *facts);
 
 /* The private backing file that the change made, under either name; kept where somebody uses it. */
 int retreat_remove_copy(struct commit *c);

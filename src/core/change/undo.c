@@ -202,7 +202,7 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
                   record->copy_path);
     } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
         plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
-    } else if (retreat_copy_has_others(plan->img, record->copy_path, &facts) != 0) {
+    } else if (retreat_copy_has_others(plan->img, record, &facts) != 0) {
         plan_note(plan,
                   "the private backing file %s is kept: other images (or other names of this one) are on it, "
                   "or could be",

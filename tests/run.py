@@ -64,7 +64,7 @@ def suites(build):
         "mutants": Suite([os.path.join(HERE, "crash", "mutants.py")], IN_MEMORY, ("more",)),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
         "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),
-        "asan-e2e": Suite(script("e2e/run.sh", asan), IN_MEMORY, ("test",)),
+        "asan-e2e": Suite(script("e2e/run.sh", asan), IN_MEMORY, ("test", "more")),
         "asan-tui": Suite(script("tui/run.sh", asan), IN_MEMORY, ("test",)),
         "asan-crash": Suite(script("crash/run.sh", asan, asan), IN_MEMORY, ("more",)),
         "asan-matrix": Suite(script("matrix/run.sh", asan), IN_MEMORY, ("more",)),

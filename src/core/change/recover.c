@@ -23,7 +23,8 @@
 /* What is to be done, and why. */
 struct decision {
     enum direction direction;
-    bool base_changed; /* the new image is complete, but what it relies on has changed, or moved */
+    bool base_changed; /* the new image is complete, but what it relies on has changed, or moved; of a merge
+                          that is given up: the backing file has another date than before it */
 };
 
 /* Is the new image of a copy complete under its temporary name? The true size is written last of all. */
@@ -82,6 +83,13 @@ static int new_image_is_good(struct decision *out, const struct cow_image *img, 
     return yes;
 }
 
+static bool has_old_date(const struct cow_io *io, const struct record *record)
+{
+    struct stat facts;
+    return io->stat(io->context, record->backing_path, &facts) == 0 &&
+           same_time(facts.st_mtim, record->backing_old_mtime);
+}
+
 /* 0 with *out, or -errno. */
 static int choose_direction(struct decision *out, const struct cow_plan *plan, const struct record *record)
 {
@@ -104,6 +112,7 @@ static int choose_direction(struct decision *out, const struct cow_plan *plan, c
         break;
     case RECORD_MERGE:
         yes = view == JOURNAL_SEES_NEW ? 1 : merge_has_begun(img->io, record, img->real_path);
+        out->base_changed = yes == 0 && !has_old_date(img->io, record);
         break;
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
@@ -332,6 +341,10 @@ static const char *what_happens(const struct record *record, const struct decisi
     case RECORD_MERGE:
         return direction == FORWARD
                    ? "the backing file is being written: the merge is finished, and the image empty then"
+               : decision->base_changed
+                   ? "the merge is given up: the image stays as it is, and has all that was to be merged; "
+                     "the "
+                     "backing file has another date now, \"cowtui check\" says what helps"
                    : "nothing has been written into the backing file: the image stays as it is";
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:

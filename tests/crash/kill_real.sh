@@ -23,6 +23,7 @@ strace -qq -o /dev/null -e trace=none true 2>/dev/null || {
     echo "strace may not trace here (ptrace is forbidden)"
     exit 77
 }
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # leaks are looked for by ptrace, and that is taken
 # The interpreter itself: a version manager's wrapper costs more than most cases.
 python=$(python3 -c 'import sys; print(sys.executable)')
 calls="pwrite64 fsync rename renameat2 ftruncate utimensat unlink link linkat"

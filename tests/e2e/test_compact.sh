@@ -17,6 +17,8 @@ compacts()
     freeze x.cow b.img
     only_asked compact x.cow
     eq "compact copy 56 49" "$(json '"\(.operation) \(.method) \(.dirty_sectors) \(.after_dirty_sectors)"')" "the plan"
+    run 0 compact -n x.cow
+    has "56 dirty sectors become 49: 18 are dropped (pages equal to the backing file), 11 are added (to complete pages)" out
     freeze b.img
     run 0 compact -y x.cow
     is_now x.cow b.img "$by_pages" "$want"
@@ -36,6 +38,7 @@ sectors()
     before=$(state x.cow b.img)
     freeze b.img
     run 0 compact --sectors -n x.cow
+    has "56 dirty sectors become 34: 22 are dropped (sectors equal to the backing file); zeros" out
     grep -qiE 'mix|misread|wrong' out || die "no warning of mixed pages: $(tr '\n' ' ' <out)"
     run 0 compact --sectors -y x.cow
     grep -qiE 'mix|misread|wrong' err || die "no warning of mixed pages"

@@ -90,7 +90,7 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
                                         .env = opt->env};
     status = selection_open(&plan->selection, plan->img, &rule, err);
     if (status == 0) {
-        status = rewrite_count(plan, &cost.new_sectors, err);
+        status = rewrite_count(plan, &cost, false, err);
     }
     if (status == 0) {
         status =

@@ -263,15 +263,55 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     return 0;
 }
 
-int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err)
+/* Runs of the old dirty sectors, in sectors of 512 bytes, walked along with those of the selection. */
+struct old_runs {
+    uint64_t first, end;
+    bool at_end;
+};
+
+static int next_old_run(struct old_runs *old, struct cow_image *img, struct cow_error *err)
 {
-    struct cow_dirty_run run = {0, 0};
+    const uint64_t ratio = img->header.sector_bytes / 512;
+    struct cow_dirty_run run;
+    int status = cow_image_next_dirty(img, old->end / ratio, &run, err);
+    old->first = run.first_sector * ratio;
+    old->end = (run.first_sector + run.sectors) * ratio;
+    old->at_end = status != 0 || run.sectors == 0;
+    return status;
+}
+
+/* How many of [first, end) were dirty. Ranges are asked for in ascending order. */
+static int count_old(struct old_runs *old, struct cow_image *img, uint64_t first, uint64_t end,
+                     uint64_t *sectors, struct cow_error *err)
+{
     int status = 0;
     *sectors = 0;
-    do {
+    while (status == 0 && !old->at_end && old->first < end) {
+        *sectors += arith_sub_floor(arith_min(old->end, end), arith_max(old->first, first));
+        if (old->end > end) {
+            break;
+        }
+        status = next_old_run(old, img, err);
+    }
+    return status;
+}
+
+int rewrite_count(struct cow_plan *plan, struct rewrite_cost *cost, bool is_change, struct cow_error *err)
+{
+    struct cow_dirty_run run = {0, 0};
+    struct old_runs old = {.at_end = !is_change};
+    int status = is_change ? next_old_run(&old, plan->img, err) : 0;
+    cost->new_sectors = cost->added_sectors = 0;
+    while (status == 0) {
+        uint64_t kept = 0;
         status = selection_next(plan->selection, run.first_sector + run.sectors, &run, err);
-        *sectors += status == 0 ? run.sectors : 0;
-    } while (status == 0 && run.sectors > 0);
+        if (status != 0 || run.sectors == 0) {
+            break;
+        }
+        status = count_old(&old, plan->img, run.first_sector, run.first_sector + run.sectors, &kept, err);
+        cost->new_sectors += run.sectors;
+        cost->added_sectors += is_change ? run.sectors - kept : 0;
+    }
     selection_set_env(plan->selection, NULL);
     return status;
 }
@@ -353,7 +393,7 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
                                         .env = opt->env};
     status = selection_open(&plan->selection, img, &rule, err);
     if (status == 0) {
-        status = rewrite_count(plan, &cost->new_sectors, err);
+        status = rewrite_count(plan, cost, true, err);
     }
     if (status != 0) {
         return status;

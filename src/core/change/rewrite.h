@@ -11,6 +11,7 @@ struct rewrite_cost {
     struct cow_usage usage; /* of the old image */
     uint64_t old_sectors;   /* dirty, in sectors of 512 */
     uint64_t new_sectors;   /* selected; the same where nothing was */
+    uint64_t added_sectors; /* of them were clean: old_sectors + added_sectors - new_sectors are dropped */
     uint64_t mixed_pages;   /* of the old image */
     uint64_t data_bytes;    /* that are written, at most */
     uint64_t image_bytes;   /* that the new file takes, at most */
@@ -25,8 +26,9 @@ bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
 int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
                         struct cow_error *err);
 
-/* Counts the plan's selection, which reads what has to be compared. COW_CANCELLED, COW_IO. */
-int rewrite_count(struct cow_plan *plan, uint64_t *sectors, struct cow_error *err);
+/* Counts the plan's selection, which reads what has to be compared: new_sectors, and added_sectors where there
+ * is an image whose bits are taken (is_change). COW_CANCELLED, COW_IO. */
+int rewrite_count(struct cow_plan *plan, struct rewrite_cost *cost, bool is_change, struct cow_error *err);
 
 /* The header of a new v3 of the plan's disk, its layout, and the verdict on it. backing_*: of the file that
  * it names. */

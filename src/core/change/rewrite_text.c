@@ -43,11 +43,30 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
                      cow_shell_quote(image, sizeof image, plan->img->path));
 }
 
+/* All three numbers: what is dropped, and what is added, make the new one of the old one. */
+static const char *compact_text(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                                const struct rewrite_cost *cost)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    const uint64_t gain = arith_sub_floor(cost->usage.allocated_bytes, cost->data_bytes + 64 * 1024);
+    const char *added = cost->added_sectors > 0
+                            ? plan_text(plan, ", %" PRIu64 " are added (%s)", cost->added_sectors,
+                                        plan->has_joints ? "the guest reads them in one piece with dirty ones"
+                                                         : "to complete pages")
+                            : "";
+    return plan_words(plan,
+                      "%" PRIu64 " dirty sectors become %" PRIu64 ": %" PRIu64
+                      " are dropped (%s equal to the backing file%s)%s; zeros become holes%s%s",
+                      cost->old_sectors, cost->new_sectors,
+                      arith_sub_floor(cost->old_sectors + cost->added_sectors, cost->new_sectors),
+                      opt->sectors ? "sectors" : "pages", opt->unused ? ", or unused" : "", added,
+                      gain > 0 ? "; frees about " : "", gain > 0 ? cow_size_text(size, gain) : "");
+}
+
 static void describe_content(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                              const struct rewrite_cost *cost)
 {
     struct cow_preview *p = &plan->preview;
-    char size[COW_SIZE_TEXT_BYTES];
     if (opt->safe) {
         p->content_text =
             plan_words(plan,
@@ -55,18 +74,15 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
                        " sectors differ from the new backing file and go into the COW (it had %" PRIu64 ")",
                        cost->new_sectors, plan->layout.sectors, cost->old_sectors);
     } else if (opt->compact) {
-        const uint64_t gain = arith_sub_floor(cost->usage.allocated_bytes, cost->data_bytes + 64 * 1024);
-        p->content_text = plan_words(plan,
-                                     "%" PRIu64 " dirty sectors become %" PRIu64
-                                     ": %s equal to the backing file%s are dropped, zeros become holes%s%s",
-                                     cost->old_sectors, cost->new_sectors, opt->sectors ? "sectors" : "pages",
-                                     opt->unused ? ", or unused," : "", gain > 0 ? "; frees about " : "",
-                                     gain > 0 ? cow_size_text(size, gain) : "");
+        p->content_text = compact_text(plan, opt, cost);
     } else if (opt->complete_pages) {
-        p->content_text = plan_words(plan,
-                                     "%" PRIu64 " mixed pages are completed from the backing file: %" PRIu64
-                                     " dirty sectors become %" PRIu64,
-                                     cost->mixed_pages, cost->old_sectors, cost->new_sectors);
+        p->content_text =
+            plan_words(plan,
+                       "%" PRIu64 " mixed pages are completed from the backing file%s: %" PRIu64
+                       " dirty sectors become %" PRIu64,
+                       cost->mixed_pages,
+                       plan->has_joints ? ", and so is what the guest reads in one piece with them" : "",
+                       cost->old_sectors, cost->new_sectors);
     }
 }
 

@@ -69,8 +69,8 @@ static int undo_file_there(const struct cow_image *img, const struct record *rec
                : settle_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
 }
 
-/* Is there a whole new image, of which the old one is not to be kept? Until it is in place, the old one has
- * all that it ever had: what was left out because the backing file has it must still be there. */
+/* Is there a whole new image that can take the old one's place? Until then the old one has all of the disk;
+ * afterwards what the new one leaves out, because the backing file has it, must be there. */
 static int new_image_is_good(struct decision *out, const struct cow_image *img, const struct record *record)
 {
     uint8_t header[COW_HEADER_BYTES_MAX];
@@ -343,8 +343,7 @@ static const char *what_happens(const struct record *record, const struct decisi
                    ? "the backing file is being written: the merge is finished, and the image empty then"
                : decision->base_changed
                    ? "the merge is given up: the image stays as it is, and has all that was to be merged; "
-                     "the "
-                     "backing file has another date now, \"cowtui check\" says what helps"
+                     "the backing file has another date now, \"cowtui check\" says what helps"
                    : "nothing has been written into the backing file: the image stays as it is";
     case RECORD_UNDO_COPY:
     case RECORD_UNDO_IN_PLACE:
@@ -387,7 +386,7 @@ static int decide(struct cow_plan *plan, struct decision *out, struct record *re
     *out = (struct decision){.direction = NOWHERE};
     int status = journal_check(record, img, SIDE_JOURNAL, err);
     if (status == COW_REFUSED && plan->refusal.status != 0) {
-        status = 0; /* whose it is comes first, and it may be looked at */
+        status = 0; /* whose it is comes first, and it may be looked at; not so the files that it names */
     }
     if (status == 0) {
         status = recover_check_merge_files(img, record, err);
@@ -406,7 +405,7 @@ static int decide(struct cow_plan *plan, struct decision *out, struct record *re
         return strange_image(img, err);
     }
     status = recover_check_way(plan, record, out->direction, err);
-    if (status == 0 && record->extends) {
+    if (status == 0 && record->extends && plan->refusal.status == 0) {
         status = look_at_backing(plan, record, out->direction, err);
     }
     return status != 0 ? status

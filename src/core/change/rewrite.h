@@ -26,8 +26,8 @@ bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
 int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
                         struct cow_error *err);
 
-/* Counts the plan's selection, which reads what has to be compared: new_sectors, and added_sectors where there
- * is an image whose bits are taken (is_change). COW_CANCELLED, COW_IO. */
+/* Counts the plan's selection, which reads what has to be compared: new_sectors, and added_sectors where
+ * there is an image whose bits are taken (is_change). COW_CANCELLED, COW_IO. */
 int rewrite_count(struct cow_plan *plan, struct rewrite_cost *cost, bool is_change, struct cow_error *err);
 
 /* The header of a new v3 of the plan's disk, its layout, and the verdict on it. backing_*: of the file that

@@ -228,6 +228,21 @@ const char *cow_fs_table(const struct cow_fs *fs)
     return fs->table;
 }
 
+const struct cow_volume *cow_fs_whole(const struct cow_fs *fs)
+{
+    return fs->table[0] == '\0' ? &fs->volume[0] : &fs->whole;
+}
+
+uint64_t cow_fs_table_end(const struct cow_fs *fs)
+{
+    return fs->table_end;
+}
+
+const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs)
+{
+    return &fs->gpt;
+}
+
 bool cow_fs_ambiguous(const struct cow_fs *fs)
 {
     return fs->ambiguous;

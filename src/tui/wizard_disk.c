@@ -29,7 +29,7 @@ static void put_facts(struct wizard *w, const struct cow_volume *volume, size_t 
 /* Where a volume's last byte is that matters: of a partition all of it, for the table says so. */
 static uint64_t end_of(const struct cow_volume *volume)
 {
-    bool alone = volume->partition == 0 && volume->fs_bytes > 0 && !volume->at_end;
+    bool alone = volume->partition == 0 && volume->fs_bytes > 0;
     uint64_t bytes = alone ? volume->fs_bytes : volume->size_bytes;
     uint64_t end = volume->first_byte + (bytes > volume->fs_bytes ? bytes : volume->fs_bytes);
 

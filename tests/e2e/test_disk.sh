@@ -221,6 +221,9 @@ gpt()
     has "is cut off" err
     has "sgdisk -e /dev/ubda" err
     has "finds no partitions" err
+    run 0 merge -o raw x.cow
+    [ -z "$(partx -rgo NR raw 2>/dev/null)" ] || die "partitions are found before sgdisk -e"
+    rm raw
     mended smaller
     run 0 undo -q -y x.cow
     run 0 resize -q -y --policy extend x.cow 500M
@@ -236,6 +239,7 @@ mended() # WHAT
         sgdisk -v raw >judge.out 2>&1
         has "No problems found" judge.out
         sfdisk -q -V raw >judge.out 2>&1 || die "sfdisk -V, $1: $(cat judge.out)"
+        eq "1 2" "$(partx -rgo NR raw | tr '\n' ' ' | sed 's/ $//')" "partitions"
     elif [ "$1" = larger ]; then
         sfdisk -q --relocate gpt-bak-std raw >judge.out 2>&1 || die "sfdisk, $1: $(cat judge.out)"
         sfdisk -q -V raw >judge.out 2>&1 || die "sfdisk -V, $1: $(cat judge.out)"
@@ -280,9 +284,147 @@ unclaimed()
     has "1 sectors of data past 32.5 KiB are lost" err
 }
 
-for kind in xfs btrfs swap exfat vfat ntfs f2fs squashfs iso9660; do
-    t "disk: shrink, $kind" cut $kind "the guest's $kind has"
+# Somebody has cut the file under it. check tells, whatever the date is.
+larger() # KIND TYPE
+{
+    rm -f b.img
+    truncate -s "$old" b.img
+    put_kind "$1" b.img
+    on_it
+    run 0 check x.cow
+    truncate -s 300M b.img
+    on_it
+    run 1 check --json x.cow
+    eq "filesystem-larger error" "$(json '.findings[] | "\(.code) \(.severity)"')" findings
+    has "the $2 says that it has 419430400 bytes (400 MiB), and the disk has 314572800" <(json '.findings[].message')
+    run 0 check --quick x.cow
+}
+
+beyond() # TABLE
+{
+    rm -f b.img
+    truncate -s "$old" b.img
+    printf 'label: %s\n2048,204800\n,256000\n' "$1" | table b.img
+    put_at ext4 105906176 131072000
+    truncate -s 200M b.img
+    on_it
+    run 1 check --json x.cow
+    json '.findings[] | "\(.code) \(.severity)"' >saved.json
+    has "partition-beyond error" saved.json
+    has "filesystem-larger error" saved.json
+    [ "$1" = dos ] || has "gpt-backup warning" saved.json
+    has "ends at 236978176, and the disk has 209715200 bytes" <(json '.findings[].message')
+    rm saved.json
+}
+
+# Another filesystem than the image's own copy of the superblock remembers: only that tells, the date does not.
+other() # KIND SUPERBLOCK_SECTOR
+{
+    rm -f b.img
+    truncate -s "$old" b.img
+    put_kind "$1" b.img
+    cp --sparse=always b.img right.img
+    touch -d '2020-01-02 03:04:05 UTC' right.img
+    run 0 create x.cow right.img
+    model dirty x.cow uml-cow-v3 >/dev/null
+    own_copy x.cow right.img "$2"
+    run 0 check --quick x.cow
+    run 1 check --json x.cow # equal to what lies below: no other filesystem
+    eq redundant "$(json '.findings[].code')" findings
+    run 0 rebase -n --restamp --to b.img x.cow
+    hasnt "another filesystem" out
+    rm b.img
+    truncate -s "$old" b.img
+    put_kind "$1" b.img
+    touch -d '2020-01-02 03:04:05 UTC' b.img
+    run 0 rebase -n --to b.img x.cow
+    has "b.img holds another filesystem: in the guest it is $1 with the UUID" out
+    has "the guest's files are damaged" out
+    run 0 rebase -n --safe --to b.img x.cow
+    has "takes in all that differs" out
+    run 0 create y.cow right.img # the image has no copy of its own, but the present file is there
+    run 0 rebase -n --to b.img y.cow
+    has "another filesystem" out
+    mv right.img away.img
+    run 0 rebase -n --to b.img x.cow # with the present one gone the image's own copy is asked
+    has "another filesystem" out
+    run 0 rebase -n --to b.img y.cow
+    hasnt "another filesystem" out
+    mv b.img right.img
+    run 1 check --json x.cow
+    has "other-filesystem warning" <(json '.findings[] | "\(.code) \(.severity)"')
+    has "on the disk the guest has $1 with the UUID" <(json '.findings[].message')
+}
+
+# Eight sectors of the disk from SECTOR on become dirty, with what FILE has there.
+own_copy() # IMAGE FILE SECTOR
+{
+    "$PYTHON" -ES - "$@" <<'END'
+import struct, sys
+image, file, first = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with open(image, "r+b") as cow, open(file, "rb") as below:
+    header = cow.read(4128)
+    size, = struct.unpack(">Q", header[12:20])
+    alignment, = struct.unpack(">I", header[24:28])
+    bitmap = -(-4128 // alignment) * alignment
+    data = -(-(bitmap + -(-(size // 512) // 8)) // alignment) * alignment
+    cow.seek(bitmap + first // 8)
+    cow.write(b"\xff")
+    below.seek(first * 512)
+    cow.seek(data + first * 512)
+    cow.write(below.read(4096))
+END
+}
+
+gpt_backup()
+{
+    local last=$((old_bytes / 512 - 1))
+    rm -f b.img
+    truncate -s "$old" b.img
+    printf 'label: gpt\n2048,204800\n' | table b.img
+    on_it
+    run 0 check x.cow
+    run 0 resize -q -y --policy extend x.cow 500M
+    run 1 check x.cow
+    has "gpt-backup: the backup of the partition table (GPT) lies at 419429888, and not at the end" out
+    run 0 undo -q -y x.cow
+    run 0 resize -q -y --shrink x.cow 300M
+    run 1 check x.cow
+    has "partition-beyond: the partition table (GPT) is that of a disk of at least" out
+    has "a kernel finds no partition at all" out
+    has "gpt-backup: the partition table (GPT) has no backup: at 419429888" out
+    run 0 undo -q -y x.cow
+    dd if=/dev/zero of=b.img bs=512 seek=$last count=1 conv=notrunc status=none
+    on_it
+    run 1 check x.cow
+    has "gpt-backup: the partition table (GPT) has no backup" out
+    rm -f b.img
+    truncate -s "$old" b.img
+    printf 'label: gpt\n2048,204800\n' | table b.img
+    printf x | dd of=b.img bs=1 seek=570 conv=notrunc status=none
+    on_it
+    run 1 check x.cow
+    has "the header at the beginning is damaged" out
+    run 0 resize -n --policy extend x.cow 500M
+    has "nobody finds it on a larger disk" out
+}
+
+cow_below()
+{
+    small
+    run 3 create y.cow x.cow
+    has "is a COW image itself" err
+    [ ! -e y.cow ] || die "it was made"
+    run 0 create -f y.cow x.cow
+    has "is a COW image itself" err
+    run 1 check y.cow
+    has backing-is-cow out
+}
+
+for kind in xfs btrfs swap exfat ntfs f2fs squashfs iso9660; do
+    t "disk: shrink, $kind" cut $kind "the guest's $kind has 419430400 bytes"
 done
+t "disk: shrink, vfat" cut vfat "the guest's vfat has 4194"
 t "disk: shrink, lvm" cut lvm "the guest's LVM2_member has 419430400 bytes"
 t "disk: shrink, luks" cut luks "crypto_LUKS, which takes all of its 419430400 bytes"
 t "disk: shrink, luks2" cut luks2 "crypto_LUKS, which takes all of its 419430400 bytes"
@@ -311,3 +453,16 @@ t "disk: partitions, logical" logical
 t "disk: partitions, gpt" gpt
 t "disk: words of --force" words
 t "disk: data that nothing claims" unclaimed
+t "disk: larger, xfs" larger xfs xfs
+t "disk: larger, btrfs" larger btrfs btrfs
+t "disk: larger, swap" larger swap swap
+t "disk: larger, lvm" larger lvm LVM2_member
+t "disk: larger, ext4" larger ext4 ext4
+t "disk: beyond, mbr" beyond dos
+t "disk: beyond, gpt" beyond gpt
+t "disk: other, ext4" other ext4 0
+t "disk: other, xfs" other xfs 0
+t "disk: other, btrfs" other btrfs 128
+t "disk: other, swap" other swap 0
+t "disk: the backup of a GPT" gpt_backup
+t "disk: a COW below" cow_below

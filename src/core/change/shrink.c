@@ -80,7 +80,7 @@ static uint64_t end_of(const struct cow_volume *volume)
     if (volume->partition > 0) {
         return volume->first_byte + volume->size_bytes;
     }
-    if (volume->fs_bytes > 0 && !volume->at_end) {
+    if (volume->fs_bytes > 0) {
         return volume->fs_bytes;
     }
     return volume->type[0] != '\0' || volume->several || volume->problem[0] != '\0' ? volume->size_bytes : 0;
@@ -143,7 +143,7 @@ static int refuse_foreign(struct cow_plan *plan, const struct cow_resize_options
                       path, volume->partition, what, end, opt->size_bytes);
         snprintf(first, sizeof first, "shrink what is in it, and then the partition, in the guest first%s%s",
                  command[0] != '\0' ? ": " : "", command);
-    } else if (volume->fs_bytes == 0 || volume->at_end) {
+    } else if (volume->fs_bytes == 0) {
         cow_error_set(err, COW_REFUSED,
                       "%s: on the disk lies %s, which takes all of its %" PRIu64
                       " bytes as far as is known here, the new size is %" PRIu64,

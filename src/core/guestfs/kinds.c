@@ -83,7 +83,7 @@ static bool find_md_at_start(const struct source *source, uint64_t *super)
     return false;
 }
 
-/* Those at the end take all of the volume. */
+/* Those at the end take all of the volume: they do not say. */
 static bool measure_md(const struct source *source, uint64_t *bytes)
 {
     uint64_t super, sectors;

@@ -178,6 +178,23 @@ mbr()
     sfdisk -q -V raw >judge.out 2>&1 || die "sfdisk -V, larger: $(cat judge.out)"
 }
 
+# A partition may stay as it is where its disk grows, and so does what lies at its end.
+raid_in_partition()
+{
+    rm -f b.img
+    truncate -s "$old" b.img
+    printf 'label: dos\n2048\n' | table b.img
+    put_at md1.0 1048576 418381824
+    on_it
+    run 0 resize -n --json --policy extend x.cow 500M
+    json .next >saved.json
+    has "a member of a RAID has to stay at its end: the new room lies behind it" saved.json
+    hasnt growpart saved.json
+    hasnt "disk's end" <(json '.notes[]')
+    run 3 resize -y --shrink x.cow 300M
+    has "partition 1 (linux_raid_member) ends at 419430400" err
+}
+
 logical()
 {
     rm -f b.img
@@ -449,6 +466,7 @@ for kind in xfs btrfs swap exfat vfat ext4; do
     t "disk: fits, $kind" fits $kind
 done
 t "disk: partitions, mbr" mbr
+t "disk: partitions, raid" raid_in_partition
 t "disk: partitions, logical" logical
 t "disk: partitions, gpt" gpt
 t "disk: words of --force" words

@@ -160,9 +160,10 @@ static void grow_last_partition(struct sentence *s, const struct cow_fs *fs)
     }
     const struct cow_volume *last = &fs->volume[fs->n_volumes - 1];
     const struct kind *kind = kind_of(last->type);
-    if (kind != NULL && kind->grow == NULL) {
+    if (last->at_end || (kind != NULL && kind->grow == NULL)) {
         snprintf(text, sizeof text, "partition %u is the last, and %s: the new room lies behind it",
-                 last->partition, kind->why);
+                 last->partition,
+                 last->at_end ? "what makes it a member of a RAID has to stay at its end" : kind->why);
         put_reason(s, text);
         return;
     }

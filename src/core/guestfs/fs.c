@@ -293,6 +293,7 @@ const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume
         snprintf(out, out_bytes, "%s%s, %s%s%s", place,
                  volume->type[0] != '\0'      ? volume->type
                  : volume->problem[0] != '\0' ? "ext filesystem"
+                 : volume->several            ? "signs of several things"
                                               : "nothing known",
                  size, volume->problem[0] != '\0' ? ": " : "", volume->problem);
     }

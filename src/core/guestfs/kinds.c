@@ -165,9 +165,7 @@ static const struct kind kinds[] = {
     {"swsuspend", measure_swap, NULL, "swap with a sleeping system in it stays as it is", NULL},
     {"LVM2_member", measure_lvm, "pvresize DEV", "then the logical volumes: lvextend -r",
      "pvresize --setphysicalvolumesize KIBk DEV"},
-    {"crypto_LUKS", NULL, "cryptsetup resize NAME",
-     "then what is in it: the name is that below /dev/mapper, and takes all of the device by itself at the "
-     "next opening",
+    {"crypto_LUKS", NULL, "cryptsetup resize NAME", "NAME is that below /dev/mapper; then what is in it",
      NULL},
     {"linux_raid_member", measure_md,
      "mdadm --assemble --update=devicesize, then mdadm --grow --size=max /dev/mdN",

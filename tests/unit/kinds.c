@@ -27,7 +27,7 @@ static void bench_open(struct bench *bench, uint64_t size_bytes)
     struct cow_error err = {.status = 0};
     bench->path = test_path("disk");
     file_write(bench->path, "", 0);
-    file_truncate(bench->path, (off_t)size_bytes);
+    file_truncate(bench->path, size_bytes);
     must_succeed(raw_image_open(&bench->img, bench->path, &io_system, &err), err);
     bench->source = (struct source){bench->img, COW_SIDE_COW, 0, size_bytes, NULL, NULL};
 }

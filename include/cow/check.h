@@ -52,6 +52,11 @@ enum cow_fix {
       "a kernel refuses the image: it takes the backing file for another one")                               \
     X(BACKING_IS_COW, "backing-is-cow", ERROR, NONE, false,                                                  \
       "a kernel reads its header and bitmap as if they were the disk; merge it to a raw file first")         \
+    X(FS_LARGER, "filesystem-larger", ERROR, NONE, false,                                                    \
+      "a guest's kernel refuses to mount it, or finds no data there; resize the disk to that size, or the "  \
+      "partition, and look at the filesystem with its own tool")                                             \
+    X(PARTITION_BEYOND, "partition-beyond", ERROR, NONE, false,                                              \
+      "a guest finds it cut, or not at all; resize the disk to where it ended")                              \
     X(FORMAT, "format", ERROR, CONVERT, true, "a stock kernel does not read this format")                    \
     X(BIG_ENDIAN, "big-endian", ERROR, CONVERT, false,                                                       \
       "a kernel of another byte order does not read it; look at the disk before converting it")              \
@@ -66,6 +71,13 @@ enum cow_fix {
     X(MIXED_PAGES, "mixed-pages", ERROR, PAGES, true,                                                        \
       "reading several pages at once, the guest silently gets wrong data behind such a page")                \
     X(REFUSED, "refused", ERROR, NONE, false, "a stock kernel refuses the image")                            \
+    X(OTHER_FILESYSTEM, "other-filesystem", WARNING, NONE, false,                                            \
+      "either the guest has made its filesystem anew, or given it another UUID, or this is another backing " \
+      "file than the image was made on: then the guest's files are damaged; rebase the image to the right "  \
+      "one")                                                                                                 \
+    X(GPT_BACKUP, "gpt-backup", WARNING, NONE, false,                                                        \
+      "the guest's kernel goes by the other header, until that is damaged, too; sgdisk -e /dev/ubda, or "    \
+      "sfdisk, in the guest writes both anew")                                                               \
     X(BACKING_ELSEWHERE, "backing-elsewhere", WARNING, ABSOLUTE, true,                                       \
       "a kernel does not find this file by itself; naming it at boot destroys a v1 or v2 image")             \
     X(PATH_RELATIVE, "path-relative", WARNING, ABSOLUTE, true,                                               \

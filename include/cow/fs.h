@@ -28,9 +28,13 @@ struct cow_volume {
     char type[COW_VOLUME_TEXT_BYTES];  /* as libblkid names it: "ext4", "xfs", "swap", "LVM2_member"; ""
                                           unknown */
     char label[COW_VOLUME_TEXT_BYTES]; /* escaped; "" none */
+    char uuid[COW_VOLUME_TEXT_BYTES];  /* escaped; "" none */
+    bool several;                      /* libblkid finds signs of more than one content, and names none */
+    bool at_end;                       /* what it is found by lies at the end: a RAID superblock */
+    uint64_t listed_bytes;             /* its length as the table has it, also behind the disk's end */
+    uint64_t fs_bytes;                 /* how large it says that it is, whatever it is; 0: it does not say */
     bool readable;                     /* an ext filesystem that can be read; the rest is 0 if not */
     char problem[COW_MESSAGE_BYTES];   /* why an ext filesystem cannot be read; "" */
-    uint64_t fs_bytes;                 /* what its superblock says; also of one that cannot be read */
     uint32_t block_bytes;
     uint64_t used_bytes;    /* of its blocks */
     uint64_t minimum_bytes; /* to which resize2fs -M could shrink it, as resize2fs -P estimates */
@@ -55,6 +59,39 @@ const char *cow_fs_table(const struct cow_fs *fs);
  * the whole disk, or an ext superblock to which libblkid does not put its name. One of them is a leftover,
  * and what is shown is the likely one. Nothing is to be dropped on such a ground. */
 bool cow_fs_ambiguous(const struct cow_fs *fs);
+
+/* What lies on the whole disk: without a partition table its only volume, else what is there besides the
+ * table, as the superblock of a RAID of whole disks, which lies at their end. */
+const struct cow_volume *cow_fs_whole(const struct cow_fs *fs);
+/* Where the last of all that the partition table lists ends, containers of logical partitions too, and what
+ * lies behind the disk's end. 0: no table, or an empty one. */
+uint64_t cow_fs_table_end(const struct cow_fs *fs);
+
+/* A GPT has a header at the beginning and a backup of it at the end. */
+struct cow_gpt {
+    bool present;         /* one of them is valid */
+    bool primary, backup; /* ... which */
+    bool backup_at_end;   /* where the backup is said to be is the end of this disk */
+    uint64_t backup_byte; /* there it is said to be */
+    uint64_t
+        usable_end; /* up to here partitions may lie; behind the disk's end a kernel takes no GPT at all */
+};
+
+const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs);
+
+/* What the backing file has in the place of a volume: type, label, UUID, several and fs_bytes are filled.
+ * Errors: COW_IO, COW_NO_MEMORY. */
+int cow_fs_below(struct cow_fs *fs, size_t volume, struct cow_volume *out, struct cow_error *err);
+
+/* What to do in the guest when its disk has become larger, the rest of a sentence about booting it: ", then
+ * in it: resize2fs /dev/ubda (the device of this disk)", "; swap stays as large as it is". fs: as it was
+ * before; NULL: not known. Returns out. */
+const char *cow_fs_after_growing(char *out, size_t out_bytes, const struct cow_fs *fs);
+
+/* What makes a volume's content smaller, to so many bytes: "btrfs filesystem resize 204800K MOUNTPOINT"; ""
+ * if nothing is known to. Returns out. */
+const char *cow_volume_shrink_text(char *out, size_t out_bytes, const struct cow_volume *volume,
+                                   uint64_t size_bytes);
 
 /* ---- who owns what ---- */
 

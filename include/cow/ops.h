@@ -26,14 +26,17 @@ struct cow_resize_options {
     bool in_place;           /* not supported yet */
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
+    bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims
+                       */
 };
 
 /* Changes the size of the disk. Without a policy: extend, if the backing file can be written and no other
  * image on it is found; copy for a smaller disk. Errors: COW_USAGE (size, combination of options),
  * COW_REFUSED (no policy and others on the backing file, mtime of the backing differs, smaller without shrink
- * or with loss, several hard links, output exists, an interrupted change waits for recovery), COW_UNSUPPORTED
- * (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result would not
- * fit a kernel's offsets). */
+ * or with loss (the hint names the command that accepts it, where
+ * there is one), several hard links, output exists, an interrupted change waits for recovery),
+ * COW_UNSUPPORTED (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result
+ * would not fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
                     struct cow_error *err);
 

@@ -67,6 +67,7 @@ _cowtui()
     if [ -n "$option" ]; then
         case $option in
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto never always' -- "$value") ;;
+        --force) mapfile -t COMPREPLY < <([ "$command" != resize ] || compgen -W 'cut-foreign' -- "$value") ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
         --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;

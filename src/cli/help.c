@@ -12,9 +12,11 @@ static void print_option(const struct cli_option *option)
 {
     char left[64];
 
-    snprintf(left, sizeof left, "%c%c%s --%s%s%s", option->letter ? '-' : ' ',
-             option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "");
+    const char *before = option->kind == CLI_FORCE ? "[=" : option->argument ? " " : "";
+
+    snprintf(left, sizeof left, "%c%c%s --%s%s%s%s", option->letter ? '-' : ' ',
+             option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name, before,
+             option->argument ? option->argument : "", option->kind == CLI_FORCE ? "]" : "");
     printf("  %-*s %s\n", OPTION_COLUMN, left, option->help);
 }
 

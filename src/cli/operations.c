@@ -122,7 +122,8 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     *resize = (struct cow_resize_options){.output_path = options->output,
                                           .shrink = options->shrink,
                                           .in_place = options->in_place,
-                                          .force = options->force};
+                                          .force = options->force,
+                                          .cut_foreign = options->cut_foreign};
     status = cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
     if (!status)
         status = read_policy(resize, options->policy, err);

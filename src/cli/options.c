@@ -31,12 +31,14 @@ static void build_getopt_tables(struct getopt_tables *tables)
     for (const struct cli_option *option = cli_option_table; option->name && n < CLI_OPTIONS_MAX;
          option++, n++) {
         tables->longs[n].name = option->name;
-        tables->longs[n].has_arg = option->argument ? required_argument : no_argument;
+        tables->longs[n].has_arg = option->kind == CLI_FORCE ? optional_argument
+                                   : option->argument        ? required_argument
+                                                             : no_argument;
         tables->longs[n].val = option->letter ? option->letter : LONG_ONLY + (int)n;
         if (!option->letter)
             continue;
         *letter++ = (char)option->letter;
-        if (option->argument)
+        if (option->argument && option->kind != CLI_FORCE) /* -f has no words: they need the "=" */
             *letter++ = ':';
     }
 }
@@ -74,11 +76,47 @@ static int add_operand(struct cli_options *options, const char *word, struct cow
     return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
 }
 
+/* "--force=WORD[,WORD]": those words, and not what --force means alone. */
+static int set_force_words(struct cli_options *options, const char *words, struct cow_error *err)
+{
+    char *base = (char *)options;
+
+    for (const char *word = words, *end; word; word = *end ? end + 1 : NULL) {
+        const struct cli_force_word *known = cli_force_table;
+        end = strchrnul(word, ',');
+        while (known->name && (strncmp(known->name, word, (size_t)(end - word)) != 0 ||
+                               strlen(known->name) != (size_t)(end - word)))
+            known++;
+        if (!known->name) {
+            cow_error_set(err, COW_USAGE, "--force=%s: '%.*s' is nothing that can be forced by name", words,
+                          (int)(end - word), word);
+            return cow_error_hint(err, "--force=cut-foreign is one; --force alone is another");
+        }
+        *(bool *)(void *)(base + known->offset) = true;
+    }
+    return 0;
+}
+
+static int check_force_words(const struct cli_options *options, struct cow_error *err)
+{
+    const char *base = (const char *)options;
+
+    for (const struct cli_force_word *word = cli_force_table; options->command && word->name; word++) {
+        if (*(const bool *)(const void *)(base + word->offset) && !(word->takes & options->command->bit)) {
+            cow_error_set(err, COW_USAGE, "%s does not take --force=%s",
+                          options->command == &cli_screen_command ? "the screen" : options->command->name,
+                          word->name);
+            return cow_error_hint(err, "try: cowtui --help");
+        }
+    }
+    return 0;
+}
+
 static void set_member(struct cli_options *options, const struct cli_option *option, const char *argument)
 {
     char *base = (char *)options;
 
-    if (option->kind == CLI_FLAG)
+    if (option->kind == CLI_FLAG || option->kind == CLI_FORCE)
         *(bool *)(void *)(base + option->offset) = true;
     else if (option->kind == CLI_TEXT)
         *(const char **)(void *)(base + option->offset) = argument;
@@ -128,7 +166,10 @@ static int read_words(struct cli_options *options, bool *given, int argc, char *
         } else {
             const struct cli_option *option = option_of_value(value);
             given[option - cli_option_table] = true;
-            set_member(options, option, optarg);
+            if (option->kind == CLI_FORCE && optarg)
+                one = set_force_words(options, optarg, to);
+            else
+                set_member(options, option, optarg);
         }
         if (one && !status)
             status = one;
@@ -199,7 +240,7 @@ int cli_read_options(struct cli_options *options, int argc, char **argv, struct 
         if (given[i] && (status = check_option(options->command, &cli_option_table[i], err)))
             return status;
     }
-    if ((status = read_color(options, err)))
+    if ((status = check_force_words(options, err)) || (status = read_color(options, err)))
         return status;
     return check_operands(options, err);
 }

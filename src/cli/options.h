@@ -46,6 +46,7 @@ struct cli_options {
     size_t operands;
     bool help, version, quiet, verbose;
     bool json, dry_run, yes, force;
+    bool cut_foreign; /* words of --force= */
     bool ascii;
     bool shrink, in_place, discard;
     bool scan, quick, repair, owners;
@@ -59,6 +60,7 @@ struct cli_options {
 enum cli_option_kind {
     CLI_FLAG,  /* sets a bool */
     CLI_TEXT,  /* sets a string */
+    CLI_FORCE, /* sets a bool, or with words behind a "=" those of the words */
     CLI_LATER, /* known, but not supported yet */
 };
 
@@ -73,6 +75,13 @@ struct cli_option {
     const char *help; /* NULL: not offered (not supported yet) */
 };
 
+/* What --force can be asked for by name: what is not meant by it alone. */
+struct cli_force_word {
+    const char *name;
+    size_t offset;  /* of the member in struct cli_options */
+    unsigned takes; /* the commands where it does something */
+};
+
 struct cli_command {
     const char *name;
     unsigned bit;
@@ -85,6 +94,7 @@ struct cli_command {
 
 /* The tables end with an entry whose name is NULL. cli_screen_command stands for "an image alone". */
 extern const struct cli_option cli_option_table[];
+extern const struct cli_force_word cli_force_table[];
 extern const struct cli_command cli_command_table[];
 extern const struct cli_command cli_screen_command;
 

@@ -50,7 +50,7 @@ const struct cli_option cli_option_table[] = {
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', NULL, CLI_FLAG, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
+    {"force", 'f', "WORD", CLI_FORCE, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
     {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES, 0,
      "JSON on standard output"},
@@ -67,6 +67,11 @@ const struct cli_option cli_option_table[] = {
     {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
     {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
+};
+
+const struct cli_force_word cli_force_table[] = {
+    {"cut-foreign", MEMBER(cut_foreign), CLI_RESIZE},
+    {NULL, 0, 0},
 };
 
 _Static_assert(sizeof cli_option_table / sizeof *cli_option_table <= CLI_OPTIONS_MAX + 1,
@@ -113,7 +118,8 @@ const struct cli_command cli_command_table[] = {
      "  copy[:PATH]  the image gets a private, larger copy of it\n"
      "  keep         it stays as it is; a stock kernel refuses the image then\n"
      "Without one: extend, if no other image is found on that file. A smaller SIZE\n"
-     "wants --shrink, and goes with copy.\n"},
+     "wants --shrink, and goes with copy; what it would cut, it refuses to, but with\n"
+     "--force=cut-foreign (what is no ext filesystem, and data that nobody claims).\n"},
     {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
      "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
      "a guest's kernel read wrong data. Each such page is put into the image as a\n"

@@ -29,7 +29,7 @@ static void put_facts(struct wizard *w, const struct cow_volume *volume, size_t 
 /* Where a volume's last byte is that matters: of a partition all of it, for the table says so. */
 static uint64_t end_of(const struct cow_volume *volume)
 {
-    bool alone = volume->partition == 0 && volume->readable;
+    bool alone = volume->partition == 0 && volume->fs_bytes > 0;
     uint64_t bytes = alone ? volume->fs_bytes : volume->size_bytes;
     uint64_t end = volume->first_byte + (bytes > volume->fs_bytes ? bytes : volume->fs_bytes);
 
@@ -62,7 +62,9 @@ static void tell_smallest(struct wizard *w, const struct cow_volume *last, bool 
                  whole ? "the filesystem" : "the last partition", whole ? "it" : "its filesystem", size);
     else if (fills)
         snprintf(w->smallest, sizeof w->smallest, "%s fills the disk",
-                 whole ? "the filesystem" : "the last partition");
+                 !whole                                    ? "the last partition"
+                 : last->readable || last->type[0] == '\0' ? "the filesystem"
+                                                           : last->type);
     else if (size[0])
         snprintf(w->smallest, sizeof w->smallest,
                  "(resize2fs -M in the guest could make the %sfilesystem %s first)", whole ? "" : "last ",
@@ -74,7 +76,7 @@ uint64_t wizard_look(struct tui_app *app, struct wizard *w)
     uint64_t now = cow_image_header(app->image)->size_bytes;
     struct cow_fs *fs = NULL;
     size_t n_volumes;
-    bool readable = false;
+    bool known = false;
 
     w->facts[0] = w->smallest[0] = '\0';
     w->at_smallest = false;
@@ -82,9 +84,9 @@ uint64_t wizard_look(struct tui_app *app, struct wizard *w)
         return 0; /* then the wizard does without */
     const struct cow_volume *volume = cow_fs_volumes(fs, &n_volumes), *last = last_of(volume, n_volumes);
     for (size_t i = 0; i < n_volumes; i++)
-        readable |= volume[i].readable;
+        known |= volume[i].type[0] || volume[i].readable;
     uint64_t smallest = 0;
-    if (last && readable) {
+    if (last && known) {
         put_facts(w, volume, n_volumes);
         w->at_smallest = end_of(last) >= now;
         tell_smallest(w, last, w->at_smallest);

@@ -34,12 +34,13 @@ in_zsh()
     [ ! -s zsh.err ] || die "zsh: $(cat zsh.err)"
 }
 
-# fish gives "word TAB description", and the whole word where a value stands behind '='.
+# fish gives "word TAB description", and the whole word where a value stands behind '='. An option whose value may be
+# left out it offers twice, once with its '='.
 in_fish()
 {
     HOME=$PWD XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD fish --no-config -c '
         source $argv[1]; complete -C "cowtui $argv[2..]"' "$completions/cowtui.fish" "$@" 2>fish.err |
-        cut -f1 | sed 's/^--[a-z-]*=//' | sort -u
+        cut -f1 | sed 's/^--[a-z-]*=//' | grep -v '^$' | sort -u
     [ ! -s fish.err ] || die "fish: $(head -n 2 fish.err)"
 }
 
@@ -88,6 +89,7 @@ values()
             offers "$shell" always info --color${gap}al
         }
     done
+    offers "$shell" cut-foreign resize --force=''
     : >a.cow
     offers "$shell" a.cow info --backing=a
     offers "$shell" a.cow info -b a

@@ -34,11 +34,12 @@ static void error_is_whole(int status, const struct cow_error *err)
     }
 }
 
-static void look_at_volumes(const struct cow_fs *fs)
+static void look_at_volumes(struct cow_fs *fs)
 {
     char text[512];
     size_t n_volumes;
     int volume;
+    struct cow_volume below;
     struct cow_error err = {.status = 0};
     const struct cow_volume *volumes = cow_fs_volumes(fs, &n_volumes);
     MUST(n_volumes <= COW_VOLUMES_MAX);
@@ -46,9 +47,14 @@ static void look_at_volumes(const struct cow_fs *fs)
         MUST(strlen(cow_volume_text(text, sizeof text, &volumes[n])) < sizeof text);
         MUST(!volumes[n].readable || volumes[n].problem[0] == '\0');
         error_is_whole(cow_fs_choose_volume(fs, (int)volumes[n].partition, &volume, &err), &err);
+        MUST(strlen(cow_volume_shrink_text(text, sizeof text, &volumes[n], UINT64_MAX)) < sizeof text);
+        MUST(volumes[n].partition == 0 || cow_fs_table_end(fs) > volumes[n].first_byte);
+        error_is_whole(cow_fs_below(fs, n, &below, &err), &err);
     }
     error_is_whole(cow_fs_choose_volume(fs, -1, &volume, &err), &err);
     MUST(cow_fs_table(fs) != NULL);
+    MUST(strlen(cow_fs_after_growing(text, sizeof text, fs)) < sizeof text);
+    MUST(cow_fs_whole(fs) != NULL && (cow_fs_gpt(fs)->present || !cow_fs_gpt(fs)->primary));
 }
 
 /* ---- owners ---- */

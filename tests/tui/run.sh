@@ -171,6 +171,13 @@ prepare_widths() {
 }
 
 # A disk with two ext filesystems and swap in partitions, in each filesystem a new file.
+prepare_swap() { # all of the disk is swap
+    command -v mkswap >/dev/null || skip "mkswap is not installed" || return
+    rm root.cow && truncate -s 0 root_fs.img && truncate -s 64M root_fs.img &&
+        mkswap -q root_fs.img && touch --date=@$backing_date root_fs.img &&
+        "$program" --quiet create root.cow root_fs.img || fail "no image of a swap disk"
+}
+
 prepare_partitions() {
     local tool part start
     for tool in sfdisk mke2fs mkswap debugfs; do

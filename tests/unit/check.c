@@ -703,10 +703,21 @@ START_TEST(touched_or_modified)
     }
     file_set_mtime(m->backing_path, cases[_i].same_date ? HEADER_MTIME : HEADER_MTIME + 86400);
     look(m);
-    if (cases[_i].code < 0) {
+    const bool other = cases[_i].guest == 'w';
+    if (other) {
+        says(COW_FINDING_OTHER_FILESYSTEM, false, "75757575-7575-7575-7575-757575757575",
+             "77777777-7777-7777-7777-777777777777");
+    }
+    if (cases[_i].code < 0 && other) {
+        only(COW_FINDING_OTHER_FILESYSTEM);
+    } else if (cases[_i].code < 0) {
         is_clean();
     } else {
-        only((enum cow_finding_code)cases[_i].code);
+        if (other) {
+            only((enum cow_finding_code)cases[_i].code, COW_FINDING_OTHER_FILESYSTEM);
+        } else {
+            only((enum cow_finding_code)cases[_i].code);
+        }
         says((enum cow_finding_code)cases[_i].code, !cases[_i].same_date, cases[_i].words);
     }
     model_free(m);

@@ -240,6 +240,7 @@ Suite *siblings_suite(void);
 Suite *merge_in_place_suite(void);
 Suite *diff_suite(void);
 Suite *guestfs_parts_suite(void);
+Suite *kinds_suite(void);
 Suite *guestfs_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/change/plan.h"
+#include "core/change/rewrite.h"
 #include "cow/text.h"
 
 static int check_backing(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
@@ -17,7 +18,18 @@ static int check_backing(struct cow_plan *plan, const struct cow_create_options 
     if (status != 0) {
         return cow_error_prefix(err, "the backing file");
     }
+    const bool is_cow = rewrite_is_cow(plan, &file);
     host_file_close(plan->io, &file);
+    if (is_cow && !opt->force) {
+        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
+        return cow_error_hint(
+            err, "a kernel would take its header for the disk's first bytes; merge it into a raw "
+                 "file first, or --force");
+    }
+    if (is_cow) {
+        plan_note(plan, "%s is a COW image itself: a kernel takes its header for the disk's first bytes",
+                  opt->backing_path);
+    }
     plan->backing_facts = file.facts;
     plan->backing_bytes = (uint64_t)file.facts.st_size;
     plan->backing_path = plan_absolute_path(plan, opt->backing_path, err);

@@ -355,6 +355,23 @@ static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_res
            opt->output_path == NULL && opt->reserve_bytes == 0 && img->header.format == COW_FORMAT_V3;
 }
 
+/* What lies on the disk: whether it may become smaller, and what is to be done when it has become larger.
+ * That is advice, and a disk that cannot be read grows without it. */
+static int look_at_content(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct cow_error ignored;
+    plan->shrinks = opt->size_bytes < plan->img->header.size_bytes;
+    int status = cow_fs_open(&plan->fs, plan->img, plan->shrinks ? err : &ignored);
+    if (status == 0 && plan->shrinks) {
+        status = shrink_check(plan, opt, err);
+    } else if (status == COW_NO_MEMORY && !plan->shrinks) {
+        *err = ignored;
+    } else if (!plan->shrinks) {
+        status = 0;
+    }
+    return status;
+}
+
 static int build(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
@@ -376,9 +393,8 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes) {
         status = plan_list_siblings(plan, err);
     }
-    if (status == 0 && opt->size_bytes < img->header.size_bytes) {
-        plan->shrinks = true;
-        status = shrink_check(img, opt->size_bytes, err);
+    if (status == 0) {
+        status = look_at_content(plan, opt, err);
     }
     if (status == 0) {
         status = stretch_data_bytes(&plan->data_bytes, img,

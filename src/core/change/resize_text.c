@@ -10,7 +10,10 @@
 
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
+#include "core/change/shrink.h"
 #include "cow/text.h"
+
+enum { NEXT_STEP_BYTES = 1024 };
 
 /* What the new image takes on disk: its data, its bits, and a little for the header and block ends. */
 static uint64_t estimate_image_bytes(const struct cow_plan *plan, const struct cow_usage *usage)
@@ -45,6 +48,32 @@ static void describe_backing(struct cow_plan *plan, const struct cow_resize_opti
     }
 }
 
+/* A GPT has its backup at the end of the disk, a RAID of whole disks what makes it one. */
+static void note_what_lay_at_the_end(struct cow_plan *plan)
+{
+    const struct cow_gpt *gpt = plan->fs != NULL ? cow_fs_gpt(plan->fs) : NULL;
+    if (plan->shrinks || gpt == NULL) {
+        return;
+    }
+    if (gpt->present && gpt->primary) {
+        plan_note(
+            plan,
+            "the backup of the partition table (GPT) stays where the disk ended: sgdisk -e /dev/ubda, or "
+            "sfdisk --relocate gpt-bak-std /dev/ubda, in the guest puts it at the new end");
+    } else if (gpt->present) {
+        plan_note(
+            plan,
+            "of the partition table (GPT) only the backup at the disk's end is whole, and nobody finds it "
+            "on a larger disk: repair the table in the guest first");
+    }
+    if (cow_fs_whole(plan->fs)->at_end) {
+        plan_note(
+            plan,
+            "the superblock that makes the disk a member of a RAID lies at its end, and is not found on a "
+            "larger disk");
+    }
+}
+
 static void add_notes(struct cow_plan *plan, const struct cow_resize_options *opt,
                       const struct cow_usage *usage)
 {
@@ -56,6 +85,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
         plan_note(plan, "the new header takes over the backing file's date (--force)");
     }
     plan_note_undo_given_up(plan);
+    note_what_lay_at_the_end(plan);
     if (usage->tail_bits) {
         plan_note(plan, "bits past the bitmap's end are ignored, as kernels do: the last sectors read from "
                         "the backing file");
@@ -72,7 +102,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
     plan_note_links(plan, opt->output_path);
 }
 
-static const char *command_text(struct cow_plan *plan, const struct cow_resize_options *opt)
+const char *resize_command(struct cow_plan *plan, const struct cow_resize_options *opt)
 {
     char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     const char *text = plan_text(plan, "cowtui resize --policy %s", cow_policy_name(opt->policy));
@@ -93,6 +123,9 @@ static const char *command_text(struct cow_plan *plan, const struct cow_resize_o
     }
     if (opt->force) {
         text = plan_text(plan, "%s --force", text);
+    }
+    if (opt->cut_foreign) {
+        text = plan_text(plan, "%s --force=cut-foreign", text);
     }
     return plan_text(plan, "%s %s %s", text, cow_shell_quote(image, sizeof image, plan->img->path),
                      cow_size_argument(size, opt->size_bytes));
@@ -151,6 +184,22 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     plan_steps_place(plan, opt->output_path);
 }
 
+static const char *next_step(struct cow_plan *plan, const struct cow_resize_options *opt)
+{
+    char after[NEXT_STEP_BYTES];
+    if (plan->shrinks) {
+        return plan_text(plan, "boot the guest%s", shrink_next(plan, opt->size_bytes));
+    }
+    /* where nothing has changed its size but the file that lies under it, and where it could not be read */
+    cow_fs_after_growing(after, sizeof after, plan->fs);
+    return plan_text(plan, "%s%s",
+                     opt->policy == COW_POLICY_KEEP
+                         ? "a stock kernel refuses this image; boot a patched one with the new size "
+                           "(ubd0=COW,BACKING,SIZE)"
+                         : "boot the guest",
+                     after);
+}
+
 void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
                      const struct cow_usage *usage)
 {
@@ -175,15 +224,10 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     }
     p->patched_opens = true;
     p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);
-    p->next_step = opt->policy == COW_POLICY_KEEP
-                       ? "a stock kernel refuses this image; boot a patched one with the new size "
-                         "(ubd0=COW,BACKING,SIZE)"
-                   : plan->shrinks
-                       ? "boot the guest; its filesystem fits the smaller disk"
-                       : "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
+    p->next_step = next_step(plan, opt);
     describe_backing(plan, opt);
     add_notes(plan, opt, usage);
-    p->command = command_text(plan, opt);
+    p->command = resize_command(plan, opt);
     list_steps(plan, opt, image_bytes);
 }
 
@@ -203,16 +247,17 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
     p->undo_text = extends ? "\"cowtui undo\"; it costs nothing" : "";
-    p->command = command_text(plan, opt);
+    p->command = resize_command(plan, opt);
     if (extends) {
         describe_backing(plan, opt);
+        note_what_lay_at_the_end(plan);
         plan_step(plan, COW_STEP_LOCK, 0, "lock the image and its backing file");
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
                   plan->backing_path, cow_size_text(size, opt->size_bytes));
         plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
-        p->next_step = "boot the guest, then in it: resize2fs /dev/ubda (the device of this disk)";
+        p->next_step = next_step(plan, opt);
     } else {
         plan_note(plan, "the disk has this size already: nothing is to be done");
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/identity.h"
 #include "core/change/stretch.h"
 #include "cow/scan.h"
 #include "cow/text.h"
@@ -164,6 +165,9 @@ static int name_new_backing(struct cow_plan *plan, struct named *named, const st
     }
     if (status == 0) {
         status = check_new_backing(plan, opt, err);
+    }
+    if (status == 0) {
+        status = identity_note(plan, opt->backing_path, opt->safe, err);
     }
     if (status != 0) {
         return status;

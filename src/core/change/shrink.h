@@ -5,11 +5,15 @@
 #ifndef CORE_CHANGE_SHRINK_H
 #define CORE_CHANGE_SHRINK_H
 
-#include "core/image/image.h"
+#include "core/change/plan.h"
 
-/* COW_REFUSED, with numbers, where a sector past size_bytes is dirty and neither zero nor what the backing
- * file has, or where the guest's ext2/3/4 filesystem is larger than that. Reads only the data that is there.
- */
-int shrink_check(struct cow_image *img, uint64_t size_bytes, struct cow_error *err);
+/* COW_REFUSED, with numbers, where something in plan->fs, or a partition, reaches past opt->size_bytes, where
+ * nobody knows how far it reaches, and where a sector past it is dirty and neither zero nor what the backing
+ * file has. What is no ext filesystem can be cut with opt->cut_foreign; the hint has the command, and the
+ * plan gets notes instead. Reads only the data that is there. */
+int shrink_check(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err);
+
+/* What to do when it has become smaller, the rest of a sentence about booting it. */
+const char *shrink_next(const struct cow_plan *plan, uint64_t size_bytes);
 
 #endif

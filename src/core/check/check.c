@@ -164,8 +164,12 @@ static int check_files(struct checkup *c, bool quick, struct cow_error *err)
     }
     const bool can_compare = c->has_backing || c->img->backing.facts.state == COW_BACKING_NONE;
     if (status == 0 && !quick && can_compare) {
-        status = find_content(c, err);
+        status = cow_fs_open(&c->fs, c->img, err);
+        status = status == 0 ? find_disk(c, err) : status;
+        status = status == 0 ? find_content(c, err) : status;
         c->check->scanned = status == 0;
+        cow_fs_close(c->fs);
+        c->fs = NULL;
     }
     return status;
 }

@@ -10,6 +10,7 @@
 
 #include "core/image/image.h"
 #include "cow/check.h"
+#include "cow/fs.h"
 
 /* What stands in the way of a change, or speaks for it; found out before the findings. */
 struct checkup {
@@ -17,6 +18,7 @@ struct checkup {
     const struct cow_env *env;  /* may be NULL */
     struct cow_check *check;    /* finding[code], while it is filled */
     bool found[COW_FINDINGS];   /* which of them are */
+    struct cow_fs *fs;          /* what lies on the disk; NULL: not looked at */
     struct cow_usage usage;     /* all zero for an unfinished image */
     struct cow_verdict verdict; /* of a stock kernel */
     struct cow_holder holder;   /* of the image's lock */
@@ -85,6 +87,9 @@ int find_data_cut(struct checkup *c, struct cow_error *err);
 void find_file_long(struct checkup *c);
 int find_padding(struct checkup *c, struct cow_error *err);
 int find_inflated(struct checkup *c, struct cow_error *err);
+
+/* ---- find_disk.c: what lies on the disk ---- */
+int find_disk(struct checkup *c, struct cow_error *err);
 
 /* ---- find_content.c: bits, and bytes ---- */
 int find_mixed_pages(struct checkup *c, struct cow_error *err);

@@ -265,27 +265,23 @@ static void report_costs(struct checkup *c, const struct content *t)
 }
 
 /* What a guest reads together, where its filesystem makes that matter: compacting keeps it together. */
-static int find_joints(struct checkup *c, struct cow_fs **fs, struct cow_fs_scan **joints,
-                       struct cow_error *err)
+static int find_joints(struct checkup *c, struct cow_fs_scan **joints, struct cow_error *err)
 {
     const struct cow_fs_scan_options options = {.owners_only = true, .look_around = true, .env = c->env};
-    int status = cow_fs_open(fs, c->img, err);
-    return status == 0 && cow_fs_reads_across(*fs) ? cow_fs_scan(joints, *fs, &options, err) : status;
+    return cow_fs_reads_across(c->fs) ? cow_fs_scan(joints, c->fs, &options, err) : 0;
 }
 
 int find_content(struct checkup *c, struct cow_error *err)
 {
     struct content t = {.page_sectors = arith_max(COW_PAGE_BYTES / c->img->header.sector_bytes, 1),
                         .sector_bytes = c->img->header.sector_bytes};
-    struct cow_fs *fs = NULL;
     struct cow_fs_scan *joints = NULL;
-    int status = find_joints(c, &fs, &joints, err);
+    int status = find_joints(c, &joints, err);
     if (status == 0) {
         t.joints = joints;
         status = scan(c, &t, err);
     }
     cow_fs_scan_free(joints);
-    cow_fs_close(fs);
     if (status == 0) {
         report_orphans(c, &t.orphans);
         report_costs(c, &t);

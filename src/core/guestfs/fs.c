@@ -228,6 +228,21 @@ const char *cow_fs_table(const struct cow_fs *fs)
     return fs->table;
 }
 
+const struct cow_volume *cow_fs_whole(const struct cow_fs *fs)
+{
+    return fs->table[0] == '\0' ? &fs->volume[0] : &fs->whole;
+}
+
+uint64_t cow_fs_table_end(const struct cow_fs *fs)
+{
+    return fs->table_end;
+}
+
+const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs)
+{
+    return &fs->gpt;
+}
+
 bool cow_fs_ambiguous(const struct cow_fs *fs)
 {
     return fs->ambiguous;
@@ -278,6 +293,7 @@ const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume
         snprintf(out, out_bytes, "%s%s, %s%s%s", place,
                  volume->type[0] != '\0'      ? volume->type
                  : volume->problem[0] != '\0' ? "ext filesystem"
+                 : volume->several            ? "signs of several things"
                                               : "nothing known",
                  size, volume->problem[0] != '\0' ? ": " : "", volume->problem);
     }

@@ -23,7 +23,12 @@ struct cow_fs {
     struct cow_volume *volume;   /* what front ends see */
     struct guest_volume *inner;  /* the same ones; the sources' places in memory do not change */
     struct read_failure failure; /* of all sources */
-    uint64_t table_bytes;        /* at the beginning of the disk, that the partition table takes */
+    struct cow_volume whole;     /* cow_fs_whole */
+    struct cow_gpt gpt;
+    bool gpt_rejected;    /* the disk is too short for it: libblkid does not list it */
+    uint64_t table_end;   /* cow_fs_table_end */
+    unsigned container;   /* the number of the partition that holds the logical ones; 0: none */
+    uint64_t table_bytes; /* at the beginning of the disk, that the partition table takes */
 };
 
 /* Finds partitions, and names what lies in them. Fills fs->table, n_volumes, volume and inner's sources. */

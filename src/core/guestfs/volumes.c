@@ -12,7 +12,9 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/guestfs/gpt.h"
 #include "core/guestfs/guestfs.h"
+#include "core/guestfs/kinds.h"
 #include "cow/text.h"
 
 enum {
@@ -20,7 +22,8 @@ enum {
     PIECE_BYTES = 64 * 1024,
     HEAD_BYTES = 1024 * 1024,
     TAIL_BYTES = 512 * 1024,
-    GPT_SECTORS = 34, /* header and 128 entries, behind the protective MBR */
+    FOUND_SEVERAL = -2, /* blkid_do_safeprobe */
+    GPT_SECTORS = 34,   /* header and 128 entries, behind the protective MBR */
 };
 
 /* A sample of a stretch of the disk, as a file. */
@@ -93,12 +96,21 @@ static int name_content(struct cow_volume *volume, const struct sample *sample, 
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     blkid_probe_enable_superblocks(probe, 1);
-    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL);
-    if (blkid_do_safeprobe(probe) == 0) {
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
+    const int found = blkid_do_safeprobe(probe);
+    volume->several = found == FOUND_SEVERAL;
+    if (found == 0) {
         copy_value(volume->type, probe, "TYPE");
         copy_value(volume->label, probe, "LABEL");
+        copy_value(volume->uuid, probe, "UUID");
     }
     blkid_free_probe(probe);
+    const struct kind *kind = kind_of(volume->type);
+    uint64_t bytes;
+    if (kind != NULL && kind->measure != NULL && kind->measure(sample->source, &bytes)) {
+        volume->fs_bytes = bytes;
+    }
+    volume->at_end = kind_ends_the_volume(volume->type, sample->source);
     return 0;
 }
 
@@ -131,7 +143,12 @@ static void add_volume(struct cow_fs *fs, unsigned partition, uint64_t first_byt
     const uint64_t disk_bytes = cow_image_header(fs->img)->size_bytes;
     struct cow_volume volume = {.partition = partition,
                                 .first_byte = first_byte,
+                                .listed_bytes = size_bytes,
                                 .size_bytes = arith_min(size_bytes, arith_sub_floor(disk_bytes, first_byte))};
+    uint64_t end;
+    if (partition > 0) {
+        fs->table_end = arith_max(fs->table_end, arith_add(&end, first_byte, size_bytes) ? end : UINT64_MAX);
+    }
     if (volume.size_bytes > 0 && fs->n_volumes < COW_VOLUMES_MAX && !overlaps(fs, &volume)) {
         fs->volume[fs->n_volumes++] = volume;
     }
@@ -177,12 +194,16 @@ static int walk_partitions(struct cow_fs *fs, const struct sample *sample, blkid
     for (int i = 0; i < n && status == 0; i++) {
         blkid_partition partition = blkid_partlist_get_partition(list, i);
         const uint64_t first = (uint64_t)blkid_partition_get_start(partition) * SECTOR_BYTES;
+        const uint64_t n_bytes = (uint64_t)blkid_partition_get_size(partition) * SECTOR_BYTES;
+        const unsigned number = (unsigned)blkid_partition_get_partno(partition);
         const bool container = is_container_type(blkid_partition_get_type(partition));
         if (container && chains) {
             status = add_chain(sample, first, err);
-        } else if (!container && !chains) {
-            add_volume(fs, (unsigned)blkid_partition_get_partno(partition), first,
-                       (uint64_t)blkid_partition_get_size(partition) * SECTOR_BYTES);
+        } else if (container) {
+            fs->container = number;
+            fs->table_end = arith_max(fs->table_end, first + n_bytes);
+        } else if (!chains) {
+            add_volume(fs, number, first, n_bytes);
         }
     }
     return status;
@@ -234,10 +255,16 @@ static void place_sources(struct cow_fs *fs)
     }
 }
 
+static void take_entry(void *context, unsigned partition, uint64_t first_byte, uint64_t size_bytes)
+{
+    add_volume(context, partition, first_byte, size_bytes);
+}
+
 /* What the table lists, each with what lies there. *known: how many hold something that has a name. */
 static int take_table(struct cow_fs *fs, const struct sample *sample, size_t *known, struct cow_error *err)
 {
-    int status = find_partitions(fs, sample, false, err);
+    int status = fs->gpt_rejected ? gpt_list(sample->source, take_entry, fs, err)
+                                  : find_partitions(fs, sample, false, err);
     qsort(fs->volume, fs->n_volumes, sizeof *fs->volume, by_place);
     place_sources(fs);
     *known = 0;
@@ -248,7 +275,7 @@ static int take_table(struct cow_fs *fs, const struct sample *sample, size_t *kn
     return status;
 }
 
-/* A disk may have both, an MBR and an ext filesystem from its first byte on: it was partitioned without
+/* A disk may have both, an MBR and a filesystem from its first byte on: it was partitioned without
  * wiping what was there before, or a boot sector looks like a table. Partitions in which something is found
  * count; but nobody can be sure. */
 static int choose_whole_disk(struct cow_fs *fs, const struct source *disk, const struct sample *sample,
@@ -256,9 +283,33 @@ static int choose_whole_disk(struct cow_fs *fs, const struct source *disk, const
 {
     fs->table[0] = '\0';
     fs->n_volumes = 0;
+    fs->table_end = 0;
+    fs->container = 0;
     add_volume(fs, 0, 0, disk->size_bytes);
     place_sources(fs);
     return name_content(&fs->volume[0], sample, err);
+}
+
+/* What lies on the disk besides its table. */
+static int name_whole(struct cow_fs *fs, const struct sample *sample, struct cow_error *err)
+{
+    fs->whole = (struct cow_volume){.size_bytes = sample->source->size_bytes,
+                                    .listed_bytes = sample->source->size_bytes};
+    return name_content(&fs->whole, sample, err);
+}
+
+int cow_fs_below(struct cow_fs *fs, size_t volume, struct cow_volume *out, struct cow_error *err)
+{
+    struct cow_error local;
+    struct cow_volume below = {.partition = fs->volume[volume].partition,
+                               .first_byte = fs->volume[volume].first_byte,
+                               .size_bytes = fs->volume[volume].size_bytes};
+    err = err != NULL ? err : &local;
+    int status = guestfs_settle(fs, name_partition(&below, &fs->inner[volume].base, err), err);
+    if (status == 0) {
+        *out = below;
+    }
+    return status;
 }
 
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
@@ -267,16 +318,29 @@ int volumes_find(struct cow_fs *fs, struct cow_error *err)
                                 &fs->failure, NULL};
     struct sample sample;
     size_t known = 0;
+    bool whole = false;
     int status = take_sample(&sample, &disk, err);
     if (status == 0) {
         status = find_partitions(fs, &sample, true, err);
+    }
+    if (status == 0) {
+        status = gpt_read(&fs->gpt, &disk, err);
+        fs->gpt_rejected = status == 0 && fs->table[0] == '\0' && fs->gpt.primary;
+        if (fs->gpt_rejected) {
+            memcpy(fs->table, "gpt", sizeof "gpt");
+        }
     }
     if (status == 0 && fs->table[0] != '\0') {
         fs->ambiguous = strcmp(fs->table, "dos") == 0 && is_one_filesystem(&disk);
         fs->table_bytes = strcmp(fs->table, "gpt") == 0 ? GPT_SECTORS * SECTOR_BYTES : SECTOR_BYTES;
         status = take_table(fs, &sample, &known, err);
+        status = status == 0 ? name_whole(fs, &sample, err) : status;
     }
-    if (status == 0 && (fs->table[0] == '\0' || (fs->ambiguous && known == 0))) {
+    if (status == 0 && strcmp(fs->table, "dos") == 0 && known == 0 && fs->whole.type[0] != '\0') {
+        fs->ambiguous = fs->ambiguous || fs->n_volumes > 0; /* an empty table is a boot sector's: exFAT */
+        whole = true;
+    }
+    if (status == 0 && (fs->table[0] == '\0' || whole || (fs->ambiguous && known == 0))) {
         fs->table_bytes = 0;
         status = choose_whole_disk(fs, &disk, &sample, err);
     }

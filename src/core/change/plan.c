@@ -154,6 +154,36 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
     return 0;
 }
 
+mode_t plan_output_mode(const struct cow_plan *plan)
+{
+    const struct cow_image *img = plan->img;
+    mode_t mode = 0777;
+    if (img == NULL) { /* create: nothing of anybody's is in it */
+        return 0666;
+    }
+    if (img->cow.fd >= 0) { /* a raw disk has only the next one */
+        mode &= img->cow.facts.st_mode;
+    }
+    if (img->backing.file.fd >= 0) {
+        mode &= img->backing.file.facts.st_mode;
+    }
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        mode &= plan->input[i].file.facts.st_mode;
+    }
+    return mode;
+}
+
+void plan_note_read_only(struct cow_plan *plan)
+{
+    const mode_t mode = plan_output_mode(plan);
+    if ((mode & S_IWUSR) == 0) {
+        plan_note(plan,
+                  "like the files that it is made from it cannot be written (mode %03o): chmod u+w before a "
+                  "guest boots from it",
+                  (unsigned)mode);
+    }
+}
+
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
 {
     if (plan->out_of_memory) {

@@ -70,7 +70,7 @@ struct cow_plan {
     struct cow_layout layout;
     struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
     bool punch_zeros;                /* blocks of zeros become holes */
-    bool fresh;                      /* a new file with the caller's owner and mode, not the image's */
+    bool fresh;                      /* a new file with the caller's owner, not the image's */
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
     bool journaled;    /* an image is replaced or changed in place: a record of it is kept while it lasts */
     bool in_place;     /* ... by one write of its first sector */
@@ -117,6 +117,13 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
 
 /* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
+
+/* The permission bits of a new file that holds what is in the inputs: those that all of them have. The umask
+ * is still to be taken off (by making the file with them). */
+mode_t plan_output_mode(const struct cow_plan *plan);
+
+/* A note where that makes an image that its owner could not write. */
+void plan_note_read_only(struct cow_plan *plan);
 
 /* Names. Each answers a string of the plan's, or sets err. */
 /* Where a file that shall appear as path is made: ".NAME.cowtui-new" beside it. */

@@ -228,6 +228,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
         }
         plan->target_path = plan_absolute_path(plan, opt->output_path, err);
         plan->hold_image = HOLD_READ;
+        plan->fresh = true;
         return plan->target_path == NULL ? err->status : 0;
     }
     int status = data_may_stay(&plan->in_place, img, opt);

@@ -70,6 +70,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
                   "too");
     }
     plan_note_links(plan, opt->output_path);
+    if (opt->output_path != NULL) {
+        plan_note_read_only(plan);
+    }
 }
 
 static const char *command_text(struct cow_plan *plan, const struct cow_resize_options *opt)

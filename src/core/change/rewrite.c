@@ -243,6 +243,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
         }
         plan->target_path = plan_absolute_path(plan, opt->output_path, err);
         plan->hold_image = HOLD_READ;
+        plan->fresh = true;
     } else {
         int status = plan->in_place ? 0 : plan_check_names(img, opt->force, err);
         if (status != 0) {

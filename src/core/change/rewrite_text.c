@@ -112,6 +112,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
     }
     plan_note_undo_given_up(plan);
     plan_note_links(plan, opt->output_path);
+    if (opt->output_path != NULL) {
+        plan_note_read_only(plan);
+    }
 }
 
 static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -213,6 +216,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   "by sectors: pages that mix dirty and clean ones make a UML guest read wrong data; pages "
                   "mends that");
     }
+    plan_note_read_only(plan);
     const char *reserve = opt->reserve_bytes != 0
                               ? plan_text(plan, " --reserve %s", cow_size_argument(size, opt->reserve_bytes))
                               : "";

@@ -19,6 +19,7 @@ struct commit {
     int out_fd;                    /* the temporary file, locked */
     int input_fd[PLAN_INPUTS_MAX]; /* the plan's further inputs, locked */
     int copy_fd;                   /* the private backing file, under its temporary name */
+    mode_t copy_mode;              /* plan_output_mode, less the umask */
     bool out_made;
     bool copy_made;
     bool copy_placed; /* it has its final name */

@@ -65,6 +65,10 @@ struct cow_backing {
 
 const struct cow_backing *cow_image_backing(const struct cow_image *img);
 
+/* A sentence where the image, and not the caller, names a backing file outside of the image's own directory
+ * (links resolved): whoever made the image chose what is read there. Else "". Returns out; out_bytes >= 8. */
+const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img);
+
 struct cow_usage {
     uint64_t dirty_sectors;
     uint64_t dirty_bytes; /* dirty_sectors * sector size, a partial last sector counted with what it has */

@@ -96,6 +96,8 @@ struct cow_preview {
     const char *undo_text;            /* how to go back, a sentence */
     size_t notes;                     /* further consequences, a sentence each */
     const char *const *note;
+    const char *outside_note; /* of them: the image has content copied from outside of its directory. To be
+                                 told even to who wants no notes; "" */
     const char *command; /* the same on the command line: "cowtui resize --policy extend root.cow 128M" */
     const char
         *next_step; /* what to do when it is done: "boot the guest, then: resize2fs /dev/ubda"; "" if none */

@@ -86,6 +86,8 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
         cli_plan_text(&out, plan);
     else if (!options->quiet)
         cli_plan_cautions(&out, preview);
+    else
+        cli_note(preview->outside_note);
     if (asks && (status = ask(err)))
         return status;
     status = commit(plan, options->quiet, err);

@@ -186,16 +186,17 @@ static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struc
 }
 
 /* -o -: to standard output. */
-static int print_file(struct cow_fs *fs, int volume, enum cow_side side, const struct cli_options *options,
-                      struct cow_error *err)
+static int print_file(const struct cow_image *image, struct cow_fs *fs, int volume, enum cow_side side,
+                      const struct cli_options *options, struct cow_error *err)
 {
     struct cow_fs_reader *reader;
-    char *buffer;
+    char *buffer, outside[COW_MESSAGE_BYTES];
     size_t n = 1;
     int status = cow_fs_reader_open(&reader, fs, volume, side, options->extract, err);
 
     if (status)
         return status;
+    cli_note(cow_image_outside_text(outside, sizeof outside, image));
     buffer = malloc(COPY_BYTES);
     if (!buffer)
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -219,7 +220,7 @@ static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
 
     extract.side = options->from && strcmp(options->from, "backing") == 0 ? COW_SIDE_BACKING : COW_SIDE_COW;
     if (!status && strcmp(options->output, "-") == 0)
-        return print_file(fs, extract.volume, extract.side, options, err);
+        return print_file(image, fs, extract.volume, extract.side, options, err);
     if (!status)
         status = cow_plan_extract(&plan, image, &extract, err);
     if (!status)

@@ -283,7 +283,57 @@ t "merge: an existing output" existing_output
 t "merge: what goes where" streams
 t "merge: a guest's lock" locked
 t "merge: a lock on the backing file" locked_backing
+# An image that names a file elsewhere gets that file's content copied: which one is said, even with -q; not where the
+# user named it, nor where nothing of it is copied.
+outside()
+{
+    local where
+    small
+    mkdir d below
+    cp -p b.img d/s.img
+    model make y.cow d/s.img 4096 0,7-9,127 || exit 1
+    mv y.cow below
+    ln -s "$PWD/d/s.img" below/link.img
+    "$COWTUI" rebase -q -y --to "$PWD/d/s.img" below/y.cow || die "no image"
+    cp -p below/y.cow below/l.cow
+    "$COWTUI" rebase -q -y --to "$PWD/below/link.img" below/l.cow || die "no image"
+    where=$(realpath d/s.img)
+    for image in below/y.cow below/l.cow; do
+        for command in "merge -o o.new" "resize --policy copy:c -o o.new" "pages -o o.new" "compact -o o.new"; do
+            case $command in resize*) size=1M ;; *) size= ;; esac
+            # shellcheck disable=SC2086 # words
+            run 0 $command -q $image $size
+            has "$where" err
+            rm -f o.new c
+            # shellcheck disable=SC2086
+            run 0 $command -n $image $size
+            has "$where, too" out
+            # shellcheck disable=SC2086
+            run 0 $command -n --json $image $size
+            [ "$(json '[.notes[] | select(contains("outside"))] | length')" = 1 ] || die "$command: no note in JSON"
+            # shellcheck disable=SC2086
+            run 0 $command -q -b d/s.img $image $size
+            [ ! -s err ] || die "$command: somebody else's file that was named: $(cat err)"
+            rm -f o.new c
+        done
+        run 0 resize -q -y --policy copy:c "$image" 1M
+        has "$where" err
+        run 0 undo -q -y "$image"
+    done
+    for command in "convert --to v3" "resize --policy keep"; do
+        case $command in resize*) size=1M ;; *) size= ;; esac
+        # shellcheck disable=SC2086
+        run 0 $command -q -o o.new below/y.cow $size
+        [ ! -s err ] || die "$command copies nothing of it: $(cat err)"
+        rm -f o.new
+    done
+    mkdir x.d && cp -p b.img x.d && "$COWTUI" rebase -q -y --to x.d/b.img x.cow
+    run 0 merge -q -o o.new x.cow
+    [ ! -s err ] || die "a directory below is not outside: $(cat err)"
+}
+
 t "merge: modes" modes
+t "merge: what the image names elsewhere" outside
 t "merge: modes of the inputs" modes_of_inputs
 t "merge: modes of another's image" modes_of_anothers_image
 t "merge: a read-only image" no_lock_for_looking

@@ -28,6 +28,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
                                  opt->side == COW_SIDE_BACKING ? "the backing file" : "the guest",
                                  cow_size_text(size, size_bytes));
     p->backing_text = "image and backing file are only read";
+    plan_note_outside(plan);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     p->command = plan_text(plan, "cowtui files --extract %s%s -o %s%s%s%s%s %s",
                            cow_shell_quote(inside, sizeof inside, opt->path),

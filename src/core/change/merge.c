@@ -31,6 +31,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->moves_bytes = estimate_bytes(plan);
     p->needs_free_bytes = p->moves_bytes;
     p->backing_text = "image and backing file are only read";
+    plan_note_outside(plan);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     p->command = plan_text(plan, "cowtui merge -o %s%s%s %s", output, named ? " -b " : "",
                            named ? cow_shell_quote(backing, sizeof backing, plan->backing_path) : "", image);

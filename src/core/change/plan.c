@@ -53,6 +53,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
                                          .command = "",
                                          .next_step = "",
                                          .content_text = "",
+                                         .outside_note = "",
                                          .note = plan->notes,
                                          .sibling = plan->siblings};
     if (img != NULL) {
@@ -171,6 +172,16 @@ mode_t plan_output_mode(const struct cow_plan *plan)
         mode &= plan->input[i].file.facts.st_mode;
     }
     return mode;
+}
+
+void plan_note_outside(struct cow_plan *plan)
+{
+    char text[COW_MESSAGE_BYTES + 256];
+    if (*cow_image_outside_text(text, sizeof text, plan->img) != '\0' &&
+        plan->preview.notes < PLAN_NOTES_MAX) {
+        plan_note(plan, "%s", text);
+        plan->preview.outside_note = plan->notes[plan->preview.notes - 1];
+    }
 }
 
 void plan_note_read_only(struct cow_plan *plan)

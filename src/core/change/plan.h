@@ -122,6 +122,11 @@ int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *
  * is still to be taken off (by making the file with them). */
 mode_t plan_output_mode(const struct cow_plan *plan);
 
+/* A note where content that is copied comes from a backing file that the image names, outside of its
+ * directory.
+ */
+void plan_note_outside(struct cow_plan *plan);
+
 /* A note where that makes an image that its owner could not write. */
 void plan_note_read_only(struct cow_plan *plan);
 

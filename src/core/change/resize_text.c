@@ -50,6 +50,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
 {
     struct cow_image *img = plan->img;
     char size[COW_SIZE_TEXT_BYTES];
+    if (plan->copy_path != NULL || plan->odd_end_is_born) {
+        plan_note_outside(plan);
+    }
     plan_note_in_use(plan);
     plan_note_format(plan);
     if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {

@@ -90,6 +90,9 @@ static void describe_backing(struct cow_plan *plan, const struct cow_rewrite_opt
 static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                       const struct rewrite_cost *cost)
 {
+    if (plan->selection != NULL) { /* pages are completed from the backing file */
+        plan_note_outside(plan);
+    }
     plan_note_in_use(plan);
     plan_note_format(plan);
     if (opt->unused) {

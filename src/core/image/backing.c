@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/image/image.h"
+#include "cow/text.h"
 
 struct place {
     char *path;
@@ -113,6 +115,25 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
     }
     describe(out, &place, named != NULL);
     return 0;
+}
+
+const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
+    char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
+    out[0] = '\0';
+    if (backing->state != COW_BACKING_FOUND || backing->named) {
+        return out;
+    }
+    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
+    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
+        snprintf(out, out_bytes,
+                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
+                 "directory",
+                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
+    }
+    return out;
 }
 
 void backing_close(const struct cow_io *io, struct backing_file *backing)

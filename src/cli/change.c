@@ -66,7 +66,9 @@ static void report(struct cli_out *out, const struct cow_preview *preview)
     char name[CLI_NAME_BYTES];
     bool changed = strcmp(preview->method, "none") != 0;
 
-    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s", cli_name(name, preview->target_path));
+    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s",
+                 strcmp(preview->target_path, "-") == 0 ? "standard output"
+                                                        : cli_name(name, preview->target_path));
     if (changed && *preview->next_step)
         cli_row(out, "next", "%s", preview->next_step);
 }

@@ -5,6 +5,8 @@
  */
 #include "cli/files.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,9 +204,13 @@ static int print_file(const struct cow_image *image, struct cow_fs *fs, int volu
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     for (uint64_t at = 0; !status && n > 0; at += n) {
         status = cow_fs_reader_read(reader, at, buffer, COPY_BYTES, &n, err);
-        if (!status && fwrite(buffer, 1, n, stdout) != n) /* cli_run tells why */
-            break;
+        if (!status && fwrite(buffer, 1, n, stdout) != n)
+            status = cow_error_system(err, errno ? errno : EIO, "standard output");
     }
+    if (!status && fflush(stdout) != 0)
+        status = cow_error_system(err, errno ? errno : EIO, "standard output");
+    if (status)
+        cow_error_hint(err, "what was written to standard output is incomplete");
     free(buffer);
     cow_fs_reader_close(reader);
     return status;

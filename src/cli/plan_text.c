@@ -81,6 +81,11 @@ static void put_target(struct cli_out *out, const struct cow_plan *plan)
 
     cow_size_text(moves, preview->moves_bytes);
     cow_size_text(needs, preview->needs_free_bytes);
+    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE)) {
+        cli_row(out, "writes", "%s %s", moves,
+                has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");
+        return;
+    }
     if (has_step(plan, COW_STEP_MERGE_BACKING))
         cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", moves,
                 preview->dirty_sectors, needs);
@@ -173,7 +178,8 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     }
     put_layout(out, preview);
     put_content(out, preview);
-    if (has_step(plan, COW_STEP_RENAME)) /* otherwise no file is made: a header or the backing file changes */
+    if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
+        has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
         put_target(out, plan);
     put_consequences(out, preview);
     put_verdict(out, preview);

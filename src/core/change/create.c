@@ -98,10 +98,7 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     plan->force = opt->force;
     int status = check_backing(plan, opt, err);
     if (status == 0) {
-        status = plan_check_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
-    }
-    if (status == 0) {
-        plan->target_path = plan_absolute_path(plan, opt->path, err);
+        plan->target_path = plan_choose_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status == 0) {

@@ -52,10 +52,7 @@ static int build(struct cow_plan *plan, const struct cow_extract_options *opt, s
         status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->side, opt->path, err);
     }
     if (status == 0) {
-        status = plan_check_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-    }
-    if (status == 0) {
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status != 0) {

@@ -49,6 +49,9 @@ struct cow_plan {
 
     const char *target_path; /* the file that appears by rename */
     const char *temp_path;   /* beside it */
+    bool takes_device;       /* the target may be a block device, which is written over */
+    bool is_device;          /* ... and is one */
+    int stream_fd;           /* the caller's, instead of a target; -1: none */
     bool replace;            /* it may replace a file */
     bool force;
     bool lock_optional; /* a reader that goes on beside a guest: what it reads may change under it */
@@ -137,10 +140,12 @@ const char *plan_temp_path(struct cow_plan *plan, const char *path);
  * there. */
 const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err);
 
-/* Refuses an output that exists (unless force), is no regular file, or is one of the files of img or `other`
- * under any name. other may be NULL. *exists tells whether there is something to replace. */
-int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                      bool *exists, struct cow_error *err);
+/* Where an output that was named path goes: the name that the file will have, or NULL with err. A link to a
+ * file is followed, with a note: that file is replaced. Refused is one that exists (unless force), that is no
+ * regular file, a link that leads nowhere, and any of the files of img or `other` under any name. other may
+ * be NULL. *exists tells whether there is something to replace. */
+const char *plan_choose_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                               bool *exists, struct cow_error *err);
 
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
 int plan_check_pending(const struct cow_image *img, struct cow_error *err);

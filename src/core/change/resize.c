@@ -222,11 +222,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
-        int status = plan_check_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-        if (status != 0) {
-            return status;
-        }
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
         plan->fresh = true;
         return plan->target_path == NULL ? err->status : 0;
@@ -263,11 +259,7 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
         }
     }
     bool exists;
-    int status = plan_check_output(plan, path, NULL, false, &exists, err);
-    if (status != 0) {
-        return status;
-    }
-    plan->copy_path = plan_absolute_path(plan, path, err);
+    plan->copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
     if (plan->copy_path == NULL) {
         return err->status;
     }

@@ -237,11 +237,8 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
         const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
-        int status = plan_check_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
-        if (status != 0) {
-            return status;
-        }
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->target_path =
+            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
         plan->fresh = true;
     } else {

@@ -26,6 +26,7 @@ struct commit {
     bool backing_written;
     bool merging;         /* ... bytes of it: even its date cannot be put back any more */
     struct timespec beat; /* when merging last dated the journal; zeros: not yet */
+    bool spilled;         /* something was written to a stream or a device, and cannot be taken back */
     bool journal_made;
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */

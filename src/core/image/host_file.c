@@ -57,5 +57,8 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
 
 bool same_file(const struct stat *a, const struct stat *b)
 {
+    if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode)) { /* a device may have several nodes */
+        return a->st_rdev == b->st_rdev;
+    }
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }

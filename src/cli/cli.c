@@ -27,6 +27,7 @@ static int run_screen(const struct cli_options *options, cli_open_screen *open_s
     const struct cli_screen screen = {
         .image_path = options->operand[0],
         .backing_path = options->backing,
+        .no_backing = options->no_backing,
         .script_path = options->script,
         .theme = options->theme,
         .ascii = options->ascii,
@@ -122,7 +123,8 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
 
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err)
 {
-    const struct cow_open_options open = {.backing_path = options->backing};
+    const struct cow_open_options open = {.backing_path = options->backing,
+                                          .no_backing = options->no_backing};
 
     return cow_image_open(out, options->operand[0], &open, err);
 }

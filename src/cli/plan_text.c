@@ -132,13 +132,15 @@ static void put_verdict(struct cli_out *out, const struct cow_preview *preview)
 
     if (!preview->has_after)
         return;
-    if (verdict->opens)
+    if (verdict->unknown)
+        cli_row(out, "UML kernel", "not known: the backing file is not looked at");
+    else if (verdict->opens)
         cli_row_tone(out, CLI_GOOD, "UML kernel", "opens the result");
     else
         cli_row_tone(out, CLI_BAD, "UML kernel", "refuses the result: %s", verdict->reason);
     for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
         cli_row_tone(out, CLI_WARN, "  warning", "%s", verdict->warning[i]);
-    if (!verdict->opens)
+    if (!verdict->opens && !verdict->unknown)
         cli_row(out, "  patched", "%s",
                 preview->patched_opens ? "a kernel with the 2003 resize patch opens it"
                                        : "nor does a kernel with the 2003 resize patch open it");

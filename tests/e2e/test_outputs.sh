@@ -284,6 +284,58 @@ nobody_reads()
     [ ! -s err ] || die "noise: $(cat err)"
 }
 
+# --no-backing: the image alone. Whoever made it may have it name any file, and that one is not even looked at.
+the_image_alone()
+{
+    can_trace
+    small
+    cp -p x.cow full.cow
+    model make full.cow b.img 4096 0-127
+    mkdir d
+    mv b.img d/secret
+    "$COWTUI" rebase -q -y --to "$PWD/d/secret" x.cow || die "no image"
+    cp -p x.cow missing.cow
+    freeze x.cow missing.cow full.cow d/secret
+    for command in "info" "info -v" "info --json" "map" "map --json" "check" "check --json" "check --quick" "files" \
+        "convert --to v3 -o new.cow -n" "merge -o raw -n"; do
+        case $command in merge* | files*) want=2 ;; check*) want=1 ;; *) want=0 ;; esac # it has mixed pages
+        # shellcheck disable=SC2086 # words
+        strace -f -qq -o trace -e trace=file,fsync "$COWTUI" $command --no-backing x.cow >out 2>err
+        eq "$want" $? "exit code of $command --no-backing: $(head -n 2 err)"
+        hasnt secret trace
+    done
+    run 0 info --no-backing --json x.cow
+    eq "null false null" "$(json '"\(.uml.opens) \(.backing.found) \(.uml.reason)"')" "what is known"
+    run 0 info --no-backing x.cow
+    has "not opened" out
+    has "not known" out
+    run 0 map --no-backing --json x.cow
+    eq "0 512 3584 1536 65024 512" "$(json '[.[] | select(.origin == "cow") | .start, .length] | join(" ")')" "dirty runs"
+    run 2 map --scan --no-backing x.cow
+    has "no-backing" err
+    run 2 resize -y --policy copy --no-backing x.cow 1M
+    run 2 info --no-backing -b d/secret x.cow
+    for command in "undo x.cow" "recover x.cow" "create y.cow d/secret"; do
+        # shellcheck disable=SC2086
+        run 2 $command --no-backing
+    done
+    unchanged "an image looked at alone"
+    # What is whole in the image is read.
+    want=$(model compose full.cow uml-cow-v3 d/secret) || exit 1
+    mv d/secret d/gone
+    run 0 merge -q --no-backing -o whole full.cow
+    eq "$want" "$(sha whole)" "a disk that is all in the image"
+}
+
+on_the_screen_alone()
+{
+    small
+    printf 'key 1\ndump-screen\n' >keys
+    run 0 --no-backing --script keys x.cow
+    has "not opened" out
+    has "not known" out
+}
+
 t "merge: to standard output" to_standard_output
 t "merge: to standard output, an odd end" an_odd_end
 t "merge: to standard output, not the whole" incomplete
@@ -296,3 +348,5 @@ t "output through a symbolic link" through_a_link
 t "merge: over a block device" over_a_device
 t "merge: devices that are refused" devices_refused
 t "nobody reads what is printed" nobody_reads
+t "the image alone" the_image_alone
+t "the image alone, on the screen" on_the_screen_alone

@@ -533,6 +533,7 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                                   .header = &plan->header,
                                   .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
                                   .backing_path = plan->header.backing_path,
+                                  .backing_unknown = path_kept && backing->state == COW_BACKING_IGNORED,
                                   .backing_errno = plan->backing_errno,
                                   .backing_bytes = backing_bytes,
                                   .backing_mtime = backing_mtime,

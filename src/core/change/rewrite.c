@@ -69,7 +69,7 @@ static int check_old_backing(const struct cow_image *img, const struct cow_rewri
     if (!selects(opt) && !(opt->restamp && opt->backing_path == NULL)) {
         return 0;
     }
-    if (backing->state == COW_BACKING_MISSING || backing->state == COW_BACKING_UNUSABLE) {
+    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE) {
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
         return cow_error_hint(err, "name it with -b FILE; if it has moved: cowtui rebase --to PATH");
     }
@@ -194,10 +194,12 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
                       img->path);
         return cow_error_hint(err, "\"cowtui rebase --safe --to FILE\" gives it one of the same size");
     }
-    if (plan->backing_path == NULL) {
+    if (plan->backing_path == NULL && !img->no_backing) {
         struct stat facts;
         int status = plan->io->stat(plan->io->context, named->path, &facts);
         plan->backing_errno = status < 0 ? -status : 0;
+    }
+    if (plan->backing_path == NULL) {
         return 0;
     }
     named->size_bytes = plan->backing_bytes;

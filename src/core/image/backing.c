@@ -117,6 +117,25 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
     return 0;
 }
 
+int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err)
+{
+    char shown[COW_MESSAGE_BYTES / 2];
+    *out = (struct backing_file){.file.fd = -1, .facts = {.state = COW_BACKING_NONE, .path = ""}};
+    out->facts.problem = out->problem;
+    if (header->backing_path[0] == '\0') {
+        return 0;
+    }
+    out->path = strdup(header->backing_path);
+    if (out->path == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    out->facts.state = COW_BACKING_IGNORED;
+    out->facts.path = out->path;
+    snprintf(out->problem, sizeof out->problem, "%s: is not opened, as asked (--no-backing)",
+             cow_escape(shown, sizeof shown, out->path));
+    return 0;
+}
+
 const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
 {
     const struct cow_backing *backing = &img->backing.facts;

@@ -64,6 +64,9 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
                "with no backing file on its command line the kernel would serve this file as a raw disk");
         return false;
     }
+    if (facts->backing_unknown) {
+        return true;
+    }
     if (facts->backing_errno != 0) {
         WORDS(out, "Couldn't stat \"%s\" : err = %d", path, facts->backing_errno);
         ADVISE(out, "name the backing file with -b to look, and on the kernel's command line "
@@ -138,7 +141,8 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
               header.data_offset);
         return;
     }
-    out->opens = true;
+    out->unknown = facts->backing_unknown;
+    out->opens = !out->unknown;
     add_warnings(out, facts, &header);
 }
 
@@ -171,7 +175,9 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
                                   .backing_path = backing->named ? backing->path : img->header.backing_path,
                                   .beside_image = backing->beside_image};
     struct stat found = img->backing.file.facts;
-    if (backing->state != COW_BACKING_FOUND) {
+    if (backing->state == COW_BACKING_IGNORED) {
+        facts.backing_unknown = true;
+    } else if (backing->state != COW_BACKING_FOUND) {
         int status = img->io->stat(img->io->context, facts.backing_path, &found);
         facts.backing_errno = status < 0 ? -status : 0;
     } else if (backing->named) {

@@ -336,6 +336,79 @@ on_the_screen_alone()
     has "not known" out
 }
 
+# A backing "file" that is a block device: kernels make and open such images.
+on_a_device()
+{
+    local want
+    larger
+    loop 8M
+    cat b.img >"$device"
+    touch -d '2003-04-05 06:07:08 UTC' "$device"
+    # As uml_mkcow writes it; the model asks stat for the size.
+    "$PYTHON" -ES - x.cow "$device" <<'END' || die "no image"
+import sys
+path, device = sys.argv[1:]
+with open(path, "r+b") as f:
+    f.seek(32)
+    f.write(device.encode() + bytes(64))
+END
+    want=$(model compose x.cow uml-cow-v3 b.img) || exit 1
+    freeze x.cow disk
+    run 0 info --json x.cow
+    eq "true true 8388608 null" "$(json '"\(.uml.opens) \(.backing.found) \(.backing.size_bytes) \(.uml.reason)"')" "what is known"
+    run 0 map --json x.cow
+    eq 8388608 "$(json 'map(.length) | add')" "what the map covers"
+    run 1 check x.cow # mixed pages
+    hasnt "regular file" out
+    run 0 merge -q -o m.raw x.cow
+    has "$device" err
+    eq "$want" "$(sha m.raw)" "the composed disk"
+    run 0 create new.cow "$device"
+    has "block device" err
+    run 0 info --json new.cow
+    eq "true 8388608" "$(json '"\(.uml.opens) \(.size_bytes)"')" "a new image"
+    run 0 diff -q -o diff.cow "$device" m.raw
+    eq "$want" "$(model compose diff.cow uml-cow-v3 b.img)" "what diff makes"
+    run 0 rebase -q -y --safe --to b.img -o other.cow x.cow
+    eq "$want" "$(model compose other.cow uml-cow-v3 b.img)" "on another backing file"
+    unchanged "an image on a device"
+    # It cannot be lengthened, nor written over.
+    run 3 resize -y x.cow 16M
+    has "block device" err
+    run 3 resize -y --policy extend x.cow 16M
+    has "block device" err
+    run 3 merge -y --in-place x.cow
+    has "block device" err
+    run 3 merge -f -o "$device" x.cow
+    ln -s "$device" link
+    run 3 merge -f -o link x.cow
+    mknod node b "$(stat -c '0x%t' "$device")" "$(stat -c '0x%T' "$device")" 2>/dev/null && run 3 merge -f -o node x.cow
+    unchanged "an image on a device"
+    before=$(state x.cow disk)
+    for policy in copy keep; do
+        run 0 resize -q -y --policy $policy x.cow 16M
+        [ $policy = keep ] || eq "$(head -c 8M <x.cow.backing | sha256sum)" "$(sha256sum <b.img)" "the private copy"
+        eq "$want" "$(run 0 merge -q -o grown.raw x.cow && head -c 8M grown.raw | sha256sum | cut -d' ' -f1)" "the grown disk"
+        rm grown.raw
+        run 0 undo -q -y x.cow
+        eq "$before" "$(state x.cow disk)" "what undo leaves of $policy"
+    done
+    # Lengthened by its own tool, it is as good as any.
+    truncate -s 16M disk && losetup -c "$device" && touch -d '2003-04-05 06:07:08 UTC' "$device" || die "the device does not grow"
+    run 0 resize -q -y x.cow 16M
+    run 0 info --json x.cow
+    eq "true 16777216" "$(json '"\(.uml.opens) \(.size_bytes)"')" "on a device that has grown"
+    touch "$device"
+    run 0 info --json x.cow
+    eq false "$(json .uml.opens)" "a device whose node has another date"
+    run 0 rebase -q -y --restamp x.cow
+    run 0 info --json x.cow
+    eq true "$(json .uml.opens)" "the date of its node taken over"
+    # A character device is none.
+    run 2 info -b /dev/zero x.cow
+    has "device" err
+}
+
 t "merge: to standard output" to_standard_output
 t "merge: to standard output, an odd end" an_odd_end
 t "merge: to standard output, not the whole" incomplete
@@ -350,3 +423,4 @@ t "merge: devices that are refused" devices_refused
 t "nobody reads what is printed" nobody_reads
 t "the image alone" the_image_alone
 t "the image alone, on the screen" on_the_screen_alone
+t "a backing file that is a block device" on_a_device

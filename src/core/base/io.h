@@ -86,6 +86,11 @@ extern const struct cow_io io_system;
  * no regular file (*facts tells what it is), -ESTALE where another one has taken its place meanwhile; with
  * O_NOFOLLOW a link is no regular file. The descriptor or -errno. */
 int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts);
+/* The same, but a block device is as good, for its content is a disk. */
+int io_open_disk(const struct cow_io *io, const char *path, int flags, struct stat *facts);
+
+/* stat of what may be a block device: with its size. */
+int io_stat_disk(const struct cow_io *io, const char *path, struct stat *facts);
 
 /* Reads up to n_bytes at offset, until the end of the file. Answers how many (less only at the end) or
  * -errno. */

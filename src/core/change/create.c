@@ -13,7 +13,7 @@
 static int check_backing(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
 {
     struct host_file file;
-    int status = host_file_open(plan->io, &file, opt->backing_path, O_RDONLY, err);
+    int status = host_file_open_disk(plan->io, &file, opt->backing_path, O_RDONLY, err);
     if (status != 0) {
         return cow_error_prefix(err, "the backing file");
     }
@@ -77,6 +77,7 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
                      ? plan_text(plan, "cowtui create %s %s", image, backing)
                      : plan_text(plan, "cowtui create --reserve %s %s %s",
                                  cow_size_argument(reserve, opt->reserve_bytes), image, backing);
+    plan_note_device(plan, &plan->backing_facts);
     p->next_step = plan_words(plan, "boot with ubd0=%s", image);
     plan_step(plan, COW_STEP_LOCK, 0, "lock %s for reading", opt->backing_path);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES, "write a header for %s, marked unfinished",

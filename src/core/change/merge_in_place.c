@@ -29,6 +29,12 @@ static int check(struct cow_image *img, const struct cow_merge_options *opt, str
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
         return cow_error_hint(err, "name it with -b FILE");
     }
+    if (S_ISBLK(img->backing.file.facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: its backing file %s is a block device: nothing is merged into one where it is",
+                      img->path, backing->path);
+        return cow_error_hint(err, "merge -o FILE (or with --force: -o DEVICE, another one)");
+    }
     if (backing->size_bytes != img->header.size_bytes) {
         cow_error_set(err, COW_REFUSED, "%s: its backing file %s has %" PRIu64 " bytes, the disk %" PRIu64,
                       img->path, backing->path, backing->size_bytes, img->header.size_bytes);

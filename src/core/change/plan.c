@@ -146,7 +146,7 @@ void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, c
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err)
 {
     struct plan_input *input = &plan->input[plan->n_inputs];
-    int status = host_file_open(plan->io, &input->file, path, O_RDONLY, err);
+    int status = host_file_open_disk(plan->io, &input->file, path, O_RDONLY, err);
     if (status != 0) {
         return cow_error_prefix(err, "the %s", what);
     }
@@ -182,6 +182,16 @@ void plan_note_outside(struct cow_plan *plan)
         plan->preview.notes < PLAN_NOTES_MAX) {
         plan_note(plan, "%s", text);
         plan->preview.outside_note = plan->notes[plan->preview.notes - 1];
+    }
+}
+
+void plan_note_device(struct cow_plan *plan, const struct stat *backing)
+{
+    if (S_ISBLK(backing->st_mode)) {
+        plan_note(
+            plan,
+            "the backing file is a block device: kernels go by the date of its node in /dev, which most "
+            "systems make anew at each start; then \"cowtui rebase --restamp\"");
     }
 }
 

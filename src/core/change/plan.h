@@ -130,6 +130,9 @@ mode_t plan_output_mode(const struct cow_plan *plan);
  */
 void plan_note_outside(struct cow_plan *plan);
 
+/* A note where a new header has the date of a device's node. */
+void plan_note_device(struct cow_plan *plan, const struct stat *backing);
+
 /* A note where that makes an image that its owner could not write. */
 void plan_note_read_only(struct cow_plan *plan);
 

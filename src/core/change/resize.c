@@ -86,11 +86,14 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
         return status;
     }
     struct stat facts;
-    int fd = io_open_regular(img->io, backing->path, O_RDWR, &facts);
+    const bool is_device = S_ISBLK(img->backing.file.facts.st_mode);
+    int fd = is_device ? -EINVAL : io_open_regular(img->io, backing->path, O_RDWR, &facts);
     if (fd >= 0) {
         img->io->close(img->io->context, fd);
     }
-    if (siblings.incomplete) {
+    if (is_device) {
+        snprintf(why, sizeof why, "it is a block device, which is not lengthened");
+    } else if (siblings.incomplete) {
         snprintf(why, sizeof why, "not all of the directories can be searched for other images on it");
     } else if (siblings.n > 0) {
         snprintf(why, sizeof why, "%s%s is on the same backing file", siblings.sibling[0].path,
@@ -158,6 +161,12 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
     }
     if (backing->size_bytes == opt->size_bytes) {
         return 0;
+    }
+    if (S_ISBLK(img->backing.file.facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED, "%s: the backing file %s is a block device, which is not lengthened",
+                      img->path, backing->path);
+        return cow_error_hint(err, "--policy copy makes a longer copy of it in a file; or lengthen it with "
+                                   "its own tool (lvextend), then resize to its new size");
     }
     if (backing->size_bytes > old_bytes && !opt->force) {
         cow_error_set(err, COW_REFUSED,

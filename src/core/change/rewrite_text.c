@@ -220,6 +220,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   "mends that");
     }
     plan_note_read_only(plan);
+    plan_note_device(plan, &plan->input[0].file.facts);
     const char *reserve = opt->reserve_bytes != 0
                               ? plan_text(plan, " --reserve %s", cow_size_argument(size, opt->reserve_bytes))
                               : "";

@@ -37,7 +37,7 @@ static char *beside_image(const char *image_real_path, const char *stored)
 static void try_place(const struct cow_io *io, struct place *place, const struct stat *image_facts)
 {
     place->file.fd = -1;
-    place->status = host_file_open(io, &place->file, place->path, O_RDONLY, &place->err);
+    place->status = host_file_open_disk(io, &place->file, place->path, O_RDONLY, &place->err);
     if (place->status == 0 && same_file(&place->file.facts, image_facts)) {
         host_file_close(io, &place->file);
         place->status = cow_error_set(&place->err, COW_REFUSED,

@@ -48,12 +48,16 @@ enum { SCRATCH_BYTES = 256 * 1024 };
  */
 int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
                    struct cow_error *err);
+/* The same for what holds a disk: a block device is as good. Its size is that of the device. */
+int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
+                        struct cow_error *err);
 void host_file_close(const struct cow_io *io, struct host_file *file);
 
 /* The extent of the file at `offset` (asked once for each extent), cut to `limit`. */
 int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t offset, uint64_t limit,
                      struct io_extent *out);
 
+/* One file, under whatever name; one block device, by whatever node. */
 bool same_file(const struct stat *a, const struct stat *b);
 
 /* Finds and opens the backing file of a header; never fails but for COW_NO_MEMORY, facts.state tells the

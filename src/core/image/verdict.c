@@ -178,7 +178,7 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     if (backing->state == COW_BACKING_IGNORED) {
         facts.backing_unknown = true;
     } else if (backing->state != COW_BACKING_FOUND) {
-        int status = img->io->stat(img->io->context, facts.backing_path, &found);
+        int status = io_stat_disk(img->io, facts.backing_path, &found);
         facts.backing_errno = status < 0 ? -status : 0;
     } else if (backing->named) {
         struct stat stored;

@@ -82,7 +82,7 @@ struct cow_usage {
 /* Counts the bitmap on the first call (streamed; holes are skipped), answers from the summary afterwards. */
 int cow_image_usage(struct cow_image *img, struct cow_usage *out, struct cow_error *err);
 
-enum { COW_VERDICT_WARNINGS_MAX = 6 };
+enum { COW_VERDICT_WARNINGS_MAX = 8 };
 
 /* Would a stock UML kernel open it? */
 struct cow_verdict {

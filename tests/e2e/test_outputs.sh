@@ -409,6 +409,69 @@ END
     has "device" err
 }
 
+# warned WHAT: info of x.cow, or a plan, has so many warnings that say it; the image opens all the same.
+warned()
+{
+    eq "true $2" "$(json "\"\(.uml.opens) \(.uml.warnings | map(select(contains(\"$1\"))) | length)\"")" "warnings of '$1'"
+}
+
+# What the kernel's command line cannot be given, or only in quotes: it opens, and what helps is said wherever it is made,
+# looked at, or said to be booted.
+names_for_a_kernel()
+{
+    local name
+    small
+    cp b.img raw
+    cp -p b.img base
+    printf x | dd of=raw bs=1 seek=5000 conv=notrunc status=none
+    for name in 'a:b.cow' 'a,b.cow' 'a"b.cow'; do
+        run 0 create "$name" b.img
+        has "symbolic link" err
+        hasnt "boot with ubd0" err
+        run 0 create -f -n --json "$name" b.img
+        warned colon 1
+        eq true "$(json '.next | contains("cannot name it")')" "what comes next"
+        run 0 info --json "$name"
+        warned colon 1
+        run 0 info "$name"
+        has "symbolic link" out
+        run 0 resize -n --json --policy keep -o y.cow "$name" 1M
+        eq 0 "$(json '.uml.warnings | length')" "warnings of another name"
+        run 0 convert -f -n --json --to v3 -o "$name" x.cow
+        warned colon 1
+        run 0 diff -f -q -o "$name" b.img raw
+        run 0 merge -y --in-place "$name"
+        has "cannot name it" err
+        ln -s "$name" good.cow
+        run 0 info --json good.cow
+        warned colon 0
+        rm good.cow
+        cp -p base b.img
+    done
+    run 0 create 'a b.cow' b.img
+    has "boot with 'ubd0=\"a b.cow\"'" err
+    run 0 info --json 'a b.cow'
+    warned quotes 1
+    run 0 info 'a b.cow'
+    has "quotes" out
+    mkdir d:d
+    run 0 create d:d/z.cow b.img
+    run 0 info --json d:d/z.cow
+    warned colon 1
+    run 0 create z.cow b.img
+    has "boot with ubd0=z.cow" err
+    run 0 info --json z.cow
+    warned colon 0
+    warned quotes 0
+    # In a header any path may stand.
+    cp -p b.img 'b:,".img'
+    run 0 create w.cow 'b:,".img'
+    run 0 info --json w.cow
+    warned colon 0
+    run 0 info --json -b 'b:,".img' z.cow
+    warned colon 1
+}
+
 t "merge: to standard output" to_standard_output
 t "merge: to standard output, an odd end" an_odd_end
 t "merge: to standard output, not the whole" incomplete
@@ -424,3 +487,4 @@ t "nobody reads what is printed" nobody_reads
 t "the image alone" the_image_alone
 t "the image alone, on the screen" on_the_screen_alone
 t "a backing file that is a block device" on_a_device
+t "names that a kernel's command line cannot have" names_for_a_kernel

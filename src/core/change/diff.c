@@ -47,6 +47,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_diff_options *o
 {
     plan->backing_facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
     plan->backing_path = opt->raw_path;
+    plan->named_path = opt->output_path;
     plan->target_path = plan_choose_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
                                            &plan->replace, err);
     plan->backing_path = NULL;

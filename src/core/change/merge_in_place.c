@@ -12,6 +12,7 @@
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
 #include "core/change/rewrite.h"
+#include "core/format/kernel.h"
 #include "core/image/siblings.h"
 #include "cow/text.h"
 
@@ -226,7 +227,8 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_note_undo_given_up(plan);
     plan_note_links(plan, NULL);
     p->command = command;
-    p->next_step = plan_words(plan, "boot with ubd0=%s", image);
+    char boot[2 * COW_MESSAGE_BYTES];
+    p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
     plan_steps_begin(plan, 64 * 1024);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin an empty image beside it, marked unfinished");

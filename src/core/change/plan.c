@@ -542,6 +542,7 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                                   .n_bytes = sizeof bytes,
                                   .header = &plan->header,
                                   .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
+                                  .boot_path = plan->named_path != NULL ? plan->named_path : plan->img->path,
                                   .backing_path = plan->header.backing_path,
                                   .backing_unknown = path_kept && backing->state == COW_BACKING_IGNORED,
                                   .backing_errno = plan->backing_errno,

@@ -48,6 +48,7 @@ struct cow_plan {
     bool probed; /* cow_plan_probe */
 
     const char *target_path; /* the file that appears by rename */
+    const char *named_path;  /* the same as the caller named it; NULL: the image */
     const char *temp_path;   /* beside it */
     bool takes_device;       /* the target may be a block device, which is written over */
     bool is_device;          /* ... and is one */

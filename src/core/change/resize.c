@@ -231,6 +231,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
+        plan->named_path = opt->output_path;
         plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
         plan->fresh = true;

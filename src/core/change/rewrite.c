@@ -239,6 +239,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
         const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
+        plan->named_path = opt->output_path;
         plan->target_path =
             plan_choose_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;

@@ -10,6 +10,7 @@
 
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
+#include "core/format/kernel.h"
 #include "cow/text.h"
 
 static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_options *opt)
@@ -229,6 +230,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   opt->force ? " --force" : "", cow_shell_quote(output, sizeof output, opt->output_path),
                   cow_shell_quote(backing, sizeof backing, opt->backing_path),
                   cow_shell_quote(raw, sizeof raw, opt->raw_path));
-    p->next_step = plan_words(plan, "boot with ubd0=%s", output);
+    char boot[2 * COW_MESSAGE_BYTES];
+    p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
     list_steps(plan, &as, &cost);
 }

@@ -137,6 +137,7 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
                                   .n_bytes = COW_HEADER_BYTES_MAX,
                                   .header = &plan->header,
                                   .image_path = plan->img->path,
+                                  .boot_path = plan->img->path,
                                   .backing_path = plan->header.backing_path};
     int status = io_stat_disk(plan->io, plan->header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;

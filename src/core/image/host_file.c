@@ -19,12 +19,11 @@ static const char *kind_of(mode_t mode)
 }
 
 /* What came of opening it. */
-static int opened(struct host_file *out, const struct host_file *file, const char *path, const char *wanted,
+static int opened(struct host_file *out, const struct host_file *file, const char *path,
                   struct cow_error *err)
 {
-    const mode_t mode = file->facts.st_mode;
-    if (file->fd == -EINVAL && !S_ISREG(mode)) {
-        return cow_error_set(err, COW_IO, "%s: %s, not %s", path, kind_of(mode), wanted);
+    if (file->fd == -EINVAL && !S_ISREG(file->facts.st_mode)) {
+        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file->facts.st_mode));
     }
     if (file->fd < 0) {
         return cow_error_system(err, -file->fd, "%s", path);
@@ -38,7 +37,7 @@ int host_file_open(const struct cow_io *io, struct host_file *out, const char *p
 {
     struct host_file file = {.facts = {.st_mode = S_IFREG}};
     file.fd = io_open_regular(io, path, flags, &file.facts);
-    return opened(out, &file, path, "a regular file", err);
+    return opened(out, &file, path, err);
 }
 
 int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
@@ -46,7 +45,7 @@ int host_file_open_disk(const struct cow_io *io, struct host_file *out, const ch
 {
     struct host_file file = {.facts = {.st_mode = S_IFREG}};
     file.fd = io_open_disk(io, path, flags, &file.facts);
-    return opened(out, &file, path, "a regular file or a block device", err);
+    return opened(out, &file, path, err);
 }
 
 void host_file_close(const struct cow_io *io, struct host_file *file)

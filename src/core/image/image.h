@@ -76,6 +76,7 @@ struct verdict_facts {
     size_t n_bytes;
     const struct cow_header *header; /* what we make of the same bytes */
     const char *image_path;          /* for the advice */
+    const char *boot_path;           /* by which the image will be given to a kernel */
     const char *backing_path;        /* for the words: as the kernel would name it */
     bool backing_unknown;            /* it is not to be looked at; then the next three do not count */
     int backing_errno;               /* of a stat of the backing file; then the next two do not count */

@@ -95,6 +95,25 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     return true;
 }
 
+/* How the files are named on its command line. */
+static void warn_of_names(struct cow_verdict *out, const struct verdict_facts *facts)
+{
+    const enum kernel_naming naming = kernel_naming_of(facts->boot_path);
+    if (naming == KERNEL_CANNOT_NAME_IT) {
+        warn(out, "on its command line (ubd0=) the kernel cannot be given this path, for there is a colon, a "
+                  "comma or a "
+                  "double quote in it: rename it, or boot by a symbolic link without them");
+    } else if (naming == KERNEL_NAMES_IT_QUOTED) {
+        warn(out, "on its command line the blank in the path needs quotes that reach the kernel: "
+                  "'ubd0=\"PATH\"'; or rename it, or boot by a symbolic link without");
+    }
+    if (facts->switches && kernel_naming_of(facts->backing_path) == KERNEL_CANNOT_NAME_IT) {
+        warn(out, "nor can it be given the path of that backing file, which has a colon, a comma or a double "
+                  "quote in "
+                  "it: rebase --to it");
+    }
+}
+
 static void add_warnings(struct cow_verdict *out, const struct verdict_facts *facts,
                          const struct kernel_header *header)
 {
@@ -110,6 +129,7 @@ static void add_warnings(struct cow_verdict *out, const struct verdict_facts *fa
                       "(ubd0=IMAGE,BACKING)");
         }
     }
+    warn_of_names(out, facts);
     if (facts->beside_image) {
         warn(out, "the backing path is relative: the kernel finds it only if it is started in the image's "
                   "directory");
@@ -172,6 +192,7 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
                                   .n_bytes = img->raw_bytes,
                                   .header = &img->header,
                                   .image_path = img->path,
+                                  .boot_path = img->path,
                                   .backing_path = backing->named ? backing->path : img->header.backing_path,
                                   .beside_image = backing->beside_image};
     struct stat found = img->backing.file.facts;

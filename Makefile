@@ -260,7 +260,7 @@ lint-gcc lint-clang: lint-%:
 
 # Where each file goes: "source:destination". README.md's links are bent where it is written: there is no share/doc.
 places = $(manual):$(mandir)/man1/cowtui.1 \
-  $(foreach f,$(wildcard README.md CHANGELOG.md LICENSE share/doc/*.md),$(f):$(docdir)/$(notdir $(f))) \
+  $(foreach f,$(wildcard README.md CHANGELOG.md SECURITY.md LICENSE share/doc/*.md),$(f):$(docdir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(docdir)/img/$(notdir $(f))) \
   $(foreach f,$(wildcard share/completions/*.bash),$(f):$(bashcompletiondir)/$(basename $(notdir $(f)))) \
   $(foreach f,$(wildcard share/completions/_*),$(f):$(zshcompletiondir)/$(notdir $(f))) \

@@ -141,6 +141,7 @@ struct cow_check {
 
 struct cow_check_options {
     const char *backing_path; /* as for opening */
+    bool no_backing;          /* likewise; what is wrong with the backing file is not looked for then */
     const struct cow_io *io;
     bool quick;                /* headers, bits and facts only: the bytes are not read */
     const struct cow_env *env; /* progress of the scan; NULL is allowed */

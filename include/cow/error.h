@@ -24,7 +24,8 @@
     X(INVALID, -7, 5, "recognised as a COW image, but invalid")                                              \
     X(NOT_COW, -8, 63, "not a COW image")                                                                    \
     X(UNSUPPORTED, -9, 63, "not supported")                                                                  \
-    X(CANCELLED, -10, 130, "cancelled, nothing changed")
+    X(CANCELLED, -10, 130, "cancelled: nothing changed, or what was written is incomplete, as told")         \
+    X(BROKEN_PIPE, -11, 141, "who read the output is gone")
 
 enum cow_status {
 #define COW_STATUS_ENUM(name, status, exit_code, text) COW_##name = (status),
@@ -49,8 +50,8 @@ struct cow_error {
 int cow_error_set(struct cow_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for a failed system call: appends ": " and the text of sys_errno (positive). Returns COW_IO, or
- * COW_NO_MEMORY for ENOMEM. */
+/* The same for a failed system call: appends ": " and the text of sys_errno (positive). Returns COW_IO,
+ * COW_NO_MEMORY for ENOMEM, or COW_BROKEN_PIPE for EPIPE. */
 int cow_error_system(struct cow_error *err, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

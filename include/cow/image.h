@@ -19,6 +19,7 @@ struct cow_io;
 
 struct cow_open_options {
     const char *backing_path; /* use this backing file instead of the stored one; NULL: the stored one */
+    bool no_backing;          /* look at the image alone: no backing file is looked for, nor opened */
     const struct cow_io *io;  /* the table of system calls; NULL: the operating system's (tests wrap it) */
 };
 
@@ -49,6 +50,7 @@ enum cow_backing_state {
     COW_BACKING_NONE,     /* the header names none (QEMU): clean sectors are zeros */
     COW_BACKING_FOUND,    /* open and readable */
     COW_BACKING_MISSING,  /* no such file */
+    COW_BACKING_IGNORED,  /* the caller wants none opened; problem says so */
     COW_BACKING_UNUSABLE, /* there, but a directory, the COW itself, not readable...: problem says */
 };
 
@@ -65,6 +67,10 @@ struct cow_backing {
 
 const struct cow_backing *cow_image_backing(const struct cow_image *img);
 
+/* A sentence where the image, and not the caller, names a backing file outside of the image's own directory
+ * (links resolved): whoever made the image chose what is read there. Else "". Returns out; out_bytes >= 8. */
+const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img);
+
 struct cow_usage {
     uint64_t dirty_sectors;
     uint64_t dirty_bytes; /* dirty_sectors * sector size, a partial last sector counted with what it has */
@@ -76,11 +82,13 @@ struct cow_usage {
 /* Counts the bitmap on the first call (streamed; holes are skipped), answers from the summary afterwards. */
 int cow_image_usage(struct cow_image *img, struct cow_usage *out, struct cow_error *err);
 
-enum { COW_VERDICT_WARNINGS_MAX = 6 };
+enum { COW_VERDICT_WARNINGS_MAX = 8 };
 
 /* Would a stock UML kernel open it? */
 struct cow_verdict {
     bool opens;
+    bool unknown; /* not even that is known, for the backing file is not to be looked at; opens is false then
+                   */
     char reason[COW_MESSAGE_BYTES]; /* the kernel's own words where it refuses, else "" */
     char advice[COW_HINT_BYTES];    /* what helps, or "" */
     size_t warnings;                /* it opens, but... */

@@ -77,9 +77,10 @@ struct cow_create_options {
 int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt, struct cow_error *err);
 
 struct cow_merge_options {
-    const char *output_path;
-    bool in_place; /* into the backing file; output_path is NULL then */
-    bool force;    /* an existing output is replaced; a guest that holds the image does not matter */
+    const char *output_path; /* a block device is written over, with force; then there is no way back */
+    const int *stream_fd;    /* or: to this open file, from its first byte to its last (a pipe), else NULL */
+    bool in_place;           /* into the backing file; output_path is NULL then */
+    bool force; /* an existing output is replaced; a guest that holds the image does not matter */
 };
 
 /* The composed disk as a raw file, or written into the backing file, after which the image is empty and fits

@@ -44,7 +44,9 @@ struct cow_plan;
     X(DISCARD_UNDO, "discard-undo")                                                                          \
     X(WRITE_SELECTION, "write-data")                                                                         \
     X(MERGE_BACKING, "merge-into-backing")                                                                   \
-    X(WRITE_FILE, "write-file")
+    X(WRITE_FILE, "write-file")                                                                              \
+    X(WRITE_STREAM, "write-stream")                                                                          \
+    X(WRITE_DEVICE, "write-device")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -67,7 +69,7 @@ struct cow_preview {
                                 "convert", "diff", "extract", "repair" (several of them) */
     const char *method;      /* "copy", "header"; "none" where nothing is to be done */
     const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
-    const char *target_path; /* the file that is made or replaced */
+    const char *target_path; /* the file that is made or replaced; "-": a stream */
     bool replaces;           /* target_path exists and is replaced by rename */
     bool changes_existing;   /* an existing image or backing is changed: wants the typed yes */
     bool has_before;         /* false for create */
@@ -96,6 +98,8 @@ struct cow_preview {
     const char *undo_text;            /* how to go back, a sentence */
     size_t notes;                     /* further consequences, a sentence each */
     const char *const *note;
+    const char *outside_note; /* of them: the image has content copied from outside of its directory. To be
+                                 told even to who wants no notes; "" */
     const char *command; /* the same on the command line: "cowtui resize --policy extend root.cow 128M" */
     const char
         *next_step; /* what to do when it is done: "boot the guest, then: resize2fs /dev/ubda"; "" if none */
@@ -115,10 +119,10 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err);
 
 /* Walks the steps. env may be NULL. On success the new files are complete and durable (fsynced, directories
  * too). Errors: COW_LOCKED (pid in the message), COW_REFUSED (image or backing changed since the plan was
- * made), COW_IO (not enough space, too), COW_NO_MEMORY, COW_CANCELLED. After any of them the old files are
- * there, byte for byte, and a temporary file is removed; or, where that could not be done, a journal is left
- * beside the image, the hint says so, and cow_plan_recover finishes or takes back. A plan can be committed
- * once. The image it was built from still shows the old file afterwards: open it anew. */
+ * made), COW_IO (not enough space, too), COW_NO_MEMORY, COW_CANCELLED, COW_BROKEN_PIPE. After any of them the
+ * old files are there, byte for byte, and a temporary file is removed; or, where that could not be done, a
+ * journal is left beside the image, the hint says so, and cow_plan_recover finishes or takes back. A plan can
+ * be committed once. The image it was built from still shows the old file afterwards: open it anew. */
 int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
 
 void cow_plan_free(struct cow_plan *plan); /* NULL is allowed */

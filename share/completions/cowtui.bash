@@ -42,21 +42,21 @@ _cowtui()
         esac
     done
     case $command in
-    info) options="--backing --json $common" ;;
-    map) options="--backing --scan --json $common" ;;
-    files) options="--backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
-    check) options="--backing --quick --repair --dry-run --yes --json $common" ;;
+    info) options="--backing --no-backing --json $common" ;;
+    map) options="--backing --no-backing --scan --json $common" ;;
+    files) options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
+    check) options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
     create) options="--reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
-    merge) options="--backing --output --in-place $changes $common" ;;
-    resize) options="--backing --policy --output --reserve --shrink $changes $common" ;;
-    pages) options="--backing --output --reserve $changes $common" ;;
-    compact) options="--backing --sectors --unused --output --reserve $changes $common" ;;
-    rebase) options="--backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
-    convert) options="--backing --to --output --reserve $changes $common" ;;
+    merge) options="--backing --no-backing --output --in-place $changes $common" ;;
+    resize) options="--backing --no-backing --policy --output --reserve --shrink $changes $common" ;;
+    pages) options="--backing --no-backing --output --reserve $changes $common" ;;
+    compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
+    rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
+    convert) options="--backing --no-backing --to --output --reserve $changes $common" ;;
     recover) options="--backing $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
-    *) options="--backing --script --theme --ascii $common" ;;
+    *) options="--backing --no-backing --script --theme --ascii $common" ;;
     esac
 
     # The value of an option: behind it, or behind its '='.

@@ -21,6 +21,7 @@ complete -c cowtui -n "$none" -a convert -d "write the same disk as a UML COW v3
 complete -c cowtui -n "$none" -a recover -d "finish or take back an interrupted change"
 complete -c cowtui -n "$none" -a undo -d "take back the last change"
 
+complete -c cowtui -n "not __fish_seen_subcommand_from create diff recover undo" -l no-backing -d "open no backing file"
 complete -c cowtui -n "not __fish_seen_subcommand_from create diff" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"

@@ -66,7 +66,9 @@ static void report(struct cli_out *out, const struct cow_preview *preview)
     char name[CLI_NAME_BYTES];
     bool changed = strcmp(preview->method, "none") != 0;
 
-    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s", cli_name(name, preview->target_path));
+    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s",
+                 strcmp(preview->target_path, "-") == 0 ? "standard output"
+                                                        : cli_name(name, preview->target_path));
     if (changed && *preview->next_step)
         cli_row(out, "next", "%s", preview->next_step);
 }
@@ -86,6 +88,8 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
         cli_plan_text(&out, plan);
     else if (!options->quiet)
         cli_plan_cautions(&out, preview);
+    else
+        cli_note(preview->outside_note);
     if (asks && (status = ask(err)))
         return status;
     status = commit(plan, options->quiet, err);

@@ -16,8 +16,10 @@ static int look(struct cow_check *check, const struct cli_options *options, stru
 {
     struct cli_progress progress;
     struct cow_env env;
-    const struct cow_check_options look = {
-        .backing_path = options->backing, .quick = options->quick, .env = &env};
+    const struct cow_check_options look = {.backing_path = options->backing,
+                                           .no_backing = options->no_backing,
+                                           .quick = options->quick,
+                                           .env = &env};
     int status;
 
     cli_catch_signals();

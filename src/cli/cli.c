@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static int run_screen(const struct cli_options *options, cli_open_screen *open_s
     const struct cli_screen screen = {
         .image_path = options->operand[0],
         .backing_path = options->backing,
+        .no_backing = options->no_backing,
         .script_path = options->script,
         .theme = options->theme,
         .ascii = options->ascii,
@@ -70,15 +72,33 @@ static int run(int argc, char **argv, cli_open_screen *open_screen, struct cow_e
     return options.command->run(&options, err);
 }
 
+/* Is standard output a pipe that nobody reads from any more? */
+static bool reader_is_gone(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 /* Some errors of a file system come as late as close. */
 static int close_output(struct cow_error *err)
 {
-    int failed = ferror(stdout);
+    bool failed = ferror(stdout) != 0, unflushed = fflush(stdout) != 0;
+    int code = unflushed ? errno : 0;
 
+    if ((failed || unflushed) && reader_is_gone()) /* an earlier write knew, but not the last one */
+        code = EPIPE;
     errno = 0;
-    if (fclose(stdout) == 0 && !failed)
+    if (fclose(stdout) == 0 && !failed && !unflushed)
         return 0;
-    return cow_error_system(err, errno ? errno : EIO, "standard output");
+    return cow_error_system(err, code ? code : errno ? errno : EIO, "standard output");
+}
+
+/* Who has read enough of what was printed does not want to hear of it (head does not); but where a file is
+ * cut short by that, there is a hint. */
+static bool is_to_be_told(int status, const struct cow_error *err)
+{
+    return status && (status != COW_BROKEN_PIPE || err->hint[0]);
 }
 
 int cli_run(int argc, char **argv, cli_open_screen *open_screen)
@@ -92,7 +112,7 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
         err = output_err;
         status = err.status;
     }
-    if (status) {
+    if (is_to_be_told(status, &err)) {
         FILE *file = cli_text_stream(stderr);
         fprintf(file, "cowtui: %s\n", err.message[0] ? err.message : "failed without a reason");
         if (err.hint[0])
@@ -103,7 +123,8 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
 
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err)
 {
-    const struct cow_open_options open = {.backing_path = options->backing};
+    const struct cow_open_options open = {.backing_path = options->backing,
+                                          .no_backing = options->no_backing};
 
     return cow_image_open(out, options->operand[0], &open, err);
 }

@@ -17,6 +17,7 @@ enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_NEVER, CLI_COLOR_ALWAYS };
 struct cli_screen {
     const char *image_path;
     const char *backing_path; /* or NULL */
+    bool no_backing;          /* none is opened */
     const char *script_path;  /* or NULL */
     const char *theme;        /* or NULL */
     bool ascii;

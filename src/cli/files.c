@@ -5,6 +5,8 @@
  */
 #include "cli/files.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,24 +188,29 @@ static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struc
 }
 
 /* -o -: to standard output. */
-static int print_file(struct cow_fs *fs, int volume, enum cow_side side, const struct cli_options *options,
-                      struct cow_error *err)
+static int print_file(const struct cow_image *image, struct cow_fs *fs, int volume, enum cow_side side,
+                      const struct cli_options *options, struct cow_error *err)
 {
     struct cow_fs_reader *reader;
-    char *buffer;
+    char *buffer, outside[COW_MESSAGE_BYTES];
     size_t n = 1;
     int status = cow_fs_reader_open(&reader, fs, volume, side, options->extract, err);
 
     if (status)
         return status;
+    cli_note(cow_image_outside_text(outside, sizeof outside, image));
     buffer = malloc(COPY_BYTES);
     if (!buffer)
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     for (uint64_t at = 0; !status && n > 0; at += n) {
         status = cow_fs_reader_read(reader, at, buffer, COPY_BYTES, &n, err);
-        if (!status && fwrite(buffer, 1, n, stdout) != n) /* cli_run tells why */
-            break;
+        if (!status && fwrite(buffer, 1, n, stdout) != n)
+            status = cow_error_system(err, errno ? errno : EIO, "standard output");
     }
+    if (!status && fflush(stdout) != 0)
+        status = cow_error_system(err, errno ? errno : EIO, "standard output");
+    if (status)
+        cow_error_hint(err, "what was written to standard output is incomplete");
     free(buffer);
     cow_fs_reader_close(reader);
     return status;
@@ -219,7 +226,7 @@ static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
 
     extract.side = options->from && strcmp(options->from, "backing") == 0 ? COW_SIDE_BACKING : COW_SIDE_COW;
     if (!status && strcmp(options->output, "-") == 0)
-        return print_file(fs, extract.volume, extract.side, options, err);
+        return print_file(image, fs, extract.volume, extract.side, options, err);
     if (!status)
         status = cow_plan_extract(&plan, image, &extract, err);
     if (!status)

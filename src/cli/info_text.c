@@ -79,6 +79,9 @@ static void put_backing(struct cli_out *out, const struct cli_facts *facts)
             cli_row(out, "  found", "%s%s", path, backing->beside_image ? ", beside the image" : "");
         put_backing_match(out, facts);
         break;
+    case COW_BACKING_IGNORED:
+        cli_row(out, "  not opened", "as asked for with --no-backing");
+        break;
     case COW_BACKING_MISSING:
     case COW_BACKING_UNUSABLE:
         cli_row_tone(out, CLI_BAD, backing->state == COW_BACKING_MISSING ? "  missing" : "  unusable", "%s",
@@ -115,7 +118,9 @@ static void put_usage(struct cli_out *out, const struct cli_facts *facts)
 
 static void put_verdict(struct cli_out *out, const struct cow_verdict *verdict)
 {
-    if (verdict->opens)
+    if (verdict->unknown)
+        cli_row(out, "UML kernel", "not known: its backing file is not looked at");
+    else if (verdict->opens)
         cli_row_tone(out, CLI_GOOD, "UML kernel", "opens it");
     else
         cli_row_tone(out, CLI_BAD, "UML kernel", "refuses it: %s", verdict->reason);

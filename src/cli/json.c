@@ -158,7 +158,7 @@ json_t *cli_json_verdict(const struct cow_verdict *verdict)
 
     for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
         cli_json_append(&warnings, cli_json_sentence(verdict->warning[i]));
-    cli_json_put(&object, "opens", json_boolean(verdict->opens));
+    cli_json_put(&object, "opens", verdict->unknown ? json_null() : json_boolean(verdict->opens));
     cli_json_put(&object, "reason", cli_json_sentence_or_null(verdict->opens ? "" : verdict->reason));
     cli_json_put(&object, "advice", cli_json_sentence_or_null(verdict->advice));
     cli_json_put(&object, "warnings", warnings);

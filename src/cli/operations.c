@@ -4,6 +4,7 @@
  * the same (change.c).
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/change.h"
 #include "cli/commands.h"
@@ -68,17 +69,39 @@ int cli_diff(const struct cli_options *options, struct cow_error *err)
     return status;
 }
 
+/* merge -o -: may standard output be the disk? */
+static int check_stream(const struct cli_options *options, struct cow_error *err)
+{
+    if (options->dry_run)
+        return 0;
+    if (options->json)
+        return cow_error_set(err, COW_USAGE,
+                             "the disk goes to standard output, so the plan cannot: --dry-run "
+                             "prints it alone");
+    if (isatty(STDOUT_FILENO) != 1)
+        return 0;
+    cow_error_set(err, COW_USAGE, "a disk is not written to a terminal");
+    return cow_error_hint(err, "send standard output to a file or another program: cowtui merge -o - IMAGE "
+                               "| gzip >disk.gz");
+}
+
 int cli_merge(const struct cli_options *options, struct cow_error *err)
 {
-    const struct cow_merge_options merge = {
-        .output_path = options->output, .in_place = options->in_place, .force = options->force};
+    static const int standard_output = STDOUT_FILENO;
+    const bool streams = options->output && strcmp(options->output, "-") == 0;
+    const struct cow_merge_options merge = {.output_path = streams ? NULL : options->output,
+                                            .stream_fd = streams ? &standard_output : NULL,
+                                            .in_place = options->in_place,
+                                            .force = options->force};
     struct cow_image *image;
     struct cow_plan *plan = NULL;
     int status;
 
-    if (merge.in_place && merge.output_path)
+    if (merge.in_place && options->output)
         return cow_error_set(err, COW_USAGE, "merge writes to a new file (-o) or --in-place, not both");
-    if (!merge.in_place && (!merge.output_path || !*merge.output_path)) {
+    if (streams && (status = check_stream(options, err)))
+        return status;
+    if (!merge.in_place && (!options->output || !*options->output)) {
         cow_error_set(err, COW_USAGE, "merge needs to know the file to make");
         return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE, or: cowtui merge --in-place IMAGE");
     }

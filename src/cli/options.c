@@ -240,6 +240,8 @@ int cli_read_options(struct cli_options *options, int argc, char **argv, struct 
         if (given[i] && (status = check_option(options->command, &cli_option_table[i], err)))
             return status;
     }
+    if (options->backing && options->no_backing)
+        return cow_error_set(err, COW_USAGE, "--backing names a backing file, and --no-backing wants none");
     if ((status = check_force_words(options, err)) || (status = read_color(options, err)))
         return status;
     return check_operands(options, err);

@@ -35,7 +35,7 @@ enum {
     CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
 };
 
-enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 40 };
+enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 48 };
 
 struct cli_command;
 
@@ -51,6 +51,7 @@ struct cli_options {
     bool shrink, in_place, discard;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
+    bool no_backing;
     const char *backing, *output, *policy, *reserve, *to;
     const char *owner, *extract, *diff, *from, *partition;
     const char *color, *theme, *script;

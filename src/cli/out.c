@@ -131,6 +131,12 @@ void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, co
     va_end(arguments);
 }
 
+void cli_note(const char *text)
+{
+    if (*text)
+        fprintf(cli_text_stream(stderr), "note: %s\n", text);
+}
+
 const char *cli_amount(char *buffer, uint64_t bytes)
 {
     char text[COW_SIZE_TEXT_BYTES];

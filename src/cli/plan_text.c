@@ -81,6 +81,11 @@ static void put_target(struct cli_out *out, const struct cow_plan *plan)
 
     cow_size_text(moves, preview->moves_bytes);
     cow_size_text(needs, preview->needs_free_bytes);
+    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE)) {
+        cli_row(out, "writes", "%s %s", moves,
+                has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");
+        return;
+    }
     if (has_step(plan, COW_STEP_MERGE_BACKING))
         cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", moves,
                 preview->dirty_sectors, needs);
@@ -127,13 +132,15 @@ static void put_verdict(struct cli_out *out, const struct cow_preview *preview)
 
     if (!preview->has_after)
         return;
-    if (verdict->opens)
+    if (verdict->unknown)
+        cli_row(out, "UML kernel", "not known: the backing file is not looked at");
+    else if (verdict->opens)
         cli_row_tone(out, CLI_GOOD, "UML kernel", "opens the result");
     else
         cli_row_tone(out, CLI_BAD, "UML kernel", "refuses the result: %s", verdict->reason);
     for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
         cli_row_tone(out, CLI_WARN, "  warning", "%s", verdict->warning[i]);
-    if (!verdict->opens)
+    if (!verdict->opens && !verdict->unknown)
         cli_row(out, "  patched", "%s",
                 preview->patched_opens ? "a kernel with the 2003 resize patch opens it"
                                        : "nor does a kernel with the 2003 resize patch open it");
@@ -173,7 +180,8 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     }
     put_layout(out, preview);
     put_content(out, preview);
-    if (has_step(plan, COW_STEP_RENAME)) /* otherwise no file is made: a header or the backing file changes */
+    if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
+        has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
         put_target(out, plan);
     put_consequences(out, preview);
     put_verdict(out, preview);

@@ -13,6 +13,9 @@
 const struct cli_option cli_option_table[] = {
     {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing), CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF), 0,
      "use this backing file instead of the stored one"},
+    {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO), 0,
+     "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,

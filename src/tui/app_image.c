@@ -42,7 +42,8 @@ static void look_at_image(struct tui_app *app)
 
 int tui_app_reopen(struct tui_app *app, struct cow_error *err)
 {
-    struct cow_open_options options = {app->backing_path, NULL};
+    struct cow_open_options options = {.backing_path = app->backing_path,
+                                       .no_backing = app->options->no_backing};
     struct cow_image *image = NULL;
     int status = cow_image_open(&image, app->options->image_path, &options, err);
 

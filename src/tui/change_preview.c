@@ -246,7 +246,13 @@ static void put_verdict(struct tui_page *page, const struct cow_preview *preview
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, "opens");
     int col = tui_page_put(page, TEXT_COL, TUI_NORMAL, "stock UML kernel: ");
-    col = tui_page_put(page, col, verdict->opens ? TUI_GOOD : TUI_BAD, verdict->opens ? "yes" : "no");
+    col = tui_page_put(page, col,
+                       verdict->opens     ? TUI_GOOD
+                       : verdict->unknown ? TUI_NORMAL
+                                          : TUI_BAD,
+                       verdict->opens     ? "yes"
+                       : verdict->unknown ? "not known"
+                                          : "no");
     col += page->cols - col > WIDE_COLS ? 4 : 2;
     col = tui_page_put(page, col, TUI_NORMAL, "a kernel with the 2003 resize patch: ");
     tui_page_put(page, col, preview->patched_opens ? TUI_GOOD : TUI_BAD,

@@ -44,7 +44,10 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
         snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format), size);
     else
         snprintf(out, out_bytes, "%s \u00b7 %s over %s%s", cow_format_title(header->format), size,
-                 app->backing_name, backing->state == COW_BACKING_FOUND ? "" : " (not found)");
+                 app->backing_name,
+                 backing->state == COW_BACKING_FOUND     ? ""
+                 : backing->state == COW_BACKING_IGNORED ? " (not opened)"
+                                                         : " (not found)");
 }
 
 static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)

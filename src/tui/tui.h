@@ -13,6 +13,7 @@
 struct tui_options {
     const char *image_path;
     const char *backing_path; /* NULL: the one that the header names */
+    bool no_backing;          /* none is opened */
     const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */
     const char *theme;       /* NULL: the default */
     bool ascii;              /* plain ASCII glyphs only */

@@ -86,7 +86,9 @@ static void put_verdict(struct tui_app *app, struct header_view *view)
 
     heading(page, "Would a stock UML kernel open it?");
     tui_page_line(page);
-    if (verdict->opens) {
+    if (verdict->unknown) {
+        tui_page_put(page, 3, TUI_NORMAL, "not known: its backing file is not looked at (--no-backing)");
+    } else if (verdict->opens) {
         tui_page_put(page, 3, TUI_GOOD, "yes");
     } else {
         int col = tui_page_put(page, 3, TUI_BAD, "no");

@@ -153,7 +153,7 @@ streams()
         [ -s code ] || sleep 0.1
     done
     code=$(cat code)
-    [ "$code" = 2 ] || [ "$code" = 0 ] || die "exit code $code for a reader that is gone"
+    [ "$code" = 141 ] || [ "$code" = 0 ] || die "exit code $code for a reader that is gone"
     TMPDIR=$PWD/nowhere "$COWTUI" map --json x.cow >out 2>err
     eq 2 $? "exit code without a place for the temporary file"
     eq 0 "$(stat -c %s out)" "bytes printed then"

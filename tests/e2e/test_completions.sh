@@ -99,10 +99,10 @@ values()
 arguments_are_no_commands()
 {
     : >info
-    offers bash "--ascii --backing --color --help --quiet --script --theme --verbose --version" --backing info --
-    offers bash "--ascii --backing --color --help --quiet --script --theme --verbose --version" --backing=info --
-    offers bash "--backing --color --help --json --quiet --verbose --version" --color=auto info --
-    offers bash "--backing --color --help --json --quiet --verbose --version" -b info info --
+    offers bash "--ascii --backing --color --help --no-backing --quiet --script --theme --verbose --version" --backing info --
+    offers bash "--ascii --backing --color --help --no-backing --quiet --script --theme --verbose --version" --backing=info --
+    offers bash "--backing --color --help --json --no-backing --quiet --verbose --version" --color=auto info --
+    offers bash "--backing --color --help --json --no-backing --quiet --verbose --version" -b info info --
 }
 
 # Where '=' ends no word (COMP_WORDBREAKS without it), what is offered replaces all of it.

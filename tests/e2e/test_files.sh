@@ -180,6 +180,11 @@ extract_rules()
     run 0 files --extract /etc/hostname -f -o got root.cow
     eq guest42 "$(cat got)" "what was replaced"
     rm got
+    chmod 4640 root.cow
+    run 0 files --extract /etc/hostname -o got root.cow
+    eq 640 "$(stat -c %a got)" "mode, as image and backing file have it"
+    chmod 644 root.cow
+    rm got
     for path in /nothing /etc /etc/hostname/x '' /usr/share/doc/Artistic; do
         run 2 files --extract "$path" -o got root.cow
     done

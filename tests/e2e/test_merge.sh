@@ -144,6 +144,7 @@ locked_backing()
 modes()
 {
     small
+    chmod 666 x.cow b.img
     (
         umask 077
         run 0 merge -o raw x.cow && run 0 create y.cow b.img
@@ -154,6 +155,53 @@ modes()
         run 0 merge -o raw2 x.cow && run 0 create y2.cow b.img
     ) || exit 1
     eq "664 664" "$(stat -c %a raw2 y2.cow | tr '\n' ' ' | sed 's/ $//')" "modes under umask 002"
+}
+
+# What holds an input's content can be read by nobody who could not read that input: the permission bits that all
+# inputs have, less the umask, and never a setid bit.
+modes_of_inputs()
+{
+    local image base want
+    small
+    cp b.img raw && printf x | dd of=raw bs=1 seek=5000 conv=notrunc status=none || die "no raw disk"
+    for modes in 600:644:600 644:600:600 640:664:640 6755:6755:755 4644:664:644 444:644:444 666:660:640; do
+        IFS=: read -r image base want <<<"$modes"
+        chmod "$image" x.cow raw
+        chmod "$base" b.img
+        (
+            umask 022
+            run 0 merge -q -o out.merge x.cow
+            run 0 diff -q -o out.diff b.img raw
+            run 0 convert -q --to v3 -o out.convert x.cow
+            run 0 resize -q --policy keep -o out.keep x.cow 1M
+            run 0 resize -q --policy copy:out.copy -o out.resize x.cow 1M
+            run 0 compact -q -o out.compact x.cow
+            run 0 pages -q -o out.pages x.cow
+            run 0 rebase -q --restamp -o out.rebase x.cow
+        ) || exit 1
+        eq "$(seq 9 | sed "s/.*/$want/" | sort | uniq -c)" "$(stat -c %a out.* | sort | uniq -c)" "modes of image $image, backing file $base"
+        rm -f out.*
+    done
+    chmod 640 x.cow
+    chmod 666 b.img
+    (umask 027 && run 0 merge -q -o out.merge x.cow && run 0 resize -q -y --policy copy x.cow 1M) || exit 1
+    eq "640 640 640" "$(stat -c %a out.merge x.cow x.cow.backing | tr '\n' ' ' | sed 's/ $//')" "modes under umask 027"
+    chmod 444 x.cow
+    run 0 convert --to v3 -o out.convert x.cow
+    has "chmod u+w" err
+}
+
+# An image keeps its mode, but whose owner does not own the private backing file must still be able to read it.
+modes_of_anothers_image()
+{
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    small
+    chown 1234 x.cow
+    chmod 600 x.cow
+    chmod 644 b.img
+    run 0 resize -q -y --policy copy x.cow 1M
+    eq "1234 600" "$(stat -c '%u %a' x.cow)" "the image"
+    eq "0 644" "$(stat -c '%u %a' x.cow.backing)" "the private backing file"
 }
 
 # The lock that cowtui's looking must not take away from itself, or leave.
@@ -235,7 +283,59 @@ t "merge: an existing output" existing_output
 t "merge: what goes where" streams
 t "merge: a guest's lock" locked
 t "merge: a lock on the backing file" locked_backing
+# An image that names a file elsewhere gets that file's content copied: which one is said, even with -q; not where the
+# user named it, nor where nothing of it is copied.
+outside()
+{
+    local where
+    small
+    mkdir d below
+    cp -p b.img d/s.img
+    model make y.cow d/s.img 4096 0,7-9,127 || exit 1
+    mv y.cow below
+    ln -s "$PWD/d/s.img" below/link.img
+    "$COWTUI" rebase -q -y --to "$PWD/d/s.img" below/y.cow || die "no image"
+    cp -p below/y.cow below/l.cow
+    "$COWTUI" rebase -q -y --to "$PWD/below/link.img" below/l.cow || die "no image"
+    where=$(realpath d/s.img)
+    for image in below/y.cow below/l.cow; do
+        for command in "merge -o o.new" "resize --policy copy:c -o o.new" "pages -o o.new" "compact -o o.new"; do
+            case $command in resize*) size=1M ;; *) size= ;; esac
+            # shellcheck disable=SC2086 # words
+            run 0 $command -q $image $size
+            has "$where" err
+            rm -f o.new c
+            # shellcheck disable=SC2086
+            run 0 $command -n $image $size
+            has "$where, too" out
+            # shellcheck disable=SC2086
+            run 0 $command -n --json $image $size
+            [ "$(json '[.notes[] | select(contains("outside"))] | length')" = 1 ] || die "$command: no note in JSON"
+            # shellcheck disable=SC2086
+            run 0 $command -q -b d/s.img $image $size
+            [ ! -s err ] || die "$command: somebody else's file that was named: $(cat err)"
+            rm -f o.new c
+        done
+        run 0 resize -q -y --policy copy:c "$image" 1M
+        has "$where" err
+        run 0 undo -q -y "$image"
+    done
+    for command in "convert --to v3" "resize --policy keep"; do
+        case $command in resize*) size=1M ;; *) size= ;; esac
+        # shellcheck disable=SC2086
+        run 0 $command -q -o o.new below/y.cow $size
+        [ ! -s err ] || die "$command copies nothing of it: $(cat err)"
+        rm -f o.new
+    done
+    mkdir x.d && cp -p b.img x.d && "$COWTUI" rebase -q -y --to x.d/b.img x.cow
+    run 0 merge -q -o o.new x.cow
+    [ ! -s err ] || die "a directory below is not outside: $(cat err)"
+}
+
 t "merge: modes" modes
+t "merge: what the image names elsewhere" outside
+t "merge: modes of the inputs" modes_of_inputs
+t "merge: modes of another's image" modes_of_anothers_image
 t "merge: a read-only image" no_lock_for_looking
 t "merge: too little space" no_space
 t "merge: interrupted" interrupted

@@ -45,6 +45,7 @@ no_setuid()
 {
     small
     chmod 6755 b.img
+    chmod 755 x.cow
     run 0 resize -q -y --policy copy x.cow 1M
     eq 755 "$(stat -c %a x.cow.backing)" "mode of the private backing file"
 }

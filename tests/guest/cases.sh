@@ -122,7 +122,64 @@ grow() {
     grown_on_host "$policy"
 }
 
+# A name that info warns of is not found as it is; one with a blank is found in quotes, one with a colon through a link.
+names() {
+    local letters=bcdefghijkl arguments=() name warned i=0
+    python3 "$here/disks.py" pattern name.img $MIB
+    for name in 'plain.cow' "a'b\$c=d.cow" 'ä.cow' 'a:b.cow' 'a,b.cow' 'a b.cow' 'à.cow'; do
+        check "create makes $name" "$cowtui" create -q "$name" name.img
+        arguments+=("ubd${letters:i:1}=$name")
+        warned=$(json "$name" '.uml.warnings | length')
+        echo "${letters:i:1} $warned $name" >>names.list
+        i=$((i + 1))
+    done
+    arguments+=("ubd${letters:i:1}=\"a b.cow\"")
+    echo "${letters:i:1} 0 \"a b.cow\"" >>names.list
+    i=$((i + 1))
+    ln -s 'a:b.cow' link.cow
+    arguments+=("ubd${letters:i:1}=link.cow")
+    echo "${letters:i:1} $(json link.cow '.uml.warnings | length') link.cow" >>names.list
+    write_job names <<'JOB'
+for disk in b c d e f g h i j; do
+    if dd if="/dev/ubd$disk" of=/dev/null bs=512 count=1 iflag=direct status=none; then echo "$disk 0"; else echo "$disk 1"; fi
+done >names.out
+JOB
+    guest names "${arguments[@]}"
+    while read -r letter warned name; do
+        check "the guest is given $name as info says" equal "$letter $warned" "$(grep "^$letter" names.out)"
+    done <names.list
+}
+
+# A backing file that is a block device.
+on_a_device() {
+    local device=
+    if [ "$(id -u)" != 0 ] || ! command -v losetup >/dev/null; then
+        echo "skip a block device as backing file: needs root and losetup"
+        return
+    fi
+    python3 "$here/disks.py" pattern device.img $MIB
+    if ! device=$(losetup -f --show device.img 2>/dev/null); then
+        echo "skip a block device as backing file: there are no loop devices here"
+        return
+    fi
+    loops+=("$device")
+    check "create makes a COW on a block device" "$cowtui" create -q device.cow "$device"
+    check "info says that UML will open it" equal true "$(json device.cow .uml.opens)"
+    write_job device <<'JOB'
+blockdev --getsize64 /dev/ubdb >device.size
+dd if=/dev/ubdb bs=512 iflag=direct status=none | sha256sum >device.sum
+JOB
+    guest device ubdb=device.cow
+    check "the guest opens an image on a block device" equal $MIB "$(result device.size)"
+    check "and reads what merge writes" equal "$("$cowtui" merge -q -o - device.cow | sha256sum)" "$(result device.sum)"
+    touch -d '2001-02-03 04:05:06 UTC' "$device"
+    guest device ubdb=device.cow
+    check "the guest refuses it when its node has another date" refuses device device.cow
+}
+
 make_disks
+names
+on_a_device
 while_guest_runs
 verdicts
 grow copy

@@ -29,6 +29,7 @@ preload= # what linux.uml needs to boot here (registers.c)
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowtui-guest.XXXXXX") || exit 2
 guest_pid=
+loops=() # devices to be given back
 
 # A guest leads a process group of its own, with its helpers in it.
 kill_guest() {
@@ -38,6 +39,7 @@ kill_guest() {
 cleanup() {
     trap '' INT TERM HUP
     if [ -n "$guest_pid" ]; then kill_guest; fi
+    for device in "${loops[@]}"; do losetup -d "$device"; done
     rm -rf "$scratch"
 }
 trap cleanup EXIT

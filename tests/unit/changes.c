@@ -502,7 +502,9 @@ void subject_check_done(const struct subject *s, const char *where)
     }
     struct stat facts;
     must(stat(s->target, &facts) == 0, "stat");
-    must((facts.st_mode & 07777) == (is_resize(s) ? 0640 : 0644), "%s: mode %o", where, facts.st_mode);
+    const bool empty =
+        s->change.operation == OPERATION_CREATE; /* else it is the image, or holds what is in it */
+    must((facts.st_mode & 07777) == (empty ? 0644 : 0640), "%s: mode %o", where, facts.st_mode);
     if (subject_changes_image(s)) {
         check_undo_file(s, where);
     }

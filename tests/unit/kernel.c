@@ -125,6 +125,35 @@ START_TEST(a_late_mtime_is_unsigned_in_v3)
 }
 END_TEST
 
+/* As measured (tests/guest holds the like against a real kernel). */
+START_TEST(what_its_command_line_can_name)
+{
+    static const struct {
+        const char *path;
+        enum kernel_naming naming;
+        const char *boot;
+    } names[] = {
+        {"root.cow", KERNEL_NAMES_IT, "boot with ubd0=root.cow"},
+        {"/d/a'b$c=d\\e.cow", KERNEL_NAMES_IT, NULL},
+        {"\xc3\xa4.cow", KERNEL_NAMES_IT, NULL},
+        {"a b.cow", KERNEL_NAMES_IT_QUOTED, "boot with 'ubd0=\"a b.cow\"' "},
+        {"a\tb.cow", KERNEL_NAMES_IT_QUOTED, NULL},
+        {"a\nb.cow", KERNEL_NAMES_IT_QUOTED, NULL},
+        {"\xc3\xa0.cow", KERNEL_NAMES_IT_QUOTED, NULL}, /* its second byte is a blank in Latin 1 */
+        {"a:b.cow", KERNEL_CANNOT_NAME_IT, "ubd0= cannot name it"},
+        {"/a,b/c.cow", KERNEL_CANNOT_NAME_IT, NULL},
+        {"a b:c.cow", KERNEL_CANNOT_NAME_IT, NULL},
+        {"\"a.cow", KERNEL_CANNOT_NAME_IT, NULL},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[4096];
+        must(kernel_naming_of(names[i].path) == names[i].naming, "%s", names[i].path);
+        kernel_boot_text(text, sizeof text, names[i].path);
+        must(names[i].boot == NULL || strncmp(text, names[i].boot, strlen(names[i].boot)) == 0, "%s", text);
+    }
+}
+END_TEST
+
 Suite *kernel_suite(void)
 {
     Suite *suite = suite_create("kernel");
@@ -136,6 +165,7 @@ Suite *kernel_suite(void)
     tcase_add_test(tc, nothing_in_a_header_is_too_odd);
     tcase_add_loop_test(tc, a_mark_is_a_size_that_no_file_has, 0, COW_FORMATS);
     tcase_add_test(tc, a_late_mtime_is_unsigned_in_v3);
+    tcase_add_test(tc, what_its_command_line_can_name);
     suite_add_tcase(suite, tc);
     return suite;
 }

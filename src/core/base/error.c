@@ -36,7 +36,7 @@ int cow_error_set(struct cow_error *err, int status, const char *format, ...)
 
 int cow_error_system(struct cow_error *err, int sys_errno, const char *format, ...)
 {
-    int status = sys_errno == ENOMEM ? COW_NO_MEMORY : COW_IO;
+    int status = sys_errno == ENOMEM ? COW_NO_MEMORY : sys_errno == EPIPE ? COW_BROKEN_PIPE : COW_IO;
     if (err != NULL) {
         const char *reason = strerror(sys_errno);
         size_t room = sizeof err->message - strlen(reason) - strlen(": ");

@@ -13,7 +13,8 @@
 
 #include "core/base/arith.h"
 
-int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts)
+static int open_kind(const struct cow_io *io, const char *path, int flags, bool may_be_device,
+                     struct stat *facts)
 {
     struct stat before;
     int status = (flags & O_NOFOLLOW) != 0 ? io->lstat(io->context, path, &before)
@@ -22,7 +23,8 @@ int io_open_regular(const struct cow_io *io, const char *path, int flags, struct
         return status;
     }
     *facts = before;
-    if (!S_ISREG(before.st_mode)) {
+    const bool is_device = may_be_device && S_ISBLK(before.st_mode);
+    if (!S_ISREG(before.st_mode) && !is_device) {
         return -EINVAL;
     }
     int fd = io->open(io->context, path, flags | O_NONBLOCK, 0);
@@ -30,7 +32,7 @@ int io_open_regular(const struct cow_io *io, const char *path, int flags, struct
         return fd;
     }
     status = io->fstat(io->context, fd, facts);
-    if (status == 0 && !S_ISREG(facts->st_mode)) {
+    if (status == 0 && (is_device ? !S_ISBLK(facts->st_mode) : !S_ISREG(facts->st_mode))) {
         status = -EINVAL;
     } else if (status == 0 && (facts->st_dev != before.st_dev || facts->st_ino != before.st_ino)) {
         status = -ESTALE;
@@ -40,6 +42,29 @@ int io_open_regular(const struct cow_io *io, const char *path, int flags, struct
         return status;
     }
     return fd;
+}
+
+int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts)
+{
+    return open_kind(io, path, flags, false, facts);
+}
+
+int io_open_disk(const struct cow_io *io, const char *path, int flags, struct stat *facts)
+{
+    return open_kind(io, path, flags, true, facts);
+}
+
+int io_stat_disk(const struct cow_io *io, const char *path, struct stat *facts)
+{
+    int status = io->stat(io->context, path, facts);
+    if (status < 0 || !S_ISBLK(facts->st_mode)) {
+        return status;
+    }
+    int fd = io_open_disk(io, path, O_RDONLY, facts);
+    if (fd >= 0) {
+        io->close(io->context, fd);
+    }
+    return fd < 0 ? fd : 0;
 }
 
 ssize_t io_read(const struct cow_io *io, int fd, void *buffer, size_t n_bytes, uint64_t offset)

@@ -27,11 +27,17 @@ struct cow_io {
     int (*close)(void *context, int fd);
     ssize_t (*pread)(void *context, int fd, void *buffer, size_t n_bytes, uint64_t offset);
     ssize_t (*pwrite)(void *context, int fd, const void *buffer, size_t n_bytes, uint64_t offset);
+    /* To where the file is at, which may be a pipe. Waits a moment at most, and writes a moderate piece:
+     * -EAGAIN where nothing could be written. */
+    ssize_t (*write)(void *context, int fd, const void *buffer, size_t n_bytes);
     ssize_t (*copy_range)(void *context, int from_fd, uint64_t from_offset, int to_fd, uint64_t to_offset,
                           size_t n_bytes);
     int64_t (*seek)(void *context, int fd, uint64_t offset, int whence); /* SEEK_DATA, SEEK_HOLE */
     int (*clone)(void *context, int from_fd, int to_fd);                 /* the whole file, by reflink */
-    int (*fstat)(void *context, int fd, struct stat *out);
+    int (*fstat)(void *context, int fd, struct stat *out); /* a block device has st_size and st_blocks, too */
+    /* 1: the device shows the content of a file (a loop device), whose st_dev and st_ino are filled in; 0: it
+     * does not, as far as that can be told. May be NULL. */
+    int (*shown_file)(void *context, int fd, struct stat *out);
     int (*stat)(void *context, const char *path, struct stat *out);
     int (*lstat)(void *context, const char *path, struct stat *out);
     int (*resolve)(void *context, const char *path, char *out,
@@ -80,6 +86,11 @@ extern const struct cow_io io_system;
  * no regular file (*facts tells what it is), -ESTALE where another one has taken its place meanwhile; with
  * O_NOFOLLOW a link is no regular file. The descriptor or -errno. */
 int io_open_regular(const struct cow_io *io, const char *path, int flags, struct stat *facts);
+/* The same, but a block device is as good, for its content is a disk. */
+int io_open_disk(const struct cow_io *io, const char *path, int flags, struct stat *facts);
+
+/* stat of what may be a block device: with its size. */
+int io_stat_disk(const struct cow_io *io, const char *path, struct stat *facts);
 
 /* Reads up to n_bytes at offset, until the end of the file. Answers how many (less only at the end) or
  * -errno. */

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +54,19 @@ static ssize_t system_pwrite(void *context, int fd, const void *buffer, size_t n
     return n < 0 ? -errno : n;
 }
 
+static ssize_t system_write(void *context, int fd, const void *buffer, size_t n_bytes)
+{
+    enum { WAIT_MS = 100, PIECE_BYTES = 64 * 1024 };
+    struct pollfd output = {.fd = fd, .events = POLLOUT};
+    (void)context;
+    int ready = poll(&output, 1, WAIT_MS); /* a signal that comes just before a write would not end it */
+    if (ready <= 0) {
+        return ready < 0 && errno != EINTR ? -errno : -EAGAIN;
+    }
+    ssize_t n = write(fd, buffer, n_bytes < PIECE_BYTES ? n_bytes : PIECE_BYTES);
+    return n >= 0 ? n : errno == EINTR ? -EAGAIN : -errno;
+}
+
 static ssize_t system_copy_range(void *context, int from_fd, uint64_t from_offset, int to_fd,
                                  uint64_t to_offset, size_t n_bytes)
 {
@@ -78,7 +93,30 @@ static int system_clone(void *context, int from_fd, int to_fd)
 static int system_fstat(void *context, int fd, struct stat *out)
 {
     (void)context;
-    return answer(fstat(fd, out));
+    uint64_t size_bytes;
+    if (fstat(fd, out) < 0) {
+        return -errno;
+    }
+    if (S_ISBLK(out->st_mode)) {
+        if (ioctl(fd, BLKGETSIZE64, &size_bytes) < 0) {
+            return -errno;
+        }
+        out->st_size = (off_t)size_bytes;
+        out->st_blocks = (blkcnt_t)(size_bytes / 512);
+    }
+    return 0;
+}
+
+static int system_shown_file(void *context, int fd, struct stat *out)
+{
+    struct loop_info64 loop;
+    (void)context;
+    if (ioctl(fd, LOOP_GET_STATUS64, &loop) < 0) {
+        return 0;
+    }
+    out->st_dev = (dev_t)loop.lo_device;
+    out->st_ino = (ino_t)loop.lo_inode;
+    return 1;
 }
 
 static int system_stat(void *context, const char *path, struct stat *out)
@@ -398,10 +436,12 @@ const struct cow_io io_system = {
     .close = system_close,
     .pread = system_pread,
     .pwrite = system_pwrite,
+    .write = system_write,
     .copy_range = system_copy_range,
     .seek = system_seek,
     .clone = system_clone,
     .fstat = system_fstat,
+    .shown_file = system_shown_file,
     .stat = system_stat,
     .lstat = system_lstat,
     .resolve = system_resolve,

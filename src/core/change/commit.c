@@ -42,6 +42,8 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_WRITE_SELECTION] = {commit_write_selection, "writing data"},
     [COW_STEP_MERGE_BACKING] = {commit_merge_backing, "writing into the backing file"},
     [COW_STEP_WRITE_FILE] = {commit_write_file, "writing the file"},
+    [COW_STEP_WRITE_STREAM] = {commit_write_stream, "writing the disk"},
+    [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
 
@@ -161,6 +163,10 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     }
     if (status != 0 && ((c.renamed && c.journal_made) || (!c.renamed && !take_back(&c)))) {
         tell_of_recovery(&c);
+    }
+    if (status != 0 && c.spilled) {
+        cow_error_hint(c.err, "what was written to %s is incomplete",
+                       plan->stream_fd >= 0 ? "standard output" : plan->target_path);
     }
     if (c.has_record) {
         record_clear(&c.record);

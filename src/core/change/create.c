@@ -9,12 +9,13 @@
 
 #include "core/change/plan.h"
 #include "core/change/rewrite.h"
+#include "core/format/kernel.h"
 #include "cow/text.h"
 
 static int check_backing(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
 {
     struct host_file file;
-    int status = host_file_open(plan->io, &file, opt->backing_path, O_RDONLY, err);
+    int status = host_file_open_disk(plan->io, &file, opt->backing_path, O_RDONLY, err);
     if (status != 0) {
         return cow_error_prefix(err, "the backing file");
     }
@@ -89,7 +90,9 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
                      ? plan_text(plan, "cowtui create %s %s", image, backing)
                      : plan_text(plan, "cowtui create --reserve %s %s %s",
                                  cow_size_argument(reserve, opt->reserve_bytes), image, backing);
-    p->next_step = plan_words(plan, "boot with ubd0=%s", image);
+    plan_note_device(plan, &plan->backing_facts);
+    char boot[2 * COW_MESSAGE_BYTES];
+    p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock %s for reading", opt->backing_path);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES, "write a header for %s, marked unfinished",
               cow_size_text(size, plan->header.size_bytes));
@@ -110,10 +113,8 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     plan->force = opt->force;
     int status = check_backing(plan, opt, err);
     if (status == 0) {
-        status = plan_check_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
-    }
-    if (status == 0) {
-        plan->target_path = plan_absolute_path(plan, opt->path, err);
+        plan->named_path = opt->path;
+        plan->target_path = plan_choose_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status == 0) {

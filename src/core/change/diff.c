@@ -47,17 +47,15 @@ static int choose_target(struct cow_plan *plan, const struct cow_diff_options *o
 {
     plan->backing_facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
     plan->backing_path = opt->raw_path;
-    int status = plan_check_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
-                                   &plan->replace, err);
+    plan->named_path = opt->output_path;
+    plan->target_path = plan_choose_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
+                                           &plan->replace, err);
     plan->backing_path = NULL;
-    if (status == 0) {
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
-        status = plan->target_path == NULL ? err->status : 0;
+    if (plan->target_path == NULL) {
+        return err->status;
     }
-    if (status == 0) {
-        plan->temp_path = plan_temp_path(plan, plan->target_path);
-    }
-    return status;
+    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    return 0;
 }
 
 static int build(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)

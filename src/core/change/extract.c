@@ -28,6 +28,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
                                  opt->side == COW_SIDE_BACKING ? "the backing file" : "the guest",
                                  cow_size_text(size, size_bytes));
     p->backing_text = "image and backing file are only read";
+    plan_note_outside(plan);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     p->command = plan_text(plan, "cowtui files --extract %s%s -o %s%s%s%s%s %s",
                            cow_shell_quote(inside, sizeof inside, opt->path),
@@ -51,10 +52,7 @@ static int build(struct cow_plan *plan, const struct cow_extract_options *opt, s
         status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->side, opt->path, err);
     }
     if (status == 0) {
-        status = plan_check_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-    }
-    if (status == 0) {
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status != 0) {

@@ -12,6 +12,7 @@
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
 #include "core/change/rewrite.h"
+#include "core/format/kernel.h"
 #include "core/image/siblings.h"
 #include "cow/text.h"
 
@@ -28,6 +29,12 @@ static int check(struct cow_image *img, const struct cow_merge_options *opt, str
     if (backing->state != COW_BACKING_FOUND) {
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
         return cow_error_hint(err, "name it with -b FILE");
+    }
+    if (S_ISBLK(img->backing.file.facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: its backing file %s is a block device: nothing is merged into one where it is",
+                      img->path, backing->path);
+        return cow_error_hint(err, "merge -o FILE (or with --force: -o DEVICE, another one)");
     }
     if (backing->size_bytes != img->header.size_bytes) {
         cow_error_set(err, COW_REFUSED, "%s: its backing file %s has %" PRIu64 " bytes, the disk %" PRIu64,
@@ -220,7 +227,8 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_note_undo_given_up(plan);
     plan_note_links(plan, NULL);
     p->command = command;
-    p->next_step = plan_words(plan, "boot with ubd0=%s", image);
+    char boot[2 * COW_MESSAGE_BYTES];
+    p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
     plan_steps_begin(plan, 64 * 1024);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin an empty image beside it, marked unfinished");

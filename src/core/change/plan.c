@@ -43,6 +43,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
     }
     plan->io = io;
     plan->img = img;
+    plan->stream_fd = -1;
     plan->preview = (struct cow_preview){.operation = operation,
                                          .method = "copy",
                                          .policy = "",
@@ -53,6 +54,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
                                          .command = "",
                                          .next_step = "",
                                          .content_text = "",
+                                         .outside_note = "",
                                          .note = plan->notes,
                                          .sibling = plan->siblings};
     if (img != NULL) {
@@ -144,7 +146,7 @@ void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, c
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err)
 {
     struct plan_input *input = &plan->input[plan->n_inputs];
-    int status = host_file_open(plan->io, &input->file, path, O_RDONLY, err);
+    int status = host_file_open_disk(plan->io, &input->file, path, O_RDONLY, err);
     if (status != 0) {
         return cow_error_prefix(err, "the %s", what);
     }
@@ -152,6 +154,56 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
     input->what = what;
     input->path = plan_text(plan, "%s", path);
     return 0;
+}
+
+mode_t plan_output_mode(const struct cow_plan *plan)
+{
+    const struct cow_image *img = plan->img;
+    mode_t mode = 0777;
+    if (img == NULL) { /* create: nothing of anybody's is in it */
+        return 0666;
+    }
+    if (img->cow.fd >= 0) { /* a raw disk has only the next one */
+        mode &= img->cow.facts.st_mode;
+    }
+    if (img->backing.file.fd >= 0) {
+        mode &= img->backing.file.facts.st_mode;
+    }
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        mode &= plan->input[i].file.facts.st_mode;
+    }
+    return mode;
+}
+
+void plan_note_outside(struct cow_plan *plan)
+{
+    char text[COW_MESSAGE_BYTES + 256];
+    if (*cow_image_outside_text(text, sizeof text, plan->img) != '\0' &&
+        plan->preview.notes < PLAN_NOTES_MAX) {
+        plan_note(plan, "%s", text);
+        plan->preview.outside_note = plan->notes[plan->preview.notes - 1];
+    }
+}
+
+void plan_note_device(struct cow_plan *plan, const struct stat *backing)
+{
+    if (S_ISBLK(backing->st_mode)) {
+        plan_note(
+            plan,
+            "the backing file is a block device: kernels go by the date of its node in /dev, which most "
+            "systems make anew at each start; then \"cowtui rebase --restamp\"");
+    }
+}
+
+void plan_note_read_only(struct cow_plan *plan)
+{
+    const mode_t mode = plan_output_mode(plan);
+    if ((mode & S_IWUSR) == 0) {
+        plan_note(plan,
+                  "like the files that it is made from it cannot be written (mode %03o): chmod u+w before a "
+                  "guest boots from it",
+                  (unsigned)mode);
+    }
 }
 
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
@@ -229,32 +281,101 @@ static int refuse_others_backing(const struct cow_plan *plan, const char *path, 
     return status;
 }
 
-int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                      bool *exists, struct cow_error *err)
+/* A block device is written over, and not replaced by rename. */
+static int check_device(struct cow_plan *plan, const char *path, bool force, struct cow_error *err)
 {
     struct stat facts;
-    int status = plan->io->stat(plan->io->context, path, &facts);
-    *exists = status == 0;
-    if (status == -ENOENT) {
-        return 0;
+    char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
+    if (!force) {
+        cow_error_set(err, COW_REFUSED, "%s: is a block device", path);
+        return cow_error_hint(err, "--force writes over what is on it; there is no way back");
+    }
+    int fd = plan->io->open(plan->io->context, path, O_RDONLY | O_NONBLOCK, 0);
+    int status = fd < 0 ? fd : plan->io->fstat(plan->io->context, fd, &facts);
+    if (fd >= 0) {
+        plan->io->close(plan->io->context, fd);
     }
     if (status < 0) {
         return cow_error_system(err, -status, "%s", path);
     }
-    bool is_image = plan->img != NULL && same_file(&facts, &plan->img->cow.facts);
-    bool is_backing = plan->backing_path != NULL && same_file(&facts, &plan->backing_facts);
-    if (is_image || is_backing || (other != NULL && same_file(&facts, other))) {
+    if ((uint64_t)facts.st_size < plan->img->header.size_bytes) {
+        return cow_error_set(err, COW_IO, "%s: not enough space: %s are needed, the device has %s", path,
+                             cow_size_text(needed, plan->img->header.size_bytes),
+                             cow_size_text(there, (uint64_t)facts.st_size));
+    }
+    plan->is_device = true;
+    return refuse_others_backing(plan, path, &facts, err);
+}
+
+static int check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                        struct stat *facts, struct cow_error *err)
+{
+    bool is_image = plan->img != NULL && same_file(facts, &plan->img->cow.facts);
+    bool is_backing = plan->backing_path != NULL && same_file(facts, &plan->backing_facts);
+    if (is_image || is_backing || (other != NULL && same_file(facts, other))) {
         return cow_error_set(err, COW_REFUSED, "%s: the output would be the %s itself", path,
                              is_image ? "image" : "backing file");
     }
-    if (!S_ISREG(facts.st_mode)) {
+    if (S_ISBLK(facts->st_mode) && plan->takes_device) {
+        return check_device(plan, path, force, err);
+    }
+    if (!S_ISREG(facts->st_mode)) {
         return cow_error_set(err, COW_REFUSED, "%s: exists and is not a regular file", path);
     }
     if (!force) {
         cow_error_set(err, COW_REFUSED, "%s: exists already", path);
         return cow_error_hint(err, "name another file, or replace it with --force");
     }
-    return refuse_others_backing(plan, path, &facts, err);
+    return refuse_others_backing(plan, path, facts, err);
+}
+
+/* As cp has it: through a link goes what replaces a file, but nothing is made where a link leads to. */
+static int look_at_output(struct cow_plan *plan, const char *path, struct stat *facts, bool *exists,
+                          bool *is_link, struct cow_error *err)
+{
+    int status = plan->io->lstat(plan->io->context, path, facts);
+    *is_link = status == 0 && S_ISLNK(facts->st_mode);
+    if (*is_link) {
+        status = plan->io->stat(plan->io->context, path, facts);
+        if (status == -ENOENT) {
+            cow_error_set(err, COW_REFUSED, "%s: is a symbolic link, and there is no file where it leads to",
+                          path);
+            return cow_error_hint(err, "name the file itself, or remove the link");
+        }
+    }
+    *exists = status == 0;
+    return status == 0 || status == -ENOENT ? 0 : cow_error_system(err, -status, "%s", path);
+}
+
+const char *plan_choose_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                               bool *exists, struct cow_error *err)
+{
+    struct stat facts;
+    bool is_link;
+    char target[PATH_MAX];
+    if (strcmp(path, "-") == 0) {
+        cow_error_set(err, COW_USAGE, "- is standard output, and this cannot be written there");
+        cow_error_hint(err, "a file of that name is ./-; merge and files --extract take -o -");
+        return NULL;
+    }
+    int status = look_at_output(plan, path, &facts, exists, &is_link, err);
+    if (status == 0 && *exists) {
+        status = check_output(plan, path, other, force, &facts, err);
+    }
+    if (status != 0) {
+        return NULL;
+    }
+    if (!is_link) {
+        return plan_absolute_path(plan, path, err);
+    }
+    status = plan->io->resolve(plan->io->context, path, target, sizeof target);
+    if (status < 0) {
+        cow_error_system(err, -status, "%s", path);
+        return NULL;
+    }
+    plan_note(plan, "%s is a symbolic link; the %s it leads to is %s: %s", path,
+              plan->is_device ? "device" : "file", plan->is_device ? "written over" : "replaced", target);
+    return plan_text(plan, "%s", target);
 }
 
 int plan_no_lock(struct cow_error *err, int status, const char *path)
@@ -421,7 +542,9 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                                   .n_bytes = sizeof bytes,
                                   .header = &plan->header,
                                   .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
+                                  .boot_path = plan->named_path != NULL ? plan->named_path : plan->img->path,
                                   .backing_path = plan->header.backing_path,
+                                  .backing_unknown = path_kept && backing->state == COW_BACKING_IGNORED,
                                   .backing_errno = plan->backing_errno,
                                   .backing_bytes = backing_bytes,
                                   .backing_mtime = backing_mtime,

@@ -48,7 +48,11 @@ struct cow_plan {
     bool probed; /* cow_plan_probe */
 
     const char *target_path; /* the file that appears by rename */
+    const char *named_path;  /* the same as the caller named it; NULL: the image */
     const char *temp_path;   /* beside it */
+    bool takes_device;       /* the target may be a block device, which is written over */
+    bool is_device;          /* ... and is one */
+    int stream_fd;           /* the caller's, instead of a target; -1: none */
     bool replace;            /* it may replace a file */
     bool force;
     bool lock_optional; /* a reader that goes on beside a guest: what it reads may change under it */
@@ -70,7 +74,7 @@ struct cow_plan {
     struct cow_layout layout;
     struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
     bool punch_zeros;                /* blocks of zeros become holes */
-    bool fresh;                      /* a new file with the caller's owner and mode, not the image's */
+    bool fresh;                      /* a new file with the caller's owner, not the image's */
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
     bool journaled;    /* an image is replaced or changed in place: a record of it is kept while it lasts */
     bool in_place;     /* ... by one write of its first sector */
@@ -118,6 +122,21 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
 /* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
 
+/* The permission bits of a new file that holds what is in the inputs: those that all of them have. The umask
+ * is still to be taken off (by making the file with them). */
+mode_t plan_output_mode(const struct cow_plan *plan);
+
+/* A note where content that is copied comes from a backing file that the image names, outside of its
+ * directory.
+ */
+void plan_note_outside(struct cow_plan *plan);
+
+/* A note where a new header has the date of a device's node. */
+void plan_note_device(struct cow_plan *plan, const struct stat *backing);
+
+/* A note where that makes an image that its owner could not write. */
+void plan_note_read_only(struct cow_plan *plan);
+
 /* Names. Each answers a string of the plan's, or sets err. */
 /* Where a file that shall appear as path is made: ".NAME.cowtui-new" beside it. */
 const char *plan_temp_path(struct cow_plan *plan, const char *path);
@@ -125,10 +144,12 @@ const char *plan_temp_path(struct cow_plan *plan, const char *path);
  * there. */
 const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err);
 
-/* Refuses an output that exists (unless force), is no regular file, or is one of the files of img or `other`
- * under any name. other may be NULL. *exists tells whether there is something to replace. */
-int plan_check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                      bool *exists, struct cow_error *err);
+/* Where an output that was named path goes: the name that the file will have, or NULL with err. A link to a
+ * file is followed, with a note: that file is replaced. Refused is one that exists (unless force), that is no
+ * regular file, a link that leads nowhere, and any of the files of img or `other` under any name. other may
+ * be NULL. *exists tells whether there is something to replace. */
+const char *plan_choose_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
+                               bool *exists, struct cow_error *err);
 
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
 int plan_check_pending(const struct cow_image *img, struct cow_error *err);

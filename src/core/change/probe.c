@@ -169,7 +169,8 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
     const size_t notes = plan->preview.notes;
-    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target_path == NULL) {
+    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target_path == NULL ||
+        plan->stream_fd >= 0 || plan->is_device) {
         return 0;
     }
     probe_directory(plan);

@@ -185,7 +185,7 @@ static bool is_as_read(const struct cow_image *img, const struct record *record,
     struct stat then = {.st_size = 0};
     const bool found = backing->facts.state == COW_BACKING_FOUND;
     const bool is_old_one = record->backing_path[0] != '\0' &&
-                            (!found || (img->io->stat(img->io->context, record->backing_path, &then) == 0 &&
+                            (!found || (io_stat_disk(img->io, record->backing_path, &then) == 0 &&
                                         same_file(&then, &backing->file.facts)));
     return is_old_one ? journal_number_fits(record, then.st_ino, record->backing_inode) &&
                             (uint64_t)then.st_size == record->backing_old_bytes &&

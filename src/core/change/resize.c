@@ -86,11 +86,14 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
         return status;
     }
     struct stat facts;
-    int fd = io_open_regular(img->io, backing->path, O_RDWR, &facts);
+    const bool is_device = S_ISBLK(img->backing.file.facts.st_mode);
+    int fd = is_device ? -EINVAL : io_open_regular(img->io, backing->path, O_RDWR, &facts);
     if (fd >= 0) {
         img->io->close(img->io->context, fd);
     }
-    if (siblings.incomplete) {
+    if (is_device) {
+        snprintf(why, sizeof why, "it is a block device, which is not lengthened");
+    } else if (siblings.incomplete) {
         snprintf(why, sizeof why, "not all of the directories can be searched for other images on it");
     } else if (siblings.n > 0) {
         snprintf(why, sizeof why, "%s%s is on the same backing file", siblings.sibling[0].path,
@@ -159,6 +162,12 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
     if (backing->size_bytes == opt->size_bytes) {
         return 0;
     }
+    if (S_ISBLK(img->backing.file.facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED, "%s: the backing file %s is a block device, which is not lengthened",
+                      img->path, backing->path);
+        return cow_error_hint(err, "--policy copy makes a longer copy of it in a file; or lengthen it with "
+                                   "its own tool (lvextend), then resize to its new size");
+    }
     if (backing->size_bytes > old_bytes && !opt->force) {
         cow_error_set(err, COW_REFUSED,
                       "%s: the backing file %s has %" PRIu64 " bytes, neither the old size (%" PRIu64
@@ -222,12 +231,10 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
-        int status = plan_check_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-        if (status != 0) {
-            return status;
-        }
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->named_path = opt->output_path;
+        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
+        plan->fresh = true;
         return plan->target_path == NULL ? err->status : 0;
     }
     int status = data_may_stay(&plan->in_place, img, opt);
@@ -262,11 +269,7 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
         }
     }
     bool exists;
-    int status = plan_check_output(plan, path, NULL, false, &exists, err);
-    if (status != 0) {
-        return status;
-    }
-    plan->copy_path = plan_absolute_path(plan, path, err);
+    plan->copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
     if (plan->copy_path == NULL) {
         return err->status;
     }

@@ -79,6 +79,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
 {
     struct cow_image *img = plan->img;
     char size[COW_SIZE_TEXT_BYTES];
+    if (plan->copy_path != NULL || plan->odd_end_is_born) {
+        plan_note_outside(plan);
+    }
     plan_note_in_use(plan);
     plan_note_format(plan);
     if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
@@ -100,6 +103,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
                   "too");
     }
     plan_note_links(plan, opt->output_path);
+    if (opt->output_path != NULL) {
+        plan_note_read_only(plan);
+    }
 }
 
 const char *resize_command(struct cow_plan *plan, const struct cow_resize_options *opt)

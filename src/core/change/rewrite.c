@@ -70,7 +70,7 @@ static int check_old_backing(const struct cow_image *img, const struct cow_rewri
     if (!selects(opt) && !(opt->restamp && opt->backing_path == NULL)) {
         return 0;
     }
-    if (backing->state == COW_BACKING_MISSING || backing->state == COW_BACKING_UNUSABLE) {
+    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE) {
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
         return cow_error_hint(err, "name it with -b FILE; if it has moved: cowtui rebase --to PATH");
     }
@@ -198,10 +198,12 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
                       img->path);
         return cow_error_hint(err, "\"cowtui rebase --safe --to FILE\" gives it one of the same size");
     }
-    if (plan->backing_path == NULL) {
+    if (plan->backing_path == NULL && !img->no_backing) {
         struct stat facts;
         int status = plan->io->stat(plan->io->context, named->path, &facts);
         plan->backing_errno = status < 0 ? -status : 0;
+    }
+    if (plan->backing_path == NULL) {
         return 0;
     }
     named->size_bytes = plan->backing_bytes;
@@ -241,12 +243,11 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
         const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
-        int status = plan_check_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
-        if (status != 0) {
-            return status;
-        }
-        plan->target_path = plan_absolute_path(plan, opt->output_path, err);
+        plan->named_path = opt->output_path;
+        plan->target_path =
+            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
+        plan->fresh = true;
     } else {
         int status = plan->in_place ? 0 : plan_check_names(img, opt->force, err);
         if (status != 0) {

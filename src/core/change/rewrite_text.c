@@ -10,6 +10,7 @@
 
 #include "core/base/arith.h"
 #include "core/change/plan_steps.h"
+#include "core/format/kernel.h"
 #include "cow/text.h"
 
 static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_options *opt)
@@ -106,6 +107,9 @@ static void describe_backing(struct cow_plan *plan, const struct cow_rewrite_opt
 static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                       const struct rewrite_cost *cost)
 {
+    if (plan->selection != NULL) { /* pages are completed from the backing file */
+        plan_note_outside(plan);
+    }
     plan_note_in_use(plan);
     plan_note_format(plan);
     if (opt->unused) {
@@ -128,6 +132,9 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
     }
     plan_note_undo_given_up(plan);
     plan_note_links(plan, opt->output_path);
+    if (opt->output_path != NULL) {
+        plan_note_read_only(plan);
+    }
 }
 
 static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -229,6 +236,8 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   "by sectors: pages that mix dirty and clean ones make a UML guest read wrong data; pages "
                   "mends that");
     }
+    plan_note_read_only(plan);
+    plan_note_device(plan, &plan->input[0].file.facts);
     const char *reserve = opt->reserve_bytes != 0
                               ? plan_text(plan, " --reserve %s", cow_size_argument(size, opt->reserve_bytes))
                               : "";
@@ -237,6 +246,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   opt->force ? " --force" : "", cow_shell_quote(output, sizeof output, opt->output_path),
                   cow_shell_quote(backing, sizeof backing, opt->backing_path),
                   cow_shell_quote(raw, sizeof raw, opt->raw_path));
-    p->next_step = plan_words(plan, "boot with ubd0=%s", output);
+    char boot[2 * COW_MESSAGE_BYTES];
+    p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
     list_steps(plan, &as, &cost);
 }

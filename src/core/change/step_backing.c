@@ -61,14 +61,26 @@ static int copy_content(struct commit *c)
     return status != 0 ? status : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
 }
 
-/* Owner and mode as the original has them, where that is possible; a copy that belongs to the caller, and
- * that he alone may read, is as good. */
-static int copy_owner_and_mode(struct commit *c)
+/* A filesystem, or a user, that has no modes to give. */
+static bool is_not_to_be_had(int status)
 {
-    const struct stat *old = &c->plan->backing_facts;
+    return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS;
+}
+
+/* The original's owner, where that is possible, and the permission bits that the original and the image have,
+ * less the umask; a copy that belongs to the caller, and that he alone may read, is as good. An image's owner
+ * who does not own the copy needs what the original let him do: then the image's bits say nothing. */
+static int give_owner_and_mode(struct commit *c)
+{
+    const struct stat *old = &c->plan->backing_facts, *image = &c->plan->img->cow.facts;
     (void)c->io->fchown(c->io->context, c->copy_fd, old->st_uid, old->st_gid);
-    int status = c->io->fchmod(c->io->context, c->copy_fd, old->st_mode & 0777); /* it is no program */
-    return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS ? 0 : status;
+    struct stat owned;
+    int status = c->io->fstat(c->io->context, c->copy_fd, &owned);
+    if (status == 0) {
+        const mode_t mode = owned.st_uid == image->st_uid ? c->copy_mode : old->st_mode & 0777;
+        status = c->io->fchmod(c->io->context, c->copy_fd, mode);
+    }
+    return is_not_to_be_had(status) ? 0 : status;
 }
 
 int commit_make_copy(struct commit *c)
@@ -76,10 +88,21 @@ int commit_make_copy(struct commit *c)
     if (c->copy_made) {
         return 0;
     }
-    int status = commit_make_file(c, c->plan->copy_temp_path, c->plan->backing_path != NULL ? 0600 : 0666,
-                                  &c->copy_fd);
+    const bool holds_content = c->plan->backing_path != NULL;
+    struct stat made;
+    const mode_t mode = holds_content ? plan_output_mode(c->plan) : 0666;
+    int status = commit_make_file(c, c->plan->copy_temp_path, mode, &c->copy_fd);
     c->copy_made = c->copy_fd >= 0;
-    return status;
+    if (status != 0 || !holds_content) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, c->copy_fd, &made);
+    if (status == 0) { /* what the umask has left; until it has its owner it is nobody else's business */
+        c->copy_mode = made.st_mode & 0777;
+        status = c->io->fchmod(c->io->context, c->copy_fd, 0600);
+    }
+    return status == 0 || is_not_to_be_had(status) ? 0
+                                                   : commit_failed(c, status, "making", c->plan->copy_path);
 }
 
 int commit_copy_backing(struct commit *c)
@@ -97,7 +120,7 @@ int commit_copy_backing(struct commit *c)
     }
     status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing_bytes);
     if (status == 0) {
-        status = plan->backing_path != NULL ? copy_owner_and_mode(c) : 0;
+        status = plan->backing_path != NULL ? give_owner_and_mode(c) : 0;
     }
     if (status == 0) {
         status = set_mtime(c, c->copy_fd, plan->copy_mtime);

@@ -29,7 +29,8 @@ static int write_header(struct commit *c, bool unfinished)
 
 int commit_begin_image(struct commit *c)
 {
-    int status = commit_make_file(c, c->plan->temp_path, c->plan->fresh ? 0666 : 0600, &c->out_fd);
+    int status = commit_make_file(c, c->plan->temp_path, c->plan->fresh ? plan_output_mode(c->plan) : 0600,
+                                  &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status == 0) {
         status = write_header(c, true);

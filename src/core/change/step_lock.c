@@ -61,7 +61,9 @@ static int hold(struct commit *c, int *fd, const struct held_file *held)
     const bool writing = held->how == HOLD_WRITE;
     const bool without_lock = c->plan->lock_optional;
     struct host_file file;
-    int status = host_file_open(c->io, &file, held->path, writing ? O_RDWR : O_RDONLY, c->err);
+    const int flags = writing ? O_RDWR : O_RDONLY;
+    int status = S_ISBLK(held->then->st_mode) ? host_file_open_disk(c->io, &file, held->path, flags, c->err)
+                                              : host_file_open(c->io, &file, held->path, flags, c->err);
     if (status != 0) {
         return cow_error_prefix(c->err, "the %s", held->what);
     }

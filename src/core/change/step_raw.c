@@ -13,7 +13,7 @@
 int commit_begin_raw(struct commit *c)
 {
     const struct cow_image *img = c->plan->img;
-    int status = commit_make_file(c, c->plan->temp_path, 0666, &c->out_fd);
+    int status = commit_make_file(c, c->plan->temp_path, plan_output_mode(c->plan), &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status != 0) {
         return status;

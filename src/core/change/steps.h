@@ -25,6 +25,8 @@ int commit_begin_raw(struct commit *c);       /* step_raw.c */
 int commit_compose(struct commit *c);
 int commit_finish_raw(struct commit *c);
 int commit_write_file(struct commit *c);
+int commit_write_stream(struct commit *c); /* step_through.c */
+int commit_write_device(struct commit *c);
 int commit_keep_attributes(struct commit *c); /* step_file.c */
 int commit_rename(struct commit *c);
 int commit_journal(struct commit *c); /* step_journal.c */

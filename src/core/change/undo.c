@@ -45,7 +45,7 @@ int undo_check_base(const struct cow_image *img, const struct record *record, st
         record->extends != 0) { /* that one is held, and looked at, itself */
         return 0;
     }
-    int status = img->io->stat(img->io->context, record->backing_path, &facts);
+    int status = io_stat_disk(img->io, record->backing_path, &facts);
     if (status < 0) {
         cow_error_set(err, COW_REFUSED, "%s: going back needs its backing file of then, %s: %s", img->path,
                       record->backing_path, strerror(-status));
@@ -137,8 +137,9 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
                                   .n_bytes = COW_HEADER_BYTES_MAX,
                                   .header = &plan->header,
                                   .image_path = plan->img->path,
+                                  .boot_path = plan->img->path,
                                   .backing_path = plan->header.backing_path};
-    int status = plan->io->stat(plan->io->context, plan->header.backing_path, &backing);
+    int status = io_stat_disk(plan->io, plan->header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;
     facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
     facts.backing_mtime = backing.st_mtim.tv_sec;

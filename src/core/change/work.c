@@ -21,7 +21,7 @@ int commit_advance(struct commit *c, uint64_t bytes)
                                           .total_bytes = c->total_bytes,
                                           .can_cancel = can_cancel};
     if (c->env->progress(c->env->context, &progress) && can_cancel) {
-        return cow_error_set(c->err, COW_CANCELLED, "cancelled, nothing changed");
+        return cow_error_set(c->err, COW_CANCELLED, c->spilled ? "cancelled" : "cancelled, nothing changed");
     }
     return 0;
 }

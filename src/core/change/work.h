@@ -19,12 +19,14 @@ struct commit {
     int out_fd;                    /* the temporary file, locked */
     int input_fd[PLAN_INPUTS_MAX]; /* the plan's further inputs, locked */
     int copy_fd;                   /* the private backing file, under its temporary name */
+    mode_t copy_mode;              /* plan_output_mode, less the umask */
     bool out_made;
     bool copy_made;
     bool copy_placed; /* it has its final name */
     bool backing_written;
     bool merging;         /* ... bytes of it: even its date cannot be put back any more */
     struct timespec beat; /* when merging last dated the journal; zeros: not yet */
+    bool spilled;         /* something was written to a stream or a device, and cannot be taken back */
     bool journal_made;
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */

@@ -226,7 +226,8 @@ int cow_check(struct cow_check *out, const char *path, const struct cow_check_op
     if (c.check == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    const struct cow_open_options open = {.backing_path = opt->backing_path, .io = opt->io};
+    const struct cow_open_options open = {
+        .backing_path = opt->backing_path, .no_backing = opt->no_backing, .io = opt->io};
     int status = cow_image_open(&c.img, path, &open, err);
     if (status == 0) {
         status = check_image(&c, opt->quick, err);

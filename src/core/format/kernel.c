@@ -4,11 +4,14 @@
  */
 #include "core/format/kernel.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 #include "core/format/variants.h"
+#include "cow/text.h"
 
 static void read_fields(struct kernel_header *out, const uint8_t *bytes, const struct variant *v)
 {
@@ -81,4 +84,36 @@ void kernel_header_read(struct kernel_header *out, const uint8_t *bytes, size_t 
     out->raw = false;
     read_fields(out, bytes, v);
     read_offsets(out, v);
+}
+
+/* Measured: ':' and ',' end the name of a file, and a double quote changes what belongs together; blanks end
+ * a word, and for the kernel the byte 0xa0 is one, too, which is a part of some letters in UTF-8. */
+enum kernel_naming kernel_naming_of(const char *path)
+{
+    return path[strcspn(path, ":,\"")] != '\0'              ? KERNEL_CANNOT_NAME_IT
+           : path[strcspn(path, " \t\n\v\f\r\xa0")] != '\0' ? KERNEL_NAMES_IT_QUOTED
+                                                            : KERNEL_NAMES_IT;
+}
+
+const char *kernel_boot_text(char *out, size_t out_bytes, const char *path)
+{
+    const enum kernel_naming naming = kernel_naming_of(path);
+    char *argument = NULL, quoted[COW_MESSAGE_BYTES];
+    if (naming == KERNEL_CANNOT_NAME_IT) {
+        snprintf(out, out_bytes,
+                 "ubd0= cannot name it, for there is a colon, a comma or a double quote in its path: rename "
+                 "it, or boot "
+                 "by a symbolic link without them");
+        return out;
+    }
+    const char *marks = naming == KERNEL_NAMES_IT_QUOTED ? "\"" : "";
+    if (asprintf(&argument, "ubd0=%s%s%s", marks, path, marks) < 0) {
+        out[0] = '\0';
+        return out;
+    }
+    snprintf(out, out_bytes, "boot with %s%s", cow_shell_quote(quoted, sizeof quoted, argument),
+             naming == KERNEL_NAMES_IT_QUOTED ? " (the double quotes must reach the kernel, for the blank)"
+                                              : "");
+    free(argument);
+    return out;
 }

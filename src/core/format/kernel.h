@@ -30,4 +30,13 @@ struct kernel_header {
  * the kernel's cow_user.c (6.1) do on a little-endian 64-bit host. */
 void kernel_header_read(struct kernel_header *out, const uint8_t *bytes, size_t n_bytes);
 
+/* Whether ubd0=PATH on its command line names that file: as it is, in double quotes that reach the kernel, or
+ * not at all, for it is cut into several words or files. (What stands in a header is never cut.) */
+enum kernel_naming { KERNEL_NAMES_IT, KERNEL_NAMES_IT_QUOTED, KERNEL_CANNOT_NAME_IT };
+enum kernel_naming kernel_naming_of(const char *path);
+
+/* "boot with ubd0=root.cow", quoted for a shell and the kernel; or what helps where that cannot be. Returns
+ * out. */
+const char *kernel_boot_text(char *out, size_t out_bytes, const char *path);
+
 #endif

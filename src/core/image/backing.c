@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/image/image.h"
+#include "cow/text.h"
 
 struct place {
     char *path;
@@ -35,7 +37,7 @@ static char *beside_image(const char *image_real_path, const char *stored)
 static void try_place(const struct cow_io *io, struct place *place, const struct stat *image_facts)
 {
     place->file.fd = -1;
-    place->status = host_file_open(io, &place->file, place->path, O_RDONLY, &place->err);
+    place->status = host_file_open_disk(io, &place->file, place->path, O_RDONLY, &place->err);
     if (place->status == 0 && same_file(&place->file.facts, image_facts)) {
         host_file_close(io, &place->file);
         place->status = cow_error_set(&place->err, COW_REFUSED,
@@ -113,6 +115,44 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
     }
     describe(out, &place, named != NULL);
     return 0;
+}
+
+int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err)
+{
+    char shown[COW_MESSAGE_BYTES / 2];
+    *out = (struct backing_file){.file.fd = -1, .facts = {.state = COW_BACKING_NONE, .path = ""}};
+    out->facts.problem = out->problem;
+    if (header->backing_path[0] == '\0') {
+        return 0;
+    }
+    out->path = strdup(header->backing_path);
+    if (out->path == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    out->facts.state = COW_BACKING_IGNORED;
+    out->facts.path = out->path;
+    snprintf(out->problem, sizeof out->problem, "%s: is not opened, as asked (--no-backing)",
+             cow_escape(shown, sizeof shown, out->path));
+    return 0;
+}
+
+const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
+    char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
+    out[0] = '\0';
+    if (backing->state != COW_BACKING_FOUND || backing->named) {
+        return out;
+    }
+    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
+    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
+        snprintf(out, out_bytes,
+                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
+                 "directory",
+                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
+    }
+    return out;
 }
 
 void backing_close(const struct cow_io *io, struct backing_file *backing)

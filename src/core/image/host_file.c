@@ -2,6 +2,7 @@
  *
  * Regular files of the host: opening without surprises, and their extents.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "core/base/arith.h"
@@ -13,7 +14,22 @@ static const char *kind_of(mode_t mode)
            : S_ISLNK(mode)  ? "a symbolic link"
            : S_ISFIFO(mode) ? "a FIFO"
            : S_ISSOCK(mode) ? "a socket"
+           : S_ISBLK(mode)  ? "a block device"
                             : "a device";
+}
+
+/* What came of opening it. */
+static int opened(struct host_file *out, const struct host_file *file, const char *path,
+                  struct cow_error *err)
+{
+    if (file->fd == -EINVAL && !S_ISREG(file->facts.st_mode)) {
+        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file->facts.st_mode));
+    }
+    if (file->fd < 0) {
+        return cow_error_system(err, -file->fd, "%s", path);
+    }
+    *out = *file;
+    return 0;
 }
 
 int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
@@ -21,14 +37,15 @@ int host_file_open(const struct cow_io *io, struct host_file *out, const char *p
 {
     struct host_file file = {.facts = {.st_mode = S_IFREG}};
     file.fd = io_open_regular(io, path, flags, &file.facts);
-    if (file.fd < 0 && !S_ISREG(file.facts.st_mode)) {
-        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file.facts.st_mode));
-    }
-    if (file.fd < 0) {
-        return cow_error_system(err, -file.fd, "%s", path);
-    }
-    *out = file;
-    return 0;
+    return opened(out, &file, path, err);
+}
+
+int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
+                        struct cow_error *err)
+{
+    struct host_file file = {.facts = {.st_mode = S_IFREG}};
+    file.fd = io_open_disk(io, path, flags, &file.facts);
+    return opened(out, &file, path, err);
 }
 
 void host_file_close(const struct cow_io *io, struct host_file *file)
@@ -57,5 +74,8 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
 
 bool same_file(const struct stat *a, const struct stat *b)
 {
+    if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode)) { /* a device may have several nodes */
+        return a->st_rdev == b->st_rdev;
+    }
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }

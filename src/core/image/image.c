@@ -43,8 +43,9 @@ static int load(struct cow_image *img, struct cow_error *err)
 {
     int status = decode(img, err);
     if (status == 0) {
-        status = backing_open(&img->backing, img->io, &img->header, img->real_path, &img->cow.facts,
-                              img->named_backing, err);
+        status = img->no_backing ? backing_ignore(&img->backing, &img->header, err)
+                                 : backing_open(&img->backing, img->io, &img->header, img->real_path,
+                                                &img->cow.facts, img->named_backing, err);
     }
     if (status != 0) {
         return status;
@@ -99,7 +100,8 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
     img->io = opt != NULL && opt->io != NULL ? opt->io : &io_system;
     img->cow.fd = -1;
     img->backing.file.fd = -1;
-    bool named = opt != NULL && opt->backing_path != NULL;
+    img->no_backing = opt != NULL && opt->no_backing;
+    bool named = opt != NULL && opt->backing_path != NULL && !opt->no_backing;
     img->path = strdup(path);
     img->named_backing = named ? strdup(opt->backing_path) : NULL;
     int status = 0;
@@ -137,7 +139,8 @@ void cow_image_close(struct cow_image *img)
 int cow_image_refresh(struct cow_image *img, struct cow_error *err)
 {
     struct cow_image *fresh;
-    const struct cow_open_options options = {.backing_path = img->named_backing, .io = img->io};
+    const struct cow_open_options options = {
+        .backing_path = img->named_backing, .no_backing = img->no_backing, .io = img->io};
     int status = cow_image_open(&fresh, img->path, &options, err);
     if (status != 0) {
         return status;

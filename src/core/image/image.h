@@ -30,6 +30,7 @@ struct cow_image {
     char *path;          /* as named */
     char *real_path;     /* resolved, absolute */
     char *named_backing; /* by the caller, or NULL */
+    bool no_backing;     /* ... who wants none opened */
     struct host_file cow;
     struct timespec seen_at; /* when it was opened, or refreshed */
     uint8_t raw[COW_HEADER_BYTES_MAX];
@@ -47,12 +48,16 @@ enum { SCRATCH_BYTES = 256 * 1024 };
  */
 int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
                    struct cow_error *err);
+/* The same for what holds a disk: a block device is as good. Its size is that of the device. */
+int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
+                        struct cow_error *err);
 void host_file_close(const struct cow_io *io, struct host_file *file);
 
 /* The extent of the file at `offset` (asked once for each extent), cut to `limit`. */
 int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t offset, uint64_t limit,
                      struct io_extent *out);
 
+/* One file, under whatever name; one block device, by whatever node. */
 bool same_file(const struct stat *a, const struct stat *b);
 
 /* Finds and opens the backing file of a header; never fails but for COW_NO_MEMORY, facts.state tells the
@@ -60,6 +65,8 @@ bool same_file(const struct stat *a, const struct stat *b);
 int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,
                  const char *image_real_path, const struct stat *image_facts, const char *named,
                  struct cow_error *err);
+/* The same where none is to be looked for. */
+int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err);
 void backing_close(const struct cow_io *io, struct backing_file *backing);
 
 /* What a stock kernel would say of these header bytes with this backing file. It serves images that are not
@@ -69,7 +76,9 @@ struct verdict_facts {
     size_t n_bytes;
     const struct cow_header *header; /* what we make of the same bytes */
     const char *image_path;          /* for the advice */
+    const char *boot_path;           /* by which the image will be given to a kernel */
     const char *backing_path;        /* for the words: as the kernel would name it */
+    bool backing_unknown;            /* it is not to be looked at; then the next three do not count */
     int backing_errno;               /* of a stat of the backing file; then the next two do not count */
     uint64_t backing_bytes;
     int64_t backing_mtime;

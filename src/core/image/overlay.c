@@ -223,8 +223,8 @@ int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sec
                              : first_sector + arith_min(sectors, img->layout.sectors - first_sector);
     density.sectors = end - first_sector;
     status = bitmap_count(img->bitmap, first_sector, density.sectors, &density.dirty_sectors, err);
-    if (status == 0 && img->backing.facts.state != COW_BACKING_MISSING &&
-        img->backing.facts.state != COW_BACKING_UNUSABLE) {
+    if (status == 0 &&
+        (img->backing.facts.state == COW_BACKING_FOUND || img->backing.facts.state == COW_BACKING_NONE)) {
         uint64_t covered = arith_div_up(img->backing.facts.size_bytes, img->header.sector_bytes);
         density.beyond_backing_sectors = end > covered ? end - arith_max(first_sector, covered) : 0;
     }
@@ -252,8 +252,8 @@ int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offs
     }
     if (img->backing.facts.state != COW_BACKING_FOUND) {
         cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, img->backing.facts.problem);
-        cow_error_hint(err, "name it with -b FILE");
-        return COW_IO;
+        return cow_error_hint(err, img->no_backing ? "without it, only what is in the image can be read"
+                                                   : "name it with -b FILE");
     }
     ssize_t n = io_read(img->io, img->backing.file.fd, buffer, n_bytes, offset_bytes);
     if (n < 0) {

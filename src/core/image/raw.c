@@ -13,7 +13,7 @@
 
 static int fill(struct cow_image *img, const char *path, struct cow_error *err)
 {
-    int status = host_file_open(img->io, &img->backing.file, path, O_RDONLY, err);
+    int status = host_file_open_disk(img->io, &img->backing.file, path, O_RDONLY, err);
     if (status != 0) {
         return status;
     }

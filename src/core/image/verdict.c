@@ -64,6 +64,9 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
                "with no backing file on its command line the kernel would serve this file as a raw disk");
         return false;
     }
+    if (facts->backing_unknown) {
+        return true;
+    }
     if (facts->backing_errno != 0) {
         WORDS(out, "Couldn't stat \"%s\" : err = %d", path, facts->backing_errno);
         ADVISE(out, "name the backing file with -b to look, and on the kernel's command line "
@@ -92,6 +95,25 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     return true;
 }
 
+/* How the files are named on its command line. */
+static void warn_of_names(struct cow_verdict *out, const struct verdict_facts *facts)
+{
+    const enum kernel_naming naming = kernel_naming_of(facts->boot_path);
+    if (naming == KERNEL_CANNOT_NAME_IT) {
+        warn(out, "on its command line (ubd0=) the kernel cannot be given this path, for there is a colon, a "
+                  "comma or a "
+                  "double quote in it: rename it, or boot by a symbolic link without them");
+    } else if (naming == KERNEL_NAMES_IT_QUOTED) {
+        warn(out, "on its command line the blank in the path needs quotes that reach the kernel: "
+                  "'ubd0=\"PATH\"'; or rename it, or boot by a symbolic link without");
+    }
+    if (facts->switches && kernel_naming_of(facts->backing_path) == KERNEL_CANNOT_NAME_IT) {
+        warn(out, "nor can it be given the path of that backing file, which has a colon, a comma or a double "
+                  "quote in "
+                  "it: rebase --to it");
+    }
+}
+
 static void add_warnings(struct cow_verdict *out, const struct verdict_facts *facts,
                          const struct kernel_header *header)
 {
@@ -107,6 +129,7 @@ static void add_warnings(struct cow_verdict *out, const struct verdict_facts *fa
                       "(ubd0=IMAGE,BACKING)");
         }
     }
+    warn_of_names(out, facts);
     if (facts->beside_image) {
         warn(out, "the backing path is relative: the kernel finds it only if it is started in the image's "
                   "directory");
@@ -138,7 +161,8 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
               header.data_offset);
         return;
     }
-    out->opens = true;
+    out->unknown = facts->backing_unknown;
+    out->opens = !out->unknown;
     add_warnings(out, facts, &header);
 }
 
@@ -168,11 +192,14 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
                                   .n_bytes = img->raw_bytes,
                                   .header = &img->header,
                                   .image_path = img->path,
+                                  .boot_path = img->path,
                                   .backing_path = backing->named ? backing->path : img->header.backing_path,
                                   .beside_image = backing->beside_image};
     struct stat found = img->backing.file.facts;
-    if (backing->state != COW_BACKING_FOUND) {
-        int status = img->io->stat(img->io->context, facts.backing_path, &found);
+    if (backing->state == COW_BACKING_IGNORED) {
+        facts.backing_unknown = true;
+    } else if (backing->state != COW_BACKING_FOUND) {
+        int status = io_stat_disk(img->io, facts.backing_path, &found);
         facts.backing_errno = status < 0 ? -status : 0;
     } else if (backing->named) {
         struct stat stored;

@@ -38,6 +38,9 @@ def md(version, size):
     struct.pack_into("<IIII16s32s", block, 0, 0xA92B4EFC, 1, 0, 0, bytes(range(16)), b"host:0")
     struct.pack_into("<QIIQII", block, 64, 1600000000, 1, 0, (sectors if data else offset) - data, 0, 2)
     struct.pack_into("<QQQ", block, 128, data, (sectors if data else offset) - data, offset)
+    # Its sum, as md has it: newer versions of libblkid ask for it.
+    total = sum(struct.unpack_from("<64I", block))
+    struct.pack_into("<I", block, 216, ((total & 0xFFFFFFFF) + (total >> 32)) & 0xFFFFFFFF)
     return [(offset * 512, block)]
 
 

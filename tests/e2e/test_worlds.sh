@@ -110,8 +110,9 @@ a_dry_run_leaves_no_trace()
     may_trace
     small
     freeze x.cow b.img
-    strace -qq -f -o calls -e trace=openat,link,linkat,unlink,rename,renameat2,utimensat,ftruncate,pwrite64 "$COWTUI" resize -n --policy copy x.cow 1M >/dev/null ||
+    strace -qq -f -y -o calls -e trace=openat,link,linkat,unlink,rename,renameat2,utimensat,ftruncate,pwrite64 "$COWTUI" resize -n --policy copy x.cow 1M >/dev/null ||
         die "the plan"
+    sed -i '/^[0-9]* *[a-z0-9]*([0-9]*<[^>]*memfd:/d' calls # that is no file
     ! grep -E 'O_CREAT|^[0-9]+ +(link|unlink|rename|utimens|ftruncate|pwrite)' calls >&2 || die "it writes: $(grep -m 1 O_CREAT calls)"
     unchanged "a dry run"
 }
@@ -208,10 +209,11 @@ both_dates_are_set()
 {
     may_trace
     small
-    touch -a -d '2004-05-06 07:08:09 UTC' b.img
+    touch -a -d '+1 minute' b.img # so that reading, which the plan does, does not date it (relatime)
+    before=$(stat -c %x b.img)
     strace -qq -f -o calls -e trace=utimensat "$COWTUI" resize -q -y --policy extend x.cow 1M || die "resize"
     ! grep UTIME_OMIT calls >&2 || die "only one date is set"
-    eq "2004-05-06 07:08:09" "$(stat -c %x b.img | cut -c1-19)" "when it was read"
+    eq "$before" "$(stat -c %x b.img)" "when it was read"
 }
 t "both dates are set" both_dates_are_set
 

@@ -112,6 +112,56 @@ written_while_merged()
     eq true "$(json .uml.opens)" "would UML open it"
 }
 
+# A backup has other inode numbers: what the merge had begun is not known again, and the image has all of it.
+merge_from_a_backup()
+{
+    small
+    want=$(model compose x.cow uml-cow-v3 b.img)
+    killed behind copy_file_range b.img merge -y --in-place x.cow
+    mkdir backup
+    cp -p x.cow b.img .x.cow.cowtui-journal .x.cow.cowtui-new backup
+    rm x.cow b.img .x.cow.cowtui-*
+    mv backup/.x.cow* backup/* .
+    run 0 recover -n x.cow
+    has "the merge is given up: the image stays as it is" out
+    freeze x.cow b.img
+    run 0 recover -y x.cow
+    unchanged "an image whose merge is given up"
+    eq ".x.cow.cowtui-new b.img backup x.cow " "$(names)" "names" # of another number: not known for ours
+    run 0 rebase -q -y --restamp x.cow # nor is it in the way
+    eq "$want" "$(model compose x.cow uml-cow-v3 b.img)" "the disk"
+}
+
+# Of another backing file than the old one the new header has the date.
+other_base_changes()
+{
+    small
+    head -c 65536 /dev/zero | tr '\0' 'o' >other.img
+    before=$(state x.cow b.img)
+    killed at '/^link' .x.cow.cowtui-old rebase -y --safe --to other.img x.cow
+    touch -d '2004-05-06 07:08:09 UTC' other.img
+    run 0 recover -n x.cow
+    has "has changed or moved since" out
+    run 0 recover -y x.cow
+    eq "$before" "$(state x.cow b.img)" "the old image"
+    eq "b.img other.img x.cow " "$(names)" "names"
+}
+
+# The journal of an undo, under the name of undo data: there is no way back from that, but out of the way.
+no_undo_data()
+{
+    small
+    run 0 resize -q -y --policy extend x.cow 1M
+    killed at pwrite64 x.cow undo -y x.cow
+    mv .x.cow.cowtui-journal .x.cow.cowtui-undo
+    freeze x.cow b.img
+    run 5 undo -y x.cow
+    has "about no change that could be undone" err
+    run 0 undo -y --discard x.cow
+    unchanged "undo data of another kind"
+    [ ! -e .x.cow.cowtui-undo ] || die "it is not removed"
+}
+
 # It would be found in the way when all else is done.
 in_recoverys_way()
 {
@@ -181,3 +231,6 @@ t "world: somebody writes into a half merged file" written_while_merged
 t "world: something in recovery's way" in_recoverys_way
 t "world: undo, and another name of the image" undo_of_one_name
 t "world: undo in a copy by hard links" undo_in_a_copy
+t "world: half a merge from a backup" merge_from_a_backup
+t "world: the other backing file changes while a rebase waits" other_base_changes
+t "world: undo data that is none" no_undo_data

@@ -228,14 +228,20 @@ int journal_check(struct record *record, const struct cow_image *img, const char
 {
     uint8_t new_header[COW_V3_HEADER_BYTES] = {0}; /* of a long path the end is missing: it does not count */
     char path[PATH_MAX];
+    const bool is_undo = strcmp(what, SIDE_UNDO) == 0;
     bool fits = true;
-    int status = claim_check(record, img, side_path(path, img->real_path, what), err);
+    side_path(path, img->real_path, what);
+    if (is_undo && record->kind != RECORD_COPY && record->kind != RECORD_IN_PLACE) {
+        cow_error_set(err, COW_INVALID, "%s: is about no change that could be undone", path);
+        return cow_error_hint(err, "it was not written as undo data; \"cowtui undo --discard\" removes it");
+    }
+    int status = claim_check(record, img, path, err);
     if (status != 0) {
         return status;
     }
     memcpy(new_header, record->new_sector, sizeof record->new_sector);
     if (record_is_in_place(record)) {
-        int cuts = strcmp(what, SIDE_UNDO) == 0 ? settle_cuts_data(img->io, record, img->cow.fd) : 0;
+        int cuts = is_undo ? settle_cuts_data(img->io, record, img->cow.fd) : 0;
         if (cuts < 0) {
             return cow_error_system(err, -cuts, "%s", img->path);
         }
@@ -246,8 +252,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
                     ? record_fits_new_header(record, img->raw, img->raw_bytes)
                     : record_fits_old_header(record, img->raw, img->raw_bytes));
     }
-    if (fits && record->kind == RECORD_COPY &&
-        strcmp(what, SIDE_UNDO) == 0) { /* it is the old image itself */
+    if (fits && record->kind == RECORD_COPY && is_undo) { /* it is the old image itself */
         int there = settle_has_undo(img->io, record, path);
         if (there < 0) {
             return cow_error_system(err, -there, "%s", path);

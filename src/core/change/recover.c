@@ -210,8 +210,8 @@ static int undo_back(struct commit *c)
 
 int commit_undo(struct commit *c)
 {
-    int status = 1;
-    if (c->record.extends && c->backing_fd >= 0) { /* before anything is written */
+    int status = 1;                                /* it is ours, or none is written */
+    if (c->record.extends && c->backing_fd >= 0) { /* asked before anything is written */
         status = settle_backing_is_ours(c->io, &c->record, c->plan->target_path, c->backing_fd, true);
     }
     if (status == 0) {

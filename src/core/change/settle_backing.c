@@ -38,26 +38,35 @@ static int64_t nanoseconds_between(struct timespec from, struct timespec to)
     return (int64_t)(to.tv_sec - from.tv_sec) * SECOND_NS + to.tv_nsec - from.tv_nsec;
 }
 
-int settle_date_journal(const struct cow_io *io, const char *image_path)
+/* Dates the journal by the clock, durably; *date is what it got. 0 or -errno. */
+static int date_journal_once(const struct cow_io *io, const char *image_path, struct timespec *date)
 {
     char path[PATH_MAX];
     struct stat facts;
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}}, after;
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
     int fd = io_open_regular(io, side_path(path, image_path, SIDE_JOURNAL), O_WRONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }
-    int status;
-    unsigned tries = 0;
-    do { /* where flushing took long, what follows would not be taken for ours */
-        io->now(io->context, &times[1]);
-        status = io->futimens(io->context, fd, times);
-        if (status == 0) {
-            status = io->fsync(io->context, fd);
-        }
-        io->now(io->context, &after);
-    } while (status == 0 && nanoseconds_between(times[1], after) > SLOW_NS / 2 && ++tries < TRIES);
+    io->now(io->context, &times[1]);
+    int status = io->futimens(io->context, fd, times);
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
     io->close(io->context, fd);
+    *date = times[1];
+    return status;
+}
+
+int settle_date_journal(const struct cow_io *io, const char *image_path)
+{
+    struct timespec date, after;
+    unsigned tries = 0;
+    int status;
+    do { /* where flushing took long, what follows would not be taken for ours */
+        status = date_journal_once(io, image_path, &date);
+        io->now(io->context, &after);
+    } while (status == 0 && nanoseconds_between(date, after) > SLOW_NS / 2 && ++tries < TRIES);
     return status;
 }
 
@@ -168,25 +177,10 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
 
 int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last)
 {
-    char path[PATH_MAX];
-    struct stat facts;
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-    io->now(io->context, &times[1]);
-    const int64_t since = nanoseconds_between(*last, times[1]);
-    if (since >= 0 && since < SECOND_NS) {
-        return 0;
-    }
-    int fd = io_open_regular(io, side_path(path, image_path, SIDE_JOURNAL), O_WRONLY | O_NOFOLLOW, &facts);
-    if (fd < 0) {
-        return fd;
-    }
-    int status = io->futimens(io->context, fd, times);
-    if (status == 0) {
-        status = io->fsync(io->context, fd);
-    }
-    io->close(io->context, fd);
-    *last = times[1];
-    return status;
+    struct timespec now;
+    io->now(io->context, &now);
+    const int64_t since = nanoseconds_between(*last, now);
+    return since >= 0 && since < SECOND_NS ? 0 : date_journal_once(io, image_path, last);
 }
 
 int settle_merged_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,

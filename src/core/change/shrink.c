@@ -217,8 +217,7 @@ static void note_gpt(struct cow_plan *plan, uint64_t size_bytes)
     }
     plan_note(plan,
               "the backup of the partition table (GPT) lies at the disk's end and is cut off%s; sgdisk -e "
-              "/dev/ubda "
-              "puts it at the new end, in a guest that boots from another disk%s",
+              "/dev/ubda puts it at the new end, in a guest that boots from another disk%s",
               gpt->usable_end > size_bytes
                   ? ", and until it is written anew a kernel finds no partitions on the smaller disk"
                   : "",
@@ -335,7 +334,7 @@ int shrink_check(struct cow_plan *plan, const struct cow_resize_options *opt, st
     return status;
 }
 
-const char *shrink_next(const struct cow_plan *plan, uint64_t size_bytes)
+const char *shrink_next(struct cow_plan *plan, uint64_t size_bytes)
 {
     const struct cow_volume *whole = cow_fs_whole(plan->fs);
     const struct cow_gpt *gpt = cow_fs_gpt(plan->fs);
@@ -351,7 +350,7 @@ const char *shrink_next(const struct cow_plan *plan, uint64_t size_bytes)
     return end == 0           ? ""
            : end > size_bytes ? "; what was on its disk is cut off, see above"
            : is_ext(whole)    ? "; its filesystem fits the smaller disk"
-                              : plan_words((struct cow_plan *)plan, "; its %s fits the smaller disk",
+                              : plan_words(plan, "; its %s fits the smaller disk",
                                         strcmp(whole->type, "xfs") == 0 || strcmp(whole->type, "btrfs") == 0
                                                ? "filesystem"
                                                : whole->type);

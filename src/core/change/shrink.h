@@ -14,6 +14,6 @@
 int shrink_check(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err);
 
 /* What to do when it has become smaller, the rest of a sentence about booting it. */
-const char *shrink_next(const struct cow_plan *plan, uint64_t size_bytes);
+const char *shrink_next(struct cow_plan *plan, uint64_t size_bytes);
 
 #endif

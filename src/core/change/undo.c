@@ -70,14 +70,6 @@ static int read_undo(struct record *record, struct cow_image *img, struct stat *
     if (status == 0 && !found) {
         status = cow_error_set(err, COW_REFUSED, "%s: there is nothing to undo", img->path);
     }
-    if (status == 0 && found && record->kind != RECORD_COPY && record->kind != RECORD_IN_PLACE) {
-        char path[PATH_MAX];
-        record_clear(record);
-        cow_error_set(err, COW_INVALID, "%s: is about no change that could be undone",
-                      side_path(path, img->real_path, SIDE_UNDO));
-        status =
-            cow_error_hint(err, "it was not written by this program; \"cowtui undo --discard\" removes it");
-    }
     return status;
 }
 

@@ -68,6 +68,7 @@ main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))
 fuzz_sources := $(sort $(wildcard tests/fuzz/*.c))
+promise_sources := $(sort $(wildcard tests/promise/*.c))
 # Whoever names the version is compiled anew when it changes, and nobody else.
 version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
 
@@ -78,8 +79,9 @@ main_objects := $(call objects,$(main_sources))
 unit_objects := $(call objects,$(unit_sources))
 crash_objects := $(call objects,$(crash_sources))
 fuzz_objects := $(call objects,$(fuzz_sources))
+promise_objects := $(call objects,$(promise_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects)
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects)
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
@@ -88,6 +90,8 @@ manual := $(BUILD)/cowtui.1
 unit := $(BUILD)/tests/unit
 crash := $(BUILD)/tests/crash
 fuzz_target := $(BUILD)/tests/fuzz
+promised := $(BUILD)/tests/cowtui
+promise_wrap := -Wl,--wrap=cow_plan_commit
 
 # As many jobs as processors where the user asked for no number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
@@ -128,7 +132,8 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
-$(unit_objects) $(crash_objects) $(fuzz_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
+$(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
+$(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
@@ -154,6 +159,12 @@ $(program): $(main_objects) $(front_objects) $(library)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
 
+# The program that suites run: the same, but that each commit is held against its preview (tests/promise).
+$(promised): $(main_objects) $(front_objects) $(promise_objects) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+
 $(manual): share/man/cowtui.1 $(BUILD)/version
 	$(say) MAN $@
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@
@@ -171,19 +182,19 @@ $(unit): FORCE
 	$(Q)chmod +x $@ && touch -d '2000-01-01' $@
 else
 # No curses, no readline: of the front ends the linker takes only the objects that a test asks for.
-$(unit): $(unit_objects) $(front_library) $(library)
+$(unit): $(unit_objects) $(promise_objects) $(front_library) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
 endif
 
 unit: $(unit)
 
 # Allocations go through a wrapper that can fail; the core alone is linked.
-$(crash): $(crash_objects) $(library)
+$(crash): $(crash_objects) $(promise_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 crash: $(crash)
 

@@ -107,6 +107,7 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
  * combination is one plan: by one write of the first sector where only path or date of the backing file
  * change, else by copy. */
 struct cow_rewrite_options {
+    bool larger;         /* compact even if the file becomes larger by it: mixed pages are completed */
     bool complete_pages; /* pages: each mixed 4 KiB page becomes dirty as a whole */
     bool compact;        /* pages equal to the backing are dropped, zeros punched; no mixed page is left */
     bool unused;  /* with compact: what the guest's filesystem has free is dropped, too. What lies there

@@ -59,8 +59,35 @@ const char *cow_step_name(enum cow_step_kind kind);
 
 struct cow_step {
     enum cow_step_kind kind;
-    uint64_t bytes;   /* that this step writes, as far as known before */
+    uint64_t bytes;   /* of content that this step writes; 0 for what is small, or not known before */
     const char *text; /* one line for people; the plan's */
+};
+
+/* What becomes of a file. id, JSON name */
+#define COW_TOUCH_LIST(X)                                                                                    \
+    X(MAKES, "makes")                                                                                        \
+    X(REPLACES, "replaces")   /* by another file, in one step */                                             \
+    X(CHANGES, "changes")     /* some of its bytes */                                                        \
+    X(LENGTHENS, "lengthens") /* by a hole; its date is put back */                                          \
+    X(CUTS, "cuts")           /* shorter; its date is put back */                                            \
+    X(REMOVES, "removes")
+
+enum cow_touch {
+#define COW_TOUCH_ENUM(id, name) COW_TOUCH_##id,
+    COW_TOUCH_LIST(COW_TOUCH_ENUM)
+#undef COW_TOUCH_ENUM
+        COW_TOUCHES
+};
+
+const char *cow_touch_name(enum cow_touch touch);
+
+/* A file that is there before the commit or after it, and not the same on both sides. What is made and gone
+ * again in between (.NAME.cowtui-new, .NAME.cowtui-journal) is none. */
+struct cow_touched {
+    enum cow_touch touch;
+    const char *path;
+    bool has_size;       /* it is known before */
+    uint64_t size_bytes; /* afterwards; 0 for what is removed */
 };
 
 /* All that a front end shows of a plan. Strings belong to the plan. */
@@ -85,11 +112,22 @@ struct cow_preview {
     uint64_t dirty_sectors;       /* that are carried over, in old sectors */
     uint64_t after_dirty_sectors; /* of the new image, in its sectors; only where they were counted */
     bool has_after_dirty;
+    uint64_t dropped_sectors; /* of 512 bytes: were dirty, and will be clean (pages, compact, rebase) */
+    uint64_t added_sectors;   /* were clean, and will be dirty */
+    uint64_t mixed_pages;     /* of the old image; only where has_mixed */
+    bool has_mixed;
     const char *content_text; /* what becomes of the data, a sentence: what compact will gain; "" */
     size_t siblings;          /* other images on the backing file that is written, as far as found */
     const char *const *sibling;
-    uint64_t moves_bytes;             /* data bytes that are written anew */
-    uint64_t needs_free_bytes;        /* on the target's filesystem */
+    uint64_t moves_bytes;  /* of the disk, that the new file holds: dirty sectors that are carried */
+    uint64_t writes_bytes; /* of data, that are written: not the holes; with small gaps in between */
+    uint64_t before_allocated_bytes; /* that the image takes on the disk now */
+    uint64_t after_allocated_bytes;  /* that the new one will, within a block a run; only where has_ */
+    bool has_after_allocated;        /* it was counted */
+    uint64_t needs_free_bytes;       /* on the target's filesystem: no more is used */
+    bool needs_at_most;              /* ... and perhaps less: zeros that turn up become holes */
+    size_t files;                    /* each that is made, changed or removed */
+    const struct cow_touched *file;
     uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */
     const char *backing_text;         /* what becomes of the backing file, a sentence; "" if nothing to say */
     const char *after_backing_path;   /* as the new header stores it; "" for merge */

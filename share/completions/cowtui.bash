@@ -67,7 +67,10 @@ _cowtui()
     if [ -n "$option" ]; then
         case $option in
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto never always' -- "$value") ;;
-        --force) mapfile -t COMPREPLY < <([ "$command" != resize ] || compgen -W 'cut-foreign' -- "$value") ;;
+        --force)
+            case $command in resize) i=cut-foreign ;; compact) i=larger ;; *) i= ;; esac
+            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$value")
+            ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
         --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;

@@ -48,6 +48,7 @@ complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files" -s 
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s y -l yes -d "do not ask"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
+complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger
 complete -c cowtui -n "__fish_seen_subcommand_from $commands" -l json -d "JSON on standard output"
 complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
 complete -c cowtui -n "$none" -l theme -x -a "default light" -d "colours of the screen"

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -76,10 +77,25 @@ static int add_operand(struct cli_options *options, const char *word, struct cow
     return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
 }
 
+/* "--force=cut-foreign (resize), --force=larger (compact)" */
+static const char *force_words(char *out, size_t out_bytes)
+{
+    size_t used = 0;
+
+    for (const struct cli_force_word *word = cli_force_table; word->name && used < out_bytes; word++) {
+        const struct cli_command *command = cli_command_table;
+        while (command->name && command->bit != word->takes)
+            command++;
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s--force=%s (%s)", used ? ", " : "",
+                                 word->name, command->name ? command->name : "");
+    }
+    return out;
+}
+
 /* "--force=WORD[,WORD]": those words, and not what --force means alone. */
 static int set_force_words(struct cli_options *options, const char *words, struct cow_error *err)
 {
-    char *base = (char *)options;
+    char *base = (char *)options, known_words[256];
 
     for (const char *word = words, *end; word; word = *end ? end + 1 : NULL) {
         const struct cli_force_word *known = cli_force_table;
@@ -90,7 +106,8 @@ static int set_force_words(struct cli_options *options, const char *words, struc
         if (!known->name) {
             cow_error_set(err, COW_USAGE, "--force=%s: '%.*s' is nothing that can be forced by name", words,
                           (int)(end - word), word);
-            return cow_error_hint(err, "--force=cut-foreign is one; --force alone is another");
+            return cow_error_hint(err, "there is %s; --force alone is another",
+                                  force_words(known_words, sizeof known_words));
         }
         *(bool *)(void *)(base + known->offset) = true;
     }

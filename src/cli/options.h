@@ -47,6 +47,7 @@ struct cli_options {
     bool help, version, quiet, verbose;
     bool json, dry_run, yes, force;
     bool cut_foreign; /* words of --force= */
+    bool larger;
     bool ascii;
     bool shrink, in_place, discard;
     bool scan, quick, repair, owners;

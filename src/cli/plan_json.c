@@ -6,8 +6,9 @@
 #include "cli/change.h"
 #include "cli/json.h"
 
+/* allocated_bytes: what the file takes on the disk; 0: that is not known before. */
 static json_t *side_json(bool there, const struct cow_layout *layout, enum cow_format format,
-                         uint64_t size_bytes)
+                         uint64_t size_bytes, uint64_t allocated_bytes)
 {
     json_t *object;
 
@@ -16,6 +17,7 @@ static json_t *side_json(bool there, const struct cow_layout *layout, enum cow_f
     object = cli_json_layout(layout);
     cli_json_put(&object, "format", json_string(cow_format_name(format)));
     cli_json_put(&object, "size_bytes", cli_json_u64(size_bytes));
+    cli_json_put(&object, "allocated_bytes", allocated_bytes ? cli_json_u64(allocated_bytes) : json_null());
     return object;
 }
 
@@ -55,6 +57,23 @@ static json_t *notes_json(const struct cow_preview *preview)
     return array;
 }
 
+/* Each file that is made, changed or removed. */
+static json_t *files_json(const struct cow_preview *preview)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < preview->files; i++) {
+        const struct cow_touched *file = &preview->file[i];
+        json_t *object = json_object();
+
+        cli_json_put(&object, "touch", json_string(cow_touch_name(file->touch)));
+        cli_json_put(&object, "path", cli_json_text(file->path));
+        cli_json_put(&object, "size_bytes", file->has_size ? cli_json_u64(file->size_bytes) : json_null());
+        cli_json_append(&array, object);
+    }
+    return array;
+}
+
 /* What is beyond the stable part. */
 static void put_more(json_t **object, const struct cow_preview *preview)
 {
@@ -68,6 +87,11 @@ static void put_more(json_t **object, const struct cow_preview *preview)
     cli_json_put(object, "dirty_sectors", cli_json_u64(preview->dirty_sectors));
     cli_json_put(object, "after_dirty_sectors",
                  preview->has_after_dirty ? cli_json_u64(preview->after_dirty_sectors) : json_null());
+    cli_json_put(object, "dropped_sectors", cli_json_u64(preview->dropped_sectors));
+    cli_json_put(object, "added_sectors", cli_json_u64(preview->added_sectors));
+    cli_json_put(object, "writes_bytes", cli_json_u64(preview->writes_bytes));
+    cli_json_put(object, "needs_at_most", json_boolean(preview->needs_at_most));
+    cli_json_put(object, "files", files_json(preview));
     cli_json_put(object, "content", cli_json_sentence_or_null(preview->content_text));
     cli_json_put(object, "can_grow_to_bytes", grow ? cli_json_u64(grow) : json_null());
     cli_json_put(object, "patched_opens", json_boolean(after && preview->patched_opens));
@@ -88,11 +112,12 @@ json_t *cli_plan_json(const struct cow_plan *plan)
     cli_json_put(&object, "operation", json_string(preview->operation));
     cli_json_put(&object, "method", json_string(preview->method));
     cli_json_put(&object, "policy", cli_json_sentence_or_null(preview->policy));
-    cli_json_put(
-        &object, "before",
-        side_json(preview->has_before, &preview->before, preview->before_format, preview->before_size_bytes));
+    cli_json_put(&object, "before",
+                 side_json(preview->has_before, &preview->before, preview->before_format,
+                           preview->before_size_bytes, preview->before_allocated_bytes));
     cli_json_put(&object, "after",
-                 side_json(after, &preview->after, preview->after_format, preview->after_size_bytes));
+                 side_json(after, &preview->after, preview->after_format, preview->after_size_bytes,
+                           preview->has_after_allocated ? preview->after_allocated_bytes : 0));
     cli_json_put(&object, "steps", steps_json(plan));
     cli_json_put(&object, "moves_bytes", cli_json_u64(preview->moves_bytes));
     cli_json_put(&object, "needs_free_bytes", cli_json_u64(preview->needs_free_bytes));

@@ -73,29 +73,36 @@ static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
     return false;
 }
 
-static void put_target(struct cli_out *out, const struct cow_plan *plan)
+/* The files beside the target: the row that names it comes first. */
+static void put_files(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+
+    for (size_t i = 0; i < preview->files; i++)
+        cli_row(out, cow_touch_name(preview->file[i].touch), "%s", cli_name(name, preview->file[i].path));
+}
+
+static void put_writes(struct cli_out *out, const struct cow_plan *plan)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
-    char name[CLI_NAME_BYTES], moves[COW_SIZE_TEXT_BYTES], needs[COW_SIZE_TEXT_BYTES];
+    char writes[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES], needs[COW_SIZE_TEXT_BYTES + 8];
     uint64_t sectors = preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors;
 
-    cow_size_text(moves, preview->moves_bytes);
-    cow_size_text(needs, preview->needs_free_bytes);
-    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE)) {
-        cli_row(out, "writes", "%s %s", moves,
+    cow_size_text(writes, preview->writes_bytes);
+    snprintf(needs, sizeof needs, "%s%s", preview->needs_at_most ? "up to " : "",
+             cow_size_text(size, preview->needs_free_bytes));
+    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE))
+        cli_row(out, "writes", "%s %s", writes,
                 has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");
-        return;
-    }
-    if (has_step(plan, COW_STEP_MERGE_BACKING))
-        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", moves,
+    else if (has_step(plan, COW_STEP_MERGE_BACKING))
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", writes,
                 preview->dirty_sectors, needs);
     else if (has_step(plan, COW_STEP_WRITE_FILE))
-        cli_row(out, "writes", "%s, needs %s free", moves, needs);
-    else if (preview->has_before || preview->moves_bytes > 0)
-        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", moves, sectors, needs);
+        cli_row(out, "writes", "%s, needs %s free", writes, needs);
+    else if (preview->has_before || preview->writes_bytes > 0)
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", writes, sectors, needs);
     else
         cli_row(out, "writes", "no data yet, needs %s free", needs);
-    cli_row(out, preview->replaces ? "replaces" : "makes", "%s", cli_name(name, preview->target_path));
 }
 
 static void put_content(struct cli_out *out, const struct cow_preview *preview)
@@ -182,7 +189,8 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     put_content(out, preview);
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
-        put_target(out, plan);
+        put_writes(out, plan);
+    put_files(out, preview);
     put_consequences(out, preview);
     put_verdict(out, preview);
     for (size_t i = 0; i < preview->notes; i++)

@@ -63,9 +63,11 @@ int cli_pages(const struct cli_options *options, struct cow_error *err)
 
 int cli_compact(const struct cli_options *options, struct cow_error *err)
 {
-    return rewrite_image(
-        (struct cow_rewrite_options){.compact = true, .sectors = options->sectors, .unused = options->unused},
-        options, err);
+    return rewrite_image((struct cow_rewrite_options){.compact = true,
+                                                      .sectors = options->sectors,
+                                                      .unused = options->unused,
+                                                      .larger = options->larger},
+                         options, err);
 }
 
 int cli_rebase(const struct cli_options *options, struct cow_error *err)

@@ -74,6 +74,7 @@ const struct cli_option cli_option_table[] = {
 
 const struct cli_force_word cli_force_table[] = {
     {"cut-foreign", MEMBER(cut_foreign), CLI_RESIZE},
+    {"larger", MEMBER(larger), CLI_COMPACT},
     {NULL, 0, 0},
 };
 

@@ -171,13 +171,30 @@ static bool is_extract(const struct cow_preview *preview)
     return strcmp(preview->operation, "extract") == 0;
 }
 
+/* "replaces root.cow, makes .root.cow.cowtui-undo": each file that is touched. */
+static void put_files(struct tui_page *page, const struct cow_preview *preview)
+{
+    char text[2048] = "", name[256];
+    size_t used = 0;
+
+    for (size_t i = 0; i < preview->files && used < sizeof text; i++) {
+        const char *slash = strrchr(preview->file[i].path, '/');
+        cow_escape(name, sizeof name, slash ? slash + 1 : preview->file[i].path);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i > 0 ? ", " : "",
+                                 cow_touch_name(preview->file[i].touch), name);
+    }
+    if (preview->files > 0)
+        tui_page_value(page, "files", TEXT_COL, TUI_NORMAL, "%s", text);
+}
+
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 {
-    char moved[COW_SIZE_TEXT_BYTES], needed[COW_SIZE_TEXT_BYTES], target[512];
+    char moved[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES], needed[COW_SIZE_TEXT_BYTES + 8], target[512];
     const char *slash = strrchr(preview->target_path, '/');
 
-    cow_size_text(moved, preview->moves_bytes);
-    cow_size_text(needed, preview->needs_free_bytes);
+    cow_size_text(moved, preview->writes_bytes);
+    snprintf(needed, sizeof needed, "%s%s", preview->needs_at_most ? "up to " : "",
+             cow_size_text(size, preview->needs_free_bytes));
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
     if (strcmp(preview->method, "header") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
@@ -199,6 +216,7 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     if (preview->has_before && preview->has_after && preview->before_format != preview->after_format)
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
+    put_files(page, preview);
     change_put_backing(page, preview);
 }
 

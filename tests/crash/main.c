@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "promise/promise.h"
 #include "run.h"
 
 static int usage(void)
@@ -85,6 +86,7 @@ static bool run_mode(struct run *run, const char *allowed)
 
 int main(int argc, char **argv)
 {
+    promise_on = promise_aborts = false; /* but where a run is to be compared (action_run_promised) */
     static const struct option options[] = {
         {"count", required_argument, NULL, 'c'},   {"seconds", required_argument, NULL, 't'},
         {"seed", required_argument, NULL, 's'},    {"scene", required_argument, NULL, 'o'},

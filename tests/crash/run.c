@@ -121,7 +121,7 @@ static bool recover(struct run *run, struct sim *machine)
 {
     struct cow_error err;
     const struct action action = {.verb = VERB_RECOVER};
-    if (action_run(machine, &action, NULL, &err) != 0) {
+    if (action_run_promised(machine, &action, &err) != 0) {
         run_violation(run, "recover: %s", err.message);
         return false;
     }
@@ -144,7 +144,7 @@ static bool again(struct run *run, const struct sim *machine)
     sim_boot(&fresh, &tree);
     fresh.can_clone = run->trial->scene->can_clone;
     run->again++;
-    bool good = action_run(&fresh, &run->trial->action, NULL, &err) == 0;
+    bool good = action_run_promised(&fresh, &run->trial->action, &err) == 0;
     if (!good) {
         run_violation(run, "the same command again: %s", err.message);
     } else {
@@ -169,7 +169,7 @@ static bool undo(struct run *run, const struct sim *machine, bool must)
     const struct allowance none = {.left_overs = false};
     tree_copy(&tree, &machine->live);
     sim_boot(&fresh, &tree);
-    int status = action_run(&fresh, &action, NULL, &err);
+    int status = action_run_promised(&fresh, &action, &err);
     bool good = status == 0 || (status == COW_REFUSED && !must);
     run->undone += status == 0;
     run->undo_lost += status == COW_REFUSED;

@@ -3,6 +3,7 @@
  * See scene.h.
  */
 #include "scene.h"
+#include "promise/promise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static int plan_rewrite(struct cow_plan **plan, struct cow_image *img, const str
     const enum verb verb = action->verb;
     const bool rebases = verb == VERB_REBASE || verb == VERB_REBASE_SAFE;
     const struct cow_rewrite_options opt = {.complete_pages = verb == VERB_PAGES,
+                                            .larger = true,
                                             .compact = verb >= VERB_COMPACT && verb <= VERB_COMPACT_UNUSED,
                                             .unused = verb == VERB_COMPACT_UNUSED,
                                             .sectors = verb == VERB_COMPACT_SECTORS,
@@ -154,6 +156,18 @@ int action_run(struct sim *sim, const struct action *action, const struct cow_en
     }
     cow_image_close(img);
     return status;
+}
+
+/* The same, and what the preview says is held against what happened. That looks at files: not where calls are
+ * counted. */
+int action_run_promised(struct sim *sim, const struct action *action, struct cow_error *err)
+{
+    const unsigned long before = promises_broken;
+    promise_on = true;
+    int status = action_run(sim, action, NULL, err);
+    promise_on = false;
+    return promises_broken == before ? status
+                                     : cow_error_set(err, COW_IO, "a promise of the preview is broken");
 }
 
 bool journal_there(const struct tree *tree)

@@ -613,7 +613,7 @@ bool world_do(struct world *w, const struct action *action)
     struct cow_error err;
     struct tree after;
     world_boot(w, &machine);
-    int status = action_run(&machine, action, NULL, &err);
+    int status = action_run_promised(&machine, action, &err);
     bool good = sim_open_files(&machine) == 0 || judge(w, "files are still open");
     tree_copy(&after, &machine.live);
     sim_free(&machine);

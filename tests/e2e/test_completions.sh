@@ -90,6 +90,7 @@ values()
         }
     done
     offers "$shell" cut-foreign resize --force=''
+    offers "$shell" larger compact --force=''
     : >a.cow
     offers "$shell" a.cow info --backing=a
     offers "$shell" a.cow info -b a

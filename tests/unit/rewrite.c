@@ -47,15 +47,14 @@ static uint8_t *base_of(const struct model *m, const char *path)
 }
 
 /* Sectors of 512 bytes: the old bits in units of 1 or 8 sectors; with `compare` those of them where the disk
- * is not `base`; with `all` not the old bits but everything is compared. *zeros: how many bytes of what is
- * left in units that hold nothing but zeros. */
-static uint8_t *naive_bits(const struct model *m, unsigned unit, bool compare, bool all, const uint8_t *base,
-                           uint64_t *zeros)
+ * is not `base`; with `all` not the old bits but everything is compared; with `keep` no bit that was clear is
+ * set. */
+static uint8_t *naive_bits(const struct model *m, unsigned unit, bool compare, bool all, bool keep,
+                           const uint8_t *base)
 {
     const uint64_t n = sectors_of(m), ratio = m->spec.sector_bytes / 512;
     uint8_t *bits = calloc(n + 1, 1);
     must(bits != NULL, "out of memory");
-    *zeros = 0;
     for (uint64_t at = 0; at < n; at += unit) {
         const uint64_t stop = at + unit < n ? at + unit : n;
         const uint64_t begin = at * 512,
@@ -65,8 +64,9 @@ static uint8_t *naive_bits(const struct model *m, unsigned unit, bool compare, b
             set = set || m->dirty[i / ratio] != 0;
         }
         set = set && (!compare || memcmp(m->disk + begin, base + begin, end - begin) != 0);
-        *zeros += set && compare && all_zero(m->disk + begin, end - begin) ? end - begin : 0;
-        memset(bits + at, set, stop - at);
+        for (uint64_t i = at; i < stop; i++) {
+            bits[i] = set && (!keep || m->dirty[i / ratio] != 0);
+        }
     }
     return bits;
 }
@@ -78,10 +78,9 @@ static bool selects(const struct cow_rewrite_options *opt)
 
 static uint8_t *bits_after(const struct model *m, const struct cow_rewrite_options *opt)
 {
-    uint64_t zeros;
     uint8_t *base = base_of(m, opt->safe ? opt->backing_path : m->backing_path);
     uint8_t *bits = naive_bits(m, selects(opt) && !opt->sectors ? 8 : 1, opt->compact || opt->safe, opt->safe,
-                               base, &zeros);
+                               false, base);
     free(base);
     return bits;
 }
@@ -286,7 +285,7 @@ END_TEST
 
 START_TEST(compact)
 {
-    in_the_matrix(_i, &(struct cow_rewrite_options){.compact = true});
+    in_the_matrix(_i, &(struct cow_rewrite_options){.compact = true, .larger = true});
 }
 END_TEST
 
@@ -424,7 +423,7 @@ END_TEST
 START_TEST(elsewhere)
 {
     static const struct cow_rewrite_options options[] = {
-        {.complete_pages = true}, {.compact = true}, {.convert = true}, {.restamp = true}};
+        {.complete_pages = true}, {.compact = true, .larger = true}, {.convert = true}, {.restamp = true}};
     for (uint64_t n = 0; n < 8; n++) {
         struct cow_error err = {.status = 0};
         struct result result;
@@ -1047,8 +1046,7 @@ END_TEST
 /* ---- the selection itself ---- */
 
 /* Two passes, as plan and commit make them. */
-static void check_selection(struct selection *selection, const struct model *m, const uint8_t *bits,
-                            uint64_t zeros)
+static void check_selection(struct selection *selection, const struct model *m, const uint8_t *bits)
 {
     struct cow_error err = {.status = 0};
     const uint64_t n = sectors_of(m);
@@ -1064,9 +1062,7 @@ static void check_selection(struct selection *selection, const struct model *m, 
                 must((bits[at] != 0) == (at >= first), "%s: sector %" PRIu64, model_describe(m), at);
             }
         } while (run.sectors > 0);
-        must(at == n && (pass > 0 || selection_zero_bytes(selection) == zeros),
-             "%s: %" PRIu64 " bytes of zeros, not %" PRIu64, model_describe(m),
-             selection_zero_bytes(selection), zeros);
+        must(at == n, "%s: ended at %" PRIu64, model_describe(m), at);
     }
     for (uint64_t at = n; at-- > 0;) { /* in any order, and cut where it is asked */
         struct cow_dirty_run run;
@@ -1083,24 +1079,24 @@ static void check_selection(struct selection *selection, const struct model *m, 
 
 START_TEST(selections)
 {
-    for (uint64_t n = 0; n < 12; n++) {
+    for (uint64_t n = 0; n < 24; n++) {
         struct model_spec spec = spec_of((enum cow_format)_i, n + (uint64_t)_i * 11);
         spec.backing_bytes = n % 6 == 5 ? spec.size_bytes / 2 : spec.size_bytes;
         struct model *m = model_create(&spec);
         struct cow_error err = {.status = 0};
         struct cow_image *img;
         struct selection *selection;
-        uint64_t zeros;
         must_succeed(cow_image_open(&img, m->cow_path, NULL, &err), err);
         const struct selection_rule rule = {.pages = n % 2 == 0,
                                             .compare = n % 4 >= 2,
                                             .look_at_all = n % 8 >= 6,
+                                            .keep = n >= 12 && n % 8 < 6,
                                             .backing = n % 3 == 2 ? NULL : &img->backing.file};
         uint8_t *base = base_of(m, rule.backing != NULL ? m->backing_path : NULL);
-        uint8_t *bits = naive_bits(m, rule.pages ? 8 : 1, rule.compare, rule.look_at_all, base, &zeros);
+        uint8_t *bits = naive_bits(m, rule.pages ? 8 : 1, rule.compare, rule.look_at_all, rule.keep, base);
         if (!rule.compare || rule.backing != NULL || rule.look_at_all) {
             must_succeed(selection_open(&selection, img, &rule, &err), err);
-            check_selection(selection, m, bits, zeros);
+            check_selection(selection, m, bits);
             selection_close(selection);
         }
         selection_close(NULL);

@@ -123,9 +123,7 @@ static uint64_t total_bytes(const struct cow_plan *plan)
     uint64_t total = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct cow_step *step = &plan->steps[i];
-        total += step->kind == COW_STEP_WRITE_BITMAP ? 0
-                 : step->kind == COW_STEP_COPY_DATA  ? plan->data_bytes
-                                                     : step->bytes;
+        total += step->kind == COW_STEP_WRITE_BITMAP ? 0 : step->bytes;
     }
     return arith_max(total, 1);
 }

@@ -67,34 +67,33 @@ static int same_kind(struct cow_image *img, uint64_t offset, bool *dirty, uint64
     return status;
 }
 
-static int move_run(struct commit *c, uint64_t offset, bool dirty, uint64_t length, uint64_t to_offset)
+static int move_run(struct commit *c, uint64_t offset, bool dirty, uint64_t length)
 {
     struct cow_image *img = c->plan->img;
     if (dirty) {
-        return commit_transfer(c, &img->cow, img->layout.data_offset + offset, c->out_fd, to_offset, length);
+        return commit_transfer(c, &img->cow, img->layout.data_offset + offset, c->out_fd, offset, length);
     }
     if (img->backing.facts.state == COW_BACKING_NONE || offset >= img->backing.facts.size_bytes) {
         return commit_advance(c, 0);
     }
-    return commit_transfer(c, &img->backing.file, offset, c->out_fd, to_offset,
+    return commit_transfer(c, &img->backing.file, offset, c->out_fd, offset,
                            arith_min(length, img->backing.facts.size_bytes - offset));
 }
 
 /* A stretch by reading: not longer than a buffer, nor than what is worth no call of its own. */
-static int compose_by_reading(struct commit *c, uint8_t *buffer, uint64_t offset, uint64_t length,
-                              uint64_t base_offset)
+static int compose_by_reading(struct commit *c, uint8_t *buffer, uint64_t offset, uint64_t length)
 {
     int status = cow_image_read(c->plan->img, offset, buffer, (size_t)length, c->err);
     if (status == 0) {
-        status = compose_write(c, buffer, (size_t)length, base_offset + offset, true);
+        status = compose_write(c, buffer, (size_t)length, offset, true);
     }
     return status == 0 ? commit_advance(c, length) : status;
 }
 
-int compose_range(struct commit *c, uint8_t *buffer, uint64_t begin, uint64_t end, uint64_t base_offset,
-                  bool zeros)
+int compose_disk(struct commit *c, uint8_t *buffer)
 {
-    uint64_t offset = begin;
+    const uint64_t end = c->plan->img->header.size_bytes;
+    uint64_t offset = 0;
     while (offset < end) {
         bool dirty;
         uint64_t length;
@@ -103,13 +102,13 @@ int compose_range(struct commit *c, uint8_t *buffer, uint64_t begin, uint64_t en
             return status;
         }
         length = arith_min(length, end - offset);
-        if (!zeros && (length >= LONG_RUN_BYTES || offset + length == end)) {
+        if (length >= LONG_RUN_BYTES || offset + length == end) {
             /* Up to a block's end, so that what follows begins on one. */
             length = offset + length == end ? length : (offset + length) / BLOCK_BYTES * BLOCK_BYTES - offset;
-            status = move_run(c, offset, dirty, length, base_offset + offset);
+            status = move_run(c, offset, dirty, length);
         } else {
             length = arith_min(COMMIT_BUFFER_BYTES, end - offset);
-            status = compose_by_reading(c, buffer, offset, length, base_offset);
+            status = compose_by_reading(c, buffer, offset, length);
         }
         if (status != 0) {
             return status;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/change/footprint.h"
 #include "core/change/plan.h"
 #include "core/change/rewrite.h"
 #include "core/format/kernel.h"
@@ -82,7 +83,9 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
     struct cow_preview *p = &plan->preview;
     p->target_path = plan->target_path;
     p->replaces = plan->replace;
-    p->needs_free_bytes = 64 * 1024;
+    p->needs_free_bytes = plan->image.needs_bytes;
+    p->after_allocated_bytes = plan->image.allocated_bytes;
+    p->has_after_allocated = true;
     p->patched_opens = true;
     p->backing_text = plan_words(plan, "%s is only read", opt->backing_path);
     p->undo_text = plan_words(plan, "remove %s", opt->path);
@@ -120,6 +123,9 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     if (status == 0) {
         plan->temp_path = plan_temp_path(plan, plan->target_path);
         status = fill_header(plan, opt, err);
+    }
+    if (status == 0) {
+        status = footprint_of_image(plan, NULL, err);
     }
     if (status != 0) {
         cow_plan_free(plan);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/change/footprint.h"
 #include "core/change/rewrite.h"
 #include "core/image/raw.h"
 
@@ -60,7 +61,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_diff_options *o
 
 static int build(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
 {
-    struct rewrite_cost cost = {.data_bytes = 0};
+    struct rewrite_cost cost = {.old_sectors = 0};
     const struct stat *backing = &plan->input[0].file.facts;
     int status = plan_add_input(plan, "backing file", opt->backing_path, err);
     if (status == 0) {
@@ -98,8 +99,10 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
         status = plan_predict_verdict(plan, (uint64_t)backing->st_size, backing->st_mtim.tv_sec, err);
     }
     if (status == 0) {
-        cost.data_bytes = plan->data_bytes = cost.new_sectors * 512;
         plan->punch_zeros = true;
+        status = footprint_of_image(plan, opt->env, err);
+    }
+    if (status == 0) {
         rewrite_describe_diff(plan, opt, &cost);
     }
     return status;

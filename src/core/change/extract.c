@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
+#include "core/change/footprint.h"
 #include "core/change/plan.h"
 #include "cow/fs.h"
 #include "cow/text.h"
@@ -23,7 +24,9 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
     p->target_path = plan->target_path;
     p->replaces = plan->replace;
     p->moves_bytes = size_bytes;
-    p->needs_free_bytes = size_bytes;
+    p->writes_bytes = size_bytes;
+    p->needs_free_bytes = footprint_round(size_bytes, 4096);
+    p->needs_at_most = true;
     p->content_text = plan_words(plan, "%s as %s has it: %s", opt->path,
                                  opt->side == COW_SIDE_BACKING ? "the backing file" : "the guest",
                                  cow_size_text(size, size_bytes));

@@ -10,6 +10,7 @@
 #include <limits.h>
 
 #include "core/base/arith.h"
+#include "core/change/footprint.h"
 #include "core/change/plan_steps.h"
 #include "core/change/rewrite.h"
 #include "core/format/kernel.h"
@@ -204,7 +205,11 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
     p->moves_bytes = usage->dirty_bytes;
-    p->needs_free_bytes = 64 * 1024 + plan->merge_new_bytes;
+    p->writes_bytes = usage->dirty_bytes;
+    p->needs_free_bytes = plan->image.needs_bytes + plan->merge_new_bytes;
+    p->needs_at_most = true;
+    p->after_allocated_bytes = plan->image.allocated_bytes;
+    p->has_after_allocated = true;
     p->patched_opens = true;
     cow_size_text(size, usage->dirty_bytes);
     p->content_text =
@@ -229,7 +234,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->command = command;
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
-    plan_steps_begin(plan, 64 * 1024);
+    plan_steps_begin(plan, plan->image.needs_bytes);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
               "begin an empty image beside it, marked unfinished");
     plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
@@ -277,6 +282,9 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
     }
     if (status == 0) {
         status = count_new_bytes(plan, err);
+    }
+    if (status == 0) {
+        status = footprint_of_image(plan, NULL, err);
     }
     if (status == 0) {
         describe(plan, opt, &usage);

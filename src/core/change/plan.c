@@ -56,12 +56,14 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
                                          .content_text = "",
                                          .outside_note = "",
                                          .note = plan->notes,
+                                         .file = plan->files,
                                          .sibling = plan->siblings};
     if (img != NULL) {
         plan->preview.has_before = true;
         plan->preview.before_format = img->header.format;
         plan->preview.before_size_bytes = img->header.size_bytes;
         plan->preview.before = img->layout;
+        plan->preview.before_allocated_bytes = (uint64_t)img->cow.facts.st_blocks * 512;
         if (img->backing.facts.state == COW_BACKING_FOUND) {
             plan->backing_path = img->backing.facts.path;
             plan->backing_facts = img->backing.file.facts;
@@ -208,6 +210,7 @@ void plan_note_read_only(struct cow_plan *plan)
 
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
 {
+    plan_name_files(plan);
     if (plan->out_of_memory) {
         cow_plan_free(plan);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");

@@ -20,6 +20,7 @@ enum {
     PLAN_NOTES_MAX = 12,
     PLAN_INPUTS_MAX = 2,
     PLAN_SIBLINGS_MAX = 32,
+    PLAN_FILES_MAX = 12,
 };
 
 /* How the commit holds the files that exist already. */
@@ -32,6 +33,17 @@ struct plan_input {
     struct host_file file; /* owned */
 };
 
+/* What a new image will be, counted before it is made (footprint.h). Bytes. */
+struct plan_image {
+    uint64_t block_bytes;     /* of the filesystem it will lie on */
+    uint64_t dirty_sectors;   /* of 512 bytes */
+    uint64_t carried_sectors; /* of them that were dirty, in old sectors (no selection) */
+    uint64_t bitmap_bytes;    /* that are written of the bitmap */
+    uint64_t data_bytes;      /* that are written of the data */
+    uint64_t allocated_bytes; /* that the file takes, but for the filesystem's notes where they are */
+    uint64_t needs_bytes;     /* ... and with them, and with the journal: no more than that is used */
+};
+
 struct cow_plan {
     const struct cow_io *io;
     struct cow_image *img; /* the caller's; NULL for create */
@@ -40,6 +52,7 @@ struct cow_plan {
     size_t n_steps;
     const char *notes[PLAN_NOTES_MAX];
     const char *siblings[PLAN_SIBLINGS_MAX];
+    struct cow_touched files[PLAN_FILES_MAX];
     char *strings[PLAN_STRINGS_MAX]; /* owned */
     size_t n_strings;
     bool out_of_memory;
@@ -75,19 +88,21 @@ struct cow_plan {
     struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
     bool punch_zeros;                /* blocks of zeros become holes */
     bool fresh;                      /* a new file with the caller's owner, not the image's */
+    uint64_t saved_bytes;            /* in place: of what is written over, that the journal keeps, at most */
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
-    bool journaled;    /* an image is replaced or changed in place: a record of it is kept while it lasts */
-    bool in_place;     /* ... by one write of its first sector */
-    bool header_edit;  /* ... where only path or date of the backing file change: nothing else is written */
-    bool backing_only; /* ... and not even that: only its backing file is lengthened */
-    bool keep_undo;    /* the old file becomes the undo file */
-    bool recovers;     /* finishes what was interrupted, or takes it back */
-    bool undoes;       /* goes back to what the undo file has */
+    bool journaled;      /* an image is replaced or changed in place: a record of it is kept while it lasts */
+    bool in_place;       /* ... by one write of its first sector */
+    bool header_edit;    /* ... where only path or date of the backing file change: nothing else is written */
+    bool backing_only;   /* ... and not even that: only its backing file is lengthened */
+    bool keep_undo;      /* the old file becomes the undo file */
+    bool recovers;       /* finishes what was interrupted, or takes it back */
+    bool undoes;         /* goes back to what the undo file has */
+    bool follows_record; /* either, or gives the undo file up: what is touched a record says, not the steps */
     bool shrinks;
-    bool trusts_backing;  /* a header that says which backing file is right, and which date: not while another
-                             image's change waits that concerns the file */
-    uint64_t data_bytes;  /* that are copied into it */
-    bool odd_end_is_born; /* ... the first of them is the old disk's odd end */
+    bool trusts_backing; /* a header that says which backing file is right, and which date: not while another
+                            image's change waits that concerns the file */
+    struct plan_image image; /* the new image, as counted */
+    bool odd_end_is_born;    /* of born_dirty the first is the old disk's odd end */
 
     /* what becomes of the backing file (resize) */
     uint64_t backing_bytes;     /* its size afterwards */
@@ -118,6 +133,15 @@ void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, c
 
 /* Opens a further file to be read; the plan closes it. Errors as opening has them, "the WHAT" before them. */
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err);
+
+/* The files that the steps make, change or remove, into the preview: anew, from the steps as they are now
+ * (plan_files.c). A plan that recovers or undoes has named its own by plan_touch. */
+void plan_name_files(struct cow_plan *plan);
+void plan_touch(struct cow_plan *plan, enum cow_touch touch, const char *path);
+/* ... if it is there now; the same of a file beside the target. */
+void plan_touch_if_there(struct cow_plan *plan, enum cow_touch touch, const char *path);
+void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *side);
+void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 
 /* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);

@@ -56,6 +56,16 @@ void plan_steps_place(struct cow_plan *plan, const char *output_path)
     }
 }
 
+void plan_show_image(struct cow_plan *plan)
+{
+    struct cow_preview *p = &plan->preview;
+    p->moves_bytes = plan->image.dirty_sectors * 512;
+    p->writes_bytes = plan->image.data_bytes;
+    p->needs_free_bytes = plan->image.needs_bytes;
+    p->after_allocated_bytes = plan->image.allocated_bytes;
+    p->has_after_allocated = true;
+}
+
 const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint64_t allocated_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES];

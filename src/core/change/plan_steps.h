@@ -7,6 +7,9 @@
 
 #include "core/change/plan.h"
 
+/* What was counted of the new image (footprint.h), into the preview. */
+void plan_show_image(struct cow_plan *plan);
+
 /* Locks, and a check for image_bytes of free space. */
 void plan_steps_begin(struct cow_plan *plan, uint64_t image_bytes);
 

@@ -107,6 +107,7 @@ static void give_undo_up(struct cow_plan *plan)
         }
     }
     plan->n_steps = kept;
+    plan_name_files(plan);
     plan->preview.undo_text = "none: this filesystem has no hard links, by which the old image would be kept";
 }
 

@@ -412,6 +412,33 @@ static int decide(struct cow_plan *plan, struct decision *out, struct record *re
                        : recover_check_others(plan, record, out->direction, &plan->backing_facts, err);
 }
 
+/* All that may be touched: what of it is done already cannot be told in each case. */
+static void name_files(struct cow_plan *plan, const struct record *record, enum direction direction)
+{
+    static const char *const left_over[] = {SIDE_JOURNAL, SIDE_NEW, SIDE_OLD, SIDE_DRAFT};
+    char undo[PATH_MAX], copy_new[PATH_MAX];
+    const bool makes_undo = direction == FORWARD && (record->kind == RECORD_IN_PLACE || record->keeps_undo);
+    plan_touch(plan, record_is_in_place(record) ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target_path);
+    for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, left_over[i]);
+    }
+    if (makes_undo) {
+        plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target_path, SIDE_UNDO));
+    } else {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
+    }
+    if (record->extends) {
+        plan_touch(plan, COW_TOUCH_CHANGES, record->backing_path);
+    }
+    if (record->copy_inode != 0) {
+        plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(copy_new, record->copy_path, SIDE_NEW));
+        plan_touch(plan,
+                   direction == FORWARD && record->kind < RECORD_UNDO_COPY ? COW_TOUCH_MAKES
+                                                                           : COW_TOUCH_REMOVES,
+                   record->copy_path);
+    }
+}
+
 static void describe(struct cow_plan *plan, const struct record *record, const struct decision *decision)
 {
     char image[PATH_MAX];
@@ -422,6 +449,7 @@ static void describe(struct cow_plan *plan, const struct record *record, const s
         plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
     }
     plan_note_in_use(plan);
+    name_files(plan, record, decision->direction);
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
@@ -449,7 +477,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->refusal = refusal;
-    plan->recovers = true;
+    plan->recovers = plan->follows_record = true;
     plan->target_path = img->real_path;
     plan->hold_image = HOLD_WRITE;
     plan->hold_backing = HOLD_NOT;

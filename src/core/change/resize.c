@@ -15,10 +15,10 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/footprint.h"
 #include "core/change/record.h"
 #include "core/change/resize_text.h"
 #include "core/change/shrink.h"
-#include "core/change/stretch.h"
 #include "core/format/variants.h"
 #include "core/image/siblings.h"
 #include "cow/text.h"
@@ -188,7 +188,7 @@ static int check_extend(const struct cow_image *img, const struct cow_resize_opt
 
 /* Where new bits will lie, the old file may hold anything: it is kept in the journal, up to a limit. 1, 0 or
  * -errno. */
-static int room_is_small(struct cow_image *img, const struct cow_layout *layout)
+static int room_is_small(struct cow_image *img, const struct cow_layout *layout, uint64_t *saved_bytes)
 {
     const uint64_t begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
     const uint64_t end = layout->bitmap_offset + layout->bitmap_bytes;
@@ -202,12 +202,14 @@ static int room_is_small(struct cow_image *img, const struct cow_layout *layout)
         data_end = extent.data ? extent.end : data_end;
         at = extent.end;
     }
+    *saved_bytes = data_end - begin;
     return data_end - begin <= RECORD_HELD_BYTES_MAX;
 }
 
 /* Whether the bitmap has room to grow where it is: then one write of the first sector is all that the image
  * needs. 0 with *out, or -errno. */
-static int data_may_stay(bool *out, struct cow_image *img, const struct cow_resize_options *opt)
+static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img,
+                         const struct cow_resize_options *opt)
 {
     struct cow_header header = img->header;
     struct cow_layout layout;
@@ -221,7 +223,7 @@ static int data_may_stay(bool *out, struct cow_image *img, const struct cow_resi
         /* the new sectors of keep are dirty holes: nothing may lie there */
         (opt->policy != COW_POLICY_KEEP ||
          ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset && img->header.size_bytes % 512 == 0));
-    int yes = *out ? room_is_small(img, &layout) : 0;
+    int yes = *out ? room_is_small(img, &layout, saved_bytes) : 0;
     *out = yes > 0;
     return yes < 0 ? yes : 0;
 }
@@ -237,7 +239,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
         plan->fresh = true;
         return plan->target_path == NULL ? err->status : 0;
     }
-    int status = data_may_stay(&plan->in_place, img, opt);
+    int status = data_may_stay(&plan->in_place, &plan->saved_bytes, img, opt);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking for holes", img->path);
     }
@@ -399,10 +401,6 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status == 0) {
         status = look_at_content(plan, opt, err);
     }
-    if (status == 0) {
-        status = stretch_data_bytes(&plan->data_bytes, img,
-                                    arith_min(img->header.size_bytes, opt->size_bytes), err);
-    }
     if (status != 0) {
         return status;
     }
@@ -412,6 +410,9 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     bool rewrite = !nothing_to_rewrite(img, opt);
     if (rewrite) {
         status = fill_header(plan, opt, err);
+        if (status == 0 && !plan->in_place) {
+            status = footprint_of_image(plan, NULL, err);
+        }
     } else {
         plan->header = img->header;
         plan->in_place = plan->backing_only = true;

@@ -9,18 +9,30 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/footprint.h"
 #include "core/change/plan_steps.h"
 #include "core/change/shrink.h"
 #include "cow/text.h"
 
 enum { NEXT_STEP_BYTES = 1024 };
 
-/* What the new image takes on disk: its data, its bits, and a little for the header and block ends. */
-static uint64_t estimate_image_bytes(const struct cow_plan *plan, const struct cow_usage *usage)
+/* In place: the journal, the bits of new sectors that are dirty, and the byte that old and new bits share,
+ * which is written, and may lie in a hole. */
+static uint64_t room_in_place(const struct cow_plan *plan)
 {
-    uint64_t bits =
-        plan->born_dirty.sectors / 8 + arith_min(plan->layout.bitmap_bytes, usage->dirty_sectors * 4096);
-    return plan->data_bytes + bits + 64 * 1024;
+    const uint64_t block_bytes = footprint_block_bytes(plan->io, plan->target_path);
+    struct footprint bits = {.block_bytes = block_bytes};
+    const uint64_t first = plan->born_dirty.first_sector / 8;
+    const uint64_t shared = plan->img->layout.sectors / 8;
+    if (plan->img->layout.sectors % 8 != 0) {
+        footprint_add(&bits, plan->layout.bitmap_offset + shared, plan->layout.bitmap_offset + shared + 1);
+    }
+    if (plan->born_dirty.sectors > 0) {
+        footprint_add(&bits, plan->layout.bitmap_offset + first,
+                      plan->layout.bitmap_offset + plan->layout.bitmap_bytes);
+    }
+    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes +
+           footprint_map_bytes(0, 1);
 }
 
 static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
@@ -177,11 +189,11 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     }
     plan_steps_new_image(plan);
     list_copy_backing(plan, size);
-    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap%s",
+    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap%s",
               plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
-    plan_step(plan, COW_STEP_COPY_DATA, p->moves_bytes,
+    plan_step(plan, COW_STEP_COPY_DATA, p->writes_bytes,
               "copy %s of data (%" PRIu64 " dirty sectors) to their new place",
-              cow_size_text(data, p->moves_bytes), p->dirty_sectors);
+              cow_size_text(data, p->writes_bytes), p->dirty_sectors);
     plan_steps_finish_image(plan);
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
@@ -210,22 +222,27 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
                      const struct cow_usage *usage)
 {
     struct cow_preview *p = &plan->preview;
-    uint64_t image_bytes = estimate_image_bytes(plan, usage);
+    uint64_t image_bytes = plan->in_place ? room_in_place(plan) : plan->image.needs_bytes;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
     p->target_path = plan->target_path;
     p->replaces = plan->replace;
     p->changes_existing = opt->output_path == NULL;
     p->dirty_sectors = usage->dirty_sectors;
-    p->moves_bytes = usage->dirty_bytes;
-    p->needs_free_bytes = image_bytes;
-    if (plan->in_place) {
+    p->has_after_dirty = true;
+    p->after_dirty_sectors = plan->image.dirty_sectors;
+    if (!plan->in_place) {
+        plan_show_image(plan);
+        p->dirty_sectors = plan->image.carried_sectors;
+        p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
+    } else {
         p->method = "header";
-        p->moves_bytes = 0;
-        p->needs_free_bytes = image_bytes = 64 * 1024 + plan->born_dirty.sectors / 8;
+        p->needs_free_bytes = image_bytes;
+        p->after_dirty_sectors = usage->dirty_sectors + plan->born_dirty.sectors;
         plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
     }
-    if (plan->copy_path != NULL && plan->backing_path != NULL) {
+    if (plan->copy_path != NULL && plan->backing_path != NULL) { /* or less, by a reflink */
+        p->needs_at_most = true;
         p->needs_free_bytes += (uint64_t)plan->backing_facts.st_blocks * 512;
     }
     p->patched_opens = true;
@@ -252,6 +269,8 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->changes_existing = extends;
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
+    p->needs_free_bytes =
+        extends ? footprint_record_bytes(footprint_block_bytes(plan->io, p->target_path), 0) : 0;
     p->undo_text = extends ? "\"cowtui undo\"; it costs nothing" : "";
     p->command = resize_command(plan, opt);
     if (extends) {

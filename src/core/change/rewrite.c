@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/footprint.h"
 #include "core/change/identity.h"
-#include "core/change/stretch.h"
 #include "cow/scan.h"
 #include "cow/text.h"
 
@@ -379,40 +379,26 @@ int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const st
     return status;
 }
 
+/* keep: nothing that was clean becomes dirty, and what hangs together stays as it is or goes as a whole. */
 static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
-                          const struct cow_rewrite_options *opt, struct cow_error *err)
+                          const struct cow_rewrite_options *opt, bool keep, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     const struct host_file *backing =
         img->backing.facts.state == COW_BACKING_FOUND ? &img->backing.file : NULL;
-    int status = rewrite_look_inside(plan, !opt->sectors, opt->unused, opt->env, err);
-    if (status != 0) {
-        return status;
-    }
     const struct selection_rule rule = {.pages = !opt->sectors,
                                         .joints = plan->has_joints ? plan->fs_scan : NULL,
                                         .unused = opt->unused ? plan->fs_scan : NULL,
                                         .compare = opt->compact || opt->safe,
                                         .look_at_all = opt->safe,
+                                        .keep = keep,
                                         .backing = opt->safe ? &plan->input[0].file : backing,
                                         .env = opt->env};
-    status = selection_open(&plan->selection, img, &rule, err);
-    if (status == 0) {
-        status = rewrite_count(plan, cost, true, err);
-    }
-    if (status != 0) {
-        return status;
-    }
+    selection_close(plan->selection);
+    plan->selection = NULL;
     plan->punch_zeros = opt->compact;
-    cost->data_bytes =
-        arith_sub_floor(cost->new_sectors * 512, opt->compact ? selection_zero_bytes(plan->selection) : 0);
-    if (!opt->safe && !(opt->compact && plan->has_joints)) { /* what the image holds, and what is added */
-        const uint64_t added_bytes = plan->has_joints
-                                         ? arith_sub_floor(cost->new_sectors, cost->old_sectors) * 512
-                                         : cost->mixed_pages * COW_PAGE_BYTES;
-        cost->data_bytes = arith_min(cost->data_bytes, cost->usage.allocated_bytes + added_bytes);
-    }
-    return 0;
+    int status = selection_open(&plan->selection, img, &rule, err);
+    return status == 0 ? rewrite_count(plan, cost, true, err) : status;
 }
 
 static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
@@ -426,11 +412,11 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
         status = image_count_mixed(img, &cost->mixed_pages, err);
     }
     if (status == 0 && selects(opt)) {
-        status = select_sectors(plan, cost, opt, err);
-    } else if (status == 0 && !plan->in_place) {
-        status = stretch_data_bytes(&cost->data_bytes, img, img->header.size_bytes, err);
+        status = rewrite_look_inside(plan, !opt->sectors, opt->unused, opt->env, err);
     }
-    plan->data_bytes = cost->data_bytes;
+    if (status == 0 && selects(opt)) {
+        status = select_sectors(plan, cost, opt, false, err);
+    }
     return status;
 }
 
@@ -446,12 +432,38 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
     if (opt->output_path != NULL || opt->safe || opt->convert || opt->reserve_bytes != 0) {
         return false;
     }
-    if (opt->compact &&
-        cost->usage.allocated_bytes >
-            cost->data_bytes + arith_min(img->layout.bitmap_bytes, cost->new_sectors * 512) + slack) {
+    if (opt->compact && cost->usage.allocated_bytes > plan->image.allocated_bytes + slack) {
         return false; /* there is something to punch */
     }
     return same_header && same_bits;
+}
+
+/* Compacting is to make the file smaller, and so does not complete what would make it larger. Where it can do
+ * no better, it is refused. */
+static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
+                      struct cow_error *err)
+{
+    char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
+    const uint64_t old_bytes = cost->usage.allocated_bytes;
+    int status = 0;
+    if (!opt->compact || opt->complete_pages || rebases(opt) || opt->larger ||
+        plan->image.allocated_bytes <= old_bytes) {
+        return 0;
+    }
+    if (cost->added_sectors > 0) {
+        status = select_sectors(plan, cost, opt, true, err);
+        cost->keeps_mixed = true;
+        if (status == 0) {
+            status = footprint_of_image(plan, opt->env, err);
+        }
+    }
+    if (status != 0 || plan->image.allocated_bytes <= old_bytes) {
+        return status;
+    }
+    cow_error_set(
+        err, COW_REFUSED, "%s: compacting would make the file larger: it takes %s now, and would take %s",
+        plan->img->path, cow_size_text(before, old_bytes), cow_size_text(after, plan->image.allocated_bytes));
+    return cow_error_hint(err, "leave it as it is; or, if fewer dirty sectors are worth it, --force=larger");
 }
 
 int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_t mtime,
@@ -494,7 +506,7 @@ int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_
 static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
 {
     struct named named;
-    struct rewrite_cost cost = {.data_bytes = 0};
+    struct rewrite_cost cost = {.old_sectors = 0};
     const struct cow_image *img = plan->img;
     int status = 0;
     plan->trusts_backing = rebases(opt) && plan->own_image == NULL;
@@ -520,10 +532,17 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
     if (status == 0) {
         status = plan_predict_verdict(plan, named.size_bytes, named.file_mtime, err);
     }
+    if (status == 0 && !plan->in_place) {
+        status = footprint_of_image(plan, opt->env, err);
+    }
+    const bool nothing = status == 0 && nothing_to_do(plan, opt, &named, &cost);
+    if (status == 0 && !nothing) {
+        status = keep_small(plan, &cost, opt, err);
+    }
     if (status != 0) {
         return status;
     }
-    if (nothing_to_do(plan, opt, &named, &cost)) {
+    if (nothing) {
         rewrite_describe_nothing(plan, opt, &cost);
     } else {
         rewrite_describe(plan, opt, &cost);

@@ -13,8 +13,7 @@ struct rewrite_cost {
     uint64_t new_sectors;   /* selected; the same where nothing was */
     uint64_t added_sectors; /* of them were clean: old_sectors + added_sectors - new_sectors are dropped */
     uint64_t mixed_pages;   /* of the old image */
-    uint64_t data_bytes;    /* that are written, at most */
-    uint64_t image_bytes;   /* that the new file takes, at most */
+    bool keeps_mixed;       /* completing them would make the file larger */
 };
 
 /* A COW file as a backing file: a kernel would show its header to the guest as data. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/change/footprint.h"
 #include "core/change/plan_steps.h"
 #include "core/format/kernel.h"
 #include "cow/text.h"
@@ -28,6 +29,9 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
     text = plan_text(plan, "cowtui %s%s%s%s%s%s", name, opt->convert ? " --to v3" : "",
                      opt->safe ? " --safe" : "", opt->restamp ? " --restamp" : "",
                      opt->sectors ? " --sectors" : "", opt->unused ? " --unused" : "");
+    if (opt->larger) {
+        text = plan_text(plan, "%s --force=larger", text);
+    }
     if (opt->backing_path != NULL) {
         text = plan_text(plan, "%s --to %s", text, cow_shell_quote(other, sizeof other, opt->backing_path));
     }
@@ -48,20 +52,21 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
 static const char *compact_text(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                                 const struct rewrite_cost *cost)
 {
-    char size[COW_SIZE_TEXT_BYTES];
-    const uint64_t gain = arith_sub_floor(cost->usage.allocated_bytes, cost->data_bytes + 64 * 1024);
+    char size[COW_SIZE_TEXT_BYTES], before[COW_SIZE_TEXT_BYTES];
+    const struct cow_preview *p = &plan->preview;
     const char *added = cost->added_sectors > 0
                             ? plan_text(plan, ", %" PRIu64 " are added (%s)", cost->added_sectors,
                                         plan->has_joints ? "the guest reads them in one piece with dirty ones"
                                                          : "to complete pages")
                             : "";
-    return plan_words(plan,
-                      "%" PRIu64 " dirty sectors become %" PRIu64 ": %" PRIu64
-                      " are dropped (%s equal to the backing file%s)%s; zeros become holes%s%s",
-                      cost->old_sectors, cost->new_sectors,
-                      arith_sub_floor(cost->old_sectors + cost->added_sectors, cost->new_sectors),
-                      opt->sectors ? "sectors" : "pages", opt->unused ? ", or unused" : "", added,
-                      gain > 0 ? "; frees about " : "", gain > 0 ? cow_size_text(size, gain) : "");
+    return plan_words(
+        plan,
+        "%" PRIu64 " dirty sectors become %" PRIu64 ": %" PRIu64
+        " are dropped (%s equal to the backing file%s)%s; zeros become holes; the file takes %s, "
+        "now %s",
+        cost->old_sectors, cost->new_sectors, p->dropped_sectors, opt->sectors ? "sectors" : "pages",
+        opt->unused ? ", or unused" : "", added, cow_size_text(size, p->after_allocated_bytes),
+        cow_size_text(before, p->before_allocated_bytes));
 }
 
 static void describe_content(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -104,6 +109,16 @@ static void describe_backing(struct cow_plan *plan, const struct cow_rewrite_opt
     }
 }
 
+static void note_what_stays_mixed(struct cow_plan *plan, const struct rewrite_cost *cost)
+{
+    if (cost->keeps_mixed) {
+        plan_note(
+            plan,
+            "pages that mix sectors of both files stay as they are, for to complete them would make the "
+            "file larger; \"cowtui pages\" does that, or --force=larger");
+    }
+}
+
 static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                       const struct rewrite_cost *cost)
 {
@@ -112,6 +127,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
     }
     plan_note_in_use(plan);
     plan_note_format(plan);
+    note_what_stays_mixed(plan, cost);
     if (opt->unused) {
         plan_note(plan, "what the guest's filesystem has free is dropped, too: no file changes, but the disk "
                         "does, where nothing is; deleted files cannot be brought back from there");
@@ -140,7 +156,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
 static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                        const struct rewrite_cost *cost)
 {
-    plan_steps_begin(plan, cost->image_bytes);
+    plan_steps_begin(plan, plan->preview.needs_free_bytes);
     if (plan->in_place) {
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
@@ -149,23 +165,16 @@ static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *
         return;
     }
     plan_steps_new_image(plan);
-    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->layout.bitmap_bytes, "write its bitmap");
+    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap");
     if (plan->selection != NULL) {
-        plan_step(plan, COW_STEP_WRITE_SELECTION, cost->new_sectors * 512,
+        plan_step(plan, COW_STEP_WRITE_SELECTION, plan->image.data_bytes,
                   "write the data of %" PRIu64 " dirty sectors", cost->new_sectors);
     } else {
-        plan_step(plan, COW_STEP_COPY_DATA, cost->data_bytes, "copy the data of %" PRIu64 " dirty sectors",
-                  cost->new_sectors);
+        plan_step(plan, COW_STEP_COPY_DATA, plan->image.data_bytes,
+                  "copy the data of %" PRIu64 " dirty sectors", cost->new_sectors);
     }
     plan_steps_finish_image(plan);
     plan_steps_place(plan, opt->output_path);
-}
-
-static uint64_t estimate_image_bytes(const struct cow_plan *plan, const struct rewrite_cost *cost)
-{
-    return plan->in_place ? 64 * 1024
-                          : cost->data_bytes + 64 * 1024 +
-                                arith_min(plan->layout.bitmap_bytes, cost->new_sectors * 4096);
 }
 
 /* What every plan of this kind shows. */
@@ -178,26 +187,31 @@ static void show(struct cow_plan *plan, const struct rewrite_cost *cost)
     p->dirty_sectors = cost->usage.dirty_sectors;
     p->has_after_dirty = true;
     p->after_dirty_sectors = cost->new_sectors;
-    p->moves_bytes = cost->data_bytes;
-    p->needs_free_bytes = cost->image_bytes;
+    p->added_sectors = cost->added_sectors;
+    p->dropped_sectors = arith_sub_floor(cost->old_sectors + cost->added_sectors, cost->new_sectors);
     p->patched_opens = true;
+    if (plan->in_place) {
+        p->needs_free_bytes = footprint_record_bytes(footprint_block_bytes(plan->io, plan->target_path), 0);
+    } else {
+        plan_show_image(plan);
+    }
 }
 
 void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *opt,
-                      const struct rewrite_cost *counted)
+                      const struct rewrite_cost *cost)
 {
-    struct rewrite_cost cost = *counted;
     struct cow_preview *p = &plan->preview;
-    cost.image_bytes = estimate_image_bytes(plan, &cost);
-    show(plan, &cost);
+    show(plan, cost);
+    p->has_mixed = opt->complete_pages;
+    p->mixed_pages = cost->mixed_pages;
     p->method = plan->in_place ? "header" : "copy";
     p->changes_existing = opt->output_path == NULL;
-    p->undo_text = plan_undo_text(plan, opt->output_path, cost.usage.allocated_bytes);
-    describe_content(plan, opt, &cost);
+    p->undo_text = plan_undo_text(plan, opt->output_path, cost->usage.allocated_bytes);
+    describe_content(plan, opt, cost);
     describe_backing(plan, opt);
-    add_notes(plan, opt, &cost);
+    add_notes(plan, opt, cost);
     p->command = command_text(plan, opt);
-    list_steps(plan, opt, &cost);
+    list_steps(plan, opt, cost);
 }
 
 void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -209,7 +223,8 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
     plan->replace = plan->journaled = false;
     show(plan, cost);
     p->method = "none";
-    p->moves_bytes = p->needs_free_bytes = 0;
+    p->moves_bytes = p->writes_bytes = p->needs_free_bytes = 0;
+    p->has_after_allocated = false;
     p->content_text = opt->complete_pages && !opt->compact ? "no page is mixed: there is nothing to do"
                       : opt->compact ? "there is nothing to drop, to complete or to punch"
                                      : "the image is like that already";
@@ -217,18 +232,17 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
 }
 
 void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
-                           const struct rewrite_cost *counted)
+                           const struct rewrite_cost *cost)
 {
     char backing[PATH_MAX], raw[PATH_MAX], output[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
-    struct rewrite_cost cost = *counted;
     struct cow_preview *p = &plan->preview;
     const struct cow_rewrite_options as = {.output_path = opt->output_path};
-    cost.image_bytes = estimate_image_bytes(plan, &cost);
-    show(plan, &cost);
+    show(plan, cost);
     p->has_before = false;
+    p->added_sectors = p->dropped_sectors = 0;
     p->content_text =
         plan_words(plan, "%" PRIu64 " of %" PRIu64 " sectors differ and go into the COW (%s)",
-                   cost.new_sectors, plan->layout.sectors, cow_size_text(size, cost.new_sectors * 512));
+                   cost->new_sectors, plan->layout.sectors, cow_size_text(size, cost->new_sectors * 512));
     p->backing_text = plan_words(plan, "%s and %s are only read", opt->backing_path, opt->raw_path);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     if (opt->sectors) {
@@ -248,5 +262,5 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   cow_shell_quote(raw, sizeof raw, opt->raw_path));
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
-    list_steps(plan, &as, &cost);
+    list_steps(plan, &as, cost);
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/base/bytes.h"
 #include "cow/scan.h"
 
 enum {
@@ -42,8 +41,8 @@ struct selection {
         uint64_t number;
         bool valid;
     } work[2];
-    uint8_t *disk, *base; /* PIECE_SECTORS each */
-    uint64_t zero_bytes;
+    uint8_t *disk, *base;          /* PIECE_SECTORS each */
+    uint64_t kept_begin, kept_end; /* the pages that were found last to stay together (keep) */
 };
 
 int selection_open(struct selection **out, struct cow_image *img, const struct selection_rule *rule,
@@ -88,11 +87,6 @@ void selection_close(struct selection *s)
         free(s->base);
         free(s);
     }
-}
-
-uint64_t selection_zero_bytes(const struct selection *s)
-{
-    return s->zero_bytes;
 }
 
 void selection_set_env(struct selection *s, const struct cow_env *env)
@@ -266,8 +260,6 @@ static int drop_equal(const struct making *m, uint32_t first, uint32_t end, stru
         if (equal) {
             const uint32_t sector = first + (uint32_t)(at / SECTOR_BYTES);
             fill_bits(m->words, sector, (uint32_t)arith_min(sector + unit, m->end), false);
-        } else if (bytes_all_zero(m->s->disk + at, length)) {
-            m->s->zero_bytes += length;
         }
     }
     return status == 0 ? tell(m->s, m->base + end, err) : status;
@@ -441,8 +433,95 @@ static uint64_t joined_end(const struct selection *s, uint64_t sector)
     return arith_min(sector, s->sectors);
 }
 
+/* ---- what was dirty only ---- */
+
+/* The first old dirty run at or after `sector`, in sectors of 512; at the end of the disk if there is none.
+ */
+static int old_run(struct selection *s, uint64_t sector, uint64_t *first, uint64_t *end,
+                   struct cow_error *err)
+{
+    const uint64_t ratio = s->img->header.sector_bytes / SECTOR_BYTES;
+    struct cow_dirty_run run;
+    int status = cow_image_next_dirty(s->img, sector / ratio, &run, err);
+    *first = status == 0 && run.sectors > 0 ? arith_max(run.first_sector * ratio, sector) : s->sectors;
+    *end = arith_min((run.first_sector + run.sectors) * ratio, s->sectors);
+    return status;
+}
+
+/* Whether the page that begins at `sector` has a dirty sector. */
+static int page_was_dirty(struct selection *s, uint64_t sector, bool *dirty, struct cow_error *err)
+{
+    uint64_t first, end;
+    int status = old_run(s, sector, &first, &end, err);
+    *dirty = first < arith_min(sector + PAGE_SECTORS, s->sectors);
+    return status;
+}
+
+/* Where the dirty pages that hang together with that of `sector` begin. */
+static int kept_begin(struct selection *s, uint64_t sector, uint64_t *begin, struct cow_error *err)
+{
+    bool dirty = true;
+    int status = 0;
+    *begin = sector / PAGE_SECTORS * PAGE_SECTORS;
+    while (status == 0 && s->rule.joints != NULL && is_joint(s, *begin)) {
+        status = page_was_dirty(s, *begin - PAGE_SECTORS, &dirty, err);
+        if (!dirty) {
+            break;
+        }
+        *begin -= PAGE_SECTORS;
+    }
+    return status;
+}
+
+static int kept_end(struct selection *s, uint64_t sector, uint64_t *end, struct cow_error *err)
+{
+    bool dirty = true;
+    int status = 0;
+    *end = arith_div_up(sector, PAGE_SECTORS) * PAGE_SECTORS;
+    while (status == 0 && s->rule.joints != NULL && is_joint(s, *end)) {
+        status = page_was_dirty(s, *end, &dirty, err);
+        if (!dirty) {
+            break;
+        }
+        *end += PAGE_SECTORS;
+    }
+    return status;
+}
+
+/* Of the pages that differ, and of those that hang together with them, the old dirty runs. */
+static int next_kept(struct selection *s, uint64_t sector, struct cow_dirty_run *out, struct cow_error *err)
+{
+    struct cow_dirty_run run;
+    uint64_t first, stop, from = sector;
+    int status = 0;
+    *out = (struct cow_dirty_run){s->sectors, 0};
+    if (sector < s->kept_begin || sector >= s->kept_end) {
+        status = kept_begin(s, arith_min(sector, s->sectors), &from, err);
+        s->kept_end = from;
+    }
+    while (status == 0) {
+        status = old_run(s, arith_max(s->kept_begin, sector), &first, &stop, err);
+        if (status != 0 || first < s->kept_end) {
+            *out = (struct cow_dirty_run){first, status == 0 ? arith_min(stop, s->kept_end) - first : 0};
+            return status;
+        }
+        status = next_by_itself(s, s->kept_end, &run, err);
+        if (status != 0 || run.sectors == 0) {
+            return status;
+        }
+        status = kept_begin(s, run.first_sector, &s->kept_begin, err);
+        if (status == 0) {
+            status = kept_end(s, run.first_sector + run.sectors, &s->kept_end, err);
+        }
+    }
+    return status;
+}
+
 int selection_next(struct selection *s, uint64_t sector, struct cow_dirty_run *out, struct cow_error *err)
 {
+    if (s->rule.keep && s->rule.pages) { /* by sectors nothing is added anyway */
+        return next_kept(s, sector, out, err);
+    }
     if (s->rule.joints == NULL || sector >= s->sectors) {
         return next_by_itself(s, sector, out, err);
     }

@@ -18,6 +18,8 @@ struct selection_rule {
     bool pages;       /* whole 4 KiB pages of the disk: one dirty sector makes all of them dirty */
     bool compare;     /* ... but only where what the disk shows differs from the backing file */
     bool look_at_all; /* and also where all is clean: the backing file is another one */
+    bool keep;        /* with compare: no clean sector becomes dirty; where one page stays, all dirty sectors
+                         that the guest reads in one piece with it do, as they are */
     const struct host_file *backing;  /* to compare with; NULL: zeros */
     const struct cow_fs_scan *joints; /* with pages: those that the guest reads in one piece with a selected
                                          one are selected, too; NULL: each by itself */
@@ -35,9 +37,6 @@ void selection_close(struct selection *selection); /* NULL is allowed */
  * if there is none. A run may end where a chunk ends, and the next begin there. */
 int selection_next(struct selection *selection, uint64_t sector, struct cow_dirty_run *out,
                    struct cow_error *err);
-
-/* Of what was compared and selected so far, how much is zeros; counted twice where it was compared twice. */
-uint64_t selection_zero_bytes(const struct selection *selection);
 
 /* Who is told of progress from now on: a plan outlives its caller's env, and a commit has its own. NULL:
  * nobody. */

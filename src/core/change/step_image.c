@@ -7,11 +7,16 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/bytes.h"
 #include "core/change/steps.h"
 #include "core/change/stretch.h"
 #include "core/format/variants.h"
 
-enum { BITMAP_PIECE_BYTES = 64 * 1024, BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8 };
+enum {
+    BITMAP_PIECE_BYTES = 64 * 1024,
+    BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8,
+    BITMAP_BLOCK_BYTES = 4096,
+};
 
 static int write_header(struct commit *c, bool unfinished)
 {
@@ -52,6 +57,24 @@ struct bit_writer {
     uint8_t bytes[BITMAP_PIECE_BYTES];
 };
 
+/* Blocks without a bit stay holes (footprint.c counts so). */
+static int write_piece(const struct bit_writer *w, size_t n_bytes)
+{
+    const uint64_t to = w->c->plan->layout.bitmap_offset + w->piece * BITMAP_PIECE_BYTES;
+    size_t begin = 0;
+    int status = 0;
+    for (size_t at = 0, block; at < n_bytes && status == 0; at += block) {
+        block = (size_t)arith_min(BITMAP_BLOCK_BYTES, n_bytes - at);
+        const bool empty = bytes_all_zero(w->bytes + at, block), last = at + block == n_bytes;
+        const size_t end = empty ? at : at + block;
+        if ((empty || last) && end > begin) {
+            status = io_write(w->c->io, w->c->out_fd, w->bytes + begin, end - begin, to + begin);
+        }
+        begin = empty ? at + block : begin;
+    }
+    return status;
+}
+
 static int flush_bits(struct bit_writer *w)
 {
     if (!w->dirty) {
@@ -59,8 +82,7 @@ static int flush_bits(struct bit_writer *w)
     }
     uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
     size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->layout.bitmap_bytes - offset);
-    int status =
-        io_write(w->c->io, w->c->out_fd, w->bytes, n_bytes, w->c->plan->layout.bitmap_offset + offset);
+    int status = write_piece(w, n_bytes);
     if (status < 0) {
         return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->temp_path);
     }

@@ -30,7 +30,7 @@ int commit_compose(struct commit *c)
     if (buffer == NULL) {
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
-    int status = compose_range(c, buffer, 0, c->plan->img->header.size_bytes, 0, false);
+    int status = compose_disk(c, buffer);
     free(buffer);
     return status;
 }

@@ -9,8 +9,13 @@
 #include "core/base/arith.h"
 #include "core/change/compose.h"
 #include "core/change/steps.h"
+#include "core/change/stretch.h"
 
-enum { SECTOR_BYTES = 512, JOIN_SECTORS = 64 * 1024 / SECTOR_BYTES };
+enum {
+    SECTOR_BYTES = 512,
+    PAGE_BYTES = 4096,
+    JOIN_SECTORS = 64 * 1024 / SECTOR_BYTES,
+};
 
 /* Where the stretch that begins with this run ends: runs that are near are read together. */
 static int stretch_end(struct commit *c, const struct cow_dirty_run *run, uint64_t *end)
@@ -30,6 +35,23 @@ static int stretch_end(struct commit *c, const struct cow_dirty_run *run, uint64
     return status;
 }
 
+/* Writes what is no hole of the disk in [begin, end), out of a buffer that begins at `from`; where zeros are
+ * punched, without its blocks of zeros. */
+static int write_data(struct commit *c, const uint8_t *buffer, uint64_t from, uint64_t begin, uint64_t end)
+{
+    const uint64_t to = c->plan->layout.data_offset;
+    struct piece piece;
+    int status = 0;
+    for (uint64_t at = begin; at < end && status == 0; at = piece.end_bytes) {
+        status = piece_next(&piece, c->plan->img, at, end, true, c->err);
+        if (status == 0 && piece.kind == PIECE_READ) {
+            status = compose_write(c, buffer + (at - from), (size_t)(piece.end_bytes - at), to + at,
+                                   c->plan->punch_zeros);
+        }
+    }
+    return status == 0 ? commit_advance(c, end - begin) : status;
+}
+
 /* Writes the selected runs of [begin, end) out of one reading. */
 static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dirty_run *first, uint64_t end)
 {
@@ -40,12 +62,7 @@ static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dir
     int status = cow_image_read(img, from, buffer, (size_t)(to - from), c->err);
     while (status == 0 && run.sectors > 0 && run.first_sector < end) {
         const uint64_t at = run.first_sector * SECTOR_BYTES;
-        const uint64_t stop = arith_min(at + run.sectors * SECTOR_BYTES, to);
-        status = compose_write(c, buffer + (at - from), (size_t)(stop - at), c->plan->layout.data_offset + at,
-                               c->plan->punch_zeros);
-        if (status == 0) {
-            status = commit_advance(c, stop - at);
-        }
+        status = write_data(c, buffer, from, at, arith_min(at + run.sectors * SECTOR_BYTES, to));
         if (status == 0) {
             status = selection_next(c->plan->selection, run.first_sector + run.sectors, &run, c->err);
         }
@@ -53,12 +70,51 @@ static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dir
     return status;
 }
 
-/* A run that fills a buffer is moved by itself; without punching zeros, whole. */
-static int write_run(struct commit *c, uint8_t *buffer, const struct cow_dirty_run *run)
+/* A piece of short runs, a buffer at a time, so that blocks of the new file are not taken apart. */
+static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t end)
 {
-    const uint64_t begin = run->first_sector * SECTOR_BYTES;
-    const uint64_t end = arith_min(begin + run->sectors * SECTOR_BYTES, c->plan->img->header.size_bytes);
-    return compose_range(c, buffer, begin, end, c->plan->layout.data_offset, c->plan->punch_zeros);
+    const uint64_t to = c->plan->layout.data_offset;
+    int status = 0;
+    for (uint64_t n; at < end && status == 0; at += n) {
+        n = arith_min(COMMIT_BUFFER_BYTES - (to + at) % PAGE_BYTES, end - at);
+        status = cow_image_read(c->plan->img, at, buffer, (size_t)n, c->err);
+        status = status == 0 ? write_data(c, buffer, at, at, at + n) : status;
+    }
+    return status;
+}
+
+static int write_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
+{
+    struct cow_image *img = c->plan->img;
+    const uint64_t to = c->plan->layout.data_offset;
+    switch (piece->kind) {
+    case PIECE_HOLE:
+        break;
+    case PIECE_COW:
+        return commit_transfer(c, &img->cow, img->layout.data_offset + at, c->out_fd, to + at,
+                               piece->end_bytes - at);
+    case PIECE_BACKING:
+        return commit_transfer(c, &img->backing.file, at, c->out_fd, to + at,
+                               arith_min(piece->end_bytes, img->backing.facts.size_bytes) - at);
+    case PIECE_READ:
+        return write_read(c, buffer, at, piece->end_bytes);
+    }
+    return commit_advance(c, 0);
+}
+
+/* A run that fills a buffer. */
+static int write_run(struct commit *c, uint8_t *buffer, const struct cow_dirty_run *selected)
+{
+    struct cow_image *img = c->plan->img;
+    const uint64_t end =
+        arith_min((selected->first_sector + selected->sectors) * SECTOR_BYTES, img->header.size_bytes);
+    struct piece piece;
+    int status = 0;
+    for (uint64_t at = selected->first_sector * SECTOR_BYTES; at < end && status == 0; at = piece.end_bytes) {
+        status = piece_next(&piece, img, at, end, c->plan->punch_zeros, c->err);
+        status = status == 0 ? write_piece(c, buffer, &piece, at) : status;
+    }
+    return status;
 }
 
 static int write_all(struct commit *c, uint8_t *buffer)

@@ -6,7 +6,11 @@
 
 #include "core/base/arith.h"
 
-enum { JOIN_GAP_BYTES = 16 * 1024, BLOCK_BYTES = 4096 };
+enum {
+    JOIN_GAP_BYTES = 16 * 1024,
+    BLOCK_BYTES = 4096,
+    LONG_RUN_BYTES = 1024 * 1024, /* from here on a run is worth its own call */
+};
 
 int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_sector, uint64_t disk_end,
                  struct cow_error *err)
@@ -31,35 +35,37 @@ int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_secto
     return status;
 }
 
-static int data_bytes(struct cow_image *img, const struct stretch *stretch, uint64_t *sum,
-                      struct cow_error *err)
+static enum piece_kind kind_of(const struct cow_run *run, uint64_t n_bytes, bool all_read)
 {
-    const uint64_t base = img->layout.data_offset;
-    for (uint64_t at = stretch->begin_bytes; at < stretch->end_bytes;) {
-        struct io_extent extent;
-        int status = host_file_extent(img->io, &img->cow, base + at, base + stretch->end_bytes, &extent);
-        if (status < 0) {
-            return cow_error_system(err, -status, "%s: looking for holes", img->path);
-        }
-        *sum += extent.data ? extent.end - extent.begin : 0;
-        at = extent.end - base;
+    const bool moved = n_bytes >= LONG_RUN_BYTES && !all_read;
+    switch (run->origin) {
+    case COW_ORIGIN_COW:
+        return moved ? PIECE_COW : PIECE_READ;
+    case COW_ORIGIN_BACKING:
+        return moved ? PIECE_BACKING : PIECE_READ;
+    default:
+        return PIECE_HOLE;
     }
-    return 0;
 }
 
-int stretch_data_bytes(uint64_t *out, struct cow_image *img, uint64_t disk_end, struct cow_error *err)
+int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t end, bool all_read,
+               struct cow_error *err)
 {
-    struct stretch stretch = {.next_sector = 0};
-    uint64_t sum = 0;
-    int status = 0;
-    do {
-        status = stretch_next(&stretch, img, stretch.next_sector, disk_end, err);
-        if (status == 0) {
-            status = data_bytes(img, &stretch, &sum, err);
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    *out = (struct piece){.kind = PIECE_HOLE, .end_bytes = at};
+    while (out->end_bytes < end) {
+        const uint64_t begin = out->end_bytes;
+        struct cow_run run;
+        int status = cow_image_next_run(img, begin / sector_bytes, &run, err);
+        if (status != 0) {
+            return status;
         }
-    } while (status == 0 && stretch.dirty_sectors > 0);
-    if (status == 0) {
-        *out = sum;
+        const uint64_t stop = arith_min((run.first_sector + run.sectors) * sector_bytes, end);
+        const enum piece_kind kind = kind_of(&run, stop - begin, all_read);
+        if (begin > at && (kind != out->kind || kind == PIECE_COW || kind == PIECE_BACKING)) {
+            break;
+        }
+        *out = (struct piece){.kind = kind, .end_bytes = stop};
     }
-    return status;
+    return 0;
 }

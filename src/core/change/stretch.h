@@ -20,7 +20,23 @@ struct stretch {
 int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_sector, uint64_t disk_end,
                  struct cow_error *err);
 
-/* How many bytes of all stretches are data in the COW file: what copying them writes. */
-int stretch_data_bytes(uint64_t *out, struct cow_image *img, uint64_t disk_end, struct cow_error *err);
+/* What of a selected range is written in one way. */
+enum piece_kind {
+    PIECE_HOLE,    /* not at all: holes on the disk, whichever file it is in */
+    PIECE_COW,     /* long, and of one file: moved by its extents, whose holes stay holes */
+    PIECE_BACKING, /* ... */
+    PIECE_READ,    /* short runs of either file: read, and written */
+};
+
+struct piece {
+    enum piece_kind kind;
+    uint64_t end_bytes;
+};
+
+/* The piece of the disk that begins at byte `at` (a multiple of 512) and ends at `end` at most. all_read:
+ * nothing is moved, for zeros are looked for. Whoever counts (footprint.c) and whoever writes
+ * (step_selection.c) goes by this. */
+int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t end, bool all_read,
+               struct cow_error *err);
 
 #endif

@@ -202,6 +202,7 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
                   record->copy_path);
     } else {
         plan_note(plan, "the private backing file %s is removed", record->copy_path);
+        plan_touch(plan, COW_TOUCH_REMOVES, record->copy_path);
     }
 }
 
@@ -218,6 +219,17 @@ static void describe_base(struct cow_plan *plan, const struct record *record)
             "the backing file %s is another file than then (its inode number is another), with the same "
             "size and date: going back is right if it is a copy",
             record->backing_path);
+    }
+}
+
+static void name_files(struct cow_plan *plan, const struct record *record)
+{
+    plan_touch_sized(plan, record->kind == RECORD_COPY ? COW_TOUCH_REPLACES : COW_TOUCH_CHANGES,
+                     plan->target_path, record->old_file_bytes);
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_DRAFT);
+    if (record->extends) {
+        plan_touch_sized(plan, COW_TOUCH_CUTS, record->backing_path, record->backing_old_bytes);
     }
 }
 
@@ -244,6 +256,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
             cow_size_text(size, record->backing_old_bytes));
     }
     describe_base(plan, record);
+    name_files(plan, record);
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
@@ -268,6 +281,7 @@ static int start(struct cow_plan **plan, struct cow_image *img, struct record *r
         record_clear(record);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    (*plan)->follows_record = true;
     (*plan)->target_path = img->real_path;
     (*plan)->hold_image = HOLD_WRITE;
     (*plan)->backing_path = NULL;
@@ -318,6 +332,7 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     p->changes_existing = true;
     p->undo_text = "none: this gives up going back";
     p->command = plan_text(plan, "cowtui undo --discard %s", cow_shell_quote(image, sizeof image, img->path));
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image");
     plan_step(plan, COW_STEP_DISCARD_UNDO, 0, "remove the undo data (%s)",
               cow_size_text(size, (uint64_t)facts.st_blocks * 512));

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a new image will write and take on the disk, counted before it is made by the rules by which the
+ * commit writes it (step_image.c, step_selection.c): holes of the sources stay holes, and where zeros are
+ * punched, blocks of zeros become some. A preview that says less, or more than a block a run too much, is a
+ * broken promise; the tests compare each with what happened.
+ */
+#ifndef CORE_CHANGE_FOOTPRINT_H
+#define CORE_CHANGE_FOOTPRINT_H
+
+#include "core/change/plan.h"
+
+struct footprint {
+    uint64_t block_bytes; /* of the filesystem: what a write into a hole takes at least */
+    uint64_t blocks;
+    uint64_t runs;
+    uint64_t next_block; /* the first that was not looked at */
+};
+
+/* A write into [begin, end) of a file; writes come in ascending order. */
+void footprint_add(struct footprint *footprint, uint64_t begin, uint64_t end);
+
+/* A block of the filesystem on which a file of that name lies, or would. */
+uint64_t footprint_block_bytes(const struct cow_io *io, const char *path);
+
+/* What some bytes take in whole blocks. */
+uint64_t footprint_round(uint64_t n_bytes, uint64_t block_bytes);
+
+/* What a filesystem may need to note where so many bytes are, in so many runs. */
+uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs);
+
+/* What the record of a change takes as a journal, or as undo data, that holds so many saved bytes. */
+uint64_t footprint_record_bytes(uint64_t block_bytes, uint64_t saved_bytes);
+
+/* Counts the new image of a plan whose layout and selection are known, into plan->image. Reads what is
+ * selected where zeros are punched; env is told then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
+int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
+
+#endif

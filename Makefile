@@ -183,7 +183,7 @@ unit: $(unit)
 $(crash): $(crash_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free crc_ieee) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 crash: $(crash)
 

@@ -62,7 +62,7 @@ put_at() # KIND OFFSET BYTES
     rm -f part.img
     truncate -s "$3" part.img
     put_kind "$1" part.img
-    "$PYTHON" -ES - "$2" <<'END'
+    py "$2" <<'END'
 import sys
 with open("part.img", "rb") as part, open("b.img", "r+b") as disk:
     offset = int(sys.argv[1])
@@ -376,7 +376,7 @@ other() # KIND SUPERBLOCK_SECTOR
 # Eight sectors of the disk from SECTOR on become dirty, with what FILE has there.
 own_copy() # IMAGE FILE SECTOR
 {
-    "$PYTHON" -ES - "$@" <<'END'
+    py "$@" <<'END'
 import struct, sys
 image, file, first = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with open(image, "r+b") as cow, open(file, "rb") as below:

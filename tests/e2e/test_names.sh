@@ -29,10 +29,15 @@ hostile=(
 # The text of JSON back to bytes.
 unescaped()
 {
-    jq -j "$1" out | "$PYTHON" -ES -c 'import re, sys
-text = sys.stdin.buffer.read()
-sys.stdout.buffer.write(re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))",
-    lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[2], 16)]), text) + b".")'
+    py "$1" <<'END'
+import json, os, re, sys
+with open("out", encoding="utf-8") as f:
+    text = json.load(f)
+for name in sys.argv[1].split(".")[1:]:
+    text = text[name]
+text = re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))", lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[2], 16)]), text.encode())
+sys.stdout.write(os.fsdecode(text) + ".")
+END
 }
 
 all_of() # IMAGE BACKING: every command, text and JSON; the names are given with a path

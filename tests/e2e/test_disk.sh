@@ -63,14 +63,15 @@ put_at() # KIND OFFSET BYTES
     truncate -s "$3" part.img
     put_kind "$1" part.img
     py "$2" <<'END'
-import sys
-with open("part.img", "rb") as part, open("b.img", "r+b") as disk:
-    offset = int(sys.argv[1])
-    while piece := part.read(1 << 20):
-        if piece.count(0) != len(piece):
-            disk.seek(offset)
-            disk.write(piece)
-        offset += len(piece)
+import os, sys
+import sparse_sum
+offset, size = int(sys.argv[1]), os.path.getsize("part.img")
+with open("part.img", "rb", buffering=0) as part, open("b.img", "r+b", buffering=0) as disk:
+    for begin, end in list(sparse_sum.extents(part.fileno(), size)): # over its holes
+        for at in range(begin, end, 1 << 16):
+            piece = os.pread(part.fileno(), min(1 << 16, end - at), at)
+            if piece.count(0) != len(piece):
+                os.pwrite(disk.fileno(), piece, offset + at)
 END
     rm part.img
 }

@@ -45,7 +45,8 @@ read -r -t "$answers_s" _ 0<>"$work/answer" || {
     exit 2
 }
 
-# query WORDS...: what answers.py says to them, and its exit code. One at a time: who asks reads the answer before it goes on.
+# query WORDS...: what answers.py says to them, and its exit code. One at a time: who asks reads the answer before it goes
+# on. Two at once are an error: they could be given each other's.
 query()
 {
     local id=$BASHPID.$RANDOM$RANDOM whose='' code='' n='' text

@@ -97,7 +97,7 @@ promise_wrap := -Wl,--wrap=cow_plan_commit
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash fuzz fuzz-target soak bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash promised fuzz fuzz-target soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -194,9 +194,11 @@ unit: $(unit)
 $(crash): $(crash_objects) $(promise_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup vasprintf free crc_ieee) -o $@ $^ $(CORE_LIBS) $(LDLIBS)
 
 crash: $(crash)
+
+promised: $(promised)
 
 $(fuzz_target): $(fuzz_objects) $(library)
 	@mkdir -p $(@D)
@@ -228,12 +230,12 @@ needs_asan = $(if $(ONLY),$(filter asan-% fuzz%,$(ONLY)),yes)
 
 test more soak:
 	@.ci/deps build test
-	$(SUBMAKE) all unit crash $(if $(needs_asan),asan-build)
+	$(SUBMAKE) all unit crash promised $(if $(needs_asan),asan-build)
 	@tests/run.py $(BUILD) $@
 
 check:
 	@.ci/deps build test
-	$(SUBMAKE) all unit crash
+	$(SUBMAKE) all unit crash promised
 	@tests/run.py $(BUILD) $@
 
 fuzz:
@@ -247,7 +249,7 @@ asan:
 	@tests/run.py $(BUILD) test 'asan-*'
 
 asan-build:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit crash fuzz-target
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit crash promised fuzz-target
 
 bench:
 	@.ci/deps build test
@@ -265,7 +267,7 @@ format:
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash fuzz-target
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash promised fuzz-target
 
 # ---- installing ----------------------------------------------------------------------------------------
 

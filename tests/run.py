@@ -47,14 +47,15 @@ def suites(build):
     plain, asan = os.path.realpath(build), os.path.realpath(os.path.join(build, "asan"))
 
     def script(name, root, *arguments):
-        return [os.path.join(HERE, name), *(arguments or [os.path.join(root, "cowtui")])]
+        """By default with the program that holds each commit against its preview (tests/promise)."""
+        return [os.path.join(HERE, name), *(arguments or [os.path.join(root, "tests", "cowtui")])]
 
     return {
         "install": Suite(script("install/run.sh", plain, plain), DISK, ("test",)),
         "unit": Suite([f"{plain}/tests/unit"], DISK, ("check", "test")),
         "e2e": Suite(script("e2e/run.sh", plain), DISK, ("check", "test")),
         "tui": Suite(script("tui/run.sh", plain), IN_MEMORY, ("check", "test")),
-        "tmux": Suite(script("tui/tmux.sh", plain), DISK, ("check", "test")),
+        "tmux": Suite(script("tui/tmux.sh", plain, os.path.join(plain, "cowtui")), DISK, ("check", "test")),
         "crash": Suite(script("crash/run.sh", plain, plain), DISK, ("check", "test", "soak")),
         "matrix": Suite(script("matrix/run.sh", plain), DISK, ("test", "soak")),
         "differential": Suite(script("differential/run.sh", plain), DISK, ("test", "soak")),

@@ -6,7 +6,7 @@
 # Lines "ok NAME", "FAIL NAME<tab>why", "skip NAME<tab>why" on standard output are what run.sh counts.
 
 set -u
-frozen_files=() frozen=
+frozen_files=() frozen='' answers=''
 as_them=() program=${COWTUI:?names the binary}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export MKE2FS_CONFIG=$root/tests/data/mke2fs.conf
 work=$(mktemp -d) || exit 2
 # shellcheck disable=SC2154 # set when it runs
-trap 'code=$?; cd /; chmod -R u+rwx "$work"; rm -rf "$work"; exit $code' EXIT
+trap 'code=$?; cd /; [ -z "$answers" ] || kill "$answers"; chmod -R u+rwx "$work"; rm -rf "$work"; exit $code' EXIT
 trap 'exit 130' INT TERM
 
 # shellcheck source=tests/wanted.sh
@@ -33,6 +33,40 @@ limit 30000 # test_bad.sh asks for less
 sanitized()
 {
     grep -q __asan_init "${1:-$COWTUI}"
+}
+
+# Who answers the questions of the cases (answers.py): begun once a test file.
+answers_s=$(turns 120)
+mkfifo "$work/ask" "$work/answer" || exit 2
+"$PYTHON" -ES "$here/answers.py" "$work/ask" "$work/answer" "$work/said" </dev/null >/dev/null &
+answers=$!
+read -r -t "$answers_s" _ 0<>"$work/answer" || {
+    echo "answers.py does not begin" >&2
+    exit 2
+}
+
+# query WORDS...: what answers.py says to them, and its exit code. One at a time: who asks reads the answer before it goes
+# on. Two at once are an error: they could be given each other's.
+query()
+{
+    local id=$BASHPID.$RANDOM$RANDOM whose='' code='' n='' text
+    kill -0 "$answers" 2>/dev/null || die "answers.py has ended"
+    printf '%s\0' "$#" "$id" "$PWD" "$@" 1<>"$work/ask"
+    read -r -t "$answers_s" whose code n 0<>"$work/answer" || die "no answer to $1 ${2:-}"
+    [ "$whose" = "$id" ] || die "two ask at once: $1 ${2:-}"
+    if [ "$n" -gt 0 ]; then
+        IFS= read -r -d '' text <"$work/said"
+        printf '%s' "$text"
+    fi
+    return "$code"
+}
+
+# py WORDS... <SCRIPT: the script, in the interpreter that is there already. For what changes only files.
+py()
+{
+    local script
+    IFS= read -r -d '' script
+    query run "$script" "$@"
 }
 
 die()
@@ -162,35 +196,33 @@ hasnt() # TEXT FILE
 
 json() # FILTER [FILE]: the value, from ./out
 {
+    # What is simple is answered at once, all else by jq.
+    [[ ${2:-} == /dev/* ]] || ! query json "$1" "${2:-out}" || return 0
     jq -r "$1" "${2:-out}" 2>jq.err || die "no good JSON for $1: $(cat jq.err)"
+}
+
+good_json() # that ./out is
+{
+    query good-json out || die "no good JSON: $(head -c 300 out)"
 }
 
 model()
 {
-    "$PYTHON" -ES "$here/model.py" "$@" || die "model.py $1 failed"
+    case " $* " in
+    *' /dev/'*) "$PYTHON" -ES "$here/model.py" "$@" ;; # ours, and not those of who answers
+    *) query model "$@" ;;
+    esac || die "model.py $1 failed"
 }
 
-sha()
+sha() # FILE [N_BYTES]: of its first bytes
 {
-    local sum
-    sum=$(sha256sum <"$1") && echo "${sum%% *}"
+    query sha "$@" || die "no sum of $1"
 }
 
 # What must not change: name, type, size, mtime to the nanosecond, mode, owner, inode and content of each file.
 state()
 {
-    local file regular=() large=()
-    for file; do
-        if [ -f "$file" ] && [ "$(stat -L -c %s "$file")" -gt 33554432 ]; then
-            large+=("$file")
-        elif [ -f "$file" ]; then
-            regular+=("$file")
-        else
-            stat -c '%n %F %a' "$file" 2>/dev/null || echo "$file: not there"
-        fi
-    done
-    [ "${#regular[@]}" -eq 0 ] || { stat -c '%n %F %s %y %a %u:%g %i' -- "${regular[@]}" && sha256sum -- "${regular[@]}"; }
-    [ "${#large[@]}" -eq 0 ] || { stat -c '%n %F %s %y %a %u:%g %i' -- "${large[@]}" && "$PYTHON" -ES "$here/sparse_sum.py" "${large[@]}"; }
+    query state "$@" || die "no state of $*"
 }
 
 freeze() # FILES...

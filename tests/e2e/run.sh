@@ -10,16 +10,17 @@ binary=${1:-$dir/../../build/cowtui}
 [ $# -eq 0 ] || shift
 if [ "${1:-}" = --parts ]; then
     # Those that take longer than most are begun first; make check has some quick ones. Under sanitizers make more has
-    # what takes long and whose code the unit suites go through under sanitizers anyway.
+    # what takes long and whose code the unit suites go through under sanitizers anyway, and the completions, where it
+    # is shells that take the time, and of the program only --help is run.
     case $binary in */asan/*) kind=asan- ;; *) kind= ;; esac
     for test in "$dir"/test_*.sh; do
         name=${test##*/test_}
         name=${name%.sh}
         case $kind${LEVEL:-test}:$name in
         asan-more:resize | asan-more:convert | asan-more:rebase | asan-more:inplace | asan-more:variants | \
-            asan-more:pages | asan-more:compact | asan-more:undo) echo "$name 40" ;;
+            asan-more:pages | asan-more:compact | asan-more:undo | asan-more:completions) echo "$name 40" ;;
         asan-more:* | asan-test:resize | asan-test:convert | asan-test:rebase | asan-test:inplace | asan-test:variants | \
-            asan-test:pages | asan-test:compact | asan-test:undo) ;;
+            asan-test:pages | asan-test:compact | asan-test:undo | asan-test:completions) ;;
         check:cli | check:header | check:records | check:merge) echo "$name 5" ;;
         check:*) ;;
         *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;

@@ -36,5 +36,6 @@ def sparse_sum(path):
     return out.hexdigest()
 
 
-for name in sys.argv[1:]:
-    print(f"{sparse_sum(name)}  {name}")
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        print(f"{sparse_sum(name)}  {name}")

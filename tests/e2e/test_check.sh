@@ -9,7 +9,7 @@
 # A backing file of SIZE whose sectors all differ, none of them zero, dated as in 2003; and x.cow on it.
 disk() # SIZE SECTORS [ALIGNMENT]
 {
-    "$PYTHON" -ES - "$1" <<'END'
+    py "$1" <<'END'
 import random, sys
 random.seed(1)
 open("b.img", "wb").write(random.randbytes(int(sys.argv[1])))
@@ -22,7 +22,7 @@ END
 # at WHAT SECTOR [SECTORS]: bytes into the data of x.cow, bits left alone: zeros, noise, or those of the backing file.
 at()
 {
-    "$PYTHON" -ES - "$1" "$2" "${3:-1}" "$(model header x.cow uml-cow-v3 | awk '$1 == "data_offset" { print $2 }')" <<'END'
+    py "$1" "$2" "${3:-1}" "$(model header x.cow uml-cow-v3 | awk '$1 == "data_offset" { print $2 }')" <<'END'
 import sys
 what, first, n, data = sys.argv[1], *map(int, sys.argv[2:])
 with open("b.img", "rb") as b, open("x.cow", "r+b") as x:

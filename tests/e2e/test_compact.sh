@@ -165,7 +165,7 @@ stopped()
     all_kinds
     truncate -s 1G b.img
     model make x.cow b.img 4096 0
-    "$PYTHON" -ES - <<'END'
+    py <<'END'
 n = 1 << 21
 with open("x.cow", "r+b") as f:
     f.seek(8192 - 4096)

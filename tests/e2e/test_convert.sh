@@ -8,7 +8,7 @@
 # The bits in sectors of 512, "0-7,15", from those in sectors of BYTES, on a disk of SIZE.
 in_512() # RANGES BYTES SIZE
 {
-    "$PYTHON" -ES - "$here" "$@" <<'END'
+    py "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True

@@ -119,7 +119,7 @@ huge()
     run 0 create x.cow big
     run 0 info --json x.cow
     eq true "$(json .uml.opens)" "would UML open it"
-    "$PYTHON" -ES - "$(json .layout.bitmap_offset)" <<'END'
+    py "$(json .layout.bitmap_offset)" <<'END'
 import random, sys
 rng = random.Random(1)
 with open("x.cow", "r+b") as f:

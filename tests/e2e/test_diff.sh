@@ -8,7 +8,7 @@
 # b.img, and raw on it with SECTORS changed ("at:bytes" changes single bytes).
 pair() # SIZE SECTORS
 {
-    "$PYTHON" -ES - "$here" "$@" <<'END'
+    py "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
@@ -27,7 +27,7 @@ END
 # The pages that hold these sectors, whole.
 pages_of() # RANGES SIZE
 {
-    "$PYTHON" -ES - "$here" "$@" <<'END'
+    py "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True

@@ -62,15 +62,16 @@ put_at() # KIND OFFSET BYTES
     rm -f part.img
     truncate -s "$3" part.img
     put_kind "$1" part.img
-    "$PYTHON" -ES - "$2" <<'END'
-import sys
-with open("part.img", "rb") as part, open("b.img", "r+b") as disk:
-    offset = int(sys.argv[1])
-    while piece := part.read(1 << 20):
-        if piece.count(0) != len(piece):
-            disk.seek(offset)
-            disk.write(piece)
-        offset += len(piece)
+    py "$2" <<'END'
+import os, sys
+import sparse_sum
+offset, size = int(sys.argv[1]), os.path.getsize("part.img")
+with open("part.img", "rb", buffering=0) as part, open("b.img", "r+b", buffering=0) as disk:
+    for begin, end in list(sparse_sum.extents(part.fileno(), size)): # over its holes
+        for at in range(begin, end, 1 << 16):
+            piece = os.pread(part.fileno(), min(1 << 16, end - at), at)
+            if piece.count(0) != len(piece):
+                os.pwrite(disk.fileno(), piece, offset + at)
 END
     rm part.img
 }
@@ -376,7 +377,7 @@ other() # KIND SUPERBLOCK_SECTOR
 # Eight sectors of the disk from SECTOR on become dirty, with what FILE has there.
 own_copy() # IMAGE FILE SECTOR
 {
-    "$PYTHON" -ES - "$@" <<'END'
+    py "$@" <<'END'
 import struct, sys
 image, file, first = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with open(image, "r+b") as cow, open(file, "rb") as below:

@@ -346,7 +346,7 @@ half_truncated()
 # the kernel's fs/ext4/xattr.h; CRC32C from the filesystem's UUID and the number of the block on).
 share() # DISK BLOCK NUMBER
 {
-    "$PYTHON" -ES - "$@" <<'END'
+    py "$@" <<'END'
 import struct, sys
 def crc32c(crc, data):
     for byte in data:

@@ -28,7 +28,7 @@ disk() # SIZE
     touch -d '2003-04-05 06:07:08 UTC' b.img
     run 0 create -q --reserve 1T x.cow b.img
     run 0 info --json x.cow
-    "$PYTHON" -ES - "$(json .layout.bitmap_offset)" "$(json .layout.data_offset)" "$(json .size_bytes)" <<'END'
+    py "$(json .layout.bitmap_offset)" "$(json .layout.data_offset)" "$(json .size_bytes)" <<'END'
 import sys
 bitmap, data, size = map(int, sys.argv[1:])
 first = size // 512 - 16384
@@ -69,7 +69,7 @@ garbage() # SIZE_BEFORE SIZE_AFTER
     head -c "$1" /dev/zero | tr '\0' 'b' >b.img
     touch -d '2003-04-05 06:07:08 UTC' b.img
     model make x.cow b.img 4096 0,7-9
-    "$PYTHON" -ES - "$(model header x.cow uml-cow-v3 | awk '{ print $2 }' ORS=' ')" "$1" <<'END'
+    py "$(model header x.cow uml-cow-v3 | awk '{ print $2 }' ORS=' ')" "$1" <<'END'
 import sys
 size, sector, alignment, mtime, bitmap, bits, data = map(int, sys.argv[1].split()[:7])
 with open("x.cow", "r+b") as f:

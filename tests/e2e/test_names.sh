@@ -29,10 +29,15 @@ hostile=(
 # The text of JSON back to bytes.
 unescaped()
 {
-    jq -j "$1" out | "$PYTHON" -ES -c 'import re, sys
-text = sys.stdin.buffer.read()
-sys.stdout.buffer.write(re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))",
-    lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[2], 16)]), text) + b".")'
+    py "$1" <<'END'
+import json, os, re, sys
+with open("out", encoding="utf-8") as f:
+    text = json.load(f)
+for name in sys.argv[1].split(".")[1:]:
+    text = text[name]
+text = re.sub(rb"\\(\\|x([0-9a-fA-F]{2}))", lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[2], 16)]), text.encode())
+sys.stdout.write(os.fsdecode(text) + ".")
+END
 }
 
 all_of() # IMAGE BACKING: every command, text and JSON; the names are given with a path
@@ -43,35 +48,35 @@ all_of() # IMAGE BACKING: every command, text and JSON; the names are given with
     run 0 info "$image"
     run 0 info -v "$image"
     run 0 info --json "$image"
-    json . >/dev/null
+    good_json
     run 0 map "$image"
     run 0 map --json "$image"
-    json . >/dev/null
+    good_json
     for json in "" --json; do
         run 0 merge -n ${json:+"$json"} -o ./raw "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         for policy in extend copy keep "copy:./$backing.copy"; do
             run 0 resize -n ${json:+"$json"} --policy "$policy" "$image" 1M
-            [ -z "$json" ] || json . >/dev/null
+            [ -z "$json" ] || good_json
         done
         run 0 create -n ${json:+"$json"} "./$backing.cow" "$backing"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 pages -n ${json:+"$json"} "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 compact -n ${json:+"$json"} -o "./$backing.cow" "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 rebase -n ${json:+"$json"} --safe --to "$backing" "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 convert -n ${json:+"$json"} --to v3 -o "./$backing.cow" "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 merge -n ${json:+"$json"} --in-place "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 0 diff -n ${json:+"$json"} -o "./$backing.cow" "$backing" other.raw
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 1 check ${json:+"$json"} "$image" # mixed pages
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
         run 1 check -n --repair ${json:+"$json"} "$image"
-        [ -z "$json" ] || json . >/dev/null
+        [ -z "$json" ] || good_json
     done
     # And where it fails, in the words of the error.
     run 3 merge -o "$backing" "$image"
@@ -108,7 +113,7 @@ name()
     local name=$1 text
     small
     mv x.cow "./$name.cow"
-    "$PYTHON" -ES - "./$name.cow" "$PWD/./$name.img" <<'END'
+    py "./$name.cow" "$PWD/./$name.img" <<'END'
 import os, sys
 with open(sys.argv[1], "r+b") as f:
     f.seek(32)
@@ -142,7 +147,7 @@ stored()
     samples
     sample v3-1m.cow b1m.raw
     for text in "${hostile[@]}"; do
-        "$PYTHON" -ES - "$text" <<'END'
+        py "$text" <<'END'
 import os, sys
 with open("v3-1m.cow", "r+b") as f:
     f.seek(32)
@@ -153,7 +158,7 @@ END
         run 0 info --json -b b1m.raw v3-1m.cow
         eq "$text." "$(unescaped .backing.path)" "the stored path out of the JSON"
         run 0 resize -n -b b1m.raw --json --policy keep v3-1m.cow 2M
-        json . >/dev/null
+        good_json
         n=$((n + 1))
     done
     # 4095 bytes that all have to be escaped.

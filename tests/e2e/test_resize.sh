@@ -16,7 +16,7 @@ expect_disk() # IMAGE VARIANT BACKING SIZE
 
 attributes()
 {
-    "$PYTHON" -ES - "$1" <<'END'
+    py "$1" <<'END'
 import os, stat, sys
 info = os.stat(sys.argv[1])
 names = [n for n in os.listxattr(sys.argv[1]) if n.startswith("user.")]
@@ -28,7 +28,11 @@ give_attributes()
 {
     chmod 640 "$1"
     [ "$(id -u)" != 0 ] || chown 12:34 "$1"
-    "$PYTHON" -ES -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"kept")' "$1" 2>/dev/null || true
+    py "$1" <<'END'
+import contextlib, os, sys
+with contextlib.suppress(OSError):
+    os.setxattr(sys.argv[1], "user.note", b"kept")
+END
 }
 
 # The backing file after extend: the old bytes, then zeros; the date as it was.
@@ -36,7 +40,7 @@ check_extended() # FILE SIZE_BEFORE SHA_BEFORE
 {
     eq "$grown" "$(stat -c %s "$1")" "size of the backing file"
     eq "$backing_date" "$(stat -c %.Y "$1")" "date of the backing file"
-    eq "$3" "$(head -c "$2" "$1" | sha256sum | cut -d' ' -f1)" "content of the backing file"
+    eq "$3" "$(sha "$1" "$2")" "content of the backing file"
     eq 0 "$(tail -c "+$(($2 + 1))" "$1" | tr -d '\0' | wc -c)" "bytes that are no zeros behind it"
 }
 
@@ -55,7 +59,7 @@ grow()
     before_size=$(stat -c %s "$under") backing_date=$(stat -c %.Y "$under")
     # What a backing file holds past the disk's end is not part of it (qemu32-300001).
     [ "$before_size" -le "$(of "$file" size)" ] || before_size=$(of "$file" size)
-    before_sha=$(head -c "$before_size" "$under" | sha256sum | cut -d' ' -f1)
+    before_sha=$(sha "$under" "$before_size")
     freeze "$file" "$under"
     run 0 resize -n --json --policy "$policy" -b "$under" "$file" "$grown"
     eq "$method" "$(json .method)" method

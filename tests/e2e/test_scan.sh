@@ -102,7 +102,7 @@ long_runs()
     model make x.cow b.img 4096 -
     cp b.img over
     model poke x.cow 4096 00 # nothing, but the path is there
-    "$PYTHON" -ES - <<'END'
+    py <<'END'
 with open("x.cow", "r+b") as f:
     f.seek(8192)
     f.write(b"\xff" * (9437184 // 512 // 8))

@@ -81,7 +81,7 @@ works() # SIZE DIRTY
 nothing_lost()
 {
     disk 0,7-9
-    "$PYTHON" -ES - <<'END'
+    py <<'END'
 with open("x.cow", "r+b") as f:
     f.seek(8192 + 1024 // 8)      # sectors from 512 KiB on: 8 zero, 8 a hole, 8 as in the backing file
     f.write(b"\xff\xff\xff")

@@ -48,6 +48,11 @@ skip() {
     return 77
 }
 
+# sha256 of standard input. Where the processor can do it, openssl lets it: that takes a sixth of the time.
+sum() {
+    if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi | cut -d ' ' -f 1
+}
+
 # The case's files are still what they were: $1, by default as unpacked.
 same_as() { # DIRECTORY
     local file
@@ -251,7 +256,7 @@ json() { # FIELD of `info --json`, which need not be a JSON parser's work here
 
 content_stays() { # the first bytes of the composed disk are what they were, the rest is zero; $1 is its size
     "$program" -q merge -o composed.raw root.cow || fail "merge failed" || return
-    [ "$(head -c $disk_bytes composed.raw | sha256sum | cut -d ' ' -f 1)" = $composed ] || fail "the disk's content changed" || return
+    [ "$(head -c $disk_bytes composed.raw | sum)" = $composed ] || fail "the disk's content changed" || return
     [ "$(stat -c %s composed.raw)" = "$1" ] || fail "the composed disk has another size" || return
     tail -c +$((disk_bytes + 1)) composed.raw | cmp -s -n $(($1 - disk_bytes)) - /dev/zero || fail "the new part is not zero"
 }
@@ -326,7 +331,7 @@ check_edited() { # the backing file's path is absolute now
 }
 
 check_converted-merged() { # two new files, and nothing else has changed
-    [ "$(sha256sum <new.raw | cut -d ' ' -f 1)" = $composed ] || fail "the raw disk is another one" || return
+    [ "$(sum <new.raw)" = $composed ] || fail "the raw disk is another one" || return
     "$program" --quiet merge -o again.raw new.cow && cmp -s new.raw again.raw || fail "the new image shows another disk" || return
     only_left again.raw new.cow new.raw && check_unchanged
 }
@@ -338,7 +343,7 @@ check_extracted() { # two new files, and nothing else has changed
 }
 
 check_merged-in-place() {
-    [ "$(sha256sum <root_fs.img | cut -d ' ' -f 1)" = $composed ] || fail "the backing file is not what the guest saw" || return
+    [ "$(sum <root_fs.img)" = $composed ] || fail "the backing file is not what the guest saw" || return
     [ "$(json dirty_sectors) $(json opens)" = "0 true" ] || fail "the image does not fit it"
 }
 

@@ -258,12 +258,31 @@ static int count_selection(struct counting *c, struct cow_error *err)
     return status;
 }
 
+int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error *err)
+{
+    uint64_t before = 0;
+    for (uint64_t at = 0; at < img->layout.data_offset;) {
+        struct io_extent extent;
+        int status = host_file_extent(img->io, &img->cow, at, img->layout.data_offset, &extent);
+        if (status < 0) {
+            return cow_error_system(err, -status, "%s: looking for holes", img->path);
+        }
+        before += extent.data ? extent.end / USUAL_BLOCK_BYTES -
+                                    arith_min(at / USUAL_BLOCK_BYTES, extent.end / USUAL_BLOCK_BYTES)
+                              : 0;
+        at = extent.end;
+    }
+    *out = arith_sub_floor((uint64_t)img->cow.facts.st_blocks * 512, before * USUAL_BLOCK_BYTES);
+    return 0;
+}
+
 int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
 {
     const uint64_t block_bytes = footprint_block_bytes(plan->io, plan->target_path);
     struct counting c = {
         .plan = plan, .env = env, .bits = {.block_bytes = block_bytes}, .data = {.block_bytes = block_bytes}};
     struct footprint header = {.block_bytes = block_bytes};
+    uint8_t bytes[COW_V3_HEADER_BYTES] = {0};
     struct plan_image *image = &plan->image;
     *image = (struct plan_image){.block_bytes = block_bytes};
     int status = 0;
@@ -272,8 +291,13 @@ int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct 
     } else if (plan->img != NULL && !plan->merges) {
         status = count_copied(&c, err);
     }
-    footprint_add(&header, 0, plan->layout.header_bytes);
+    if (status == 0) {
+        status = cow_header_encode(bytes, &plan->header, err);
+    }
+    footprint_add(&header, 0, header_written_bytes(bytes));
     image->data_bytes = c.data_bytes;
+    image->data_allocated_bytes = c.data.blocks * block_bytes;
+    image->data_runs = c.data.runs;
     image->allocated_bytes = (header.blocks + c.bits.blocks + c.data.blocks) * block_bytes;
     image->needs_bytes =
         image->allocated_bytes +

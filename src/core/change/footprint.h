@@ -32,6 +32,12 @@ uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs);
 /* What the record of a change takes as a journal, or as undo data, that holds so many saved bytes. */
 uint64_t footprint_record_bytes(uint64_t block_bytes, uint64_t saved_bytes);
 
+/* How much of a header is written: all, or its first block where the rest is zeros. */
+size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES]);
+
+/* What the data of an image takes on the disk now: all but what lies before its data. */
+int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error *err);
+
 /* Counts the new image of a plan whose layout and selection are known, into plan->image. Reads what is
  * selected where zeros are punched; env is told then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
 int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);

@@ -438,31 +438,42 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
     return same_header && same_bits;
 }
 
+/* Does the data take more than it did? A v3's own header and bitmap, a few blocks, do not count; nor does, up
+ * to a limit, that data which began within blocks does not share them any longer. */
+static bool has_grown(const struct cow_plan *plan, uint64_t old_bytes)
+{
+    enum { SHARED_BYTES_MAX = 64 * 1024 };
+    const struct plan_image *image = &plan->image;
+    const bool shared = plan->img->layout.data_offset % image->block_bytes != 0;
+    return image->data_allocated_bytes >
+           old_bytes + (shared ? arith_min(image->data_runs * image->block_bytes, SHARED_BYTES_MAX) : 0);
+}
+
 /* Compacting is to make the file smaller, and so does not complete what would make it larger. Where it can do
  * no better, it is refused. */
 static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
                       struct cow_error *err)
 {
     char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
-    const uint64_t old_bytes = cost->usage.allocated_bytes;
-    int status = 0;
-    if (!opt->compact || opt->complete_pages || rebases(opt) || opt->larger ||
-        plan->image.allocated_bytes <= old_bytes) {
+    uint64_t old_bytes = 0;
+    if (!opt->compact || opt->complete_pages || rebases(opt) || opt->larger) {
         return 0;
     }
-    if (cost->added_sectors > 0) {
+    int status = footprint_of_old_data(&old_bytes, plan->img, err);
+    if (status == 0 && has_grown(plan, old_bytes) && cost->added_sectors > 0) {
         status = select_sectors(plan, cost, opt, true, err);
         cost->keeps_mixed = true;
         if (status == 0) {
             status = footprint_of_image(plan, opt->env, err);
         }
     }
-    if (status != 0 || plan->image.allocated_bytes <= old_bytes) {
+    if (status != 0 || !has_grown(plan, old_bytes)) {
         return status;
     }
-    cow_error_set(
-        err, COW_REFUSED, "%s: compacting would make the file larger: it takes %s now, and would take %s",
-        plan->img->path, cow_size_text(before, old_bytes), cow_size_text(after, plan->image.allocated_bytes));
+    cow_error_set(err, COW_REFUSED,
+                  "%s: compacting would make the file larger: its data takes %s now, and would take %s",
+                  plan->img->path, cow_size_text(before, old_bytes),
+                  cow_size_text(after, plan->image.data_allocated_bytes));
     return cow_error_hint(err, "leave it as it is; or, if fewer dirty sectors are worth it, --force=larger");
 }
 

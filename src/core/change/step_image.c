@@ -8,6 +8,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/change/footprint.h"
 #include "core/change/steps.h"
 #include "core/change/stretch.h"
 #include "core/format/variants.h"
@@ -15,8 +16,14 @@
 enum {
     BITMAP_PIECE_BYTES = 64 * 1024,
     BITMAP_PIECE_BITS = BITMAP_PIECE_BYTES * 8,
-    BITMAP_BLOCK_BYTES = 4096,
+    BLOCK_BYTES = 4096, /* of header and bitmap: those without anything in them stay holes */
 };
+
+size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES])
+{
+    return bytes_all_zero(bytes + BLOCK_BYTES, COW_V3_HEADER_BYTES - BLOCK_BYTES) ? BLOCK_BYTES
+                                                                                  : COW_V3_HEADER_BYTES;
+}
 
 static int write_header(struct commit *c, bool unfinished)
 {
@@ -27,8 +34,10 @@ static int write_header(struct commit *c, bool unfinished)
     if (status != 0) {
         return status;
     }
-    /* The second time only the size changes, and it lies in the first sector: one atomic write. */
-    status = io_write(c->io, c->out_fd, bytes, unfinished ? sizeof bytes : 512, 0);
+    /* The second time only the size changes, and it lies in the first sector: one atomic write. Of the first,
+     * what a short path leaves of the header behind its first block stays a hole. */
+    const size_t n_bytes = header_written_bytes(bytes);
+    status = io_write(c->io, c->out_fd, bytes, unfinished ? n_bytes : 512, 0);
     return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
 }
 
@@ -64,7 +73,7 @@ static int write_piece(const struct bit_writer *w, size_t n_bytes)
     size_t begin = 0;
     int status = 0;
     for (size_t at = 0, block; at < n_bytes && status == 0; at += block) {
-        block = (size_t)arith_min(BITMAP_BLOCK_BYTES, n_bytes - at);
+        block = (size_t)arith_min(BLOCK_BYTES, n_bytes - at);
         const bool empty = bytes_all_zero(w->bytes + at, block), last = at + block == n_bytes;
         const size_t end = empty ? at : at + block;
         if ((empty || last) && end > begin) {

@@ -39,6 +39,24 @@ static void put_steps(struct tui_page *page, const struct cow_plan *plan)
     }
 }
 
+/* Each file, so that nobody says yes to one that was not named. */
+static void put_files(struct tui_page *page, const struct cow_preview *preview)
+{
+    char name[1024];
+
+    if (preview->files == 0)
+        return;
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, LABEL_COL, TUI_HEADING, "The files");
+    for (size_t i = 0; i < preview->files; i++) {
+        cow_escape(name, sizeof name, preview->file[i].path);
+        tui_page_line(page);
+        tui_page_putf(page, LABEL_COL + 2, TUI_LABEL, "%-9s", cow_touch_name(preview->file[i].touch));
+        tui_page_wrap(page, LABEL_COL + 12, LABEL_COL + 12, TUI_NORMAL, name);
+    }
+}
+
 void change_fill_confirm(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
@@ -63,6 +81,7 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     if (tells_all || app->holder.held)
         tui_page_line(page);
     put_steps(page, change->plan);
+    put_files(page, preview);
     if (tells_all) {
         tui_page_line(page);
         change_put_backing(page, preview);

@@ -171,20 +171,20 @@ static bool is_extract(const struct cow_preview *preview)
     return strcmp(preview->operation, "extract") == 0;
 }
 
-/* "replaces root.cow, makes .root.cow.cowtui-undo": each file that is touched. */
-static void put_files(struct tui_page *page, const struct cow_preview *preview)
+/* What is removed; what is made or changed the rows around it tell, and the page with the steps names all. */
+static void put_removed(struct tui_page *page, const struct cow_preview *preview)
 {
-    char text[2048] = "", name[256];
-    size_t used = 0;
+    char name[256];
+    bool first = true;
 
-    for (size_t i = 0; i < preview->files && used < sizeof text; i++) {
+    for (size_t i = 0; i < preview->files; i++) {
         const char *slash = strrchr(preview->file[i].path, '/');
+        if (preview->file[i].touch != COW_TOUCH_REMOVES)
+            continue;
         cow_escape(name, sizeof name, slash ? slash + 1 : preview->file[i].path);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i > 0 ? ", " : "",
-                                 cow_touch_name(preview->file[i].touch), name);
+        tui_page_value(page, first ? "removes" : "", TEXT_COL, TUI_NORMAL, "%s", name);
+        first = false;
     }
-    if (preview->files > 0)
-        tui_page_value(page, "files", TEXT_COL, TUI_NORMAL, "%s", text);
 }
 
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
@@ -216,7 +216,7 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     if (preview->has_before && preview->has_after && preview->before_format != preview->after_format)
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
-    put_files(page, preview);
+    put_removed(page, preview);
     change_put_backing(page, preview);
 }
 

@@ -68,13 +68,14 @@ void plan_show_image(struct cow_plan *plan)
 
 const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint64_t allocated_bytes)
 {
-    char size[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], undo[PATH_MAX];
+    const char *name = strrchr(side_path(undo, plan->target_path, SIDE_UNDO), '/');
+    name = name != NULL ? name + 1 : undo;
     return output_path != NULL ? plan_words(plan, "the image stays as it is; remove %s", output_path)
-           : plan->in_place    ? "\"cowtui undo\"; it costs nothing"
-           : plan->keep_undo
-               ? plan_words(plan, "\"cowtui undo\"; the old image (%s) is kept for it until discarded",
-                            cow_size_text(size, allocated_bytes))
-               : "none: the image has other names";
+           : plan->in_place    ? plan_words(plan, "\"cowtui undo\", with %s; it costs nothing", name)
+           : plan->keep_undo   ? plan_words(plan, "\"cowtui undo\"; for it the old image (%s) is kept as %s",
+                                            cow_size_text(size, allocated_bytes), name)
+                               : "none: the image has other names";
 }
 
 void plan_note_format(struct cow_plan *plan)

@@ -178,7 +178,7 @@ static void list_in_place_steps(struct cow_plan *plan, bool extends, const char 
 
 static void list_steps(struct cow_plan *plan, const struct cow_resize_options *opt, uint64_t image_bytes)
 {
-    char size[COW_SIZE_TEXT_BYTES], data[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
     cow_size_text(size, opt->size_bytes);
     bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
@@ -192,8 +192,7 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap%s",
               plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
     plan_step(plan, COW_STEP_COPY_DATA, p->writes_bytes,
-              "copy %s of data (%" PRIu64 " dirty sectors) to their new place",
-              cow_size_text(data, p->writes_bytes), p->dirty_sectors);
+              "copy the data of %" PRIu64 " dirty sectors to their new place", p->dirty_sectors);
     plan_steps_finish_image(plan);
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
@@ -271,7 +270,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->patched_opens = true;
     p->needs_free_bytes =
         extends ? footprint_record_bytes(footprint_block_bytes(plan->io, p->target_path), 0) : 0;
-    p->undo_text = extends ? "\"cowtui undo\"; it costs nothing" : "";
+    p->undo_text = extends ? plan_undo_text(plan, NULL, 0) : "";
     p->command = resize_command(plan, opt);
     if (extends) {
         describe_backing(plan, opt);

@@ -68,6 +68,9 @@ main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))
 fuzz_sources := $(sort $(wildcard tests/fuzz/*.c))
+# A libFuzzer target is a file, and is found by itself; what they share is linked to each.
+fuzzer_sources := $(sort $(wildcard tests/fuzz/targets/*.c))
+fuzzer_shared_sources := $(sort $(wildcard tests/fuzz/lib/*.c)) $(patsubst %,tests/fuzz/%.c,disk limits mutate target)
 # Whoever names the version is compiled anew when it changes, and nobody else.
 version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
 
@@ -78,8 +81,11 @@ main_objects := $(call objects,$(main_sources))
 unit_objects := $(call objects,$(unit_sources))
 crash_objects := $(call objects,$(crash_sources))
 fuzz_objects := $(call objects,$(fuzz_sources))
+fuzzer_objects := $(call objects,$(fuzzer_sources))
+fuzzer_shared_objects := $(call objects,$(fuzzer_shared_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects)
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) \
+  $(fuzzer_objects) $(filter-out $(fuzz_objects),$(fuzzer_shared_objects))
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
@@ -88,6 +94,7 @@ manual := $(BUILD)/cowtui.1
 unit := $(BUILD)/tests/unit
 crash := $(BUILD)/tests/crash
 fuzz_target := $(BUILD)/tests/fuzz
+fuzzers := $(patsubst tests/fuzz/targets/%.c,$(BUILD)/fuzzers/%,$(fuzzer_sources))
 
 # As many jobs as processors where the user asked for no number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
@@ -128,7 +135,7 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
-$(unit_objects) $(crash_objects) $(fuzz_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
+$(unit_objects) $(crash_objects) $(fuzz_objects) $(fuzzer_objects) $(fuzzer_shared_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
@@ -194,6 +201,18 @@ $(fuzz_target): $(fuzz_objects) $(library)
 
 fuzz-target: $(fuzz_target)
 
+# The calls by which the program could write to a file, by its name: they go through a guard (tests/fuzz/lib/scratch.c).
+FUZZER_WRAPS = open fopen rename renameat2 link unlink mkdir symlink posix_spawnp
+
+$(fuzzers): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/targets/%.o $(fuzzer_shared_objects) $(front_library) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(patsubst %,-Wl$(comma)--wrap=%,$(FUZZER_WRAPS)) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+
+.PHONY: fuzzers fuzzer-objects fuzzers-build
+fuzzers: $(fuzzers)
+fuzzer-objects: $(fuzzer_objects) $(fuzzer_shared_objects)
+
 # ---- packages ------------------------------------------------------------------------------------------
 
 deps:
@@ -237,6 +256,13 @@ asan:
 
 asan-build:
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit crash fuzz-target
+
+# With another compiler, so in a place of their own; without its libraries there are none, and the suite says so.
+fuzzers-build:
+	+@if sh tests/fuzz/can_build.sh >/dev/null; then \
+	  $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' fuzzers; \
+	fi
 
 bench:
 	@.ci/deps build test

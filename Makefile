@@ -20,6 +20,7 @@ PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 ROUNDS ?= 7
 EXECUTIONS ?= 500000
+SECONDS_EACH ?= 60
 
 # DEPS=no, here or in the environment: nothing is installed; what is missing is named, and suites that want it skip.
 DEPS ?=
@@ -115,7 +116,7 @@ help:
 	@echo "                 ONLY='tui::wizard-copy 80x24', ONLY=crash:power:extend-v1; a failed case prints its own"
 	@echo 'make more        what needs longer: crash suite, matrix, random images and filesystems under sanitizers, more fuzzing'
 	@echo 'make soak        geometry matrix, random images, filesystems, fuzzing and crash suite with their full counts'
-	@echo 'make fuzz        hostile filesystems under sanitizers (EXECUTIONS=500000)'
+	@echo 'make fuzz        hostile filesystems by numbers (EXECUTIONS=500000), and all libFuzzer targets (SECONDS_EACH=60)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
@@ -233,10 +234,11 @@ demo-reset:
 
 # ONLY=SUITE[:PART[:CASE]] runs just that, and builds no more than it needs.
 needs_asan = $(if $(ONLY),$(filter asan-% fuzz%,$(ONLY)),yes)
+needs_fuzzers = $(if $(ONLY),$(filter fuzz%,$(ONLY)),yes)
 
 test more soak:
 	@.ci/deps build test
-	$(SUBMAKE) all unit crash $(if $(needs_asan),asan-build)
+	$(SUBMAKE) all unit crash $(if $(needs_asan),asan-build) $(if $(needs_fuzzers),fuzzers-build)
 	@tests/run.py $(BUILD) $@
 
 check:
@@ -246,8 +248,8 @@ check:
 
 fuzz:
 	@.ci/deps build test
-	$(SUBMAKE) asan-build
-	@COUNT=$(EXECUTIONS) tests/fuzz/run.sh $(BUILD)/asan
+	$(SUBMAKE) asan-build fuzzers-build
+	@COUNT=$(EXECUTIONS) FUZZ_SECONDS=$(SECONDS_EACH) tests/run.py $(BUILD) soak fuzz
 
 asan:
 	@.ci/deps build test
@@ -280,7 +282,7 @@ format:
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash fuzz-target
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash fuzz-target fuzzer-objects
 
 # ---- installing ----------------------------------------------------------------------------------------
 

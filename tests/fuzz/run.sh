@@ -44,6 +44,7 @@ leaks=$(leaks_by "$build/tests/fuzz")
 [ "$leaks" = 1 ] || echo "skip leaks: LeakSanitizer may not trace here (ptrace is forbidden)"
 export ASAN_OPTIONS=exitcode=99:detect_leaks=$leaks:allocator_may_return_null=1:max_allocation_size_mb=64:handle_abort=1
 export UBSAN_OPTIONS=exitcode=99:halt_on_error=1:print_stacktrace=1
+export LSAN_OPTIONS=suppressions=$dir/leaks.txt:print_suppressions=0
 export LC_ALL=C.UTF-8
 
 place=
@@ -137,18 +138,19 @@ run_target() {
     }
     [ "$target" != guestfs ] || make_seeds
     python3 -ES "$dir/starts.py" "$work/starts" || exit 1
-    mkdir -p "$work/starts/$target"
+    mkdir -p "$work/starts/$target" "$work/corpus"
+    [ ! -d "$dir/corpus/$target" ] || cp -r "$dir/corpus/$target/." "$work/corpus"
     if [ -f "$dir/../../${ONLY_CASE:-/}" ]; then
         files=("$dir/../../$ONLY_CASE")
     else
         # shellcheck source=tests/wanted.sh
         . "$dir/../wanted.sh"
-        for file in "$dir/corpus/$target"/* "$work/starts/$target"/*; do
+        for file in "$work/corpus"/* "$work/starts/$target"/*; do
             if [ -f "$file" ] && wanted "$(basename "$file")"; then files+=("$file"); fi
         done
     fi
     replay "$target" "${files[@]}"
-    [ -n "${ONLY_CASE:-}" ] || search "$target" "$work/starts/$target" "$dir/corpus/$target"
+    [ -n "${ONLY_CASE:-}" ] || search "$target" "$work/starts/$target" "$work/corpus"
     [ $((passed + failed)) -gt 0 ] || exit 0
     echo "fuzz: $passed passed, $failed failed, $((1 - leaks)) skipped"
     [ "$failed" -eq 0 ]

@@ -182,7 +182,11 @@ static void take_back(const struct snapshot *before)
         return;
     }
     MUST(cow_image_open(&img, PICTURE_COW, NULL, &err) == 0);
-    MUST(cow_plan_undo(&plan, img, &err) == 0);
+    const int status = cow_plan_undo(&plan, img, &err);
+    if (status != 0) {
+        fprintf(stderr, "fuzz: change: undo: %s\n", err.message);
+    }
+    MUST(status == 0);
     check_preview(plan);
     MUST(cow_plan_commit(plan, NULL, &err) == 0);
     cow_plan_free(plan);
@@ -202,6 +206,13 @@ static void change(struct job *job, enum operation operation)
     }
     snapshot_take(&before);
     check_preview(plan);
+    if (getenv("FUZZ_TELL") != NULL) {
+        const struct cow_preview *p = cow_plan_preview(plan);
+        fprintf(stderr, "fuzz: %s (%s), disk of %llu, backing file of %llu, alignment %u, sectors of %u\n",
+                p->command, p->method, (unsigned long long)job->picture->header.size_bytes,
+                (unsigned long long)job->picture->base_bytes, job->picture->header.alignment,
+                job->picture->header.sector_bytes);
+    }
     const bool nothing = strcmp(cow_plan_preview(plan)->method, "none") == 0;
     status = cow_plan_commit(plan, NULL, &err);
     error_is_whole(status, &err);

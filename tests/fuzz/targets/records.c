@@ -6,6 +6,7 @@
  * Whatever it says, no file is written that lies outside of the image's directory; and a scene that nobody
  * has bent ends at the old disk, or the new one.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -135,7 +136,11 @@ static int child_of(enum change change, unsigned calls)
     if (child == 0) {
         run_change(change, calls);
     }
-    MUST(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+    pid_t ended;
+    do {
+        ended = waitpid(child, &status, 0); /* libFuzzer's alarm comes in between */
+    } while (ended < 0 && errno == EINTR);
+    MUST(child > 0 && ended == child && WIFEXITED(status));
     return WEXITSTATUS(status);
 }
 

@@ -35,7 +35,7 @@ def headers():
         struct.pack_into(order + "Q", head, size, 65536)
         struct.pack_into(order + "I", head, sector, SECTOR)
         yield bytes((3, 3)) + bytes(head) + bytes(range(16)) + b"data" * 300
-    for alignment, disk, cow_format in (512, 65536, 0), (4096, 1 << 20, 0), (65536, 515, 0), (4096, (1 << 64) - 1, 0), (8192, 1 << 40, 7):
+    for alignment, disk, cow_format in (512, 65536, 0), (512, 5 * 512 + 3, 0), (4096, 1 << 20, 0), (65536, 515, 0), (4096, (1 << 64) - 1, 0), (8192, 1 << 40, 7):
         head = struct.pack(">4sIIQIII", b"OOOM", 3, DATE, disk, SECTOR, alignment, cow_format) + b"x.img"
         yield bytes((4, 3)) + head.ljust(-(-4128 // alignment) * alignment if alignment < 16384 else 4128, b"\0") + b"\xa5\x0f\0\xff" * 4
 

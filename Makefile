@@ -21,6 +21,7 @@ CFLAGS ?= -O2 -g
 ROUNDS ?= 7
 EXECUTIONS ?= 500000
 SECONDS_EACH ?= 60
+LEVEL ?= check
 
 # DEPS=no, here or in the environment: nothing is installed; what is missing is named, and suites that want it skip.
 DEPS ?=
@@ -101,7 +102,7 @@ fuzzers := $(patsubst tests/fuzz/targets/%.c,$(BUILD)/fuzzers/%,$(fuzzer_sources
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash fuzz fuzz-target soak bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash fuzz fuzz-target coverage soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -118,6 +119,7 @@ help:
 	@echo 'make soak        geometry matrix, random images, filesystems, fuzzing and crash suite with their full counts'
 	@echo 'make fuzz        hostile filesystems by numbers (EXECUTIONS=500000), and all libFuzzer targets (SECONDS_EACH=60)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
+	@echo 'make coverage    lines and branches that the quickest suites run through, by room (LEVEL=test: all suites)'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       ratios against other tools, with goals (ROUNDS=1: quick; needs 8 GiB)'
@@ -265,6 +267,14 @@ fuzzers-build:
 	  $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' fuzzers; \
 	fi
+
+# The suites of LEVEL, by gcov. An object that is made anew forgets what was counted.
+coverage:
+	@.ci/deps build test
+	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/coverage CFLAGS='-O1 -g --coverage -fprofile-abs-path' all unit crash
+	@find $(BUILD)/coverage/obj -name '*.gcda' -delete
+	-@tests/run.py $(BUILD)/coverage $(LEVEL)
+	@tests/coverage.py $(BUILD)/coverage
 
 bench:
 	@.ci/deps build test

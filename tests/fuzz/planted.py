@@ -15,19 +15,18 @@ import tempfile
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 SECONDS = int(os.environ.get("FUZZ_SECONDS") or 120)
 FAULTS = {
-    "header": ("src/core/image/bitmap.c", "return last && bits % unit != 0 ? word | missing : word;", "return last && missing == 0 ? 0 : word;"),
+    "header": ("src/core/image/bitmap.c", "return any & ~all & (", "return any & ("),
     "check": ("src/core/change/selection.c", "bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;",
               "bool equal = memcmp(m->s->disk + at, m->s->base + at, length / 2) == 0;"),
-    "change": ("src/core/change/settle.c", "if (saved->n_bytes > 0 || shared) {", "if (saved->n_bytes > 0 && shared && begin > end) {"),
-    "records": ("src/core/change/claim.c", "if (elsewhere && (place == PLACE_MOVED || !named)) {",
-                "if (elsewhere && place == PLACE_MOVED && !named && there) {"),
+    "change": ("src/core/change/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),
+    "records": ("src/core/change/recover.c", "return direction == FORWARD ? copy_forward(c)", "return direction == BACK ? copy_forward(c)"),
     "tables": ("src/core/guestfs/gpt.c", "out->present = true;", "out->present = out->backup;"),
     "guestfs": ("src/core/guestfs/names.c", "n < COMPONENTS_MAX ?", "n < COMPONENTS_MAX + 9 ?"),
     "text": ("src/core/base/glyphs.c", "code_point >= 0x7f && code_point < 0xa0", "code_point >= 0x7f && code_point < 0x9f"),
     "arguments": ("src/cli/options.c", "if (options->operands == options->command->n_operands)",
                   "if (options->operands >= 1 && options->command->n_operands >= 1)"),
     "prompt": ("src/tui/prompt.c", "if (RL_ISSTATE(RL_STATE_ISEARCH) && byte", "if (RL_ISSTATE(RL_STATE_NSEARCH) && byte"),
-    "script": ("src/tui/script.c", "if (script->n_during == DURING_MAX)", "if (script->n_during == DURING_MAX + 1)"),
+    "script": ("src/tui/script.c", "int status = run_line(script, line, event);", "free(line); int status = run_line(script, line, event);"),
 }  # fmt: skip
 
 

@@ -96,7 +96,7 @@ int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_dirty_r
                       struct cow_error *err);
 
 /* From `sector` on, how many sectors no file has data for, so that they are zeros whatever the bits say; 0 as
- * well where there is no backing file that could tell. */
+ * well where there is no image, or no backing file, that could tell. */
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err);
 
 #endif

@@ -137,7 +137,8 @@ int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct
     const enum cow_backing_state state = img->backing.facts.state;
     uint64_t below = 0;
     *sectors = 0;
-    if (sector >= img->layout.sectors || (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
+    if (sector >= img->layout.sectors || img->cow.fd < 0 ||
+        (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
         return 0;
     }
     int status = hole_length(img, COW_SIDE_COW, sector, img->layout.sectors, sectors, err);

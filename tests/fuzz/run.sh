@@ -18,7 +18,7 @@ part=${2:-all}
 fuzzers=$(dirname "$build")/fuzzer/fuzzers found=$(dirname "$build")/fuzzer/found
 mapfile -t targets < <(cd "$dir/targets" && printf '%s\n' *.c | sed 's/\.c$//')
 # Where libFuzzer targets run, there are less of the numbered executions.
-[ -x "$fuzzers/guestfs" ] && count=1500 || count=5000
+[ -x "$fuzzers/guestfs" ] && count=1000 || count=5000
 case ${LEVEL:-test} in
 more) count=${COUNT:-20000} seconds=${FUZZ_SECONDS:-60} ;;
 soak) count=${COUNT:-500000} seconds=${FUZZ_SECONDS:-3600} ;;

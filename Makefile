@@ -20,6 +20,8 @@ PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 ROUNDS ?= 7
 EXECUTIONS ?= 500000
+SECONDS_EACH ?= 60
+LEVEL ?= check
 
 # DEPS=no, here or in the environment: nothing is installed; what is missing is named, and suites that want it skip.
 DEPS ?=
@@ -69,6 +71,9 @@ unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))
 fuzz_sources := $(sort $(wildcard tests/fuzz/*.c))
 promise_sources := $(sort $(wildcard tests/promise/*.c))
+# A libFuzzer target is a file, and is found by itself; what they share is linked to each.
+fuzzer_sources := $(sort $(wildcard tests/fuzz/targets/*.c))
+fuzzer_shared_sources := $(sort $(wildcard tests/fuzz/lib/*.c)) $(patsubst %,tests/fuzz/%.c,disk limits mutate target)
 # Whoever names the version is compiled anew when it changes, and nobody else.
 version_sources := $(shell grep -l COWTUI_VERSION $(core_sources) $(front_sources) $(main_sources) /dev/null)
 
@@ -80,8 +85,11 @@ unit_objects := $(call objects,$(unit_sources))
 crash_objects := $(call objects,$(crash_sources))
 fuzz_objects := $(call objects,$(fuzz_sources))
 promise_objects := $(call objects,$(promise_sources))
+fuzzer_objects := $(call objects,$(fuzzer_sources))
+fuzzer_shared_objects := $(call objects,$(fuzzer_shared_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects)
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) \
+  $(fuzzer_objects) $(filter-out $(fuzz_objects),$(fuzzer_shared_objects))
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
@@ -92,12 +100,13 @@ crash := $(BUILD)/tests/crash
 fuzz_target := $(BUILD)/tests/fuzz
 promised := $(BUILD)/tests/cowtui
 promise_wrap := -Wl,--wrap=cow_plan_commit
+fuzzers := $(patsubst tests/fuzz/targets/%.c,$(BUILD)/fuzzers/%,$(fuzzer_sources))
 
 # As many jobs as processors where the user asked for no number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash promised fuzz fuzz-target soak bench install uninstall clean FORCE
+.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash promised fuzz fuzz-target coverage soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -112,8 +121,9 @@ help:
 	@echo "                 ONLY='tui::wizard-copy 80x24', ONLY=crash:power:extend-v1; a failed case prints its own"
 	@echo 'make more        what needs longer: crash suite, matrix, random images and filesystems under sanitizers, more fuzzing'
 	@echo 'make soak        geometry matrix, random images, filesystems, fuzzing and crash suite with their full counts'
-	@echo 'make fuzz        hostile filesystems under sanitizers (EXECUTIONS=500000)'
+	@echo 'make fuzz        hostile filesystems by numbers (EXECUTIONS=500000), and all libFuzzer targets (SECONDS_EACH=60)'
 	@echo 'make asan        unit, e2e and screen suites under the address and undefined sanitizers'
+	@echo 'make coverage    lines and branches that the quickest suites run through, by room (LEVEL=test: all suites)'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       ratios against other tools, with goals (ROUNDS=1: quick; needs 8 GiB)'
@@ -132,7 +142,7 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
-$(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
+$(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) $(fuzzer_objects) $(fuzzer_shared_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
@@ -207,6 +217,18 @@ $(fuzz_target): $(fuzz_objects) $(library)
 
 fuzz-target: $(fuzz_target)
 
+# The calls by which the program could write to a file, by its name: they go through a guard (tests/fuzz/lib/scratch.c).
+FUZZER_WRAPS = open fopen rename renameat2 link unlink mkdir symlink posix_spawnp
+
+$(fuzzers): $(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/targets/%.o $(fuzzer_shared_objects) $(front_library) $(library)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -fsanitize=fuzzer $(patsubst %,-Wl$(comma)--wrap=%,$(FUZZER_WRAPS)) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+
+.PHONY: fuzzers fuzzer-objects fuzzers-build
+fuzzers: $(fuzzers)
+fuzzer-objects: $(fuzzer_objects) $(fuzzer_shared_objects)
+
 # ---- packages ------------------------------------------------------------------------------------------
 
 deps:
@@ -227,10 +249,11 @@ demo-reset:
 
 # ONLY=SUITE[:PART[:CASE]] runs just that, and builds no more than it needs.
 needs_asan = $(if $(ONLY),$(filter asan-% fuzz%,$(ONLY)),yes)
+needs_fuzzers = $(if $(ONLY),$(filter fuzz%,$(ONLY)),yes)
 
 test more soak:
 	@.ci/deps build test
-	$(SUBMAKE) all unit crash promised $(if $(needs_asan),asan-build)
+	$(SUBMAKE) all unit crash promised $(if $(needs_asan),asan-build) $(if $(needs_fuzzers),fuzzers-build)
 	@tests/run.py $(BUILD) $@
 
 check:
@@ -240,8 +263,8 @@ check:
 
 fuzz:
 	@.ci/deps build test
-	$(SUBMAKE) asan-build
-	@COUNT=$(EXECUTIONS) tests/fuzz/run.sh $(BUILD)/asan
+	$(SUBMAKE) asan-build fuzzers-build
+	@COUNT=$(EXECUTIONS) FUZZ_SECONDS=$(SECONDS_EACH) tests/run.py $(BUILD) soak fuzz
 
 asan:
 	@.ci/deps build test
@@ -250,6 +273,21 @@ asan:
 
 asan-build:
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' all unit crash promised fuzz-target
+
+# With another compiler, so in a place of their own; without its libraries there are none, and the suite says so.
+fuzzers-build:
+	+@if sh tests/fuzz/can_build.sh >/dev/null; then \
+	  $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzzer CC=clang \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' fuzzers; \
+	fi
+
+# The suites of LEVEL, by gcov. An object that is made anew forgets what was counted.
+coverage:
+	@.ci/deps build test
+	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/coverage CFLAGS='-O1 -g --coverage -fprofile-abs-path' all unit crash promised
+	@find $(BUILD)/coverage/obj -name '*.gcda' -delete
+	-@tests/run.py $(BUILD)/coverage $(LEVEL)
+	@tests/coverage.py $(BUILD)/coverage
 
 bench:
 	@.ci/deps build test
@@ -267,7 +305,7 @@ format:
 
 .PHONY: lint-gcc lint-clang
 lint-gcc lint-clang: lint-%:
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash promised fuzz-target
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/lint-$* CC=$* CFLAGS='-O2 -Werror' all unit crash promised fuzz-target fuzzer-objects
 
 # ---- installing ----------------------------------------------------------------------------------------
 

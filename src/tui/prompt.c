@@ -20,7 +20,13 @@
 #include "tui/keys.h"
 #include "tui/utf8.h"
 
-enum { QUEUE_BYTES = 64, LINE_BYTES = TUI_PROMPT_BYTES, HISTORY_MAX = 500, PATH_BYTES = 4096 };
+enum {
+    QUEUE_BYTES = 64,
+    LINE_BYTES = TUI_PROMPT_BYTES,
+    HISTORY_MAX = 500,
+    PATH_BYTES = 4096,
+    LEAST_COLS = 12
+};
 
 static struct {
     FILE *nowhere; /* readline's output */
@@ -188,6 +194,9 @@ void tui_prompt_end(void)
         write_history(path);
     }
     rl_clear_history();
+    add_history(
+        ""); /* else the list still begins with pointers to what was freed, and a search follows them */
+    free_history_entry(remove_history(0));
     rl_outstream = NULL;
     if (prompt.nowhere)
         fclose(prompt.nowhere);
@@ -265,6 +274,28 @@ static size_t key_bytes(char out[QUEUE_BYTES], int key)
     return key > 0 && key <= 0x10ffff ? tui_utf8_put(out, (uint32_t)key) : 0;
 }
 
+/* In a search readline follows a null pointer where two keys that are a command together (C-x C-k) are none:
+ * the first one ends the search here. Esc does so there, and its sequences are known. */
+static void leave_search(char byte)
+{
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && byte != '\033' && rl_get_keymap()[(unsigned char)byte].type == ISKMAP)
+        rl_callback_sigcleanup();
+}
+
+/* Yanked again and again, a line gets longer than any that is typed. */
+static void cut_line(void)
+{
+    int end = LINE_BYTES - 8;
+
+    if (!prompt.active || rl_end <= end)
+        return;
+    while (end > 0 && ((unsigned char)rl_line_buffer[end] & 0xc0) == 0x80)
+        end--;
+    rl_delete_text(end, rl_end);
+    rl_point = rl_point < rl_end ? rl_point : rl_end;
+    rl_mark = rl_mark < rl_end ? rl_mark : rl_end;
+}
+
 enum tui_prompt_state tui_prompt_key(int key)
 {
     prompt.candidates[0] = '\0';
@@ -278,7 +309,11 @@ enum tui_prompt_state tui_prompt_key(int key)
     if (rl_end > LINE_BYTES - 8 && key >= TUI_KEY_SPACE && key != TUI_KEY_BACKSPACE)
         return TUI_PROMPT_EDITING;
     char bytes[QUEUE_BYTES];
-    feed(bytes, key_bytes(bytes, key));
+    const size_t n_bytes = key_bytes(bytes, key);
+    if (n_bytes > 0)
+        leave_search(bytes[0]);
+    feed(bytes, n_bytes);
+    cut_line();
     if (!prompt.ended)
         return TUI_PROMPT_EDITING;
     return prompt.accepted ? TUI_PROMPT_ACCEPTED : TUI_PROMPT_CANCELLED;
@@ -316,7 +351,8 @@ void tui_prompt_draw(struct tui_canvas *canvas, int x, int y, int cols, enum tui
 {
     const char *message = prompt.active && rl_display_prompt ? rl_display_prompt : "";
     int used = tui_text(canvas, x, y, cols, style, label);
-    used += tui_text(canvas, x + used, y, cols - used, TUI_DIM, message); /* "(reverse-i-search)..." */
+    /* "(reverse-i-search)...", however long what is looked for is: the line keeps some room. */
+    used += tui_text(canvas, x + used, y, cols - used - LEAST_COLS, TUI_DIM, message);
     const char *text = tui_prompt_text();
     const char *point = text + (prompt.active ? (size_t)rl_point : strlen(text));
     int room = cols - used - 1, before = 0;

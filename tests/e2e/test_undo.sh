@@ -35,6 +35,19 @@ takes_back() # POLICY SIZE METHOD
     eq true "$(json .uml.opens)" "would UML open it"
 }
 
+# A file that ends with its bitmap, as kernels leave it before the first write: that the new bits are in the place of its
+# data, which it has not yet, is no reason to refuse.
+takes_back_a_short_file()
+{
+    small
+    model make x.cow b.img 4096 0
+    truncate -s "$($COWTUI info --json x.cow | jq '.layout.bitmap_offset + .layout.bitmap_bytes')" x.cow
+    freeze x.cow b.img
+    run 0 resize -q -y --policy keep x.cow 1M
+    run 0 undo -q -y x.cow
+    unchanged "a short file, grown and undone"
+}
+
 # Each undo goes one change back, and only one.
 chain()
 {
@@ -232,6 +245,7 @@ for policy in extend copy keep; do
     t "undo: $policy, header" takes_back $policy 1M header
     t "undo: $policy, copy" takes_back $policy 32M copy
 done
+t "undo: a file that ends with its bitmap" takes_back_a_short_file
 t "undo: one change at a time" chain
 t "undo: the backing file alone" backing_only
 t "undo: refused after a header growth" refused 1M

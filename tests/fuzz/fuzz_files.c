@@ -8,7 +8,6 @@
  *        fuzz_files self-test [no-leaks]                    does it notice what it has to?
  * The last line is how many were done, and how many of them failed.
  */
-#ifndef LIBFUZZER
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -263,4 +262,3 @@ int main(int argc, char **argv)
     printf("%" PRIu64 " %" PRIu64 "\n", *current - first, failed);
     return failed != 0;
 }
-#endif

@@ -38,12 +38,12 @@ static void too_slow(int number)
 }
 
 #ifdef WITH_ADDRESS_SANITIZER
-static size_t heap_bytes, heap_limit_bytes;
+static int64_t heap_bytes, heap_limit_bytes; /* the former below 0 where something older is freed */
 static bool limited;
 
 static void on_malloc(const volatile void *memory, size_t n_bytes)
 {
-    heap_bytes += memory == NULL ? 0 : n_bytes;
+    heap_bytes += memory == NULL ? 0 : (int64_t)n_bytes;
     if (limited && heap_bytes > heap_limit_bytes) {
         limited = false;
         abort(); /* the sanitizer shows where */
@@ -52,12 +52,12 @@ static void on_malloc(const volatile void *memory, size_t n_bytes)
 
 static void on_free(const volatile void *memory)
 {
-    heap_bytes -= memory == NULL ? 0 : __sanitizer_get_allocated_size(memory);
+    heap_bytes -= memory == NULL ? 0 : (int64_t)__sanitizer_get_allocated_size(memory);
 }
 
 static void limit_heap(void)
 {
-    heap_limit_bytes = heap_bytes + heap_max_bytes;
+    heap_limit_bytes = heap_bytes + (int64_t)heap_max_bytes;
     limited = true;
 }
 

@@ -1173,6 +1173,132 @@ START_TEST(pages_counted_anew)
 }
 END_TEST
 
+/* A bit of the model's bitmap, from a copy of it. */
+static bool bit_of(const uint8_t *bits, uint64_t sector)
+{
+    return bits[sector / 8] >> (sector % 8) & 1;
+}
+
+/* Noise in the bitmap, over two files that are holes for the most part: what is found by steps over holes is
+ * what a page at a time would tell. The backing file begins with data, and some pages of the COW have some.
+ */
+START_TEST(noise_over_holes)
+{
+    enum { DATA = 64 };
+    const struct model_spec spec = {.format = COW_FORMAT_V3, .size_bytes = SIZE - (uint64_t)_i * 512};
+    struct model *m = plain_of(&spec);
+    struct rng rng = {(uint64_t)_i + 5};
+    const uint64_t n = m->geometry.sectors;
+    uint8_t bits[SECTORS / 8];
+    rng_fill(&rng, bits, sizeof bits);
+    for (uint64_t at = 0; at < sizeof bits;
+         at++) { /* also where all of a page is the same, and nothing at all */
+        bits[at] = at % 5 == 0 || at < sizeof bits / 4 ? bits[at]
+                   : at % 5 == 1                       ? 0xff
+                   : at % 3 == 0                       ? 0
+                                                       : bits[at];
+    }
+    file_truncate(m->backing_path, DATA * 512);
+    file_truncate(m->backing_path, spec.size_bytes);
+    file_set_mtime(m->backing_path, MODEL_MTIME);
+    file_write_at(m->cow_path, m->geometry.bitmap_offset, bits, (size_t)((n + 7) / 8));
+    uint64_t noisy = 0; /* pages, a bit each */
+    for (unsigned page = 20; page < 60; page += 13) {
+        put(m, (uint64_t)page * 8, 8, NOISE);
+        noisy |= UINT64_C(1) << page;
+    }
+    uint64_t redundant = 0, droppable = 0, orphan = 0, mixed = 0;
+    for (uint64_t first = 0; first < n; first += 8) {
+        const bool data = first < DATA, noise = first / 8 < 64 && (noisy >> first / 8 & 1);
+        uint64_t dirty = 0, sectors = 0;
+        for (uint64_t i = first; i < first + 8 && i < n; i++, sectors++) {
+            dirty += bit_of(bits, i);
+        }
+        redundant += data || noise ? 0 : dirty;
+        droppable += data || noise ? 0 : dirty;
+        orphan += noise ? sectors - dirty : 0;
+        mixed += dirty > 0 && dirty < sectors;
+    }
+    look(m);
+    char words[64], all[64];
+    snprintf(words, sizeof words, "%" PRIu64 " page", mixed);
+    must_say(COW_FINDING_MIXED_PAGES, true, words, NULL);
+    snprintf(words, sizeof words, "drops %" PRIu64 " of", droppable);
+    snprintf(all, sizeof all, "%" PRIu64 " of ", redundant);
+    must_say(COW_FINDING_REDUNDANT, true, words, all, "of which 0 B take", NULL);
+    snprintf(words, sizeof words, "%" PRIu64 " clean sector", orphan);
+    must_say(COW_FINDING_ORPHANS, true, words, NULL);
+    model_free(m);
+}
+END_TEST
+
+/* Processor time. */
+static double seconds_since(clock_t begin)
+{
+    return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* What it costs to look at each bit, in the simplest way. */
+static double count_edges(const uint8_t *bits, uint64_t n)
+{
+    const clock_t begin = clock();
+    volatile uint64_t edges = 0;
+    for (uint64_t i = 1; i < n; i++) {
+        edges = edges + (bit_of(bits, i) != bit_of(bits, i - 1));
+    }
+    return seconds_since(begin);
+}
+
+/* A bitmap of noise has a run for every other bit. It costs what its bits do, and not what as many runs of a
+ * disk would: by a factor of the time that a loop over the bits takes here and now, with what each run costs
+ * it was 30. */
+START_TEST(a_bitmap_of_noise_costs_its_size)
+{
+    enum { BITMAP_BYTES = 1024 * 1024, TIMES_MAX = 10 };
+    const uint64_t size = UINT64_C(512) * 8 * BITMAP_BYTES;
+    const struct model_spec spec = {.format = COW_FORMAT_V3, .size_bytes = SIZE};
+    struct model *m = plain_of(&spec);
+    struct rng rng = {3};
+    uint8_t *bits = malloc(BITMAP_BYTES);
+    must(bits != NULL, "out of memory");
+    rng_fill(&rng, bits, BITMAP_BYTES);
+    file_truncate(m->cow_path, 0);
+    file_truncate(m->backing_path, 0);
+    file_truncate(m->backing_path, size);
+    file_set_mtime(m->backing_path, MODEL_MTIME);
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    const size_t n =
+        model_header(header, COW_FORMAT_V3, m->backing_path, size, 512, 4096, MODEL_MTIME, false);
+    file_write_at(m->cow_path, 0, header, n);
+    file_write_at(m->cow_path, 8192, bits, BITMAP_BYTES);
+    file_truncate(m->cow_path, 8192 + BITMAP_BYTES + size);
+    double loop = 0, looks = 1e9;
+    for (int i = 0; i < 3; i++) {
+        const double edges = count_edges(bits, size / 512);
+        loop = edges > loop ? edges : loop;
+        struct cow_error err = {.status = 0};
+        const clock_t begin = clock();
+        must_succeed(cow_check(&found, m->cow_path, NULL, &err), err);
+        looks = seconds_since(begin) < looks ? seconds_since(begin) : looks;
+    }
+    must_say(COW_FINDING_MIXED_PAGES, true, "pages of 4 KiB mix", NULL);
+    must_say(COW_FINDING_REDUNDANT, true, "whole pages", NULL);
+    must(looks < TIMES_MAX * loop, "checking takes %.3f s, a loop over the bits %.3f s", looks, loop);
+    const clock_t begin = clock(); /* what compacting would come to goes over the same holes */
+    struct cow_error err = {.status = 0};
+    struct cow_image *img;
+    struct cow_plan *plan;
+    must_succeed(cow_image_open(&img, m->cow_path, NULL, &err), err);
+    must_succeed(cow_plan_rewrite(&plan, img, &(struct cow_rewrite_options){.compact = true}, &err), err);
+    looks = seconds_since(begin);
+    must(looks < TIMES_MAX * loop, "planning takes %.3f s, a loop over the bits %.3f s", looks, loop);
+    cow_plan_free(plan);
+    cow_image_close(img);
+    free(bits);
+    model_free(m);
+}
+END_TEST
+
 /* ---- progress, faults, garbage ---- */
 
 struct stop {
@@ -1550,6 +1676,8 @@ Suite *check_suite(void)
     tcase_add_test(tc, redundant_pages);
     tcase_add_test(tc, zero_pages);
     tcase_add_loop_test(tc, pages_counted_anew, 0, 16);
+    tcase_add_loop_test(tc, noise_over_holes, 0, 12);
+    tcase_add_test(tc, a_bitmap_of_noise_costs_its_size);
     tcase_add_test(tc, a_scan_can_be_stopped);
     tcase_add_test(tc, a_read_error_is_told);
     tcase_add_loop_test(tc, garbage_never_harms, 0, 20);

@@ -134,14 +134,16 @@ int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct 
         return cow_error_set(err, COW_USAGE, "\"%s\" is too large", text);
     }
     value <<= shift;
-    if (sign == '+' && (!arith_add(&value, base_bytes, value) || value > INT64_MAX)) {
-        return cow_error_set(err, COW_USAGE, "\"%s\" is too large", text);
+    if (sign == '-' && value > base_bytes) {
+        return cow_error_set(err, COW_USAGE, "\"%s\" is more than there is", text);
     }
     if (sign == '-') {
-        if (value > base_bytes) {
-            return cow_error_set(err, COW_USAGE, "\"%s\" is more than there is", text);
-        }
         value = base_bytes - value;
+    } else if (sign == '+' && !arith_add(&value, base_bytes, value)) {
+        value = UINT64_MAX;
+    }
+    if (value > INT64_MAX) {
+        return cow_error_set(err, COW_USAGE, "\"%s\" is too large", text);
     }
     *out = value;
     return 0;

@@ -409,7 +409,7 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
     cost->old_sectors = status == 0 ? arith_div_up(cost->usage.dirty_bytes, 512) : 0;
     cost->new_sectors = cost->old_sectors;
     if (status == 0 && selects(opt)) {
-        status = image_count_mixed(img, &cost->mixed_pages, err);
+        status = image_count_mixed(img, &cost->mixed_pages, NULL, err);
     }
     if (status == 0 && selects(opt)) {
         status = rewrite_look_inside(plan, !opt->sectors, opt->unused, opt->env, err);

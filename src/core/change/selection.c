@@ -151,14 +151,20 @@ static int take_old_bits(const struct making *m, struct cow_error *err)
 }
 
 /* How far from `sector` the disk shows zeros because of holes only; 0: it has to be read. */
-static int disk_hole(struct selection *s, uint64_t sector, uint64_t *sectors, struct cow_error *err)
+static int disk_hole(struct selection *s, uint64_t sector, uint64_t limit, uint64_t *sectors,
+                     struct cow_error *err)
 {
     const uint64_t ratio = s->img->header.sector_bytes / SECTOR_BYTES;
     struct cow_run run;
     int status = cow_image_next_run(s->img, sector / ratio, &run, err);
     const bool hole = run.origin == COW_ORIGIN_BACKING_HOLE || run.origin == COW_ORIGIN_BEYOND_BACKING ||
                       run.origin == COW_ORIGIN_HOLE;
-    *sectors = status == 0 && hole ? (run.first_sector + run.sectors) * ratio - sector : 0;
+    uint64_t end = run.first_sector + run.sectors, more = 0;
+    if (status == 0 && hole && end * ratio < limit) { /* runs may be short, and holes long */
+        status = image_hole(s->img, sector / ratio, &more, err);
+        end = arith_max(end, sector / ratio + more);
+    }
+    *sectors = status == 0 && hole ? end * ratio - sector : 0;
     return status;
 }
 
@@ -187,7 +193,7 @@ static int both_holes(struct selection *s, uint64_t sector, uint64_t limit, uint
                       struct cow_error *err)
 {
     uint64_t disk = 0, base = 0;
-    int status = disk_hole(s, sector, &disk, err);
+    int status = disk_hole(s, sector, limit, &disk, err);
     if (status == 0 && disk >= arith_min(unit, limit - sector)) {
         status = base_hole(s, sector, limit, &base, err);
     }

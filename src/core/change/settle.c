@@ -67,6 +67,24 @@ int settle_in_place_back(const struct cow_io *io, const struct record *record, i
     return status == 0 ? io->fsync(io->context, fd) : status;
 }
 
+/* Nothing but zeros in [begin, end) of the image, but for what the change itself has written over: going back
+ * writes that as it was. 1, 0 or -errno. */
+static int is_empty_but_saved(const struct cow_io *io, const struct record *record, int fd, uint64_t begin,
+                              uint64_t end)
+{
+    int status = 1;
+    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 1; i++) {
+        const struct record_saved *saved = &record->saved[i];
+        const bool shared = i == 0 && record->shared_bits != 0;
+        const uint64_t first = shared ? record->shared_offset : saved->offset;
+        if (saved->n_bytes > 0 || shared) {
+            status = settle_is_empty(io, fd, begin, arith_min(first, end));
+            begin = arith_max(begin, saved->offset + saved->n_bytes);
+        }
+    }
+    return status == 1 ? settle_is_empty(io, fd, begin, end) : status;
+}
+
 int settle_cuts_data(const struct cow_io *io, const struct record *record, int fd)
 {
     struct stat facts;
@@ -75,7 +93,7 @@ int settle_cuts_data(const struct cow_io *io, const struct record *record, int f
     if (status < 0 || record->old_file_bytes >= end) {
         return status;
     }
-    status = settle_is_empty(io, fd, record->old_file_bytes, end);
+    status = is_empty_but_saved(io, record, fd, record->old_file_bytes, end);
     return status < 0 ? status : status == 0;
 }
 

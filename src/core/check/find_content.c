@@ -16,17 +16,10 @@
 
 int find_mixed_pages(struct checkup *c, struct cow_error *err)
 {
-    struct cow_dirty_run page = {0, 0}, first = {0, 0};
-    const uint64_t end = c->img->layout.sectors;
+    struct cow_dirty_run first = {0, 0};
     char offset[COW_SIZE_TEXT_BYTES];
     uint64_t pages = 0;
-    int status;
-    do {
-        status = cow_image_next_mixed(c->img, page.first_sector + page.sectors, &page, err);
-        if (status == 0 && page.sectors > 0 && pages++ == 0) {
-            first = page;
-        }
-    } while (status == 0 && page.sectors > 0 && page.first_sector + page.sectors < end);
+    int status = image_count_mixed(c->img, &pages, &first, err);
     if (status == 0 && pages > 0) {
         struct cow_finding *finding = report(
             c, COW_FINDING_MIXED_PAGES,
@@ -123,6 +116,37 @@ static void end_page(struct content *t, uint64_t end)
     t->page_differs = t->page_other = false;
 }
 
+/* Pages [first, end) that are holes on both sides: what is dirty in them is redundant, and costs nothing.
+ * Only the bits are counted, so that a bitmap of noise costs what its size does. Their units: the one that is
+ * open when they begin, those that begin and end among them, and the one that goes on behind them. */
+static int add_holes(struct content *t, struct bitmap *bitmap, uint64_t first, uint64_t end,
+                     struct cow_error *err)
+{
+    uint64_t opened = first, closed = end, sectors[3];
+    while (opened < end && is_joint(t, opened)) {
+        opened += t->page_sectors;
+    }
+    while (closed > opened && is_joint(t, closed)) {
+        closed -= t->page_sectors;
+    }
+    int status = bitmap_count(bitmap, first, opened - first, &sectors[0], err);
+    status = status == 0 ? bitmap_count(bitmap, opened, closed - opened, &sectors[1], err) : status;
+    status = status == 0 ? bitmap_count(bitmap, closed, end - closed, &sectors[2], err) : status;
+    if (status != 0) {
+        return status;
+    }
+    t->redundant += sectors[0] + sectors[1] + sectors[2];
+    t->unit_redundant += sectors[0];
+    if (opened < end || !is_joint(t, end)) {
+        end_unit(t, opened);
+        t->droppable.sectors += sectors[1];
+        t->unit_first = closed;
+        t->unit_redundant = sectors[2];
+    }
+    t->page_first = end;
+    return 0;
+}
+
 /* `sectors` of one origin within a page. */
 static void add_to_page(struct content *t, enum cow_origin origin, bool hole, uint64_t sectors)
 {
@@ -189,6 +213,34 @@ static int tell(const struct cow_env *env, uint64_t done_bytes, uint64_t total_b
                : 0;
 }
 
+/* Where bits change more often than pages, and neither file has data: *run becomes the pages that were added
+ * at once. Not before the first that can be dropped is known, which is pointed at. */
+static int skip_holes(struct checkup *c, struct content *t, struct cow_run *run, struct cow_error *err)
+{
+    const uint64_t first = run->first_sector + run->sectors;
+    uint64_t sectors = 0;
+    if (run->sectors >= t->page_sectors || first != t->page_first || t->droppable.sectors == 0) {
+        return 0;
+    }
+    int status = image_hole(c->img, first, &sectors, err);
+    sectors -= sectors % t->page_sectors;
+    if (status == 0 && sectors > 0) {
+        *run = (struct cow_run){.first_sector = first, .sectors = sectors};
+        status = add_holes(t, c->img->bitmap, first, first + sectors, err);
+    }
+    return status;
+}
+
+/* A run of less than a page ends with its page, so that there is a place to go on from by holes. Orphans are
+ * pointed at by whole runs, and have data. */
+static void cut_at_page(const struct content *t, struct cow_run *run)
+{
+    const uint64_t page_end = t->page_first + t->page_sectors;
+    if (run->sectors < t->page_sectors && run->first_sector < page_end && run->origin != COW_ORIGIN_ORPHAN) {
+        run->sectors = arith_min(run->sectors, page_end - run->first_sector);
+    }
+}
+
 static int scan(struct checkup *c, struct content *t, struct cow_error *err)
 {
     const uint64_t sector_bytes = c->img->header.sector_bytes,
@@ -201,8 +253,10 @@ static int scan(struct checkup *c, struct content *t, struct cow_error *err)
         return status;
     }
     do {
-        status = cow_scan_run(scan, run.first_sector + run.sectors, &run, err);
+        status = skip_holes(c, t, &run, err);
+        status = status == 0 ? cow_scan_run(scan, run.first_sector + run.sectors, &run, err) : status;
         if (status == 0) {
+            cut_at_page(t, &run);
             status = add_run_by_holes(c, t, run, err);
             passed_bytes += run.sectors * sector_bytes;
             done_bytes += cow_origin_dirty(run.origin) ? run.sectors * sector_bytes : 0;

@@ -312,6 +312,84 @@ int bitmap_find(struct bitmap *b, uint64_t sector, bool set, uint64_t *out, stru
     return 0;
 }
 
+int bitmap_next_run(struct bitmap *b, uint64_t sector, uint64_t *first, uint64_t *end, struct cow_error *err)
+{
+    /* Where runs are short, nearly all of them lie in the page that was asked for before. */
+    const uint64_t number = sector / PAGE_BITS;
+    const struct page *page = &b->cache[number % CACHED_PAGES];
+    if (sector < b->bits && page->number == number) {
+        const uint32_t bits = bits_of_page(b, number);
+        const uint32_t begin = find_in_page(page, (uint32_t)(sector % PAGE_BITS), bits, true);
+        const uint32_t stop = begin < bits ? find_in_page(page, begin, bits, false) : bits;
+        if (stop < bits) {
+            *first = number * PAGE_BITS + begin;
+            *end = number * PAGE_BITS + stop;
+            return 0;
+        }
+    }
+    int status = bitmap_find(b, sector, true, first, err);
+    return status == 0 ? bitmap_find(b, *first, false, end, err) : status;
+}
+
+/* ---- units of bits, a word at a time ---- */
+
+/* Of a word's units those that have some, not all, of their bits: a bit each, the unit's lowest. */
+static uint64_t mixed_units(uint64_t word, unsigned unit)
+{
+    uint64_t any = word, all = word;
+    for (unsigned width = unit / 2; width > 0; width /= 2) {
+        any |= any >> width;
+        all &= all >> width;
+    }
+    return any & ~all & (~UINT64_C(0) / ((UINT64_C(1) << unit) - 1));
+}
+
+/* The bits that a cut unit at the end lacks are like its last one. */
+static uint64_t completed(uint64_t word, unsigned bits, unsigned unit)
+{
+    const bool last = word >> (bits - 1) & 1;
+    const uint64_t missing = ((UINT64_C(1) << (unit - bits % unit)) - 1) << bits;
+    return last && bits % unit != 0 ? word | missing : word;
+}
+
+static uint64_t count_mixed_in_page(const struct page *page, uint32_t bits, unsigned unit, uint64_t *first)
+{
+    uint64_t sum = 0;
+    for (uint32_t at = 0; at < bits; at += 64) {
+        const uint64_t word = page->words[at / 64];
+        const uint64_t mixed = mixed_units(bits - at < 64 ? completed(word, bits - at, unit) : word, unit);
+        if (mixed != 0 && sum == 0) {
+            *first = at + (uint64_t)__builtin_ctzll(mixed);
+        }
+        sum += (uint64_t)__builtin_popcountll(mixed);
+    }
+    return sum;
+}
+
+int bitmap_count_mixed(struct bitmap *b, unsigned unit, uint64_t *out, uint64_t *first, struct cow_error *err)
+{
+    uint64_t sum = 0;
+    *first = b->bits;
+    for (uint64_t number = 0; number < b->pages; number++) {
+        const uint32_t bits = bits_of_page(b, number);
+        uint32_t count = 0;
+        uint64_t at = 0;
+        struct page *page;
+        int status = page_count(b, number, &count, err);
+        if (status == 0 && count > 0 && count < bits) {
+            status = load_page(b, number, &page, err);
+            const uint64_t mixed = status == 0 ? count_mixed_in_page(page, bits, unit, &at) : 0;
+            *first = sum == 0 && mixed > 0 ? number * PAGE_BITS + at : *first;
+            sum += mixed;
+        }
+        if (status != 0) {
+            return status;
+        }
+    }
+    *out = sum;
+    return 0;
+}
+
 /* One more than the last bit in [0, end) of a page that is `set`, or 0. */
 static uint32_t find_back_in_page(const struct page *page, uint32_t end, bool set)
 {

@@ -31,6 +31,17 @@ int bitmap_get(struct bitmap *bitmap, uint64_t sector, bool *out, struct cow_err
 /* The first bit at or after `sector` that is `set`, or the number of bits if there is none. */
 int bitmap_find(struct bitmap *bitmap, uint64_t sector, bool set, uint64_t *out, struct cow_error *err);
 
+/* The first run of set bits at or after `sector`, cut at it if it lies inside one: [*first, *end), both the
+ * number of bits if there is none. */
+int bitmap_next_run(struct bitmap *bitmap, uint64_t sector, uint64_t *first, uint64_t *end,
+                    struct cow_error *err);
+
+/* How many units of `unit` bits (2, 4, 8, ... 32; they begin at bit 0) have some, not all, of their bits set,
+ * and where the first of them begins: the number of bits if there is none. The last unit can be a shorter
+ * one. */
+int bitmap_count_mixed(struct bitmap *bitmap, unsigned unit, uint64_t *out, uint64_t *first,
+                       struct cow_error *err);
+
 /* One more than the last bit before `sector` that is `set`, or 0 if there is none. */
 int bitmap_find_back(struct bitmap *bitmap, uint64_t sector, bool set, uint64_t *out, struct cow_error *err);
 

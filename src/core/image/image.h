@@ -90,7 +90,13 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 /* COW_INVALID with the reason if the image is unfinished and so has no layout. */
 int image_require_layout(const struct cow_image *img, struct cow_error *err);
 
-/* How many mixed pages (cow_image_next_mixed) there are. */
-int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err);
+/* How many mixed pages (cow_image_next_mixed) there are, and the first one: no sectors if there is none; may
+ * be NULL. A word of the bitmap at a time: it costs the same whatever the bits are. */
+int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_dirty_run *first,
+                      struct cow_error *err);
+
+/* From `sector` on, how many sectors no file has data for, so that they are zeros whatever the bits say; 0 as
+ * well where there is no image, or no backing file, that could tell. */
+int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err);
 
 #endif

@@ -173,10 +173,7 @@ int cow_image_next_dirty(struct cow_image *img, uint64_t sector, struct cow_dirt
     uint64_t first, end;
     int status = image_require_layout(img, err);
     if (status == 0) {
-        status = bitmap_find(img->bitmap, sector, true, &first, err);
-    }
-    if (status == 0) {
-        status = bitmap_find(img->bitmap, first, false, &end, err);
+        status = bitmap_next_run(img->bitmap, sector, &first, &end, err);
     }
     if (status == 0) {
         bool none = first >= img->layout.mapped_sectors;

@@ -106,10 +106,9 @@ static enum cow_origin look(const struct cow_scan *scan, const struct cow_run *r
 }
 
 /* Whether a side of [sector, end) begins with a hole of whole sectors, and how many. */
-static int hole_length(struct cow_scan *scan, enum cow_side side, uint64_t sector, uint64_t end,
+static int hole_length(struct cow_image *img, enum cow_side side, uint64_t sector, uint64_t end,
                        uint64_t *sectors, struct cow_error *err)
 {
-    struct cow_image *img = scan->img;
     const uint64_t sector_bytes = img->header.sector_bytes;
     const bool is_cow = side == COW_SIDE_COW;
     const uint64_t base = is_cow ? img->layout.data_offset : 0;
@@ -133,6 +132,23 @@ static int hole_length(struct cow_scan *scan, enum cow_side side, uint64_t secto
     return 0;
 }
 
+int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err)
+{
+    const enum cow_backing_state state = img->backing.facts.state;
+    uint64_t below = 0;
+    *sectors = 0;
+    if (sector >= img->layout.sectors || img->cow.fd < 0 ||
+        (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
+        return 0;
+    }
+    int status = hole_length(img, COW_SIDE_COW, sector, img->layout.sectors, sectors, err);
+    if (status == 0 && *sectors > 0) {
+        status = hole_length(img, COW_SIDE_BACKING, sector, sector + *sectors, &below, err);
+    }
+    *sectors = arith_min(*sectors, below);
+    return status;
+}
+
 /* Holes on the side that would have to be read answer without reading. *answered tells. */
 static int answer_by_holes(struct cow_scan *scan, uint64_t sector, struct cow_run *out, bool *answered,
                            struct cow_error *err)
@@ -143,7 +159,7 @@ static int answer_by_holes(struct cow_scan *scan, uint64_t sector, struct cow_ru
     int status = 0;
     *answered = false;
     if (!dirty || scan->raw.origin == COW_ORIGIN_HOLE) {
-        status = hole_length(scan, dirty ? COW_SIDE_BACKING : COW_SIDE_COW, sector, end, &sectors, err);
+        status = hole_length(scan->img, dirty ? COW_SIDE_BACKING : COW_SIDE_COW, sector, end, &sectors, err);
     }
     if (status == 0 && sectors > 0) {
         *answered = true;
@@ -207,15 +223,20 @@ int cow_scan_run(struct cow_scan *scan, uint64_t sector, struct cow_run *out, st
     return 0;
 }
 
-int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_error *err)
+int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_dirty_run *first,
+                      struct cow_error *err)
 {
-    struct cow_dirty_run page = {0, 0};
-    int status = 0;
+    const uint64_t page = COW_PAGE_BYTES / img->header.sector_bytes; /* 0, 1: none can be mixed */
+    uint64_t sector = img->layout.sectors;
+    int status = image_require_layout(img, err);
     *out = 0;
-    do {
-        status = cow_image_next_mixed(img, page.first_sector + page.sectors, &page, err);
-        *out += status == 0 && page.sectors > 0;
-    } while (status == 0 && page.sectors > 0);
+    if (status == 0 && page > 1) {
+        status = bitmap_count_mixed(img->bitmap, (unsigned)page, out, &sector, err);
+    }
+    if (status == 0 && first != NULL) {
+        *first = *out == 0 ? (struct cow_dirty_run){img->layout.sectors, 0}
+                           : (struct cow_dirty_run){sector, arith_min(page, img->layout.sectors - sector)};
+    }
     return status;
 }
 
@@ -257,7 +278,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
     } while (status == 0 && run.sectors > 0);
     cow_scan_close(scan);
     if (status == 0) {
-        status = image_count_mixed(img, &counts.mixed_pages, err);
+        status = image_count_mixed(img, &counts.mixed_pages, NULL, err);
     }
     if (status == 0) {
         *out = counts;

@@ -81,13 +81,13 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     if (tells_all || app->holder.held)
         tui_page_line(page);
     put_steps(page, change->plan);
-    put_files(page, preview);
     if (tells_all) {
         tui_page_line(page);
         change_put_backing(page, preview);
         change_put_future(page, preview);
         change_put_command(page, preview);
     }
+    put_files(page, preview);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,

@@ -95,7 +95,8 @@ prepare_names() { # a bell, a colour sequence, wide and combining characters, br
 }
 
 grow() { # SIZE
-    "$program" --quiet --yes resize --policy extend root.cow "$1" || fail "cannot grow the image"
+    "$program" --quiet --yes resize --policy extend root.cow "$1" 2>grow.err || fail "cannot grow the image: $(cat grow.err)" || return
+    rm -f grow.err
 }
 
 prepare_changed() { # grown by copy; the old image is kept for undo
@@ -373,7 +374,9 @@ normalise() {
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
-        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}'
+        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' |
+        sed -zE -e 's/(file takes|, now)([ │┃|#\n]+)[0-9]{3}([ │┃|#\n]+)KiB/\1\2NNN\3KiB/g' \
+            -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'
 }
 
 run_case() { # SCRIPT SCREEN, in a fresh directory
@@ -396,7 +399,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     code=$?
     release
     normalise <screens >screens.txt
-    [ $code -eq 0 ] || fail "exit code $code: $(grep -m 1 'case.script\|cowtui:' screens.err)" || return
+    [ $code -eq 0 ] || fail "exit code $code: $(grep -m 1 'case.script\|cowtui:\|a promise' screens.err)" || return
     [ ! -s screens.err ] || fail "on standard error: $(head -n 1 screens.err)" || return
     "check_${check:-unchanged}" || return
     compare "$golden"

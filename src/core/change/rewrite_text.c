@@ -203,7 +203,7 @@ void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *o
     struct cow_preview *p = &plan->preview;
     show(plan, cost);
     p->has_mixed = opt->complete_pages;
-    p->mixed_pages = cost->mixed_pages;
+    p->mixed_pages = p->has_mixed ? cost->mixed_pages : 0;
     p->method = plan->in_place ? "header" : "copy";
     p->changes_existing = opt->output_path == NULL;
     p->undo_text = plan_undo_text(plan, opt->output_path, cost->usage.allocated_bytes);

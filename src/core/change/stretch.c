@@ -60,8 +60,15 @@ int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t e
         if (status != 0) {
             return status;
         }
-        const uint64_t stop = arith_min((run.first_sector + run.sectors) * sector_bytes, end);
+        uint64_t more = 0, stop = arith_min((run.first_sector + run.sectors) * sector_bytes, end);
         const enum piece_kind kind = kind_of(&run, stop - begin, all_read);
+        if (kind == PIECE_HOLE && stop < end) { /* runs may be short, and holes long */
+            status = image_hole(img, begin / sector_bytes, &more, err);
+            stop = arith_min(arith_max(stop, (begin / sector_bytes + more) * sector_bytes), end);
+        }
+        if (status != 0) {
+            return status;
+        }
         if (begin > at && (kind != out->kind || kind == PIECE_COW || kind == PIECE_BACKING)) {
             break;
         }

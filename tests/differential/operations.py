@@ -10,7 +10,7 @@ import time
 import disks
 from model import VARIANTS, Image, ranges
 from trial import V3, Skip, Trial, clone, expect, same_bytes, same_sectors, state
-from truth import PAGE, Holes, Truth, data_extents, pages_that_differ, read, sectors_that_differ, whole_pages
+from truth import PAGE, Holes, Truth, data_extents, dirty_512, pages_that_differ, read, sectors_that_differ, whole_pages
 
 UML_MOO_READS = {"uml-cow-v1", "uml-cow-v2", "uml-cow-v3", "uml-cow-v3-64"}
 UNDONE = 0.3  # of the changes, to see that this gives the old image
@@ -101,10 +101,34 @@ class Operations(Trial):
         expect(run["offset"] == want, f"{run} should have the offset {want}")
 
     def compact(self):
-        self.change("compact", ["compact"], self.truth.after_compact())
+        """All pages are completed, even where the file grows by that; and by itself it does not grow."""
+        self.change("compact", ["compact", "--force=larger"], self.truth.after_compact())
+        self.compact_small()
         path = self.path("compact.cow")
         if self.disk.backing and self.rng("compact").random() >= UNDONE and read(path) != self.truth.image.bytes:
             self.zeros_are_holes(path)
+
+    def compact_small(self):
+        """Unless forced the data takes no more room: mixed pages stay as they are rather, or it is refused."""
+        if not self.disk.backing or self.doubtful():
+            return
+        path = self.path("small.cow")
+        clone(self.disk.image, path)
+        before, blocks = state(path), os.stat(path).st_blocks
+        code, _, said = self.cowtui("compact", "-q", "--yes", *self.backing, path, codes=(0, 3))
+        if code == 3:
+            expect("make the file larger" in said, f"compact was refused: {said.strip()}")
+            expect(state(path) == before, "compact was refused, and the image has changed")
+            return
+        if state(path) == before:
+            return
+        after = Image(path, "uml-cow-v3")
+        completed, kept = self.truth.after_compact(), self.truth.after_compact_small()
+        dirty = dirty_512(after)
+        expect(dirty in (completed, kept), "compact neither completes all pages nor leaves them as they are")
+        self.is_cow(path, self.truth.disk, self.disk.backing, dirty, "small", self.stored())
+        room = 64 * 1024 + after.sectors // 8 + 3 * 4096  # shared blocks, and a v3's own header and bitmap
+        expect(os.stat(path).st_blocks * 512 <= blocks * 512 + room, f"the file has grown from {blocks} blocks")
 
     def zeros_are_holes(self, path):
         image = Image(path, "uml-cow-v3")
@@ -222,7 +246,7 @@ class Operations(Trial):
             before = state(path)
             want, words = {
                 "pages": (now.after_pages, ["pages"]),
-                "compact": (now.after_compact, ["compact"]),
+                "compact": (now.after_compact, ["compact", "--force=larger"]),
                 "sectors": (now.after_compact_sectors, ["compact", "--sectors"]),
                 "rebase": (lambda now=now: now.dirty, ["rebase", "--to", self.moved(backing)]),
             }[step]

@@ -74,6 +74,10 @@ class Truth:
             for n in page
         }
 
+    def after_compact_small(self):
+        """Where completing made the file larger: the pages that differ, as they are."""
+        return self.after_compact() & self.dirty
+
     def after_compact_sectors(self):
         return {n for n in self.dirty if differs(self.disk, self.under, range(n, n + 1))}
 

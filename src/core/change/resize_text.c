@@ -16,23 +16,38 @@
 
 enum { NEXT_STEP_BYTES = 1024 };
 
+/* Of [begin, end) of the image's file, what is a hole now. */
+static void add_holes(struct footprint *footprint, struct cow_image *img, uint64_t begin, uint64_t end)
+{
+    for (uint64_t at = begin; at < end;) {
+        struct io_extent extent;
+        if (host_file_extent(img->io, &img->cow, at, end, &extent) < 0) {
+            extent =
+                (struct io_extent){.begin = at, .end = end}; /* that it has to be made is on the safe side */
+        }
+        if (!extent.data) {
+            footprint_add(footprint, at, extent.end);
+        }
+        at = extent.end;
+    }
+}
+
 /* In place: the journal, the bits of new sectors that are dirty, and the byte that old and new bits share,
  * which is written, and may lie in a hole. */
 static uint64_t room_in_place(const struct cow_plan *plan)
 {
     const uint64_t block_bytes = footprint_block_bytes(plan->io, plan->target_path);
     struct footprint bits = {.block_bytes = block_bytes};
-    const uint64_t first = plan->born_dirty.first_sector / 8;
-    const uint64_t shared = plan->img->layout.sectors / 8;
+    const struct cow_layout *to = &plan->layout;
+    const uint64_t shared = to->bitmap_offset + plan->img->layout.sectors / 8;
     if (plan->img->layout.sectors % 8 != 0) {
-        footprint_add(&bits, plan->layout.bitmap_offset + shared, plan->layout.bitmap_offset + shared + 1);
+        add_holes(&bits, plan->img, shared, shared + 1);
     }
     if (plan->born_dirty.sectors > 0) {
-        footprint_add(&bits, plan->layout.bitmap_offset + first,
-                      plan->layout.bitmap_offset + plan->layout.bitmap_bytes);
+        add_holes(&bits, plan->img, to->bitmap_offset + plan->born_dirty.first_sector / 8,
+                  to->bitmap_offset + to->bitmap_bytes);
     }
-    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes +
-           footprint_map_bytes(0, 1);
+    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes;
 }
 
 static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
@@ -236,6 +251,7 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
         p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
     } else {
         p->method = "header";
+        p->needs_at_most = plan->saved_bytes > 0; /* of that, zeros at its end are not kept */
         p->needs_free_bytes = image_bytes;
         p->after_dirty_sectors = usage->dirty_sectors + plan->born_dirty.sectors;
         plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");

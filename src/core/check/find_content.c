@@ -7,10 +7,12 @@
  * that equal it but share their page with others are not worth a finding.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "core/base/arith.h"
 #include "core/check/checkup.h"
 #include "cow/fs.h"
+#include "cow/ops.h"
 #include "cow/scan.h"
 #include "cow/text.h"
 
@@ -293,18 +295,51 @@ static void report_orphans(struct checkup *c, const struct amount *orphans)
     }
 }
 
-static void report_costs(struct checkup *c, const struct content *t)
+/* What compacting would add, and make of the file: the plan itself is asked, for pages that a guest reads
+ * together with dirty ones cannot be counted without it. Its bytes are read again, so only where there are
+ * such. "" where nothing can be planned now (another date of the backing file...), and nothing is added. */
+static int what_is_added(char *out, size_t out_bytes, struct checkup *c, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.compact = true, .env = c->env};
+    char size[COW_SIZE_TEXT_BYTES], before[COW_SIZE_TEXT_BYTES];
+    struct cow_plan *plan;
+    struct cow_error why;
+    out[0] = '\0';
+    int status = cow_plan_rewrite(&plan, c->img, &options, &why);
+    if (status != 0) {
+        *err = why;
+        return status == COW_CANCELLED || status == COW_NO_MEMORY ? status : 0;
+    }
+    const struct cow_preview *p = cow_plan_preview(plan);
+    if (p->has_after_allocated) {
+        size_t used = 0;
+        if (p->added_sectors > 0) {
+            used =
+                (size_t)snprintf(out, out_bytes, ", and adds %" PRIu64 " that are read together with others",
+                                 p->added_sectors);
+        }
+        snprintf(out + used, out_bytes - used, ": the file takes %s then, now %s",
+                 cow_size_text(size, p->after_allocated_bytes),
+                 cow_size_text(before, p->before_allocated_bytes));
+    }
+    cow_plan_free(plan);
+    return 0;
+}
+
+static int report_costs(struct checkup *c, const struct content *t, struct cow_error *err)
 {
     const uint64_t sector_bytes = c->img->header.sector_bytes, dirty = c->usage.dirty_sectors;
-    char size[COW_SIZE_TEXT_BYTES], allocated[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], allocated[COW_SIZE_TEXT_BYTES], added[200] = "";
+    int status =
+        t->joints != NULL && t->droppable.sectors > 0 ? what_is_added(added, sizeof added, c, err) : 0;
     if (t->droppable.sectors > 0) {
         point_at(report(c, COW_FINDING_REDUNDANT,
                         "%" PRIu64 " of %" PRIu64
                         " dirty sectors equal the backing file; compacting drops %" PRIu64
-                        " of them, whole pages: %s, of which %s take space",
+                        " of them, whole pages: %s, of which %s take space%s",
                         t->redundant, dirty, t->droppable.sectors,
                         cow_size_text(size, t->droppable.sectors * sector_bytes),
-                        cow_size_text(allocated, t->droppable.allocated * sector_bytes)),
+                        cow_size_text(allocated, t->droppable.allocated * sector_bytes), added),
                  &t->droppable);
     }
     if (t->punchable.sectors > 0) {
@@ -316,6 +351,7 @@ static void report_costs(struct checkup *c, const struct content *t)
                         cow_size_text(size, t->punchable.sectors * sector_bytes)),
                  &t->punchable);
     }
+    return status;
 }
 
 /* What a guest reads together, where its filesystem makes that matter: compacting keeps it together. */
@@ -335,10 +371,10 @@ int find_content(struct checkup *c, struct cow_error *err)
         t.joints = joints;
         status = scan(c, &t, err);
     }
-    cow_fs_scan_free(joints);
     if (status == 0) {
         report_orphans(c, &t.orphans);
-        report_costs(c, &t);
+        status = report_costs(c, &t, err);
     }
+    cow_fs_scan_free(joints);
     return status;
 }

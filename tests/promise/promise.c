@@ -511,18 +511,13 @@ static void compare(void)
 
 /* ---- falsified ---- */
 
+/* clang-format off */
 #define FIELDS(X)                                                                                            \
-    X(after_size_bytes)                                                                                      \
-    X(after_alignment)                                                                                       \
-    X(after.sectors)                                                                                         \
-    X(after.mapped_sectors)                                                                                  \
-    X(after.header_bytes)                                                                                    \
-    X(after.bitmap_offset)                                                                                   \
-    X(after.bitmap_bytes)                                                                                    \
-    X(after.data_offset)                                                                                     \
-    X(after.end_offset)                                                                                      \
+    X(after_size_bytes) X(after_alignment) X(after.sectors) X(after.mapped_sectors) X(after.header_bytes)    \
+    X(after.bitmap_offset) X(after.bitmap_bytes) X(after.data_offset) X(after.end_offset)                    \
     X(before_size_bytes) X(dirty_sectors) X(after_dirty_sectors) X(dropped_sectors) X(added_sectors)         \
-        X(mixed_pages) X(writes_bytes) X(can_grow_to_bytes) X(files)
+    X(mixed_pages) X(writes_bytes) X(can_grow_to_bytes) X(files)
+/* clang-format on */
 
 static const char *const field_names[] = {
 #define FIELD_NAME(name) #name,

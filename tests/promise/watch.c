@@ -93,7 +93,7 @@ static int w_open(void *context, const char *path, int flags, mode_t mode)
     int fd = now->inner->open(context, path, flags, mode);
     if (fd >= 0 && n_open < FDS_MAX) {
         open_file[n_open].fd = fd;
-        open_file[n_open].counted = (flags & O_CREAT) != 0 && strcmp(path, now->counted) == 0;
+        open_file[n_open].counted = (flags & O_ACCMODE) != O_RDONLY && strcmp(path, now->counted) == 0;
         copy_path(open_file[n_open++].path, path);
     }
     return fd;

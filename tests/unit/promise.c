@@ -21,6 +21,7 @@ enum change_kind {
     COMPACT,
     CONVERT,
     RAW,
+    MERGED,
     CREATED,
     UNDONE,
     KINDS
@@ -77,6 +78,8 @@ static int plan_it(struct cow_plan **plan, struct cow_image *img, enum change_ki
         return cow_plan_rewrite(plan, img, &rewrite, err);
     case RAW:
         return cow_plan_merge(plan, img, &(struct cow_merge_options){.output_path = out}, err);
+    case MERGED:
+        return cow_plan_merge(plan, img, &(struct cow_merge_options){.in_place = true}, err);
     case CREATED:
         return cow_plan_create(
             plan, &(struct cow_create_options){.path = out, .backing_path = m->backing_path}, err);

@@ -97,9 +97,9 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock %s for reading", opt->backing_path);
-    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES, "write a header for %s, marked unfinished",
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "write a header for %s, marked unfinished",
               cow_size_text(size, plan->header.size_bytes));
-    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "flush, write the true size, flush");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "flush, write the true size, flush");
     plan_step(plan, COW_STEP_RENAME, 0, "give it its name: %s", opt->path);
 }
 

@@ -133,7 +133,10 @@ static int count_range(struct cow_plan *plan, uint64_t *counted_end, uint64_t be
             return status;
         }
         const uint64_t stop = arith_min(cow.end - base, backing.end);
-        if (backing.data ? plan->merge_elsewhere : cow.data) { /* zeros are not written into holes */
+        /* Zeros are not written into holes; but the block of a write before is none any longer. */
+        plan->image.data_bytes +=
+            cow.data || backing.data ? stop - at : arith_sub_floor(arith_min(stop, *counted_end), at);
+        if (backing.data ? plan->merge_elsewhere : cow.data) {
             count_blocks(plan, counted_end, at, stop);
         }
         at = stop;
@@ -205,7 +208,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
     p->moves_bytes = usage->dirty_bytes;
-    p->writes_bytes = usage->dirty_bytes;
+    p->writes_bytes = plan->image.data_bytes;
     p->needs_free_bytes = plan->image.needs_bytes + plan->merge_new_bytes;
     p->needs_at_most = true;
     p->after_allocated_bytes = plan->image.allocated_bytes;
@@ -235,14 +238,13 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
     plan_steps_begin(plan, plan->image.needs_bytes);
-    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
-              "begin an empty image beside it, marked unfinished");
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin an empty image beside it, marked unfinished");
     plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
               "give it the owner, mode and extended attributes of the old one");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write down what is about to happen, so that it can be finished");
-    plan_step(plan, COW_STEP_MERGE_BACKING, usage->dirty_bytes,
+    plan_step(plan, COW_STEP_MERGE_BACKING, p->writes_bytes,
               "give the backing file its new date, flush, write the dirty sectors into it, flush");
-    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "give the empty image its true size, flush");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "give the empty image its true size, flush");
     plan_step(plan, COW_STEP_RENAME, 0, "let the empty image take the place of %s, flush the directory",
               plan->img->path);
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
@@ -280,11 +282,11 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);
     }
-    if (status == 0) {
-        status = count_new_bytes(plan, err);
+    if (status == 0) { /* of the empty image, first; what goes into the backing file is added */
+        status = footprint_of_image(plan, NULL, err);
     }
     if (status == 0) {
-        status = footprint_of_image(plan, NULL, err);
+        status = count_new_bytes(plan, err);
     }
     if (status == 0) {
         describe(plan, opt, &usage);

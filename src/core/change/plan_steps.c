@@ -25,8 +25,7 @@ void plan_steps_begin(struct cow_plan *plan, uint64_t image_bytes)
 
 void plan_steps_new_image(struct cow_plan *plan)
 {
-    plan_step(plan, COW_STEP_BEGIN_IMAGE, COW_V3_HEADER_BYTES,
-              "begin a new image beside it, marked unfinished");
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin a new image beside it, marked unfinished");
     if (plan->journaled) {
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
@@ -39,7 +38,7 @@ void plan_steps_finish_image(struct cow_plan *plan)
         plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
                   "give it the owner, mode and extended attributes of the old one");
     }
-    plan_step(plan, COW_STEP_FINISH_IMAGE, 8, "flush, write the true size, flush");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "flush, write the true size, flush");
 }
 
 void plan_steps_place(struct cow_plan *plan, const char *output_path)
@@ -48,7 +47,7 @@ void plan_steps_place(struct cow_plan *plan, const char *output_path)
               output_path == NULL ? "let it take the place of" : "give it its name:",
               output_path == NULL ? plan->img->path : output_path);
     if (plan->keep_undo) {
-        plan_step(plan, COW_STEP_KEEP_UNDO, 8,
+        plan_step(plan, COW_STEP_KEEP_UNDO, 0,
                   "keep the old image for undo, marked so that nobody goes on with it");
     }
     if (plan->journaled) {

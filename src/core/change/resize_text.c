@@ -41,13 +41,15 @@ static uint64_t room_in_place(const struct cow_plan *plan)
     const struct cow_layout *to = &plan->layout;
     const uint64_t shared = to->bitmap_offset + plan->img->layout.sectors / 8;
     if (plan->img->layout.sectors % 8 != 0) {
-        add_holes(&bits, plan->img, shared, shared + 1);
+        footprint_add(&bits, shared, shared + 1);
     }
     if (plan->born_dirty.sectors > 0) {
         add_holes(&bits, plan->img, to->bitmap_offset + plan->born_dirty.first_sector / 8,
                   to->bitmap_offset + to->bitmap_bytes);
     }
-    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes;
+    /* one block more in a hole may take another one to note where it is */
+    const uint64_t map_bytes = bits.blocks > 0 ? footprint_map_bytes(bits.blocks * block_bytes, 5) : 0;
+    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes + map_bytes;
 }
 
 static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)

@@ -135,8 +135,8 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
         told = true;
         cli_heading(out, "%s: %s%s", name, foreign ? "no ext filesystem: " : "",
                     cow_volume_text(text, sizeof text, volume));
-        if (volume->readable && !volume->compared)
-            fprintf(out->file, "  the backing file does not have this filesystem: all of it is new\n");
+        if (*cow_volume_new_text(volume))
+            fprintf(out->file, "  %s\n", cow_volume_new_text(volume));
         if (volume->readable)
             put_files(out, files, (int)i, verbose);
     }

@@ -356,7 +356,7 @@ other() # KIND SUPERBLOCK_SECTOR
     put_kind "$1" b.img
     touch -d '2020-01-02 03:04:05 UTC' b.img
     run 0 rebase -n --to b.img x.cow
-    has "b.img holds another filesystem: in the guest it is $1 with the UUID" out
+    has "b.img holds another filesystem: on the disk the guest has $1 with the UUID" out
     has "the guest's files are damaged" out
     run 0 rebase -n --safe --to b.img x.cow
     has "takes in all that differs" out
@@ -462,7 +462,7 @@ t "disk: grow, raid" told md1.2 "mdadm --grow --size=max"
 t "disk: grow, ntfs" told ntfs "ntfsresize /dev/ubda"
 t "disk: grow, f2fs" told f2fs "resize.f2fs /dev/ubda"
 t "disk: grow, vfat" told vfat "FAT stays as large as it is"
-t "disk: grow, nothing known" told random "nothing that is known here"
+t "disk: grow, nothing known" told random "nothing known"
 for kind in xfs btrfs swap exfat vfat ext4; do
     t "disk: fits, $kind" fits $kind
 done

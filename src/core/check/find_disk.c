@@ -77,7 +77,11 @@ static int find_other(struct checkup *c, struct cow_error *err)
         return 0;
     }
     int status = cow_fs_find_other(c->fs, &index, &below, err);
-    if (status == 0 && index < n) {
+    if (status != 0 || index == n) {
+        return status;
+    }
+    status = find_candidates(c, CANDIDATE_UUID, err);
+    if (status == 0) {
         report(c, COW_FINDING_OTHER_FILESYSTEM, "%s",
                cow_volume_other_text(text, sizeof text, &volume[index], "the backing file", &below));
     }

@@ -161,7 +161,8 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     }
     take_facts(volume, inner->fs);
     /* The backing file may be shorter, or hold something else: then everything is new. */
-    if (look_at_superblock(&inner->base, volume->partition, &base_bytes, problem, sizeof problem) && problem[0] == '\0') {
+    if (look_at_superblock(&inner->base, volume->partition, &base_bytes, problem, sizeof problem) &&
+        problem[0] == '\0') {
         code = source_open(&inner->base_fs, &inner->base);
         inner->base_fs = code == 0 ? inner->base_fs : NULL;
         if (code == EXT2_ET_NO_MEMORY) {

@@ -186,7 +186,9 @@ static int ask_uuid(struct cow_image *then, struct cow_candidate *candidate, boo
     status = cow_fs_find_other(fs, &index, &below, err);
     *other = status == 0 && index < n;
     for (size_t i = 0; i < n && status == 0 && !*other; i++) {
-        candidate->same_uuid = candidate->same_uuid || remembers(then, &volume[i]);
+        status = cow_fs_below(fs, i, &below, err);
+        candidate->same_uuid = candidate->same_uuid || (status == 0 && remembers(then, &volume[i]) &&
+                                                        strcmp(below.uuid, volume[i].uuid) == 0);
     }
     cow_fs_close(fs);
     return status;

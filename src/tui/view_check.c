@@ -366,8 +366,8 @@ static void put_candidates(const struct tui_app *app, struct tui_page *page,
     }
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL,
-                  ":backing PATH looks through one of them, or another; :rebase PATH names it in the header, "
-                  ":rebase PATH restamp with its date");
+                  ":backing PATH looks through a file that you name, :rebase PATH stores its name in the "
+                  "header, :rebase PATH restamp its date, too");
 }
 
 /* Naming a file of another date takes that over. */
@@ -392,6 +392,8 @@ static void put_fix(const struct tui_app *app, struct tui_page *page, const stru
         return;
     }
     put_section(page, "What mends it", TUI_NORMAL, fix_text(app, fix));
+    if (fix == COW_FIX_REBASE && app->check.result.candidates == 0)
+        return;
     tui_page_line(page);
     if (!finding->fixable)
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_WARN,

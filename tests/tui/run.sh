@@ -333,6 +333,13 @@ check_renamed() { # the header names the file that was found
     [ "$(json path)" = "\"$PWD/root_fs.old\"" ] || fail "the path is $(json path)"
 }
 
+check_mended-on-old() { # over the file that was named, which stays as it is; the header names the one that is gone
+    [ "$(json path)" = "\"root_fs.img\"" ] || fail "the path is $(json path)" || return
+    cmp -s root_fs.old "$fresh/root_fs.img" || fail "the backing file changed" || return
+    "$program" -q merge -b root_fs.old -o composed.raw root.cow || fail "merge failed" || return
+    [ "$(sum <composed.raw)" = $composed ] || fail "the disk's content changed"
+}
+
 check_mended() { # mixed pages completed and what is redundant dropped
     info_says $disk_bytes true && backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
     [ "$(json dirty_sectors)" = 1616 ] || fail "it has $(json dirty_sectors) dirty sectors"

@@ -70,7 +70,7 @@ int find_candidates(struct checkup *c, enum candidate_need need, struct cow_erro
 
 /* ---- find_backing.c, find_path.c ---- */
 int find_place(struct checkup *c, struct cow_error *err); /* candidates, before what needs them is reported */
-void find_pending_sibling(struct checkup *c); /* reports nothing: for the next ones */
+void find_pending_sibling(struct checkup *c);             /* reports nothing: for the next ones */
 void find_no_backing(struct checkup *c);
 void find_backing_size(struct checkup *c);
 int find_backing_date(struct checkup *c, struct cow_error *err);

@@ -565,7 +565,8 @@ END_TEST
 static char *put_candidate(const struct model *m, const char *name, uint64_t size_bytes, int64_t mtime)
 {
     char *path = test_path(name);
-    file_write(path, m->backing, size_bytes);
+    file_write(path, m->backing, SIZE);
+    file_truncate(path, size_bytes);
     file_set_mtime(path, mtime);
     return path;
 }

@@ -272,8 +272,11 @@ int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
  * several. partition: its number in the table, or -1: none was named. */
 int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, struct cow_error *err);
 
-/* One fact, one text: what a volume holds ("ext4", "ext filesystem", "signs of several things", "nothing
- * known"), */
+/* One fact, one text. Of a disk without a volume: */
+#define COW_FS_EMPTY_TABLE "the partition table is empty"
+/* Before what a disk holds, if no ext filesystem among it can be read: */
+#define COW_FS_UNREADABLE "nothing that can be read: "
+/* What a volume holds ("ext4", "ext filesystem", "signs of several things", "nothing known"), */
 const char *cow_volume_what(const struct cow_volume *volume);
 /* why all of it is taken for new, or "", */
 const char *cow_volume_new_text(const struct cow_volume *volume);

@@ -224,9 +224,9 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
     if (!volume)
         return 0;
     if (n_volumes == 0)
-        tui_text(canvas, x, area.y, end - x, TUI_WARN, "no filesystem was found on the disk");
+        tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_EMPTY_TABLE);
     else if (tui_files_readable(app, NULL) == 0)
-        x += tui_text(canvas, x, area.y, end - x, TUI_WARN, "nothing that can be read: ");
+        x += tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_UNREADABLE);
     for (size_t i = 0; i < n_volumes; i++) {
         if (view->volume >= 0 && (size_t)view->volume != i)
             continue;

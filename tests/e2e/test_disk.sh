@@ -394,6 +394,29 @@ with open(image, "r+b") as cow, open(file, "rb") as below:
 END
 }
 
+# One fact is told in the same words, whoever tells it.
+same_words()
+{
+    local fact="says that it has 8388608 bytes (8.00 MiB), and the disk has 6291456 (6.00 MiB)"
+    command -v mke2fs >/dev/null && command -v sfdisk >/dev/null || skip "e2fsprogs or sfdisk is not installed"
+    truncate -s 8M b.img
+    mke2fs -q -F -t ext4 b.img
+    truncate -s 6M b.img
+    run 0 create -q x.cow b.img
+    run 1 check x.cow
+    has "filesystem-larger: the ext4 $fact" out
+    run 0 files x.cow
+    has "it $fact" out
+    rm -f x.cow b.img
+    truncate -s 8M b.img
+    echo 'label: dos' | table b.img
+    run 0 create -q x.cow b.img
+    run 0 files x.cow
+    has "x.cow: the partition table is empty" out
+    run 0 resize --dry-run --json --policy extend x.cow 16M
+    has "the partition table is empty" out
+}
+
 gpt_backup()
 {
     local last=$((old_bytes / 512 - 1))
@@ -466,6 +489,7 @@ t "disk: grow, nothing known" told random "nothing known"
 for kind in xfs btrfs swap exfat vfat ext4; do
     t "disk: fits, $kind" fits $kind
 done
+t "disk: one fact, one text" same_words
 t "disk: partitions, mbr" mbr
 t "disk: partitions, raid" raid_in_partition
 t "disk: partitions, logical" logical

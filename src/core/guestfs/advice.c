@@ -153,7 +153,7 @@ static void grow_last_partition(struct sentence *s, const struct cow_fs *fs)
         put_command(s, "sgdisk -e " DISK);
     }
     if (fs->n_volumes == 0) {
-        put_reason(s, "the partition table is empty");
+        put_reason(s, COW_FS_EMPTY_TABLE);
         return;
     }
     const struct cow_volume *last = &fs->volume[fs->n_volumes - 1];

@@ -29,6 +29,8 @@ enum cow_fix {
     COW_FIX_ABSOLUTE, /* cow_plan_rewrite, backing_path: the same file by its absolute path */
     COW_FIX_CONVERT,  /* cow_plan_rewrite, convert: a new v3 */
     COW_FIX_RESIZE,   /* cow_plan_resize, policy extend, to the larger of both sizes */
+    COW_FIX_REBASE,   /* cow_plan_rewrite, backing_path: the first of the candidates, and restamp where its
+                         date is another one */
 };
 
 /* id, code (JSON, stable), severity, fix, safe to make without being asked for, what it means for a stock
@@ -39,9 +41,9 @@ enum cow_fix {
       "no kernel opens it: no backing file has the size that its header says")                               \
     X(INTERRUPTED, "interrupted", ERROR, RECOVER, true,                                                      \
       "a kernel may refuse the image until the change is finished or taken back")                            \
-    X(BACKING_MISSING, "backing-missing", ERROR, NONE, false,                                                \
+    X(BACKING_MISSING, "backing-missing", ERROR, REBASE, false,                                              \
       "a kernel refuses the image; name the file with -b to look, and rebase the image to it")               \
-    X(BACKING_UNUSABLE, "backing-unusable", ERROR, NONE, false, "a kernel cannot use it either")             \
+    X(BACKING_UNUSABLE, "backing-unusable", ERROR, REBASE, false, "a kernel cannot use it either")           \
     X(PATH_LONG, "path-long", ERROR, NONE, false,                                                            \
       "a kernel cannot open a file by this path; move the backing file, and rebase the image")               \
     X(BACKING_SIZE, "backing-size", ERROR, RESIZE, false,                                                    \
@@ -71,7 +73,7 @@ enum cow_fix {
     X(MIXED_PAGES, "mixed-pages", ERROR, PAGES, true,                                                        \
       "reading several pages at once, the guest silently gets wrong data behind such a page")                \
     X(REFUSED, "refused", ERROR, NONE, false, "a stock kernel refuses the image")                            \
-    X(OTHER_FILESYSTEM, "other-filesystem", WARNING, NONE, false,                                            \
+    X(OTHER_FILESYSTEM, "other-filesystem", WARNING, REBASE, false,                                          \
       "either the guest has made its filesystem anew, or given it another UUID, or this is another backing " \
       "file than the image was made on: then the guest's files are damaged; rebase the image to the right "  \
       "one")                                                                                                 \
@@ -122,6 +124,10 @@ bool cow_finding_safe(enum cow_finding_code code); /* --repair makes it */
 const char *
 cow_fix_text(enum cow_fix fix); /* "complete each mixed page from the backing file"; "" for none */
 
+/* Whether this is about a backing file that is not there, or not the right one: check->candidate are for it.
+ * Where that is not its fix (it has another), naming one of them is another way. */
+bool cow_finding_has_candidates(enum cow_finding_code code);
+
 struct cow_finding {
     enum cow_finding_code code;
     char message[COW_MESSAGE_BYTES]; /* one line: what is wrong, where, in numbers */
@@ -132,10 +138,25 @@ struct cow_finding {
     uint64_t sectors;
 };
 
+enum { COW_CANDIDATES_MAX = 8 };
+
+/* A file that may be the backing file: of the disk's size, no COW image, and without another filesystem
+ * (UUID) than the image's own copy of a superblock remembers. One of the three below is true. */
+struct cow_candidate {
+    char path[COW_PATH_BYTES]; /* absolute; raw bytes */
+    int64_t mtime;
+    bool same_name; /* as the header's path has it */
+    bool same_date; /* as the header's: else naming it is a decision about its content */
+    bool same_uuid; /* the image remembers one, and it is this */
+};
+
 /* Each code is found once at most; in the table's order. */
 struct cow_check {
     size_t findings;
     struct cow_finding finding[COW_FINDINGS];
+    size_t candidates; /* for the findings of cow_finding_has_candidates; the likeliest first */
+    struct cow_candidate candidate[COW_CANDIDATES_MAX];
+    bool candidates_cut; /* a directory has more names than are looked at */
     bool scanned; /* the bytes were compared; false: the backing file is not there, or it was not asked for */
 };
 
@@ -154,9 +175,18 @@ struct cow_check_options {
 int cow_check(struct cow_check *out, const char *path, const struct cow_check_options *opt,
               struct cow_error *err);
 
-/* One plan for the chosen findings: chosen[i] belongs to check->finding[i]; NULL: all that are safe. Recovery
- * and resizing cannot be joined with others: they come alone and first, the rest is for another check.
- * Errors: COW_REFUSED if there is nothing to mend among them; those of the builders. */
+/* What is told where candidates_cut. */
+#define COW_CANDIDATES_CUT                                                                                   \
+    "not all files beside it: there are many; if the right one is not among these, name it yourself"
+
+/* What of a candidate fits, and what does not: "same name, size and date", "same size and filesystem (UUID),
+ * another date". Returns out. */
+const char *cow_candidate_text(char *out, size_t out_bytes, const struct cow_candidate *candidate);
+
+/* One plan for the chosen findings: chosen[i] belongs to check->finding[i]; NULL: all that are safe.
+ * Recovery, naming another backing file and resizing cannot be joined with others: they come alone and first,
+ * the rest is for another check. Errors: COW_REFUSED if there is nothing to mend among them; those of the
+ * builders. */
 int cow_plan_repair(struct cow_plan **out, struct cow_image *img, const struct cow_check *check,
                     const bool *chosen, struct cow_error *err);
 

@@ -83,6 +83,14 @@ const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs);
  * Errors: COW_IO, COW_NO_MEMORY. */
 int cow_fs_below(struct cow_fs *fs, size_t volume, struct cow_volume *out, struct cow_error *err);
 
+/* The first volume in whose place the backing file has another filesystem: both have a UUID, and they differ.
+ * *volume is the number of volumes if there is none; *below is what the backing file has there. Errors:
+ * COW_IO, COW_NO_MEMORY. */
+int cow_fs_find_other(struct cow_fs *fs, size_t *volume, struct cow_volume *below, struct cow_error *err);
+
+/* Whether both have a UUID, and another one. */
+bool cow_volume_is_other(const struct cow_volume *guest, const struct cow_volume *other);
+
 /* What to do in the guest when its disk has become larger, the rest of a sentence about booting it: ", then
  * in it: resize2fs /dev/ubda (the device of this disk)", "; swap stays as large as it is". fs: as it was
  * before; NULL: not known. Returns out. */
@@ -149,7 +157,9 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
                 struct cow_error *err);
 void cow_fs_scan_free(struct cow_fs_scan *scan); /* NULL is allowed */
 
-/* The first thing that could not be read, a sentence; "" if nothing was broken. */
+/* The first thing that could not be read, a sentence; "" if nothing was broken. It is told behind these
+ * words. */
+#define COW_FS_DAMAGED "the filesystem is damaged: "
 const char *cow_fs_scan_damage(const struct cow_fs_scan *scan);
 
 struct cow_fs_owner {
@@ -261,6 +271,21 @@ int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
 /* The volume for a path when the user names none: the only readable one. COW_USAGE if there is none, or
  * several. partition: its number in the table, or -1: none was named. */
 int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, struct cow_error *err);
+
+/* One fact, one text. Of a disk without a volume: */
+#define COW_FS_EMPTY_TABLE "the partition table is empty"
+/* Before what a disk holds, if no ext filesystem among it can be read: */
+#define COW_FS_UNREADABLE "nothing that can be read: "
+/* What a volume holds ("ext4", "ext filesystem", "signs of several things", "nothing known"), */
+const char *cow_volume_what(const struct cow_volume *volume);
+/* why all of it is taken for new, or "", */
+const char *cow_volume_new_text(const struct cow_volume *volume);
+/* that a filesystem (what: "the ext4") is larger than its partition, or than the disk (0), */
+const char *cow_fs_larger_text(char *out, size_t out_bytes, const char *what, unsigned partition,
+                               uint64_t fs_bytes, uint64_t size_bytes);
+/* and that a file ("the backing file") has another one than the guest. These two return out. */
+const char *cow_volume_other_text(char *out, size_t out_bytes, const struct cow_volume *guest,
+                                  const char *file, const struct cow_volume *other);
 
 /* A volume in words: "ext4, 64.0 MiB, 12.3 MiB used, clean", "xfs", "partition 2: swap". Returns out. */
 const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume *volume);

@@ -135,7 +135,7 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
     if (!status && !shown)
         show(&check, options);
     if (!status && options->json)
-        status = cli_json_print(cli_findings_json(&check, plan_json), err);
+        status = cli_json_print(cli_findings_json(&check, options, plan_json), err);
     else
         json_decref(plan_json);
     return status ? status : judge(&check, options, err);

@@ -94,7 +94,7 @@ static void tell_trouble(const struct cli_files *files, const struct cli_options
                 volume->partition ? place : "");
     }
     if (*cow_fs_scan_damage(files->scan))
-        fprintf(cli_text_stream(stderr), "cowtui: %s: the filesystem is damaged: %s\n", name,
+        fprintf(cli_text_stream(stderr), "cowtui: %s: " COW_FS_DAMAGED "%s\n", name,
                 cow_fs_scan_damage(files->scan));
 }
 

@@ -125,7 +125,7 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
 
     cli_name(name, cow_image_path(files->image));
     if (files->volumes == 0)
-        cli_heading(out, "%s: no partition", name);
+        cli_heading(out, "%s: " COW_FS_EMPTY_TABLE, name);
     for (size_t i = 0; i < files->volumes; i++) {
         const struct cow_volume *volume = &files->volume[i];
         if (files->only != COW_NO_VOLUME && files->only != (int)i)
@@ -133,10 +133,10 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
         bool foreign = !volume->readable && !volume->partition && !*volume->problem;
         fputs(told ? "\n" : "", out->file);
         told = true;
-        cli_heading(out, "%s: %s%s", name, foreign ? "no ext filesystem: " : "",
+        cli_heading(out, "%s: %s%s", name, foreign ? COW_FS_UNREADABLE : "",
                     cow_volume_text(text, sizeof text, volume));
-        if (volume->readable && !volume->compared)
-            fprintf(out->file, "  the backing file does not have this filesystem: all of it is new\n");
+        if (*cow_volume_new_text(volume))
+            fprintf(out->file, "  %s\n", cow_volume_new_text(volume));
         if (volume->readable)
             put_files(out, files, (int)i, verbose);
     }

@@ -59,8 +59,42 @@ static const char *fix_command(enum cow_fix fix, char *buffer, const struct cow_
         return "convert --to v3 -o FILE";
     case COW_FIX_RESIZE:
         return "resize --policy extend";
+    case COW_FIX_REBASE: /* one for each candidate: see below */
+        break;
     }
     return NULL;
+}
+
+/* The command that names a candidate: "cowtui rebase --restamp --to /d/root_fs.img root.cow". */
+static const char *candidate_command(char buffer[COMMAND_BYTES], const struct cow_candidate *candidate,
+                                     const struct cli_options *options)
+{
+    char path[CLI_NAME_BYTES], name[CLI_NAME_BYTES];
+
+    snprintf(buffer, COMMAND_BYTES, "cowtui rebase %s--to %s %s", candidate->same_date ? "" : "--restamp ",
+             cow_shell_quote(path, sizeof path, candidate->path),
+             cow_shell_quote(name, sizeof name, options->operand[0]));
+    return buffer;
+}
+
+/* Not where nothing can be mended: the image is in use, or a change was interrupted. */
+static void put_candidates(struct cli_out *out, const struct cow_check *check,
+                           const struct cow_finding *finding, const struct cli_options *options)
+{
+    bool is_fix = cow_finding_fix(finding->code) == COW_FIX_REBASE;
+
+    if (!cow_finding_has_candidates(finding->code) || (is_fix && !finding->fixable))
+        return;
+    for (size_t i = 0; i < check->candidates; i++) {
+        const struct cow_candidate *candidate = &check->candidate[i];
+        char command[COMMAND_BYTES], fits[CLI_NAME_BYTES];
+        cli_row(out, is_fix && i == 0 ? "  fix" : "  or", "%s%s (%s): %s", cow_fix_text(COW_FIX_REBASE),
+                candidate->same_date ? "" : ", if you know that its content is right",
+                cow_candidate_text(fits, sizeof fits, candidate),
+                candidate_command(command, candidate, options));
+    }
+    if (check->candidates_cut)
+        cli_row(out, "  looked at", "%s", COW_CANDIDATES_CUT);
 }
 
 /* "take over the backing file's date: cowtui rebase --restamp root.cow" */
@@ -102,6 +136,7 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
                      cow_finding_name(finding->code), finding->message);
         cli_row(out, "  means", "%s", cow_finding_meaning(finding->code));
         put_fix(out, finding, image, options);
+        put_candidates(out, check, finding, options);
     }
     if (!check->scanned)
         cli_row(out, "not compared", "%s",
@@ -109,7 +144,38 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
                                : "the data: there is no backing file to compare it with");
 }
 
-static json_t *finding_json(const struct cow_finding *finding)
+/* {"path", "fits": ["name", "size", "date", "uuid"], "mtime", "command"} */
+static json_t *candidate_json(const struct cow_candidate *candidate, const struct cli_options *options)
+{
+    char command[COMMAND_BYTES];
+    json_t *object = json_object(), *fits = json_array();
+
+    if (candidate->same_name)
+        cli_json_append(&fits, json_string("name"));
+    cli_json_append(&fits, json_string("size"));
+    if (candidate->same_date)
+        cli_json_append(&fits, json_string("date"));
+    if (candidate->same_uuid)
+        cli_json_append(&fits, json_string("uuid"));
+    cli_json_put(&object, "path", cli_json_text(candidate->path));
+    cli_json_put(&object, "fits", fits);
+    cli_json_put(&object, "mtime", json_integer(candidate->mtime));
+    cli_json_put(&object, "command", cli_json_text(candidate_command(command, candidate, options)));
+    return object;
+}
+
+static json_t *candidates_json(const struct cow_check *check, const struct cow_finding *finding,
+                               const struct cli_options *options)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; cow_finding_has_candidates(finding->code) && i < check->candidates; i++)
+        cli_json_append(&array, candidate_json(&check->candidate[i], options));
+    return array;
+}
+
+static json_t *finding_json(const struct cow_check *check, const struct cow_finding *finding,
+                            const struct cli_options *options)
 {
     enum cow_fix fix = cow_finding_fix(finding->code);
     bool somewhere = finding->sectors > 0;
@@ -122,17 +188,18 @@ static json_t *finding_json(const struct cow_finding *finding)
     cli_json_put(&object, "safe", json_boolean(finding->fixable && cow_finding_safe(finding->code)));
     cli_json_put(&object, "meaning", cli_json_sentence(cow_finding_meaning(finding->code)));
     cli_json_put(&object, "fix", cli_json_sentence_or_null(cow_fix_text(fix)));
+    cli_json_put(&object, "candidates", candidates_json(check, finding, options));
     cli_json_put(&object, "first_sector", somewhere ? cli_json_u64(finding->first_sector) : json_null());
     cli_json_put(&object, "sectors", somewhere ? cli_json_u64(finding->sectors) : json_null());
     return object;
 }
 
-json_t *cli_findings_json(const struct cow_check *check, json_t *repair)
+json_t *cli_findings_json(const struct cow_check *check, const struct cli_options *options, json_t *repair)
 {
     json_t *object = json_object(), *findings = json_array();
 
     for (size_t i = 0; i < check->findings; i++)
-        cli_json_append(&findings, finding_json(&check->finding[i]));
+        cli_json_append(&findings, finding_json(check, &check->finding[i], options));
     cli_json_put(&object, "findings", findings);
     cli_json_put(&object, "scanned", json_boolean(check->scanned));
     cli_json_put(&object, "repair", repair ? repair : json_null());

@@ -16,6 +16,6 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
 
 /* {"findings": [...], "scanned", "repair"}. Takes the reference of repair (a plan; NULL: none) over. NULL if
  * out of memory. The caller's. */
-json_t *cli_findings_json(const struct cow_check *check, json_t *repair);
+json_t *cli_findings_json(const struct cow_check *check, const struct cli_options *options, json_t *repair);
 
 #endif

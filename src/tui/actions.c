@@ -227,6 +227,14 @@ static const struct tui_action table[] = {
      NULL,
      NULL,
      "go to a byte (16M, +1M) or a sector (s32768)"},
+    {TUI_DO_BACKING,
+     TUI_IN_LOOKING,
+     {0},
+     "backing",
+     TUI_OTHER_BACKING,
+     NULL,
+     NULL,
+     "look through another backing file as long as this goes on, as with -b; alone: the header's again"},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, "refresh", NONE, NULL, NULL, "read the image anew"},
     {TUI_DO_REDRAW, ~0U, {TUI_CTRL('l')}, "redraw", NONE, NULL, NULL, "draw the screen anew"},
     {TUI_DO_PROMPT,
@@ -279,6 +287,7 @@ static const char *const argument_words[] = {
     [TUI_UNUSED] = " [unused]",
     [TUI_FILE] = " FILE",
     [TUI_BACKING] = " PATH [restamp|safe]",
+    [TUI_OTHER_BACKING] = " [PATH]",
 };
 
 enum tui_action_id tui_action_of_key(int key, unsigned contexts)
@@ -354,6 +363,20 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     *out = action->id;
     *argument = rest;
     return 0;
+}
+
+bool tui_command_file(const char *line, size_t *begin)
+{
+    int matches;
+    const char *name = line + strspn(line, " :");
+    size_t bytes = strcspn(name, " ");
+    const struct tui_action *action = find_command(name, bytes, &matches);
+
+    *begin = (size_t)(name - line) + bytes;
+    *begin += strspn(line + *begin, " ");
+    return bytes > 0 && name[bytes] == ' ' && matches == 1 &&
+           (action->argument == TUI_FILE || action->argument == TUI_BACKING ||
+            action->argument == TUI_OTHER_BACKING);
 }
 
 static int footer_cells(const struct tui_action *action)

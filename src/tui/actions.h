@@ -65,6 +65,7 @@ enum tui_action_id {
     TUI_DO_PLACE,
     TUI_DO_PLACE_MAP,
     TUI_DO_GOTO,
+    TUI_DO_BACKING,
     TUI_DO_REFRESH,
     TUI_DO_REDRAW,
     TUI_DO_PROMPT,
@@ -109,7 +110,8 @@ enum tui_argument_kind {
     TUI_DISCARD,
     TUI_UNUSED,
     TUI_FILE,
-    TUI_BACKING
+    TUI_BACKING,
+    TUI_OTHER_BACKING
 };
 
 enum { TUI_ACTION_KEYS = 4 };
@@ -136,6 +138,9 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
 
 /* The index-th command name, NULL behind the last: for completion. */
 const char *tui_command_name(size_t index);
+
+/* Whether that command takes a file, and where in the line its name begins. */
+bool tui_command_file(const char *line, size_t *begin);
 
 /* One line of keys for those contexts; what does not fit is left out, the last one (how to leave) never. */
 void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts);

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tui/keys.h"
@@ -302,6 +303,20 @@ static enum tui_result do_refresh(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+/* As leaving, and starting again with -b. What was staged for another backing file may not fit this one. */
+static enum tui_result do_backing(struct tui_app *app, const char *argument)
+{
+    struct cow_error err = {0};
+
+    if (tui_app_name_backing(app, argument && argument[0] ? argument : NULL, &err)) {
+        tui_app_error(app, &err);
+        return TUI_REDRAW;
+    }
+    memset(app->check.staged, 0, sizeof app->check.staged);
+    tui_app_say_backing(app);
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_redraw(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -312,7 +327,7 @@ static enum tui_result do_redraw(struct tui_app *app, const char *argument)
 static enum tui_result do_prompt(struct tui_app *app, const char *argument)
 {
     (void)argument;
-    tui_prompt_begin("", tui_command_name);
+    tui_prompt_begin("", tui_command_name, tui_command_file);
     app->prompting = true;
     app->question = NULL;
     return TUI_REDRAW;
@@ -321,11 +336,30 @@ static enum tui_result do_prompt(struct tui_app *app, const char *argument)
 void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
                  void (*answer)(struct tui_app *app, const char *text))
 {
-    tui_prompt_begin(initial, NULL);
+    tui_prompt_begin(initial, NULL, NULL);
     app->prompting = true;
     app->question = question;
+    app->offered = NULL;
     app->answer = answer;
     app->redraw = true;
+}
+
+void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
+                      void (*answer)(struct tui_app *app, const char *text))
+{
+    tui_app_ask(app, question, initial, answer);
+    tui_prompt_begin(initial, NULL, tui_prompt_whole);
+    snprintf(app->offered_text, sizeof app->offered_text, "%s", initial);
+    app->offered = app->offered_text;
+}
+
+/* What was offered is a name as it stands, whatever it begins with. */
+static void answer_question(struct tui_app *app, const char *text)
+{
+    char *path = app->offered && strcmp(text, app->offered) != 0 ? tui_prompt_expand(text) : NULL;
+
+    app->answer(app, path ? path : text);
+    free(path);
 }
 
 /* Whether leaving is fine: the first time it is not where something staged would be forgotten. */
@@ -387,6 +421,7 @@ static const struct {
     {TUI_DO_EDIT, do_header},
     {TUI_DO_GOTO, do_goto},
     {TUI_DO_REFRESH, do_refresh},
+    {TUI_DO_BACKING, do_backing},
     {TUI_DO_REDRAW, do_redraw},
     {TUI_DO_PROMPT, do_prompt},
     {TUI_DO_LEAVE, do_leave},
@@ -433,10 +468,13 @@ static void run_command(struct tui_app *app, const char *line)
         copy[--n] = '\0';
     if (n == 0)
         return;
-    if (tui_action_of_command(&action, &argument, copy, &err))
+    if (tui_action_of_command(&action, &argument, copy, &err)) {
         tui_app_error(app, &err);
-    else
-        perform(app, action, argument);
+        return;
+    }
+    char *path = tui_command_file(copy, &n) ? tui_prompt_expand(argument) : NULL;
+    perform(app, action, path ? path : argument);
+    free(path);
 }
 
 static void prompt_key(struct tui_app *app, int key)
@@ -455,7 +493,7 @@ static void prompt_key(struct tui_app *app, int key)
     if (state != TUI_PROMPT_ACCEPTED)
         return;
     if (app->question)
-        app->answer(app, tui_prompt_text());
+        answer_question(app, tui_prompt_text());
     else
         run_command(app, tui_prompt_text());
 }

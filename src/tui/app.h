@@ -13,6 +13,7 @@
 #include "tui/backend.h"
 #include "tui/check.h"
 #include "tui/files.h"
+#include "tui/prompt.h"
 #include "tui/scan.h"
 #include "tui/tui.h"
 #include "tui/view.h"
@@ -31,7 +32,9 @@ struct tui_edits {
 struct tui_app {
     const struct tui_options *options;
     const char *backing_path;           /* to open the image with; NULL: what its header names */
-    char named_for[COW_PATH_BYTES + 1]; /* the stored path that options->backing_path stands in for */
+    const char *named_backing;          /* by the user, with -b or :backing; NULL: none */
+    char *typed_backing;                /* ... with :backing: ours to free */
+    char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
@@ -58,6 +61,8 @@ struct tui_app {
 
     bool prompting;       /* the line at the bottom has the keys */
     const char *question; /* it asks this; NULL: a command, behind a ':' */
+    const char *offered;  /* the answer that was there to begin with, if it asks for a file; else NULL */
+    char offered_text[TUI_PROMPT_BYTES];
     void (*answer)(struct tui_app *app, const char *text);
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
@@ -89,6 +94,18 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err);
 /* The same after a change of ours: a backing file that the user named is the one to use as long as the header
  * names the file that it stands in for. */
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err);
+
+/* How the image is opened now: over the file that the user named, over the one that its header names, or
+ * alone.
+ */
+struct cow_open_options tui_app_open_options(const struct tui_app *app);
+
+/* Names a backing file for this session; NULL: the header's again, or none if it was started so. Errors:
+ * those of opening, COW_REFUSED if it does not fit: another size, or a COW image. All stays as it is then. */
+int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error *err);
+
+/* Says which one it is now. */
+void tui_app_say_backing(struct tui_app *app);
 
 /* Asks anew who holds the image, and whether a change is pending: two system calls. */
 void tui_app_look_around(struct tui_app *app);
@@ -125,6 +142,10 @@ void tui_app_turn(struct tui_app *app);
  * anything but not ask again. question is static. */
 void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
                  void (*answer)(struct tui_app *app, const char *text));
+
+/* The same for the name of a file: those that there are complete, and "~" is the home directory. */
+void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
+                      void (*answer)(struct tui_app *app, const char *text));
 
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);

@@ -2,7 +2,9 @@
  *
  * The application's image: opening it anew, and moving the selection that all views share along its runs.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tui/app.h"
@@ -40,32 +42,104 @@ static void look_at_image(struct tui_app *app)
     app->redraw = true;
 }
 
-int tui_app_reopen(struct tui_app *app, struct cow_error *err)
+struct cow_open_options tui_app_open_options(const struct tui_app *app)
 {
-    struct cow_open_options options = {.backing_path = app->backing_path,
-                                       .no_backing = app->options->no_backing};
-    struct cow_image *image = NULL;
-    int status = cow_image_open(&image, app->options->image_path, &options, err);
+    return (struct cow_open_options){.backing_path = app->backing_path,
+                                     .no_backing = app->options->no_backing && !app->backing_path};
+}
 
-    if (status)
-        return status;
+static void take_image(struct tui_app *app, struct cow_image *image)
+{
     tui_scan_drop(app); /* it borrows the image */
     tui_files_drop(app);
     cow_image_close(app->image);
     app->image = image;
     look_at_image(app);
-    return 0;
+}
+
+int tui_app_reopen(struct tui_app *app, struct cow_error *err)
+{
+    struct cow_open_options options = tui_app_open_options(app);
+    struct cow_image *image = NULL;
+    int status = cow_image_open(&image, app->options->image_path, &options, err);
+
+    if (status == 0)
+        take_image(app, image);
+    return status;
 }
 
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
 {
     app->backing_path = NULL;
     int status = tui_app_reopen(app, err);
-    if (status || !app->options->backing_path ||
+    if (status || !app->named_backing ||
         strcmp(cow_image_header(app->image)->backing_path, app->named_for) != 0)
         return status;
-    app->backing_path = app->options->backing_path;
+    app->backing_path = app->named_backing;
     return tui_app_reopen(app, err);
+}
+
+/* What -b would take, too, and Check tell of: who types a name while looking wants to hear it at once. */
+static int check_fit(const struct cow_image *image, const char *path, struct cow_error *err)
+{
+    const struct cow_open_options alone = {.no_backing = true};
+    const struct cow_header *header = cow_image_header(image);
+    uint64_t has = cow_image_backing(image)->size_bytes;
+    struct cow_image *other = NULL;
+    struct cow_error ignored = {0};
+
+    if (cow_image_open(&other, path, &alone, &ignored) == 0) {
+        cow_image_close(other);
+        return cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", path);
+    }
+    if (!header->unfinished && has != header->size_bytes) {
+        cow_error_set(err, COW_REFUSED, "%s: has %" PRIu64 " bytes, the disk %" PRIu64, path, has,
+                      header->size_bytes);
+        return cow_error_hint(err, "it is not used; cowtui -b FILE would, and Check tell what that means");
+    }
+    return 0;
+}
+
+int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error *err)
+{
+    const struct cow_open_options options = {.backing_path = path,
+                                             .no_backing = app->options->no_backing && !path};
+    struct cow_image *image = NULL;
+    char *typed = path ? strdup(path) : NULL;
+    int status = path && !typed ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
+                                : cow_image_open(&image, app->options->image_path, &options, err);
+
+    if (status == 0 && path)
+        status = check_fit(image, path, err);
+    if (status) {
+        cow_image_close(image);
+        free(typed);
+        return status;
+    }
+    free(app->typed_backing);
+    app->backing_path = app->named_backing = app->typed_backing = typed;
+    snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(image)->backing_path);
+    take_image(app, image);
+    return 0;
+}
+
+void tui_app_say_backing(struct tui_app *app)
+{
+    const struct cow_backing *backing = cow_image_backing(app->image);
+    char name[TUI_MESSAGE_BYTES / 2];
+
+    cow_escape(name, sizeof name, backing->path);
+    if (backing->state == COW_BACKING_IGNORED)
+        tui_app_say(app, TUI_DIM, "no backing file is looked at, as when this began");
+    else if (backing->state != COW_BACKING_FOUND)
+        tui_app_say(app, TUI_WARN, "the backing file is the header's again: %s",
+                    backing->path[0] ? backing->problem : "there is none");
+    else if (backing->mtime != (int64_t)cow_image_header(app->image)->mtime)
+        tui_app_say(app, TUI_WARN, "the backing file is %s, whose date is not the header's: Check tells more",
+                    name);
+    else
+        tui_app_say(app, TUI_DIM, "the backing file is %s%s", name,
+                    app->named_backing ? ", as long as you look" : ", as the header says");
 }
 
 uint64_t tui_app_sectors(const struct tui_app *app)

@@ -39,7 +39,7 @@ static void turn_to(struct tui_app *app, struct change *change, enum change_page
     change->at = page;
     change->page.top = 0;
     if (page == CHANGE_CONFIRM)
-        tui_prompt_begin("", NULL);
+        tui_prompt_begin("", NULL, NULL);
     app->asks_yes |= page == CHANGE_CONFIRM || change_makes_file(change);
 }
 

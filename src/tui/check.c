@@ -63,10 +63,9 @@ static void unstage_gone(struct tui_check *check)
 static int look(struct tui_app *app, const struct cow_env *env)
 {
     struct tui_check *check = &app->check;
-    struct cow_check_options options = {.backing_path = app->backing_path,
-                                        .no_backing = app->options->no_backing,
-                                        .quick = env == NULL,
-                                        .env = env};
+    struct cow_open_options open = tui_app_open_options(app);
+    struct cow_check_options options = {
+        .backing_path = open.backing_path, .no_backing = open.no_backing, .quick = env == NULL, .env = env};
     struct cow_check result;
     struct cow_error err = {0};
     int status = cow_check(&result, app->options->image_path, &options, &err);

@@ -71,8 +71,9 @@ static void extract(struct tui_app *app, const struct cow_fs_file *file, enum co
     app->files.extract.side = side;
     const char *slash = strrchr(named.path, '/');
     cow_escape(name, sizeof name, slash ? slash + 1 : named.path);
-    tui_app_ask(app, side == COW_SIDE_COW ? "Write it to: " : "Write the backing file's version to: ", name,
-                extract_answer);
+    tui_app_ask_file(app,
+                     side == COW_SIDE_COW ? "Write it to: " : "Write the backing file's version to: ", name,
+                     extract_answer);
 }
 
 static enum tui_result act_on_content(struct tui_app *app, const struct cow_fs_file *file,

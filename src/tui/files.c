@@ -96,8 +96,7 @@ static bool on_progress(void *context, const struct cow_progress *progress)
 static int look(struct tui_app *app, struct cow_error *err)
 {
     struct tui_files *files = &app->files;
-    struct cow_open_options open_options = {.backing_path = app->backing_path,
-                                            .no_backing = app->options->no_backing};
+    struct cow_open_options open_options = tui_app_open_options(app);
     const struct cow_env env = {.progress = on_progress, .context = app};
     const struct cow_fs_scan_options scan_options = {.look_around = true, .env = &env};
     int status = cow_image_open(&files->image, app->options->image_path, &open_options, err);

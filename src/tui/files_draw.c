@@ -219,14 +219,14 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
     const struct cow_volume *volume = app->files.fs ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
     char text[TEXT_BYTES];
     int x = area.x + 1, end = area.x + area.cols - 1, lines = 1, shown = 0;
-    const char *problem = "";
+    const char *problem = "", *damage = "";
 
     if (!volume)
         return 0;
     if (n_volumes == 0)
-        tui_text(canvas, x, area.y, end - x, TUI_WARN, "no filesystem was found on the disk");
+        tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_EMPTY_TABLE);
     else if (tui_files_readable(app, NULL) == 0)
-        x += tui_text(canvas, x, area.y, end - x, TUI_WARN, "nothing that can be read: ");
+        x += tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_UNREADABLE);
     for (size_t i = 0; i < n_volumes; i++) {
         if (view->volume >= 0 && (size_t)view->volume != i)
             continue;
@@ -236,13 +236,14 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
                       cow_volume_text(text, sizeof text, &volume[i]));
         if (!problem[0])
             problem = volume[i].problem;
-        if (!problem[0] && volume[i].readable && !volume[i].compared)
-            problem = "the backing file has not the same filesystem: all is taken for new";
+        if (!problem[0])
+            problem = cow_volume_new_text(&volume[i]);
     }
-    if (tui_files_known(app) && cow_fs_scan_damage(app->files.scan)[0])
-        problem = cow_fs_scan_damage(app->files.scan);
-    if (problem[0])
-        tui_textf(canvas, area.x + 1, area.y + lines++, area.cols - 2, TUI_WARN, "! %s", problem);
+    if (tui_files_known(app))
+        damage = cow_fs_scan_damage(app->files.scan);
+    if (problem[0] || damage[0])
+        tui_textf(canvas, area.x + 1, area.y + lines++, area.cols - 2, TUI_WARN, "! %s%s",
+                  damage[0] ? COW_FS_DAMAGED : "", damage[0] ? damage : problem);
     return lines;
 }
 

@@ -16,6 +16,9 @@
 
 #include <readline/history.h>
 #include <readline/readline.h>
+#include <readline/tilde.h>
+
+#include "cow/text.h"
 
 #include "tui/keys.h"
 #include "tui/utf8.h"
@@ -32,7 +35,10 @@ static struct {
     FILE *nowhere; /* readline's output */
     bool history_kept;
     tui_prompt_words *words;
-    size_t next_word; /* to try as a completion */
+    tui_prompt_file *file;
+    size_t next_word;            /* to try as a completion */
+    char file_begin[LINE_BYTES]; /* of the file's name: what is to be completed */
+    size_t file_skip;            /* so much of it lies before the word that readline wants */
     bool active;
     bool ended; /* readline has called accept_line() */
     bool accepted;
@@ -92,21 +98,75 @@ static char *generate(const char *text, int again)
     return NULL;
 }
 
-static char **complete(const char *text, int start, int end)
+static bool is_directory(const char *path)
 {
-    (void)end;
-    rl_attempted_completion_over = 1; /* no file names */
-    return start == 0 && prompt.words ? rl_completion_matches(text, generate) : NULL;
+    struct stat facts;
+    char *expanded = tilde_expand_word(path);
+    bool is = expanded && stat(expanded, &facts) == 0 && S_ISDIR(facts.st_mode);
+
+    free(expanded);
+    return is;
 }
 
+/* A file's whole name, which may have blanks and quotes: to the user it is one word, to readline the last of
+ * several. A directory's ends with a slash. "~user" is a name of its own as long as there is no slash. */
+static char *generate_file(const char *text, int again)
+{
+    bool user = prompt.file_begin[0] == '~' && !strchr(prompt.file_begin, '/');
+    char *name = user ? rl_username_completion_function(prompt.file_begin, again)
+                      : rl_filename_completion_function(prompt.file_begin, again);
+    char *rest = NULL;
+
+    (void)text;
+    if (!name)
+        return NULL;
+    size_t bytes = strlen(name);
+    if (bytes >= prompt.file_skip && (rest = malloc(bytes - prompt.file_skip + 2)) != NULL) {
+        memcpy(rest, name + prompt.file_skip, bytes - prompt.file_skip + 1);
+        if (user || is_directory(name))
+            memcpy(rest + bytes - prompt.file_skip, "/", 2);
+    }
+    free(name);
+    return rest;
+}
+
+/* What is complete is followed by a blank, where another word may follow; a directory goes on. */
+static char **complete_file(const char *text, size_t begin, size_t start, size_t end)
+{
+    snprintf(prompt.file_begin, sizeof prompt.file_begin, "%.*s", (int)(end - begin), rl_line_buffer + begin);
+    prompt.file_skip = start - begin;
+    char **matches = rl_completion_matches(text, generate_file);
+    size_t bytes = matches ? strlen(matches[0]) : 0;
+    rl_completion_suppress_append = !prompt.words || (bytes > 0 && matches[0][bytes - 1] == '/');
+    return matches;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    size_t begin;
+
+    rl_attempted_completion_over = 1; /* no file names where none is asked for */
+    if (prompt.words && start == 0)
+        return rl_completion_matches(text, generate);
+    if (prompt.file && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start)
+        return complete_file(text, begin, (size_t)start, (size_t)end);
+    return NULL;
+}
+
+/* Of a path its last part is enough. */
 static void show_candidates(char **matches, int n, int longest)
 {
+    char name[LINE_BYTES];
     size_t used = 0;
 
     (void)longest;
-    for (int i = 1; i <= n && used < sizeof prompt.candidates; i++)
+    for (int i = 1; i <= n && used < sizeof prompt.candidates; i++) {
+        const char *last = matches[i];
+        for (const char *p = matches[i]; *p; p++)
+            last = *p == '/' && p[1] ? p + 1 : last;
         used += (size_t)snprintf(prompt.candidates + used, sizeof prompt.candidates - used, "%s%s",
-                                 i > 1 ? "  " : "", matches[i]);
+                                 i > 1 ? "  " : "", cow_escape(name, sizeof name, last));
+    }
 }
 
 /* Makes every directory of a path; what exists is fine. */
@@ -203,10 +263,11 @@ void tui_prompt_end(void)
     prompt.nowhere = NULL;
 }
 
-void tui_prompt_begin(const char *initial, tui_prompt_words *words)
+void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_file *file)
 {
     tui_prompt_stop();
     prompt.words = words;
+    prompt.file = file;
     prompt.active = true;
     prompt.ended = prompt.accepted = false;
     prompt.candidates[0] = prompt.line[0] = '\0';
@@ -334,6 +395,18 @@ void tui_prompt_paste(const char *text)
     memcpy(room, text, n);
     room[n] = '\0';
     rl_insert_text(room);
+}
+
+bool tui_prompt_whole(const char *line, size_t *begin)
+{
+    (void)line;
+    *begin = 0;
+    return true;
+}
+
+char *tui_prompt_expand(const char *path)
+{
+    return path[0] == '~' ? tilde_expand_word(path) : strdup(path);
 }
 
 const char *tui_prompt_text(void)

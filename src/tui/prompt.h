@@ -20,6 +20,16 @@ enum tui_prompt_state { TUI_PROMPT_EDITING, TUI_PROMPT_ACCEPTED, TUI_PROMPT_CANC
 /* The index-th word that may be typed first, NULL behind the last. */
 typedef const char *tui_prompt_words(size_t index);
 
+/* Where in the line a file's name begins that is being typed. False: it wants none. */
+typedef bool tui_prompt_file(const char *line, size_t *begin);
+
+/* All of the line is one. */
+bool tui_prompt_whole(const char *line, size_t *begin);
+
+/* A path as a shell would read it: "~/x", "~user/x" with the home directory, all else as it is. The caller's
+ * (free); NULL if out of memory. */
+char *tui_prompt_expand(const char *path);
+
 /* Sets readline up; call it before curses starts, because both look the terminal up. interactive: the user's
  * ~/.inputrc holds, and history is kept in $XDG_STATE_HOME/cowtui/history; else everything is reproducible.
  */
@@ -28,8 +38,9 @@ int tui_prompt_init(bool interactive, struct cow_error *err);
 /* Saves the history (a failure to save is no error). */
 void tui_prompt_end(void);
 
-/* Starts a line. initial is there already. words complete the first word; NULL: no completion, no history. */
-void tui_prompt_begin(const char *initial, tui_prompt_words *words);
+/* Starts a line. initial is there already. words complete the first word; NULL: no history. Where file says
+ * that a file's name begins files are completed; NULL: none. */
+void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_file *file);
 
 /* A key for the line. Esc and C-c cancel it. */
 enum tui_prompt_state tui_prompt_key(int key);

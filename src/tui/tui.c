@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tui/app.h"
@@ -60,7 +61,7 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
 
     memset(&app, 0, sizeof app);
     app.options = options;
-    app.backing_path = options->backing_path;
+    app.backing_path = app.named_backing = options->backing_path;
     setlocale(LC_CTYPE, "");
     status = find_theme(&theme, options->theme, err);
     if (status)
@@ -90,6 +91,7 @@ out_image:
     tui_files_end(&app);
     tui_scan_drop(&app);
     cow_image_close(app.image);
+    free(app.typed_backing);
     if (status == 0 && app.stop_signal)
         raise(app.stop_signal); /* its old action is back: by default this is the end */
     return status;

@@ -90,6 +90,17 @@ static void put_severity(struct tui_page *page, enum cow_finding_code code, int 
     tui_page_put(page, col + 2, style, cow_severity_name(severity));
 }
 
+/* "there is /d/root_fs.img: same name, size and date" */
+static void put_candidate(struct tui_page *page, int col, const char *before,
+                          const struct cow_candidate *candidate)
+{
+    char path[4 * COW_PATH_BYTES + 16], fits[128];
+
+    tui_page_wrapf(page, col, col, TUI_NORMAL, "%s%s: %s", before,
+                   cow_escape(path, sizeof path, candidate->path),
+                   cow_candidate_text(fits, sizeof fits, candidate));
+}
+
 /* "> [x] ! warning  mixed-pages", and the message below it. */
 static void put_finding(const struct tui_app *app, struct tui_page *page, const struct cow_finding *finding,
                         bool selected)
@@ -114,6 +125,10 @@ static void put_finding(const struct tui_app *app, struct tui_page *page, const 
         tui_page_put(page, FIX_COL, selected ? TUI_SELECTED : TUI_WARN, "its fix is staged");
     tui_page_line(page);
     tui_page_wrap(page, TEXT_COL, TEXT_COL, TUI_NORMAL, finding->message);
+    if (cow_finding_has_candidates(finding->code) && app->check.result.candidates > 0) {
+        tui_page_line(page);
+        put_candidate(page, TEXT_COL, "there is ", &app->check.result.candidate[0]);
+    }
 }
 
 /* What stands above the findings: how far the check is. */
@@ -221,6 +236,8 @@ static void stage(struct tui_app *app, const struct cow_finding *finding)
     app->redraw = true;
     if (!finding->fixable && app->holder.held)
         tui_app_say(app, TUI_WARN, "nothing is mended as long as the image is in use");
+    else if (!finding->fixable && cow_finding_fix(finding->code) == COW_FIX_REBASE)
+        tui_app_say(app, TUI_WARN, "no file that fits was found; :rebase names one, Enter tells more");
     else if (!finding->fixable)
         tui_app_say(app, TUI_WARN, "nothing that this program does mends it here; Enter tells more");
     else
@@ -324,6 +341,48 @@ static void put_section(struct tui_page *page, const char *title, enum tui_style
     tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, style, text);
 }
 
+/* Files that may be the backing file: the first is what f stages, where that is the finding's fix. */
+static void put_candidates(const struct tui_app *app, struct tui_page *page,
+                           const struct cow_finding *finding)
+{
+    const struct cow_check *check = &app->check.result;
+
+    bool is_fix = cow_finding_fix(finding->code) == COW_FIX_REBASE;
+
+    if (!cow_finding_has_candidates(finding->code) || (!is_fix && check->candidates == 0))
+        return;
+    put_section(page, is_fix ? "Files that may be it" : "Files that fit better", TUI_NORMAL,
+                check->candidates == 0 ? "none beside the image, nor where its header looks: of the disk's "
+                                         "size, and of the same name, date or filesystem"
+                                       : "");
+    for (size_t i = 0; i < check->candidates; i++) {
+        if (i > 0)
+            tui_page_line(page);
+        put_candidate(page, LABEL_COL + 2, "", &check->candidate[i]);
+    }
+    if (check->candidates_cut) {
+        tui_page_line(page);
+        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_DIM, "looked at: " COW_CANDIDATES_CUT);
+    }
+    tui_page_line(page);
+    tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL,
+                  ":backing PATH looks through a file that you name, :rebase PATH stores its name in the "
+                  "header, :rebase PATH restamp its date, too");
+}
+
+/* Naming a file of another date takes that over. */
+static const char *fix_text(const struct tui_app *app, enum cow_fix fix)
+{
+    const struct cow_check *check = &app->check.result;
+
+    if (fix == COW_FIX_REBASE && check->candidates == 0)
+        return "naming the right file: none that fits was found";
+    if (fix == COW_FIX_REBASE && !check->candidate[0].same_date)
+        return "name the first of these files as the backing file, and take over its date, if you know that "
+               "its content is right";
+    return fix == COW_FIX_REBASE ? "name the first of these files as the backing file" : cow_fix_text(fix);
+}
+
 static void put_fix(const struct tui_app *app, struct tui_page *page, const struct cow_finding *finding)
 {
     enum cow_fix fix = cow_finding_fix(finding->code);
@@ -332,7 +391,9 @@ static void put_fix(const struct tui_app *app, struct tui_page *page, const stru
         put_section(page, "What mends it", TUI_NORMAL, "nothing that this program does");
         return;
     }
-    put_section(page, "What mends it", TUI_NORMAL, cow_fix_text(fix));
+    put_section(page, "What mends it", TUI_NORMAL, fix_text(app, fix));
+    if (fix == COW_FIX_REBASE && app->check.result.candidates == 0)
+        return;
     tui_page_line(page);
     if (!finding->fixable)
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_WARN,
@@ -380,7 +441,11 @@ static void finding_draw(struct tui_app *app, void *state, struct tui_canvas *ca
         tui_page_line(page);
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, finding->message);
         put_section(page, "What that means for a stock kernel", TUI_NORMAL, cow_finding_meaning(view->code));
+        if (cow_finding_fix(view->code) == COW_FIX_REBASE)
+            put_candidates(app, page, finding);
         put_fix(app, page, finding);
+        if (cow_finding_fix(view->code) != COW_FIX_REBASE)
+            put_candidates(app, page, finding);
         put_place(app, page, finding);
     } else {
         tui_page_put(page, LABEL_COL, TUI_GOOD, "it is no longer there");

@@ -421,8 +421,8 @@ static enum tui_result edit(struct tui_app *app, const struct header_view *view)
     if (header->unfinished) {
         tui_app_say(app, TUI_WARN, "a change of this image was interrupted: it can be recovered, not edited");
     } else if (strcmp(name, path_field) == 0) {
-        tui_app_ask(app, "backing path: ", app->edits.path ? app->edits.new_path : header->backing_path,
-                    answer_path);
+        tui_app_ask_file(app, "backing path: ", app->edits.path ? app->edits.new_path : header->backing_path,
+                         answer_path);
     } else if (strcmp(name, mtime_field) == 0) {
         snprintf(text, sizeof text, "%" PRIu32, app->edits.mtime ? app->edits.new_mtime : header->mtime);
         tui_app_ask(app, "mtime: ", text, answer_mtime);

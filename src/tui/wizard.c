@@ -87,7 +87,7 @@ static void turn_to(struct tui_app *app, struct wizard *w, enum wizard_page page
     w->at = page;
     w->page.top = 0;
     if (page == WIZARD_SIZE) {
-        tui_prompt_begin(w->size_text, NULL);
+        tui_prompt_begin(w->size_text, NULL, NULL);
         parse_size(app, w);
     }
 }

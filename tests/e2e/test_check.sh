@@ -95,14 +95,14 @@ backing()
     disk 65536 0-7
     mv b.img c.img
     finds 1 x.cow <<END
-error backing-missing: the backing file $PWD/b.img is not there
+error backing-missing: the backing file $PWD/b.img is not there [fixable]
 END
     finds 1 -b c.img x.cow <<END
 warning backing-elsewhere: the header names $PWD/b.img, not c.img [fixable]
 END
     mkdir b.img
     finds 1 x.cow <<END
-error backing-unusable: the backing file cannot be used: $PWD/b.img: a directory, not a regular file
+error backing-unusable: the backing file cannot be used: $PWD/b.img: a directory, not a regular file [fixable]
 END
     rmdir b.img
     mv c.img b.img
@@ -124,6 +124,87 @@ END
     finds 1 x.cow <<'END'
 error backing-is-cow: the backing file is a COW image itself: UML COW v3
 END
+}
+
+candidates='.findings[] | .code as $c | .candidates[] | "\($c) \(.path) \(.fits | join(","))"'
+
+# What is offered, by standard input; the commands of the text are those of the JSON, and each is possible.
+offers() # [ARGUMENTS...]
+{
+    cat >want
+    run 1 check --json "$@"
+    json "$candidates" >got
+    cmp -s want got || die "$(diff want got | grep '^[<>]' | tr '\n' ' ')"
+    json '.findings[].candidates[].command' >commands
+    run 1 check "$@"
+    while read -r command; do
+        has "): $command" out
+    done <commands
+}
+
+# A backing file that is not where the header says is looked for, beside the image and where the header says.
+moved()
+{
+    mkdir there gone
+    disk 65536 0-7
+    mv x.cow there/
+    freeze there/x.cow
+    mv b.img there/
+    offers there/x.cow <<<"backing-missing $PWD/there/b.img name,size,date"
+    has "name the file that fits as the backing file (same name, size and date): cowtui rebase --to $PWD/there/b.img there/x.cow" out
+    cp there/b.img there/other.img # of today: nothing but its size fits
+    cp -p there/b.img renamed.img
+    offers there/x.cow <<END
+backing-missing $PWD/there/b.img name,size,date
+backing-missing $PWD/renamed.img size,date
+END
+    run 1 check --repair -y there/x.cow # it takes a decision
+    unchanged "a repair of what takes a decision"
+    offers --quick there/x.cow <<END
+backing-missing $PWD/there/b.img name,size,date
+backing-missing $PWD/renamed.img size,date
+END
+    run 0 check --json --no-backing there/x.cow
+    eq 0 "$(json '[.findings[].candidates[]] | length')" "candidates where none is to be looked for"
+    run 0 rebase -y --to "$PWD/there/b.img" there/x.cow
+    run 0 undo -y there/x.cow
+    rm renamed.img
+    touch there/b.img
+    offers there/x.cow <<<"backing-missing $PWD/there/b.img name,size"
+    has "if you know that its content is right (same name and size, another date): cowtui rebase --restamp --to" out
+    run 3 rebase -y --to "$PWD/there/b.img" there/x.cow
+    unchanged "a rebase to a file of another date"
+    run 0 rebase -y --restamp --to "$PWD/there/b.img" there/x.cow
+    run 0 check there/x.cow
+}
+
+# Nothing is opened that is no file, no link followed, no other directory entered; and nobody waits.
+not_offered()
+{
+    mkdir other
+    disk 65536 0-7
+    mv b.img other/
+    mkfifo -m 600 b.img
+    run 1 check --json x.cow
+    eq 0 "$(json '[.findings[].candidates[]] | length')" "a FIFO is offered"
+    rm b.img
+    ln -s other/b.img c.img
+    ln -s c.img d.img
+    ln -s . loop
+    ln -s e.img e.img
+    run 1 check --json x.cow
+    eq 0 "$(json '[.findings[].candidates[]] | length')" "a link is offered"
+    eq false "$(json '.findings[].fixable')" fixable
+    run 1 check x.cow
+    hasnt "fix" out
+    cp -p other/b.img $'odd\033[31m\tname'
+    run 1 check x.cow
+    has "same size and date" out
+    hasnt $'\033' out
+    mv $'odd\033[31m\tname' "it's a name"
+    run 1 check x.cow
+    bash -c "$(sed -n 's/^ *fix .*): cowtui \(rebase\)/"$0" -y \1/p' out)" "$COWTUI" >/dev/null 2>&1 || die "the command does not do it: $(cat out)"
+    run 0 check x.cow
 }
 
 # Only its date, or its content, too? The superblock of the filesystem in it is asked.
@@ -368,6 +449,8 @@ t "check: a clean image" clean
 t "check: what cannot be checked" cannot
 t "check: no valid image" invalid
 t "check: backing file" backing
+t "check: a backing file that has moved" moved
+t "check: what is no candidate" not_offered
 t "check: touched or modified" touched
 t "check: paths" paths
 t "check: header" header

@@ -356,7 +356,7 @@ other() # KIND SUPERBLOCK_SECTOR
     put_kind "$1" b.img
     touch -d '2020-01-02 03:04:05 UTC' b.img
     run 0 rebase -n --to b.img x.cow
-    has "b.img holds another filesystem: in the guest it is $1 with the UUID" out
+    has "b.img holds another filesystem: on the disk the guest has $1 with the UUID" out
     has "the guest's files are damaged" out
     run 0 rebase -n --safe --to b.img x.cow
     has "takes in all that differs" out
@@ -392,6 +392,29 @@ with open(image, "r+b") as cow, open(file, "rb") as below:
     cow.seek(data + first * 512)
     cow.write(below.read(4096))
 END
+}
+
+# One fact is told in the same words, whoever tells it.
+same_words()
+{
+    local fact="says that it has 8388608 bytes (8.00 MiB), and the disk has 6291456 (6.00 MiB)"
+    command -v mke2fs >/dev/null && command -v sfdisk >/dev/null || skip "e2fsprogs or sfdisk is not installed"
+    truncate -s 8M b.img
+    mke2fs -q -F -t ext4 b.img
+    truncate -s 6M b.img
+    run 0 create -q x.cow b.img
+    run 1 check x.cow
+    has "filesystem-larger: the ext4 $fact" out
+    run 0 files x.cow
+    has "it $fact" out
+    rm -f x.cow b.img
+    truncate -s 8M b.img
+    echo 'label: dos' | table b.img
+    run 0 create -q x.cow b.img
+    run 0 files x.cow
+    has "x.cow: the partition table is empty" out
+    run 0 resize --dry-run --json --policy extend x.cow 16M
+    has "the partition table is empty" out
 }
 
 gpt_backup()
@@ -462,10 +485,11 @@ t "disk: grow, raid" told md1.2 "mdadm --grow --size=max"
 t "disk: grow, ntfs" told ntfs "ntfsresize /dev/ubda"
 t "disk: grow, f2fs" told f2fs "resize.f2fs /dev/ubda"
 t "disk: grow, vfat" told vfat "FAT stays as large as it is"
-t "disk: grow, nothing known" told random "nothing that is known here"
+t "disk: grow, nothing known" told random "nothing known"
 for kind in xfs btrfs swap exfat vfat ext4; do
     t "disk: fits, $kind" fits $kind
 done
+t "disk: one fact, one text" same_words
 t "disk: partitions, mbr" mbr
 t "disk: partitions, raid" raid_in_partition
 t "disk: partitions, logical" logical

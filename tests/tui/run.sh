@@ -76,6 +76,14 @@ prepare_no-backing() {
     rm root_fs.img
 }
 
+# Renamed, and beside it the same of another date, one that is too short, and more names. The date is of its content.
+prepare_moved() {
+    prepare_holes || return
+    mkdir "a directory"
+    mv root_fs.img root_fs.old && cp root_fs.old root_fs.new && cp -p root_fs.old "a directory/it's a disk.img" &&
+        touch --date=@$((backing_date + 86400)) root_fs.new && truncate --size=32M short.img && "$program" --quiet create other.cow root_fs.new
+}
+
 prepare_short-backing() {
     truncate --size=32M root_fs.img
     touch --date=@$backing_date root_fs.img
@@ -319,6 +327,18 @@ check_discarded() {
 
 check_recovered-back() {
     same_as "$fresh" && only_left
+}
+
+check_renamed() { # the header names the file that was found
+    info_says $disk_bytes true || return
+    [ "$(json path)" = "\"$PWD/root_fs.old\"" ] || fail "the path is $(json path)"
+}
+
+check_mended-on-old() { # over the file that was named, which stays as it is; the header names the one that is gone
+    [ "$(json path)" = "\"root_fs.img\"" ] || fail "the path is $(json path)" || return
+    cmp -s root_fs.old "$fresh/root_fs.img" || fail "the backing file changed" || return
+    "$program" -q merge -b root_fs.old -o composed.raw root.cow || fail "merge failed" || return
+    [ "$(sum <composed.raw)" = $composed ] || fail "the disk's content changed"
 }
 
 check_mended() { # mixed pages completed and what is redundant dropped

@@ -162,6 +162,18 @@ case_prompt() {
     grep -qx 'goto 16M' .local/state/cowtui/history
 }
 
+case_complete() { # files, where a command wants one; a name with blanks is one, and "~" is the home directory
+    mkdir 'my place' && cp --sparse=always --preserve=timestamps root_fs.img 'my place/it is.img' || return
+    start || return
+    keys ':' && keys -l 'backing ~/m' && keys Tab && wait_for ':backing ~/my place/' || return
+    keys Tab && wait_for ':backing ~/my place/it is.img' || return
+    keys Enter && wait_for '/my place/it is.img, as' || return
+    keys ':' && keys -l 'merge ro' && keys Tab && wait_for ':merge root' && keys Tab && wait_for 'root.cow  root_fs.img' || return
+    keys Escape && wait_for ': Command' || return
+    keys ':' && keys -l 'backing' && keys Enter && wait_for 'the backing file is root_fs.img, as the header says' || return
+    keys 1 && wait_for 'Fields of the header' && keys q && wait_end 0
+}
+
 case_window() {
     start || return
     in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 40' || return
@@ -396,6 +408,7 @@ if [ "${2:-all}" = hostile ]; then
 fi
 t "open, zoom, walk, quit" case_look
 t "prompt, completion, history" case_prompt
+t "prompt, files complete" case_complete
 t "window resize" case_window
 t "suspend and resume" case_suspend
 t "SIGTERM" case_signal TERM 143

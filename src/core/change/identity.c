@@ -24,17 +24,12 @@ static int look(struct side *side, struct cow_image *img, struct cow_error *err)
     return status == COW_NO_MEMORY ? status : 0;
 }
 
-static bool differ(const struct cow_volume *a, const struct cow_volume *b)
-{
-    return a->uuid[0] != '\0' && b->uuid[0] != '\0' && strcmp(a->uuid, b->uuid) != 0;
-}
-
 static void note(struct cow_plan *plan, const char *path, const struct cow_volume *guest,
                  const struct cow_volume *other, bool safe)
 {
-    plan_note(plan,
-              "%s holds another filesystem: in the guest it is %s with the UUID %s, and there %s with %s; %s",
-              path, guest->type, guest->uuid, other->type, other->uuid,
+    char text[COW_MESSAGE_BYTES];
+    plan_note(plan, "%s holds another filesystem: %s; %s", path,
+              cow_volume_other_text(text, sizeof text, guest, "that file", other),
               safe ? "--safe takes in all that differs"
                    : "what the image does not hold will be that one's, so the guest's files are damaged");
 }
@@ -43,21 +38,22 @@ static void note(struct cow_plan *plan, const char *path, const struct cow_volum
 static int compare(struct cow_plan *plan, const char *path, struct side *now, struct side *then, bool safe,
                    struct cow_error *err)
 {
-    for (size_t i = 0; then->fs != NULL && i < then->n_volumes; i++) {
-        struct cow_volume below;
-        int status = cow_fs_below(then->fs, i, &below, err);
-        if (status != 0) {
-            return status == COW_NO_MEMORY ? status : 0;
-        }
-        if (differ(&then->volume[i], &below)) {
-            note(plan, path, &then->volume[i], &below, safe);
-            return 0;
-        }
+    struct cow_volume below;
+    size_t index;
+    if (then->fs == NULL) {
+        return 0;
     }
-    for (size_t i = 0; now->fs != NULL && then->fs != NULL && i < now->n_volumes && i < then->n_volumes;
-         i++) {
+    int status = cow_fs_find_other(then->fs, &index, &below, err);
+    if (status != 0) {
+        return status == COW_NO_MEMORY ? status : 0;
+    }
+    if (index < then->n_volumes) {
+        note(plan, path, &then->volume[index], &below, safe);
+        return 0;
+    }
+    for (size_t i = 0; now->fs != NULL && i < now->n_volumes && i < then->n_volumes; i++) {
         if (now->volume[i].first_byte == then->volume[i].first_byte &&
-            differ(&now->volume[i], &then->volume[i])) {
+            cow_volume_is_other(&now->volume[i], &then->volume[i])) {
             note(plan, path, &now->volume[i], &then->volume[i], safe);
             return 0;
         }

@@ -86,14 +86,6 @@ static uint64_t end_of(const struct cow_volume *volume)
     return volume->type[0] != '\0' || volume->several || volume->problem[0] != '\0' ? volume->size_bytes : 0;
 }
 
-static const char *what_lies_in(const struct cow_volume *volume)
-{
-    return volume->type[0] != '\0'      ? volume->type
-           : volume->several            ? "signs of several things"
-           : volume->problem[0] != '\0' ? "an ext filesystem that cannot be read"
-                                        : "nothing known";
-}
-
 static int refuse_ext(const struct cow_image *img, const struct cow_volume *volume, uint64_t size_bytes,
                       struct cow_error *err)
 {
@@ -130,7 +122,7 @@ static int refuse_foreign(struct cow_plan *plan, const struct cow_resize_options
                           const struct cow_volume *volume, struct cow_error *err)
 {
     char command[COW_SIZE_TEXT_BYTES + 4 * COW_VOLUME_TEXT_BYTES], first[sizeof command + 128];
-    const char *path = plan->img->path, *what = what_lies_in(volume);
+    const char *path = plan->img->path, *what = cow_volume_what(volume);
     const uint64_t end = end_of(volume);
     cow_volume_shrink_text(command, sizeof command, volume,
                            arith_sub_floor(opt->size_bytes, volume->first_byte));
@@ -163,10 +155,10 @@ static void note_cut(struct cow_plan *plan, const struct cow_volume *volume, uin
     if (volume->partition > 0) {
         plan_note(plan,
                   "partition %u (%s), which ends at %s, is cut off at %s: what it held may be unreadable",
-                  volume->partition, what_lies_in(volume), end, size);
+                  volume->partition, cow_volume_what(volume), end, size);
     } else {
         plan_note(plan, "%s, which reaches to %s, is cut off at %s: what it held may be unreadable",
-                  what_lies_in(volume), end, size);
+                  cow_volume_what(volume), end, size);
     }
 }
 

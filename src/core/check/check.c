@@ -105,6 +105,10 @@ bool fix_applies(const struct checkup *c, enum cow_fix fix)
         return one_name && c->has_backing && has_v3_form(c);
     case COW_FIX_RESIZE:
         return one_name && can_resize(c);
+    case COW_FIX_REBASE: /* in the first sector, or by copy */
+        return c->check->candidates > 0 &&
+               ((c->img->header.format == COW_FORMAT_V3 && c->img->header.sector_bytes == 512) ||
+                (one_name && has_v3_form(c)));
     }
     return false;
 }
@@ -130,13 +134,14 @@ static int gather(struct checkup *c, struct cow_error *err)
 
 /* ---- the way through ---- */
 
-static void check_facts(struct checkup *c)
+static int check_facts(struct checkup *c, struct cow_error *err)
 {
     find_interrupted(c);
     find_locked(c);
     find_undo(c);
     find_several_names(c);
     find_pending_sibling(c);
+    int status = find_place(c, err);
     find_no_backing(c);
     find_backing_size(c);
     find_backing_elsewhere(c);
@@ -152,6 +157,7 @@ static void check_facts(struct checkup *c)
     find_cow_format(c);
     find_bitmap_cut(c);
     find_file_long(c);
+    return status;
 }
 
 static int check_files(struct checkup *c, bool quick, struct cow_error *err)
@@ -186,8 +192,8 @@ static int check_image(struct checkup *c, bool quick, struct cow_error *err)
         find_locked(c);
         return 0;
     }
-    check_facts(c);
-    status = check_files(c, quick, err);
+    status = check_facts(c, err);
+    status = status == 0 ? check_files(c, quick, err) : status;
     if (status == 0) {
         find_refused(c);
     }

@@ -56,8 +56,21 @@ void find_locked(struct checkup *c);
 void find_undo(struct checkup *c);
 void find_several_names(struct checkup *c);
 
+/* ---- find_candidate.c ---- */
+
+enum candidate_need {
+    CANDIDATE_LIKE, /* name, date or UUID fits */
+    CANDIDATE_DATE, /* the date does: for where there is a backing file, of another size or date */
+    CANDIDATE_UUID, /* the UUID does: there is one, with another filesystem */
+};
+
+/* Fills check->candidate: a regular file, in the directory of the image or in the one that the header names,
+ * that may be its backing file; what was found before stays. COW_NO_MEMORY. */
+int find_candidates(struct checkup *c, enum candidate_need need, struct cow_error *err);
+
 /* ---- find_backing.c, find_path.c ---- */
-void find_pending_sibling(struct checkup *c); /* reports nothing: for the next ones */
+int find_place(struct checkup *c, struct cow_error *err); /* candidates, before what needs them is reported */
+void find_pending_sibling(struct checkup *c);             /* reports nothing: for the next ones */
 void find_no_backing(struct checkup *c);
 void find_backing_size(struct checkup *c);
 int find_backing_date(struct checkup *c, struct cow_error *err);

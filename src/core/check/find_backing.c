@@ -23,6 +23,16 @@ void find_no_backing(struct checkup *c)
     }
 }
 
+int find_place(struct checkup *c, struct cow_error *err)
+{
+    const enum cow_backing_state state = c->img->backing.facts.state;
+    if (state == COW_BACKING_MISSING || state == COW_BACKING_UNUSABLE) {
+        return find_candidates(c, CANDIDATE_LIKE, err);
+    }
+    const bool doubtful = c->has_backing && (!c->same_size || !c->same_date);
+    return doubtful && c->pending_sibling[0] == '\0' ? find_candidates(c, CANDIDATE_DATE, err) : 0;
+}
+
 /* While a change of another image on it is half done, its date and length say nothing, and nobody is told to
  * go by them. */
 static void wait_for_sibling(struct checkup *c, struct cow_finding *finding)

@@ -6,33 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/arith.h"
 #include "core/check/checkup.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 
-enum { PLACE_BYTES = 64 };
-
-/* "partition 2", "the disk" */
-static const char *place_text(char out[PLACE_BYTES], const struct cow_volume *volume)
-{
-    if (volume->partition > 0) {
-        snprintf(out, PLACE_BYTES, "partition %u", volume->partition);
-    } else {
-        snprintf(out, PLACE_BYTES, "the disk");
-    }
-    return out;
-}
+enum { FACT_BYTES = COW_MESSAGE_BYTES };
 
 static void find_larger(struct checkup *c, const struct cow_volume *volume)
 {
-    char place[PLACE_BYTES], says[COW_SIZE_TEXT_BYTES], has[COW_SIZE_TEXT_BYTES];
+    char what[COW_VOLUME_TEXT_BYTES + 8], text[FACT_BYTES];
     if (volume->fs_bytes > volume->size_bytes && !c->found[COW_FINDING_FS_LARGER]) {
-        report(c, COW_FINDING_FS_LARGER,
-               "the %s says that it has %" PRIu64 " bytes (%s), and %s has %" PRIu64 " (%s)",
-               volume->type[0] != '\0' ? volume->type : "ext filesystem", volume->fs_bytes,
-               cow_size_text(says, volume->fs_bytes), place_text(place, volume), volume->size_bytes,
-               cow_size_text(has, volume->size_bytes));
+        snprintf(what, sizeof what, "the %s", cow_volume_what(volume));
+        report(c, COW_FINDING_FS_LARGER, "%s",
+               cow_fs_larger_text(text, sizeof text, what, volume->partition, volume->fs_bytes,
+                                  volume->size_bytes));
     }
 }
 
@@ -80,20 +67,23 @@ static void find_gpt(struct checkup *c, const struct cow_fs *fs)
 
 /* The image's own copy of a superblock says which filesystem it was made on, or the guest has made another.
  */
-static int find_other(struct checkup *c, struct cow_fs *fs, size_t index, struct cow_error *err)
+static int find_other(struct checkup *c, struct cow_error *err)
 {
-    size_t n;
-    char place[PLACE_BYTES];
+    size_t n, index;
+    char text[FACT_BYTES];
     struct cow_volume below;
-    const struct cow_volume *volume = &cow_fs_volumes(fs, &n)[index];
-    if (!c->has_backing || volume->uuid[0] == '\0' || c->found[COW_FINDING_OTHER_FILESYSTEM]) {
+    const struct cow_volume *volume = cow_fs_volumes(c->fs, &n);
+    if (!c->has_backing) {
         return 0;
     }
-    int status = cow_fs_below(fs, index, &below, err);
-    if (status == 0 && below.uuid[0] != '\0' && strcmp(below.uuid, volume->uuid) != 0) {
-        report(c, COW_FINDING_OTHER_FILESYSTEM,
-               "on %s the guest has %s with the UUID %s, and the backing file has %s with %s there",
-               place_text(place, volume), volume->type, volume->uuid, below.type, below.uuid);
+    int status = cow_fs_find_other(c->fs, &index, &below, err);
+    if (status != 0 || index == n) {
+        return status;
+    }
+    status = find_candidates(c, CANDIDATE_UUID, err);
+    if (status == 0) {
+        report(c, COW_FINDING_OTHER_FILESYSTEM, "%s",
+               cow_volume_other_text(text, sizeof text, &volume[index], "the backing file", &below));
     }
     return status;
 }
@@ -101,13 +91,11 @@ static int find_other(struct checkup *c, struct cow_fs *fs, size_t index, struct
 int find_disk(struct checkup *c, struct cow_error *err)
 {
     size_t n;
-    int status = 0;
     const struct cow_volume *volume = cow_fs_volumes(c->fs, &n);
-    for (size_t i = 0; i < n && status == 0; i++) {
+    for (size_t i = 0; i < n; i++) {
         find_larger(c, &volume[i]);
-        status = find_other(c, c->fs, i, err);
     }
     find_beyond(c, c->fs);
     find_gpt(c, c->fs);
-    return status;
+    return find_other(c, err);
 }

@@ -51,6 +51,12 @@ bool cow_finding_safe(enum cow_finding_code code)
     return findings[code].safe;
 }
 
+bool cow_finding_has_candidates(enum cow_finding_code code)
+{
+    return code == COW_FINDING_BACKING_SIZE || code == COW_FINDING_BACKING_MODIFIED ||
+           code == COW_FINDING_BACKING_DATE || findings[code].fix == COW_FIX_REBASE;
+}
+
 const char *cow_fix_text(enum cow_fix fix)
 {
     static const char *const texts[] = {
@@ -62,6 +68,7 @@ const char *cow_fix_text(enum cow_fix fix)
         [COW_FIX_ABSOLUTE] = "store the absolute path of the backing file",
         [COW_FIX_CONVERT] = "write the image anew, as a v3",
         [COW_FIX_RESIZE] = "bring the disk and its backing file to the larger of both sizes",
+        [COW_FIX_REBASE] = "name the file that fits as the backing file",
     };
     return texts[fix];
 }

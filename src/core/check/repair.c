@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Mending: the fixes of the chosen findings as one plan. Recovery and resizing come alone, and first, for
- * what else is found may be another thing afterwards.
+ * Mending: the fixes of the chosen findings as one plan. Recovery, naming another backing file and resizing
+ * come alone, and first, for what else is found may be another thing afterwards.
  */
 #include <limits.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "cow/ops.h"
 #include "cow/text.h"
 
-enum { FIX_KINDS = COW_FIX_RESIZE + 1 };
+enum { FIX_KINDS = COW_FIX_REBASE + 1 };
 
 static void collect(bool wanted[FIX_KINDS], const struct cow_check *check, const bool *chosen)
 {
@@ -59,6 +59,16 @@ static int plan_resize(struct cow_plan **out, struct cow_image *img, struct cow_
     return cow_plan_resize(out, img, &options, err);
 }
 
+/* What the user is told of its date stands in the plan. */
+static int plan_rebase(struct cow_plan **out, struct cow_image *img, const struct cow_check *check,
+                       struct cow_error *err)
+{
+    const struct cow_candidate *candidate = &check->candidate[0];
+    const struct cow_rewrite_options options = {.backing_path = candidate->path,
+                                                .restamp = !candidate->same_date};
+    return cow_plan_rewrite(out, img, &options, err);
+}
+
 static int plan_rewrite(struct cow_plan **out, struct cow_image *img, const bool wanted[FIX_KINDS],
                         struct cow_error *err)
 {
@@ -88,6 +98,9 @@ int cow_plan_repair(struct cow_plan **out, struct cow_image *img, const struct c
     collect(wanted, check, chosen);
     if (wanted[COW_FIX_RECOVER]) {
         return cow_plan_recover(out, img, err);
+    }
+    if (wanted[COW_FIX_REBASE] && check->candidates > 0) {
+        return plan_rebase(out, img, check, err);
     }
     if (wanted[COW_FIX_RESIZE]) {
         return plan_resize(out, img, err);

@@ -124,9 +124,7 @@ static void grow_content(struct sentence *s, const struct cow_volume *volume, co
     } else if (kind == NULL) {
         snprintf(command, sizeof command, "what is %s%s (%s) grows by a tool of its own, if it can",
                  volume->partition > 0 ? "in " : "on ", volume->partition > 0 ? "that partition" : "the disk",
-                 volume->type[0] != '\0' ? volume->type
-                 : volume->several       ? "signs of several things"
-                                         : "nothing that is known here");
+                 cow_volume_what(volume));
         put_reason(s, command);
     }
 }
@@ -155,7 +153,7 @@ static void grow_last_partition(struct sentence *s, const struct cow_fs *fs)
         put_command(s, "sgdisk -e " DISK);
     }
     if (fs->n_volumes == 0) {
-        put_reason(s, "the partition table is empty");
+        put_reason(s, COW_FS_EMPTY_TABLE);
         return;
     }
     const struct cow_volume *last = &fs->volume[fs->n_volumes - 1];

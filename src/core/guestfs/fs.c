@@ -18,6 +18,19 @@ enum { SUPER_OFFSET = 1024, SUPER_BYTES = 1024 };
 /* More descriptors than any filesystem of 8 TiB has. */
 static const uint64_t descriptor_bytes_max = 128 * 1024 * 1024;
 
+enum { PLACE_TEXT_BYTES = 32 };
+
+/* "partition 2", "the disk" */
+static const char *place_text(char out[PLACE_TEXT_BYTES], unsigned partition)
+{
+    if (partition > 0) {
+        snprintf(out, PLACE_TEXT_BYTES, "partition %u", partition);
+    } else {
+        snprintf(out, PLACE_TEXT_BYTES, "the disk");
+    }
+    return out;
+}
+
 static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
 {
     return bytes_get(bytes + offset, width_bytes, false);
@@ -70,11 +83,10 @@ static bool geometry_is_sound(const uint8_t *super, uint64_t blocks, char *probl
 }
 
 /* problem is "" where libext2fs may open it. False: no ext superblock at all. */
-static bool look_at_superblock(const struct source *source, uint64_t *fs_bytes, char *problem,
-                               size_t problem_bytes)
+static bool look_at_superblock(const struct source *source, unsigned partition, uint64_t *fs_bytes,
+                               char *problem, size_t problem_bytes)
 {
     uint8_t super[SUPER_BYTES];
-    char says[COW_SIZE_TEXT_BYTES], has[COW_SIZE_TEXT_BYTES];
     problem[0] = '\0';
     *fs_bytes = 0;
     if (source_read(source, SUPER_OFFSET, super, sizeof super, NULL) != 0 ||
@@ -91,8 +103,7 @@ static bool look_at_superblock(const struct source *source, uint64_t *fs_bytes, 
     if (bytes == 0) {
         snprintf(problem, problem_bytes, "its superblock is corrupt");
     } else if (bytes > source->size_bytes) {
-        snprintf(problem, problem_bytes, "it says that it has %s (%" PRIu64 " bytes), but there are only %s",
-                 cow_size_text(says, bytes), bytes, cow_size_text(has, source->size_bytes));
+        cow_fs_larger_text(problem, problem_bytes, "it", partition, bytes, source->size_bytes);
     } else {
         geometry_is_sound(super, blocks, problem, problem_bytes);
     }
@@ -133,7 +144,8 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     if (volume->type[0] != '\0' && strncmp(volume->type, "ext", 3) != 0) {
         return 0; /* a leftover superblock in something else */
     }
-    if (!look_at_superblock(&inner->guest, &volume->fs_bytes, volume->problem, sizeof volume->problem) ||
+    if (!look_at_superblock(&inner->guest, volume->partition, &volume->fs_bytes, volume->problem,
+                            sizeof volume->problem) ||
         volume->problem[0] != '\0') {
         return 0;
     }
@@ -149,7 +161,8 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     }
     take_facts(volume, inner->fs);
     /* The backing file may be shorter, or hold something else: then everything is new. */
-    if (look_at_superblock(&inner->base, &base_bytes, problem, sizeof problem) && problem[0] == '\0') {
+    if (look_at_superblock(&inner->base, volume->partition, &base_bytes, problem, sizeof problem) &&
+        problem[0] == '\0') {
         code = source_open(&inner->base_fs, &inner->base);
         inner->base_fs = code == 0 ? inner->base_fs : NULL;
         if (code == EXT2_ET_NO_MEMORY) {
@@ -275,6 +288,58 @@ int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, st
                          fs->n_volumes == 1 ? fs->volume[0].problem : "");
 }
 
+const char *cow_volume_what(const struct cow_volume *volume)
+{
+    return volume->type[0] != '\0'      ? volume->type
+           : volume->problem[0] != '\0' ? "ext filesystem"
+           : volume->several            ? "signs of several things"
+                                        : "nothing known";
+}
+
+const char *cow_volume_new_text(const struct cow_volume *volume)
+{
+    return volume->readable && !volume->compared
+               ? "the backing file does not have this filesystem: all of it is new"
+               : "";
+}
+
+const char *cow_fs_larger_text(char *out, size_t out_bytes, const char *what, unsigned partition,
+                               uint64_t fs_bytes, uint64_t size_bytes)
+{
+    char says[COW_SIZE_TEXT_BYTES], has[COW_SIZE_TEXT_BYTES], place[PLACE_TEXT_BYTES];
+    snprintf(out, out_bytes, "%s says that it has %" PRIu64 " bytes (%s), and %s has %" PRIu64 " (%s)", what,
+             fs_bytes, cow_size_text(says, fs_bytes), place_text(place, partition), size_bytes,
+             cow_size_text(has, size_bytes));
+    return out;
+}
+
+const char *cow_volume_other_text(char *out, size_t out_bytes, const struct cow_volume *guest,
+                                  const char *file, const struct cow_volume *other)
+{
+    char place[PLACE_TEXT_BYTES];
+    snprintf(out, out_bytes, "on %s the guest has %s with the UUID %s, and %s has %s with %s there",
+             place_text(place, guest->partition), cow_volume_what(guest), guest->uuid, file,
+             cow_volume_what(other), other->uuid);
+    return out;
+}
+
+bool cow_volume_is_other(const struct cow_volume *guest, const struct cow_volume *other)
+{
+    return guest->uuid[0] != '\0' && other->uuid[0] != '\0' && strcmp(guest->uuid, other->uuid) != 0;
+}
+
+int cow_fs_find_other(struct cow_fs *fs, size_t *volume, struct cow_volume *below, struct cow_error *err)
+{
+    int status = 0;
+    for (*volume = 0; *volume < fs->n_volumes; ++*volume) {
+        status = cow_fs_below(fs, *volume, below, err);
+        if (status != 0 || cow_volume_is_other(&fs->volume[*volume], below)) {
+            break;
+        }
+    }
+    return status;
+}
+
 const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume *volume)
 {
     char size[COW_SIZE_TEXT_BYTES], used[COW_SIZE_TEXT_BYTES], place[32] = "";
@@ -290,12 +355,8 @@ const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume
                  : volume->clean        ? "clean"
                                         : "not unmounted cleanly");
     } else {
-        snprintf(out, out_bytes, "%s%s, %s%s%s", place,
-                 volume->type[0] != '\0'      ? volume->type
-                 : volume->problem[0] != '\0' ? "ext filesystem"
-                 : volume->several            ? "signs of several things"
-                                              : "nothing known",
-                 size, volume->problem[0] != '\0' ? ": " : "", volume->problem);
+        snprintf(out, out_bytes, "%s%s, %s%s%s", place, cow_volume_what(volume), size,
+                 volume->problem[0] != '\0' ? ": " : "", volume->problem);
     }
     return out;
 }

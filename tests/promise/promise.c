@@ -330,7 +330,11 @@ static void compare_space(void)
     }
     const uint64_t used = used_bytes(), room = (runs_of(io, said.target_path) + 4) * BLOCK_BYTES;
     const uint64_t allocated = (uint64_t)facts.st_blocks * 512;
-    if (used > said.needs_free_bytes) {
+    /* Of a filesystem in memory a page of a hole that was read may count, for a moment. */
+    struct statfs filesystem;
+    const bool in_memory = watch.inner == &io_system && statfs(said.target_path, &filesystem) == 0 &&
+                           (unsigned)filesystem.f_type == TMPFS_MAGIC;
+    if (used > said.needs_free_bytes + (in_memory ? 2 * BLOCK_BYTES : 0)) {
         differs("%" PRIu64 " bytes of space are used, %" PRIu64 " were said to be needed", used,
                 said.needs_free_bytes);
     } else if (!said.needs_at_most && said.needs_free_bytes - used > room && watch.inner == &io_system) {
@@ -527,7 +531,7 @@ static const char *const field_names[] = {
 #define FIELD_NAME(name) #name,
     FIELDS(FIELD_NAME)
 #undef FIELD_NAME
-        "needs_free_bytes (a byte less than was used)",
+        "needs_free_bytes (less than was used)",
     "after_allocated_bytes (a block a run more)",
     "a file's path",
     "a file's size",
@@ -581,9 +585,9 @@ static void falsify_other(size_t n)
 {
     falsified = true;
     if (n == 0) {
-        const uint64_t used = used_bytes();
-        falsified = used > 0;
-        said.needs_free_bytes = used - (used > 0);
+        const uint64_t used = used_bytes(), less = 2 * BLOCK_BYTES + 1; /* in memory, see above */
+        falsified = used >= less;
+        said.needs_free_bytes = used - (falsified ? less : 0);
     } else if (n == 1) {
         falsified = said.has_after_allocated;
         said.after_allocated_bytes += (runs_of(watch.inner, said.target_path) + 6) * BLOCK_BYTES;

@@ -56,14 +56,15 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
         MUST(ready);
     }
     tui_input_init(&input, NULL);
-    tui_prompt_begin("", tui_command_name);
+    tui_prompt_begin("", tui_command_name, tui_command_file);
     for (size_t n = 0; n < n_bytes && n < 4096; n++) {
         bool goes_on = take(&input, tui_input_byte(&input, data[n], now));
         now += data[n] == 0 ? 2000 : 1;
         goes_on = take(&input, tui_input_wait(&input, now)) && goes_on;
         if (!goes_on) {
             look();
-            tui_prompt_begin(n % 2 == 0 ? "" : "resize 64M", n % 3 == 0 ? NULL : tui_command_name);
+            tui_prompt_begin(n % 2 == 0 ? "" : "rebase /", n % 3 == 0 ? NULL : tui_command_name,
+                             n % 3 == 0 ? tui_prompt_whole : tui_command_file);
         }
         if (n % 16 == 0) {
             look();

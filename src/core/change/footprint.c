@@ -65,10 +65,15 @@ uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs)
     return extents <= IN_THE_INODE ? 0 : arith_div_up(extents, EXTENTS_A_BLOCK) * 4096;
 }
 
-uint64_t footprint_record_bytes(uint64_t block_bytes, uint64_t saved_bytes)
+uint64_t footprint_record_bytes(const struct cow_plan *plan, uint64_t block_bytes)
 {
-    enum { RECORD_BYTES = 4096 }; /* more only with long paths */
-    return footprint_round(RECORD_BYTES + saved_bytes, block_bytes);
+    enum { FIELDS_BYTES = 1600 }; /* two sectors of the header among them */
+    const char *const paths[] = {plan->target_path, plan->backing_path, plan->copy_path};
+    uint64_t n_bytes = FIELDS_BYTES + plan->saved_bytes;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        n_bytes += paths[i] != NULL ? strlen(paths[i]) : 0;
+    }
+    return footprint_round(n_bytes, block_bytes);
 }
 
 /* The walk: what is written behind the header. */
@@ -302,6 +307,6 @@ int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct 
     image->needs_bytes =
         image->allocated_bytes +
         footprint_map_bytes(image->allocated_bytes, header.runs + c.bits.runs + c.data.runs) +
-        (plan->journaled ? footprint_record_bytes(block_bytes, 0) : 0);
+        (plan->journaled ? footprint_record_bytes(plan, block_bytes) : 0);
     return status;
 }

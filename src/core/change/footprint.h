@@ -29,8 +29,9 @@ uint64_t footprint_round(uint64_t n_bytes, uint64_t block_bytes);
 /* What a filesystem may need to note where so many bytes are, in so many runs. */
 uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs);
 
-/* What the record of a change takes as a journal, or as undo data, that holds so many saved bytes. */
-uint64_t footprint_record_bytes(uint64_t block_bytes, uint64_t saved_bytes);
+/* What the record of a plan's change takes as a journal, or as undo data: its fields, paths, and saved bytes.
+ */
+uint64_t footprint_record_bytes(const struct cow_plan *plan, uint64_t block_bytes);
 
 /* How much of a header is written: all, or its first block where the rest is zeros. */
 size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES]);

@@ -49,7 +49,7 @@ static uint64_t room_in_place(const struct cow_plan *plan)
     }
     /* one block more in a hole may take another one to note where it is */
     const uint64_t map_bytes = bits.blocks > 0 ? footprint_map_bytes(bits.blocks * block_bytes, 5) : 0;
-    return footprint_record_bytes(block_bytes, plan->saved_bytes) + bits.blocks * block_bytes + map_bytes;
+    return footprint_record_bytes(plan, block_bytes) + bits.blocks * block_bytes + map_bytes;
 }
 
 static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
@@ -287,7 +287,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
     p->needs_free_bytes =
-        extends ? footprint_record_bytes(footprint_block_bytes(plan->io, p->target_path), 0) : 0;
+        extends ? footprint_record_bytes(plan, footprint_block_bytes(plan->io, p->target_path)) : 0;
     p->undo_text = extends ? plan_undo_text(plan, NULL, 0) : "";
     p->command = resize_command(plan, opt);
     if (extends) {

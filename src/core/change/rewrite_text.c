@@ -191,7 +191,8 @@ static void show(struct cow_plan *plan, const struct rewrite_cost *cost)
     p->dropped_sectors = arith_sub_floor(cost->old_sectors + cost->added_sectors, cost->new_sectors);
     p->patched_opens = true;
     if (plan->in_place) {
-        p->needs_free_bytes = footprint_record_bytes(footprint_block_bytes(plan->io, plan->target_path), 0);
+        p->needs_free_bytes =
+            footprint_record_bytes(plan, footprint_block_bytes(plan->io, plan->target_path));
     } else {
         plan_show_image(plan);
     }

@@ -101,7 +101,7 @@ def main():
     names = [name for name in mutants.sections() if fnmatch.fnmatchcase(name, os.environ.get("ONLY_CASE", "*"))]
     failed, baseline = 0, {}
     with tempfile.TemporaryDirectory() as work:
-        for part in (".ci", "src", "include", "tests/crash"):
+        for part in (".ci", "src", "include", "tests/crash", "tests/promise"):
             shutil.copytree(os.path.join(ROOT, part), os.path.join(work, part))
         shutil.copy(os.path.join(ROOT, "Makefile"), work)
         if not build(work):

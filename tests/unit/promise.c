@@ -125,6 +125,7 @@ Suite *promise_suite(void)
 {
     Suite *suite = suite_create("promise");
     TCase *tc = tcase_create("promise");
+    tcase_add_checked_fixture(tc, test_directory_setup, NULL);
     tcase_add_loop_test(tc, what_is_false_is_noticed, 0, (int)promise_fields());
     suite_add_tcase(suite, tc);
     return suite;

@@ -299,6 +299,12 @@ static bool space_is_exact_here(const char *path)
             (unsigned)facts.f_type == TMPFS_MAGIC);
 }
 
+static bool is_undo(const char *path)
+{
+    const size_t length = strlen(path), suffix = strlen(".cowtui-undo");
+    return length > suffix && strcmp(path + length - suffix, ".cowtui-undo") == 0;
+}
+
 /* Room that the change has taken: of files that are new, all; of others, what they have grown by. The old
  * image under the undo file's name is not new. */
 static uint64_t used_bytes(void)
@@ -306,10 +312,13 @@ static uint64_t used_bytes(void)
     uint64_t sum = 0;
     for (size_t i = 0; i < watch.files; i++) {
         const struct watched *w = &watch.file[i];
-        bool is_old = false;
+        bool is_old =
+            w->cloned; /* it takes nothing, but what a filesystem holds ready for writing elsewhere */
         for (size_t j = 0; w->is_there && j < watch.files; j++) {
             const struct watched *other = &watch.file[j];
-            if (other->was_there && same_inode(&other->before, &w->after)) {
+            /* the old image, or what was made of it; a number that another file had may come back */
+            const bool is_image = strcmp(other->path, said.target_path) == 0 || is_undo(other->path);
+            if (other->was_there && (i == j || is_image) && same_inode(&other->before, &w->after)) {
                 is_old = true;
                 sum += w->after.st_blocks > other->before.st_blocks && i == j
                            ? (uint64_t)(w->after.st_blocks - other->before.st_blocks) * 512

@@ -129,7 +129,13 @@ static ssize_t w_copy_range(void *context, int from_fd, uint64_t from, int to_fd
 static int w_clone(void *context, int from_fd, int to_fd)
 {
     touch_fd(to_fd, true);
-    return now->inner->clone(context, from_fd, to_fd);
+    const int status = now->inner->clone(context, from_fd, to_fd);
+    const char *path = path_of(to_fd);
+    struct watched *file = path != NULL ? find(path) : NULL;
+    if (file != NULL) {
+        file->cloned = status == 0;
+    }
+    return status;
 }
 
 static int w_ftruncate(void *context, int fd, uint64_t size_bytes)
@@ -167,6 +173,10 @@ static int w_rename(void *context, const char *from, const char *to, bool replac
     touch(from);
     touch(to);
     int status = now->inner->rename(context, from, to, replace);
+    struct watched *source = find(from), *target = find(to);
+    if (status == 0 && source != NULL && target != NULL) {
+        target->cloned = source->cloned;
+    }
     for (size_t i = 0; status == 0 && i < n_open; i++) {
         if (strcmp(open_file[i].path, from) == 0) {
             copy_path(open_file[i].path, to);

@@ -15,6 +15,7 @@ struct watched {
     char path[PATH_MAX];
     bool was_there, is_there;
     bool written;              /* bytes, or length */
+    bool cloned;               /* by reflink: its blocks are another file\'s, too */
     bool follow;               /* what the link leads to */
     struct stat before, after; /* before: at the first touch; after: at the end */
 };

@@ -58,7 +58,14 @@ static int copy_content(struct commit *c)
                        : commit_advance(c, allocated_bytes);
     }
     int status = commit_require_space(c, c->copy_fd, allocated_bytes);
-    return status != 0 ? status : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
+    if (status != 0) {
+        return status;
+    }
+    /* Its length first: what is written at the end of a file gets room ahead on some filesystems (XFS), and
+     * keeps it where the file is lengthened afterwards. */
+    status = c->io->ftruncate(c->io->context, c->copy_fd, c->plan->backing_bytes);
+    return status < 0 ? commit_failed(c, status, "sizing", c->plan->copy_path)
+                      : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
 }
 
 /* A filesystem, or a user, that has no modes to give. */

@@ -43,6 +43,10 @@ static uint64_t room_in_place(const struct cow_plan *plan)
     if (plan->img->layout.sectors % 8 != 0) {
         footprint_add(&bits, shared, shared + 1);
     }
+    if (plan->saved_bytes > 0) { /* what is kept of it is cleared as a whole, with the holes in between */
+        const uint64_t begin = to->bitmap_offset + plan->img->layout.bitmap_bytes;
+        add_holes(&bits, plan->img, begin, begin + plan->saved_bytes);
+    }
     if (plan->born_dirty.sectors > 0) {
         add_holes(&bits, plan->img, to->bitmap_offset + plan->born_dirty.first_sector / 8,
                   to->bitmap_offset + to->bitmap_bytes);

@@ -264,7 +264,9 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     }
     if (plan->copy_path != NULL && plan->backing_path != NULL) { /* or less, by a reflink */
         p->needs_at_most = true;
-        p->needs_free_bytes += (uint64_t)plan->backing_facts.st_blocks * 512;
+        const uint64_t copy_bytes = (uint64_t)plan->backing_facts.st_blocks * 512;
+        p->needs_free_bytes +=
+            copy_bytes + footprint_map_bytes(copy_bytes, 5); /* it may lie in more pieces */
     }
     p->patched_opens = true;
     p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);

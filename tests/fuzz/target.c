@@ -14,16 +14,9 @@
 #include "cow/plan.h"
 #include "cow/text.h"
 #include "fuzz.h"
+#include "must.h"
 
 enum { SECTOR = 512, PIECES_MAX = 20000, READ_BYTES = 65536, READ_MAX = 1024 * 1024, COMPARED_MAX = 64 };
-
-#define MUST(condition)                                                                                      \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "fuzz: %s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                  \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 static void error_is_whole(int status, const struct cow_error *err)
 {

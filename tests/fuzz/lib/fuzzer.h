@@ -14,15 +14,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "../must.h"
 #include "cow/cow.h"
-
-#define MUST(condition)                                                                                      \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "fuzz: %s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                  \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 /* What a target is: one execution; and what it needs before the first, if it needs anything. */
 void fuzz_one(const uint8_t *data, size_t n_bytes);

@@ -126,7 +126,8 @@ struct cow_preview {
     bool has_after_allocated;        /* it was counted */
     uint64_t needs_free_bytes;       /* on the target's filesystem: no more is used */
     bool needs_at_most;              /* ... and perhaps less: zeros that turn up become holes */
-    size_t files;                    /* each that is made, changed or removed */
+    bool space_is_about; /* this filesystem is not known to count by blocks: more or less than that */
+    size_t files;        /* each that is made, changed or removed */
     const struct cow_touched *file;
     uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */
     const char *backing_text;         /* what becomes of the backing file, a sentence; "" if nothing to say */
@@ -144,6 +145,10 @@ struct cow_preview {
 };
 
 const struct cow_preview *cow_plan_preview(const struct cow_plan *plan);
+
+/* What it needs, for people: "832 KiB", "up to 1.27 MiB", "about 2.00 MiB". Returns out. */
+enum { COW_NEEDS_TEXT_BYTES = 40 };
+const char *cow_needs_text(char out[COW_NEEDS_TEXT_BYTES], const struct cow_preview *preview);
 
 /* The steps in the order in which the commit walks them. */
 const struct cow_step *cow_plan_steps(const struct cow_plan *plan, size_t *n_steps);

@@ -89,8 +89,11 @@ static void put_more(json_t **object, const struct cow_preview *preview)
                  preview->has_after_dirty ? cli_json_u64(preview->after_dirty_sectors) : json_null());
     cli_json_put(object, "dropped_sectors", cli_json_u64(preview->dropped_sectors));
     cli_json_put(object, "added_sectors", cli_json_u64(preview->added_sectors));
+    cli_json_put(object, "mixed_pages",
+                 preview->has_mixed ? cli_json_u64(preview->mixed_pages) : json_null());
     cli_json_put(object, "writes_bytes", cli_json_u64(preview->writes_bytes));
     cli_json_put(object, "needs_at_most", json_boolean(preview->needs_at_most));
+    cli_json_put(object, "space_is_about", json_boolean(preview->space_is_about));
     cli_json_put(object, "files", files_json(preview));
     cli_json_put(object, "content", cli_json_sentence_or_null(preview->content_text));
     cli_json_put(object, "can_grow_to_bytes", grow ? cli_json_u64(grow) : json_null());

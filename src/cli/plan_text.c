@@ -73,7 +73,7 @@ static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
     return false;
 }
 
-/* The files beside the target: the row that names it comes first. */
+/* Each file that is touched, in the order of the steps. */
 static void put_files(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
@@ -85,12 +85,11 @@ static void put_files(struct cli_out *out, const struct cow_preview *preview)
 static void put_writes(struct cli_out *out, const struct cow_plan *plan)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
-    char writes[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES], needs[COW_SIZE_TEXT_BYTES + 8];
+    char writes[COW_SIZE_TEXT_BYTES], needs[COW_NEEDS_TEXT_BYTES];
     uint64_t sectors = preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors;
 
     cow_size_text(writes, preview->writes_bytes);
-    snprintf(needs, sizeof needs, "%s%s", preview->needs_at_most ? "up to " : "",
-             cow_size_text(size, preview->needs_free_bytes));
+    cow_needs_text(needs, preview);
     if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE))
         cli_row(out, "writes", "%s %s", writes,
                 has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");

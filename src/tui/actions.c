@@ -196,10 +196,12 @@ static const struct tui_action table[] = {
      TUI_IN_LOOKING,
      {0},
      "compact",
-     TUI_UNUSED,
+     TUI_COMPACT_WORD,
      NULL,
      NULL,
-     "drop what is equal to the backing file, and give zeros back; unused: also what the guest has free"},
+     "drop what is equal to the backing file, and give zeros back; unused: also what the guest has free; "
+     "larger: "
+     "complete all mixed pages, whatever it costs"},
     {TUI_DO_REBASE,
      TUI_IN_LOOKING,
      {0},
@@ -284,7 +286,7 @@ static const char *const argument_words[] = {
     [TUI_POSITION] = " POSITION",
     [TUI_SIZE] = " [SIZE]",
     [TUI_DISCARD] = " [discard]",
-    [TUI_UNUSED] = " [unused]",
+    [TUI_COMPACT_WORD] = " [unused|larger]",
     [TUI_FILE] = " FILE",
     [TUI_BACKING] = " PATH [restamp|safe]",
     [TUI_OTHER_BACKING] = " [PATH]",
@@ -356,8 +358,9 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     }
     if (action->argument == TUI_DISCARD && rest[0] != '\0' && strcmp(rest, "discard") != 0)
         return cow_error_set(err, COW_USAGE, "%s takes no argument but discard", action->command);
-    if (action->argument == TUI_UNUSED && rest[0] != '\0' && strcmp(rest, "unused") != 0)
-        return cow_error_set(err, COW_USAGE, "%s takes no argument but unused", action->command);
+    if (action->argument == TUI_COMPACT_WORD && rest[0] != '\0' && strcmp(rest, "unused") != 0 &&
+        strcmp(rest, "larger") != 0)
+        return cow_error_set(err, COW_USAGE, "%s takes no argument but unused or larger", action->command);
     if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
         return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
     *out = action->id;

@@ -108,7 +108,7 @@ enum tui_argument_kind {
     TUI_POSITION,
     TUI_SIZE,
     TUI_DISCARD,
-    TUI_UNUSED,
+    TUI_COMPACT_WORD,
     TUI_FILE,
     TUI_BACKING,
     TUI_OTHER_BACKING

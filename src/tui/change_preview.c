@@ -189,12 +189,11 @@ static void put_removed(struct tui_page *page, const struct cow_preview *preview
 
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 {
-    char moved[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES], needed[COW_SIZE_TEXT_BYTES + 8], target[512];
+    char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES], target[512];
     const char *slash = strrchr(preview->target_path, '/');
 
     cow_size_text(moved, preview->writes_bytes);
-    snprintf(needed, sizeof needed, "%s%s", preview->needs_at_most ? "up to " : "",
-             cow_size_text(size, preview->needs_free_bytes));
+    cow_needs_text(needed, preview);
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
     if (strcmp(preview->method, "header") == 0)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,

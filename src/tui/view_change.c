@@ -63,8 +63,10 @@ static int plan_pages(struct cow_plan **out, struct tui_app *app, const char *ar
 static int plan_compact(struct cow_plan **out, struct tui_app *app, const char *argument,
                         const struct cow_env *env, struct cow_error *err)
 {
-    const struct cow_rewrite_options options = {
-        .compact = true, .unused = strcmp(argument, "unused") == 0, .env = env};
+    const struct cow_rewrite_options options = {.compact = true,
+                                                .unused = strcmp(argument, "unused") == 0,
+                                                .larger = strcmp(argument, "larger") == 0,
+                                                .env = env};
 
     return cow_plan_rewrite(out, app->image, &options, err);
 }

@@ -213,7 +213,61 @@ guest()
     unchanged "compact --sectors"
 }
 
+# Where most of what is dirty is a hole, completing would need room that nothing has now.
+sparse_copy()
+{
+    local blocks
+    tar -xf "$root/share/demo/guest-ext4.tar.xz" || die "share/demo/guest-ext4.tar.xz does not unpack"
+    cp --sparse=always --preserve=timestamps root.cow x.cow
+    blocks=$(stat -c %b x.cow)
+    [ "$blocks" -lt 1000 ] || skip "this filesystem makes no holes of 4 KiB"
+    freeze root_fs.img x.cow
+    run 0 compact -n x.cow
+    has "1904 dirty sectors become 536: 1368 are dropped (pages equal to the backing file); zeros" out
+    has "stay as they are" out
+    freeze root_fs.img
+    run 0 compact -y x.cow
+    eq 11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 \
+        "$(model compose x.cow uml-cow-v3 root_fs.img)" "composed disk"
+    run 0 info --json x.cow
+    eq 536 "$(json .usage.dirty_sectors)" "dirty sectors"
+    # header, bitmap, and where the filesystem notes what lies where, do not count
+    [ "$(stat -c %b x.cow)" -le $((blocks + 24)) ] || die "it takes $(stat -c %b x.cow) blocks, and took $blocks"
+    run 0 undo -q -y x.cow
+    run_long 0 compact -y --force=larger x.cow
+    eq - "$(model mixed x.cow uml-cow-v3)" "mixed pages"
+    run 0 info --json x.cow
+    eq 1616 "$(json .usage.dirty_sectors)" "dirty sectors, all completed"
+    [ "$(stat -c %b x.cow)" -gt $((2 * blocks)) ] || die "the test itself: it has not grown"
+    unchanged "compact of a sparse copy"
+}
+
+# Pairs of sectors to either side of a page's end share a block, for the data begins in the middle of one: as a new
+# image has it, each takes its own.
+would_grow()
+{
+    head -c 6M /dev/urandom >b.img
+    model make x.cow b.img 512 "$(seq -s , 15 32 2031),$(seq -s , 16 32 2032)"
+    freeze x.cow b.img
+    run 3 compact -y x.cow
+    grep -qE "compacting would make the file larger: its data takes 2[56].* KiB now, and would take 512 KiB" err ||
+        die "no word of the size: $(cat err)"
+    has "--force=larger" err
+    run 3 compact -y --force x.cow
+    run 3 compact --json x.cow
+    run 2 compact --force=large x.cow
+    has "there is --force=cut-foreign (resize), --force=larger (compact)" err
+    run 2 pages --force=larger x.cow
+    unchanged "a refused compact"
+    freeze b.img
+    run 0 compact -y --force=larger x.cow
+    eq - "$(model mixed x.cow uml-cow-v3)" "mixed pages"
+    unchanged "compact --force=larger"
+}
+
 t "compact: by pages" compacts
+t "compact: a sparse copy" sparse_copy
+t "compact: refused, for the file would grow" would_grow
 t "compact: by sectors" sectors
 t "compact: nothing to do" nothing_to_do
 t "compact: all and nothing" extremes

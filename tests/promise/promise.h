@@ -27,5 +27,7 @@ void promise_falsify(size_t field);
  * promise_was_falsified tells. */
 bool promise_was_caught(void);
 bool promise_was_falsified(void);
+/* Whether this field is about room, which is compared only where the filesystem counts it by blocks. */
+bool promise_is_of_room(size_t field);
 
 #endif

@@ -433,6 +433,10 @@ compare() {
     if [ ! -e "$1" ] && [ ! -s screens.txt ]; then
         return
     fi
+    if grep -qE '(needs|takes) +about ' screens.txt; then # src/core/base/io.h, counts_blocks
+        skip "of room the screens say about, on $(stat -f -c %T .): only elsewhere are they compared"
+        return
+    fi
     diff -u "$1" screens.txt >screens.diff || fail "the screens differ from golden/$(basename "$1")"
 }
 

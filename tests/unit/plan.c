@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/io.h"
 #include "support.h"
 
 #define TIB         (UINT64_C(1) << 40)
@@ -716,12 +717,51 @@ START_TEST(policies_have_names)
 }
 END_TEST
 
+static int counts_no_blocks(void *context, const char *directory)
+{
+    (void)context;
+    return directory[0] == '/' ? 0 : -ENOENT; /* it is asked about the target's */
+}
+
+/* Where it is not known how a filesystem counts room, nothing is told exactly. */
+START_TEST(room_is_about_where_it_is_not_counted_by_blocks)
+{
+    for (int counted = 0; counted < 2; counted++) {
+        struct cow_error err = {.status = 0};
+        struct cow_io io = io_system;
+        const struct cow_open_options options = {.io = &io};
+        const struct cow_rewrite_options compact = {.compact = true, .larger = true};
+        const struct model_spec spec = {.format = COW_FORMAT_V2,
+                                        .size_bytes = 1 << 20,
+                                        .sector_bytes = 512,
+                                        .pattern = PATTERN_RANDOM,
+                                        .backing_bytes = 1 << 20,
+                                        .seed = 3};
+        struct model *m = model_create(&spec);
+        struct cow_image *img;
+        struct cow_plan *plan;
+        char text[COW_NEEDS_TEXT_BYTES];
+        io.counts_blocks = counted ? NULL : counts_no_blocks;
+        must_succeed(cow_image_open(&img, m->cow_path, &options, &err), err);
+        must_succeed(cow_plan_rewrite(&plan, img, &compact, &err), err);
+        const struct cow_preview *p = cow_plan_preview(plan);
+        must(p->space_is_about == !counted, "about: %d", p->space_is_about);
+        must((strncmp(cow_needs_text(text, p), "about ", 6) == 0) == !counted, "%s", text);
+        must((strstr(p->content_text, "takes about ") != NULL) == !counted, "%s", p->content_text);
+        cow_plan_free(plan);
+        cow_image_close(img);
+        model_free(m);
+    }
+}
+END_TEST
+
 Suite *plan_suite(void)
 {
     Suite *suite = suite_create("plan");
     TCase *tc = tcase_create("plan");
     tcase_set_timeout(tc, 30);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);
+    tcase_add_test(tc, room_is_about_where_it_is_not_counted_by_blocks);
     tcase_add_test(tc, resize_refuses_requests_that_make_no_sense);
     tcase_add_test(tc, resize_refuses_backings_it_cannot_trust);
     tcase_add_test(tc, extend_wants_a_backing_of_the_old_size);

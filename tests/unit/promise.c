@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/io.h"
 #include "cow/ops.h"
 #include "promise/promise.h"
 #include "support.h"
@@ -117,7 +118,9 @@ START_TEST(what_is_false_is_noticed)
         falsified += promise_was_falsified();
         start_anew(m);
     }
-    must(falsified > 0, "%s stands in no plan", promise_field_name(field));
+    must(falsified > 0 ||
+             (promise_is_of_room(field) && io_system.counts_blocks(io_system.context, test_directory()) <= 0),
+         "%s stands in no plan", promise_field_name(field));
 }
 END_TEST
 

@@ -76,6 +76,9 @@ struct cow_io {
     /* 1: what is written over in this file may take new room, for its filesystem writes elsewhere, or it
      * shares blocks with another file; 0: it takes none, as far as that can be told. May be NULL. */
     int (*writes_elsewhere)(void *context, int fd);
+    /* 1: files in this directory take the blocks that are written, and a few for notes where they are; 0:
+     * that is not known of its filesystem, so what a file will take can be told about only. NULL: as 1. */
+    int (*counts_blocks)(void *context, const char *directory);
     void *context;
 };
 

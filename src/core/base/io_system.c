@@ -431,6 +431,15 @@ static int system_writes_elsewhere(void *context, int fd)
            shares_blocks(fd);
 }
 
+static int system_counts_blocks(void *context, const char *directory)
+{
+    struct statfs facts;
+    (void)context;
+    return statfs(directory, &facts) == 0 &&
+           ((uint32_t)facts.f_type == EXT4_SUPER_MAGIC || (uint32_t)facts.f_type == XFS_SUPER_MAGIC ||
+            (uint32_t)facts.f_type == TMPFS_MAGIC);
+}
+
 const struct cow_io io_system = {
     .open = system_open,
     .close = system_close,
@@ -467,4 +476,5 @@ const struct cow_io io_system = {
     .pause = system_pause,
     .free_bytes = system_free_bytes,
     .writes_elsewhere = system_writes_elsewhere,
+    .counts_blocks = system_counts_blocks,
 };

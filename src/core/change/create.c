@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/change/footprint.h"
-#include "core/change/plan.h"
+#include "core/change/plan_steps.h"
 #include "core/change/rewrite.h"
 #include "core/format/kernel.h"
 #include "cow/text.h"
@@ -83,9 +83,7 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
     struct cow_preview *p = &plan->preview;
     p->target_path = plan->target_path;
     p->replaces = plan->replace;
-    p->needs_free_bytes = plan->image.needs_bytes;
-    p->after_allocated_bytes = plan->image.allocated_bytes;
-    p->has_after_allocated = true;
+    plan_show_image(plan);
     p->patched_opens = true;
     p->backing_text = plan_words(plan, "%s is only read", opt->backing_path);
     p->undo_text = plan_words(plan, "remove %s", opt->path);

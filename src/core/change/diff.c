@@ -89,9 +89,6 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
                                         .env = opt->env};
     status = selection_open(&plan->selection, plan->img, &rule, err);
     if (status == 0) {
-        status = rewrite_count(plan, &cost, false, err);
-    }
-    if (status == 0) {
         status =
             rewrite_fill_header(plan, stored, (uint32_t)backing->st_mtim.tv_sec, opt->reserve_bytes, err);
     }

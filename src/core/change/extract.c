@@ -25,8 +25,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
     p->replaces = plan->replace;
     p->moves_bytes = size_bytes;
     p->writes_bytes = size_bytes;
-    p->needs_free_bytes = footprint_round(size_bytes, 4096);
-    p->needs_at_most = true;
+    footprint_needs(plan, footprint_round(size_bytes, footprint_block_bytes(plan)), true);
     p->content_text = plan_words(plan, "%s as %s has it: %s", opt->path,
                                  opt->side == COW_SIDE_BACKING ? "the backing file" : "the guest",
                                  cow_size_text(size, size_bytes));

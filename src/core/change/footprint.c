@@ -38,23 +38,44 @@ uint64_t footprint_round(uint64_t n_bytes, uint64_t block_bytes)
 
 /* What calls itself a block's size is the best size for transfers on some (NFS): no more than the usual one
  * is believed there. */
-uint64_t footprint_block_bytes(const struct cow_io *io, const char *path)
+uint64_t footprint_block_of(const struct stat *facts)
+{
+    return facts->st_blksize >= SECTOR_BYTES && facts->st_blksize <= LARGE_BLOCK_BYTES
+               ? (uint64_t)facts->st_blksize
+               : USUAL_BLOCK_BYTES;
+}
+
+/* "/d/" of "/d/root.cow"; "./" where it is named without. */
+static const char *target_directory(char out[PATH_MAX], const struct cow_plan *plan)
+{
+    const char *slash = strrchr(plan->target_path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - plan->target_path) + 1;
+    memcpy(out, "./", 3);
+    if (length > 0 && length < PATH_MAX) {
+        memcpy(out, plan->target_path, length);
+        out[length] = '\0';
+    }
+    return out;
+}
+
+uint64_t footprint_block_bytes(const struct cow_plan *plan)
 {
     char directory[PATH_MAX];
     struct stat facts;
-    const char *slash = strrchr(path, '/');
-    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
-    if (length >= sizeof directory) {
-        return USUAL_BLOCK_BYTES;
-    }
-    memcpy(directory, path, length);
-    memcpy(directory + length, length == 0 ? "." : "", length == 0 ? 2 : 1);
-    if (io->stat(io->context, directory, &facts) < 0) {
-        return USUAL_BLOCK_BYTES;
-    }
-    return facts.st_blksize >= SECTOR_BYTES && facts.st_blksize <= LARGE_BLOCK_BYTES
-               ? (uint64_t)facts.st_blksize
-               : USUAL_BLOCK_BYTES;
+    return plan->io->stat(plan->io->context, target_directory(directory, plan), &facts) < 0
+               ? USUAL_BLOCK_BYTES
+               : footprint_block_of(&facts);
+}
+
+void footprint_needs(struct cow_plan *plan, uint64_t n_bytes, bool at_most)
+{
+    const struct cow_io *io = plan->io;
+    char directory[PATH_MAX];
+    struct cow_preview *p = &plan->preview;
+    p->needs_free_bytes = n_bytes;
+    p->needs_at_most = at_most;
+    p->space_is_about = n_bytes > 0 && io->counts_blocks != NULL &&
+                        io->counts_blocks(io->context, target_directory(directory, plan)) <= 0;
 }
 
 uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs)
@@ -81,9 +102,10 @@ struct counting {
     struct cow_plan *plan;
     const struct cow_env *env;
     struct footprint bits, data;
-    uint64_t bits_end;   /* bytes of the bitmap that were counted */
-    uint64_t data_bytes; /* that are written */
-    uint8_t *buffer;     /* READ_BYTES, where zeros are punched */
+    uint64_t bits_end;           /* bytes of the bitmap that were counted */
+    uint64_t data_bytes;         /* that are written */
+    uint8_t *buffer;             /* READ_BYTES, where zeros are punched */
+    uint64_t old_first, old_end; /* the run of old dirty sectors that was found last, in sectors of 512 */
 };
 
 /* Sectors that will be dirty. The commit writes blocks of the bitmap that have bits. */
@@ -196,7 +218,8 @@ static int read_nonzero(struct counting *c, uint64_t begin, uint64_t end, struct
         if (status == 0) {
             count_nonzero(c, begin, piece);
         }
-        const struct cow_progress progress = {.phase = "looking for zeros",
+        const struct cow_progress progress = {.phase =
+                                                  "comparing with the backing file", /* as the selection */
                                               .done_bytes = begin,
                                               .total_bytes = c->plan->img->header.size_bytes,
                                               .can_cancel = true};
@@ -242,6 +265,28 @@ static int count_selected(struct counting *c, const struct cow_dirty_run *select
     return status;
 }
 
+/* Which of a selected run were clean: runs are asked for in ascending order, and so are the old ones. */
+static int count_added(struct counting *c, const struct cow_dirty_run *selected, struct cow_error *err)
+{
+    struct cow_image *img = c->plan->img;
+    const uint64_t ratio = img->header.sector_bytes / SECTOR_BYTES;
+    const uint64_t first = selected->first_sector, end = first + selected->sectors;
+    uint64_t kept = 0;
+    int status = 0;
+    for (uint64_t at = first; status == 0 && at < end; at = arith_min(c->old_end, end)) {
+        if (at >= c->old_end) {
+            struct cow_dirty_run run;
+            status = cow_image_next_dirty(img, at / ratio, &run, err);
+            c->old_first = run.first_sector * ratio;
+            c->old_end = status == 0 && run.sectors > 0 ? c->old_first + run.sectors * ratio : UINT64_MAX;
+            c->old_first = run.sectors > 0 ? c->old_first : UINT64_MAX;
+        }
+        kept += arith_sub_floor(arith_min(c->old_end, end), arith_max(c->old_first, at));
+    }
+    c->plan->image.added_sectors += selected->sectors - kept;
+    return status;
+}
+
 static int count_selection(struct counting *c, struct cow_error *err)
 {
     struct cow_dirty_run run = {0, 0};
@@ -255,7 +300,8 @@ static int count_selection(struct counting *c, struct cow_error *err)
         if (status == 0 && run.sectors > 0) {
             count_bits(c, run.first_sector, run.first_sector + run.sectors);
             c->plan->image.dirty_sectors += run.sectors;
-            status = count_selected(c, &run, err);
+            status = c->plan->own_image == NULL ? count_added(c, &run, err) : 0;
+            status = status == 0 ? count_selected(c, &run, err) : status;
         }
     } while (status == 0 && run.sectors > 0);
     selection_set_env(c->plan->selection, NULL);
@@ -283,7 +329,7 @@ int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error
 
 int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
 {
-    const uint64_t block_bytes = footprint_block_bytes(plan->io, plan->target_path);
+    const uint64_t block_bytes = footprint_block_bytes(plan);
     struct counting c = {
         .plan = plan, .env = env, .bits = {.block_bytes = block_bytes}, .data = {.block_bytes = block_bytes}};
     struct footprint header = {.block_bytes = block_bytes};

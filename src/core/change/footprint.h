@@ -20,8 +20,10 @@ struct footprint {
 /* A write into [begin, end) of a file; writes come in ascending order. */
 void footprint_add(struct footprint *footprint, uint64_t begin, uint64_t end);
 
-/* A block of the filesystem on which a file of that name lies, or would. */
-uint64_t footprint_block_bytes(const struct cow_io *io, const char *path);
+/* A block of the filesystem of a file or directory with these facts; of that on which the plan's target lies,
+ * or would. */
+uint64_t footprint_block_of(const struct stat *facts);
+uint64_t footprint_block_bytes(const struct cow_plan *plan);
 
 /* What some bytes take in whole blocks. */
 uint64_t footprint_round(uint64_t n_bytes, uint64_t block_bytes);
@@ -39,8 +41,13 @@ size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES]);
 /* What the data of an image takes on the disk now: all but what lies before its data. */
 int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error *err);
 
-/* Counts the new image of a plan whose layout and selection are known, into plan->image. Reads what is
- * selected where zeros are punched; env is told then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
+/* What the change needs, into the preview; at_most: or less. Whether that can be told exactly depends on the
+ * target's filesystem. */
+void footprint_needs(struct cow_plan *plan, uint64_t n_bytes, bool at_most);
+
+/* Counts the new image of a plan whose layout and selection are known, into plan->image: one walk over the
+ * selection, which compares what has to be, and reads what is selected where zeros are punched; env is told
+ * then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
 int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
 
 #endif

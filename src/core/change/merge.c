@@ -56,8 +56,9 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->dirty_sectors = usage->dirty_sectors;
     p->moves_bytes = is_file ? estimate_bytes(plan) : plan->img->header.size_bytes;
     p->writes_bytes = p->moves_bytes;
-    p->needs_free_bytes = is_file ? footprint_round(p->moves_bytes, 4096) : 0;
-    p->needs_at_most = is_file;
+    if (is_file) {
+        footprint_needs(plan, footprint_round(p->moves_bytes, footprint_block_bytes(plan)), true);
+    }
     p->backing_text = "image and backing file are only read";
     plan_note_outside(plan);
     p->undo_text = is_file           ? plan_words(plan, "remove %s", opt->output_path)

@@ -98,28 +98,9 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
     return 0;
 }
 
-/* A write into a hole takes whole blocks of the filesystem. What calls itself a block's size is the best size
- * for transfers on some (NFS): those are not counted by it. */
-static uint64_t block_bytes(const struct stat *facts)
-{
-    enum { LARGE_BYTES = 64 * 1024, USUAL_BYTES = 4096 };
-    return facts->st_blksize >= 512 && facts->st_blksize <= LARGE_BYTES ? (uint64_t)facts->st_blksize
-                                                                        : USUAL_BYTES;
-}
-
-/* Counts the blocks of [begin, end), which take new room in the backing file, but for one that was counted
- * before: it may have several dirty runs. */
-static void count_blocks(struct cow_plan *plan, uint64_t *counted_end, uint64_t begin, uint64_t end)
-{
-    const uint64_t block = block_bytes(&plan->backing_facts);
-    const uint64_t first = arith_max(begin - begin % block, *counted_end);
-    *counted_end = arith_max(end + (block - end % block) % block, *counted_end);
-    plan->merge_new_bytes += *counted_end > first ? *counted_end - first : 0;
-}
-
 /* Of [begin, end), which is dirty, that which takes new room: data in a hole of the backing file, or whatever
  * is written. */
-static int count_range(struct cow_plan *plan, uint64_t *counted_end, uint64_t begin, uint64_t end)
+static int count_range(struct cow_plan *plan, struct footprint *new_blocks, uint64_t begin, uint64_t end)
 {
     struct cow_image *img = plan->img;
     const uint64_t base = img->layout.data_offset;
@@ -134,10 +115,11 @@ static int count_range(struct cow_plan *plan, uint64_t *counted_end, uint64_t be
         }
         const uint64_t stop = arith_min(cow.end - base, backing.end);
         /* Zeros are not written into holes; but the block of a write before is none any longer. */
+        const uint64_t filled_end = new_blocks->next_block * new_blocks->block_bytes;
         plan->image.data_bytes +=
-            cow.data || backing.data ? stop - at : arith_sub_floor(arith_min(stop, *counted_end), at);
+            cow.data || backing.data ? stop - at : arith_sub_floor(arith_min(stop, filled_end), at);
         if (backing.data ? plan->merge_elsewhere : cow.data) {
-            count_blocks(plan, counted_end, at, stop);
+            footprint_add(new_blocks, at, stop);
         }
         at = stop;
     }
@@ -154,7 +136,7 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
     struct cow_image *img = plan->img;
     const uint64_t sector_bytes = img->header.sector_bytes;
     struct cow_dirty_run run = {0, 0};
-    uint64_t counted_end = 0;
+    struct footprint new_blocks = {.block_bytes = footprint_block_of(&plan->backing_facts)};
     int status = 0;
     plan->merge_elsewhere = img->io->writes_elsewhere != NULL &&
                             img->io->writes_elsewhere(img->io->context, img->backing.file.fd) > 0;
@@ -162,12 +144,13 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
             int failed = count_range(
-                plan, &counted_end, run.first_sector * sector_bytes,
+                plan, &new_blocks, run.first_sector * sector_bytes,
                 arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes));
             status =
                 failed < 0 ? cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path) : 0;
         }
     } while (status == 0 && run.sectors > 0);
+    plan->merge_new_bytes = new_blocks.blocks * new_blocks.block_bytes;
     plan->merge_new_bytes += plan->merge_new_bytes / (plan->merge_elsewhere ? SHARED_MAP_SHARE : MAP_SHARE);
     return status;
 }
@@ -202,6 +185,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
         return;
     }
     plan_show_new_image(plan);
+    plan_show_image(plan);
     p->method = "in place";
     p->target_path = plan->target_path;
     p->replaces = p->changes_existing = true;
@@ -209,10 +193,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->has_after_dirty = true;
     p->moves_bytes = usage->dirty_bytes;
     p->writes_bytes = plan->image.data_bytes;
-    p->needs_free_bytes = plan->image.needs_bytes + plan->merge_new_bytes;
-    p->needs_at_most = true;
-    p->after_allocated_bytes = plan->image.allocated_bytes;
-    p->has_after_allocated = true;
+    footprint_needs(plan, plan->image.needs_bytes + plan->merge_new_bytes, true);
     p->patched_opens = true;
     cow_size_text(size, usage->dirty_bytes);
     p->content_text =

@@ -35,11 +35,12 @@ struct plan_input {
 
 /* What a new image will be, counted before it is made (footprint.h). Bytes. */
 struct plan_image {
-    uint64_t block_bytes;          /* of the filesystem it will lie on */
-    uint64_t dirty_sectors;        /* of 512 bytes */
-    uint64_t carried_sectors;      /* of them that were dirty, in old sectors (no selection) */
-    uint64_t bitmap_bytes;         /* that are written of the bitmap */
-    uint64_t data_bytes;           /* that are written of the data */
+    uint64_t block_bytes;     /* of the filesystem it will lie on */
+    uint64_t dirty_sectors;   /* of 512 bytes */
+    uint64_t carried_sectors; /* of them that were dirty, in old sectors (no selection) */
+    uint64_t added_sectors;   /* of them that were clean (where a selection takes an image\'s own bits) */
+    uint64_t bitmap_bytes;    /* that are written of the bitmap */
+    uint64_t data_bytes;      /* that are written of the data */
     uint64_t data_allocated_bytes; /* that the data takes, in so many runs of blocks */
     uint64_t data_runs;
     uint64_t allocated_bytes; /* that the file takes, but for the filesystem's notes where they are */

@@ -6,8 +6,10 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/change/footprint.h"
 #include "core/image/side.h"
 #include "cow/text.h"
 
@@ -55,12 +57,23 @@ void plan_steps_place(struct cow_plan *plan, const char *output_path)
     }
 }
 
+const char *cow_needs_text(char out[COW_NEEDS_TEXT_BYTES], const struct cow_preview *preview)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    snprintf(out, COW_NEEDS_TEXT_BYTES, "%s%s",
+             preview->space_is_about  ? "about "
+             : preview->needs_at_most ? "up to "
+                                      : "",
+             cow_size_text(size, preview->needs_free_bytes));
+    return out;
+}
+
 void plan_show_image(struct cow_plan *plan)
 {
     struct cow_preview *p = &plan->preview;
     p->moves_bytes = plan->image.dirty_sectors * 512;
     p->writes_bytes = plan->image.data_bytes;
-    p->needs_free_bytes = plan->image.needs_bytes;
+    footprint_needs(plan, plan->image.needs_bytes, false);
     p->after_allocated_bytes = plan->image.allocated_bytes;
     p->has_after_allocated = true;
 }

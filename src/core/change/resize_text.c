@@ -36,7 +36,7 @@ static void add_holes(struct footprint *footprint, struct cow_image *img, uint64
  * which is written, and may lie in a hole. */
 static uint64_t room_in_place(const struct cow_plan *plan)
 {
-    const uint64_t block_bytes = footprint_block_bytes(plan->io, plan->target_path);
+    const uint64_t block_bytes = footprint_block_bytes(plan);
     struct footprint bits = {.block_bytes = block_bytes};
     const struct cow_layout *to = &plan->layout;
     const uint64_t shared = to->bitmap_offset + plan->img->layout.sectors / 8;
@@ -257,16 +257,14 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
         p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
     } else {
         p->method = "header";
-        p->needs_at_most = plan->saved_bytes > 0; /* of that, zeros at its end are not kept */
-        p->needs_free_bytes = image_bytes;
+        footprint_needs(plan, image_bytes,
+                        plan->saved_bytes > 0); /* of that, zeros at its end are not kept */
         p->after_dirty_sectors = usage->dirty_sectors + plan->born_dirty.sectors;
         plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
     }
     if (plan->copy_path != NULL && plan->backing_path != NULL) { /* or less, by a reflink */
-        p->needs_at_most = true;
         const uint64_t copy_bytes = (uint64_t)plan->backing_facts.st_blocks * 512;
-        p->needs_free_bytes +=
-            copy_bytes + footprint_map_bytes(copy_bytes, 5); /* it may lie in more pieces */
+        footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);
     }
     p->patched_opens = true;
     p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);
@@ -292,8 +290,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->changes_existing = extends;
     p->dirty_sectors = usage->dirty_sectors;
     p->patched_opens = true;
-    p->needs_free_bytes =
-        extends ? footprint_record_bytes(plan, footprint_block_bytes(plan->io, p->target_path)) : 0;
+    footprint_needs(plan, extends ? footprint_record_bytes(plan, footprint_block_bytes(plan)) : 0, false);
     p->undo_text = extends ? plan_undo_text(plan, NULL, 0) : "";
     p->command = resize_command(plan, opt);
     if (extends) {

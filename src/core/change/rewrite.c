@@ -268,59 +268,6 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     return 0;
 }
 
-/* Runs of the old dirty sectors, in sectors of 512 bytes, walked along with those of the selection. */
-struct old_runs {
-    uint64_t first, end;
-    bool at_end;
-};
-
-static int next_old_run(struct old_runs *old, struct cow_image *img, struct cow_error *err)
-{
-    const uint64_t ratio = img->header.sector_bytes / 512;
-    struct cow_dirty_run run;
-    int status = cow_image_next_dirty(img, old->end / ratio, &run, err);
-    old->first = run.first_sector * ratio;
-    old->end = (run.first_sector + run.sectors) * ratio;
-    old->at_end = status != 0 || run.sectors == 0;
-    return status;
-}
-
-/* How many of [first, end) were dirty. Ranges are asked for in ascending order. */
-static int count_old(struct old_runs *old, struct cow_image *img, uint64_t first, uint64_t end,
-                     uint64_t *sectors, struct cow_error *err)
-{
-    int status = 0;
-    *sectors = 0;
-    while (status == 0 && !old->at_end && old->first < end) {
-        *sectors += arith_sub_floor(arith_min(old->end, end), arith_max(old->first, first));
-        if (old->end > end) {
-            break;
-        }
-        status = next_old_run(old, img, err);
-    }
-    return status;
-}
-
-int rewrite_count(struct cow_plan *plan, struct rewrite_cost *cost, bool is_change, struct cow_error *err)
-{
-    struct cow_dirty_run run = {0, 0};
-    struct old_runs old = {.at_end = !is_change};
-    int status = is_change ? next_old_run(&old, plan->img, err) : 0;
-    cost->new_sectors = cost->added_sectors = 0;
-    while (status == 0) {
-        uint64_t kept = 0;
-        status = selection_next(plan->selection, run.first_sector + run.sectors, &run, err);
-        if (status != 0 || run.sectors == 0) {
-            break;
-        }
-        status = count_old(&old, plan->img, run.first_sector, run.first_sector + run.sectors, &kept, err);
-        cost->new_sectors += run.sectors;
-        cost->added_sectors += is_change ? run.sectors - kept : 0;
-    }
-    selection_set_env(plan->selection, NULL);
-    return status;
-}
-
 /* What the guest's filesystems have free. They must be sound enough for that to be believed: a block counts
  * as free if the bitmap says so and no inode has it. */
 static int check_unused(struct cow_plan *plan, struct cow_error *err)
@@ -380,8 +327,8 @@ int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const st
 }
 
 /* keep: nothing that was clean becomes dirty, and what hangs together stays as it is or goes as a whole. */
-static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
-                          const struct cow_rewrite_options *opt, bool keep, struct cow_error *err)
+static int select_sectors(struct cow_plan *plan, const struct cow_rewrite_options *opt, bool keep,
+                          struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     const struct host_file *backing =
@@ -397,8 +344,7 @@ static int select_sectors(struct cow_plan *plan, struct rewrite_cost *cost,
     selection_close(plan->selection);
     plan->selection = NULL;
     plan->punch_zeros = opt->compact;
-    int status = selection_open(&plan->selection, img, &rule, err);
-    return status == 0 ? rewrite_count(plan, cost, true, err) : status;
+    return selection_open(&plan->selection, img, &rule, err);
 }
 
 static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
@@ -407,7 +353,7 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
     struct cow_image *img = plan->img;
     int status = cow_image_usage(img, &cost->usage, err);
     cost->old_sectors = status == 0 ? arith_div_up(cost->usage.dirty_bytes, 512) : 0;
-    cost->new_sectors = cost->old_sectors;
+    plan->image.dirty_sectors = cost->old_sectors; /* where nothing is selected anew */
     if (status == 0 && selects(opt)) {
         status = image_count_mixed(img, &cost->mixed_pages, NULL, err);
     }
@@ -415,7 +361,7 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
         status = rewrite_look_inside(plan, !opt->sectors, opt->unused, opt->env, err);
     }
     if (status == 0 && selects(opt)) {
-        status = select_sectors(plan, cost, opt, false, err);
+        status = select_sectors(plan, opt, false, err);
     }
     return status;
 }
@@ -427,8 +373,9 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
     const struct cow_image *img = plan->img;
     const bool same_header =
         named->mtime == img->header.mtime && strcmp(named->path, img->header.backing_path) == 0;
-    const bool same_bits = cost->new_sectors == cost->old_sectors && (cost->mixed_pages == 0 || opt->sectors);
-    const uint64_t slack = 128 * 1024 + cost->new_sectors * 512 / 16;
+    const bool same_bits =
+        plan->image.dirty_sectors == cost->old_sectors && (cost->mixed_pages == 0 || opt->sectors);
+    const uint64_t slack = 128 * 1024 + plan->image.dirty_sectors * 512 / 16;
     if (opt->output_path != NULL || opt->safe || opt->convert || opt->reserve_bytes != 0) {
         return false;
     }
@@ -460,8 +407,8 @@ static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const st
         return 0;
     }
     int status = footprint_of_old_data(&old_bytes, plan->img, err);
-    if (status == 0 && has_grown(plan, old_bytes) && cost->added_sectors > 0) {
-        status = select_sectors(plan, cost, opt, true, err);
+    if (status == 0 && has_grown(plan, old_bytes) && plan->image.added_sectors > 0) {
+        status = select_sectors(plan, opt, true, err);
         cost->keeps_mixed = true;
         if (status == 0) {
             status = footprint_of_image(plan, opt->env, err);

@@ -10,8 +10,6 @@
 struct rewrite_cost {
     struct cow_usage usage; /* of the old image */
     uint64_t old_sectors;   /* dirty, in sectors of 512 */
-    uint64_t new_sectors;   /* selected; the same where nothing was */
-    uint64_t added_sectors; /* of them were clean: old_sectors + added_sectors - new_sectors are dropped */
     uint64_t mixed_pages;   /* of the old image */
     bool keeps_mixed;       /* completing them would make the file larger */
 };
@@ -24,10 +22,6 @@ bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
  * ->has_joints. */
 int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
                         struct cow_error *err);
-
-/* Counts the plan's selection, which reads what has to be compared: new_sectors, and added_sectors where
- * there is an image whose bits are taken (is_change). COW_CANCELLED, COW_IO. */
-int rewrite_count(struct cow_plan *plan, struct rewrite_cost *cost, bool is_change, struct cow_error *err);
 
 /* The header of a new v3 of the plan's disk, its layout, and the verdict on it. backing_*: of the file that
  * it names. */

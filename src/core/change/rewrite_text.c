@@ -54,19 +54,19 @@ static const char *compact_text(struct cow_plan *plan, const struct cow_rewrite_
 {
     char size[COW_SIZE_TEXT_BYTES], before[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
-    const char *added = cost->added_sectors > 0
-                            ? plan_text(plan, ", %" PRIu64 " are added (%s)", cost->added_sectors,
+    const char *added = plan->image.added_sectors > 0
+                            ? plan_text(plan, ", %" PRIu64 " are added (%s)", plan->image.added_sectors,
                                         plan->has_joints ? "the guest reads them in one piece with dirty ones"
                                                          : "to complete pages")
                             : "";
     return plan_words(
         plan,
         "%" PRIu64 " dirty sectors become %" PRIu64 ": %" PRIu64
-        " are dropped (%s equal to the backing file%s)%s; zeros become holes; the file takes %s, "
+        " are dropped (%s equal to the backing file%s)%s; zeros become holes; the file takes %s%s, "
         "now %s",
-        cost->old_sectors, cost->new_sectors, p->dropped_sectors, opt->sectors ? "sectors" : "pages",
-        opt->unused ? ", or unused" : "", added, cow_size_text(size, p->after_allocated_bytes),
-        cow_size_text(before, p->before_allocated_bytes));
+        cost->old_sectors, plan->image.dirty_sectors, p->dropped_sectors, opt->sectors ? "sectors" : "pages",
+        opt->unused ? ", or unused" : "", added, p->space_is_about ? "about " : "",
+        cow_size_text(size, p->after_allocated_bytes), cow_size_text(before, p->before_allocated_bytes));
 }
 
 static void describe_content(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -78,7 +78,7 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
             plan_words(plan,
                        "%" PRIu64 " of %" PRIu64
                        " sectors differ from the new backing file and go into the COW (it had %" PRIu64 ")",
-                       cost->new_sectors, plan->layout.sectors, cost->old_sectors);
+                       plan->image.dirty_sectors, plan->layout.sectors, cost->old_sectors);
     } else if (opt->compact) {
         p->content_text = compact_text(plan, opt, cost);
     } else if (opt->complete_pages) {
@@ -88,7 +88,7 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
                        " dirty sectors become %" PRIu64,
                        cost->mixed_pages,
                        plan->has_joints ? ", and so is what the guest reads in one piece with them" : "",
-                       cost->old_sectors, cost->new_sectors);
+                       cost->old_sectors, plan->image.dirty_sectors);
     }
 }
 
@@ -153,8 +153,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
     }
 }
 
-static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt,
-                       const struct rewrite_cost *cost)
+static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt)
 {
     plan_steps_begin(plan, plan->preview.needs_free_bytes);
     if (plan->in_place) {
@@ -168,10 +167,10 @@ static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *
     plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap");
     if (plan->selection != NULL) {
         plan_step(plan, COW_STEP_WRITE_SELECTION, plan->image.data_bytes,
-                  "write the data of %" PRIu64 " dirty sectors", cost->new_sectors);
+                  "write the data of %" PRIu64 " dirty sectors", plan->image.dirty_sectors);
     } else {
         plan_step(plan, COW_STEP_COPY_DATA, plan->image.data_bytes,
-                  "copy the data of %" PRIu64 " dirty sectors", cost->new_sectors);
+                  "copy the data of %" PRIu64 " dirty sectors", plan->image.dirty_sectors);
     }
     plan_steps_finish_image(plan);
     plan_steps_place(plan, opt->output_path);
@@ -186,13 +185,13 @@ static void show(struct cow_plan *plan, const struct rewrite_cost *cost)
     p->replaces = plan->replace;
     p->dirty_sectors = cost->usage.dirty_sectors;
     p->has_after_dirty = true;
-    p->after_dirty_sectors = cost->new_sectors;
-    p->added_sectors = cost->added_sectors;
-    p->dropped_sectors = arith_sub_floor(cost->old_sectors + cost->added_sectors, cost->new_sectors);
+    p->after_dirty_sectors = plan->image.dirty_sectors;
+    p->added_sectors = plan->image.added_sectors;
+    p->dropped_sectors =
+        arith_sub_floor(cost->old_sectors + plan->image.added_sectors, plan->image.dirty_sectors);
     p->patched_opens = true;
     if (plan->in_place) {
-        p->needs_free_bytes =
-            footprint_record_bytes(plan, footprint_block_bytes(plan->io, plan->target_path));
+        footprint_needs(plan, footprint_record_bytes(plan, footprint_block_bytes(plan)), false);
     } else {
         plan_show_image(plan);
     }
@@ -212,7 +211,7 @@ void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *o
     describe_backing(plan, opt);
     add_notes(plan, opt, cost);
     p->command = command_text(plan, opt);
-    list_steps(plan, opt, cost);
+    list_steps(plan, opt);
 }
 
 void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -224,7 +223,8 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
     plan->replace = plan->journaled = false;
     show(plan, cost);
     p->method = "none";
-    p->moves_bytes = p->writes_bytes = p->needs_free_bytes = 0;
+    p->moves_bytes = p->writes_bytes = 0;
+    footprint_needs(plan, 0, false);
     p->has_after_allocated = false;
     p->content_text = opt->complete_pages && !opt->compact ? "no page is mixed: there is nothing to do"
                       : opt->compact ? "there is nothing to drop, to complete or to punch"
@@ -241,9 +241,9 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
     show(plan, cost);
     p->has_before = false;
     p->added_sectors = p->dropped_sectors = 0;
-    p->content_text =
-        plan_words(plan, "%" PRIu64 " of %" PRIu64 " sectors differ and go into the COW (%s)",
-                   cost->new_sectors, plan->layout.sectors, cow_size_text(size, cost->new_sectors * 512));
+    p->content_text = plan_words(plan, "%" PRIu64 " of %" PRIu64 " sectors differ and go into the COW (%s)",
+                                 plan->image.dirty_sectors, plan->layout.sectors,
+                                 cow_size_text(size, plan->image.dirty_sectors * 512));
     p->backing_text = plan_words(plan, "%s and %s are only read", opt->backing_path, opt->raw_path);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     if (opt->sectors) {
@@ -263,5 +263,5 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   cow_shell_quote(raw, sizeof raw, opt->raw_path));
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
-    list_steps(plan, &as, cost);
+    list_steps(plan, &as);
 }

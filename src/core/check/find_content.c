@@ -306,9 +306,12 @@ static int what_is_added(char *out, size_t out_bytes, struct checkup *c, struct 
     struct cow_error why;
     out[0] = '\0';
     int status = cow_plan_rewrite(&plan, c->img, &options, &why);
-    if (status != 0) {
+    if (status == COW_CANCELLED || status == COW_NO_MEMORY) {
         *err = why;
-        return status == COW_CANCELLED || status == COW_NO_MEMORY ? status : 0;
+        return status;
+    }
+    if (status != 0) {
+        return 0;
     }
     const struct cow_preview *p = cow_plan_preview(plan);
     if (p->has_after_allocated) {
@@ -318,8 +321,8 @@ static int what_is_added(char *out, size_t out_bytes, struct checkup *c, struct 
                 (size_t)snprintf(out, out_bytes, ", and adds %" PRIu64 " that are read together with others",
                                  p->added_sectors);
         }
-        snprintf(out + used, out_bytes - used, ": the file takes %s then, now %s",
-                 cow_size_text(size, p->after_allocated_bytes),
+        snprintf(out + used, out_bytes - used, ": the file takes %s%s then, now %s",
+                 p->space_is_about ? "about " : "", cow_size_text(size, p->after_allocated_bytes),
                  cow_size_text(before, p->before_allocated_bytes));
     }
     cow_plan_free(plan);

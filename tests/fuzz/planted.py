@@ -19,7 +19,7 @@ FAULTS = {
     "check": ("src/core/change/selection.c", "bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;",
               "bool equal = memcmp(m->s->disk + at, m->s->base + at, length / 2) == 0;"),
     "change": ("src/core/change/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),
-    "records": ("src/core/change/recover.c", "return direction == FORWARD ? copy_forward(c)", "return direction == BACK ? copy_forward(c)"),
+    "records": ("src/core/change/step_recover.c", "return direction == FORWARD ? copy_forward(c)", "return direction == BACK ? copy_forward(c)"),
     "tables": ("src/core/guestfs/gpt.c", "out->present = true;", "out->present = out->backup;"),
     "guestfs": ("src/core/guestfs/names.c", "n < COMPONENTS_MAX ?", "n < COMPONENTS_MAX + 9 ?"),
     "text": ("src/core/base/glyphs.c", "code_point >= 0x7f && code_point < 0xa0", "code_point >= 0x7f && code_point < 0x9f"),

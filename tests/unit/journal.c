@@ -3,7 +3,7 @@
  * The journal beside an image: it has its name only when it is whole, left-overs of its making are nobody's,
  * and a strange one is not obeyed.
  */
-#include "core/change/journal.h"
+#include "core/change/settle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "changes.h"
 
-static const char text[] = "the record of a change, for all that journal_write knows";
+static const char text[] = "the record of a change, for all that settle_write_journal knows";
 
 static struct subject *usual(void)
 {
@@ -33,7 +33,7 @@ static struct subject *usual(void)
 
 static int write_text(const struct subject *s, const struct cow_io *io)
 {
-    return journal_write(io, s->target, (const uint8_t *)text, sizeof text);
+    return settle_write_journal(io, s->target, (const uint8_t *)text, sizeof text);
 }
 
 static bool is_whole(const char *path)
@@ -58,7 +58,7 @@ START_TEST(it_has_its_name_only_when_it_is_whole)
              f.struck);
         must(f.renames_unsynced == 0, "it was named before it was durable");
         if (_i == 1 && status != 0 && strcmp(f.struck, "fsync") != 0) {
-            subject_check_untouched(s, "journal_write"); /* nothing of it is left */
+            subject_check_untouched(s, "settle_write_journal"); /* nothing of it is left */
         }
         if (!file_exists(journal)) { /* and what a crash left is in nobody's way */
             must(write_text(s, quick_io()) == 0 && is_whole(journal), "after a crash");
@@ -81,7 +81,7 @@ START_TEST(it_is_durable_and_private)
     struct subject *s = usual();
     char *journal = test_path(".m.cowtui-journal");
     faulty_init(&f, FAULT_NONE, 0, 0);
-    must(write_text(s, &f.io) == 0, "journal_write");
+    must(write_text(s, &f.io) == 0, "settle_write_journal");
     must(f.n_unsynced == 0 && f.renames_unsynced == 0, "it is not durable");
     must(stat(journal, &facts) == 0 && (facts.st_mode & 07777) == 0600, "mode %o", facts.st_mode);
     char *names = directory_list(test_directory());

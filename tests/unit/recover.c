@@ -14,6 +14,7 @@
 
 #include "changes.h"
 #include "core/change/settle.h"
+#include "core/change/state.h"
 
 enum { OLD_SECTORS = 301, NEW_SECTORS = 444 };
 
@@ -705,9 +706,9 @@ END_TEST
 START_TEST(an_old_image_with_another_header_is_none)
 {
     struct scene scene = scene_of(OPERATION_KEEP, false);
-    must(settle_has_undo(&io_system, scene.record, scene.undo) == 1, "the test itself");
+    must(state_has_undo(&io_system, scene.record, scene.undo) == 1, "the test itself");
     file_write_at(scene.undo, 8, "\x01\x02\x03\x04", 4); /* the date of the backing file */
-    must(settle_has_undo(&io_system, scene.record, scene.undo) == 0, "it was taken for the old image");
+    must(state_has_undo(&io_system, scene.record, scene.undo) == 0, "it was taken for the old image");
     scene_end(&scene);
 }
 END_TEST

@@ -17,7 +17,7 @@ enum {
     LARGE_BLOCK_BYTES = 64 * 1024,
     USUAL_BLOCK_BYTES = 4096,
     READ_BYTES = 1024 * 1024,
-    HOLE_BYTES = 4096, /* zeros are punched in blocks of that (compose.c), bits written so (step_image.c) */
+    HOLE_BYTES = 4096, /* zeros are punched in blocks of that (compose.c), header and bits written so */
 };
 
 void footprint_add(struct footprint *f, uint64_t begin, uint64_t end)
@@ -307,6 +307,12 @@ static int count_selection(struct counting *c, struct cow_error *err)
     selection_set_env(c->plan->selection, NULL);
     free(c->buffer);
     return status;
+}
+
+size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES])
+{
+    return bytes_all_zero(bytes + HOLE_BYTES, COW_V3_HEADER_BYTES - HOLE_BYTES) ? HOLE_BYTES
+                                                                                : COW_V3_HEADER_BYTES;
 }
 
 int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error *err)

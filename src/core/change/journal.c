@@ -9,8 +9,6 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/change/claim.h"
-#include "core/change/settle.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */
 static int read_beside(struct record *out, bool *found, const struct cow_image *img, const char *what,
@@ -80,43 +78,6 @@ int journal_peek(struct record *out, bool *found, const struct cow_image *img, s
     if (status == 0 && *found) {
         (void)side_check_owner(img->io, side_path(path, img->real_path, SIDE_JOURNAL), &facts,
                                &img->cow.facts, img->path, refusal);
-    }
-    return status;
-}
-
-int journal_write(const struct cow_io *io, const char *image_path, const uint8_t *bytes, size_t n_bytes)
-{
-    char draft[PATH_MAX], path[PATH_MAX];
-    side_path(draft, image_path, SIDE_DRAFT);
-    int status = io->unlink(io->context, draft); /* of a crash; the image is locked, so it is nobody's */
-    if (status < 0 && status != -ENOENT) {
-        return status;
-    }
-    int fd = io->open(io->context, draft, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (fd < 0) {
-        return fd;
-    }
-    status = io_write(io, fd, bytes, n_bytes, 0);
-    if (status == 0) {
-        status = io->fsync(io->context, fd);
-    }
-    io->close(io->context, fd);
-    if (status == 0) {
-        /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
-         * replacing, what does it instead (system_rename) would leave an empty journal after a kill. */
-        struct stat facts;
-        status = io->lstat(io->context, side_path(path, image_path, SIDE_JOURNAL), &facts);
-        status = status == -ENOENT ? io->rename(io->context, draft, path, true)
-                 : status < 0      ? status
-                                   : -EEXIST;
-    }
-    if (status < 0) {
-        io->unlink(io->context, draft);
-        return status;
-    }
-    status = io_sync_directory(io, path);
-    if (status < 0) {
-        io->unlink(io->context, path);
     }
     return status;
 }
@@ -222,49 +183,6 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
            : new                         ? JOURNAL_SEES_NEW
            : old                         ? JOURNAL_SEES_OLD
                                          : JOURNAL_SEES_STRANGE;
-}
-
-int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)
-{
-    uint8_t new_header[COW_V3_HEADER_BYTES] = {0}; /* of a long path the end is missing: it does not count */
-    char path[PATH_MAX];
-    const bool is_undo = strcmp(what, SIDE_UNDO) == 0;
-    bool fits = true;
-    side_path(path, img->real_path, what);
-    if (is_undo && record->kind != RECORD_COPY && record->kind != RECORD_IN_PLACE) {
-        cow_error_set(err, COW_INVALID, "%s: is about no change that could be undone", path);
-        return cow_error_hint(err, "it was not written as undo data; \"cowtui undo --discard\" removes it");
-    }
-    int status = claim_check(record, img, path, err);
-    if (status != 0) {
-        return status;
-    }
-    memcpy(new_header, record->new_sector, sizeof record->new_sector);
-    if (record_is_in_place(record)) {
-        int cuts = is_undo ? settle_cuts_data(img->io, record, img->cow.fd) : 0;
-        if (cuts < 0) {
-            return cow_error_system(err, -cuts, "%s", img->path);
-        }
-        fits = cuts == 0 && record_fits_in_place(record, img->raw, img->raw_bytes);
-    } else {
-        fits = record_fits_new_header(record, new_header, sizeof new_header) &&
-               (journal_view(record, img) == JOURNAL_SEES_NEW
-                    ? record_fits_new_header(record, img->raw, img->raw_bytes)
-                    : record_fits_old_header(record, img->raw, img->raw_bytes));
-    }
-    if (fits && record->kind == RECORD_COPY && is_undo) { /* it is the old image itself */
-        int there = settle_has_undo(img->io, record, path);
-        if (there < 0) {
-            return cow_error_system(err, -there, "%s", path);
-        }
-        fits = there == 1;
-    }
-    if (fits || journal_view(record, img) == JOURNAL_SEES_STRANGE) {
-        return 0;
-    }
-    cow_error_set(err, COW_INVALID, "%s: says other things of the image than its header does", path);
-    return cow_error_hint(
-        err, "it was not written by this program, or for another image; nothing is done with it");
 }
 
 bool same_time(struct timespec a, struct timespec b)

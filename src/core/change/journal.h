@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The record of a change beside its image: finding, writing and dropping it, and what a record says about the
- * files that are there now. Recovery and undo decide by that.
+ * The record of a change beside its image: finding it, and what it says about the files that are there now.
+ * Recovery and undo decide by that.
  */
 #ifndef CORE_CHANGE_JOURNAL_H
 #define CORE_CHANGE_JOURNAL_H
@@ -20,10 +20,6 @@ int journal_read(struct record *out, bool *found, const struct cow_image *img, c
  * it may be obeyed. */
 int journal_peek(struct record *out, bool *found, const struct cow_image *img, struct cow_error *refusal,
                  struct cow_error *err);
-
-/* Writes the journal of an image that is locked. It has its name only when it is complete and durable, so a
- * torn one is never found there. -EEXIST if there is one already. 0 or -errno. */
-int journal_write(const struct cow_io *io, const char *image_path, const uint8_t *bytes, size_t n_bytes);
 
 /* What the image's file is, seen from a record. */
 enum journal_view {

@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/change/settle.h"
-#include "core/change/steps.h"
+#include "core/change/state.h"
+#include "core/change/undo.h"
 #include "core/image/siblings.h"
 #include "cow/text.h"
 
@@ -35,7 +35,7 @@ static int check_merged_file(const struct cow_image *img, const struct record *r
                       record->backing_path);
         return cow_error_hint(err, "give that file its name again, then recover");
     }
-    int status = settle_merged_is_ours(img->io, record, img->real_path, fd);
+    int status = state_merged_is_ours(img->io, record, img->real_path, fd);
     if (status != 0) {
         return status < 0 ? cow_error_system(err, -status, "%s", record->backing_path) : 0;
     }
@@ -74,9 +74,9 @@ int recover_check_backing(const struct cow_image *img, const struct record *reco
         return check_merged_file(img, record, fd, &facts, err);
     }
     const bool cuts = (direction == FORWARD) == undoes(record);
-    status = settle_backing_is_ours(img->io, record, img->real_path, fd, cuts);
+    status = state_backing_is_ours(img->io, record, img->real_path, fd, cuts);
     return status < 0    ? cow_error_system(err, -status, "%s", record->backing_path)
-           : status == 0 ? settle_refuse_backing(record, err)
+           : status == 0 ? state_refuse_backing(record, err)
                          : 0;
 }
 
@@ -224,4 +224,111 @@ int recover_base_fits(const struct cow_image *img, const struct record *record,
         copies ? is_the_copy(img, record, &backing) : is_as_read(img, record, &header, &backing);
     backing_close(img->io, &backing);
     return fits;
+}
+
+/* The questions below answer 1, 0, or -errno: what cannot be looked at is no "no", for a wrong direction
+ * could not be taken back.
+ */
+
+/* Is the new image of a copy complete under its temporary name? The true size is written last of all. */
+static int new_file_complete(const struct cow_io *io, const struct record *record, const char *image_path,
+                             uint8_t header[COW_HEADER_BYTES_MAX])
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    int fd = io_open_regular(io, side_path(path, image_path, SIDE_NEW), O_RDONLY | O_NOFOLLOW, &facts);
+    if (fd < 0) {
+        return fd == -ENOENT ? 0 : fd;
+    }
+    int status = io_read_padded(io, fd, header, COW_HEADER_BYTES_MAX, 0);
+    const bool is =
+        journal_is_file(record, io, fd, &facts, record->new_inode, record->new_file_bytes, record->new_mtime);
+    io->close(io->context, fd);
+    return status < 0 ? status : is && record_crc(header, COW_V3_HEADER_BYTES) == record->new_header_crc;
+}
+
+/* Is the private backing file, where there is to be one, there under its own name, as the change has left it?
+ * It gets that name last of all. */
+static int copy_complete(const struct cow_io *io, const struct record *record)
+{
+    struct stat facts;
+    if (record->copy_inode == 0) {
+        return 1;
+    }
+    int status = io->lstat(io->context, record->copy_path, &facts);
+    if (status < 0) {
+        return status == -ENOENT ? 0 : status;
+    }
+    return journal_number_fits(record, facts.st_ino, record->copy_inode) &&
+           (uint64_t)facts.st_size == record->backing_new_bytes &&
+           same_time(facts.st_mtim, record->backing_mtime);
+}
+
+static int undo_file_there(const struct cow_image *img, const struct record *record)
+{
+    char undo[PATH_MAX];
+    return record->kind == RECORD_UNDO_IN_PLACE
+               ? 1
+               : state_has_undo(img->io, record, side_path(undo, img->real_path, SIDE_UNDO));
+}
+
+/* Is there a whole new image that can take the old one's place? Until then the old one has all of the disk;
+ * afterwards what the new one leaves out, because the backing file has it, must be there. */
+static int new_image_is_good(struct decision *out, const struct cow_image *img, const struct record *record)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    int yes = copy_complete(img->io, record);
+    yes = yes == 1 ? new_file_complete(img->io, record, img->real_path, header) : yes;
+    if (yes == 1) {
+        yes = recover_base_fits(img, record, header);
+        out->base_changed = yes == 0;
+    }
+    return yes;
+}
+
+static bool has_old_date(const struct cow_io *io, const struct record *record)
+{
+    struct stat facts;
+    return io->stat(io->context, record->backing_path, &facts) == 0 &&
+           same_time(facts.st_mtim, record->backing_old_mtime);
+}
+
+int recover_choose_direction(struct decision *out, const struct cow_plan *plan, const struct record *record)
+{
+    const struct cow_image *img = plan->img;
+    const enum journal_view view = journal_view(record, img);
+    int yes = 0;
+    *out = (struct decision){.direction = NOWHERE};
+    if (view == JOURNAL_SEES_STRANGE) {
+        return 0;
+    }
+    switch ((enum record_kind)record->kind) {
+    case RECORD_COPY:
+        yes = view == JOURNAL_SEES_NEW;
+        if (!yes && journal_unwritten(record, &img->cow.facts, false)) {
+            yes = new_image_is_good(out, img, record);
+        }
+        break;
+    case RECORD_IN_PLACE:
+        yes = view == JOURNAL_SEES_NEW;
+        break;
+    case RECORD_MERGE:
+        yes = view == JOURNAL_SEES_NEW ? 1 : state_merge_has_begun(img->io, record, img->real_path);
+        out->base_changed = yes == 0 && !has_old_date(img->io, record);
+        break;
+    case RECORD_UNDO_COPY:
+    case RECORD_UNDO_IN_PLACE:
+        /* A guest that has written to the new image since wins over the wish to go back; and without the old
+         * image there is nothing to go back to. */
+        yes = view == JOURNAL_SEES_OLD;
+        if (!yes && journal_unwritten(record, &img->cow.facts, true)) {
+            yes = undo_file_there(img, record);
+        }
+        break;
+    }
+    if (yes < 0) {
+        return yes;
+    }
+    out->direction = yes ? FORWARD : BACK;
+    return 0;
 }

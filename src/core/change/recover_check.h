@@ -35,4 +35,14 @@ int recover_base_fits(const struct cow_image *img, const struct record *record,
 int recover_check_way(const struct cow_plan *plan, const struct record *record, enum direction direction,
                       struct cow_error *err);
 
+/* What is to be done, and why. */
+struct decision {
+    enum direction direction;
+    bool base_changed; /* the new image is complete, but what it relies on has changed, or moved; of a merge
+                          that is given up: the backing file has another date than before it */
+};
+
+/* Which way recovery goes from what the record and the files say. 0 with *out, or -errno. */
+int recover_choose_direction(struct decision *out, const struct cow_plan *plan, const struct record *record);
+
 #endif

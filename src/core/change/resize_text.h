@@ -15,7 +15,4 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
 void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,
                                   const struct cow_usage *usage);
 
-/* The same on the command line. */
-const char *resize_command(struct cow_plan *plan, const struct cow_resize_options *opt);
-
 #endif

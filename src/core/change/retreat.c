@@ -8,7 +8,7 @@
 #include <fcntl.h>
 
 #include "core/change/settle.h"
-#include "core/image/siblings.h"
+#include "core/change/state.h"
 
 int retreat_hold(struct commit *c, const char *path)
 {
@@ -28,23 +28,6 @@ int retreat_backing(struct commit *c, bool back)
                : 0;
 }
 
-int retreat_copy_has_others(const struct cow_image *img, const struct record *record,
-                            const struct stat *facts)
-{
-    struct siblings siblings;
-    const struct backing_file *own = &img->backing;
-    if (!record_is_in_place(record) && img->cow.facts.st_nlink > 1 && own->file.fd >= 0 &&
-        same_file(&own->file.facts, facts)) {
-        return 1; /* the image's other names stay on it, wherever they lie */
-    }
-    if (siblings_find_on(&siblings, img->io, img, record->copy_path, facts, NULL) != 0) {
-        return -ENOMEM;
-    }
-    const int has = siblings.failure != 0 ? siblings.failure : siblings.n > 0 || siblings.incomplete;
-    siblings_clear(&siblings);
-    return has;
-}
-
 int retreat_remove_copy(struct commit *c)
 {
     char temp[PATH_MAX];
@@ -58,7 +41,7 @@ int retreat_remove_copy(struct commit *c)
     int status = c->io->lstat(c->io->context, r->copy_path, &facts);
     if (status == 0 && journal_number_fits(r, facts.st_ino, r->copy_inode) &&
         journal_copy_is_unwritten(r, &facts)) {
-        status = retreat_copy_has_others(c->plan->img, r, &facts);
+        status = state_copy_has_others(c->plan->img, r, &facts);
         status = status == 0 ? c->io->unlink(c->io->context, r->copy_path) : status > 0 ? 0 : status;
     }
     if (status == 0 || status == -ENOENT) {

@@ -17,12 +17,6 @@ int retreat_hold(struct commit *c, const char *path);
  * here. */
 int retreat_backing(struct commit *c, bool back);
 
-/* Whether other images than img live on the record's private backing file, as far as can be seen, or other
- * names of img that stay as they are (a copy takes the place of one name): then it is kept. facts are the
- * file's. 1, 0 or -errno. */
-int retreat_copy_has_others(const struct cow_image *img, const struct record *record,
-                            const struct stat *facts);
-
 /* The private backing file that the change made, under either name; kept where somebody uses it. */
 int retreat_remove_copy(struct commit *c);
 
@@ -31,10 +25,6 @@ int retreat_from_copy(struct commit *c);
 
 /* Everything that a change in place wrote, but for the journal. exact: nobody else can have written since. */
 int retreat_in_place(struct commit *c, bool exact);
-
-/* Merging in place (step_merge.c): whether the backing file may have been written; from then on there is no
- * way back. 1, 0 or -errno; -ENOENT if the backing file or the new image are gone. */
-int merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path);
 
 /* The merge from its beginning on, which does no harm a second time: the image's bits are there until the
  * new, empty image takes its place. */

@@ -11,6 +11,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/change/state.h"
 #include "core/format/variants.h"
 
 static int restore_range(const struct cow_io *io, int fd, const struct record_saved *saved)
@@ -67,69 +68,12 @@ int settle_in_place_back(const struct cow_io *io, const struct record *record, i
     return status == 0 ? io->fsync(io->context, fd) : status;
 }
 
-/* Nothing but zeros in [begin, end) of the image, but for what the change itself has written over: going back
- * writes that as it was. 1, 0 or -errno. */
-static int is_empty_but_saved(const struct cow_io *io, const struct record *record, int fd, uint64_t begin,
-                              uint64_t end)
-{
-    int status = 1;
-    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 1; i++) {
-        const struct record_saved *saved = &record->saved[i];
-        const bool shared = i == 0 && record->shared_bits != 0;
-        const uint64_t first = shared ? record->shared_offset : saved->offset;
-        if (saved->n_bytes > 0 || shared) {
-            status = settle_is_empty(io, fd, begin, arith_min(first, end));
-            begin = arith_max(begin, saved->offset + saved->n_bytes);
-        }
-    }
-    return status == 1 ? settle_is_empty(io, fd, begin, end) : status;
-}
-
-int settle_cuts_data(const struct cow_io *io, const struct record *record, int fd)
-{
-    struct stat facts;
-    int status = io->fstat(io->context, fd, &facts);
-    const uint64_t end = arith_min((uint64_t)facts.st_size, record->old_end_offset);
-    if (status < 0 || record->old_file_bytes >= end) {
-        return status;
-    }
-    status = is_empty_but_saved(io, record, fd, record->old_file_bytes, end);
-    return status < 0 ? status : status == 0;
-}
-
-/* Whether an open file is the old image of a copy, marked or not. An inode number alone proves little: it is
- * given to the next file when the first is gone. */
-static int is_old_image(const struct cow_io *io, const struct record *record, int fd)
-{
-    struct stat facts;
-    uint8_t header[COW_HEADER_BYTES_MAX];
-    int status = io->fstat(io->context, fd, &facts);
-    if (status == 0) {
-        status = io_read_padded(io, fd, header, sizeof header, 0);
-    }
-    if (status < 0) {
-        return status;
-    }
-    if (facts.st_ino != record->old_inode && record->version < 3) { /* else the header decides */
-        return -ENOENT;
-    }
-    status = settle_cuts_data(io, record, fd);
-    if (status != 0) {
-        return status < 0 ? status : -ENOENT;
-    }
-    bytes_put(header + record->size_field_offset, 8, true, record->old_size_field); /* sane: record_check.c */
-    return record_crc(header, record->old_header_bytes) == record->old_header_crc &&
-                   record_fits_old_header(record, header, sizeof header)
-               ? 0
-               : -ENOENT;
-}
-
 /* Opens the old image for writing; -ENOENT if path is not there or is another file. */
 static int open_old_image(const struct cow_io *io, const struct record *record, const char *path)
 {
     struct stat facts;
     int fd = io_open_regular(io, path, O_RDWR | O_NOFOLLOW, &facts);
-    int status = fd < 0 ? fd : is_old_image(io, record, fd);
+    int status = fd < 0 ? fd : state_is_old_image(io, record, fd);
     if (fd >= 0 && status < 0) {
         io->close(io->context, fd);
     }
@@ -270,17 +214,6 @@ int settle_revive_undo(const struct cow_io *io, const struct record *record, con
     return status;
 }
 
-int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path)
-{
-    struct stat facts;
-    int fd = io_open_regular(io, undo_path, O_RDONLY | O_NOFOLLOW, &facts);
-    int status = fd < 0 ? fd : is_old_image(io, record, fd);
-    if (fd >= 0) {
-        io->close(io->context, fd);
-    }
-    return status == -ENOENT ? 0 : status < 0 ? status : 1;
-}
-
 int settle_remove(const struct cow_io *io, const struct record *record, const char *path, uint64_t inode)
 {
     struct stat facts;
@@ -290,4 +223,42 @@ int settle_remove(const struct cow_io *io, const struct record *record, const ch
         return 0;
     }
     return status < 0 ? status : io->unlink(io->context, path);
+}
+
+int settle_write_journal(const struct cow_io *io, const char *image_path, const uint8_t *bytes,
+                         size_t n_bytes)
+{
+    char draft[PATH_MAX], path[PATH_MAX];
+    side_path(draft, image_path, SIDE_DRAFT);
+    int status = io->unlink(io->context, draft); /* of a crash; the image is locked, so it is nobody's */
+    if (status < 0 && status != -ENOENT) {
+        return status;
+    }
+    int fd = io->open(io->context, draft, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) {
+        return fd;
+    }
+    status = io_write(io, fd, bytes, n_bytes, 0);
+    if (status == 0) {
+        status = io->fsync(io->context, fd);
+    }
+    io->close(io->context, fd);
+    if (status == 0) {
+        /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
+         * replacing, what does it instead (system_rename) would leave an empty journal after a kill. */
+        struct stat facts;
+        status = io->lstat(io->context, side_path(path, image_path, SIDE_JOURNAL), &facts);
+        status = status == -ENOENT ? io->rename(io->context, draft, path, true)
+                 : status < 0      ? status
+                                   : -EEXIST;
+    }
+    if (status < 0) {
+        io->unlink(io->context, draft);
+        return status;
+    }
+    status = io_sync_directory(io, path);
+    if (status < 0) {
+        io->unlink(io->context, path);
+    }
+    return status;
 }

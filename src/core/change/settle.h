@@ -14,18 +14,15 @@
  * between. 0 or -errno. */
 int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
 
-/* Is the backing file that was to be lengthened as the change, or its way back, can have left it? 1, 0 or
- * -errno. back: it would be cut, so nothing may lie behind its old end. */
-int settle_backing_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,
-                           int fd, bool back);
-
-/* Gives it the record's old or new size, and its date. fd is open for writing and locked. One that is not
- * ours is left alone: -EBUSY. */
+/* Gives the backing file that was lengthened the record's old or new size, and its date. fd is open for
+ * writing and locked. One that is not ours is left alone: -EBUSY. */
 int settle_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
                    bool back);
 
-/* COW_REFUSED with words for one that is not ours. */
-int settle_refuse_backing(const struct record *record, struct cow_error *err);
+/* Writes the journal of an image that is locked. It has its name only when it is complete and durable, so a
+ * torn one is never found there. -EEXIST if there is one already. 0 or -errno. */
+int settle_write_journal(const struct cow_io *io, const char *image_path, const uint8_t *bytes,
+                         size_t n_bytes);
 
 /* Dates the journal "now", durably: the next call may date the backing file. 0 or -errno. */
 int settle_date_journal(const struct cow_io *io, const char *image_path);
@@ -33,18 +30,6 @@ int settle_date_journal(const struct cow_io *io, const char *image_path);
 /* A merge is about to write into the backing file: dates the journal, durably, if that was a second ago or
  * more (*last; zeros: never). 0 or -errno. */
 int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last);
-
-/* Is the backing file that is being merged into as the merge can have left it, by its date? 1, 0 or -errno.
- */
-int settle_merged_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,
-                          int fd);
-
-/* Nothing but zeros in [begin, end) of a file? 1, 0 or -errno. */
-int settle_is_empty(const struct cow_io *io, int fd, uint64_t begin, uint64_t end);
-
-/* Would giving the old image its old length cut off data of its layout? fd is that file, or the image that
- * was changed in place. 1, 0 or -errno. */
-int settle_cuts_data(const struct cow_io *io, const struct record *record, int fd);
 
 /* The old image, which has lost its name to the new one: appends the record to it, marks it unfinished, names
  * it as the undo file. from: SIDE_OLD or SIDE_UNDO. A file that is not there, or not the old one, is no
@@ -61,9 +46,6 @@ int settle_link_old(const struct cow_io *io, const char *image_path, int fd);
 /* The undo file of a copy becomes a plain image again: mark away, record away, old date. It keeps its name. 0
  * or -errno. */
 int settle_revive_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
-
-/* Is the undo file of a copy there? 1, 0, or -errno. */
-int settle_has_undo(const struct cow_io *io, const struct record *record, const char *undo_path);
 
 /* Removes path if it is the file with this inode. 0 (also if it is not there, or another one) or -errno. */
 int settle_remove(const struct cow_io *io, const struct record *record, const char *path, uint64_t inode);

@@ -11,7 +11,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
-#include "core/change/resize_text.h"
+#include "core/change/resize_command.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 

@@ -19,12 +19,6 @@ enum {
     BLOCK_BYTES = 4096, /* of header and bitmap: those without anything in them stay holes */
 };
 
-size_t header_written_bytes(const uint8_t bytes[COW_V3_HEADER_BYTES])
-{
-    return bytes_all_zero(bytes + BLOCK_BYTES, COW_V3_HEADER_BYTES - BLOCK_BYTES) ? BLOCK_BYTES
-                                                                                  : COW_V3_HEADER_BYTES;
-}
-
 static int write_header(struct commit *c, bool unfinished)
 {
     uint8_t bytes[COW_V3_HEADER_BYTES];

@@ -12,6 +12,7 @@
 #include "core/base/bytes.h"
 #include "core/change/settle.h"
 #include "core/change/steps.h"
+#include "core/change/undo.h"
 #include "core/format/variants.h"
 
 /* A file that the date can be tried on: the new image, or one that is made for it; *made: to be removed. */
@@ -298,7 +299,7 @@ int commit_journal(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = journal_write(c->io, plan->target_path, bytes, n_bytes);
+    status = settle_write_journal(c->io, plan->target_path, bytes, n_bytes);
     free(bytes);
     if (status < 0) {
         return commit_failed(c, status, "writing the journal of", plan->target_path);

@@ -143,20 +143,6 @@ int commit_merge_backing(struct commit *c)
     return status < 0 ? commit_failed(c, status, "merging into", c->plan->backing_path) : 0;
 }
 
-int merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path)
-{
-    char temp[PATH_MAX];
-    struct stat facts;
-    int status = io->stat(io->context, record->backing_path, &facts);
-    if (status < 0 || same_time(facts.st_mtim, record->backing_old_mtime)) {
-        return status; /* the date changes first of all */
-    }
-    status = io->lstat(io->context, side_path(temp, image_path, SIDE_NEW), &facts);
-    return status < 0 ? status
-                      : journal_number_fits(record, facts.st_ino, record->new_inode) &&
-                            (uint64_t)facts.st_size == record->new_file_bytes;
-}
-
 int merge_forward(struct commit *c)
 {
     char temp[PATH_MAX];

@@ -34,13 +34,9 @@ int commit_keep_undo(struct commit *c);
 int commit_end_journal(struct commit *c);
 int commit_prepare(struct commit *c); /* step_in_place.c */
 int commit_write_header(struct commit *c);
-int commit_recover(struct commit *c);      /* recover.c */
-int commit_undo(struct commit *c);         /* recover.c: the same way as recovery goes */
-int commit_discard_undo(struct commit *c); /* undo.c */
-
-/* Going back relies on the backing file of then, where the change did not lengthen it: COW_REFUSED if it is
- * not there, or not as it was (length, date). undo.c; asked when planning, and again under the lock. */
-int undo_check_base(const struct cow_image *img, const struct record *record, struct cow_error *err);
+int commit_recover(struct commit *c); /* step_recover.c */
+int commit_undo(struct commit *c);    /* the same way as recovery goes */
+int commit_discard_undo(struct commit *c);
 
 /* The private backing file, empty, under its temporary name; made once. */
 int commit_make_copy(struct commit *c);

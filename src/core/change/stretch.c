@@ -35,7 +35,7 @@ int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_secto
     return status;
 }
 
-static enum piece_kind kind_of(const struct cow_run *run, uint64_t n_bytes, bool all_read)
+static enum piece_kind kind_of_piece(const struct cow_run *run, uint64_t n_bytes, bool all_read)
 {
     const bool moved = n_bytes >= LONG_RUN_BYTES && !all_read;
     switch (run->origin) {
@@ -61,7 +61,7 @@ int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t e
             return status;
         }
         uint64_t more = 0, stop = arith_min((run.first_sector + run.sectors) * sector_bytes, end);
-        const enum piece_kind kind = kind_of(&run, stop - begin, all_read);
+        const enum piece_kind kind = kind_of_piece(&run, stop - begin, all_read);
         if (kind == PIECE_HOLE && stop < end) { /* runs may be short, and holes long */
             status = image_hole(img, begin / sector_bytes, &more, err);
             stop = arith_min(arith_max(stop, (begin / sector_bytes + more) * sector_bytes), end);

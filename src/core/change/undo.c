@@ -2,26 +2,17 @@
  *
  * undo: going back after a commit, byte for byte, as long as nobody has written to the image since.
  */
+#include "core/change/undo.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/change/retreat.h"
-#include "core/change/settle.h"
-#include "core/change/steps.h"
+#include "core/change/plan.h"
+#include "core/change/state.h"
 #include "cow/text.h"
-
-int commit_discard_undo(struct commit *c)
-{
-    char undo[PATH_MAX];
-    int status = c->io->unlink(c->io->context, side_path(undo, c->plan->target_path, SIDE_UNDO));
-    if (status == 0) {
-        status = io_sync_directory(c->io, undo);
-    }
-    return status < 0 ? commit_failed(c, status, "removing", undo) : 0;
-}
 
 static int changed_since(const struct cow_image *img, const char *what, struct cow_error *err)
 {
@@ -195,7 +186,7 @@ static void describe_copy(struct cow_plan *plan, const struct record *record)
                   record->copy_path);
     } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
         plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
-    } else if (retreat_copy_has_others(plan->img, record, &facts) != 0) {
+    } else if (state_copy_has_others(plan->img, record, &facts) != 0) {
         plan_note(plan,
                   "the private backing file %s is kept: other images (or other names of this one) are on it, "
                   "or could be",

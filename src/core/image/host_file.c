@@ -8,7 +8,7 @@
 #include "core/base/arith.h"
 #include "core/image/image.h"
 
-static const char *kind_of(mode_t mode)
+static const char *kind_of_file(mode_t mode)
 {
     return S_ISDIR(mode)    ? "a directory"
            : S_ISLNK(mode)  ? "a symbolic link"
@@ -23,7 +23,8 @@ static int opened(struct host_file *out, const struct host_file *file, const cha
                   struct cow_error *err)
 {
     if (file->fd == -EINVAL && !S_ISREG(file->facts.st_mode)) {
-        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path, kind_of(file->facts.st_mode));
+        return cow_error_set(err, COW_IO, "%s: %s, not a regular file", path,
+                             kind_of_file(file->facts.st_mode));
     }
     if (file->fd < 0) {
         return cow_error_system(err, -file->fd, "%s", path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A strange value in any field of a record. The record is the program's own (core/change/record.h): what it
+ * A strange value in any field of a record. The record is the program's own (core/ledger/record.h): what it
  * cannot even encode it cannot be made to read.
  */
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "actors.h"
-#include "core/change/record.h"
+#include "core/ledger/record.h"
 #include "memory.h"
 
 enum kind { KIND_NUMBER, KIND_PATH, KIND_BYTES };

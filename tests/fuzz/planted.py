@@ -16,10 +16,10 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 SECONDS = int(os.environ.get("FUZZ_SECONDS") or 120)
 FAULTS = {
     "header": ("src/core/image/bitmap.c", "return any & ~all & (", "return any & ("),
-    "check": ("src/core/change/selection.c", "bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;",
+    "check": ("src/core/plan/selection.c", "bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;",
               "bool equal = memcmp(m->s->disk + at, m->s->base + at, length / 2) == 0;"),
-    "change": ("src/core/change/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),
-    "records": ("src/core/change/step_recover.c", "return direction == FORWARD ? copy_forward(c)", "return direction == BACK ? copy_forward(c)"),
+    "change": ("src/core/commit/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),
+    "records": ("src/core/commit/step_recover.c", "return direction == FORWARD ? copy_forward(c)", "return direction == BACK ? copy_forward(c)"),
     "tables": ("src/core/guestfs/gpt.c", "out->present = true;", "out->present = out->backup;"),
     "guestfs": ("src/core/guestfs/names.c", "n < COMPONENTS_MAX ?", "n < COMPONENTS_MAX + 9 ?"),
     "text": ("src/core/base/glyphs.c", "code_point >= 0x7f && code_point < 0xa0", "code_point >= 0x7f && code_point < 0x9f"),

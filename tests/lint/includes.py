@@ -3,7 +3,7 @@
 """Includes go in one direction only.
 
 include/cow <- src/core <- { src/cli, src/tui } <- src/main.c, and inside the core base <- format <- image <-
-guestfs <- change <- check. Each outside library stays in its file. Prints file:line for each violation.
+{ guestfs, ledger } <- plan <- commit <- check. Each outside library stays in its file. Prints file:line for each violation.
 
 Usage: includes.py [ROOT]        check a tree (default: the current directory)
        includes.py --self-test   break every rule once in a scratch tree and see that each is found
@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 
-CORE_ORDER = ["base", "format", "image", "guestfs", "change", "check"]
+CORE_ORDER = ["base", "format", "image", "guestfs", "ledger", "plan", "commit", "check"]
 
 # An outside library and the only place (a path, or a folder with its slash) that may include it.
 LIBRARIES = [

@@ -19,7 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "core/change/plan.h"
+#include "core/plan/plan.h"
 #include "promise/watch.h"
 
 enum { BLOCK_BYTES = 4096, EXT4_MAGIC = 0xef53, XFS_MAGIC = 0x58465342, TMPFS_MAGIC = 0x01021994 };

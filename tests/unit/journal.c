@@ -3,7 +3,7 @@
  * The journal beside an image: it has its name only when it is whole, left-overs of its making are nobody's,
  * and a strange one is not obeyed.
  */
-#include "core/change/settle.h"
+#include "core/commit/settle.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * Records of a change as bytes: every field there and back, alone in a file and behind something; and nothing
  * but a whole record with a good sum is taken for one.
  */
-#include "core/change/record.h"
+#include "core/ledger/record.h"
 
 #include <errno.h>
 #include <stddef.h>

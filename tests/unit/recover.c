@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "changes.h"
-#include "core/change/settle.h"
-#include "core/change/state.h"
+#include "core/commit/settle.h"
+#include "core/ledger/state.h"
 
 enum { OLD_SECTORS = 301, NEW_SECTORS = 444 };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "changes.h"
-#include "core/change/selection.h"
+#include "core/plan/selection.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "changes.h"
-#include "core/change/record.h"
+#include "core/ledger/record.h"
 
 /* Each way in which an image is changed. */
 static const struct {

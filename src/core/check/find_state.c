@@ -6,9 +6,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/change/plan.h"
 #include "core/check/checkup.h"
 #include "core/image/side.h"
+#include "core/plan/plan.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 

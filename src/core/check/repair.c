@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/change/plan.h"
 #include "core/check/checkup.h"
+#include "core/plan/plan.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 

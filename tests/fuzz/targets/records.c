@@ -15,7 +15,7 @@
 
 #include "../lib/fuzzer.h"
 #include "core/base/io.h"
-#include "core/change/record.h"
+#include "core/ledger/record.h"
 
 #define JOURNAL "." PICTURE_COW ".cowtui-journal"
 #define UNDO    "." PICTURE_COW ".cowtui-undo"

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The only place that writes: walks a plan's steps, and takes back what was made if one of them fails before
+ * the new file is in place. What a crash (rather than a failure) leaves at each point is told in
+ * share/doc/architecture.md.
+ */
+#include "core/commit/steps.h"
+
+#include <errno.h>
+
+#include "core/base/arith.h"
+#include "core/commit/retreat.h"
+#include "core/image/side.h"
+#include "cow/text.h"
+
+struct step_row {
+    int (*run)(struct commit *c);
+    const char *phase;
+};
+
+static const struct step_row rows[COW_STEPS] = {
+    [COW_STEP_LOCK] = {commit_lock, "locking"},
+    [COW_STEP_CHECK_SPACE] = {commit_check_space, "checking for space"},
+    [COW_STEP_COPY_BACKING] = {commit_copy_backing, "copying the backing file"},
+    [COW_STEP_BEGIN_IMAGE] = {commit_begin_image, "beginning the new image"},
+    [COW_STEP_WRITE_BITMAP] = {commit_write_bitmap, "writing the bitmap"},
+    [COW_STEP_COPY_DATA] = {commit_copy_data, "copying data"},
+    [COW_STEP_BEGIN_RAW] = {commit_begin_raw, "beginning the raw file"},
+    [COW_STEP_COMPOSE] = {commit_compose, "writing the disk"},
+    [COW_STEP_KEEP_ATTRIBUTES] = {commit_keep_attributes, "keeping attributes"},
+    [COW_STEP_FINISH_IMAGE] = {commit_finish_image, "flushing to disk"},
+    [COW_STEP_FINISH_RAW] = {commit_finish_raw, "flushing to disk"},
+    [COW_STEP_EXTEND_BACKING] = {commit_extend_backing, "lengthening the backing file"},
+    [COW_STEP_RENAME] = {commit_rename, "putting it in place"},
+    [COW_STEP_KEEP_UNDO] = {commit_keep_undo, "keeping the old image for undo"},
+    [COW_STEP_JOURNAL] = {commit_journal, "writing the journal"},
+    [COW_STEP_PREPARE] = {commit_prepare, "making room"},
+    [COW_STEP_WRITE_HEADER] = {commit_write_header, "writing the header"},
+    [COW_STEP_END_JOURNAL] = {commit_end_journal, "closing the journal"},
+    [COW_STEP_RECOVER] = {commit_recover, "recovering"},
+    [COW_STEP_UNDO] = {commit_undo, "going back"},
+    [COW_STEP_WRITE_SELECTION] = {commit_write_selection, "writing data"},
+    [COW_STEP_MERGE_BACKING] = {commit_merge_backing, "writing into the backing file"},
+    [COW_STEP_WRITE_FILE] = {commit_write_file, "writing the file"},
+    [COW_STEP_WRITE_STREAM] = {commit_write_stream, "writing the disk"},
+    [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
+    [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
+};
+
+static void close_fd(struct commit *c, int *fd)
+{
+    if (*fd >= 0) {
+        c->io->close(c->io->context, *fd);
+        *fd = -1;
+    }
+}
+
+/* Without a journal: only new files were made. A rename that reported a failure may have done its work all
+ * the same: then the new file is there under its name, complete, and what it needs stays. */
+static bool remove_new_files(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    struct stat made, there;
+    if (c->out_made &&
+        (c->io->fstat(c->io->context, c->out_fd, &made) < 0 ||
+         (c->io->stat(c->io->context, plan->target_path, &there) == 0 && same_file(&made, &there)))) {
+        return true;
+    }
+    if (c->out_made) {
+        c->io->unlink(c->io->context, plan->temp_path);
+    }
+    if (c->copy_placed) {
+        c->io->unlink(c->io->context, plan->copy_path);
+    } else if (c->copy_made) {
+        c->io->unlink(c->io->context, plan->copy_temp_path);
+    }
+    return true;
+}
+
+/* Whether a rename that reported a failure has done its work all the same. */
+static bool new_image_is_there(struct commit *c)
+{
+    struct stat facts;
+    return c->record.kind == RECORD_COPY && (c->io->lstat(c->io->context, c->plan->target_path, &facts) < 0 ||
+                                             facts.st_ino == c->record.new_inode);
+}
+
+/* Everything as it was, the journal last. False: the journal is still there, and recovery has to go on. */
+static bool take_back(struct commit *c)
+{
+    char journal[PATH_MAX];
+    if (!c->journal_made) {
+        return remove_new_files(c);
+    }
+    if (new_image_is_there(c)) {
+        return false;
+    }
+    int status = 0; /* of an undo, nothing but its journal has been made yet */
+    if (c->record.kind == RECORD_COPY) {
+        status = retreat_from_copy(c);
+    } else if (c->record.kind == RECORD_IN_PLACE) {
+        status = retreat_in_place(c, true);
+    } else if (c->record.kind == RECORD_MERGE) {
+        status = c->backing_written ? -EBUSY : retreat_from_merge(c);
+    }
+    if (status == 0) {
+        status = c->io->unlink(c->io->context, side_path(journal, c->plan->target_path, SIDE_JOURNAL));
+    }
+    return status == 0;
+}
+
+/* A failure with a journal that is still there: whether forward or back, recovery knows. */
+static void tell_of_recovery(struct commit *c)
+{
+    char image[COW_HINT_BYTES / 2];
+    const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target_path;
+    cow_error_hint(c->err, "the change is half done: \"cowtui recover %s\" finishes it or takes it back",
+                   cow_shell_quote(image, sizeof image, path));
+}
+
+static uint64_t total_bytes(const struct cow_plan *plan)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const struct cow_step *step = &plan->steps[i];
+        total += step->kind == COW_STEP_WRITE_BITMAP ? 0 : step->bytes;
+    }
+    return arith_max(total, 1);
+}
+
+int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+{
+    struct cow_error local;
+    struct commit c = {.plan = plan,
+                       .io = plan->io,
+                       .env = env,
+                       .err = err != NULL ? err : &local,
+                       .image_fd = -1,
+                       .backing_fd = -1,
+                       .out_fd = -1,
+                       .input_fd = {-1, -1},
+                       .copy_fd = -1,
+                       .phase = "",
+                       .total_bytes = total_bytes(plan)};
+    if (plan->committed) {
+        return cow_error_set(err, COW_USAGE, "this plan has been committed already");
+    }
+    if (plan->refusal.status != 0) {
+        cow_error_set(err, plan->refusal.status, "%s", plan->refusal.message);
+        return cow_error_hint(err, "%s", plan->refusal.hint);
+    }
+    plan->committed = true;
+    int status = 0;
+    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
+        const struct step_row *row = &rows[plan->steps[i].kind];
+        c.phase = row->phase;
+        status = commit_advance(&c, 0);
+        if (status == 0) {
+            status = row->run(&c);
+        }
+    }
+    if (status != 0 && ((c.renamed && c.journal_made) || (!c.renamed && !take_back(&c)))) {
+        tell_of_recovery(&c);
+    }
+    if (status != 0 && c.spilled) {
+        cow_error_hint(c.err, "what was written to %s is incomplete",
+                       plan->stream_fd >= 0 ? "standard output" : plan->target_path);
+    }
+    if (c.has_record) {
+        record_clear(&c.record);
+    }
+    close_fd(&c, &c.copy_fd);
+    close_fd(&c, &c.out_fd);
+    for (size_t i = 0; i < PLAN_INPUTS_MAX; i++) {
+        close_fd(&c, &c.input_fd[i]);
+    }
+    close_fd(&c, &c.backing_fd);
+    close_fd(&c, &c.image_fd);
+    return status;
+}

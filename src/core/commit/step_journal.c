@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The journal of a change: written before the image is touched, and after the commit either dropped (the old
+ * image, which is kept, carries the same record) or renamed to be the undo file itself (a change in place).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/base/bytes.h"
+#include "core/commit/settle.h"
+#include "core/commit/steps.h"
+#include "core/format/variants.h"
+#include "core/plan/undo.h"
+
+/* A file that the date can be tried on: the new image, or one that is made for it; *made: to be removed. */
+static int file_to_date(struct commit *c, char path[PATH_MAX], bool *made)
+{
+    *made = c->out_fd < 0;
+    if (!*made) {
+        return c->out_fd;
+    }
+    side_path(path, c->plan->target_path, SIDE_DRAFT); /* the image is locked, so it is nobody else's */
+    int fd = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd == -EEXIST) { /* a crash left it */
+        c->io->unlink(c->io->context, path);
+        fd = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    }
+    return fd;
+}
+
+/* 0 or -errno; *date becomes what the filesystem makes of it. */
+static int try_date(struct commit *c, int fd, struct timespec *date)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, *date};
+    struct stat facts;
+    int status = c->io->futimens(c->io->context, fd, times);
+    if (status == 0) {
+        status = c->io->fstat(c->io->context, fd, &facts);
+    }
+    if (status == 0) {
+        *date = facts.st_mtim;
+    }
+    return status;
+}
+
+/* The image's date afterwards, by which a later write will be noticed: as the filesystem keeps it. Where
+ * dates are coarse, "now" could be the date of a write in the same second, too; so it is one of the past,
+ * that every filesystem can tell. */
+static int choose_date(struct commit *c, struct timespec *out)
+{
+    enum { COARSE_SECONDS = 2 }; /* FAT's; others have finer ones */
+    char path[PATH_MAX];
+    struct timespec now;
+    bool made;
+    c->io->now(c->io->context, &now);
+    int fd = file_to_date(c, path, &made);
+    int status = fd < 0 ? fd : 0;
+    *out = now;
+    if (status == 0) {
+        status = try_date(c, fd, out);
+    }
+    if (status == 0 && !same_time(*out, now)) {
+        *out = (struct timespec){.tv_sec = now.tv_sec - now.tv_sec % COARSE_SECONDS - COARSE_SECONDS};
+        out->tv_sec -= same_time(*out, c->record.old_mtime) ? COARSE_SECONDS : 0;
+        status = try_date(c, fd, out);
+    }
+    if (made && fd >= 0) {
+        c->io->unlink(c->io->context, path);
+        c->io->close(c->io->context, fd);
+    }
+    return status;
+}
+
+/* What the image's file is before, and what it will be. */
+static int fill_image(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    const struct cow_image *img = plan->img;
+    const struct span size_field = variants[img->header.format].size;
+    uint8_t header[COW_V3_HEADER_BYTES];
+    struct stat out, now;
+    int status = cow_header_encode(header, &plan->header, c->err);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, plan->in_place ? c->image_fd : c->out_fd, &out);
+    if (status == 0) { /* its number may have changed since the plan, when overlayfs copied it up */
+        status = c->io->fstat(c->io->context, c->image_fd, &now);
+    }
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", plan->target_path);
+    }
+    if (plan->backing_only) { /* the image itself is not written */
+        memcpy(header, img->raw, sizeof header);
+    }
+    r->kind = plan->merges ? RECORD_MERGE : plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
+    r->old_inode = now.st_ino;
+    r->new_inode = out.st_ino;
+    r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
+    r->new_file_bytes = plan->header_edit ? r->old_file_bytes
+                        : plan->in_place  ? arith_max(r->old_file_bytes, plan->layout.end_offset)
+                                          : plan->layout.end_offset;
+    r->old_end_offset = img->layout.end_offset;
+    r->old_mtime = img->cow.facts.st_mtim;
+    r->old_mode = (uint32_t)(img->cow.facts.st_mode & 07777) | RECORD_MODE_KNOWN;
+    r->old_uid = img->cow.facts.st_uid;
+    r->old_gid = img->cow.facts.st_gid;
+    r->version = RECORD_VERSION;
+    r->owner = c->io->caller(c->io->context);
+    memcpy(r->image_path, img->real_path, strlen(img->real_path) + 1);
+    if (c->io->filesystem_id(c->io->context, c->image_fd, r->filesystem) < 0) {
+        memset(r->filesystem, 0, sizeof r->filesystem);
+    }
+    r->keeps_undo = plan->keep_undo;
+    status = plan->backing_only ? 0 : choose_date(c, &r->new_mtime);
+    if (status < 0) {
+        return commit_failed(c, status, "dating", plan->target_path);
+    }
+    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
+    r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
+    r->size_field_offset = size_field.offset_bytes;
+    r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
+    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
+    if (plan->backing_only) {
+        r->new_mtime = r->old_mtime;
+        r->new_file_bytes = r->old_file_bytes;
+    } else if (plan->in_place) { /* the rest of the header, an old path's end among it, stays as it is */
+        uint8_t whole[COW_V3_HEADER_BYTES];
+        memcpy(whole, img->raw, sizeof whole);
+        memcpy(whole, header, RECORD_SECTOR_BYTES);
+        memcpy(header, whole, sizeof header);
+    }
+    memcpy(r->new_sector, header, sizeof r->new_sector);
+    r->new_header_crc = record_crc(header, sizeof header);
+    return 0;
+}
+
+static int fill_backing(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
+    r->backing_new_bytes = plan->backing_bytes;
+    r->backing_mtime = plan->merges              ? plan->merge_mtime
+                       : plan->copy_path != NULL ? plan->copy_mtime
+                                                 : plan->backing_facts.st_mtim;
+    r->backing_old_mtime = plan->backing_facts.st_mtim;
+    r->backing_inode = plan->backing_facts.st_ino;
+    r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
+    if (plan->backing_path == NULL) {
+        return 0;
+    }
+    struct stat now;
+    if (c->backing_fd >= 0 && c->io->fstat(c->io->context, c->backing_fd, &now) == 0) {
+        r->backing_inode = now.st_ino; /* as of the image's */
+    }
+    int status = c->io->resolve(c->io->context, plan->backing_path, r->backing_path, sizeof r->backing_path);
+    return status < 0 ? commit_failed(c, status, "finding", plan->backing_path) : 0;
+}
+
+/* The private backing file is made now, empty, so that the record can tell it by its inode. */
+static int make_copy_file(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    struct stat facts;
+    if (plan->copy_path == NULL) {
+        return 0;
+    }
+    int status = commit_make_copy(c);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, c->copy_fd, &facts);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", plan->copy_temp_path);
+    }
+    c->record.copy_inode = facts.st_ino;
+    if (strlen(plan->copy_path) < sizeof c->record.copy_path) {
+        memcpy(c->record.copy_path, plan->copy_path, strlen(plan->copy_path) + 1);
+    }
+    return 0;
+}
+
+/* How much of a range, from its beginning, has data in the file: behind it are zeros. */
+static int data_length(struct commit *c, uint64_t offset, uint64_t n_bytes, uint64_t *out)
+{
+    *out = 0;
+    for (uint64_t done = 0; done < n_bytes;) {
+        struct io_extent extent;
+        int status = io_extent_at(c->io, c->image_fd, offset + done, offset + n_bytes, &extent);
+        if (status < 0) {
+            return status;
+        }
+        done = extent.end - offset;
+        *out = extent.data ? done : *out;
+    }
+    return 0;
+}
+
+/* A range that is about to be written over; nothing is kept of the zeros at its end, and that is nearly all
+ * of it. */
+static int save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes)
+{
+    *saved = (struct record_saved){.offset = offset, .n_bytes = n_bytes};
+    uint64_t held = 0;
+    int status = data_length(c, offset, n_bytes, &held);
+    held = arith_min(held, (uint64_t)c->plan->img->cow.facts.st_size > offset
+                               ? (uint64_t)c->plan->img->cow.facts.st_size - offset
+                               : 0);
+    if (status < 0 || held == 0) {
+        return status;
+    }
+    if (held > RECORD_HELD_BYTES_MAX) {
+        return -EFBIG;
+    }
+    saved->bytes = malloc((size_t)held);
+    if (saved->bytes == NULL) {
+        return -ENOMEM;
+    }
+    status = io_read_padded(c->io, c->image_fd, saved->bytes, (size_t)held, offset);
+    while (status == 0 && held > 0 && saved->bytes[held - 1] == 0) {
+        held--;
+    }
+    saved->held_bytes = held;
+    if (held == 0) {
+        free(saved->bytes);
+        saved->bytes = NULL;
+    }
+    return status;
+}
+
+/* In place: the bitmap's growth, the byte where it begins, and what lies between an odd end and its sector's
+ * end. */
+static int fill_saved(struct commit *c)
+{
+    const struct cow_image *img = c->plan->img;
+    struct record *r = &c->record;
+    uint8_t shared = 0;
+    record_ranges(r, &img->header, &img->layout, &c->plan->layout);
+    int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
+    r->shared_byte = shared;
+    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
+        status = save_range(c, &r->saved[i], r->saved[i].offset, r->saved[i].n_bytes);
+    }
+    return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
+}
+
+/* The record of a change that is about to be made. */
+static int fill_record(struct commit *c)
+{
+    c->has_record = true;
+    int status = fill_image(c);
+    if (status == 0) {
+        status = fill_backing(c);
+    }
+    if (status == 0) {
+        status = make_copy_file(c);
+    }
+    return status == 0 && c->plan->in_place && !c->plan->backing_only && !c->plan->header_edit ? fill_saved(c)
+                                                                                               : status;
+}
+
+/* The record of the change that is about to be undone: what it said is what has to be put back. */
+static int turn_record(struct commit *c)
+{
+    bool found;
+    int status = journal_read(&c->record, &found, c->plan->img, SIDE_UNDO, NULL, c->err);
+    if (status == 0 && !found) {
+        status =
+            cow_error_set(c->err, COW_REFUSED, "%s: there is nothing to undo any more", c->plan->img->path);
+    }
+    if (status == 0) {
+        c->has_record = true;
+        status = journal_check(&c->record, c->plan->img, SIDE_UNDO, c->err);
+    }
+    if (status == 0) {
+        status = undo_check_base(c->plan->img, &c->record, c->err);
+    }
+    if (status == 0) {
+        c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
+        record_settle_here(&c->record, c->plan->img->real_path);
+    }
+    return status;
+}
+
+int commit_journal(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    uint8_t *bytes;
+    size_t n_bytes;
+    int status = plan->undoes ? turn_record(c) : fill_record(c);
+    if (status == 0) {
+        status = record_encode(&bytes, &n_bytes, &c->record, c->err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = settle_write_journal(c->io, plan->target_path, bytes, n_bytes);
+    free(bytes);
+    if (status < 0) {
+        return commit_failed(c, status, "writing the journal of", plan->target_path);
+    }
+    c->journal_made = true;
+    return 0;
+}
+
+int commit_keep_undo(struct commit *c)
+{
+    int status = settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_OLD, true);
+    return status < 0 ? commit_failed(c, status, "keeping the old image of", c->plan->target_path) : 0;
+}
+
+int commit_end_journal(struct commit *c)
+{
+    const char *image = c->plan->target_path;
+    char journal[PATH_MAX], undo[PATH_MAX];
+    side_path(journal, image, SIDE_JOURNAL);
+    int status = c->plan->in_place
+                     ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
+                     : c->io->unlink(c->io->context, journal);
+    if (status == 0 &&
+        c->plan->merges) { /* what the change before would be undone with is of no use any more */
+        status = c->io->unlink(c->io->context, side_path(undo, image, SIDE_UNDO));
+        status = status == -ENOENT ? 0 : status;
+    }
+    if (status == 0) {
+        status = io_sync_directory(c->io, image);
+    }
+    return status < 0 ? commit_failed(c, status, "closing the journal of", image) : 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is written down before a change, so that it can be finished or taken back after a crash, and undone
+ * later: one record serves as the journal while the change is under way and as the undo information
+ * afterwards. It is known whole before the first byte of the image is touched, so it is written once and
+ * never edited.
+ *
+ * Files in the image's directory are written down by their names alone, so that a directory that was moved
+ * takes them along; others by absolute paths. In memory all are absolute once journal.c has read the record.
+ *
+ * On disk: 16 bytes of magic and version, the fields, the saved bytes, then the length of all that (u32), a
+ * CRC-32 over it (u32) and 8 bytes of closing magic; all big endian. It can stand alone in a file, or be
+ * appended to one and be read from its end.
+ */
+#ifndef CORE_LEDGER_RECORD_H
+#define CORE_LEDGER_RECORD_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/base/io.h"
+#include "cow/layout.h"
+
+enum record_kind {
+    RECORD_COPY = 1,     /* a new file took the image's place by rename */
+    RECORD_IN_PLACE = 2, /* the image was changed where it is; the commit is one write of its first sector */
+    RECORD_UNDO_COPY = 3,
+    RECORD_UNDO_IN_PLACE = 4,
+    RECORD_MERGE = 5, /* the dirty sectors are written into the backing file, and a new, empty file takes the
+                         image's place; only ever finished, once the backing file is being written */
+};
+
+enum {
+    RECORD_SECTOR_BYTES = 512,
+    RECORD_SAVED_MAX = 2,
+    RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
+    RECORD_BYTES_MAX = 64 * 1024 * 1024,
+    RECORD_VERSION = 3,          /* that is written; 2 is read, too */
+    RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
+};
+
+/* Bytes of the old image that a change in place writes over. */
+struct record_saved {
+    uint64_t offset;
+    uint64_t n_bytes;    /* of the range */
+    uint64_t held_bytes; /* of them are kept, from the beginning; the rest were zeros */
+    uint8_t *bytes;      /* held_bytes; NULL if there are none */
+};
+
+struct record {
+    uint32_t kind;      /* enum record_kind */
+    uint64_t old_inode; /* of the image's file before; in place: the same as new_inode */
+    uint64_t new_inode;
+    uint64_t old_file_bytes; /* lengths */
+    uint64_t new_file_bytes;
+    uint64_t old_end_offset; /* where the old layout ends: no rollback cuts below that */
+    uint32_t old_header_bytes;
+    uint32_t old_header_crc;                 /* of so many bytes */
+    uint32_t new_header_crc;                 /* of COW_V3_HEADER_BYTES */
+    uint32_t size_field_offset;              /* of the old header, and what it held */
+    uint64_t old_size_field;                 /* as 8 bytes, big endian, whatever the header's order is */
+    uint8_t old_sector[RECORD_SECTOR_BYTES]; /* the first of the file; in place */
+    uint8_t new_sector[RECORD_SECTOR_BYTES];
+    struct timespec old_mtime; /* of the image's file */
+    struct timespec new_mtime; /* given to it, so that a later write shows */
+    uint32_t keeps_undo;       /* by copy: the old file becomes the undo file */
+    uint32_t extends;          /* the backing file is written: lengthened, or merged into */
+    uint64_t backing_old_bytes;
+    uint64_t backing_new_bytes;
+    struct timespec backing_mtime;     /* afterwards; of a private copy, if one is made */
+    struct timespec backing_old_mtime; /* before */
+    uint64_t backing_inode;            /* merge: it must still be that file; undo says if it is not */
+    char backing_path[PATH_MAX];       /* absolute; "" = none */
+    uint64_t copy_inode;               /* of a private backing file that the change makes; 0 = none */
+    char copy_path[PATH_MAX];          /* its name; absolute */
+    /* in place: the byte that holds the last old bits and, above `shared_bits` of them, the first new ones */
+    uint64_t shared_offset;
+    uint32_t shared_bits; /* 0: the bits part at a whole byte */
+    uint32_t shared_byte;
+    struct record_saved saved[RECORD_SAVED_MAX];
+    /* since version 3 */
+    uint32_t
+        old_mode; /* of the image's file, with RECORD_MODE_KNOWN: the undo file is 0600, and its maker's */
+    uint32_t old_uid, old_gid;
+    char image_path[PATH_MAX];                  /* where the image is; absolute. "": not known */
+    uint8_t filesystem[IO_FILESYSTEM_ID_BYTES]; /* that it lies on; zeros: not known */
+
+    /* not on the disk */
+    uint32_t version;       /* as it was read */
+    uid_t owner;            /* of the file that it was read from */
+    bool backing_elsewhere; /* not in the image's directory */
+    bool copy_elsewhere;
+    bool copy_is_foreign; /* the private backing file is none of ours to remove */
+};
+
+/* Makes the names of files beside the image, which is at image_real_path now, absolute. COW_INVALID where one
+ * would be too long. */
+int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err);
+
+/* The image is here now: what is written from now on says so. */
+void record_settle_here(struct record *record, const char *image_real_path);
+
+/* Frees the saved bytes. */
+void record_clear(struct record *record);
+
+/* Encodes into a new buffer (the caller's, free). COW_NO_MEMORY. */
+int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err);
+
+/* Reads the record that ends at the end of an open file. *offset is where it begins. Answers COW_INVALID for
+ * anything that is not a whole record with a good CRC and numbers in range (record_check.c), COW_IO,
+ * COW_NO_MEMORY; *out is unchanged then, else to be cleared by the caller. */
+int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, int fd, struct cow_error *err);
+
+uint32_t record_crc(const uint8_t *bytes, size_t n_bytes);
+
+/* What can be asked of a record's numbers (record_check.c). Is each of them in range, by itself and against
+ * the others? What record_read hands out is. */
+bool record_is_sane(const struct record *record);
+
+/* Does it say of the old image what the old header says (size_field_offset, old_end_offset...)? bytes are
+ * that header, of a sane record; n_bytes at most COW_HEADER_BYTES_MAX. */
+bool record_fits_old_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
+/* The same of the new image and its header; true for a change in place. */
+bool record_fits_new_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
+/* Are the ranges of a change in place those that lie outside the old layout and inside the new one? bytes are
+ * the image's header, old or new. */
+bool record_fits_in_place(const struct record *record, const uint8_t *bytes, size_t n_bytes);
+
+/* What growing in place writes over: shared_offset, shared_bits, and offset and length of saved[]. */
+void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
+                   const struct cow_layout *new_layout);
+
+bool record_is_in_place(const struct record *record); /* of a change in place, or going back from one */
+
+#endif

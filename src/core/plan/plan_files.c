@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which files a plan touches, named before the yes. For a change it follows from the steps, so that what is
+ * named and what is done cannot part; recovery and undo follow a record, and say it themselves.
+ */
+#include <limits.h>
+
+#include "core/base/arith.h"
+#include "core/image/side.h"
+#include "core/plan/plan.h"
+
+static const char *const touch_names[COW_TOUCHES] = {
+#define TOUCH_ROW(id, name) [COW_TOUCH_##id] = (name),
+    COW_TOUCH_LIST(TOUCH_ROW)
+#undef TOUCH_ROW
+};
+
+const char *cow_touch_name(enum cow_touch touch)
+{
+    return touch_names[touch];
+}
+
+static struct cow_touched *touch(struct cow_plan *plan, enum cow_touch how, const char *path)
+{
+    struct cow_preview *p = &plan->preview;
+    struct cow_touched *file = &plan->files[arith_min(p->files, PLAN_FILES_MAX - 1)];
+    p->files = (size_t)arith_min(p->files + 1, PLAN_FILES_MAX);
+    *file = (struct cow_touched){.touch = how, .path = path};
+    file->has_size = how == COW_TOUCH_REMOVES;
+    return file;
+}
+
+void plan_touch(struct cow_plan *plan, enum cow_touch how, const char *path)
+{
+    touch(plan, how, plan_text(plan, "%s", path));
+}
+
+void plan_touch_sized(struct cow_plan *plan, enum cow_touch how, const char *path, uint64_t size_bytes)
+{
+    struct cow_touched *file = touch(plan, how, plan_text(plan, "%s", path));
+    file->has_size = true;
+    file->size_bytes = size_bytes;
+}
+
+static bool is_there(const struct cow_plan *plan, const char *path)
+{
+    struct stat facts;
+    return plan->io->lstat(plan->io->context, path, &facts) == 0;
+}
+
+void plan_touch_if_there(struct cow_plan *plan, enum cow_touch how, const char *path)
+{
+    if (is_there(plan, path)) {
+        plan_touch(plan, how, path);
+    }
+}
+
+void plan_touch_side(struct cow_plan *plan, enum cow_touch how, const char *side)
+{
+    char path[PATH_MAX];
+    plan_touch_if_there(plan, how, side_path(path, plan->target_path, side));
+}
+
+/* The undo file: made by this change, or given up with what it belongs to. */
+static void touch_undo(struct cow_plan *plan, bool made)
+{
+    char undo[PATH_MAX];
+    side_path(undo, plan->target_path, SIDE_UNDO);
+    const bool there = is_there(plan, undo);
+    if (made || there) {
+        plan_touch(plan, !made ? COW_TOUCH_REMOVES : there ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, undo);
+    }
+}
+
+static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->steps[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a crash has left under the names that the steps work with. */
+static void touch_leftovers(struct cow_plan *plan)
+{
+    const bool makes_file = has_step(plan, COW_STEP_BEGIN_IMAGE) || has_step(plan, COW_STEP_BEGIN_RAW);
+    const bool journals = has_step(plan, COW_STEP_JOURNAL);
+    if (makes_file) {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
+    }
+    if (journals) {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_DRAFT);
+    }
+    if (journals && makes_file) {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_OLD);
+    }
+    if (plan->copy_path != NULL) {
+        plan_touch_if_there(plan, COW_TOUCH_REMOVES, plan->copy_temp_path);
+    }
+}
+
+static void touch_target(struct cow_plan *plan)
+{
+    const uint64_t size_bytes = plan->file != NULL        ? plan->preview.moves_bytes
+                                : plan->preview.makes_raw ? plan->img->header.size_bytes
+                                                          : plan->layout.end_offset;
+    plan_touch_sized(plan, plan->replace ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target_path,
+                     size_bytes);
+}
+
+static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
+{
+    const uint64_t old_bytes = plan->img != NULL ? (uint64_t)plan->img->cow.facts.st_size : 0;
+    switch (step->kind) {
+    case COW_STEP_RENAME:
+        touch_target(plan);
+        break;
+    case COW_STEP_WRITE_HEADER:
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target_path,
+                         plan->header_edit ? old_bytes : arith_max(old_bytes, plan->layout.end_offset));
+        break;
+    case COW_STEP_COPY_BACKING:
+        plan_touch_sized(plan, COW_TOUCH_MAKES, plan->copy_path, plan->header.size_bytes);
+        break;
+    case COW_STEP_EXTEND_BACKING:
+        plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing_path, plan->header.size_bytes);
+        break;
+    case COW_STEP_MERGE_BACKING:
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing_path, plan->backing_bytes);
+        break;
+    case COW_STEP_WRITE_DEVICE:
+        plan_touch(plan, COW_TOUCH_CHANGES, plan->target_path);
+        break;
+    case COW_STEP_END_JOURNAL:
+        touch_undo(plan, plan->in_place || plan->keep_undo);
+        break;
+    default:
+        break;
+    }
+}
+
+void plan_name_files(struct cow_plan *plan)
+{
+    if (plan->follows_record) {
+        return;
+    }
+    plan->preview.files = 0;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        touch_by_step(plan, &plan->steps[i]);
+    }
+    if (plan->preview.files > 0 && !plan->is_device) {
+        touch_leftovers(plan);
+    }
+}

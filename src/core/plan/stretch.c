@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See stretch.h.
+ */
+#include "core/plan/stretch.h"
+
+#include "core/base/arith.h"
+
+enum {
+    JOIN_GAP_BYTES = 16 * 1024,
+    BLOCK_BYTES = 4096,
+    LONG_RUN_BYTES = 1024 * 1024, /* from here on a run is worth its own call */
+};
+
+int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_sector, uint64_t disk_end,
+                 struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    const uint64_t join = arith_max(JOIN_GAP_BYTES / sector_bytes, 1);
+    struct cow_dirty_run run;
+    int status = cow_image_next_dirty(img, from_sector, &run, err);
+    *out = (struct stretch){.next_sector = run.first_sector};
+    if (status != 0 || run.sectors == 0 || run.first_sector * sector_bytes >= disk_end) {
+        return status;
+    }
+    uint64_t end = run.first_sector;
+    out->begin_bytes = run.first_sector * sector_bytes / BLOCK_BYTES * BLOCK_BYTES;
+    while (status == 0 && run.sectors > 0 && run.first_sector - end <= join) {
+        end = run.first_sector + run.sectors;
+        out->dirty_sectors += run.sectors;
+        status = cow_image_next_dirty(img, end, &run, err);
+    }
+    out->next_sector = end;
+    out->end_bytes = arith_min(arith_div_up(end * sector_bytes, BLOCK_BYTES) * BLOCK_BYTES, disk_end);
+    return status;
+}
+
+static enum piece_kind kind_of_piece(const struct cow_run *run, uint64_t n_bytes, bool all_read)
+{
+    const bool moved = n_bytes >= LONG_RUN_BYTES && !all_read;
+    switch (run->origin) {
+    case COW_ORIGIN_COW:
+        return moved ? PIECE_COW : PIECE_READ;
+    case COW_ORIGIN_BACKING:
+        return moved ? PIECE_BACKING : PIECE_READ;
+    default:
+        return PIECE_HOLE;
+    }
+}
+
+int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t end, bool all_read,
+               struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    *out = (struct piece){.kind = PIECE_HOLE, .end_bytes = at};
+    while (out->end_bytes < end) {
+        const uint64_t begin = out->end_bytes;
+        struct cow_run run;
+        int status = cow_image_next_run(img, begin / sector_bytes, &run, err);
+        if (status != 0) {
+            return status;
+        }
+        uint64_t more = 0, stop = arith_min((run.first_sector + run.sectors) * sector_bytes, end);
+        const enum piece_kind kind = kind_of_piece(&run, stop - begin, all_read);
+        if (kind == PIECE_HOLE && stop < end) { /* runs may be short, and holes long */
+            status = image_hole(img, begin / sector_bytes, &more, err);
+            stop = arith_min(arith_max(stop, (begin / sector_bytes + more) * sector_bytes), end);
+        }
+        if (status != 0) {
+            return status;
+        }
+        if (begin > at && (kind != out->kind || kind == PIECE_COW || kind == PIECE_BACKING)) {
+            break;
+        }
+        *out = (struct piece){.kind = kind, .end_bytes = stop};
+    }
+    return 0;
+}

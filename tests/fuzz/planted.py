@@ -25,8 +25,8 @@ FAULTS = {
     "text": ("src/core/base/glyphs.c", "code_point >= 0x7f && code_point < 0xa0", "code_point >= 0x7f && code_point < 0x9f"),
     "arguments": ("src/cli/options.c", "if (options->operands == options->command->n_operands)",
                   "if (options->operands >= 1 && options->command->n_operands >= 1)"),
-    "prompt": ("src/tui/prompt.c", "if (RL_ISSTATE(RL_STATE_ISEARCH) && byte", "if (RL_ISSTATE(RL_STATE_NSEARCH) && byte"),
-    "script": ("src/tui/script.c", "int status = run_line(script, line, event);", "free(line); int status = run_line(script, line, event);"),
+    "prompt": ("src/tui/screen/prompt.c", "if (RL_ISSTATE(RL_STATE_ISEARCH) && byte", "if (RL_ISSTATE(RL_STATE_NSEARCH) && byte"),
+    "script": ("src/tui/screen/script.c", "int status = run_line(script, line, event);", "free(line); int status = run_line(script, line, event);"),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
  * The grid of cells: its size, what does not get into it, and how wide characters are: as libc has it, in
  * every locale.
  */
-#include "tui/canvas.h"
+#include "tui/screen/canvas.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <wchar.h>
 
 #include "support.h"
-#include "tui/utf8.h"
+#include "tui/screen/utf8.h"
 
 enum { CODE_POINTS = 0x110000, COLS = 12 };
 

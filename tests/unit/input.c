@@ -5,14 +5,14 @@
  * {}. A '.' in what goes in is a key that must be the only one to come out: it tells that what stood before
  * it was taken as a whole.
  */
-#include "tui/input.h"
+#include "tui/screen/input.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "support.h"
-#include "tui/keys.h"
-#include "tui/utf8.h"
+#include "tui/screen/keys.h"
+#include "tui/screen/utf8.h"
 
 static int64_t now;
 

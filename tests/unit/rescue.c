@@ -4,7 +4,7 @@
  * signal that ended the child. Under a sanitizer, which has handlers of its own for some, the child ends with
  * its report.
  */
-#include "tui/rescue.h"
+#include "tui/screen/rescue.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "../lib/fuzzer.h"
-#include "tui/actions.h"
-#include "tui/input.h"
-#include "tui/keys.h"
-#include "tui/prompt.h"
+#include "tui/app/actions.h"
+#include "tui/screen/input.h"
+#include "tui/screen/keys.h"
+#include "tui/screen/prompt.h"
 
 enum { COLS = 40, ROWS = 3 };
 

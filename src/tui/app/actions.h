@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The one table of what a user can ask for. Key dispatch, `:` commands, completion, the footer and Help are
+ * all read from it, so that none of them can lie about another.
+ */
+#ifndef COW_TUI_APP_ACTIONS_H
+#define COW_TUI_APP_ACTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cow/error.h"
+#include "tui/screen/canvas.h"
+#include "tui/screen/page.h"
+
+enum tui_action_id {
+    TUI_DO_NOTHING,
+    TUI_DO_HELP,
+    TUI_DO_UP,
+    TUI_DO_DOWN,
+    TUI_DO_LEFT,
+    TUI_DO_RIGHT,
+    TUI_DO_PAGE_UP,
+    TUI_DO_PAGE_DOWN,
+    TUI_DO_FIRST,
+    TUI_DO_LAST,
+    TUI_DO_ZOOM_IN,
+    TUI_DO_ZOOM_OUT,
+    TUI_DO_FIT,
+    TUI_DO_NEXT_RUN,
+    TUI_DO_PREV_RUN,
+    TUI_DO_ENTER,
+    TUI_DO_BACK,
+    TUI_DO_OTHER_BUTTON,
+    TUI_DO_HEADER,
+    TUI_DO_MAP,
+    TUI_DO_BLOCKS,
+    TUI_DO_FILES,
+    TUI_DO_CHECK,
+    TUI_DO_NEXT_VIEW,
+    TUI_DO_PREV_VIEW,
+    TUI_DO_RESIZE,
+    TUI_DO_UNDO,
+    TUI_DO_RECOVER,
+    TUI_DO_PAGES,
+    TUI_DO_COMPACT,
+    TUI_DO_REBASE,
+    TUI_DO_RESTAMP,
+    TUI_DO_CONVERT,
+    TUI_DO_MERGE,
+    TUI_DO_MERGE_IN_PLACE,
+    TUI_DO_SCAN,
+    TUI_DO_OWNERS,
+    TUI_DO_ORDER,
+    TUI_DO_BY_NAME,
+    TUI_DO_FILTER,
+    TUI_DO_CLEAR,
+    TUI_DO_DIFF,
+    TUI_DO_EXTRACT,
+    TUI_DO_EXTRACT_BACKING,
+    TUI_DO_EDIT,
+    TUI_DO_STAGE,
+    TUI_DO_UNSTAGE,
+    TUI_DO_WRITE,
+    TUI_DO_PLACE,
+    TUI_DO_PLACE_MAP,
+    TUI_DO_GOTO,
+    TUI_DO_BACKING,
+    TUI_DO_REFRESH,
+    TUI_DO_REDRAW,
+    TUI_DO_PROMPT,
+    TUI_DO_LEAVE,
+    TUI_DO_QUIT,
+};
+
+/* Where an action applies: a view answers with the bits that hold for it at this moment. */
+enum {
+    TUI_IN_HEADER = 1 << 0,
+    TUI_IN_MAP = 1 << 1,
+    TUI_IN_BLOCKS = 1 << 2,
+    TUI_IN_BYTES = 1 << 3,
+    TUI_IN_HELP = 1 << 4,
+    TUI_IN_SIZE = 1 << 5,    /* the wizard asks for a size */
+    TUI_IN_CHOICE = 1 << 6,  /* ... to choose */
+    TUI_IN_PREVIEW = 1 << 7, /* a change asks to read and agree */
+    TUI_IN_CONFIRM = 1 << 8, /* ... for the typed yes */
+    TUI_IN_RESULT = 1 << 9,  /* ... is done; also a message box */
+    TUI_IN_SECOND = 1 << 10, /* there is a page before this one */
+    TUI_IN_OFFER = 1 << 11,  /* a pending change may be recovered */
+    TUI_IN_CHECK = 1 << 12,
+    TUI_IN_FINDING = 1 << 13, /* one of Check's, explained */
+    TUI_IN_FIXABLE = 1 << 14, /* ... the selected one can be mended */
+    TUI_IN_PLACE = 1 << 15,   /* ... it is somewhere on the disk */
+    TUI_IN_STAGED = 1 << 16,  /* something that is shown here waits to be written */
+    TUI_IN_FILES = 1 << 17,
+    TUI_IN_FILE = 1 << 18,      /* one of the guest's, explained */
+    TUI_IN_CONTENT = 1 << 19,   /* ... the selected one has content */
+    TUI_IN_DIFF = 1 << 20,      /* ... its two versions, compared */
+    TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
+    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
+    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF,
+    TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
+    TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
+};
+
+enum tui_argument_kind {
+    TUI_NO_ARGUMENT,
+    TUI_POSITION,
+    TUI_SIZE,
+    TUI_DISCARD,
+    TUI_COMPACT_WORD,
+    TUI_FILE,
+    TUI_BACKING,
+    TUI_OTHER_BACKING
+};
+
+enum { TUI_ACTION_KEYS = 4 };
+
+struct tui_action {
+    enum tui_action_id id;
+    unsigned contexts;
+    int key[TUI_ACTION_KEYS]; /* 0: none */
+    const char *command;      /* its name after ':', or NULL */
+    enum tui_argument_kind argument;
+    const char *footer_key; /* as the footer names the key, or NULL: not in the footer */
+    const char *footer;
+    const char *help; /* a phrase; NULL: not in Help */
+};
+
+/* The action of a key where those contexts hold; TUI_DO_NOTHING if there is none. */
+enum tui_action_id tui_action_of_key(int key, unsigned contexts);
+
+/* The action of a command line "name argument". An unambiguous beginning of a name is enough. Sets *argument
+ * to what follows the name ("" if nothing does). Errors: COW_USAGE (unknown, ambiguous, argument missing or
+ * not wanted). */
+int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
+                          struct cow_error *err);
+
+/* The index-th command name, NULL behind the last: for completion. */
+const char *tui_command_name(size_t index);
+
+/* Whether that command takes a file, and where in the line its name begins. */
+bool tui_command_file(const char *line, size_t *begin);
+
+/* One line of keys for those contexts; what does not fit is left out, the last one (how to leave) never. */
+void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts);
+
+/* Help's text: keys by context, and commands. */
+void tui_actions_help(struct tui_page *page);
+
+#endif

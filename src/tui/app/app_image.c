@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The application's image: opening it anew, and moving the selection that all views share along its runs.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+
+/* The part behind the last slash, safe to show. */
+static void last_part(char *out, size_t out_bytes, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    cow_escape(out, out_bytes, slash && slash[1] ? slash + 1 : path);
+}
+
+void tui_app_look_around(struct tui_app *app)
+{
+    struct cow_holder holder = {0};
+    bool pending = tui_app_sectors(app) > 0 && cow_image_pending(app->image)[0] != '\0';
+
+    if (cow_image_in_use(app->image, &holder, NULL))
+        holder = (struct cow_holder){0};
+    if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending)
+        app->redraw = true;
+    app->holder = holder;
+    app->pending = pending;
+}
+
+/* What the title line shows; asked once, not at every key. */
+static void look_at_image(struct tui_app *app)
+{
+    last_part(app->name, sizeof app->name, cow_image_path(app->image));
+    last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->image)->path);
+    app->usage_known = tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
+    tui_app_look_around(app);
+    app->generation++;
+    tui_app_select(app, app->sector);
+    app->redraw = true;
+}
+
+struct cow_open_options tui_app_open_options(const struct tui_app *app)
+{
+    return (struct cow_open_options){.backing_path = app->backing_path,
+                                     .no_backing = app->options->no_backing && !app->backing_path};
+}
+
+static void take_image(struct tui_app *app, struct cow_image *image)
+{
+    tui_scan_drop(app); /* it borrows the image */
+    tui_files_drop(app);
+    cow_image_close(app->image);
+    app->image = image;
+    look_at_image(app);
+}
+
+int tui_app_reopen(struct tui_app *app, struct cow_error *err)
+{
+    struct cow_open_options options = tui_app_open_options(app);
+    struct cow_image *image = NULL;
+    int status = cow_image_open(&image, app->options->image_path, &options, err);
+
+    if (status == 0)
+        take_image(app, image);
+    return status;
+}
+
+int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
+{
+    app->backing_path = NULL;
+    int status = tui_app_reopen(app, err);
+    if (status || !app->named_backing ||
+        strcmp(cow_image_header(app->image)->backing_path, app->named_for) != 0)
+        return status;
+    app->backing_path = app->named_backing;
+    return tui_app_reopen(app, err);
+}
+
+/* What -b would take, too, and Check tell of: who types a name while looking wants to hear it at once. */
+static int check_fit(const struct cow_image *image, const char *path, struct cow_error *err)
+{
+    const struct cow_open_options alone = {.no_backing = true};
+    const struct cow_header *header = cow_image_header(image);
+    uint64_t has = cow_image_backing(image)->size_bytes;
+    struct cow_image *other = NULL;
+    struct cow_error ignored = {0};
+
+    if (cow_image_open(&other, path, &alone, &ignored) == 0) {
+        cow_image_close(other);
+        return cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", path);
+    }
+    if (!header->unfinished && has != header->size_bytes) {
+        cow_error_set(err, COW_REFUSED, "%s: has %" PRIu64 " bytes, the disk %" PRIu64, path, has,
+                      header->size_bytes);
+        return cow_error_hint(err, "it is not used; cowtui -b FILE would, and Check tell what that means");
+    }
+    return 0;
+}
+
+int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error *err)
+{
+    const struct cow_open_options options = {.backing_path = path,
+                                             .no_backing = app->options->no_backing && !path};
+    struct cow_image *image = NULL;
+    char *typed = path ? strdup(path) : NULL;
+    int status = path && !typed ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
+                                : cow_image_open(&image, app->options->image_path, &options, err);
+
+    if (status == 0 && path)
+        status = check_fit(image, path, err);
+    if (status) {
+        cow_image_close(image);
+        free(typed);
+        return status;
+    }
+    free(app->typed_backing);
+    app->backing_path = app->named_backing = app->typed_backing = typed;
+    snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(image)->backing_path);
+    take_image(app, image);
+    return 0;
+}
+
+void tui_app_say_backing(struct tui_app *app)
+{
+    const struct cow_backing *backing = cow_image_backing(app->image);
+    char name[TUI_MESSAGE_BYTES / 2];
+
+    cow_escape(name, sizeof name, backing->path);
+    if (backing->state == COW_BACKING_IGNORED)
+        tui_app_say(app, TUI_DIM, "no backing file is looked at, as when this began");
+    else if (backing->state != COW_BACKING_FOUND)
+        tui_app_say(app, TUI_WARN, "the backing file is the header's again: %s",
+                    backing->path[0] ? backing->problem : "there is none");
+    else if (backing->mtime != (int64_t)cow_image_header(app->image)->mtime)
+        tui_app_say(app, TUI_WARN, "the backing file is %s, whose date is not the header's: Check tells more",
+                    name);
+    else
+        tui_app_say(app, TUI_DIM, "the backing file is %s%s", name,
+                    app->named_backing ? ", as long as you look" : ", as the header says");
+}
+
+uint64_t tui_app_sectors(const struct tui_app *app)
+{
+    return cow_image_header(app->image)->unfinished ? 0 : cow_image_layout(app->image)->sectors;
+}
+
+void tui_app_select(struct tui_app *app, uint64_t sector)
+{
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (sector >= sectors)
+        sector = sectors > 0 ? sectors - 1 : 0;
+    app->sector = sector;
+    app->redraw = true;
+}
+
+int tui_app_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err)
+{
+    struct cow_run before;
+    int status = cow_image_prev_run(app->image, sector + 1, &before, err);
+
+    if (status)
+        return status;
+    return cow_image_next_run(app->image, before.sectors ? before.first_sector : sector, out, err);
+}
+
+static enum tui_result select_dirty(struct tui_app *app, int status, const struct cow_dirty_run *run,
+                                    const struct cow_error *err, const char *none)
+{
+    if (status)
+        tui_app_error(app, err);
+    else if (run->sectors == 0)
+        tui_app_say(app, TUI_DIM, "%s", none);
+    else
+        tui_app_select(app, run->first_sector);
+    return TUI_REDRAW;
+}
+
+enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end)
+{
+    struct cow_error err = {0};
+    struct cow_dirty_run run = {0, 0};
+    struct cow_density before = {0, 0, 0};
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_NOTHING;
+    int status = cow_image_next_dirty(app->image, end, &run, &err);
+    /* A run that only goes on behind the range is the one we come from. */
+    if (status == 0 && run.sectors > 0 && run.first_sector == end && end > 0) {
+        status = cow_image_density(app->image, end - 1, 1, &before, &err);
+        if (status == 0 && before.dirty_sectors > 0)
+            status = cow_image_next_dirty(app->image, end + run.sectors, &run, &err);
+    }
+    return select_dirty(app, status, &run, &err, "no further run in the COW");
+}
+
+enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first)
+{
+    struct cow_error err = {0};
+    struct cow_dirty_run run = {0, 0};
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_NOTHING;
+    int status = cow_image_prev_dirty(app->image, first, &run, &err);
+    return select_dirty(app, status, &run, &err, "no earlier run in the COW");
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The door: opens the image, the backend and the views, runs the loop, and gives everything back in reverse
+ * order. The image is opened first, so that a file that is no COW image never flickers the screen.
+ */
+#include "tui/app/tui.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/prompt.h"
+#include "tui/screen/script.h"
+#include "tui/screen/term.h"
+
+static int open_backend(struct tui_app *app, const struct tui_theme *theme, struct cow_error *err)
+{
+    const struct tui_options *options = app->options;
+
+    if (options->script_path)
+        return tui_script_open(&app->backend, options->script_path, theme, err);
+    return tui_term_open(&app->backend, theme, options->color, err);
+}
+
+static int open_tabs(struct tui_app *app, struct cow_error *err)
+{
+    static const struct tui_view_class *const classes[TUI_TABS] = {
+        [TUI_TAB_HEADER] = &tui_view_header, [TUI_TAB_MAP] = &tui_view_map,
+        [TUI_TAB_BLOCKS] = &tui_view_blocks, [TUI_TAB_FILES] = &tui_view_files,
+        [TUI_TAB_CHECK] = &tui_view_check,
+    };
+
+    for (int i = 0; i < TUI_TABS; i++) {
+        int status = classes[i]->open(app, &app->tab[i].state, NULL, err);
+        if (status)
+            return status;
+        app->tab[i].view_class = classes[i];
+    }
+    app->tab_now = tui_app_sectors(app) > 0 ? TUI_TAB_MAP : TUI_TAB_HEADER;
+    app->tab_return = TUI_NO_TAB;
+    return 0;
+}
+
+static int find_theme(const struct tui_theme **out, const char *name, struct cow_error *err)
+{
+    *out = tui_theme_find(name);
+    if (*out)
+        return 0;
+    cow_error_set(err, COW_USAGE, "there is no theme \"%s\"", name);
+    return cow_error_hint(err, "themes: %s", tui_theme_names());
+}
+
+int tui_run(const struct tui_options *options, struct cow_error *err)
+{
+    struct tui_app app;
+    const struct tui_theme *theme;
+    int status;
+
+    memset(&app, 0, sizeof app);
+    app.options = options;
+    app.backing_path = app.named_backing = options->backing_path;
+    setlocale(LC_CTYPE, "");
+    status = find_theme(&theme, options->theme, err);
+    if (status)
+        return status;
+    status = tui_app_reopen(&app, err);
+    if (status)
+        return status;
+    snprintf(app.named_for, sizeof app.named_for, "%s", cow_image_header(app.image)->backing_path);
+    status = tui_prompt_init(!options->script_path, err);
+    if (status)
+        goto out_image;
+    status = open_tabs(&app, err);
+    if (status == 0)
+        status = open_backend(&app, theme, err);
+    if (status)
+        goto out_views;
+    app.canvas.ascii = options->ascii || app.backend->ascii;
+    if (app.pending && !app.holder.held) /* else the change may be under way just now */
+        tui_app_offer_recovery(&app);
+    status = tui_app_loop(&app, err);
+    app.backend->ops->end(app.backend);
+out_views:
+    tui_app_close_views(&app);
+    tui_canvas_free(&app.canvas);
+    tui_prompt_end();
+out_image:
+    tui_files_end(&app);
+    tui_scan_drop(&app);
+    cow_image_close(app.image);
+    free(app.typed_backing);
+    if (status == 0 && app.stop_signal)
+        raise(app.stop_signal); /* its old action is back: by default this is the end */
+    return status;
+}

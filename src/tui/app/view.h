@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A view is a struct of functions over a state of its own. Its file ends with that struct. Handlers answer
+ * with what must happen; they never draw.
+ */
+#ifndef COW_TUI_APP_VIEW_H
+#define COW_TUI_APP_VIEW_H
+
+#include <stdbool.h>
+
+#include "cow/error.h"
+#include "tui/app/actions.h"
+#include "tui/screen/canvas.h"
+
+struct tui_app;
+
+enum tui_result {
+    TUI_IGNORED, /* not mine: the application may have a use for it */
+    TUI_NOTHING,
+    TUI_REDRAW,
+    TUI_POP, /* this view is finished */
+    TUI_QUIT,
+};
+
+struct tui_view_class {
+    const char *title;
+    bool overlay; /* a box over the view beneath */
+
+    /* Makes the state. argument is the opener's; the view keeps nothing of it. */
+    int (*open)(struct tui_app *app, void **state, const void *argument, struct cow_error *err);
+    /* Which rows of the table of actions hold now: TUI_IN_... bits. */
+    unsigned (*contexts)(struct tui_app *app, void *state);
+    /* A key before the table sees it, for typed text. NULL: none wanted. */
+    enum tui_result (*key)(struct tui_app *app, void *state, int key);
+    /* Pasted text, in one line, for a field of the view. NULL, or TUI_IGNORED: there is none just now. */
+    enum tui_result (*paste)(struct tui_app *app, void *state, const char *text);
+    /* argument is what was typed behind a command, else NULL. */
+    enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action, const char *argument);
+    void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);
+    /* Every 100 ms while it is on top; NULL: nothing to do. */
+    enum tui_result (*tick)(struct tui_app *app, void *state);
+    void (*close)(struct tui_app *app, void *state);
+};
+
+struct tui_view {
+    const struct tui_view_class *view_class;
+    void *state;
+};
+
+/* What tui_view_change shows. */
+enum tui_change_kind {
+    TUI_CHANGE_UNDO,
+    TUI_CHANGE_DISCARD_UNDO,
+    TUI_CHANGE_RECOVER,
+    TUI_CHANGE_PAGES,
+    TUI_CHANGE_COMPACT,
+    TUI_CHANGE_REBASE,
+    TUI_CHANGE_RESTAMP,
+    TUI_CHANGE_CONVERT,
+    TUI_CHANGE_MERGE,
+    TUI_CHANGE_MERGE_IN_PLACE,
+    TUI_CHANGE_EXTRACT, /* app->files.extract, to the file that is the argument */
+    TUI_CHANGE_EDIT,    /* what is staged in Header */
+    TUI_CHANGE_REPAIR,  /* what is staged in Check */
+};
+
+struct tui_change_request {
+    enum tui_change_kind kind;
+    const char *argument; /* what was typed behind the command */
+};
+
+/* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
+enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
+
+extern const struct tui_view_class tui_view_header;
+extern const struct tui_view_class tui_view_map;
+extern const struct tui_view_class tui_view_blocks;
+extern const struct tui_view_class tui_view_bytes;
+extern const struct tui_view_class tui_view_help;
+extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
+extern const struct tui_view_class tui_view_pending;
+extern const struct tui_view_class tui_view_files;
+extern const struct tui_view_class tui_view_file; /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_diff; /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_check;
+extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
+extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */
+extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The pages of a change behind its preview, as text: the question, the progress, the result.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tui/change/change.h"
+
+enum { LABEL_COL = 1, WORTH_A_BAR_BYTES = 4096 };
+
+void change_put_holder(struct tui_app *app, struct tui_page *page)
+{
+    if (!app->holder.held)
+        return;
+    tui_page_line(page);
+    if (app->holder.pid > 0)
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
+                       "! in use by pid %" PRId64 ": nothing can be written until that one stops",
+                       app->holder.pid);
+    else
+        tui_page_wrap(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
+                      "! in use by another program: nothing can be written until that one stops");
+}
+
+static void put_steps(struct tui_page *page, const struct cow_plan *plan)
+{
+    size_t n_steps;
+    const struct cow_step *step = cow_plan_steps(plan, &n_steps);
+    char size[COW_SIZE_TEXT_BYTES];
+
+    tui_page_line(page);
+    tui_page_put(page, LABEL_COL, TUI_HEADING, "What will be done, in this order");
+    for (size_t i = 0; i < n_steps; i++) {
+        tui_page_line(page);
+        tui_page_putf(page, LABEL_COL, TUI_LABEL, "%3zu", i + 1);
+        tui_page_wrapf(page, 6, 6, TUI_NORMAL, "%s%s%s%s", step[i].text, step[i].bytes ? " (" : "",
+                       step[i].bytes ? cow_size_text(size, step[i].bytes) : "", step[i].bytes ? ")" : "");
+    }
+}
+
+/* Each file, so that nobody says yes to one that was not named. */
+static void put_files(struct tui_page *page, const struct cow_preview *preview)
+{
+    char name[1024];
+
+    if (preview->files == 0)
+        return;
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, LABEL_COL, TUI_HEADING, "The files");
+    for (size_t i = 0; i < preview->files; i++) {
+        cow_escape(name, sizeof name, preview->file[i].path);
+        tui_page_line(page);
+        tui_page_putf(page, LABEL_COL + 2, TUI_LABEL, "%-9s", cow_touch_name(preview->file[i].touch));
+        tui_page_wrap(page, LABEL_COL + 12, LABEL_COL + 12, TUI_NORMAL, name);
+    }
+}
+
+void change_fill_confirm(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+    const struct cow_preview *preview = cow_plan_preview(change->plan);
+    bool tells_all = change->words->page[CHANGE_PREVIEW] == NULL,
+         roomy = change->page_rows >= CHANGE_ROOMY_ROWS;
+    char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
+
+    if (!tells_all || roomy)
+        tui_page_line(page);
+    if (tells_all) {
+        tui_page_line(page);
+        int col =
+            tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_STRONG, "%s: %s", app->name, change->words->about);
+        if (preview->has_before && preview->has_after)
+            tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
+                           cow_size_text(before, preview->before_size_bytes),
+                           cow_size_text(after, preview->after_size_bytes));
+        change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
+    }
+    change_put_holder(app, page);
+    if (tells_all || app->holder.held)
+        tui_page_line(page);
+    put_steps(page, change->plan);
+    if (tells_all) {
+        tui_page_line(page);
+        change_put_backing(page, preview);
+        change_put_future(page, preview);
+        change_put_command(page, preview);
+    }
+    put_files(page, preview);
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
+                  "Anything but the word yes, or Esc, leaves everything as it is.");
+    if (!tells_all)
+        tui_page_wrap(page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
+                      "Until its last steps it can be stopped: nothing is changed then.");
+}
+
+static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
+{
+    int cols = page->cols - 12;
+    double share = total > 0 ? (double)done / (double)total : 0;
+
+    if (share > 1)
+        share = 1;
+    int full = (int)(share * cols);
+    for (int i = 0; i < cols; i++)
+        tui_page_put_char(page, 2 + i, i < full ? TUI_MAP_FULL : TUI_MAP_BACKING, i < full ? 0x2588 : 0x00b7);
+    tui_page_putf(page, 2 + cols + 1, TUI_STRONG, "%3d%%", (int)(share * 100));
+}
+
+static void put_progress(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+    char done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES], rate[COW_SIZE_TEXT_BYTES];
+    double elapsed = change->drawn - change->started;
+
+    progress_bar(page, change->done_bytes, change->total_bytes);
+    tui_page_line(page);
+    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, change->done_bytes),
+                            cow_size_text(total, change->total_bytes));
+    if (app->backend->interactive && elapsed > 1 && change->done_bytes > 0) {
+        double per_second = (double)change->done_bytes / elapsed;
+        double left = change->total_bytes > change->done_bytes
+                          ? (double)(change->total_bytes - change->done_bytes) / per_second
+                          : 0;
+        tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
+                      cow_size_text(rate, (uint64_t)per_second), left);
+    }
+}
+
+void change_fill_running(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
+    tui_page_line(page);
+    tui_page_line(page);
+    if (change->total_bytes >= WORTH_A_BAR_BYTES)
+        put_progress(app, change);
+    tui_page_line(page);
+    tui_page_line(page);
+    if (change->stopping && change->can_cancel)
+        tui_page_put(page, 2, TUI_WARN, "Stopping...");
+    else if (change->can_cancel)
+        tui_page_put(page, 2, TUI_NORMAL, "Esc stops it: nothing is changed then.");
+    else
+        tui_page_put(page, 2, TUI_WARN, "The last steps: it cannot be stopped any more.");
+}
+
+static void section(struct tui_page *page, const char *title, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, LABEL_COL, TUI_HEADING, title);
+    tui_page_line(page);
+    tui_page_wrap(page, 3, 3, TUI_NORMAL, text);
+}
+
+static void fill_failure(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+    int status = change->error.status;
+    const char *title = status == COW_CANCELLED                         ? "Stopped."
+                        : app->pending                                  ? "Not finished."
+                        : status == COW_LOCKED || status == COW_REFUSED ? "Not done: nothing was changed."
+                                                                        : "Not done.";
+
+    tui_page_put(page, LABEL_COL, status == COW_CANCELLED ? TUI_WARN : TUI_BAD, title);
+    section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
+    section(page, "What helps", change->error.hint);
+    section(page, "Here", app->pending ? ":recover shows what finishing it or taking it back would do" : "");
+    section(page, "Notes", change->notes);
+}
+
+void change_fill_result(struct tui_app *app, struct change *change)
+{
+    struct tui_page *page = &change->page;
+    char size[COW_SIZE_TEXT_BYTES];
+
+    tui_page_line(page);
+    tui_page_line(page);
+    if (!change->succeeded) {
+        fill_failure(app, change);
+        return;
+    }
+    cow_size_text(size, cow_image_header(app->image)->size_bytes);
+    if (change->target[0])
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
+    else
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
+                       change->words->done[0], change->words->done[1] ? size : "",
+                       change->words->done[1] ? change->words->done[1] : "");
+    section(page, "What became of the data", change->content);
+    section(page, "What to do next", change->next_step);
+    section(page, "The way back",
+            change->undo[0] || !change->can_undo ? change->undo
+                                                 : "the change that was finished can be undone");
+    if (change->can_undo) {
+        tui_page_line(page);
+        tui_page_put(page, 3, TUI_NORMAL, "Here: the key u.");
+    }
+    section(page, "Notes", change->notes);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The commit. It runs in this thread; the core's progress callback draws and looks for keys about
+ * ten times a second, so the screen lives and Esc is heard.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/change/change.h"
+#include "tui/screen/clock.h"
+#include "tui/screen/prompt.h"
+
+static const double seconds_between_looks = 0.1;
+
+struct run {
+    struct tui_app *app;
+    struct change *change;
+};
+
+static bool on_progress(void *context, const struct cow_progress *progress)
+{
+    struct run *run = context;
+    struct change *change = run->change;
+    double time = tui_clock();
+    bool cancel_changed = change->can_cancel != progress->can_cancel;
+
+    snprintf(change->phase, sizeof change->phase, "%s", progress->phase);
+    change->done_bytes = progress->done_bytes;
+    change->total_bytes = progress->total_bytes;
+    change->can_cancel = progress->can_cancel;
+    if (run->app->backend->interactive && !cancel_changed && time - change->drawn < seconds_between_looks)
+        return change->stopping;
+    change->drawn = time;
+    if (tui_app_pump(run->app))
+        change->stopping = true;
+    return change->stopping;
+}
+
+static void on_note(void *context, const char *text)
+{
+    struct change *change = ((struct run *)context)->change;
+    size_t used = strlen(change->notes);
+
+    snprintf(change->notes + used, sizeof change->notes - used, "%s%s", used ? " \u00b7 " : "", text);
+}
+
+/* What the result page will say; the plan does not live that long. */
+static void keep_texts(struct change *change)
+{
+    const struct cow_preview *preview = cow_plan_preview(change->plan);
+
+    change->target[0] = '\0';
+    if (!preview->changes_existing)
+        cow_escape(change->target, sizeof change->target, preview->target_path);
+    snprintf(change->content, sizeof change->content, "%s", preview->content_text);
+    snprintf(change->next_step, sizeof change->next_step, "%s", preview->next_step);
+    snprintf(change->undo, sizeof change->undo, "%s", preview->undo_text);
+}
+
+static bool can_undo(struct cow_image *image)
+{
+    struct cow_plan *plan = NULL;
+    bool possible = cow_plan_undo(&plan, image, NULL) == 0;
+
+    cow_plan_free(plan);
+    return possible;
+}
+
+void change_commit(struct tui_app *app, struct change *change)
+{
+    struct run run = {app, change};
+    const struct cow_env env = {on_progress, on_note, &run};
+    struct cow_error err = {0};
+
+    tui_prompt_stop();
+    keep_texts(change);
+    change->at = CHANGE_RUNNING;
+    change->page.top = 0;
+    change->stopping = false;
+    change->notes[0] = '\0';
+    change->started = change->drawn = tui_clock();
+    memset(&change->error, 0, sizeof change->error);
+    change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
+    cow_plan_free(change->plan);
+    change->plan = NULL;
+    if (tui_app_reopen_changed(app, &err))
+        on_note(&run, err.message);
+    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->image);
+    if (change->succeeded && !change->target[0])
+        memset(app->check.staged, 0, sizeof app->check.staged); /* they were of what is no longer there */
+    change->at = CHANGE_RESULT;
+    change->page.top = 0;
+    app->redraw = true;
+}

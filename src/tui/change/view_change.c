@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Changes that need no decision but yes. Each is a plan of the core, shown in the pages that all changes
+ * share.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/change/change.h"
+#include "tui/screen/clock.h"
+
+struct change_view {
+    struct change change; /* first: the handlers below take one for the other */
+    enum tui_change_kind kind;
+};
+
+static const double seconds_between_looks = 0.1;
+
+/* What a builder that takes long is told to look in with. */
+struct planning {
+    struct tui_app *app;
+    double looked;
+    bool stopping;
+};
+
+typedef int plan_function(struct cow_plan **out, struct tui_app *app, const char *argument,
+                          const struct cow_env *env, struct cow_error *err);
+
+static int plan_undo(struct cow_plan **out, struct tui_app *app, const char *argument,
+                     const struct cow_env *env, struct cow_error *err)
+{
+    (void)argument;
+    (void)env;
+    return cow_plan_undo(out, app->image, err);
+}
+
+static int plan_discard_undo(struct cow_plan **out, struct tui_app *app, const char *argument,
+                             const struct cow_env *env, struct cow_error *err)
+{
+    (void)argument;
+    (void)env;
+    return cow_plan_discard_undo(out, app->image, err);
+}
+
+static int plan_recover(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    (void)argument;
+    (void)env;
+    return cow_plan_recover(out, app->image, err);
+}
+
+static int plan_pages(struct cow_plan **out, struct tui_app *app, const char *argument,
+                      const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.complete_pages = true, .env = env};
+
+    (void)argument;
+    return cow_plan_rewrite(out, app->image, &options, err);
+}
+
+static int plan_compact(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.compact = true,
+                                                .unused = strcmp(argument, "unused") == 0,
+                                                .larger = strcmp(argument, "larger") == 0,
+                                                .env = env};
+
+    return cow_plan_rewrite(out, app->image, &options, err);
+}
+
+/* Cuts a last word off, if it is that one and something stands before it. */
+static bool take_word(char *text, const char *word)
+{
+    size_t bytes = strlen(text), n = strlen(word);
+
+    if (bytes < n + 2 || strcmp(text + bytes - n, word) != 0 || text[bytes - n - 1] != ' ')
+        return false;
+    bytes -= n;
+    while (bytes > 0 && text[bytes - 1] == ' ')
+        bytes--;
+    text[bytes] = '\0';
+    return true;
+}
+
+static int plan_rebase(struct cow_plan **out, struct tui_app *app, const char *argument,
+                       const struct cow_env *env, struct cow_error *err)
+{
+    struct cow_rewrite_options options = {.env = env};
+    char *path = strdup(argument);
+
+    if (!path)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    options.restamp = take_word(path, "restamp");
+    options.safe = take_word(path, "safe");
+    options.backing_path = path;
+    int status = cow_plan_rewrite(out, app->image, &options, err);
+    free(path);
+    return status;
+}
+
+static int plan_restamp(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.restamp = true, .env = env};
+
+    (void)argument;
+    return cow_plan_rewrite(out, app->image, &options, err);
+}
+
+static int plan_convert(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.convert = true, .output_path = argument, .env = env};
+
+    return cow_plan_rewrite(out, app->image, &options, err);
+}
+
+static int plan_merge(struct cow_plan **out, struct tui_app *app, const char *argument,
+                      const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_merge_options options = {.output_path = argument};
+
+    (void)env;
+    return cow_plan_merge(out, app->image, &options, err);
+}
+
+static int plan_merge_in_place(struct cow_plan **out, struct tui_app *app, const char *argument,
+                               const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_merge_options options = {.in_place = true};
+
+    (void)argument;
+    (void)env;
+    return cow_plan_merge(out, app->image, &options, err);
+}
+
+static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct tui_file_name *name = &app->files.extract;
+    const struct cow_extract_options options = {
+        .volume = name->volume, .side = name->side, .path = name->path, .output_path = argument};
+
+    (void)env;
+    return cow_plan_extract(out, app->image, &options, err);
+}
+
+static int plan_edit(struct cow_plan **out, struct tui_app *app, const char *argument,
+                     const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_rewrite_options options = {.backing_path = app->edits.path ? app->edits.new_path : NULL,
+                                                .set_mtime = app->edits.mtime,
+                                                .mtime = app->edits.new_mtime,
+                                                .env = env};
+
+    (void)argument;
+    return cow_plan_rewrite(out, app->image, &options, err);
+}
+
+static int plan_repair(struct cow_plan **out, struct tui_app *app, const char *argument,
+                       const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_check *check = &app->check.result;
+    bool chosen[COW_FINDINGS] = {false};
+
+    (void)argument;
+    (void)env;
+    for (size_t i = 0; i < check->findings; i++)
+        chosen[i] = app->check.staged[check->finding[i].code];
+    return cow_plan_repair(out, app->image, check, chosen, err);
+}
+
+#define ONE_PAGE                                                                                             \
+    {                                                                                                        \
+        NULL, "what it does", "writing", "result"                                                            \
+    }
+#define TWO_PAGES                                                                                            \
+    {                                                                                                        \
+        "1 of 2: preview", "2 of 2: commit", "writing", "result"                                             \
+    }
+#define NEW_FILE                                                                                             \
+    {                                                                                                        \
+        "preview", "", "writing", "result"                                                                   \
+    }
+
+static const struct kind {
+    struct change_words words;
+    plan_function *plan;
+} kinds[] = {
+    [TUI_CHANGE_UNDO] = {{"Undo",
+                          ONE_PAGE,
+                          "the last change is taken back, byte for byte.",
+                          {"is what it was before the change: ", "."}},
+                         plan_undo},
+    [TUI_CHANGE_DISCARD_UNDO] = {{"Discard undo",
+                                  ONE_PAGE,
+                                  "what is kept for undo is removed; the image stays as it is.",
+                                  {"stays as it is, with ", "; its undo data is gone."}},
+                                 plan_discard_undo},
+    [TUI_CHANGE_RECOVER] = {{"Recover",
+                             ONE_PAGE,
+                             "its interrupted change is finished or taken back; the steps say which.",
+                             {"is whole again: ", "."}},
+                            plan_recover},
+    [TUI_CHANGE_PAGES] = {{"Complete pages", TWO_PAGES, "", {"has no mixed pages any more.", NULL}},
+                          plan_pages},
+    [TUI_CHANGE_COMPACT] = {{"Compact", TWO_PAGES, "", {"is compact now.", NULL}}, plan_compact},
+    [TUI_CHANGE_REBASE] = {{"Rebase", TWO_PAGES, "", {"names another backing file now.", NULL}}, plan_rebase},
+    [TUI_CHANGE_RESTAMP] = {{"Restamp", TWO_PAGES, "", {"has the date of its backing file now.", NULL}},
+                            plan_restamp},
+    [TUI_CHANGE_CONVERT] = {{"Convert", NEW_FILE, "", {"", NULL}}, plan_convert},
+    [TUI_CHANGE_MERGE] = {{"Merge", NEW_FILE, "", {"", NULL}}, plan_merge},
+    [TUI_CHANGE_MERGE_IN_PLACE] = {{"Merge into the backing file",
+                                    TWO_PAGES,
+                                    "",
+                                    {"is empty now: its backing file holds what the guest sees.", NULL}},
+                                   plan_merge_in_place},
+    [TUI_CHANGE_EXTRACT] = {{"Extract", NEW_FILE, "", {"", NULL}}, plan_extract},
+    [TUI_CHANGE_EDIT] = {{"Edit", TWO_PAGES, "", {"has the header that you typed.", NULL}}, plan_edit},
+    [TUI_CHANGE_REPAIR] = {{"Repair", TWO_PAGES, "", {"is mended as chosen.", NULL}}, plan_repair},
+};
+
+static bool on_planning(void *context, const struct cow_progress *progress)
+{
+    struct planning *planning = context;
+    struct tui_app *app = planning->app;
+
+    if (app->backend->interactive && tui_clock() - planning->looked < seconds_between_looks)
+        return planning->stopping;
+    tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", progress->phase,
+                (int)(100.0 * (double)progress->done_bytes / (double)progress->total_bytes));
+    planning->stopping |= tui_app_pump(app);
+    planning->looked = tui_clock();
+    app->message[0] = '\0';
+    return planning->stopping;
+}
+
+static int change_view_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    const struct tui_change_request *request = argument;
+    const struct kind *kind = &kinds[request->kind];
+    struct planning planning = {app, tui_clock(), false};
+    const struct cow_env env = {.progress = on_planning, .context = &planning};
+    struct cow_plan *plan = NULL;
+    struct change_view *view = calloc(1, sizeof *view);
+
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    int status = kind->plan(&plan, app, request->argument, &env, err);
+    if (status) {
+        free(view);
+        return status;
+    }
+    /* A repair may be nothing but a recovery: that tells all on one page. */
+    if (strcmp(cow_plan_preview(plan)->operation, "recover") == 0)
+        kind = &kinds[TUI_CHANGE_RECOVER];
+    view->kind = request->kind;
+    change_begin(app, &view->change, &kind->words, plan);
+    *state = view;
+    return 0;
+}
+
+static void change_view_close(struct tui_app *app, void *state)
+{
+    (void)app;
+    change_end(state);
+    free(state);
+}
+
+static unsigned change_view_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    return change_contexts(state);
+}
+
+static enum tui_result change_view_key(struct tui_app *app, void *state, int key)
+{
+    (void)app;
+    return change_key(state, key);
+}
+
+static enum tui_result change_view_paste(struct tui_app *app, void *state, const char *text)
+{
+    (void)text;
+    return change_paste(app, state);
+}
+
+static enum tui_result change_view_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                       const char *argument)
+{
+    struct change_view *view = state;
+
+    (void)argument;
+    if (change_goes_back(&view->change, action))
+        return TUI_POP;
+    enum tui_result result = change_act(app, &view->change, action);
+    if (view->kind == TUI_CHANGE_EDIT && view->change.succeeded)
+        app->edits.path = app->edits.mtime = false;
+    return result;
+}
+
+static void change_view_draw(struct tui_app *app, void *state, struct tui_canvas *canvas,
+                             struct tui_rect area)
+{
+    change_draw(app, state, canvas, area);
+}
+
+const struct tui_view_class tui_view_change = {
+    .title = "Change",
+    .open = change_view_open,
+    .contexts = change_view_contexts,
+    .key = change_view_key,
+    .paste = change_view_paste,
+    .act = change_view_act,
+    .draw = change_view_draw,
+    .close = change_view_close,
+};

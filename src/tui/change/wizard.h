@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The resize wizard, inside: its own pages, size and policy; behind them it is a change like others
+ * (tui/change.h). wizard.c turns the pages, wizard_pages.c fills them, wizard_disk.c
+ * knows what is on the disk. None of them writes anything.
+ */
+#ifndef COW_TUI_CHANGE_WIZARD_H
+#define COW_TUI_CHANGE_WIZARD_H
+
+#include "tui/app/app.h"
+#include "tui/change/change.h"
+#include "tui/screen/page.h"
+
+enum wizard_page { WIZARD_SIZE, WIZARD_POLICY, WIZARD_CHANGE };
+
+enum { WIZARD_CHOICES = 3, WIZARD_PRESETS = 6, WIZARD_NONE = -1, WIZARD_TEXT = 64, WIZARD_LINE = 512 };
+
+struct wizard_preset {
+    const char *label;
+    uint64_t size_bytes;
+};
+
+struct wizard {
+    enum wizard_page at;
+    struct tui_page page;
+    int page_rows; /* as drawn last */
+
+    char size_text[WIZARD_TEXT]; /* as typed */
+    bool size_ok;
+    uint64_t size_bytes;
+    struct cow_error size_error;
+    struct wizard_preset preset[WIZARD_PRESETS];
+    int presets, preset_at;
+
+    char facts[WIZARD_LINE];    /* what is on the disk; "" if nothing that can be read */
+    char smallest[WIZARD_LINE]; /* what there is to say about the smallest size; "" nothing */
+    bool at_smallest;           /* no preset for it: the disk cannot be smaller */
+
+    struct cow_policy_choice choice[WIZARD_CHOICES];
+    int choice_at; /* WIZARD_NONE: none is possible */
+
+    struct change change; /* at WIZARD_CHANGE */
+};
+
+/* Whether the size asked for is smaller than the disk. */
+bool wizard_shrinks(const struct tui_app *app, const struct wizard *w);
+
+/* Reads what is on the disk: the facts, and the smallest size, which is 0 where there is none to offer. */
+uint64_t wizard_look(struct tui_app *app, struct wizard *w);
+
+/* Fill w->page for the page that the wizard is at. */
+void wizard_fill_size(struct tui_app *app, struct wizard *w);
+void wizard_fill_policy(struct tui_app *app, struct wizard *w);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The wizard's own pages, as text.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/change/wizard.h"
+#include "tui/screen/utf8.h"
+
+enum { ECHO_COL = 36, PRESET_COL = 29 };
+
+/* "128 MiB (134217728 bytes), 64.0 MiB more" */
+static void echo_size(struct tui_app *app, struct wizard *w)
+{
+    uint64_t now = cow_image_header(app->image)->size_bytes;
+    char size[COW_SIZE_TEXT_BYTES], by[COW_SIZE_TEXT_BYTES];
+    bool shrinks = wizard_shrinks(app, w);
+
+    cow_size_text(by, shrinks ? now - w->size_bytes : w->size_bytes - now);
+    if (w->size_ok) {
+        tui_page_putf(&w->page, 3, shrinks ? TUI_WARN : TUI_GOOD, "= %s, %" PRIu64 " bytes: %s %s than now",
+                      cow_size_text(size, w->size_bytes), w->size_bytes, by, shrinks ? "less" : "more");
+    } else if (w->size_error.message[0]) {
+        tui_page_wrap(&w->page, 3, 3, TUI_WARN, w->size_error.message);
+        if (w->size_error.hint[0])
+            tui_page_line(&w->page);
+        tui_page_wrap(&w->page, 3, 3, TUI_NORMAL, w->size_error.hint);
+    } else {
+        tui_page_put(&w->page, 3, TUI_DIM,
+                     "128M or 1.5G is the new size, +64M is that much more; K M G T are 1024s");
+    }
+}
+
+/* Without what is behind the last semicolon, where all of it does not fit. */
+static void put_facts(const struct wizard *w, struct tui_page *page)
+{
+    const char *last = strrchr(w->facts, ';');
+    bool fits = tui_text_cells(w->facts) + 1 <= page->cols;
+
+    tui_page_putf(page, 1, TUI_NORMAL, "%.*s",
+                  (int)(fits || !last ? strlen(w->facts) : (size_t)(last - w->facts)), w->facts);
+}
+
+/* Below the presets: why there is no smaller size to choose, or what would make room for one. */
+static void put_smallest(const struct wizard *w, struct tui_page *page)
+{
+    if (w->smallest[0] == '\0')
+        return;
+    tui_page_line(page);
+    if (w->at_smallest)
+        tui_page_put(page, 5, TUI_DISABLED, "smallest possible");
+    tui_page_wrap(page, w->at_smallest ? 24 : 5, w->at_smallest ? 24 : 5,
+                  w->at_smallest ? TUI_DISABLED : TUI_DIM, w->smallest);
+}
+
+void wizard_fill_size(struct tui_app *app, struct wizard *w)
+{
+    struct tui_page *page = &w->page;
+    uint64_t now = cow_image_header(app->image)->size_bytes;
+    char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
+
+    tui_page_line(page);
+    if (!w->facts[0])
+        tui_page_line(page);
+    tui_page_wrapf(page, 1, 1, TUI_NORMAL, "The disk has %s now (%" PRIu64 " bytes). How large shall it be?",
+                   cow_size_text(size, now), now);
+    if (w->facts[0]) { /* in one line: the field has its place */
+        tui_page_line(page);
+        put_facts(w, page);
+    }
+    if (app->holder.held)
+        change_put_holder(app, page);
+    else
+        tui_page_line(page);
+    tui_page_line(page); /* the field is drawn here */
+    tui_page_line(page);
+    tui_page_line(page);
+    echo_size(app, w);
+    tui_page_line(page);
+    if (w->page_rows >= CHANGE_ROOMY_ROWS || !w->facts[0])
+        tui_page_line(page);
+    tui_page_put(page, 1, TUI_HEADING, "Or choose");
+    for (int i = 0; i < w->presets; i++) {
+        bool selected = i == w->preset_at;
+        enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL;
+        cow_size_argument(argument, w->preset[i].size_bytes);
+        cow_size_text(size, w->preset[i].size_bytes);
+        tui_page_line(page);
+        for (int x = 2; selected && x < PRESET_COL + 28; x++)
+            tui_page_put_char(page, x, style, ' ');
+        tui_page_put(page, 3, style, selected ? "\u25b8" : " ");
+        tui_page_put(page, 5, style, w->preset[i].label);
+        tui_page_putf(page, PRESET_COL, style, "%12s   %s", argument, size);
+    }
+    put_smallest(w, page);
+    tui_page_line(page);
+    tui_page_line(page);
+    if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w))
+        tui_page_wrap(
+            page, 1, 1, TUI_DIM,
+            "This is a shrink: the filesystem on the disk must have been made smaller in the guest "
+            "before. Nothing is cut that the guest would miss: that is looked for first, and told.");
+    else
+        tui_page_wrap(page, 1, 1, TUI_DIM,
+                      "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with "
+                      "its own tool. "
+                      "Nothing is written before the last page, and there only after a typed yes.");
+}
+
+static void put_choice(struct tui_page *page, const struct cow_policy_choice *choice, bool selected)
+{
+    enum tui_style style = selected ? TUI_SELECTED : choice->possible ? TUI_STRONG : TUI_DISABLED;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_put(page, 1, style, selected ? " \u25b8 " : "   ");
+    int col = tui_page_putf(page, 4, style, "%s ", cow_policy_name(choice->policy));
+    if (choice->recommended)
+        tui_page_put(page, col + 1, TUI_GOOD, "recommended");
+    if (!choice->possible)
+        tui_page_wrapf(page, col + 1, 4, TUI_WARN, "not possible here: %s", choice->obstacle);
+    tui_page_line(page);
+    tui_page_wrap(page, 4, 4, choice->possible ? TUI_NORMAL : TUI_DISABLED, choice->consequence);
+}
+
+void wizard_fill_policy(struct tui_app *app, struct wizard *w)
+{
+    struct tui_page *page = &w->page;
+    char size[COW_SIZE_TEXT_BYTES];
+    int first = 0, last = 0;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_wrapf(page, 1, 1, TUI_NORMAL, "What shall become of the backing file %s when the disk has %s?",
+                   app->backing_name, cow_size_text(size, w->size_bytes));
+    for (int i = 0; i < WIZARD_CHOICES; i++) {
+        if (i == w->choice_at)
+            first = page->lines + 1;
+        put_choice(page, &w->choice[i], i == w->choice_at);
+        if (i == w->choice_at)
+            last = page->lines - 1;
+    }
+    if (w->choice_at != WIZARD_NONE)
+        tui_page_reveal(page, first, last, w->page_rows);
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Two passes over the same disk: one over the cells on the screen, one over everything for the totals. Where
+ * they meet, a run is read once and counts for both; so a map of the whole disk costs one pass.
+ */
+#include "tui/jobs/scan_job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/clock.h"
+
+enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096 };
+
+static const double slice_seconds = 0.02, seconds_between_draws = 0.1;
+
+bool tui_scan_on(const struct tui_app *app)
+{
+    return app->scan.reader != NULL;
+}
+
+static bool grid_waits(const struct tui_scan_grid *grid)
+{
+    return grid->cells > 0 && grid->next < grid->end;
+}
+
+/* When all is done another place or zoom of the map still wants its cells. */
+bool tui_scan_waiting(const struct tui_app *app)
+{
+    const struct tui_scan *scan = &app->scan;
+
+    return scan->state == TUI_SCAN_RUNNING || (scan->state == TUI_SCAN_DONE && grid_waits(&scan->grid[0]));
+}
+
+void tui_scan_drop(struct tui_app *app)
+{
+    unsigned epoch = app->scan.epoch;
+
+    cow_scan_close(app->scan.reader);
+    for (int i = 0; i < TUI_SCAN_GRIDS; i++)
+        free(app->scan.grid[i].cell);
+    memset(&app->scan, 0, sizeof app->scan);
+    app->scan.epoch = epoch + 1;
+}
+
+static void rewind_grid(struct tui_scan_grid *grid)
+{
+    grid->next = grid->first_sector;
+    if (grid->cells > 0)
+        memset(grid->cell, 0, grid->cells * sizeof *grid->cell);
+}
+
+/* From the beginning: the files may have changed since. */
+static void begin(struct tui_app *app)
+{
+    struct tui_scan *scan = &app->scan;
+
+    memset(&scan->counts, 0, sizeof scan->counts);
+    scan->at = scan->mixed_at = 0;
+    scan->orphans = 0;
+    scan->epoch++;
+    for (int i = 0; i < TUI_SCAN_GRIDS; i++)
+        rewind_grid(&scan->grid[i]);
+}
+
+void tui_scan_toggle(struct tui_app *app)
+{
+    struct tui_scan *scan = &app->scan;
+    struct cow_error err = {0};
+
+    app->redraw = true;
+    if (tui_app_sectors(app) == 0) {
+        tui_app_say(app, TUI_WARN, "there is nothing to scan in an unfinished image");
+        return;
+    }
+    if (scan->state == TUI_SCAN_RUNNING) {
+        scan->state = TUI_SCAN_STOPPED;
+        tui_app_say(app, TUI_DIM, "the scan has stopped; s goes on");
+        return;
+    }
+    if (scan->state == TUI_SCAN_OFF || scan->state == TUI_SCAN_DONE) {
+        tui_scan_drop(app); /* what it had read is no longer to be relied on */
+        if (cow_scan_open(&scan->reader, app->image, &err)) {
+            tui_app_error(app, &err);
+            return;
+        }
+        begin(app);
+    }
+    scan->state = TUI_SCAN_RUNNING;
+}
+
+static bool same_place(const struct tui_scan_grid *grid, uint64_t first_sector, uint64_t cell_sectors,
+                       size_t cells)
+{
+    return grid->cells == cells && grid->first_sector == first_sector && grid->cell_sectors == cell_sectors;
+}
+
+bool tui_scan_show(struct tui_app *app, uint64_t first_sector, uint64_t cell_sectors, size_t cells)
+{
+    struct tui_scan_grid *grid = app->scan.grid, other = grid[0];
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (same_place(&grid[0], first_sector, cell_sectors, cells))
+        return true;
+    /* The map of the whole disk is the dearest one, and is come back to: it is kept. */
+    if (same_place(&grid[1], first_sector, cell_sectors, cells) ||
+        (grid[0].cells > 0 && grid[0].first_sector == 0 && grid[0].end == sectors)) {
+        grid[0] = grid[1];
+        grid[1] = other;
+        if (same_place(&grid[0], first_sector, cell_sectors, cells))
+            return true;
+    }
+    if (cells > grid[0].cells || !grid[0].cell) {
+        struct tui_scan_cell *cell = realloc(grid[0].cell, cells * sizeof *cell);
+        if (!cell) {
+            grid[0].cells = 0;
+            return false;
+        }
+        grid[0].cell = cell;
+    }
+    grid[0].cells = cells;
+    grid[0].first_sector = first_sector;
+    grid[0].cell_sectors = cell_sectors;
+    grid[0].end = first_sector + cell_sectors * cells;
+    if (grid[0].end > sectors)
+        grid[0].end = sectors;
+    rewind_grid(&grid[0]);
+    return true;
+}
+
+const struct tui_scan_cell *tui_scan_cell_at(const struct tui_app *app, size_t cell)
+{
+    const struct tui_scan_grid *grid = &app->scan.grid[0];
+
+    if (cell >= grid->cells)
+        return NULL;
+    uint64_t end = grid->first_sector + (cell + 1) * grid->cell_sectors;
+    return grid->next >= (end < grid->end ? end : grid->end) ? &grid->cell[cell] : NULL;
+}
+
+/* Counts a run that begins at grid->next for its cells. */
+static void count_cells(struct tui_scan_grid *grid, const struct cow_run *run)
+{
+    uint64_t end = run->first_sector + run->sectors;
+
+    if (end > grid->end)
+        end = grid->end;
+    while (grid->next < end) {
+        uint64_t cell = (grid->next - grid->first_sector) / grid->cell_sectors;
+        uint64_t cell_end = grid->first_sector + (cell + 1) * grid->cell_sectors;
+        uint64_t part = (cell_end < end ? cell_end : end) - grid->next;
+        grid->cell[cell].sectors[run->origin] += part;
+        grid->next += part;
+    }
+}
+
+static void keep_orphan(struct tui_scan *scan, const struct cow_run *run)
+{
+    struct cow_dirty_run *last = scan->orphans > 0 ? &scan->orphan[scan->orphans - 1] : NULL;
+
+    scan->epoch++;
+    if (last && last->first_sector + last->sectors == run->first_sector)
+        last->sectors += run->sectors;
+    else if (scan->orphans < TUI_SCAN_ORPHANS)
+        scan->orphan[scan->orphans++] = (struct cow_dirty_run){run->first_sector, run->sectors};
+}
+
+/* Looks into the next run. Returns how many sectors it has, 0 when all have been looked into. */
+static int next_run(struct tui_app *app, uint64_t *sectors, struct cow_error *err)
+{
+    struct tui_scan *scan = &app->scan;
+    bool on_screen = grid_waits(&scan->grid[0]);
+    uint64_t sector = on_screen ? scan->grid[0].next : scan->at;
+    struct cow_run run;
+    int status = cow_scan_run(scan->reader, sector, &run, err);
+
+    *sectors = status ? 0 : run.sectors;
+    if (*sectors == 0)
+        return status;
+    if (on_screen)
+        count_cells(&scan->grid[0], &run);
+    if (sector == scan->at) {
+        scan->counts.sectors[run.origin] += run.sectors;
+        scan->at += run.sectors;
+        if (run.origin == COW_ORIGIN_ORPHAN)
+            keep_orphan(scan, &run);
+    }
+    return 0;
+}
+
+/* Counts some mixed pages: by bits only. */
+static int next_pages(struct tui_app *app, bool *more, struct cow_error *err)
+{
+    struct tui_scan *scan = &app->scan;
+    struct cow_dirty_run page = {0, 1};
+
+    for (int i = 0; i < PAGES_MOST && page.sectors > 0; i++) {
+        int status = cow_image_next_mixed(app->image, scan->mixed_at, &page, err);
+        if (status)
+            return status;
+        scan->counts.mixed_pages += page.sectors > 0;
+        scan->mixed_at = page.first_sector + page.sectors;
+    }
+    *more = page.sectors > 0;
+    return 0;
+}
+
+static void tell_result(struct tui_app *app)
+{
+    const uint64_t *sectors = app->scan.counts.sectors;
+
+    tui_app_say(app, TUI_NORMAL,
+                "scanned: %" PRIu64 " changed, %" PRIu64 " redundant, %" PRIu64 " zero, %" PRIu64
+                " orphan; mixed pages %" PRIu64,
+                sectors[COW_ORIGIN_CHANGED], sectors[COW_ORIGIN_REDUNDANT],
+                sectors[COW_ORIGIN_ZERO] + sectors[COW_ORIGIN_HOLE], sectors[COW_ORIGIN_ORPHAN],
+                app->scan.counts.mixed_pages);
+}
+
+void tui_scan_work(struct tui_app *app)
+{
+    struct tui_scan *scan = &app->scan;
+    double until = tui_clock() + slice_seconds;
+    uint64_t sectors = 1, walked = 0, most = tui_app_sectors(app) / SCRIPT_SLICES + 1;
+    struct cow_error err = {0};
+    bool more = true;
+    int status = 0;
+
+    /* A script's slices do not depend on how fast the machine is. */
+    while (status == 0 && sectors > 0 && tui_scan_waiting(app) &&
+           (app->backend->interactive ? tui_clock() < until : walked < most)) {
+        status = next_run(app, &sectors, &err);
+        walked += sectors;
+    }
+    if (status == 0 && sectors == 0 && scan->state == TUI_SCAN_RUNNING) {
+        status = next_pages(app, &more, &err);
+        if (status == 0 && !more) {
+            scan->state = TUI_SCAN_DONE;
+            tell_result(app);
+        }
+    }
+    if (status) {
+        scan->state = TUI_SCAN_STOPPED;
+        cow_error_prefix(&err, "the scan has stopped");
+        tui_app_error(app, &err);
+    }
+    if (app->backend->interactive && tui_scan_waiting(app) &&
+        tui_clock() - scan->drawn < seconds_between_draws)
+        return;
+    scan->drawn = tui_clock();
+    app->redraw = true;
+}
+
+/* Cuts a clean run where the known orphans begin and end. */
+static void cut_at_orphans(const struct tui_app *app, uint64_t sector, struct cow_run *run)
+{
+    uint64_t first = run->first_sector, end = first + run->sectors;
+
+    for (size_t i = 0; i < app->scan.orphans; i++) {
+        uint64_t from = app->scan.orphan[i].first_sector, to = from + app->scan.orphan[i].sectors;
+        if (to <= sector && to > first)
+            first = to;
+        if (from > sector && from < end)
+            end = from;
+        if (from <= sector && sector < to) {
+            run->origin = COW_ORIGIN_ORPHAN;
+            first = from > first ? from : first;
+            end = to < end ? to : end;
+        }
+    }
+    if (run->host_offset != COW_NO_OFFSET)
+        run->host_offset +=
+            (int64_t)((first - run->first_sector) * cow_image_header(app->image)->sector_bytes);
+    run->first_sector = first;
+    run->sectors = end - first;
+}
+
+/* Finds the part of a dirty run that the sector lies in: walks the MiB that it lies in from its beginning. */
+static int look_into(struct tui_app *app, uint64_t sector, struct cow_run *run, struct cow_error *err)
+{
+    uint64_t piece = PIECE_BYTES / cow_image_header(app->image)->sector_bytes;
+    uint64_t from = sector / piece * piece, to = from + piece;
+    uint64_t end = run->first_sector + run->sectors;
+    struct cow_run found = {.sectors = 0}, next;
+
+    if (from < run->first_sector)
+        from = run->first_sector;
+    if (to > end)
+        to = end;
+    for (uint64_t at = from; at < to; at += next.sectors) {
+        int status = cow_scan_run(app->scan.reader, at, &next, err);
+        if (status)
+            return status;
+        if (next.sectors == 0)
+            break;
+        if (next.sectors > to - at)
+            next.sectors = to - at;
+        if (found.sectors > 0 && found.origin == next.origin)
+            found.sectors += next.sectors; /* cut by the reader only */
+        else if (found.sectors > 0 && found.first_sector + found.sectors > sector)
+            break;
+        else
+            found = next;
+    }
+    *run = found;
+    return 0;
+}
+
+int tui_scan_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err)
+{
+    struct cow_run run = {.sectors = 0};
+    int status = 0;
+
+    if (sector < tui_app_sectors(app))
+        status = tui_app_run_at(app, sector, &run, err);
+    if (status == 0 && run.sectors > 0 && tui_scan_on(app)) {
+        if (cow_origin_dirty(run.origin))
+            status = look_into(app, sector, &run, err);
+        else
+            cut_at_orphans(app, sector, &run);
+    }
+    if (status == 0)
+        *out = run;
+    return status;
+}
+
+uint64_t tui_scan_mixed_pages(struct tui_app *app, uint64_t first_sector, uint64_t sectors, uint64_t most)
+{
+    uint64_t pages = 0, end = first_sector + sectors, sector = first_sector;
+    struct cow_dirty_run page;
+
+    while (tui_scan_on(app) && pages < most && sector < end &&
+           cow_image_next_mixed(app->image, sector, &page, NULL) == 0 && page.sectors > 0 &&
+           page.first_sector < end) {
+        pages++;
+        sector = page.first_sector + page.sectors;
+    }
+    return pages;
+}
+
+void tui_scan_text(const struct tui_app *app, char *out, size_t out_bytes)
+{
+    const struct tui_scan *scan = &app->scan;
+    uint64_t sectors = tui_app_sectors(app);
+    int percent = sectors > 0 ? (int)(100.0 * (double)scan->at / (double)sectors) : 0;
+
+    switch (scan->state) {
+    case TUI_SCAN_OFF:
+        out[0] = '\0';
+        break;
+    case TUI_SCAN_RUNNING:
+        snprintf(out, out_bytes, "scan %d%%", percent);
+        break;
+    case TUI_SCAN_STOPPED:
+        snprintf(out, out_bytes, "scan stopped at %d%%", percent);
+        break;
+    case TUI_SCAN_DONE:
+        snprintf(out, out_bytes, "scanned");
+        break;
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The scan: a job that compares the image with its backing file, a slice whenever the loop has nothing else
+ * to do. What is on the screen comes first, then the rest. It keeps what fits a screen, never something as
+ * long as the disk: the counts of the map's cells, the totals, and the first orphans.
+ */
+#ifndef COW_TUI_JOBS_SCAN_JOB_H
+#define COW_TUI_JOBS_SCAN_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cow/image.h"
+#include "cow/scan.h"
+
+struct tui_app;
+
+enum tui_scan_state { TUI_SCAN_OFF, TUI_SCAN_RUNNING, TUI_SCAN_STOPPED, TUI_SCAN_DONE };
+
+enum { TUI_SCAN_GRIDS = 2, TUI_SCAN_ORPHANS = 64 };
+
+struct tui_scan_cell {
+    uint64_t sectors[COW_ORIGINS];
+};
+
+/* The cells of a map at one zoom and place. */
+struct tui_scan_grid {
+    uint64_t first_sector, cell_sectors;
+    uint64_t end;  /* of the part of it that is on the disk */
+    uint64_t next; /* the first sector that was not looked into yet */
+    size_t cells;
+    struct tui_scan_cell *cell;
+};
+
+struct tui_scan {
+    enum tui_scan_state state;
+    unsigned epoch; /* counts up whenever runs may be other ones than before */
+    double drawn;   /* when what it found was shown last */
+    struct cow_scan *reader;
+    uint64_t at;                               /* the whole disk's pass; all before it was looked into */
+    struct cow_scan_counts counts;             /* of all before it */
+    uint64_t mixed_at;                         /* the same for the pages, which comes last */
+    struct tui_scan_grid grid[TUI_SCAN_GRIDS]; /* as shown now; the whole disk, for zooming out again */
+    size_t orphans;
+    struct cow_dirty_run orphan[TUI_SCAN_ORPHANS]; /* ascending */
+};
+
+/* Starts or goes on, or stops. Errors are shown. */
+void tui_scan_toggle(struct tui_app *app);
+
+/* Forgets it all; before the image is closed. */
+void tui_scan_drop(struct tui_app *app);
+
+/* Whether there is a slice of work to do now. */
+bool tui_scan_waiting(const struct tui_app *app);
+
+/* Does one. */
+void tui_scan_work(struct tui_app *app);
+
+/* Whether runs are looked into. */
+bool tui_scan_on(const struct tui_app *app);
+
+/* Names the cells that are on the screen. Returns false if there is no memory for them. */
+bool tui_scan_show(struct tui_app *app, uint64_t first_sector, uint64_t cell_sectors, size_t cells);
+
+/* The counts of a cell on the screen, NULL as long as it was not looked into as a whole. */
+const struct tui_scan_cell *tui_scan_cell_at(const struct tui_app *app, size_t cell);
+
+/* The whole run that a sector lies in, looked into if a scan was asked for. What is in the COW is then cut at
+ * whole MiB of the disk, so that this reads no more than that. At or past the end of the disk: sectors is 0.
+ */
+int tui_scan_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err);
+
+/* How many mixed pages a range touches, counted up to `most`; 0 without a scan. */
+uint64_t tui_scan_mixed_pages(struct tui_app *app, uint64_t first_sector, uint64_t sectors, uint64_t most);
+
+/* "scan 37%", "" if there was none. */
+void tui_scan_text(const struct tui_app *app, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What each state looks like: one table for the map, the blocks, their legends and Help.
+ */
+#ifndef COW_TUI_VIEWS_LEGEND_H
+#define COW_TUI_VIEWS_LEGEND_H
+
+#include "cow/fs.h"
+#include "cow/image.h"
+#include "tui/screen/canvas.h"
+#include "tui/screen/page.h"
+
+struct tui_mark {
+    uint32_t glyph;
+    enum tui_style style;
+};
+
+/* A cell of the map. */
+enum tui_density {
+    TUI_DENSITY_OUTSIDE, /* behind the end of the disk */
+    TUI_DENSITY_BACKING,
+    TUI_DENSITY_BEYOND,
+    TUI_DENSITY_LOW,
+    TUI_DENSITY_HALF,
+    TUI_DENSITY_HIGH,
+    TUI_DENSITY_FULL,
+    TUI_DENSITIES
+};
+
+enum tui_density tui_density_of(const struct cow_density *density);
+struct tui_mark tui_density_mark(enum tui_density density);
+
+struct tui_mark tui_origin_mark(enum cow_origin origin);
+
+/* A cell of the map after a scan: sectors[] of its origins. What a crash lost shows in any case; else what
+ * most of its dirty sectors are; where those are changed, by density. */
+struct tui_mark tui_scanned_mark(enum tui_density density, const uint64_t sectors[COW_ORIGINS]);
+
+/* The note of a run, or a cell, that touches pages which are dirty in part. */
+struct tui_mark tui_mixed_mark(void);
+
+/* What a cell is to the guest, in groups of classes that have a letter of their own. */
+enum tui_owner {
+    TUI_OWNER_FILE,
+    TUI_OWNER_DIRECTORY,
+    TUI_OWNER_EXTRA,
+    TUI_OWNER_INODES,
+    TUI_OWNER_SUPER,
+    TUI_OWNER_BITMAPS,
+    TUI_OWNER_JOURNAL,
+    TUI_OWNER_FREE,
+    TUI_OWNER_OTHER,
+    TUI_OWNERS
+};
+
+enum tui_owner tui_owner_of(enum cow_fs_class fs_class);
+struct tui_mark tui_owner_mark(enum tui_owner owner);
+
+/* A cell that holds something of the file that was chosen. */
+struct tui_mark tui_lit_mark(void);
+
+/* What has happened to a file. */
+struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
+
+/* The map's legend in one line, with what a scan tells if there was one; the cells used. */
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned);
+
+/* The same for owners, and for a file (its path is raw bytes) that is lit. */
+int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);
+int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path);
+
+/* All legends, a line a state. */
+void tui_legend_help(struct tui_page *page);
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Blocks: the runs of the disk, one a line, with where their bytes come from. Only the runs on the screen are
+ * known: the list is walked to both sides from the selection, never built as a whole. After a scan the runs
+ * are looked into.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/views/legend.h"
+
+enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
+
+struct blocks_view {
+    uint64_t top;                            /* first sector of the first run shown */
+    int rows;                                /* that are shown; as drawn last */
+    int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
+    int n;
+    struct cow_run run[RUNS_MAX];
+    struct { /* that the list was filled for */
+        unsigned generation, epoch;
+        uint64_t top;
+        int rows;
+    } filled;
+};
+
+static int blocks_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct blocks_view *view = calloc(1, sizeof *view);
+
+    (void)app;
+    (void)argument;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    *state = view;
+    return 0;
+}
+
+static void blocks_close(struct tui_app *app, void *state)
+{
+    (void)app;
+    free(state);
+}
+
+static unsigned blocks_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_BLOCKS;
+}
+
+static bool holds(const struct cow_run *run, uint64_t sector)
+{
+    return sector >= run->first_sector && sector - run->first_sector < run->sectors;
+}
+
+/* Fills the list from view->top, if it is not that already: looking into runs takes a while. Returns 0 or a
+ * negative status. */
+static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+{
+    uint64_t sector = view->top;
+
+    if (tui_scan_on(app) && view->filled.generation == app->generation &&
+        view->filled.epoch == app->scan.epoch && view->filled.top == view->top &&
+        view->filled.rows == view->rows)
+        return 0;
+    view->filled.generation = 0;
+    view->n = 0;
+    while (view->n < view->rows) {
+        struct cow_run run;
+        int status = tui_scan_on(app) ? tui_scan_run_at(app, sector, &run, err)
+                                      : cow_image_next_run(app->image, sector, &run, err);
+        if (status)
+            return status;
+        if (run.sectors == 0)
+            break;
+        view->run[view->n++] = run;
+        sector = run.first_sector + run.sectors;
+    }
+    view->filled.generation = app->generation;
+    view->filled.epoch = app->scan.epoch;
+    view->filled.top = view->top;
+    view->filled.rows = view->rows;
+    return 0;
+}
+
+/* Sets view->top so that so many runs stand before the run at `sector`, or as many as there are. */
+static int walk_back(struct tui_app *app, struct blocks_view *view, uint64_t sector, int runs,
+                     struct cow_error *err)
+{
+    struct cow_run run;
+    int status = tui_scan_run_at(app, sector, &run, err);
+
+    if (status)
+        return status;
+    view->top = run.first_sector;
+    for (int i = 0; i < runs && view->top > 0; i++) {
+        status = tui_scan_run_at(app, view->top - 1, &run, err);
+        if (status)
+            return status;
+        view->top = run.first_sector;
+    }
+    return 0;
+}
+
+static bool selection_is_shown(const struct tui_app *app, const struct blocks_view *view)
+{
+    for (int i = 0; i < view->n; i++) {
+        if (holds(&view->run[i], app->sector))
+            return true;
+    }
+    return false;
+}
+
+/* Scrolls to the selection: by as little as possible if it is near, else it comes to the middle. */
+static int arrange(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+{
+    struct cow_run run;
+    int status = tui_scan_run_at(app, view->top, &run, err); /* the image may have changed */
+
+    if (status)
+        return status;
+    view->top = run.sectors ? run.first_sector : 0;
+    status = fill(app, view, err);
+    if (status || selection_is_shown(app, view))
+        goto end_of_list;
+    status = tui_scan_run_at(app, app->sector, &run, err);
+    if (status)
+        return status;
+    const struct cow_run *last = view->n > 0 ? &view->run[view->n - 1] : NULL;
+    if (last && run.first_sector == last->first_sector + last->sectors)
+        status = walk_back(app, view, app->sector, view->rows - 1, err);
+    else if (run.first_sector + run.sectors == view->top)
+        view->top = run.first_sector;
+    else
+        status = walk_back(app, view, app->sector, view->rows / 2, err);
+    if (status == 0)
+        status = fill(app, view, err);
+end_of_list:
+    if (status == 0 && view->n < view->rows && view->top > 0) {
+        status = walk_back(app, view, tui_app_sectors(app) - 1, view->rows - 1, err);
+        if (status == 0)
+            status = fill(app, view, err);
+    }
+    return status;
+}
+
+static int digits(uint64_t value, int least)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%" PRIu64, value);
+
+    return n > least ? n : least;
+}
+
+/* Columns fit the image: small ones leave room, the largest give up the byte offset (the line below has it).
+ */
+static void choose_columns(struct tui_app *app, struct blocks_view *view, int cols)
+{
+    const struct cow_layout *layout = cow_image_layout(app->image);
+
+    view->sector_cols = digits(layout->sectors, 7);
+    view->byte_cols = digits(cow_image_header(app->image)->size_bytes, 9);
+    view->offset_cols = digits(layout->end_offset, 9);
+    if (3 + 2 * view->sector_cols + 2 + view->byte_cols + 2 + 12 + 18 + view->offset_cols > cols)
+        view->byte_cols = 0;
+}
+
+static void draw_heading(const struct blocks_view *view, struct tui_canvas *canvas, struct tui_rect area)
+{
+    int x = area.x + 2, end = area.x + area.cols;
+
+    x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->sector_cols, "sector");
+    if (view->byte_cols)
+        x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->byte_cols, "disk byte");
+    tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors",
+              "size", "comes from", view->offset_cols, "file byte");
+}
+
+/* Pages that are dirty in part, at the edges of what is in the COW. */
+static uint64_t mixed_pages(struct tui_app *app, const struct cow_run *run, uint64_t most)
+{
+    return cow_origin_dirty(run->origin) ? tui_scan_mixed_pages(app, run->first_sector, run->sectors, most)
+                                         : 0;
+}
+
+static void draw_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
+                     struct tui_rect line, const struct cow_run *run)
+{
+    bool selected = holds(run, app->sector);
+    uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    struct tui_mark mark = tui_origin_mark(run->origin);
+    enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL;
+    char size[COW_SIZE_TEXT_BYTES];
+    int x = line.x + 2, y = line.y, end = line.x + line.cols;
+
+    if (selected) {
+        tui_fill(canvas, line, ' ', style);
+        tui_put(canvas, line.x, y, 0x25b8, style);
+    }
+    x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  ", view->sector_cols, run->first_sector);
+    if (view->byte_cols)
+        x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  ", view->byte_cols,
+                       run->first_sector * sector_bytes);
+    x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  %10s  ", view->sector_cols, run->sectors,
+                   cow_size_text(size, run->sectors * sector_bytes));
+    x += tui_put(canvas, x, y, mark.glyph, selected ? style : mark.style) + 1;
+    tui_text(canvas, x, y, end - x, style, cow_origin_name(run->origin));
+    x += 14;
+    if (mixed_pages(app, run, 1) > 0) /* the names of these origins are short enough */
+        tui_put(canvas, x - 3, y, tui_mixed_mark().glyph, selected ? style : tui_mixed_mark().style);
+    if (run->host_offset == COW_NO_OFFSET)
+        return;
+    x += tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, "%*" PRId64, view->offset_cols,
+                   run->host_offset);
+    if (end - x > 16)
+        tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, " in %s",
+                  cow_origin_dirty(run->origin) ? app->name : app->backing_name);
+}
+
+/* Whose the selected sector is, where there is room. */
+static void draw_owner(struct tui_app *app, struct tui_canvas *canvas, int x, int y,
+                       const struct cow_run *run)
+{
+    static const char more[] = ", and more";
+    char text[1024];
+    int room = canvas->cols - 1 - x;
+    uint64_t end = 0;
+
+    if (room < OWNER_COLS)
+        return;
+    tui_files_owner_text(app, app->sector, room, text, sizeof text, &end);
+    x += tui_text(canvas, x, y, room, TUI_LABEL, text);
+    if (end > 0 && end < run->first_sector + run->sectors && x + (int)sizeof more < canvas->cols)
+        tui_text(canvas, x, y, (int)sizeof more, TUI_DIM, more);
+}
+
+static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, const struct cow_run *run)
+{
+    struct tui_mark mark = tui_origin_mark(run->origin);
+    char at[COW_SIZE_TEXT_BYTES];
+    int x = 1, end = canvas->cols - 1;
+    uint64_t pages = mixed_pages(app, run, 2);
+
+    cow_size_text(at, run->first_sector * cow_image_header(app->image)->sector_bytes);
+    if (run->sectors == 1)
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sector %" PRIu64 " @ %s", run->first_sector, at);
+    else
+        x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s",
+                       run->first_sector, run->first_sector + run->sectors - 1, at);
+    x += 3;
+    if (pages > 0) {
+        x += tui_put(canvas, x, y, tui_mixed_mark().glyph, tui_mixed_mark().style) + 1;
+        x += tui_text(canvas, x, y, end - x, TUI_NORMAL, pages > 1 ? "mixed pages" : "mixed page") + 3;
+    }
+    x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
+    x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
+    draw_owner(app, canvas, x + 3, y, run);
+}
+
+static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct blocks_view *view = state;
+    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect inside =
+        tui_frame(canvas, frame,
+                  tui_scan_on(app) ? "Blocks \u2500 runs of sectors, compared with the backing file"
+                                   : "Blocks \u2500 runs of sectors with one origin");
+    struct cow_error err = {0};
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (sectors == 0) {
+        tui_app_draw_unfinished(app, canvas, inside);
+        return;
+    }
+    view->rows = inside.rows - 1 < RUNS_MAX ? inside.rows - 1 : RUNS_MAX;
+    if (arrange(app, view, &err))
+        tui_app_say(app, TUI_BAD, "%s", err.message);
+    app->redraw = false; /* a message set while drawing is drawn right after */
+    choose_columns(app, view, inside.cols);
+    draw_heading(view, canvas, inside);
+    for (int i = 0; i < view->n; i++) {
+        struct tui_rect line = {inside.x, inside.y + 1 + i, inside.cols, 1};
+        draw_run(app, view, canvas, line, &view->run[i]);
+        if (holds(&view->run[i], app->sector)) {
+            draw_info(app, canvas, frame.y + frame.rows, &view->run[i]);
+            canvas->cursor_x = line.x;
+            canvas->cursor_y = line.y;
+        }
+    }
+    if (view->n > 0) {
+        const struct cow_run *last = &view->run[view->n - 1];
+        tui_scrollbar(canvas, frame.x + frame.cols - 1, inside.y + 1, inside.rows - 1, view->top,
+                      last->first_sector + last->sectors - view->top, sectors);
+    }
+}
+
+/* Selects the run so many lines below (negative: above) the present one. */
+static enum tui_result step(struct tui_app *app, int lines)
+{
+    struct cow_error err = {0};
+    struct cow_run run;
+    int status = tui_scan_run_at(app, app->sector, &run, &err);
+    uint64_t sector = run.first_sector;
+
+    for (int i = 0; i < lines && status == 0; i++) {
+        uint64_t next = run.first_sector + run.sectors;
+        status = tui_scan_run_at(app, next, &run, &err);
+        if (status == 0 && run.sectors == 0)
+            break;
+        sector = next;
+    }
+    for (int i = 0; i > lines && status == 0 && sector > 0; i--) {
+        status = tui_scan_run_at(app, sector - 1, &run, &err);
+        if (status == 0)
+            sector = run.first_sector;
+    }
+    if (status)
+        tui_app_error(app, &err);
+    else
+        tui_app_select(app, sector);
+    return TUI_REDRAW;
+}
+
+static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                  const char *argument)
+{
+    struct blocks_view *view = state;
+
+    (void)argument;
+    if (tui_app_sectors(app) == 0)
+        return TUI_IGNORED;
+    switch (action) {
+    case TUI_DO_UP:
+        return step(app, -1);
+    case TUI_DO_DOWN:
+        return step(app, 1);
+    case TUI_DO_PAGE_UP:
+        return step(app, -view->rows);
+    case TUI_DO_PAGE_DOWN:
+        return step(app, view->rows);
+    case TUI_DO_FIRST:
+        tui_app_select(app, 0);
+        return TUI_REDRAW;
+    case TUI_DO_LAST:
+        tui_app_select(app, tui_app_sectors(app) - 1);
+        return TUI_REDRAW;
+    case TUI_DO_NEXT_RUN:
+        return tui_app_next_dirty(app, app->sector + 1);
+    case TUI_DO_PREV_RUN:
+        return tui_app_prev_dirty(app, app->sector);
+    case TUI_DO_ENTER:
+        tui_app_push(app, &tui_view_bytes, NULL);
+        return TUI_REDRAW;
+    default:
+        return TUI_IGNORED;
+    }
+}
+
+const struct tui_view_class tui_view_blocks = {
+    .title = "Blocks",
+    .open = blocks_open,
+    .contexts = blocks_contexts,
+    .act = blocks_act,
+    .draw = blocks_draw,
+    .close = blocks_close,
+};

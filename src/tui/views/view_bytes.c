@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Bytes: what COW and backing file hold for the same range of the disk, side by side, whatever the bitmap
+ * says. A byte that differs has a '*' before it besides its colour; the side that the guest does not see is
+ * dim. Only what is on the screen is read.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/views/legend.h"
+
+enum {
+    ROW_BYTES_MAX = 16,
+    ROW_BYTES_MIN = 4,
+    PAGE_MAX = 256 * ROW_BYTES_MAX,
+    INFO_ROWS = 1,
+};
+
+struct bytes_view {
+    uint64_t top; /* offset of the first row */
+    uint64_t at;  /* of the cursor */
+    int rows, row_bytes;
+    int offset_cols, text_gap, side_x[2]; /* where things stand, inside the frame */
+    size_t n;                             /* bytes in page */
+    uint8_t page[2][PAGE_MAX];
+    bool readable[2];
+    char problem[COW_MESSAGE_BYTES];
+    struct cow_run run; /* that the row being drawn lies in: consecutive rows share it */
+};
+
+static const enum cow_side sides[2] = {COW_SIDE_COW, COW_SIDE_BACKING};
+
+static int bytes_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
+{
+    struct bytes_view *view = calloc(1, sizeof *view);
+
+    (void)argument;
+    if (!view)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    view->at = view->top = app->sector * cow_image_header(app->image)->sector_bytes;
+    *state = view;
+    return 0;
+}
+
+static void bytes_close(struct tui_app *app, void *state)
+{
+    (void)app;
+    free(state);
+}
+
+static unsigned bytes_contexts(struct tui_app *app, void *state)
+{
+    (void)app;
+    (void)state;
+    return TUI_IN_BYTES;
+}
+
+static uint64_t disk_bytes(const struct tui_app *app)
+{
+    return cow_image_header(app->image)->size_bytes;
+}
+
+/* Another view or a command may have moved the selection, and the image may have become shorter. */
+static void follow(struct tui_app *app, struct bytes_view *view)
+{
+    uint32_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+
+    if (view->at / sector_bytes != app->sector)
+        view->at = app->sector * sector_bytes;
+    if (view->at >= disk_bytes(app))
+        view->at = disk_bytes(app) - 1;
+}
+
+/* As wide as the screen allows: 16 bytes a row and side, 8, or 4; a gap between hex and text if there is
+ * room. */
+static void choose_columns(struct tui_app *app, struct bytes_view *view, int cols)
+{
+    char text[24];
+
+    view->offset_cols = snprintf(text, sizeof text, "%" PRIu64, disk_bytes(app));
+    if (view->offset_cols < 8)
+        view->offset_cols = 8;
+    int room = cols - view->offset_cols - 1; /* for both sides and the line between them */
+    view->row_bytes = ROW_BYTES_MAX;
+    while (room < 8 * view->row_bytes && view->row_bytes > ROW_BYTES_MIN)
+        view->row_bytes /= 2;
+    int side = 4 * view->row_bytes, spare = room - 2 * side;
+    view->text_gap = spare >= 2 ? 1 : 0;
+    view->side_x[0] = view->offset_cols + (spare >= 3 ? 1 : 0);
+    view->side_x[1] = view->side_x[0] + side + view->text_gap + (spare >= 6 ? 3 : 1);
+}
+
+static void arrange(struct tui_app *app, struct bytes_view *view, struct tui_rect inside)
+{
+    uint64_t row_bytes, rows;
+
+    follow(app, view);
+    choose_columns(app, view, inside.cols);
+    view->rows = inside.rows - 1;
+    if (view->rows * view->row_bytes > PAGE_MAX)
+        view->rows = PAGE_MAX / view->row_bytes;
+    row_bytes = (uint64_t)view->row_bytes;
+    rows = (uint64_t)view->rows;
+    view->top -= view->top % row_bytes;
+    if (view->at < view->top || view->at >= view->top + 2 * rows * row_bytes)
+        view->top = view->at - view->at % row_bytes;
+    else if (view->at >= view->top + rows * row_bytes)
+        view->top = view->at - view->at % row_bytes - (rows - 1) * row_bytes;
+    uint64_t left = disk_bytes(app) - view->top;
+    view->n = left < rows * row_bytes ? (size_t)left : (size_t)(rows * row_bytes);
+}
+
+static void read_page(struct tui_app *app, struct bytes_view *view)
+{
+    view->problem[0] = '\0';
+    for (int s = 0; s < 2; s++) {
+        struct cow_error err = {0};
+        view->readable[s] =
+            cow_image_read_side(app->image, sides[s], view->top, view->page[s], view->n, &err) == 0;
+        if (!view->readable[s])
+            snprintf(view->problem, sizeof view->problem, "%s", err.message);
+    }
+}
+
+static bool differs(const struct bytes_view *view, size_t i)
+{
+    return view->readable[0] && view->readable[1] && view->page[0][i] != view->page[1][i];
+}
+
+/* One row of one side: hex and text. live: the guest sees this side. */
+static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, int x, int y, int side,
+                      size_t from, bool live)
+{
+    int text_x = x + view->row_bytes * 3 + view->text_gap;
+
+    for (int i = 0; i < view->row_bytes && from + (size_t)i < view->n; i++) {
+        size_t at = from + (size_t)i;
+        uint8_t byte = view->page[side][at];
+        enum tui_style style = differs(view, at) ? TUI_DIFF : live ? TUI_NORMAL : TUI_DISABLED;
+        if (view->top + at == view->at)
+            style = TUI_BYTE_CURSOR;
+        if (!view->readable[side]) {
+            tui_text(canvas, x + 3 * i, y, 3, TUI_DISABLED, " ??");
+            continue;
+        }
+        if (differs(view, at)) /* not by colour alone */
+            tui_put(canvas, x + 3 * i, y, '*', TUI_DIFF);
+        tui_textf(canvas, x + 3 * i + 1, y, 2, style, "%02x", byte);
+        tui_put(canvas, text_x + i, y, byte >= 0x20 && byte < 0x7f ? byte : 0x00b7, style);
+    }
+}
+
+/* Which side the guest sees at an offset: 0 COW, 1 backing. */
+static int live_side(struct tui_app *app, struct bytes_view *view, uint64_t offset)
+{
+    uint64_t sector = offset / cow_image_header(app->image)->sector_bytes;
+
+    if (sector < view->run.first_sector || sector - view->run.first_sector >= view->run.sectors) {
+        if (cow_image_next_run(app->image, sector, &view->run, NULL))
+            view->run.sectors = 0;
+    }
+    return view->run.sectors > 0 && cow_origin_dirty(view->run.origin) ? 0 : 1;
+}
+
+static void draw_heading(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
+                         struct tui_rect inside, int live)
+{
+    int cols = view->row_bytes * 4 - 1, x[2] = {inside.x + view->side_x[0], inside.x + view->side_x[1]};
+    const char *backing = cow_image_backing(app->image)->state == COW_BACKING_NONE ? "zeros"
+                          : view->row_bytes < ROW_BYTES_MAX                        ? "backing"
+                                                                                   : app->backing_name;
+
+    tui_text_right(canvas, x[0], inside.y, view->offset_cols, TUI_LABEL, "at byte");
+    const char *seen = cols >= 31 ? ": the guest sees this" : "";
+    tui_textf(canvas, x[0] + 1, inside.y, cols, live == 0 ? TUI_STRONG : TUI_DIM, "COW%s",
+              live == 0 ? seen : "");
+    tui_textf(canvas, x[1] + 1, inside.y, cols, live == 1 ? TUI_STRONG : TUI_DIM, "%s%s", backing,
+              live == 1 ? seen : "");
+}
+
+static void draw_info(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas, int y)
+{
+    size_t i = (size_t)(view->at - view->top);
+    uint64_t sector = view->at / cow_image_header(app->image)->sector_bytes;
+    int x = 1, end = canvas->cols - 1;
+
+    if (view->problem[0]) {
+        tui_text(canvas, x, y, end - x, TUI_WARN, view->problem);
+        return;
+    }
+    x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "byte %" PRIu64 ", sector %" PRIu64, view->at, sector);
+    x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, differs(view, i) ? TUI_DIFF : TUI_NORMAL,
+                       "COW %02x  backing %02x", view->page[0][i], view->page[1][i]);
+    struct cow_run run;
+    if (tui_scan_run_at(app, sector, &run, NULL) || run.sectors == 0)
+        return;
+    struct tui_mark mark = tui_origin_mark(run.origin);
+    x += 3;
+    x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
+    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
+}
+
+static void draw_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
+                     struct tui_rect inside, int row)
+{
+    size_t from = (size_t)(row * view->row_bytes);
+    uint64_t offset = view->top + from;
+    int y = inside.y + 1 + row, live = live_side(app, view, offset);
+    bool here = view->at >= offset && view->at < offset + (uint64_t)view->row_bytes;
+
+    tui_textf(canvas, inside.x, y, view->offset_cols, here ? TUI_STRONG : TUI_OFFSET, "%*" PRIu64,
+              view->offset_cols, offset);
+    for (int s = 0; s < 2; s++)
+        draw_side(view, canvas, inside.x + view->side_x[s], y, s, from, live == s);
+    tui_put(canvas, inside.x + view->side_x[1] - 1, y, 0x2502, TUI_FRAME);
+}
+
+static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct bytes_view *view = state;
+    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect inside = tui_frame(canvas, frame, "Bytes \u2500 * differs between COW and backing");
+
+    if (tui_app_sectors(app) == 0) {
+        tui_app_draw_unfinished(app, canvas, inside);
+        return;
+    }
+    arrange(app, view, inside);
+    read_page(app, view);
+    view->run.sectors = 0;
+    for (int y = 0; y < view->rows && (size_t)(y * view->row_bytes) < view->n; y++)
+        draw_row(app, view, canvas, inside, y);
+    int live = live_side(app, view, view->at);
+    draw_heading(app, view, canvas, inside, live);
+    draw_info(app, view, canvas, frame.y + frame.rows);
+    size_t i = (size_t)(view->at - view->top);
+    canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
+    canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);
+}
+
+static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uint64_t at)
+{
+    view->at = at;
+    tui_app_select(app, at / cow_image_header(app->image)->sector_bytes);
+    return TUI_REDRAW;
+}
+
+static enum tui_result step(struct tui_app *app, struct bytes_view *view, uint64_t bytes, bool back)
+{
+    uint64_t last = disk_bytes(app) - 1;
+
+    if (back)
+        return move_to(app, view, bytes > view->at ? view->at % bytes : view->at - bytes);
+    if (bytes > last - view->at)
+        return bytes == 1 ? TUI_NOTHING : move_to(app, view, last);
+    return move_to(app, view, view->at + bytes);
+}
+
+static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_action_id action,
+                                 const char *argument)
+{
+    struct bytes_view *view = state;
+    uint64_t row = (uint64_t)view->row_bytes, page = row * (uint64_t)view->rows;
+
+    (void)argument;
+    if (page == 0 || tui_app_sectors(app) == 0)
+        return TUI_IGNORED;
+    switch (action) {
+    case TUI_DO_LEFT:
+        return view->at == 0 ? TUI_NOTHING : step(app, view, 1, true);
+    case TUI_DO_RIGHT:
+        return step(app, view, 1, false);
+    case TUI_DO_UP:
+        return view->at < row ? TUI_NOTHING : step(app, view, row, true);
+    case TUI_DO_DOWN:
+        return step(app, view, row, false);
+    case TUI_DO_PAGE_UP:
+        view->top = view->top > page ? view->top - page : 0;
+        return step(app, view, page, true);
+    case TUI_DO_PAGE_DOWN:
+        if (page <= disk_bytes(app) - 1 - view->at)
+            view->top += page;
+        return step(app, view, page, false);
+    case TUI_DO_FIRST:
+        return move_to(app, view, 0);
+    case TUI_DO_LAST:
+        return move_to(app, view, disk_bytes(app) - 1);
+    case TUI_DO_NEXT_RUN:
+        return tui_app_next_dirty(app, app->sector + 1);
+    case TUI_DO_PREV_RUN:
+        return tui_app_prev_dirty(app, app->sector);
+    default:
+        return TUI_IGNORED;
+    }
+}
+
+const struct tui_view_class tui_view_bytes = {
+    .title = "Bytes",
+    .open = bytes_open,
+    .contexts = bytes_contexts,
+    .act = bytes_act,
+    .draw = bytes_draw,
+    .close = bytes_close,
+};

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Includes go in one direction only.
 
-include/cow <- src/core <- { src/cli, src/tui } <- src/main.c, and inside the core base <- format <- image <-
-{ guestfs, ledger } <- plan <- commit <- check. Each outside library stays in its file. Prints file:line for each violation.
+include/cow <- src/core <- { src/cli, src/tui } <- src/main.c; inside the core base <- format <- image <-
+{ guestfs, ledger } <- plan <- commit <- check, and no circle of files, a .c with its .h taken for one; inside the tui
+screen <- { app, jobs } <- change <- views, and app and jobs know each other. Each outside library stays in its file,
+and screen knows no COW. Prints file:line for each violation.
 
 Usage: includes.py [ROOT]        check a tree (default: the current directory)
        includes.py --self-test   break every rule once in a scratch tree and see that each is found
@@ -14,7 +16,14 @@ import re
 import sys
 import tempfile
 
-CORE_ORDER = ["base", "format", "image", "guestfs", "ledger", "plan", "commit", "check"]
+# Floors of a house, from the ground up: a room may know those below its own floor, and itself.
+CORE_FLOORS = [{"base"}, {"format"}, {"image"}, {"guestfs", "ledger"}, {"plan"}, {"commit"}, {"check"}]
+TUI_FLOORS = [{"screen"}, {"app", "jobs"}, {"change"}, {"views"}]
+# Beside each other, and nevertheless to be known.
+TUI_NEIGHBOURS = {("app", "jobs"), ("jobs", "app")}
+
+# All that the screen may know of the core's face.
+SCREEN_FACE = {"include/cow/error.h", "include/cow/text.h"}
 
 # An outside library and the only place (a path, or a folder with its slash) that may include it.
 LIBRARIES = [
@@ -37,14 +46,14 @@ TARGET = re.compile(r'^(?:"([^"]+)"|<([^>]+)>)')
 
 
 def room_of(path):
-    """The room a file of the tree belongs to: (house, core folder or None)."""
+    """The room a file of the tree belongs to: (house, folder of core or tui, or None)."""
     parts = path.split("/")
     if parts[0] == "include":
         return "include", None
     if path == "src/main.c":
         return "main", None
-    if parts[:2] == ["src", "core"] and len(parts) > 3:
-        return "core", parts[2]
+    if parts[0] == "src" and len(parts) > 3 and parts[1] in ("core", "tui"):
+        return parts[1], parts[2]
     if len(parts) > 2 and parts[0] == "src":
         return parts[1], None
     return "outside", None
@@ -59,22 +68,32 @@ def resolve(root, source, name):
     return None
 
 
+def floor_problem(house, floors, neighbours, from_folder, to_folder):
+    """Why a room of a house may not know another one, or None."""
+    at = {}
+    for folder in (from_folder, to_folder):
+        at[folder] = next((number for number, rooms in enumerate(floors) if folder in rooms), None)
+        if at[folder] is None:
+            return f"{house}/{folder or ''} has no place in the order of src/{house}"
+    if from_folder == to_folder or at[to_folder] < at[from_folder] or (from_folder, to_folder) in neighbours:
+        return None
+    return f"{house}/{from_folder} must not know {house}/{to_folder}"
+
+
 def direction_problem(source, target):
     """Why source may not include target (both in the tree), or None."""
     from_house, from_folder = room_of(source)
     to_house, to_folder = room_of(target)
     if to_house == "include":
-        return None
+        is_screen = (from_house, from_folder) == ("tui", "screen")
+        return f"tui/screen must not know {target}" if is_screen and target not in SCREEN_FACE else None
     if from_house == "core" and to_house == "core":
-        for folder in (from_folder, to_folder):
-            if folder not in CORE_ORDER:
-                return f"src/core/{folder} has no place in the order of the core"
-        if CORE_ORDER.index(to_folder) <= CORE_ORDER.index(from_folder):
-            return None
-        return f"core/{from_folder} must not know core/{to_folder}"
+        return floor_problem("core", CORE_FLOORS, set(), from_folder, to_folder)
+    if from_house == "tui" and to_house == "tui":
+        return floor_problem("tui", TUI_FLOORS, TUI_NEIGHBOURS, from_folder, to_folder)
     if from_house == "main":
         return None if to_house in ("cli", "tui") else "main.c knows the front ends and cow/*.h only"
-    if from_house in ("cli", "tui") and from_house == to_house:
+    if from_house == "cli" and to_house == "cli":
         return None
     return f"{os.path.dirname(source)} must not know {os.path.dirname(target)}"
 
@@ -102,6 +121,16 @@ def include_problem(root, source, rest):
     return direction_problem(source, target)
 
 
+def core_edge(root, source, rest):
+    """The two files of the core that an include ties, without their endings, or None."""
+    quoted = TARGET.match(rest).group(1)
+    target = quoted and resolve(root, source, quoted)
+    if not target or {room_of(source)[0], room_of(target)[0]} != {"core"}:
+        return None
+    edge = os.path.splitext(source)[0], os.path.splitext(target)[0]
+    return edge if edge[0] != edge[1] else None
+
+
 def sources(root):
     for top in ("include", "src"):
         for folder, folders, names in os.walk(os.path.join(root, top)):
@@ -111,9 +140,34 @@ def sources(root):
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 
+def circle_problems(edges):
+    """An include is refused that lies on a circle of the core's files. edges: {(file, file): [(path, line)]}, a file
+    being a path without its ending. Each circle is told once, at the first of its includes."""
+    knows = {}
+    for source, target in edges:
+        knows.setdefault(source, set()).add(target)
+
+    def way(start, goal):
+        """The files from start to goal, the shortest way, or None."""
+        ways, seen = [[start]], {start}
+        for so_far in ways:
+            if so_far[-1] == goal:
+                return so_far
+            ways += [so_far + [file] for file in sorted(knows.get(so_far[-1], set()) - seen)]
+            seen |= knows.get(so_far[-1], set())
+        return None
+
+    told = set()
+    for (source, target), places in sorted(edges.items()):
+        back = way(target, source)
+        if back is not None and frozenset(back) not in told:
+            told.add(frozenset(back))
+            yield (*places[0], "a circle of files: " + " -> ".join([source, *back]))
+
+
 def check(root):
     """The violations of a tree as (path, line, words)."""
-    found = []
+    found, edges = [], {}
     for source in sources(root):
         with open(os.path.join(root, source), encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
@@ -121,7 +175,10 @@ def check(root):
                 problem = match and include_problem(root, source, match.group(1))
                 if problem:
                     found.append((source, number, problem))
-    return found
+                edge = match and not problem and core_edge(root, source, match.group(1))
+                if edge:
+                    edges.setdefault(edge, []).append((source, number))
+    return found + list(circle_problems(edges))
 
 
 CLEAN_TREE = {
@@ -129,13 +186,26 @@ CLEAN_TREE = {
     "include/cow/error.h": "#include <stddef.h>\n",
     "src/core/base/io.h": "#include <sys/types.h>\n",
     "src/core/image/image.h": '#include "core/base/io.h"\n#include "cow/error.h"\n',
-    "src/core/image/image.c": '#include "image.h"\n#include "../base/io.h"\n#include <unistd.h>\n',
+    "src/core/image/image.c": '#include "image.h"\n#include "../base/io.h"\n#include "core/image/bitmap.h"\n#include <unistd.h>\n',
+    "src/core/image/bitmap.h": '#include "core/base/io.h"\n',
+    "src/core/image/bitmap.c": '#include "core/image/bitmap.h"\n',
+    "src/core/image/side.h": '#include "core/image/image.h"\n',
+    "src/core/guestfs/fs.h": "",
     "src/core/guestfs/fs.c": "#include <ext2fs/ext2fs.h>\n",
+    "src/core/ledger/record.h": '#include "core/image/image.h"\n',
+    "src/core/plan/plan.h": '#include "core/ledger/record.h"\n#include "core/guestfs/fs.h"\n',
+    "src/core/commit/work.h": '#include "core/plan/plan.h"\n',
     "src/core/check/check.h": "",
     "src/cli/cli.h": "",
     "src/cli/json.c": '#include <jansson.h>\n#include "cli.h"\n',
     "src/tui/app/tui.h": "",
-    "src/tui/screen/style.h": "",
+    "src/tui/app/app.h": '#include "tui/jobs/job.h"\n#include "tui/screen/style.h"\n#include "cow/cow.h"\n',
+    "src/tui/jobs/job.h": '#include "tui/screen/style.h"\n',
+    "src/tui/jobs/job.c": '#include "tui/jobs/job.h"\n#include "tui/app/app.h"\n',
+    "src/tui/change/change.h": '#include "tui/app/app.h"\n',
+    "src/tui/views/view.h": "",
+    "src/tui/views/view_map.c": '#include "tui/change/change.h"\n#include "tui/jobs/job.h"\n',
+    "src/tui/screen/style.h": '#include "cow/error.h"\n',
     "src/tui/screen/term.c": '#include <curses.h>\n#include "style.h"\n',
     "src/tui/screen/prompt.c": "#include <readline/readline.h>\n",
     "src/main.c": '#include "cli/cli.h"\n#include "tui/app/tui.h"\n#include "cow/cow.h"\n',
@@ -150,6 +220,13 @@ VIOLATIONS = [
     ("src/core/base/io.h", '#  include "../image/image.h"'),
     ("src/core/image/image.c", '#include "core/check/check.h"'),
     ("src/core/image/image.c", '#include "cli/cli.h"'),
+    ("src/core/guestfs/fs.h", '#include "core/ledger/record.h"'),
+    ("src/core/ledger/record.h", '#include "core/guestfs/fs.h"'),
+    ("src/core/ledger/record.h", '#include "core/plan/plan.h"'),
+    ("src/core/plan/plan.h", '#include "core/commit/work.h"'),
+    ("src/core/commit/work.h", '#include "core/check/check.h"'),
+    ("src/core/image/bitmap.h", '#include "core/image/image.h"'),
+    ("src/core/image/bitmap.c", '#include "side.h"'),
     ("src/core/image/image.c", "#include <ext2fs/ext2_fs.h>"),
     ("src/core/image/image.c", "#include <jansson.h>"),
     ("src/core/image/image.c", "#include HEADER"),
@@ -159,6 +236,11 @@ VIOLATIONS = [
     ("src/cli/json.c", '#include "core/base/io.h"'),
     ("src/cli/json.c", "#include <ncursesw/curses.h>"),
     ("src/tui/screen/prompt.c", '#include "cli/cli.h"'),
+    ("src/tui/screen/prompt.c", '#include "tui/app/tui.h"'),
+    ("src/tui/screen/prompt.c", '#include "cow/cow.h"'),
+    ("src/tui/app/app.h", '#include "tui/change/change.h"'),
+    ("src/tui/jobs/job.c", '#include "tui/change/change.h"'),
+    ("src/tui/change/change.h", '#include "tui/views/view.h"'),
     ("src/tui/screen/prompt.c", "#include <ncurses.h>"),
     ("src/tui/screen/term.c", "#include <readline/history.h>"),
     ("src/tui/screen/term.c", "#include <jansson.h>"),

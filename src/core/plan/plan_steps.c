@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/change/footprint.h"
 #include "core/image/side.h"
+#include "core/plan/footprint.h"
 #include "cow/text.h"
 
 void plan_steps_begin(struct cow_plan *plan, uint64_t image_bytes)

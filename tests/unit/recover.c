@@ -14,6 +14,7 @@
 
 #include "changes.h"
 #include "core/commit/settle.h"
+#include "core/ledger/record_codec.h"
 #include "core/ledger/state.h"
 
 enum { OLD_SECTORS = 301, NEW_SECTORS = 444 };

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "core/base/crc.h"
 #include "core/ledger/record.h"
+#include "core/ledger/record_codec.h"
 
 /* Each way in which an image is changed. */
 static const struct {
@@ -592,7 +594,7 @@ START_TEST(any_number_in_a_record_can_be_looked_at)
             struct cow_plan *plan = NULL;
             memcpy(bytes, good, n);
             put_number(bytes + at, 8, true, values[i]);
-            put_number(bytes + n - 12, 4, true, record_crc(bytes, n - 12));
+            put_number(bytes + n - 12, 4, true, crc_ieee(bytes, n - 12));
             file_write_at(undo, begin, bytes, n);
             must_succeed(cow_image_open(&img, s->target, NULL, &err), err);
             (void)cow_plan_undo(&plan, img, &err);

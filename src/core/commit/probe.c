@@ -9,6 +9,7 @@
 
 #include "core/image/side.h"
 #include "core/plan/plan.h"
+#include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
 /* What came of a trial. */

@@ -7,7 +7,7 @@
 #ifndef CORE_COMMIT_RETREAT_H
 #define CORE_COMMIT_RETREAT_H
 
-#include "core/commit/work.h"
+#include "core/write/work.h"
 
 /* Opens and locks what is going to take the image's name, before it has it: the lock on the image does not
  * follow a rename. It is held until the commit ends. 0 or -errno, as for all here. */

@@ -12,6 +12,7 @@
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 #include "core/format/variants.h"
+#include "core/ledger/record_codec.h"
 #include "core/ledger/state.h"
 
 static int restore_range(const struct cow_io *io, int fd, const struct record_saved *saved)

@@ -6,8 +6,8 @@
 #ifndef CORE_COMMIT_SETTLE_H
 #define CORE_COMMIT_SETTLE_H
 
-#include "core/commit/work.h"
 #include "core/ledger/journal.h"
+#include "core/write/work.h"
 
 /* Puts back what a change in place wrote over: first sector, saved ranges, length. fd is open for writing and
  * locked. exact: the old length; else never below the end of the old layout, for a guest may have run in

@@ -9,6 +9,7 @@
 #include "core/base/arith.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
+#include "core/plan/plan_output.h"
 
 static int set_mtime(struct commit *c, int fd, struct timespec mtime)
 {

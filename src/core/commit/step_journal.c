@@ -10,10 +10,13 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
 #include "core/format/variants.h"
-#include "core/plan/undo.h"
+#include "core/ledger/record_check.h"
+#include "core/ledger/record_codec.h"
+#include "core/plan/undo_check.h"
 
 /* A file that the date can be tried on: the new image, or one that is made for it; *made: to be removed. */
 static int file_to_date(struct commit *c, char path[PATH_MAX], bool *made)
@@ -121,7 +124,7 @@ static int fill_image(struct commit *c)
         return commit_failed(c, status, "dating", plan->target_path);
     }
     r->old_header_bytes = (uint32_t)img->layout.header_bytes;
-    r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
+    r->old_header_crc = crc_ieee(img->raw, r->old_header_bytes);
     r->size_field_offset = size_field.offset_bytes;
     r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
     memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
@@ -135,7 +138,7 @@ static int fill_image(struct commit *c)
         memcpy(header, whole, sizeof header);
     }
     memcpy(r->new_sector, header, sizeof r->new_sector);
-    r->new_header_crc = record_crc(header, sizeof header);
+    r->new_header_crc = crc_ieee(header, sizeof header);
     return 0;
 }
 

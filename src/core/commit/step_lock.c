@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "core/commit/steps.h"
+#include "core/plan/plan_rules.h"
 
 static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const char *path, const char *what)
 {
@@ -238,35 +239,4 @@ int commit_lock(struct commit *c)
         }
     }
     return status == 0 ? plan_check_way(plan, c->err) : status;
-}
-
-/* What is read past the end of a file reads as zeros: so a source that was cut meanwhile is an error. */
-static int check_source(struct commit *c, int fd, const struct stat *then, const char *path, const char *what)
-{
-    struct stat now;
-    int status = fd < 0 ? 0 : c->io->fstat(c->io->context, fd, &now);
-    if (status < 0) {
-        return commit_failed(c, status, "looking at", path);
-    }
-    if (fd >= 0 && now.st_size < then->st_size) {
-        cow_error_set(c->err, COW_IO, "%s: the %s got shorter while it was read", path, what);
-        return cow_error_hint(c->err, "nothing has changed; look who writes it, then try again");
-    }
-    return 0;
-}
-
-int commit_check_sources(struct commit *c)
-{
-    const struct cow_plan *plan = c->plan;
-    const struct cow_image *img = plan->img;
-    int status = img == NULL ? 0 : check_source(c, img->cow.fd, &img->cow.facts, img->path, "image");
-    if (status == 0 && img != NULL && !plan->merges) {
-        status = check_source(c, img->backing.file.fd, &img->backing.file.facts, img->backing.facts.path,
-                              "backing file");
-    }
-    for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
-        const struct plan_input *input = &plan->input[i];
-        status = check_source(c, input->file.fd, &input->file.facts, input->path, input->what);
-    }
-    return status;
 }

@@ -6,6 +6,7 @@
 
 #include "core/ledger/claim.h"
 #include "core/ledger/journal.h"
+#include "core/ledger/record_check.h"
 #include "core/ledger/state.h"
 
 int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)

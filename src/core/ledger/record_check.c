@@ -4,12 +4,14 @@
  * at hand, against the layouts that they give. Everything is compared by subtraction, so that nothing wraps.
  * What fails here is not obeyed, whoever wrote it and however good its sum is.
  */
+#include "core/ledger/record_check.h"
+
 #include <string.h>
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
 #include "core/format/variants.h"
-#include "core/ledger/record.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -200,8 +202,8 @@ bool record_fits_in_place(const struct record *r, const uint8_t *bytes, size_t n
     memcpy(new_bytes, bytes, n_bytes);
     memcpy(old_bytes, r->old_sector, RECORD_SECTOR_BYTES);
     memcpy(new_bytes, r->new_sector, RECORD_SECTOR_BYTES);
-    return record_crc(old_bytes, r->old_header_bytes) == r->old_header_crc &&
-           record_crc(new_bytes, COW_V3_HEADER_BYTES) == r->new_header_crc &&
+    return crc_ieee(old_bytes, r->old_header_bytes) == r->old_header_crc &&
+           crc_ieee(new_bytes, COW_V3_HEADER_BYTES) == r->new_header_crc &&
            record_fits_old_header(r, old_bytes, n_bytes) &&
            decode_old(&old, &old_layout, r, old_bytes, n_bytes) && old.format == COW_FORMAT_V3 &&
            cow_header_decode(&new, new_bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&

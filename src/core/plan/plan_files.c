@@ -8,6 +8,7 @@
 #include "core/base/arith.h"
 #include "core/image/side.h"
 #include "core/plan/plan.h"
+#include "core/plan/plan_rules.h"
 
 static const char *const touch_names[COW_TOUCHES] = {
 #define TOUCH_ROW(id, name) [COW_TOUCH_##id] = (name),
@@ -153,4 +154,20 @@ void plan_name_files(struct cow_plan *plan)
     if (plan->preview.files > 0 && !plan->is_device) {
         touch_leftovers(plan);
     }
+}
+
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
+{
+    plan_name_files(plan);
+    if (plan->out_of_memory) {
+        cow_plan_free(plan);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    int status = plan_check_way(plan, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return 0;
 }

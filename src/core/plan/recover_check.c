@@ -3,6 +3,7 @@
  * See recover_check.h.
  */
 #include "core/plan/recover_check.h"
+#include "core/base/crc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,8 @@
 
 #include "core/image/siblings.h"
 #include "core/ledger/state.h"
-#include "core/plan/undo.h"
+#include "core/plan/plan_rules.h"
+#include "core/plan/undo_check.h"
 #include "cow/text.h"
 
 /* The date of a merge is the clock's, or a little ahead of it. */
@@ -140,7 +142,7 @@ static int has_merged_header(const struct cow_image *img, const struct record *r
     int status = io_read_padded(img->io, fd, header, sizeof header, 0);
     img->io->close(img->io->context, fd);
     memcpy(header, record->new_sector, sizeof record->new_sector);
-    return status < 0 ? status : record_crc(header, sizeof header) == record->new_header_crc;
+    return status < 0 ? status : crc_ieee(header, sizeof header) == record->new_header_crc;
 }
 
 int recover_check_merge_files(const struct cow_image *img, const struct record *record, struct cow_error *err)
@@ -244,7 +246,7 @@ static int new_file_complete(const struct cow_io *io, const struct record *recor
     const bool is =
         journal_is_file(record, io, fd, &facts, record->new_inode, record->new_file_bytes, record->new_mtime);
     io->close(io->context, fd);
-    return status < 0 ? status : is && record_crc(header, COW_V3_HEADER_BYTES) == record->new_header_crc;
+    return status < 0 ? status : is && crc_ieee(header, COW_V3_HEADER_BYTES) == record->new_header_crc;
 }
 
 /* Is the private backing file, where there is to be one, there under its own name, as the change has left it?

@@ -116,10 +116,10 @@ static void give_undo_up(struct cow_plan *plan)
 static int probe_copy(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
-    int status = try_beside(plan, plan->copy_path, plan->copy_mtime, &keeps, err);
+    int status = try_beside(plan, plan->backing.copy_path, plan->backing.copy_mtime, &keeps, err);
     if (status == 0 && keeps.tried && keeps.date.tv_sec >= 0 && keeps.date.tv_sec <= UINT32_MAX) {
-        plan->copy_mtime = keeps.date;
-        plan->header.mtime = (uint32_t)keeps.date.tv_sec;
+        plan->backing.copy_mtime = keeps.date;
+        plan->result.header.mtime = (uint32_t)keeps.date.tv_sec;
     }
     return status;
 }
@@ -128,14 +128,14 @@ static int probe_copy(struct cow_plan *plan, struct cow_error *err)
 static void probe_directory(struct cow_plan *plan)
 {
     char directory[PATH_MAX];
-    const char *slash = strrchr(plan->target_path, '/');
+    const char *slash = strrchr(plan->target.path, '/');
     const size_t length = slash == NULL                ? 0
-                          : slash == plan->target_path ? 1
-                                                       : (size_t)(slash - plan->target_path);
+                          : slash == plan->target.path ? 1
+                                                       : (size_t)(slash - plan->target.path);
     if (length == 0 || length >= sizeof directory) {
         return;
     }
-    memcpy(directory, plan->target_path, length);
+    memcpy(directory, plan->target.path, length);
     directory[length] = '\0';
     int fd = plan->io->open(plan->io->context, directory, O_RDONLY | O_DIRECTORY, 0);
     if (fd >= 0) {
@@ -156,14 +156,14 @@ static int probe_space(struct cow_plan *plan, struct cow_error *err)
     char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
     const int fd = plan->img->backing.file.fd;
     if (fd < 0 || plan->io->free_bytes(plan->io->context, fd, &free_bytes) < 0 ||
-        free_bytes >= plan->merge_new_bytes) {
+        free_bytes >= plan->backing.merge_needs_bytes) {
         return 0;
     }
-    cow_error_set(err, COW_IO, "%s: not enough space: %s, %s are needed, %s are free", plan->backing_path,
-                  plan->merge_elsewhere
+    cow_error_set(err, COW_IO, "%s: not enough space: %s, %s are needed, %s are free", plan->backing.path,
+                  plan->backing.merged_elsewhere
                       ? "its filesystem takes new room for what is written over (copy on write)"
                       : "holes of it are filled",
-                  cow_size_text(needed, plan->merge_new_bytes), cow_size_text(there, free_bytes));
+                  cow_size_text(needed, plan->backing.merge_needs_bytes), cow_size_text(there, free_bytes));
     return cow_error_hint(err, "nothing has changed; free some space, or write a new file with -o FILE");
 }
 
@@ -171,23 +171,23 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
     const size_t notes = plan->preview.notes;
-    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target_path == NULL ||
-        plan->stream_fd >= 0 || plan->is_device) {
+    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target.path == NULL ||
+        plan->target.stream_fd >= 0 || plan->target.is_device) {
         return 0;
     }
     probe_directory(plan);
     int status = 0;
-    if (plan->journaled && !plan->undoes) {
-        status = try_beside(plan, plan->target_path, plan->img->cow.facts.st_mtim, &keeps, err);
-        if (status == 0 && keeps.tried && plan->keep_undo && !plan->in_place &&
+    if (plan->method != RECORD_NONE && plan->purpose == PLAN_CHANGES) {
+        status = try_beside(plan, plan->target.path, plan->img->cow.facts.st_mtim, &keeps, err);
+        if (status == 0 && keeps.tried && plan->keep_undo && plan->method == RECORD_COPY &&
             is_not_to_be_had(keeps.link_status)) {
             give_undo_up(plan);
         }
     }
-    if (status == 0 && plan->copy_path != NULL) {
+    if (status == 0 && plan->backing.copy_path != NULL) {
         status = probe_copy(plan, err);
     }
-    if (status == 0 && plan->merges) {
+    if (status == 0 && record_kind_facts(plan->method)->writes_into_backing) {
         status = probe_space(plan, err);
     }
     if (status == 0 && plan->out_of_memory) {

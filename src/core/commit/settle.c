@@ -40,7 +40,7 @@ static int restore_shared_byte(const struct cow_io *io, int fd, const struct rec
     return status;
 }
 
-int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
+int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
 {
     /* The header first: from then on nobody reads a bitmap where the saved ranges lie. */
     int status = io_write(io, fd, record->old_sector, sizeof record->old_sector, 0);

@@ -12,13 +12,13 @@ int commit_lock(struct commit *c);            /* step_lock.c */
 int commit_check_space(struct commit *c);     /* step_file.c */
 int commit_copy_backing(struct commit *c);    /* step_backing.c */
 int commit_extend_backing(struct commit *c);  /* step_backing.c */
-int commit_merge_backing(struct commit *c);   /* step_merge.c */
+int commit_merge_backing(struct commit *c);   /* method_merge.c */
 int commit_keep_attributes(struct commit *c); /* step_file.c */
 int commit_rename(struct commit *c);
 int commit_journal(struct commit *c); /* step_journal.c */
 int commit_keep_undo(struct commit *c);
 int commit_end_journal(struct commit *c);
-int commit_prepare(struct commit *c); /* step_in_place.c */
+int commit_prepare(struct commit *c); /* method_header.c */
 int commit_write_header(struct commit *c);
 int commit_recover(struct commit *c); /* step_recover.c */
 int commit_undo(struct commit *c);    /* the same way as recovery goes */

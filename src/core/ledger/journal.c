@@ -95,8 +95,8 @@ static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t cr
 static bool header_is_torn(const struct record *record, const struct cow_image *img)
 {
     uint8_t old[COW_HEADER_BYTES_MAX];
-    if ((record->kind != RECORD_IN_PLACE && record->kind != RECORD_UNDO_IN_PLACE) ||
-        img->raw_bytes < RECORD_SECTOR_BYTES || record->old_header_bytes > img->raw_bytes) {
+    if (!record_kind_facts(record->kind)->keeps_file || img->raw_bytes < RECORD_SECTOR_BYTES ||
+        record->old_header_bytes > img->raw_bytes) {
         return false;
     }
     for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
@@ -158,7 +158,8 @@ bool journal_is_file(const struct record *record, const struct cow_io *io, int f
 static bool is_in_between(const struct record *record, const struct stat *facts)
 {
     const uint64_t size = (uint64_t)facts->st_size;
-    return record_is_in_place(record) && journal_number_fits(record, facts->st_ino, record->old_inode) &&
+    return record_kind_facts(record->kind)->keeps_file &&
+           journal_number_fits(record, facts->st_ino, record->old_inode) &&
            size >= arith_min(record->old_file_bytes, record->new_file_bytes) &&
            size <= arith_max(record->old_file_bytes, record->new_file_bytes);
 }

@@ -18,16 +18,8 @@
 #include <time.h>
 
 #include "core/base/io.h"
+#include "core/ledger/kind.h"
 #include "cow/layout.h"
-
-enum record_kind {
-    RECORD_COPY = 1,     /* a new file took the image's place by rename */
-    RECORD_IN_PLACE = 2, /* the image was changed where it is; the commit is one write of its first sector */
-    RECORD_UNDO_COPY = 3,
-    RECORD_UNDO_IN_PLACE = 4,
-    RECORD_MERGE = 5, /* the dirty sectors are written into the backing file, and a new, empty file takes the
-                         image's place; only ever finished, once the backing file is being written */
-};
 
 enum {
     RECORD_SECTOR_BYTES = 512,

@@ -24,6 +24,4 @@ bool record_fits_in_place(const struct record *record, const uint8_t *bytes, siz
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
                    const struct cow_layout *new_layout);
 
-bool record_is_in_place(const struct record *record); /* of a change in place, or going back from one */
-
 #endif

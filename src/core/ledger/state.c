@@ -107,7 +107,7 @@ int state_copy_has_others(const struct cow_image *img, const struct record *reco
 {
     struct siblings siblings;
     const struct backing_file *own = &img->backing;
-    if (!record_is_in_place(record) && img->cow.facts.st_nlink > 1 && own->file.fd >= 0 &&
+    if (!record_kind_facts(record->kind)->keeps_file && img->cow.facts.st_nlink > 1 && own->file.fd >= 0 &&
         same_file(&own->file.facts, facts)) {
         return 1; /* the image's other names stay on it, wherever they lie */
     }

@@ -35,10 +35,10 @@ static int check_backing(struct cow_plan *plan, const struct cow_create_options 
         plan_note(plan, "%s is a COW image itself: a kernel takes its header for the disk's first bytes",
                   opt->backing_path);
     }
-    plan->backing_facts = file.facts;
-    plan->backing_bytes = (uint64_t)file.facts.st_size;
-    plan->backing_path = plan_absolute_path(plan, opt->backing_path, err);
-    if (plan->backing_path == NULL) {
+    plan->backing.facts = file.facts;
+    plan->backing.size_bytes = (uint64_t)file.facts.st_size;
+    plan->backing.path = plan_absolute_path(plan, opt->backing_path, err);
+    if (plan->backing.path == NULL) {
         return err != NULL ? err->status : COW_IO;
     }
     int64_t mtime = file.facts.st_mtim.tv_sec;
@@ -48,33 +48,33 @@ static int check_backing(struct cow_plan *plan, const struct cow_create_options 
         return cow_error_hint(err,
                               "no kernel accepts a backing file dated before 1970 or after 2106; touch it");
     }
-    if (plan->backing_bytes <= 32768) {
+    if (plan->backing.size_bytes <= 32768) {
         return cow_error_set(err, COW_INVALID,
                              "%s: %" PRIu64 " bytes; a disk of 32 KiB or less hangs the guest",
-                             opt->backing_path, plan->backing_bytes);
+                             opt->backing_path, plan->backing.size_bytes);
     }
     return 0;
 }
 
 static int fill_header(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
 {
-    struct cow_header *h = &plan->header;
+    struct cow_header *h = &plan->result.header;
     *h = (struct cow_header){.format = COW_FORMAT_V3,
                              .version = 3,
                              .big_endian = true,
-                             .size_bytes = plan->backing_bytes,
+                             .size_bytes = plan->backing.size_bytes,
                              .sector_bytes = 512,
-                             .mtime = (uint32_t)plan->backing_facts.st_mtim.tv_sec};
-    if (strlen(plan->backing_path) >= sizeof h->backing_path) {
+                             .mtime = (uint32_t)plan->backing.facts.st_mtim.tv_sec};
+    if (strlen(plan->backing.path) >= sizeof h->backing_path) {
         return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header",
-                             plan->backing_path);
+                             plan->backing.path);
     }
-    memcpy(h->backing_path, plan->backing_path, strlen(plan->backing_path) + 1);
+    memcpy(h->backing_path, plan->backing.path, strlen(plan->backing.path) + 1);
     int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
     if (status == 0) {
-        status = cow_layout_of(&plan->layout, h, err);
+        status = cow_layout_of(&plan->result.layout, h, err);
     }
-    return status != 0 ? status : plan_predict_verdict(plan, plan->backing_bytes, h->mtime, err);
+    return status != 0 ? status : plan_predict_verdict(plan, plan->backing.size_bytes, h->mtime, err);
 }
 
 static void describe(struct cow_plan *plan, const struct cow_create_options *opt)
@@ -84,8 +84,8 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
     cow_shell_quote(backing, sizeof backing, opt->backing_path);
     plan_show_new_image(plan);
     struct cow_preview *p = &plan->preview;
-    p->target_path = plan->target_path;
-    p->replaces = plan->replace;
+    p->target_path = plan->target.path;
+    p->replaces = plan->target.replaces;
     plan_show_image(plan);
     p->patched_opens = true;
     p->backing_text = plan_words(plan, "%s is only read", opt->backing_path);
@@ -94,12 +94,12 @@ static void describe(struct cow_plan *plan, const struct cow_create_options *opt
                      ? plan_text(plan, "cowtui create %s %s", image, backing)
                      : plan_text(plan, "cowtui create --reserve %s %s %s",
                                  cow_size_argument(reserve, opt->reserve_bytes), image, backing);
-    plan_note_device(plan, &plan->backing_facts);
+    plan_note_device(plan, &plan->backing.facts);
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock %s for reading", opt->backing_path);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "write a header for %s, marked unfinished",
-              cow_size_text(size, plan->header.size_bytes));
+              cow_size_text(size, plan->result.header.size_bytes));
     plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "flush, write the true size, flush");
     plan_step(plan, COW_STEP_RENAME, 0, "give it its name: %s", opt->path);
 }
@@ -112,17 +112,18 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    plan->hold_backing = HOLD_READ;
-    plan->fresh = true;
+    plan->holds.backing = HOLD_READ;
+    plan->result.is_callers = true;
     plan->force = opt->force;
     int status = check_backing(plan, opt, err);
     if (status == 0) {
-        plan->named_path = opt->path;
-        plan->target_path = plan_choose_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
-        status = plan->target_path == NULL ? err->status : 0;
+        plan->target.named_path = opt->path;
+        plan->target.path =
+            plan_choose_output(plan, opt->path, NULL, opt->force, &plan->target.replaces, err);
+        status = plan->target.path == NULL ? err->status : 0;
     }
     if (status == 0) {
-        plan->temp_path = plan_temp_path(plan, plan->target_path);
+        plan->target.temp_path = plan_temp_path(plan, plan->target.path);
         status = fill_header(plan, opt, err);
     }
     if (status == 0) {

@@ -48,16 +48,16 @@ static int check_inputs(struct cow_plan *plan, const struct cow_diff_options *op
 /* Where the new image goes. */
 static int choose_target(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
 {
-    plan->backing_facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
-    plan->backing_path = opt->raw_path;
-    plan->named_path = opt->output_path;
-    plan->target_path = plan_choose_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
-                                           &plan->replace, err);
-    plan->backing_path = NULL;
-    if (plan->target_path == NULL) {
+    plan->backing.facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
+    plan->backing.path = opt->raw_path;
+    plan->target.named_path = opt->output_path;
+    plan->target.path = plan_choose_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
+                                           &plan->target.replaces, err);
+    plan->backing.path = NULL;
+    if (plan->target.path == NULL) {
         return err->status;
     }
-    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     return 0;
 }
 
@@ -89,7 +89,7 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
                                         .look_at_all = true,
                                         .backing = &plan->input[0].file,
                                         .env = opt->env};
-    status = selection_open(&plan->selection, plan->img, &rule, err);
+    status = selection_open(&plan->result.selection, plan->img, &rule, err);
     if (status == 0) {
         status =
             rewrite_fill_header(plan, stored, (uint32_t)backing->st_mtim.tv_sec, opt->reserve_bytes, err);
@@ -98,7 +98,7 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
         status = plan_predict_verdict(plan, (uint64_t)backing->st_size, backing->st_mtim.tv_sec, err);
     }
     if (status == 0) {
-        plan->punch_zeros = true;
+        plan->result.punch_zeros = true;
         status = footprint_of_image(plan, opt->env, err);
     }
     if (status == 0) {
@@ -123,7 +123,7 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->own_image = raw;
-    plan->fresh = true;
+    plan->result.is_callers = true;
     plan->force = opt->force;
     status = build(plan, opt, err);
     if (status != 0) {

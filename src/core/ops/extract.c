@@ -15,7 +15,7 @@
 static void describe(struct cow_plan *plan, const struct cow_extract_options *opt)
 {
     char image[PATH_MAX], output[PATH_MAX], inside[PATH_MAX], backing[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
-    const bool named = plan->img->backing.facts.named && plan->backing_path != NULL;
+    const bool named = plan->img->backing.facts.named && plan->backing.path != NULL;
     const uint64_t size_bytes = cow_fs_reader_size(plan->file);
     struct cow_preview *p = &plan->preview;
     size_t n;
@@ -23,8 +23,8 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
     const char *partition =
         volume->partition > 0 ? plan_text(plan, " --partition %u", volume->partition) : "";
     p->has_before = false;
-    p->target_path = plan->target_path;
-    p->replaces = plan->replace;
+    p->target_path = plan->target.path;
+    p->replaces = plan->target.replaces;
     p->moves_bytes = size_bytes;
     p->writes_bytes = size_bytes;
     footprint_needs(plan, footprint_round(size_bytes, footprint_block_bytes(plan)), true);
@@ -39,7 +39,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
                            opt->side == COW_SIDE_BACKING ? " --from backing" : "",
                            cow_shell_quote(output, sizeof output, opt->output_path), partition,
                            opt->force ? " --force" : "", named ? " -b " : "",
-                           named ? cow_shell_quote(backing, sizeof backing, plan->backing_path) : "",
+                           named ? cow_shell_quote(backing, sizeof backing, plan->backing.path) : "",
                            cow_shell_quote(image, sizeof image, plan->img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock image and backing file for reading");
     plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", size);
@@ -56,17 +56,18 @@ static int build(struct cow_plan *plan, const struct cow_extract_options *opt, s
         status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->side, opt->path, err);
     }
     if (status == 0) {
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-        status = plan->target_path == NULL ? err->status : 0;
+        plan->target.path =
+            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+        status = plan->target.path == NULL ? err->status : 0;
     }
     if (status != 0) {
         return status;
     }
-    plan->hold_image = HOLD_READ;
-    plan->hold_backing = plan->backing_path != NULL ? HOLD_READ : HOLD_NOT;
+    plan->holds.image = HOLD_READ;
+    plan->holds.backing = plan->backing.path != NULL ? HOLD_READ : HOLD_NOT;
     plan->force = opt->force;
-    plan->lock_optional = opt->force;
-    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    plan->holds.are_optional = opt->force;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     describe(plan, opt);
     return 0;
 }

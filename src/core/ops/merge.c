@@ -15,7 +15,7 @@
 static uint64_t estimate_bytes(const struct cow_plan *plan)
 {
     uint64_t both =
-        ((uint64_t)plan->img->cow.facts.st_blocks + (uint64_t)plan->backing_facts.st_blocks) * 512;
+        ((uint64_t)plan->img->cow.facts.st_blocks + (uint64_t)plan->backing.facts.st_blocks) * 512;
     return arith_min(both, plan->img->header.size_bytes);
 }
 
@@ -25,13 +25,13 @@ static void list_steps(struct cow_plan *plan, const struct cow_merge_options *op
     const struct cow_preview *p = &plan->preview;
     const uint64_t disk_bytes = plan->img->header.size_bytes;
     plan_step(plan, COW_STEP_LOCK, 0, "lock image and backing file for reading");
-    if (plan->stream_fd >= 0) {
+    if (plan->target.stream_fd >= 0) {
         plan_step(plan, COW_STEP_WRITE_STREAM, disk_bytes, "write what the guest sees to standard output");
         return;
     }
-    if (plan->is_device) {
+    if (plan->target.is_device) {
         plan_step(plan, COW_STEP_WRITE_DEVICE, disk_bytes, "write what the guest sees over what is on %s",
-                  plan->target_path);
+                  plan->target.path);
         plan_step(plan, COW_STEP_FINISH_RAW, 0, "flush");
         return;
     }
@@ -47,14 +47,14 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
                      const struct cow_usage *usage)
 {
     char image[PATH_MAX], output[PATH_MAX], backing[PATH_MAX];
-    const bool is_file = plan->stream_fd < 0 && !plan->is_device;
+    const bool is_file = plan->target.stream_fd < 0 && !plan->target.is_device;
     cow_shell_quote(image, sizeof image, plan->img->path);
-    cow_shell_quote(output, sizeof output, plan->stream_fd < 0 ? opt->output_path : "-");
+    cow_shell_quote(output, sizeof output, plan->target.stream_fd < 0 ? opt->output_path : "-");
     struct cow_preview *p = &plan->preview;
     bool named = plan->img->backing.facts.named;
-    p->target_path = plan->target_path;
+    p->target_path = plan->target.path;
     p->makes_raw = true;
-    p->replaces = plan->replace && is_file;
+    p->replaces = plan->target.replaces && is_file;
     p->dirty_sectors = usage->dirty_sectors;
     p->moves_bytes = is_file ? estimate_bytes(plan) : plan->img->header.size_bytes;
     p->writes_bytes = p->moves_bytes;
@@ -63,12 +63,12 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     }
     p->backing_text = "image and backing file are only read";
     plan_note_outside(plan);
-    p->undo_text = is_file           ? plan_words(plan, "remove %s", opt->output_path)
-                   : plan->is_device ? "none: what is on the device is written over"
-                                     : "";
-    p->command = plan_text(plan, "cowtui merge -o %s%s%s%s %s", output, plan->is_device ? " --force" : "",
-                           named ? " -b " : "",
-                           named ? cow_shell_quote(backing, sizeof backing, plan->backing_path) : "", image);
+    p->undo_text = is_file                  ? plan_words(plan, "remove %s", opt->output_path)
+                   : plan->target.is_device ? "none: what is on the device is written over"
+                                            : "";
+    p->command = plan_text(plan, "cowtui merge -o %s%s%s%s %s", output,
+                           plan->target.is_device ? " --force" : "", named ? " -b " : "",
+                           named ? cow_shell_quote(backing, sizeof backing, plan->backing.path) : "", image);
     list_steps(plan, opt);
 }
 
@@ -77,21 +77,23 @@ static int choose_target(struct cow_plan *plan, const struct cow_merge_options *
 {
     struct stat facts;
     if (opt->stream_fd == NULL) {
-        plan->takes_device = true;
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-        if (plan->target_path != NULL) {
-            plan->temp_path = plan->is_device ? plan->target_path : plan_temp_path(plan, plan->target_path);
+        plan->target.takes_device = true;
+        plan->target.path =
+            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+        if (plan->target.path != NULL) {
+            plan->target.temp_path =
+                plan->target.is_device ? plan->target.path : plan_temp_path(plan, plan->target.path);
         }
-        return plan->target_path == NULL ? err->status : 0;
+        return plan->target.path == NULL ? err->status : 0;
     }
-    plan->stream_fd = *opt->stream_fd;
-    plan->target_path = "-";
-    int status = plan->io->fstat(plan->io->context, plan->stream_fd, &facts);
+    plan->target.stream_fd = *opt->stream_fd;
+    plan->target.path = "-";
+    int status = plan->io->fstat(plan->io->context, plan->target.stream_fd, &facts);
     if (status < 0) {
         return cow_error_system(err, -status, "standard output");
     }
     if (same_file(&facts, &plan->img->cow.facts) ||
-        (plan->backing_path != NULL && same_file(&facts, &plan->backing_facts))) {
+        (plan->backing.path != NULL && same_file(&facts, &plan->backing.facts))) {
         return cow_error_set(err, COW_REFUSED, "standard output is the image or its backing file itself");
     }
     return 0;
@@ -119,10 +121,10 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    plan->hold_image = HOLD_READ;
-    plan->hold_backing = plan->backing_path != NULL ? HOLD_READ : HOLD_NOT;
+    plan->holds.image = HOLD_READ;
+    plan->holds.backing = plan->backing.path != NULL ? HOLD_READ : HOLD_NOT;
     plan->force = opt->force;
-    plan->lock_optional = opt->force;
+    plan->holds.are_optional = opt->force;
     status = choose_target(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);

@@ -72,14 +72,14 @@ static bool is_a_siblings(const struct siblings *siblings, int64_t seconds)
 static int choose_date(struct cow_plan *plan, struct cow_error *err)
 {
     enum { AHEAD_MAX = 3 };
-    const int64_t old = plan->backing_facts.st_mtim.tv_sec;
+    const int64_t old = plan->backing.facts.st_mtim.tv_sec;
     struct siblings siblings;
     struct timespec now;
     plan->io->now(plan->io->context, &now);
     if (old > now.tv_sec + AHEAD_MAX) {
         cow_error_set(err, COW_REFUSED,
                       "%s: its date lies in the future: what is written could not be told by it",
-                      plan->backing_path);
+                      plan->backing.path);
         return cow_error_hint(err,
                               "give it a date of the past (touch), and rebase --restamp the images on it");
     }
@@ -97,7 +97,7 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
         return cow_error_set(err, COW_INVALID, "the clock says %" PRId64 ": that does not fit a COW header",
                              seconds);
     }
-    plan->merge_mtime = (struct timespec){.tv_sec = (time_t)seconds};
+    plan->backing.merged_mtime = (struct timespec){.tv_sec = (time_t)seconds};
     return 0;
 }
 
@@ -119,9 +119,9 @@ static int count_range(struct cow_plan *plan, struct footprint *new_blocks, uint
         const uint64_t stop = arith_min(cow.end - base, backing.end);
         /* Zeros are not written into holes; but the block of a write before is none any longer. */
         const uint64_t filled_end = new_blocks->next_block * new_blocks->block_bytes;
-        plan->image.data_bytes +=
+        plan->result.counted.data_bytes +=
             cow.data || backing.data ? stop - at : arith_sub_floor(arith_min(stop, filled_end), at);
-        if (backing.data ? plan->merge_elsewhere : cow.data) {
+        if (backing.data ? plan->backing.merged_elsewhere : cow.data) {
             footprint_add(new_blocks, at, stop);
         }
         at = stop;
@@ -139,10 +139,10 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
     struct cow_image *img = plan->img;
     const uint64_t sector_bytes = img->header.sector_bytes;
     struct cow_dirty_run run = {0, 0};
-    struct footprint new_blocks = {.block_bytes = footprint_block_of(&plan->backing_facts)};
+    struct footprint new_blocks = {.block_bytes = footprint_block_of(&plan->backing.facts)};
     int status = 0;
-    plan->merge_elsewhere = img->io->writes_elsewhere != NULL &&
-                            img->io->writes_elsewhere(img->io->context, img->backing.file.fd) > 0;
+    plan->backing.merged_elsewhere = img->io->writes_elsewhere != NULL &&
+                                     img->io->writes_elsewhere(img->io->context, img->backing.file.fd) > 0;
     do {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
@@ -150,11 +150,12 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
                 plan, &new_blocks, run.first_sector * sector_bytes,
                 arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes));
             status =
-                failed < 0 ? cow_error_system(err, -failed, "%s: looking for holes", plan->backing_path) : 0;
+                failed < 0 ? cow_error_system(err, -failed, "%s: looking for holes", plan->backing.path) : 0;
         }
     } while (status == 0 && run.sectors > 0);
-    plan->merge_new_bytes = new_blocks.blocks * new_blocks.block_bytes;
-    plan->merge_new_bytes += plan->merge_new_bytes / (plan->merge_elsewhere ? SHARED_MAP_SHARE : MAP_SHARE);
+    plan->backing.merge_needs_bytes = new_blocks.blocks * new_blocks.block_bytes;
+    plan->backing.merge_needs_bytes +=
+        plan->backing.merge_needs_bytes / (plan->backing.merged_elsewhere ? SHARED_MAP_SHARE : MAP_SHARE);
     return status;
 }
 
@@ -162,12 +163,13 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
 static void describe_nothing(struct cow_plan *plan, const char *command)
 {
     struct cow_preview *p = &plan->preview;
-    plan->header = plan->img->header;
-    plan->layout = plan->img->layout;
-    plan->replace = plan->journaled = plan->merges = false;
+    plan->result.header = plan->img->header;
+    plan->result.layout = plan->img->layout;
+    plan->target.replaces = false;
+    plan->method = RECORD_NONE;
     plan_show_new_image(plan);
     p->method = "none";
-    p->target_path = plan->target_path;
+    p->target_path = plan->target.path;
     p->patched_opens = true;
     p->content_text = "no sector is dirty: there is nothing to merge";
     p->command = command;
@@ -181,7 +183,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     const bool named = plan->img->backing.facts.named;
     const char *command =
         plan_text(plan, "cowtui merge --in-place%s%s%s %s", opt->force ? " --force" : "", named ? " -b " : "",
-                  named ? cow_shell_quote(other, sizeof other, plan->backing_path) : "",
+                  named ? cow_shell_quote(other, sizeof other, plan->backing.path) : "",
                   cow_shell_quote(image, sizeof image, plan->img->path));
     if (usage->dirty_sectors == 0) {
         describe_nothing(plan, command);
@@ -190,13 +192,13 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_show_new_image(plan);
     plan_show_image(plan);
     p->method = "in place";
-    p->target_path = plan->target_path;
+    p->target_path = plan->target.path;
     p->replaces = p->changes_existing = true;
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
     p->moves_bytes = usage->dirty_bytes;
-    p->writes_bytes = plan->image.data_bytes;
-    footprint_needs(plan, plan->image.needs_bytes + plan->merge_new_bytes, true);
+    p->writes_bytes = plan->result.counted.data_bytes;
+    footprint_needs(plan, plan->result.counted.needs_bytes + plan->backing.merge_needs_bytes, true);
     p->patched_opens = true;
     cow_size_text(size, usage->dirty_bytes);
     p->content_text =
@@ -205,13 +207,13 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
                    "empty then",
                    usage->dirty_sectors, size);
     p->backing_text =
-        plan_words(plan, "%s is written over, and gets the date %s%s", plan->backing_path,
-                   cow_time_text(date, plan->merge_mtime.tv_sec),
+        plan_words(plan, "%s is written over, and gets the date %s%s", plan->backing.path,
+                   cow_time_text(date, plan->backing.merged_mtime.tv_sec),
                    p->siblings > 0 ? "; UML refuses the other COW images on it from then on, and their "
                                      "content would be wrong"
                                    : "");
     p->undo_text = "none: what the backing file had is written over";
-    if (plan->backing_facts.st_nlink > 1) {
+    if (plan->backing.facts.st_nlink > 1) {
         plan_note(plan, "the backing file has other names (hard links): it is the same file");
     }
     plan_note_in_use(plan);
@@ -221,7 +223,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->command = command;
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
-    plan_steps_begin(plan, plan->image.needs_bytes);
+    plan_steps_begin(plan, plan->result.counted.needs_bytes);
     plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin an empty image beside it, marked unfinished");
     plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
               "give it the owner, mode and extended attributes of the old one");
@@ -238,10 +240,11 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
 {
     struct cow_image *img = plan->img;
     struct cow_usage usage;
-    plan->merges = plan->journaled = plan->replace = true;
-    plan->hold_image = plan->hold_backing = HOLD_WRITE;
-    plan->target_path = img->real_path;
-    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    plan->method = RECORD_MERGE;
+    plan->target.replaces = true;
+    plan->holds.image = plan->holds.backing = HOLD_WRITE;
+    plan->target.path = img->real_path;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     int status = plan_check_names(img, opt->force, err);
     if (status == 0) {
         status = plan_list_siblings(plan, err);
@@ -253,15 +256,15 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
     struct stat facts;
     if (status == 0 && img->backing.facts.named &&
         (plan->io->stat(plan->io->context, stored, &facts) < 0 ||
-         !same_file(&facts, &plan->backing_facts))) { /* the image is to fit the file that was merged into */
-        stored = plan_absolute_path(plan, plan->backing_path, err);
+         !same_file(&facts, &plan->backing.facts))) { /* the image is to fit the file that was merged into */
+        stored = plan_absolute_path(plan, plan->backing.path, err);
         status = stored == NULL ? err->status : 0;
     }
     if (status == 0) {
-        status = rewrite_fill_header(plan, stored, (uint32_t)plan->merge_mtime.tv_sec, 0, err);
+        status = rewrite_fill_header(plan, stored, (uint32_t)plan->backing.merged_mtime.tv_sec, 0, err);
     }
     if (status == 0) {
-        status = plan_predict_verdict(plan, plan->backing_bytes, plan->merge_mtime.tv_sec, err);
+        status = plan_predict_verdict(plan, plan->backing.size_bytes, plan->backing.merged_mtime.tv_sec, err);
     }
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);

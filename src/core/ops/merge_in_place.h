@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * merge --in-place: the plan. What is done is in step_merge.c.
+ * merge --in-place: the plan. What is done is in method_merge.c.
  */
 #ifndef CORE_OPS_MERGE_IN_PLACE_H
 #define CORE_OPS_MERGE_IN_PLACE_H

@@ -7,42 +7,10 @@
 #include <fcntl.h>
 
 #include "core/ledger/record_check.h"
+#include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/recover_check.h"
 #include "cow/text.h"
-
-static const char *what_happens(const struct record *record, const struct decision *decision)
-{
-    const enum direction direction = decision->direction;
-    switch ((enum record_kind)record->kind) {
-    case RECORD_COPY:
-        return direction == FORWARD
-                   ? (record->keeps_undo
-                          ? "the new image is complete: it is put in place, and the old one kept for undo"
-                          : "the new image is complete: it is put in place; the old one keeps its other "
-                            "names")
-               : decision->base_changed
-                   ? "the new image is complete, but its backing file has changed or moved since: it is "
-                     "removed, and the old one stays as it is"
-                   : "the new image is not complete: it is removed, and the old one stays as it is";
-    case RECORD_IN_PLACE:
-        return direction == FORWARD ? "the header is the new one already: what undoes it is kept"
-                                    : "the header is still the old one: what was prepared is taken back";
-    case RECORD_MERGE:
-        return direction == FORWARD
-                   ? "the backing file is being written: the merge is finished, and the image empty then"
-               : decision->base_changed
-                   ? "the merge is given up: the image stays as it is, and has all that was to be merged; "
-                     "the backing file has another date now, \"cowtui check\" says what helps"
-                   : "nothing has been written into the backing file: the image stays as it is";
-    case RECORD_UNDO_COPY:
-    case RECORD_UNDO_IN_PLACE:
-        return direction == FORWARD
-                   ? "an undo was interrupted: it is finished"
-                   : "an undo was interrupted and the image used since: the undo is given up";
-    }
-    return "";
-}
 
 static int strange_image(const struct cow_image *img, struct cow_error *err)
 {
@@ -53,67 +21,68 @@ static int strange_image(const struct cow_image *img, struct cow_error *err)
                           side_path(journal, img->real_path, SIDE_JOURNAL));
 }
 
-/* The backing file that recovery will write. */
-static int look_at_backing(struct cow_plan *plan, const struct record *record, enum direction direction,
-                           struct cow_error *err)
+/* The backing file that recovery will write; *facts are its. */
+static int look_at_backing(struct stat *facts, const struct cow_image *img, const struct record *record,
+                           enum direction direction, struct cow_error *err)
 {
     struct host_file file;
-    plan->backing_path = plan_text(plan, "%s", record->backing_path);
-    plan->hold_backing = HOLD_WRITE;
-    int status = host_file_open(plan->io, &file, record->backing_path, O_RDONLY, err);
+    int status = host_file_open(img->io, &file, record->backing_path, O_RDONLY, err);
     if (status == 0) {
-        plan->backing_facts = file.facts;
-        status = recover_check_backing(plan->img, record, file.fd, direction, err);
-        host_file_close(plan->io, &file);
+        *facts = file.facts;
+        status = recover_check_backing(img, record, file.fd, direction, err);
+        host_file_close(img->io, &file);
     }
     return status;
 }
 
-/* Whether it can be recovered, and how. All of it is asked again under the lock. */
-static int decide(struct cow_plan *plan, struct decision *out, struct record *record, struct cow_error *err)
+/* Whether it can be recovered, and how. All of it is asked again under the lock. only_shown: the record is
+ * somebody else's, so nothing will be done, and the files that it names are not opened; backing: the facts of
+ * the file that will be written, if one is. */
+static int decide(struct decision *out, struct stat *backing, struct cow_image *img, struct record *record,
+                  bool only_shown, struct cow_error *err)
 {
-    struct cow_image *img = plan->img;
     *out = (struct decision){.direction = NOWHERE};
+    *backing = (struct stat){.st_size = 0};
     int status = journal_check(record, img, SIDE_JOURNAL, err);
-    if (status == COW_REFUSED && plan->refusal.status != 0) {
-        status = 0; /* whose it is comes first, and it may be looked at; not so the files that it names */
+    if (status == COW_REFUSED && only_shown) {
+        status = 0; /* whose it is comes first, and it may be looked at */
     }
     if (status == 0) {
         status = recover_check_merge_files(img, record, err);
     }
     if (status == 0) {
-        status = recover_check_way(plan, record, NOWHERE, err);
+        status = recover_check_way(img, record, NOWHERE, err);
     }
     if (status != 0) {
         return status;
     }
-    status = recover_choose_direction(out, plan, record);
+    status = direction_choose(out, img, record);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     }
     if (out->direction == NOWHERE) {
         return strange_image(img, err);
     }
-    status = recover_check_way(plan, record, out->direction, err);
-    if (status == 0 && record->extends && plan->refusal.status == 0) {
-        status = look_at_backing(plan, record, out->direction, err);
+    status = recover_check_way(img, record, out->direction, err);
+    if (status == 0 && record->extends && !only_shown) {
+        status = look_at_backing(backing, img, record, out->direction, err);
     }
-    return status != 0 ? status
-                       : recover_check_others(plan, record, out->direction, &plan->backing_facts, err);
+    return status != 0 ? status : recover_check_others(img, record, out->direction, backing, err);
 }
 
 /* All that may be touched: what of it is done already cannot be told in each case. */
 static void name_files(struct cow_plan *plan, const struct record *record, enum direction direction)
 {
     static const char *const left_over[] = {SIDE_JOURNAL, SIDE_NEW, SIDE_OLD, SIDE_DRAFT};
+    const struct record_kind_facts *kind = record_kind_facts(record->kind);
     char undo[PATH_MAX], copy_new[PATH_MAX];
-    const bool makes_undo = direction == FORWARD && (record->kind == RECORD_IN_PLACE || record->keeps_undo);
-    plan_touch(plan, record_is_in_place(record) ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target_path);
+    const bool makes_undo = direction == FORWARD && (kind->record_is_undo || record->keeps_undo);
+    plan_touch(plan, kind->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target.path);
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, left_over[i]);
     }
     if (makes_undo) {
-        plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target_path, SIDE_UNDO));
+        plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target.path, SIDE_UNDO));
     } else {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     }
@@ -122,9 +91,7 @@ static void name_files(struct cow_plan *plan, const struct record *record, enum 
     }
     if (record->copy_inode != 0) {
         plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(copy_new, record->copy_path, SIDE_NEW));
-        plan_touch(plan,
-                   direction == FORWARD && record->kind < RECORD_UNDO_COPY ? COW_TOUCH_MAKES
-                                                                           : COW_TOUCH_REMOVES,
+        plan_touch(plan, direction == FORWARD && !kind->goes_back ? COW_TOUCH_MAKES : COW_TOUCH_REMOVES,
                    record->copy_path);
     }
 }
@@ -133,7 +100,7 @@ static void describe(struct cow_plan *plan, const struct record *record, const s
 {
     char image[PATH_MAX];
     plan->preview.method = decision->direction == FORWARD ? "forward" : "back";
-    plan->preview.target_path = plan->target_path;
+    plan->preview.target_path = plan->target.path;
     plan->preview.changes_existing = true;
     if (plan->refusal.status != 0) {
         plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
@@ -143,15 +110,44 @@ static void describe(struct cow_plan *plan, const struct record *record, const s
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
-    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", what_happens(record, decision),
-              record->kind == RECORD_MERGE ? plan_text(plan, " (%s)", record->backing_path) : "");
+    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", method_recovery_text(record, decision),
+              record_kind_facts(record->kind)->writes_into_backing
+                  ? plan_text(plan, " (%s)", record->backing_path)
+                  : "");
+}
+
+static int build(struct cow_plan **out, struct cow_image *img, struct record *record,
+                 const struct cow_error *refusal, struct cow_error *err)
+{
+    struct decision decision;
+    struct stat backing;
+    int status = decide(&decision, &backing, img, record, refusal->status != 0, err);
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, "recover");
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->refusal = *refusal;
+    plan->purpose = PLAN_RECOVERS;
+    plan->method = record->kind;
+    plan->target.path = img->real_path;
+    plan->holds.image = HOLD_WRITE;
+    plan->backing.path = NULL;
+    if (record->extends && refusal->status == 0) {
+        plan->backing.path = plan_text(plan, "%s", record->backing_path);
+        plan->backing.facts = backing;
+        plan->holds.backing = HOLD_WRITE;
+    }
+    describe(plan, record, &decision);
+    return plan_finish(out, plan, err);
 }
 
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
 {
     struct cow_error local, refusal;
     struct record record;
-    struct decision decision;
     bool found;
     err = err != NULL ? err : &local;
     int status = journal_peek(&record, &found, img, &refusal, err);
@@ -161,25 +157,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     if (!found) {
         return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
     }
-    struct cow_plan *plan = plan_new(img->io, img, "recover");
-    if (plan == NULL) {
-        record_clear(&record);
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    plan->refusal = refusal;
-    plan->recovers = plan->follows_record = true;
-    plan->target_path = img->real_path;
-    plan->hold_image = HOLD_WRITE;
-    plan->hold_backing = HOLD_NOT;
-    plan->backing_path = NULL;
-    status = decide(plan, &decision, &record, err);
-    if (status == 0) {
-        describe(plan, &record, &decision);
-    }
+    status = build(out, img, &record, &refusal, err);
     record_clear(&record);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return status;
 }

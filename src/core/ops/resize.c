@@ -236,21 +236,23 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
-        plan->named_path = opt->output_path;
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
-        plan->hold_image = HOLD_READ;
-        plan->fresh = true;
-        return plan->target_path == NULL ? err->status : 0;
+        plan->target.named_path = opt->output_path;
+        plan->target.path =
+            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+        plan->holds.image = HOLD_READ;
+        plan->result.is_callers = true;
+        return plan->target.path == NULL ? err->status : 0;
     }
-    int status = data_may_stay(&plan->in_place, &plan->saved_bytes, img, opt);
+    bool stays;
+    int status = data_may_stay(&stays, &plan->result.saved_bytes, img, opt);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking for holes", img->path);
     }
-    plan->target_path = img->real_path;
-    plan->replace = true;
-    plan->journaled = true;
+    plan->target.path = img->real_path;
+    plan->target.replaces = true;
+    plan->method = stays ? RECORD_HEADER : RECORD_COPY;
     plan->keep_undo = img->cow.facts.st_nlink == 1;
-    plan->hold_image = HOLD_WRITE;
+    plan->holds.image = HOLD_WRITE;
     return 0;
 }
 
@@ -274,29 +276,29 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
         }
     }
     bool exists;
-    plan->copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
-    if (plan->copy_path == NULL) {
+    plan->backing.copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
+    if (plan->backing.copy_path == NULL) {
         return err->status;
     }
-    if (strcmp(plan->copy_path, plan->target_path) == 0) {
+    if (strcmp(plan->backing.copy_path, plan->target.path) == 0) {
         return cow_error_set(err, COW_REFUSED, "%s: image and backing file cannot be the same file", path);
     }
-    plan->copy_temp_path = plan_temp_path(plan, plan->copy_path);
-    plan->copy_mtime = plan->backing_path != NULL
-                           ? plan->backing_facts.st_mtim
-                           : (struct timespec){.tv_sec = (time_t)plan->img->header.mtime};
+    plan->backing.copy_temp_path = plan_temp_path(plan, plan->backing.copy_path);
+    plan->backing.copy_mtime = plan->backing.path != NULL
+                                   ? plan->backing.facts.st_mtim
+                                   : (struct timespec){.tv_sec = (time_t)plan->img->header.mtime};
     return 0;
 }
 
 static const char *new_backing_path(const struct cow_plan *plan, struct cow_error *err)
 {
-    if (plan->copy_path != NULL) {
-        return plan->copy_path;
+    if (plan->backing.copy_path != NULL) {
+        return plan->backing.copy_path;
     }
     if (plan->img->header.backing_path[0] != '\0') {
         return plan->img->header.backing_path; /* an untouched path stays as it is */
     }
-    return plan_absolute_path((struct cow_plan *)plan, plan->backing_path, err);
+    return plan_absolute_path((struct cow_plan *)plan, plan->backing.path, err);
 }
 
 /* policy keep: where an odd end of the old disk is clean, and the backing file goes on behind it, its bytes
@@ -306,14 +308,14 @@ static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
     const struct cow_image *img = plan->img;
     const uint64_t old_bytes = img->header.size_bytes;
     bool dirty;
-    if (old_bytes % 512 == 0 || plan->backing_bytes <= old_bytes) {
+    if (old_bytes % 512 == 0 || plan->backing.size_bytes <= old_bytes) {
         return 0;
     }
     int status = bitmap_get(img->bitmap, img->layout.sectors - 1, &dirty, err);
     if (status == 0 && !dirty) {
-        plan->odd_end_is_born = true;
-        plan->born_dirty.first_sector--;
-        plan->born_dirty.sectors++;
+        plan->result.odd_end_is_born = true;
+        plan->result.born_dirty.first_sector--;
+        plan->result.born_dirty.sectors++;
     }
     return status;
 }
@@ -321,7 +323,7 @@ static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
 static int fill_header(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
-    struct cow_header *h = &plan->header;
+    struct cow_header *h = &plan->result.header;
     const char *path = new_backing_path(plan, err);
     if (path == NULL) {
         return err->status;
@@ -332,25 +334,26 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
                             .big_endian = true,
                             .size_bytes = opt->size_bytes,
                             .sector_bytes = 512,
-                            .mtime = plan->backing_path != NULL ? (uint32_t)plan->backing_facts.st_mtim.tv_sec
+                            .mtime = plan->backing.path != NULL ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
                                                                 : img->header.mtime};
     if (strlen(path) >= COW_PATH_BYTES) {
         return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", path);
     }
     memcpy(h->backing_path, path, strlen(path) + 1);
     int status = 0;
-    if (plan->in_place) {
+    if (plan->method == RECORD_HEADER) {
         h->alignment = img->header.alignment;
         h->cow_format = img->header.cow_format;
     } else {
         status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
     }
     if (status == 0) {
-        status = cow_layout_of(&plan->layout, h, err);
+        status = cow_layout_of(&plan->result.layout, h, err);
     }
     if (status == 0 && opt->policy == COW_POLICY_KEEP) {
         uint64_t old_sectors = arith_div_up(img->header.size_bytes, 512);
-        plan->born_dirty = (struct cow_dirty_run){old_sectors, plan->layout.sectors - old_sectors};
+        plan->result.born_dirty =
+            (struct cow_dirty_run){old_sectors, plan->result.layout.sectors - old_sectors};
         status = decide_odd_end(plan, err);
     }
     return status;
@@ -368,13 +371,13 @@ static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_res
 static int look_at_content(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     struct cow_error ignored;
-    plan->shrinks = opt->size_bytes < plan->img->header.size_bytes;
-    int status = cow_fs_open(&plan->fs, plan->img, plan->shrinks ? err : &ignored);
-    if (status == 0 && plan->shrinks) {
+    plan->result.shrinks = opt->size_bytes < plan->img->header.size_bytes;
+    int status = cow_fs_open(&plan->fs, plan->img, plan->result.shrinks ? err : &ignored);
+    if (status == 0 && plan->result.shrinks) {
         status = shrink_check(plan, opt, err);
-    } else if (status == COW_NO_MEMORY && !plan->shrinks) {
+    } else if (status == COW_NO_MEMORY && !plan->result.shrinks) {
         *err = ignored;
-    } else if (!plan->shrinks) {
+    } else if (!plan->result.shrinks) {
         status = 0;
     }
     return status;
@@ -390,15 +393,19 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     }
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
-        plan->in_place = plan->in_place && status == 0 && strlen(plan->copy_path) < IN_PLACE_PATH_BYTES;
+        if (status == 0 && plan->method == RECORD_HEADER &&
+            strlen(plan->backing.copy_path) >= IN_PLACE_PATH_BYTES) {
+            plan->method = RECORD_COPY;
+        }
     }
-    if (status == 0 && opt->output_path == NULL && !plan->in_place && !nothing_to_rewrite(img, opt)) {
+    if (status == 0 && opt->output_path == NULL && plan->method != RECORD_HEADER &&
+        !nothing_to_rewrite(img, opt)) {
         status = plan_check_names(img, opt->force, err);
     }
     if (status == 0) {
         status = cow_image_usage(img, &usage, err);
     }
-    if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes) {
+    if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes) {
         status = plan_list_siblings(plan, err);
     }
     if (status == 0) {
@@ -407,29 +414,30 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status != 0) {
         return status;
     }
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
-    plan->hold_backing = plan->backing_path == NULL ? HOLD_NOT : extends ? HOLD_WRITE : HOLD_READ;
-    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
+    plan->holds.backing = plan->backing.path == NULL ? HOLD_NOT : extends ? HOLD_WRITE : HOLD_READ;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     bool rewrite = !nothing_to_rewrite(img, opt);
     if (rewrite) {
         status = fill_header(plan, opt, err);
-        if (status == 0 && !plan->in_place) {
+        if (status == 0 && plan->method != RECORD_HEADER) {
             status = footprint_of_image(plan, NULL, err);
         }
     } else {
-        plan->header = img->header;
-        plan->in_place = plan->backing_only = true;
+        plan->result.header = img->header;
+        plan->method = RECORD_HEADER;
+        plan->reach = REACH_BACKING;
     }
-    uint64_t backing_after = opt->policy == COW_POLICY_KEEP ? plan->backing_bytes : opt->size_bytes;
+    uint64_t backing_after = opt->policy == COW_POLICY_KEEP ? plan->backing.size_bytes : opt->size_bytes;
     if (status == 0) {
-        status = plan_predict_verdict(plan, backing_after, plan->header.mtime, err);
+        status = plan_predict_verdict(plan, backing_after, plan->result.header.mtime, err);
     }
     if (status == 0 && rewrite) {
         resize_describe(plan, opt, &usage);
     } else if (status == 0) {
         resize_describe_backing_only(plan, opt, &usage);
     }
-    plan->backing_bytes = backing_after;
+    plan->backing.size_bytes = backing_after;
     return status;
 }
 

@@ -16,7 +16,7 @@ const char *resize_command(struct cow_plan *plan, const struct cow_resize_option
         text = plan_text(plan, "%s:%s", text, cow_shell_quote(other, sizeof other, opt->copy_path));
     }
     if (plan->img->backing.facts.named) {
-        text = plan_text(plan, "%s -b %s", text, cow_shell_quote(other, sizeof other, plan->backing_path));
+        text = plan_text(plan, "%s -b %s", text, cow_shell_quote(other, sizeof other, plan->backing.path));
     }
     if (opt->reserve_bytes != 0) {
         text = plan_text(plan, "%s --reserve %s", text, cow_size_argument(size, opt->reserve_bytes));
@@ -24,7 +24,7 @@ const char *resize_command(struct cow_plan *plan, const struct cow_resize_option
     if (opt->output_path != NULL) {
         text = plan_text(plan, "%s -o %s", text, cow_shell_quote(other, sizeof other, opt->output_path));
     }
-    if (plan->shrinks) {
+    if (plan->result.shrinks) {
         text = plan_text(plan, "%s --shrink", text);
     }
     if (opt->force) {

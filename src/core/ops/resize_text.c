@@ -40,17 +40,18 @@ static uint64_t room_in_place(const struct cow_plan *plan)
 {
     const uint64_t block_bytes = footprint_block_bytes(plan);
     struct footprint bits = {.block_bytes = block_bytes};
-    const struct cow_layout *to = &plan->layout;
+    const struct cow_layout *to = &plan->result.layout;
     const uint64_t shared = to->bitmap_offset + plan->img->layout.sectors / 8;
     if (plan->img->layout.sectors % 8 != 0) {
         footprint_add(&bits, shared, shared + 1);
     }
-    if (plan->saved_bytes > 0) { /* what is kept of it is cleared as a whole, with the holes in between */
+    if (plan->result.saved_bytes >
+        0) { /* what is kept of it is cleared as a whole, with the holes in between */
         const uint64_t begin = to->bitmap_offset + plan->img->layout.bitmap_bytes;
-        add_holes(&bits, plan->img, begin, begin + plan->saved_bytes);
+        add_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
     }
-    if (plan->born_dirty.sectors > 0) {
-        add_holes(&bits, plan->img, to->bitmap_offset + plan->born_dirty.first_sector / 8,
+    if (plan->result.born_dirty.sectors > 0) {
+        add_holes(&bits, plan->img, to->bitmap_offset + plan->result.born_dirty.first_sector / 8,
                   to->bitmap_offset + to->bitmap_bytes);
     }
     /* one block more in a hole may take another one to note where it is */
@@ -65,21 +66,21 @@ static void describe_backing(struct cow_plan *plan, const struct cow_resize_opti
     cow_size_text(size, opt->size_bytes);
     if (opt->policy == COW_POLICY_KEEP) {
         p->backing_text = plan_words(plan, "%s is not touched; the new sectors are marked dirty in the COW",
-                                     plan->backing_path);
+                                     plan->backing.path);
     } else if (opt->policy == COW_POLICY_COPY) {
         p->backing_text =
-            plan->backing_path == NULL
-                ? plan_words(plan, "%s is made, a hole of %s", plan->copy_path, size)
+            plan->backing.path == NULL
+                ? plan_words(plan, "%s is made, a hole of %s", plan->backing.copy_path, size)
                 : plan_words(plan, "%s is copied to %s, %s long, its date kept; the original stays as it is",
-                             plan->backing_path, plan->copy_path, size);
-    } else if (plan->backing_bytes < opt->size_bytes) {
+                             plan->backing.path, plan->backing.copy_path, size);
+    } else if (plan->backing.size_bytes < opt->size_bytes) {
         p->backing_text = plan_words(
-            plan, "%s becomes %s by a hole at its end, its date stays; %s", plan->backing_path, size,
+            plan, "%s becomes %s by a hole at its end, its date stays; %s", plan->backing.path, size,
             p->siblings > 0 ? "UML refuses the other COW images on it until they are resized, too"
                             : "no other COW image on it was found");
     } else {
         p->backing_text =
-            plan_words(plan, "%s has the new size already and is not touched", plan->backing_path);
+            plan_words(plan, "%s has the new size already and is not touched", plan->backing.path);
     }
 }
 
@@ -87,7 +88,7 @@ static void describe_backing(struct cow_plan *plan, const struct cow_resize_opti
 static void note_what_lay_at_the_end(struct cow_plan *plan)
 {
     const struct cow_gpt *gpt = plan->fs != NULL ? cow_fs_gpt(plan->fs) : NULL;
-    if (plan->shrinks || gpt == NULL) {
+    if (plan->result.shrinks || gpt == NULL) {
         return;
     }
     if (gpt->present && gpt->primary) {
@@ -114,12 +115,12 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
 {
     struct cow_image *img = plan->img;
     char size[COW_SIZE_TEXT_BYTES];
-    if (plan->copy_path != NULL || plan->odd_end_is_born) {
+    if (plan->backing.copy_path != NULL || plan->result.odd_end_is_born) {
         plan_note_outside(plan);
     }
     plan_note_in_use(plan);
     plan_note_format(plan);
-    if (plan->backing_path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
+    if (plan->backing.path != NULL && img->backing.facts.mtime != (int64_t)img->header.mtime) {
         plan_note(plan, "the new header takes over the backing file's date (--force)");
     }
     plan_note_undo_given_up(plan);
@@ -128,11 +129,11 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
         plan_note(plan, "bits past the bitmap's end are ignored, as kernels do: the last sectors read from "
                         "the backing file");
     }
-    if (opt->policy == COW_POLICY_EXTEND && plan->backing_bytes > img->header.size_bytes) {
+    if (opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes > img->header.size_bytes) {
         plan_note(plan, "what the backing file holds past %s shows up in the guest",
                   cow_size_text(size, img->header.size_bytes));
     }
-    if (plan->hold_backing == HOLD_WRITE && plan->backing_facts.st_nlink > 1) {
+    if (plan->holds.backing == HOLD_WRITE && plan->backing.facts.st_nlink > 1) {
         plan_note(plan,
                   "the backing file has other names (hard links): it is the same file, and lengthened there, "
                   "too");
@@ -145,10 +146,10 @@ static void add_notes(struct cow_plan *plan, const struct cow_resize_options *op
 
 static void list_copy_backing(struct cow_plan *plan, const char *size)
 {
-    uint64_t bytes = plan->backing_path != NULL ? (uint64_t)plan->backing_facts.st_blocks * 512 : 0;
-    if (plan->copy_path != NULL) {
+    uint64_t bytes = plan->backing.path != NULL ? (uint64_t)plan->backing.facts.st_blocks * 512 : 0;
+    if (plan->backing.copy_path != NULL) {
         plan_step(plan, COW_STEP_COPY_BACKING, bytes,
-                  "make %s, %s long (as a reflink where the filesystem can)", plan->copy_path, size);
+                  "make %s, %s long (as a reflink where the filesystem can)", plan->backing.copy_path, size);
     }
 }
 
@@ -159,12 +160,12 @@ static void list_in_place_steps(struct cow_plan *plan, bool extends, const char 
     plan_step(plan, COW_STEP_JOURNAL, 0,
               "write down what is about to happen, so that it can be finished or taken back");
     list_copy_backing(plan, size);
-    plan_step(plan, COW_STEP_PREPARE, plan->born_dirty.sectors / 8,
+    plan_step(plan, COW_STEP_PREPARE, plan->result.born_dirty.sectors / 8,
               "clear the room of the new bits%s, lengthen the file, flush",
-              plan->born_dirty.sectors > 0 ? " and set them" : "");
+              plan->result.born_dirty.sectors > 0 ? " and set them" : "");
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing_path, size);
+                  plan->backing.path, size);
     }
     plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
@@ -175,22 +176,22 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
     char size[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
     cow_size_text(size, opt->size_bytes);
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
+    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
     plan_steps_begin(plan, image_bytes);
-    if (plan->in_place) {
+    if (plan->method == RECORD_HEADER) {
         list_in_place_steps(plan, extends, size);
         return;
     }
     plan_steps_new_image(plan);
     list_copy_backing(plan, size);
-    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap%s",
-              plan->born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
+    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->result.counted.bitmap_bytes, "write its bitmap%s",
+              plan->result.born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
     plan_step(plan, COW_STEP_COPY_DATA, p->writes_bytes,
               "copy the data of %" PRIu64 " dirty sectors to their new place", p->dirty_sectors);
     plan_steps_finish_image(plan);
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing_path, size);
+                  plan->backing.path, size);
     }
     plan_steps_place(plan, opt->output_path);
 }
@@ -198,7 +199,7 @@ static void list_steps(struct cow_plan *plan, const struct cow_resize_options *o
 static const char *next_step(struct cow_plan *plan, const struct cow_resize_options *opt)
 {
     char after[NEXT_STEP_BYTES];
-    if (plan->shrinks) {
+    if (plan->result.shrinks) {
         return plan_text(plan, "boot the guest%s", shrink_next(plan, opt->size_bytes));
     }
     /* where nothing has changed its size but the file that lies under it, and where it could not be read */
@@ -215,28 +216,29 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
                      const struct cow_usage *usage)
 {
     struct cow_preview *p = &plan->preview;
-    uint64_t image_bytes = plan->in_place ? room_in_place(plan) : plan->image.needs_bytes;
+    uint64_t image_bytes =
+        plan->method == RECORD_HEADER ? room_in_place(plan) : plan->result.counted.needs_bytes;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
-    p->target_path = plan->target_path;
-    p->replaces = plan->replace;
+    p->target_path = plan->target.path;
+    p->replaces = plan->target.replaces;
     p->changes_existing = opt->output_path == NULL;
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
-    p->after_dirty_sectors = plan->image.dirty_sectors;
-    if (!plan->in_place) {
+    p->after_dirty_sectors = plan->result.counted.dirty_sectors;
+    if (plan->method != RECORD_HEADER) {
         plan_show_image(plan);
-        p->dirty_sectors = plan->image.carried_sectors;
+        p->dirty_sectors = plan->result.counted.carried_sectors;
         p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
     } else {
         p->method = "header";
         footprint_needs(plan, image_bytes,
-                        plan->saved_bytes > 0); /* of that, zeros at its end are not kept */
-        p->after_dirty_sectors = usage->dirty_sectors + plan->born_dirty.sectors;
+                        plan->result.saved_bytes > 0); /* of that, zeros at its end are not kept */
+        p->after_dirty_sectors = usage->dirty_sectors + plan->result.born_dirty.sectors;
         plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
     }
-    if (plan->copy_path != NULL && plan->backing_path != NULL) { /* or less, by a reflink */
-        const uint64_t copy_bytes = (uint64_t)plan->backing_facts.st_blocks * 512;
+    if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
+        const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;
         footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);
     }
     p->patched_opens = true;
@@ -252,10 +254,10 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
                                   const struct cow_usage *usage)
 {
     struct cow_preview *p = &plan->preview;
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing_bytes < opt->size_bytes;
+    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
     char size[COW_SIZE_TEXT_BYTES];
-    plan->header = plan->img->header;
-    plan->layout = plan->img->layout;
+    plan->result.header = plan->img->header;
+    plan->result.layout = plan->img->layout;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
     p->method = extends ? "backing-only" : "none";
@@ -273,7 +275,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing_path, cow_size_text(size, opt->size_bytes));
+                  plan->backing.path, cow_size_text(size, opt->size_bytes));
         plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
         p->next_step = next_step(plan, opt);
     } else {

@@ -7,7 +7,7 @@
 
 #include "core/plan/plan.h"
 
-/* A new image is written. plan->backing_bytes is still the old size of the backing file. */
+/* A new image is written. plan->backing.size_bytes is still the old size of the backing file. */
 void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
                      const struct cow_usage *usage);
 

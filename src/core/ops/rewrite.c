@@ -190,8 +190,8 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
 {
     const struct cow_image *img = plan->img;
     named->path = img->header.backing_path;
-    if (named->path[0] == '\0' && plan->backing_path != NULL) { /* a QEMU image, and the user named one */
-        named->path = plan_absolute_path(plan, plan->backing_path, err);
+    if (named->path[0] == '\0' && plan->backing.path != NULL) { /* a QEMU image, and the user named one */
+        named->path = plan_absolute_path(plan, plan->backing.path, err);
     }
     if (named->path == NULL) {
         return err->status;
@@ -201,19 +201,19 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
                       img->path);
         return cow_error_hint(err, "\"cowtui rebase --safe --to FILE\" gives it one of the same size");
     }
-    if (plan->backing_path == NULL && !img->no_backing) {
+    if (plan->backing.path == NULL && !img->no_backing) {
         struct stat facts;
         int status = plan->io->stat(plan->io->context, named->path, &facts);
-        plan->backing_errno = status < 0 ? -status : 0;
+        plan->backing.missing_errno = status < 0 ? -status : 0;
     }
-    if (plan->backing_path == NULL) {
+    if (plan->backing.path == NULL) {
         return 0;
     }
-    named->size_bytes = plan->backing_bytes;
-    named->file_mtime = plan->backing_facts.st_mtim.tv_sec;
+    named->size_bytes = plan->backing.size_bytes;
+    named->file_mtime = plan->backing.facts.st_mtim.tv_sec;
     /* One that was vouched for comes with its date; a header without a path has none. */
     return opt->restamp || img->header.backing_path[0] == '\0' || (opt->force && selects(opt))
-               ? date_of(&named->mtime, &plan->backing_facts, plan->backing_path, err)
+               ? date_of(&named->mtime, &plan->backing.facts, plan->backing.path, err)
                : 0;
 }
 
@@ -246,28 +246,27 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
         const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
-        plan->named_path = opt->output_path;
-        plan->target_path =
-            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
-        plan->hold_image = HOLD_READ;
-        plan->fresh = true;
+        plan->target.named_path = opt->output_path;
+        plan->target.path =
+            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->target.replaces, err);
+        plan->holds.image = HOLD_READ;
+        plan->result.is_callers = true;
     } else {
-        int status = plan->in_place ? 0 : plan_check_names(img, opt->force, err);
+        int status = record_kind_facts(plan->method)->keeps_file ? 0 : plan_check_names(img, opt->force, err);
         if (status != 0) {
             return status;
         }
-        plan->target_path = img->real_path;
-        plan->replace = true;
-        plan->journaled = true;
+        plan->target.path = img->real_path;
+        plan->target.replaces = true;
         plan->keep_undo = img->cow.facts.st_nlink == 1;
-        plan->hold_image = HOLD_WRITE;
+        plan->holds.image = HOLD_WRITE;
     }
-    if (plan->target_path == NULL) {
+    if (plan->target.path == NULL) {
         return err->status;
     }
     const bool reads_backing = selects(opt) || opt->backing_path == NULL;
-    plan->hold_backing = plan->backing_path != NULL && reads_backing ? HOLD_READ : HOLD_NOT;
-    plan->temp_path = plan_temp_path(plan, plan->target_path);
+    plan->holds.backing = plan->backing.path != NULL && reads_backing ? HOLD_READ : HOLD_NOT;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     return 0;
 }
 
@@ -344,10 +343,10 @@ static int select_sectors(struct cow_plan *plan, const struct cow_rewrite_option
                                         .keep = keep,
                                         .backing = opt->safe ? &plan->input[0].file : backing,
                                         .env = opt->env};
-    selection_close(plan->selection);
-    plan->selection = NULL;
-    plan->punch_zeros = opt->compact;
-    return selection_open(&plan->selection, img, &rule, err);
+    selection_close(plan->result.selection);
+    plan->result.selection = NULL;
+    plan->result.punch_zeros = opt->compact;
+    return selection_open(&plan->result.selection, img, &rule, err);
 }
 
 static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
@@ -356,7 +355,7 @@ static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct 
     struct cow_image *img = plan->img;
     int status = cow_image_usage(img, &cost->usage, err);
     cost->old_sectors = status == 0 ? arith_div_up(cost->usage.dirty_bytes, 512) : 0;
-    plan->image.dirty_sectors = cost->old_sectors; /* where nothing is selected anew */
+    plan->result.counted.dirty_sectors = cost->old_sectors; /* where nothing is selected anew */
     if (status == 0 && selects(opt)) {
         status = image_count_mixed(img, &cost->mixed_pages, NULL, err);
     }
@@ -377,12 +376,12 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
     const bool same_header =
         named->mtime == img->header.mtime && strcmp(named->path, img->header.backing_path) == 0;
     const bool same_bits =
-        plan->image.dirty_sectors == cost->old_sectors && (cost->mixed_pages == 0 || opt->sectors);
-    const uint64_t slack = 128 * 1024 + plan->image.dirty_sectors * 512 / 16;
+        plan->result.counted.dirty_sectors == cost->old_sectors && (cost->mixed_pages == 0 || opt->sectors);
+    const uint64_t slack = 128 * 1024 + plan->result.counted.dirty_sectors * 512 / 16;
     if (opt->output_path != NULL || opt->safe || opt->convert || opt->reserve_bytes != 0) {
         return false;
     }
-    if (opt->compact && cost->usage.allocated_bytes > plan->image.allocated_bytes + slack) {
+    if (opt->compact && cost->usage.allocated_bytes > plan->result.counted.allocated_bytes + slack) {
         return false; /* there is something to punch */
     }
     return same_header && same_bits;
@@ -393,7 +392,7 @@ static bool nothing_to_do(const struct cow_plan *plan, const struct cow_rewrite_
 static bool has_grown(const struct cow_plan *plan, uint64_t old_bytes)
 {
     enum { SHARED_BYTES_MAX = 64 * 1024 };
-    const struct plan_image *image = &plan->image;
+    const struct plan_image *image = &plan->result.counted;
     const bool shared = plan->img->layout.data_offset % image->block_bytes != 0;
     return image->data_allocated_bytes >
            old_bytes + (shared ? arith_min(image->data_runs * image->block_bytes, SHARED_BYTES_MAX) : 0);
@@ -410,7 +409,7 @@ static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const st
         return 0;
     }
     int status = footprint_of_old_data(&old_bytes, plan->img, err);
-    if (status == 0 && has_grown(plan, old_bytes) && plan->image.added_sectors > 0) {
+    if (status == 0 && has_grown(plan, old_bytes) && plan->result.counted.added_sectors > 0) {
         status = select_sectors(plan, opt, true, err);
         cost->keeps_mixed = true;
         if (status == 0) {
@@ -423,7 +422,7 @@ static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const st
     cow_error_set(err, COW_REFUSED,
                   "%s: compacting would make the file larger: its data takes %s now, and would take %s",
                   plan->img->path, cow_size_text(before, old_bytes),
-                  cow_size_text(after, plan->image.data_allocated_bytes));
+                  cow_size_text(after, plan->result.counted.data_allocated_bytes));
     return cow_error_hint(err, "leave it as it is; or, if fewer dirty sectors are worth it, --force=larger");
 }
 
@@ -431,7 +430,7 @@ int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_
                         uint64_t reserve_bytes, struct cow_error *err)
 {
     const struct cow_header *old = &plan->img->header;
-    struct cow_header *h = &plan->header;
+    struct cow_header *h = &plan->result.header;
     *h = (struct cow_header){.format = COW_FORMAT_V3,
                              .version = 3,
                              .big_endian = true,
@@ -442,10 +441,10 @@ int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_
         return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", backing_path);
     }
     memcpy(h->backing_path, backing_path, strlen(backing_path) + 1);
-    if (plan->in_place) {
+    if (plan->method == RECORD_HEADER) {
         h->alignment = old->alignment;
         h->cow_format = old->cow_format;
-        plan->layout = plan->img->layout;
+        plan->result.layout = plan->img->layout;
         return 0;
     }
     int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, reserve_bytes, err);
@@ -456,12 +455,13 @@ int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_
     const uint32_t chosen = h->alignment;
     if (old->alignment > chosen && arith_is_power_of_two(old->alignment) && reserve_bytes == 0) {
         h->alignment = old->alignment;
-        if (cow_layout_of(&plan->layout, h, NULL) == 0 && plan->layout.data_offset <= INT32_MAX) {
+        if (cow_layout_of(&plan->result.layout, h, NULL) == 0 &&
+            plan->result.layout.data_offset <= INT32_MAX) {
             return 0;
         }
         h->alignment = chosen;
     }
-    return cow_layout_of(&plan->layout, h, err);
+    return cow_layout_of(&plan->result.layout, h, err);
 }
 
 static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
@@ -470,9 +470,9 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
     struct rewrite_cost cost = {.old_sectors = 0};
     const struct cow_image *img = plan->img;
     int status = 0;
-    plan->trusts_backing = rebases(opt) && plan->own_image == NULL;
-    if (plan->trusts_backing && img->backing.facts.state == COW_BACKING_FOUND) {
-        status = plan_check_pending_on(img, plan->backing_path, &plan->backing_facts, err);
+    plan->backing.is_trusted = rebases(opt) && plan->own_image == NULL;
+    if (plan->backing.is_trusted && img->backing.facts.state == COW_BACKING_FOUND) {
+        status = plan_check_pending_on(img, plan->backing.path, &plan->backing.facts, err);
     }
     if (status == 0) {
         status = check_old_backing(plan->img, opt, err);
@@ -481,7 +481,11 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
         status = choose_backing(plan, &named, opt, err);
     }
     if (status == 0) {
-        plan->in_place = plan->header_edit = is_header_edit(plan->img, opt, &named);
+        plan->method = opt->output_path == NULL ? RECORD_COPY : RECORD_NONE;
+        if (is_header_edit(plan->img, opt, &named)) {
+            plan->method = RECORD_HEADER;
+            plan->reach = REACH_NAMES;
+        }
         status = choose_target(plan, opt, err);
     }
     if (status == 0) {
@@ -493,7 +497,7 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
     if (status == 0) {
         status = plan_predict_verdict(plan, named.size_bytes, named.file_mtime, err);
     }
-    if (status == 0 && !plan->in_place) {
+    if (status == 0 && plan->method != RECORD_HEADER) {
         status = footprint_of_image(plan, opt->env, err);
     }
     const bool nothing = status == 0 && nothing_to_do(plan, opt, &named, &cost);

@@ -36,8 +36,8 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
     if (opt->backing_path != NULL) {
         text = plan_text(plan, "%s --to %s", text, cow_shell_quote(other, sizeof other, opt->backing_path));
     }
-    if (plan->img->backing.facts.named && plan->backing_path != NULL) {
-        text = plan_text(plan, "%s -b %s", text, cow_shell_quote(other, sizeof other, plan->backing_path));
+    if (plan->img->backing.facts.named && plan->backing.path != NULL) {
+        text = plan_text(plan, "%s -b %s", text, cow_shell_quote(other, sizeof other, plan->backing.path));
     }
     if (opt->reserve_bytes != 0) {
         text = plan_text(plan, "%s --reserve %s", text, cow_size_argument(size, opt->reserve_bytes));
@@ -55,19 +55,21 @@ static const char *compact_text(struct cow_plan *plan, const struct cow_rewrite_
 {
     char size[COW_SIZE_TEXT_BYTES], before[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
-    const char *added = plan->image.added_sectors > 0
-                            ? plan_text(plan, ", %" PRIu64 " are added (%s)", plan->image.added_sectors,
-                                        plan->has_joints ? "the guest reads them in one piece with dirty ones"
-                                                         : "to complete pages")
-                            : "";
+    const char *added =
+        plan->result.counted.added_sectors > 0
+            ? plan_text(plan, ", %" PRIu64 " are added (%s)", plan->result.counted.added_sectors,
+                        plan->has_joints ? "the guest reads them in one piece with dirty ones"
+                                         : "to complete pages")
+            : "";
     return plan_words(
         plan,
         "%" PRIu64 " dirty sectors become %" PRIu64 ": %" PRIu64
         " are dropped (%s equal to the backing file%s)%s; zeros become holes; the file takes %s%s, "
         "now %s",
-        cost->old_sectors, plan->image.dirty_sectors, p->dropped_sectors, opt->sectors ? "sectors" : "pages",
-        opt->unused ? ", or unused" : "", added, p->space_is_about ? "about " : "",
-        cow_size_text(size, p->after_allocated_bytes), cow_size_text(before, p->before_allocated_bytes));
+        cost->old_sectors, plan->result.counted.dirty_sectors, p->dropped_sectors,
+        opt->sectors ? "sectors" : "pages", opt->unused ? ", or unused" : "", added,
+        p->space_is_about ? "about " : "", cow_size_text(size, p->after_allocated_bytes),
+        cow_size_text(before, p->before_allocated_bytes));
 }
 
 static void describe_content(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -79,7 +81,7 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
             plan_words(plan,
                        "%" PRIu64 " of %" PRIu64
                        " sectors differ from the new backing file and go into the COW (it had %" PRIu64 ")",
-                       plan->image.dirty_sectors, plan->layout.sectors, cost->old_sectors);
+                       plan->result.counted.dirty_sectors, plan->result.layout.sectors, cost->old_sectors);
     } else if (opt->compact) {
         p->content_text = compact_text(plan, opt, cost);
     } else if (opt->complete_pages) {
@@ -89,7 +91,7 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
                        " dirty sectors become %" PRIu64,
                        cost->mixed_pages,
                        plan->has_joints ? ", and so is what the guest reads in one piece with them" : "",
-                       cost->old_sectors, plan->image.dirty_sectors);
+                       cost->old_sectors, plan->result.counted.dirty_sectors);
     }
 }
 
@@ -98,15 +100,16 @@ static void describe_backing(struct cow_plan *plan, const struct cow_rewrite_opt
     struct cow_preview *p = &plan->preview;
     const struct cow_header *old = &plan->img->header;
     if (opt->backing_path != NULL) {
-        p->backing_text = plan_words(plan, "%s instead of %s; neither is written", plan->header.backing_path,
-                                     old->backing_path[0] != '\0' ? old->backing_path : "none");
-    } else if (plan->backing_path != NULL) {
-        p->backing_text = plan_words(plan, "%s is only read", plan->backing_path);
+        p->backing_text =
+            plan_words(plan, "%s instead of %s; neither is written", plan->result.header.backing_path,
+                       old->backing_path[0] != '\0' ? old->backing_path : "none");
+    } else if (plan->backing.path != NULL) {
+        p->backing_text = plan_words(plan, "%s is only read", plan->backing.path);
     }
-    if (plan->header.mtime != old->mtime) {
+    if (plan->result.header.mtime != old->mtime) {
         char before[COW_TIME_TEXT_BYTES], after[COW_TIME_TEXT_BYTES];
         plan_note(plan, "the header's date of the backing file: %s -> %s", cow_time_text(before, old->mtime),
-                  cow_time_text(after, plan->header.mtime));
+                  cow_time_text(after, plan->result.header.mtime));
     }
 }
 
@@ -123,7 +126,7 @@ static void note_what_stays_mixed(struct cow_plan *plan, const struct rewrite_co
 static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *opt,
                       const struct rewrite_cost *cost)
 {
-    if (plan->selection != NULL) { /* pages are completed from the backing file */
+    if (plan->result.selection != NULL) { /* pages are completed from the backing file */
         plan_note_outside(plan);
     }
     plan_note_in_use(plan);
@@ -133,7 +136,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
         plan_note(plan, "what the guest's filesystem has free is dropped, too: no file changes, but the disk "
                         "does, where nothing is; deleted files cannot be brought back from there");
     }
-    if (opt->restamp || (opt->force && plan->header.mtime != plan->img->header.mtime)) {
+    if (opt->restamp || (opt->force && plan->result.header.mtime != plan->img->header.mtime)) {
         plan_note(plan,
                   "nobody has compared the content: the guest sees whatever the backing file holds now; "
                   "\"cowtui check\" says what is known about it");
@@ -157,7 +160,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
 static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt)
 {
     plan_steps_begin(plan, plan->preview.needs_free_bytes);
-    if (plan->in_place) {
+    if (plan->method == RECORD_HEADER) {
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
         plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector, flush");
@@ -165,13 +168,13 @@ static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *
         return;
     }
     plan_steps_new_image(plan);
-    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->image.bitmap_bytes, "write its bitmap");
-    if (plan->selection != NULL) {
-        plan_step(plan, COW_STEP_WRITE_SELECTION, plan->image.data_bytes,
-                  "write the data of %" PRIu64 " dirty sectors", plan->image.dirty_sectors);
+    plan_step(plan, COW_STEP_WRITE_BITMAP, plan->result.counted.bitmap_bytes, "write its bitmap");
+    if (plan->result.selection != NULL) {
+        plan_step(plan, COW_STEP_WRITE_SELECTION, plan->result.counted.data_bytes,
+                  "write the data of %" PRIu64 " dirty sectors", plan->result.counted.dirty_sectors);
     } else {
-        plan_step(plan, COW_STEP_COPY_DATA, plan->image.data_bytes,
-                  "copy the data of %" PRIu64 " dirty sectors", plan->image.dirty_sectors);
+        plan_step(plan, COW_STEP_COPY_DATA, plan->result.counted.data_bytes,
+                  "copy the data of %" PRIu64 " dirty sectors", plan->result.counted.dirty_sectors);
     }
     plan_steps_finish_image(plan);
     plan_steps_place(plan, opt->output_path);
@@ -182,16 +185,16 @@ static void show(struct cow_plan *plan, const struct rewrite_cost *cost)
 {
     struct cow_preview *p = &plan->preview;
     plan_show_new_image(plan);
-    p->target_path = plan->target_path;
-    p->replaces = plan->replace;
+    p->target_path = plan->target.path;
+    p->replaces = plan->target.replaces;
     p->dirty_sectors = cost->usage.dirty_sectors;
     p->has_after_dirty = true;
-    p->after_dirty_sectors = plan->image.dirty_sectors;
-    p->added_sectors = plan->image.added_sectors;
-    p->dropped_sectors =
-        arith_sub_floor(cost->old_sectors + plan->image.added_sectors, plan->image.dirty_sectors);
+    p->after_dirty_sectors = plan->result.counted.dirty_sectors;
+    p->added_sectors = plan->result.counted.added_sectors;
+    p->dropped_sectors = arith_sub_floor(cost->old_sectors + plan->result.counted.added_sectors,
+                                         plan->result.counted.dirty_sectors);
     p->patched_opens = true;
-    if (plan->in_place) {
+    if (plan->method == RECORD_HEADER) {
         footprint_needs(plan, footprint_record_bytes(plan, footprint_block_bytes(plan)), false);
     } else {
         plan_show_image(plan);
@@ -205,7 +208,7 @@ void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *o
     show(plan, cost);
     p->has_mixed = opt->complete_pages;
     p->mixed_pages = p->has_mixed ? cost->mixed_pages : 0;
-    p->method = plan->in_place ? "header" : "copy";
+    p->method = plan->method == RECORD_HEADER ? "header" : "copy";
     p->changes_existing = opt->output_path == NULL;
     p->undo_text = plan_undo_text(plan, opt->output_path, cost->usage.allocated_bytes);
     describe_content(plan, opt, cost);
@@ -219,9 +222,10 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
                               const struct rewrite_cost *cost)
 {
     struct cow_preview *p = &plan->preview;
-    plan->header = plan->img->header;
-    plan->layout = plan->img->layout;
-    plan->replace = plan->journaled = false;
+    plan->result.header = plan->img->header;
+    plan->result.layout = plan->img->layout;
+    plan->target.replaces = false;
+    plan->method = RECORD_NONE;
     show(plan, cost);
     p->method = "none";
     p->moves_bytes = p->writes_bytes = 0;
@@ -243,8 +247,8 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
     p->has_before = false;
     p->added_sectors = p->dropped_sectors = 0;
     p->content_text = plan_words(plan, "%" PRIu64 " of %" PRIu64 " sectors differ and go into the COW (%s)",
-                                 plan->image.dirty_sectors, plan->layout.sectors,
-                                 cow_size_text(size, plan->image.dirty_sectors * 512));
+                                 plan->result.counted.dirty_sectors, plan->result.layout.sectors,
+                                 cow_size_text(size, plan->result.counted.dirty_sectors * 512));
     p->backing_text = plan_words(plan, "%s and %s are only read", opt->backing_path, opt->raw_path);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     if (opt->sectors) {

@@ -312,7 +312,7 @@ int shrink_check(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status == 0) {
         status = check_losses(plan, opt, &losses, err);
     }
-    if (status == 0 && nothing_is_known(plan) && plan->backing_path != NULL) {
+    if (status == 0 && nothing_is_known(plan) && plan->backing.path != NULL) {
         status = find_backing_data(&backing_at, plan->img, opt->size_bytes, buffer, err);
     }
     if (status == 0 && backing_at != UINT64_MAX) {

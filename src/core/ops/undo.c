@@ -11,6 +11,7 @@
 
 #include "core/base/bytes.h"
 #include "core/ledger/state.h"
+#include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
@@ -60,7 +61,7 @@ static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_imag
 {
     char undo[PATH_MAX];
     memset(bytes, 0, COW_HEADER_BYTES_MAX);
-    if (record->kind == RECORD_IN_PLACE) {
+    if (record_kind_facts(record->kind)->keeps_file) {
         memcpy(bytes, img->raw, img->raw_bytes);
         memcpy(bytes, record->old_sector, sizeof record->old_sector);
         return 0;
@@ -86,11 +87,11 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
     struct stat backing = {.st_size = 0};
     struct verdict_facts facts = {.bytes = bytes,
                                   .n_bytes = COW_HEADER_BYTES_MAX,
-                                  .header = &plan->header,
+                                  .header = &plan->result.header,
                                   .image_path = plan->img->path,
                                   .boot_path = plan->img->path,
-                                  .backing_path = plan->header.backing_path};
-    int status = io_stat_disk(plan->io, plan->header.backing_path, &backing);
+                                  .backing_path = plan->result.header.backing_path};
+    int status = io_stat_disk(plan->io, plan->result.header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;
     facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
     facts.backing_mtime = backing.st_mtim.tv_sec;
@@ -102,9 +103,9 @@ static void show_old_image(struct cow_plan *plan, const struct record *record)
 {
     uint8_t bytes[COW_HEADER_BYTES_MAX];
     if (old_header(bytes, plan->img, record) == 0 &&
-        cow_header_decode(&plan->header, bytes, sizeof bytes, record->old_file_bytes,
+        cow_header_decode(&plan->result.header, bytes, sizeof bytes, record->old_file_bytes,
                           record->backing_old_bytes, NULL) == 0 &&
-        cow_layout_of(&plan->layout, &plan->header, NULL) == 0) {
+        cow_layout_of(&plan->result.layout, &plan->result.header, NULL) == 0) {
         plan_show_new_image(plan);
         plan->preview.can_grow_to_bytes = 0;
         predict_old_verdict(plan, bytes, record);
@@ -128,16 +129,16 @@ static int check_unchanged(struct cow_plan *plan, struct record *record, struct 
     if (status != 0 || !record->extends) {
         return status;
     }
-    status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing_facts);
+    status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing.facts);
     if (status < 0) {
         return cow_error_system(err, -status, "%s", record->backing_path);
     }
-    if ((uint64_t)plan->backing_facts.st_size != record->backing_new_bytes ||
-        !same_time(plan->backing_facts.st_mtim, record->backing_mtime)) {
+    if ((uint64_t)plan->backing.facts.st_size != record->backing_new_bytes ||
+        !same_time(plan->backing.facts.st_mtim, record->backing_mtime)) {
         return changed_since(img, "its backing file", err);
     }
-    plan->backing_path = plan_text(plan, "%s", record->backing_path);
-    plan->hold_backing = HOLD_WRITE;
+    plan->backing.path = plan_text(plan, "%s", record->backing_path);
+    plan->holds.backing = HOLD_WRITE;
     return 0;
 }
 
@@ -183,8 +184,9 @@ static void describe_base(struct cow_plan *plan, const struct record *record)
 
 static void name_files(struct cow_plan *plan, const struct record *record)
 {
-    plan_touch_sized(plan, record->kind == RECORD_COPY ? COW_TOUCH_REPLACES : COW_TOUCH_CHANGES,
-                     plan->target_path, record->old_file_bytes);
+    plan_touch_sized(plan,
+                     record_kind_facts(record->kind)->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES,
+                     plan->target.path, record->old_file_bytes);
     plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_DRAFT);
     if (record->extends) {
@@ -196,9 +198,8 @@ static void describe(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
-    bool copy = record->kind == RECORD_COPY;
-    p->method = copy ? "copy" : "header";
-    p->target_path = plan->target_path;
+    p->method = record_kind_facts(record->kind)->name;
+    p->target_path = plan->target.path;
     p->changes_existing = true;
     show_old_image(plan, record);
     plan_note_in_use(plan);
@@ -207,7 +208,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
     if (record->extends) {
         /* As its user calls it, if that is the same file. */
         const struct backing_file *backing = &plan->img->backing;
-        const bool same = same_file(&backing->file.facts, &plan->backing_facts);
+        const bool same = same_file(&backing->file.facts, &plan->backing.facts);
         p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
@@ -219,9 +220,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
-    plan_step(plan, COW_STEP_UNDO, 0, "%s",
-              copy ? "let the old image, which was kept, take its place again"
-                   : "write back the old header and what the change wrote over");
+    plan_step(plan, COW_STEP_UNDO, 0, "%s", method_undo_text(record->kind));
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
 }
 
@@ -240,10 +239,10 @@ static int start(struct cow_plan **plan, struct cow_image *img, struct record *r
         record_clear(record);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    (*plan)->follows_record = true;
-    (*plan)->target_path = img->real_path;
-    (*plan)->hold_image = HOLD_WRITE;
-    (*plan)->backing_path = NULL;
+    (*plan)->purpose = PLAN_UNDOES;
+    (*plan)->target.path = img->real_path;
+    (*plan)->holds.image = HOLD_WRITE;
+    (*plan)->backing.path = NULL;
     return 0;
 }
 
@@ -257,8 +256,7 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
     if (status != 0) {
         return status;
     }
-    plan->journaled = true;
-    plan->undoes = true;
+    plan->method = record_kind_facts(record.kind)->undone_by;
     status = check_unchanged(plan, &record, err);
     if (status == 0) {
         describe(plan, &record);
@@ -285,9 +283,10 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     }
     record_clear(&record);
     struct cow_preview *p = &plan->preview;
+    plan->purpose = PLAN_DISCARDS;
     p->operation = "discard undo";
     p->method = "discard";
-    p->target_path = plan->target_path;
+    p->target_path = plan->target.path;
     p->changes_existing = true;
     p->undo_text = "none: this gives up going back";
     p->command = plan_text(plan, "cowtui undo --discard %s", cow_shell_quote(image, sizeof image, img->path));

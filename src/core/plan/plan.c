@@ -31,6 +31,11 @@ const char *cow_policy_name(enum cow_policy policy)
     return names[policy];
 }
 
+bool plan_is_journaled(const struct cow_plan *plan)
+{
+    return plan->method != RECORD_NONE && (plan->purpose == PLAN_CHANGES || plan->purpose == PLAN_UNDOES);
+}
+
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation)
 {
     struct cow_plan *plan = calloc(1, sizeof *plan);
@@ -39,7 +44,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
     }
     plan->io = io;
     plan->img = img;
-    plan->stream_fd = -1;
+    plan->target.stream_fd = -1;
     plan->preview = (struct cow_preview){.operation = operation,
                                          .method = "copy",
                                          .policy = "",
@@ -61,9 +66,9 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
         plan->preview.before = img->layout;
         plan->preview.before_allocated_bytes = (uint64_t)img->cow.facts.st_blocks * 512;
         if (img->backing.facts.state == COW_BACKING_FOUND) {
-            plan->backing_path = img->backing.facts.path;
-            plan->backing_facts = img->backing.file.facts;
-            plan->backing_bytes = img->backing.facts.size_bytes;
+            plan->backing.path = img->backing.facts.path;
+            plan->backing.facts = img->backing.file.facts;
+            plan->backing.size_bytes = img->backing.facts.size_bytes;
         }
     }
     return plan;
@@ -78,7 +83,7 @@ void cow_plan_free(struct cow_plan *plan)
         for (size_t i = 0; i < plan->n_inputs; i++) {
             host_file_close(plan->io, &plan->input[i].file);
         }
-        selection_close(plan->selection);
+        selection_close(plan->result.selection);
         cow_fs_reader_close(plan->file);
         cow_fs_scan_free(plan->fs_scan);
         cow_fs_close(plan->fs);

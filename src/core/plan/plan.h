@@ -10,6 +10,7 @@
 
 #include "core/base/io.h"
 #include "core/image/image.h"
+#include "core/ledger/kind.h"
 #include "core/plan/selection.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
@@ -33,6 +34,43 @@ struct plan_input {
     struct host_file file; /* owned */
 };
 
+/* Where the result goes. */
+struct plan_target {
+    const char *path;       /* the file that appears by rename; of a change in place, the image */
+    const char *named_path; /* the same as the caller named it; NULL: the image */
+    const char *temp_path;  /* where a new file is made, beside it */
+    bool takes_device;      /* it may be a block device, which is written over */
+    bool is_device;         /* it is a block device */
+    int stream_fd;          /* the caller's, instead of a target; -1: none */
+    bool replaces;          /* there may be a file already, which the new one takes the place of */
+};
+
+/* Which files are locked while the commit lasts. Further inputs always are, for reading. */
+struct plan_holds {
+    enum hold image;
+    enum hold backing;
+    bool are_optional; /* a reader that goes on beside a guest: what it reads may change under it */
+};
+
+/* The backing file, and what becomes of it. */
+struct plan_backing {
+    const char *path; /* as it can be opened; NULL: none */
+    struct stat facts;
+    int missing_errno;   /* the file that the new header names is not there: for the verdict */
+    uint64_t size_bytes; /* afterwards */
+    bool is_trusted;     /* a header that says which backing file is right, and which date: not while another
+                            image's change waits that concerns the file */
+    /* policy copy */
+    const char *copy_path;      /* the private backing file, or NULL */
+    const char *copy_temp_path; /* beside it */
+    struct timespec copy_mtime;
+    /* what is merged into it */
+    struct timespec merged_mtime; /* its date afterwards */
+    bool merged_elsewhere;        /* what is written over takes new room, too */
+    uint64_t
+        merge_needs_bytes; /* that its filesystem must have room for: its holes that get filled, or all */
+};
+
 /* What a new image will be, counted before it is made (footprint.h). Bytes. */
 struct plan_image {
     uint64_t block_bytes;     /* of the filesystem it will lie on */
@@ -44,7 +82,36 @@ struct plan_image {
     uint64_t data_allocated_bytes; /* that the data takes, in so many runs of blocks */
     uint64_t data_runs;
     uint64_t allocated_bytes; /* that the file takes, but for the filesystem's notes where they are */
-    uint64_t needs_bytes;     /* ... and with them, and with the journal: no more than that is used */
+    uint64_t needs_bytes;     /* the same with those notes, and with the journal: no more than that is used */
+};
+
+/* The image that there will be. */
+struct plan_result {
+    struct cow_header header;
+    struct cow_layout layout;
+    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
+    bool punch_zeros;                /* blocks of zeros become holes */
+    bool is_callers;                 /* a new file with the caller's owner, not the image's */
+    bool shrinks;                    /* the disk becomes smaller */
+    uint64_t saved_bytes;            /* by header: of what is written over, that the journal keeps, at most */
+    struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
+    bool odd_end_is_born;            /* of born_dirty the first is the old disk's odd end */
+    struct plan_image counted;
+};
+
+/* Whose word is followed. */
+enum plan_purpose {
+    PLAN_CHANGES,  /* the steps are what is done */
+    PLAN_UNDOES,   /* the undo file's record says what is touched */
+    PLAN_RECOVERS, /* the journal's record does */
+    PLAN_DISCARDS, /* the undo file goes, and nothing else is touched */
+};
+
+/* How much of an image a change by its header writes (RECORD_HEADER). */
+enum plan_reach {
+    REACH_SIZE,    /* the disk grows: bits are cleared, the file is lengthened, the first sector written */
+    REACH_NAMES,   /* path or date of the backing file change: the first sector alone */
+    REACH_BACKING, /* only the backing file is lengthened: nothing of the image */
 };
 
 struct cow_plan {
@@ -62,63 +129,31 @@ struct cow_plan {
     struct cow_error refusal; /* its status is not 0: a plan to be looked at, which the commit refuses */
     bool committed;
     bool probed; /* cow_plan_probe */
-
-    const char *target_path; /* the file that appears by rename */
-    const char *named_path;  /* the same as the caller named it; NULL: the image */
-    const char *temp_path;   /* beside it */
-    bool takes_device;       /* the target may be a block device, which is written over */
-    bool is_device;          /* ... and is one */
-    int stream_fd;           /* the caller's, instead of a target; -1: none */
-    bool replace;            /* it may replace a file */
     bool force;
-    bool lock_optional; /* a reader that goes on beside a guest: what it reads may change under it */
-    enum hold hold_image;
-    enum hold hold_backing;
-    const char *backing_path; /* the backing file as it can be opened; NULL: none */
-    struct stat backing_facts;
-    int backing_errno; /* the file that the new header names is not there: for the verdict */
-    struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read, locked while the commit lasts */
+
+    enum plan_purpose purpose;
+    enum record_kind
+        method; /* how an existing image is changed; RECORD_NONE: no image is, only files are made */
+    enum plan_reach reach; /* of RECORD_HEADER */
+    bool keep_undo;        /* of RECORD_COPY: the old file becomes the undo file */
+    struct plan_target target;
+    struct plan_holds holds;
+    struct plan_backing backing;
+    struct plan_result result;
+    struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read */
     size_t n_inputs;
-    struct cow_fs *fs;           /* what works by pages, and extract; owned, as the next two */
-    struct cow_fs_scan *fs_scan; /* ... tells what is free, and what a guest reads in one piece */
-    bool has_joints;             /* ... the latter matters */
-    struct cow_fs_reader *file;  /* ... the file of the guest that is written */
-    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well; owned */
 
-    /* the new image (create, resize) */
-    struct cow_header header;
-    struct cow_layout layout;
-    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
-    bool punch_zeros;                /* blocks of zeros become holes */
-    bool fresh;                      /* a new file with the caller's owner, not the image's */
-    uint64_t saved_bytes;            /* in place: of what is written over, that the journal keeps, at most */
-    struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
-    bool journaled;      /* an image is replaced or changed in place: a record of it is kept while it lasts */
-    bool in_place;       /* ... by one write of its first sector */
-    bool header_edit;    /* ... where only path or date of the backing file change: nothing else is written */
-    bool backing_only;   /* ... and not even that: only its backing file is lengthened */
-    bool keep_undo;      /* the old file becomes the undo file */
-    bool recovers;       /* finishes what was interrupted, or takes it back */
-    bool undoes;         /* goes back to what the undo file has */
-    bool follows_record; /* either, or gives the undo file up: what is touched a record says, not the steps */
-    bool shrinks;
-    bool trusts_backing; /* a header that says which backing file is right, and which date: not while another
-                            image's change waits that concerns the file */
-    struct plan_image image; /* the new image, as counted */
-    bool odd_end_is_born;    /* of born_dirty the first is the old disk's odd end */
-
-    /* what becomes of the backing file (resize) */
-    uint64_t backing_bytes;     /* its size afterwards */
-    const char *copy_path;      /* policy copy, else NULL */
-    const char *copy_temp_path; /* beside it */
-    struct timespec copy_mtime;
-
-    /* merge in place */
-    bool merges;                 /* the backing file is written over */
-    struct timespec merge_mtime; /* its date afterwards */
-    bool merge_elsewhere;        /* what is written over takes new room, too */
-    uint64_t merge_new_bytes; /* that its filesystem must have room for: its holes that get filled, or all */
+    /* Owned, each NULL where the plan does not need it. */
+    struct cow_fs *fs;           /* what works by pages, and extract */
+    struct cow_fs_scan *fs_scan; /* tells what is free, and what a guest reads in one piece */
+    bool has_joints;             /* pages are kept together that a guest reads in one piece */
+    struct cow_fs_reader *file;  /* the file of the guest that is written */
+    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well */
 };
+
+/* Whether a journal is kept while the commit lasts: an image is changed, or an undo goes back. (Recovery has
+ * the journal that it found.) */
+bool plan_is_journaled(const struct cow_plan *plan);
 
 /* A new, empty plan. NULL: out of memory. */
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation);

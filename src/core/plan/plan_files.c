@@ -59,14 +59,14 @@ void plan_touch_if_there(struct cow_plan *plan, enum cow_touch how, const char *
 void plan_touch_side(struct cow_plan *plan, enum cow_touch how, const char *side)
 {
     char path[PATH_MAX];
-    plan_touch_if_there(plan, how, side_path(path, plan->target_path, side));
+    plan_touch_if_there(plan, how, side_path(path, plan->target.path, side));
 }
 
 /* The undo file: made by this change, or given up with what it belongs to. */
 static void touch_undo(struct cow_plan *plan, bool made)
 {
     char undo[PATH_MAX];
-    side_path(undo, plan->target_path, SIDE_UNDO);
+    side_path(undo, plan->target.path, SIDE_UNDO);
     const bool there = is_there(plan, undo);
     if (made || there) {
         plan_touch(plan, !made ? COW_TOUCH_REMOVES : there ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, undo);
@@ -97,8 +97,8 @@ static void touch_leftovers(struct cow_plan *plan)
     if (journals && makes_file) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_OLD);
     }
-    if (plan->copy_path != NULL) {
-        plan_touch_if_there(plan, COW_TOUCH_REMOVES, plan->copy_temp_path);
+    if (plan->backing.copy_path != NULL) {
+        plan_touch_if_there(plan, COW_TOUCH_REMOVES, plan->backing.copy_temp_path);
     }
 }
 
@@ -106,8 +106,8 @@ static void touch_target(struct cow_plan *plan)
 {
     const uint64_t size_bytes = plan->file != NULL        ? plan->preview.moves_bytes
                                 : plan->preview.makes_raw ? plan->img->header.size_bytes
-                                                          : plan->layout.end_offset;
-    plan_touch_sized(plan, plan->replace ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target_path,
+                                                          : plan->result.layout.end_offset;
+    plan_touch_sized(plan, plan->target.replaces ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target.path,
                      size_bytes);
 }
 
@@ -119,23 +119,24 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
         touch_target(plan);
         break;
     case COW_STEP_WRITE_HEADER:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target_path,
-                         plan->header_edit ? old_bytes : arith_max(old_bytes, plan->layout.end_offset));
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target.path,
+                         plan->reach == REACH_NAMES ? old_bytes
+                                                    : arith_max(old_bytes, plan->result.layout.end_offset));
         break;
     case COW_STEP_COPY_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_MAKES, plan->copy_path, plan->header.size_bytes);
+        plan_touch_sized(plan, COW_TOUCH_MAKES, plan->backing.copy_path, plan->result.header.size_bytes);
         break;
     case COW_STEP_EXTEND_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing_path, plan->header.size_bytes);
+        plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing.path, plan->result.header.size_bytes);
         break;
     case COW_STEP_MERGE_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing_path, plan->backing_bytes);
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing.path, plan->backing.size_bytes);
         break;
     case COW_STEP_WRITE_DEVICE:
-        plan_touch(plan, COW_TOUCH_CHANGES, plan->target_path);
+        plan_touch(plan, COW_TOUCH_CHANGES, plan->target.path);
         break;
     case COW_STEP_END_JOURNAL:
-        touch_undo(plan, plan->in_place || plan->keep_undo);
+        touch_undo(plan, plan->method == RECORD_HEADER || plan->keep_undo);
         break;
     default:
         break;
@@ -144,14 +145,14 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
 
 void plan_name_files(struct cow_plan *plan)
 {
-    if (plan->follows_record) {
+    if (plan->purpose != PLAN_CHANGES) {
         return;
     }
     plan->preview.files = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         touch_by_step(plan, &plan->steps[i]);
     }
-    if (plan->preview.files > 0 && !plan->is_device) {
+    if (plan->preview.files > 0 && !plan->target.is_device) {
         touch_leftovers(plan);
     }
 }

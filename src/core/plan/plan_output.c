@@ -105,7 +105,7 @@ static int check_device(struct cow_plan *plan, const char *path, bool force, str
                              cow_size_text(needed, plan->img->header.size_bytes),
                              cow_size_text(there, (uint64_t)facts.st_size));
     }
-    plan->is_device = true;
+    plan->target.is_device = true;
     return refuse_others_backing(plan, path, &facts, err);
 }
 
@@ -113,12 +113,12 @@ static int check_output(struct cow_plan *plan, const char *path, const struct st
                         struct stat *facts, struct cow_error *err)
 {
     bool is_image = plan->img != NULL && same_file(facts, &plan->img->cow.facts);
-    bool is_backing = plan->backing_path != NULL && same_file(facts, &plan->backing_facts);
+    bool is_backing = plan->backing.path != NULL && same_file(facts, &plan->backing.facts);
     if (is_image || is_backing || (other != NULL && same_file(facts, other))) {
         return cow_error_set(err, COW_REFUSED, "%s: the output would be the %s itself", path,
                              is_image ? "image" : "backing file");
     }
-    if (S_ISBLK(facts->st_mode) && plan->takes_device) {
+    if (S_ISBLK(facts->st_mode) && plan->target.takes_device) {
         return check_device(plan, path, force, err);
     }
     if (!S_ISREG(facts->st_mode)) {
@@ -176,6 +176,7 @@ const char *plan_choose_output(struct cow_plan *plan, const char *path, const st
         return NULL;
     }
     plan_note(plan, "%s is a symbolic link; the %s it leads to is %s: %s", path,
-              plan->is_device ? "device" : "file", plan->is_device ? "written over" : "replaced", target);
+              plan->target.is_device ? "device" : "file",
+              plan->target.is_device ? "written over" : "replaced", target);
     return plan_text(plan, "%s", target);
 }

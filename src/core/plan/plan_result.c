@@ -57,28 +57,29 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                          struct cow_error *err)
 {
     uint8_t bytes[COW_V3_HEADER_BYTES];
-    int status = cow_header_encode(bytes, &plan->header, err);
+    int status = cow_header_encode(bytes, &plan->result.header, err);
     if (status != 0) {
         return status;
     }
     const struct cow_backing *backing = plan->img != NULL ? &plan->img->backing.facts : NULL;
     bool path_kept =
-        backing != NULL && strcmp(plan->header.backing_path, plan->img->header.backing_path) == 0;
+        backing != NULL && strcmp(plan->result.header.backing_path, plan->img->header.backing_path) == 0;
     struct verdict_facts facts = {.bytes = bytes,
                                   .n_bytes = sizeof bytes,
-                                  .header = &plan->header,
-                                  .image_path = plan->img != NULL ? plan->img->path : plan->target_path,
-                                  .boot_path = plan->named_path != NULL ? plan->named_path : plan->img->path,
-                                  .backing_path = plan->header.backing_path,
+                                  .header = &plan->result.header,
+                                  .image_path = plan->img != NULL ? plan->img->path : plan->target.path,
+                                  .boot_path = plan->target.named_path != NULL ? plan->target.named_path
+                                                                               : plan->img->path,
+                                  .backing_path = plan->result.header.backing_path,
                                   .backing_unknown = path_kept && backing->state == COW_BACKING_IGNORED,
-                                  .backing_errno = plan->backing_errno,
+                                  .backing_errno = plan->backing.missing_errno,
                                   .backing_bytes = backing_bytes,
                                   .backing_mtime = backing_mtime,
                                   .beside_image = path_kept && backing->beside_image};
     if (path_kept && backing->named) {
         struct stat stored;
-        int missing = plan->io->stat(plan->io->context, plan->header.backing_path, &stored);
-        facts.switches = missing < 0 || !same_file(&stored, &plan->backing_facts);
+        int missing = plan->io->stat(plan->io->context, plan->result.header.backing_path, &stored);
+        facts.switches = missing < 0 || !same_file(&stored, &plan->backing.facts);
     }
     verdict_of(&plan->preview.after_verdict, &facts);
     return 0;
@@ -88,12 +89,13 @@ void plan_show_new_image(struct cow_plan *plan)
 {
     struct cow_preview *p = &plan->preview;
     p->has_after = true;
-    p->after_format = plan->header.format;
-    p->after_size_bytes = plan->header.size_bytes;
-    p->after_alignment = plan->header.alignment;
-    p->after = plan->layout;
-    p->after_backing_path = plan->header.backing_path;
-    if (plan->header.alignment != 0) { /* undo can lead back to an older format */
-        p->can_grow_to_bytes = cow_layout_capacity(plan->header.alignment, plan->layout.data_offset);
+    p->after_format = plan->result.header.format;
+    p->after_size_bytes = plan->result.header.size_bytes;
+    p->after_alignment = plan->result.header.alignment;
+    p->after = plan->result.layout;
+    p->after_backing_path = plan->result.header.backing_path;
+    if (plan->result.header.alignment != 0) { /* undo can lead back to an older format */
+        p->can_grow_to_bytes =
+            cow_layout_capacity(plan->result.header.alignment, plan->result.layout.data_offset);
     }
 }

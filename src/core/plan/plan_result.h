@@ -7,7 +7,7 @@
 
 #include "core/plan/plan.h"
 
-/* What a stock kernel will say of the new image: fills preview.after_verdict from plan->header. */
+/* What a stock kernel will say of the new image: fills preview.after_verdict from plan->result.header. */
 int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,
                          struct cow_error *err);
 

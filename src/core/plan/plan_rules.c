@@ -41,18 +41,18 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
                           cow_shell_quote(image, sizeof image, img->path));
 }
 
-int plan_check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err)
+int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,
+                      struct cow_error *err)
 {
     char path[PATH_MAX];
     struct stat facts;
-    side_path(path, plan->target_path, what);
-    if (plan->io->lstat(plan->io->context, path, &facts) < 0) {
+    side_path(path, target_path, what);
+    if (img->io->lstat(img->io->context, path, &facts) < 0) {
         return 0;
     }
-    const bool is_owners = plan->img != NULL && facts.st_uid == plan->img->cow.facts.st_uid;
     if (!S_ISREG(facts.st_mode)) {
         cow_error_set(err, COW_REFUSED, "%s: in the way, and not a regular file", path);
-    } else if (facts.st_uid != plan->io->caller(plan->io->context) && !is_owners) {
+    } else if (facts.st_uid != img->io->caller(img->io->context) && facts.st_uid != img->cow.facts.st_uid) {
         cow_error_set(err, COW_REFUSED, "%s: in the way, and another user's (uid %ju)", path,
                       (uintmax_t)facts.st_uid);
     } else {
@@ -66,10 +66,10 @@ int plan_check_way(const struct cow_plan *plan, struct cow_error *err)
 {
     static const char *const names[] = {SIDE_NEW, SIDE_DRAFT, SIDE_OLD, SIDE_JOURNAL, SIDE_UNDO};
     /* Recovery and undo start from what is there, and judge it themselves. */
-    const bool changes = plan->journaled && !plan->undoes && plan->target_path != NULL;
+    const bool changes = plan->purpose == PLAN_CHANGES && plan->method != RECORD_NONE;
     int status = 0;
     for (size_t i = 0; changes && status == 0 && i < sizeof names / sizeof *names; i++) {
-        status = plan_check_way_of(plan, names[i], err);
+        status = plan_check_way_of(plan->img, plan->target.path, names[i], err);
     }
     return status;
 }
@@ -112,7 +112,7 @@ int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err)
 {
     struct siblings siblings;
     int status =
-        siblings_find_on(&siblings, plan->io, plan->img, plan->backing_path, &plan->backing_facts, err);
+        siblings_find_on(&siblings, plan->io, plan->img, plan->backing.path, &plan->backing.facts, err);
     if (status == 0) {
         status = check_siblings(&siblings, err);
         siblings_clear(&siblings);

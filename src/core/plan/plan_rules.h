@@ -18,9 +18,10 @@ int plan_no_lock(struct cow_error *err, int status, const char *path);
 
 /* COW_REFUSED where something that is none of ours lies where the change has to put a file of its own. */
 int plan_check_way(const struct cow_plan *plan, struct cow_error *err);
-/* ... at this name beside the image: what is no regular file, and another user's (the image's owner is none).
- */
-int plan_check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err);
+/* The same of one name (SIDE_NEW...) beside the image, which is or will be at target_path: what is no regular
+ * file, and another user's (the image's owner is none). */
+int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,
+                      struct cow_error *err);
 
 /* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
  * them; COW_REFUSED if a change of one waits for recovery. */

@@ -12,8 +12,8 @@
 int undo_check_base(const struct cow_image *img, const struct record *record, struct cow_error *err)
 {
     struct stat facts;
-    const bool copy = record->kind == RECORD_COPY || record->kind == RECORD_UNDO_COPY;
-    if (record->extends != 0 && copy && img->cow.facts.st_nlink > 1) {
+    const bool replaces = !record_kind_facts(record->kind)->keeps_file;
+    if (record->extends != 0 && replaces && img->cow.facts.st_nlink > 1) {
         cow_error_set(
             err, COW_REFUSED,
             "%s: has %ju names (hard links): the others would keep the new image, and %s is cut back "

@@ -24,14 +24,14 @@ static int write_sparse(struct commit *c, const uint8_t *buffer, size_t n_bytes,
             status = io_write(c->io, c->out_fd, buffer + begin, at - begin, offset + begin);
         }
         if (status < 0) {
-            return commit_failed(c, status, "writing", c->plan->temp_path);
+            return commit_failed(c, status, "writing", c->plan->target.temp_path);
         }
         at += block;
         begin = zero ? at : begin;
     }
     int status =
         begin < n_bytes ? io_write(c->io, c->out_fd, buffer + begin, n_bytes - begin, offset + begin) : 0;
-    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
 }
 
 int compose_write(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset, bool zeros)
@@ -41,7 +41,7 @@ int compose_write(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64
         status = write_sparse(c, bytes, n_bytes, offset);
     } else {
         status = io_write(c->io, c->out_fd, bytes, n_bytes, offset);
-        status = status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+        status = status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
     }
     if (status == 0) {
         commit_written(c, c->out_fd, offset, n_bytes);

@@ -23,7 +23,7 @@ enum {
 static int write_header(struct commit *c, bool unfinished)
 {
     uint8_t bytes[COW_V3_HEADER_BYTES];
-    struct cow_header header = c->plan->header;
+    struct cow_header header = c->plan->result.header;
     header.unfinished = unfinished;
     int status = cow_header_encode(bytes, &header, c->err);
     if (status != 0) {
@@ -33,21 +33,22 @@ static int write_header(struct commit *c, bool unfinished)
      * what a short path leaves of the header behind its first block stays a hole. */
     const size_t n_bytes = header_written_bytes(bytes);
     status = io_write(c->io, c->out_fd, bytes, unfinished ? n_bytes : 512, 0);
-    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
 }
 
 int commit_begin_image(struct commit *c)
 {
-    int status = commit_make_file(c, c->plan->temp_path, c->plan->fresh ? plan_output_mode(c->plan) : 0600,
-                                  &c->out_fd);
+    int status = commit_make_file(c, c->plan->target.temp_path,
+                                  c->plan->result.is_callers ? plan_output_mode(c->plan) : 0600, &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status == 0) {
         status = write_header(c, true);
     }
     if (status == 0 &&
-        !c->plan->merges) { /* its full length is the sign that a merge has begun (step_merge.c) */
-        status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->layout.end_offset);
-        status = status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
+        !record_kind_facts(c->plan->method)->writes_into_backing) { /* its full length is the sign that a
+                                                                       merge has begun (method_merge.c) */
+        status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->result.layout.end_offset);
+        status = status < 0 ? commit_failed(c, status, "sizing", c->plan->target.temp_path) : 0;
     }
     return status;
 }
@@ -64,7 +65,7 @@ struct bit_writer {
 /* Blocks without a bit stay holes (footprint.c counts so). */
 static int write_piece(const struct bit_writer *w, size_t n_bytes)
 {
-    const uint64_t to = w->c->plan->layout.bitmap_offset + w->piece * BITMAP_PIECE_BYTES;
+    const uint64_t to = w->c->plan->result.layout.bitmap_offset + w->piece * BITMAP_PIECE_BYTES;
     size_t begin = 0;
     int status = 0;
     for (size_t at = 0, block; at < n_bytes && status == 0; at += block) {
@@ -85,10 +86,10 @@ static int flush_bits(struct bit_writer *w)
         return 0;
     }
     uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
-    size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->layout.bitmap_bytes - offset);
+    size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->result.layout.bitmap_bytes - offset);
     int status = write_piece(w, n_bytes);
     if (status < 0) {
-        return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->temp_path);
+        return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->target.temp_path);
     }
     memset(w->bytes, 0, sizeof w->bytes);
     w->dirty = false;
@@ -135,7 +136,8 @@ static int write_old_bits(struct commit *c, struct bit_writer *w)
     struct cow_image *img = c->plan->img;
     const uint64_t ratio = img->header.sector_bytes / 512;
     /* A last sector of 4096 may reach past the old end; a smaller disk ends earlier. */
-    const uint64_t old_end = arith_min(arith_div_up(img->header.size_bytes, 512), c->plan->layout.sectors);
+    const uint64_t old_end =
+        arith_min(arith_div_up(img->header.size_bytes, 512), c->plan->result.layout.sectors);
     struct cow_dirty_run run = {0, 0};
     int status = 0;
     do {
@@ -145,7 +147,7 @@ static int write_old_bits(struct commit *c, struct bit_writer *w)
                               arith_min((run.first_sector + run.sectors) * ratio, old_end));
         }
     } while (status == 0 && run.sectors > 0);
-    const struct cow_dirty_run *born = &c->plan->born_dirty;
+    const struct cow_dirty_run *born = &c->plan->result.born_dirty;
     return status == 0 ? set_bits(w, born->first_sector, born->first_sector + born->sectors) : status;
 }
 
@@ -154,7 +156,7 @@ static int write_selected_bits(struct commit *c, struct bit_writer *w)
     struct cow_dirty_run run = {0, 0};
     int status = 0;
     do {
-        status = selection_next(c->plan->selection, run.first_sector + run.sectors, &run, c->err);
+        status = selection_next(c->plan->result.selection, run.first_sector + run.sectors, &run, c->err);
         if (status == 0) {
             status = set_bits(w, run.first_sector, run.first_sector + run.sectors);
         }
@@ -169,10 +171,10 @@ int commit_write_bitmap(struct commit *c)
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
     w->c = c;
-    if (c->plan->selection != NULL) {
-        selection_set_env(c->plan->selection, c->env);
+    if (c->plan->result.selection != NULL) {
+        selection_set_env(c->plan->result.selection, c->env);
     }
-    int status = c->plan->selection != NULL ? write_selected_bits(c, w) : write_old_bits(c, w);
+    int status = c->plan->result.selection != NULL ? write_selected_bits(c, w) : write_old_bits(c, w);
     if (status == 0) {
         status = flush_bits(w);
     }
@@ -190,26 +192,26 @@ static int copy_odd_end(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = io_write(c->io, c->out_fd, bytes, (size_t)length, c->plan->layout.data_offset + begin);
-    return status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+    status = io_write(c->io, c->out_fd, bytes, (size_t)length, c->plan->result.layout.data_offset + begin);
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
 }
 
 int commit_copy_data(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
     /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
-    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->header.size_bytes);
+    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->result.header.size_bytes);
     struct stretch stretch = {.next_sector = 0};
     int status = stretch_next(&stretch, img, 0, disk_end, c->err);
     while (status == 0 && stretch.dirty_sectors > 0) {
         status = commit_transfer(c, &img->cow, img->layout.data_offset + stretch.begin_bytes, c->out_fd,
-                                 c->plan->layout.data_offset + stretch.begin_bytes,
+                                 c->plan->result.layout.data_offset + stretch.begin_bytes,
                                  stretch.end_bytes - stretch.begin_bytes);
         if (status == 0) {
             status = stretch_next(&stretch, img, stretch.next_sector, disk_end, c->err);
         }
     }
-    return status == 0 && c->plan->odd_end_is_born ? copy_odd_end(c) : status;
+    return status == 0 && c->plan->result.odd_end_is_born ? copy_odd_end(c) : status;
 }
 
 int commit_finish_image(struct commit *c)
@@ -220,7 +222,7 @@ int commit_finish_image(struct commit *c)
     }
     status = c->io->fsync(c->io->context, c->out_fd);
     if (status < 0) {
-        return commit_failed(c, status, "flushing", c->plan->temp_path);
+        return commit_failed(c, status, "flushing", c->plan->target.temp_path);
     }
     status = write_header(c, false);
     if (status != 0) {
@@ -230,9 +232,10 @@ int commit_finish_image(struct commit *c)
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
         status = c->io->futimens(c->io->context, c->out_fd, times);
         if (status < 0) {
-            return commit_failed(c, status, "dating", c->plan->temp_path);
+            return commit_failed(c, status, "dating", c->plan->target.temp_path);
         }
     }
     status = c->io->fsync(c->io->context, c->out_fd);
-    return status < 0 ? commit_failed(c, status, "flushing", c->plan->temp_path) : commit_advance(c, 8);
+    return status < 0 ? commit_failed(c, status, "flushing", c->plan->target.temp_path)
+                      : commit_advance(c, 8);
 }

@@ -14,7 +14,7 @@
 int commit_begin_raw(struct commit *c)
 {
     const struct cow_image *img = c->plan->img;
-    int status = commit_make_file(c, c->plan->temp_path, plan_output_mode(c->plan), &c->out_fd);
+    int status = commit_make_file(c, c->plan->target.temp_path, plan_output_mode(c->plan), &c->out_fd);
     c->out_made = c->out_fd >= 0;
     if (status != 0) {
         return status;
@@ -22,7 +22,7 @@ int commit_begin_raw(struct commit *c)
     const uint64_t size_bytes =
         c->plan->file != NULL ? cow_fs_reader_size(c->plan->file) : img->header.size_bytes;
     status = c->io->ftruncate(c->io->context, c->out_fd, size_bytes);
-    return status < 0 ? commit_failed(c, status, "sizing", c->plan->temp_path) : 0;
+    return status < 0 ? commit_failed(c, status, "sizing", c->plan->target.temp_path) : 0;
 }
 
 int commit_compose(struct commit *c)
@@ -43,7 +43,7 @@ int commit_finish_raw(struct commit *c)
         return status;
     }
     status = c->io->fsync(c->io->context, c->out_fd);
-    return status < 0 ? commit_failed(c, status, "flushing", c->plan->temp_path) : 0;
+    return status < 0 ? commit_failed(c, status, "flushing", c->plan->target.temp_path) : 0;
 }
 
 /* Holes of the guest's file, and blocks of zeros, become holes. */
@@ -56,7 +56,7 @@ static int write_stretch(struct commit *c, uint8_t *buffer, uint64_t begin, uint
         status = cow_fs_reader_read(c->plan->file, begin, buffer, piece, &n, c->err);
         if (status == 0 && !bytes_all_zero(buffer, piece)) {
             status = io_write(c->io, c->out_fd, buffer, piece, begin);
-            status = status < 0 ? commit_failed(c, status, "writing", c->plan->temp_path) : 0;
+            status = status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
         }
         status = status == 0 ? commit_advance(c, piece) : status;
     }

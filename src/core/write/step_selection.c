@@ -25,7 +25,7 @@ static int stretch_end(struct commit *c, const struct cow_dirty_run *run, uint64
     int status = 0;
     *end = run->first_sector + run->sectors;
     while (*end < most) {
-        status = selection_next(c->plan->selection, *end, &next, c->err);
+        status = selection_next(c->plan->result.selection, *end, &next, c->err);
         if (status != 0 || next.sectors == 0 || next.first_sector - *end > JOIN_SECTORS ||
             next.first_sector + next.sectors > most) {
             break;
@@ -39,14 +39,14 @@ static int stretch_end(struct commit *c, const struct cow_dirty_run *run, uint64
  * punched, without its blocks of zeros. */
 static int write_data(struct commit *c, const uint8_t *buffer, uint64_t from, uint64_t begin, uint64_t end)
 {
-    const uint64_t to = c->plan->layout.data_offset;
+    const uint64_t to = c->plan->result.layout.data_offset;
     struct piece piece;
     int status = 0;
     for (uint64_t at = begin; at < end && status == 0; at = piece.end_bytes) {
         status = piece_next(&piece, c->plan->img, at, end, true, c->err);
         if (status == 0 && piece.kind == PIECE_READ) {
             status = compose_write(c, buffer + (at - from), (size_t)(piece.end_bytes - at), to + at,
-                                   c->plan->punch_zeros);
+                                   c->plan->result.punch_zeros);
         }
     }
     return status == 0 ? commit_advance(c, end - begin) : status;
@@ -64,7 +64,7 @@ static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dir
         const uint64_t at = run.first_sector * SECTOR_BYTES;
         status = write_data(c, buffer, from, at, arith_min(at + run.sectors * SECTOR_BYTES, to));
         if (status == 0) {
-            status = selection_next(c->plan->selection, run.first_sector + run.sectors, &run, c->err);
+            status = selection_next(c->plan->result.selection, run.first_sector + run.sectors, &run, c->err);
         }
     }
     return status;
@@ -73,7 +73,7 @@ static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dir
 /* A piece of short runs, a buffer at a time, so that blocks of the new file are not taken apart. */
 static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t end)
 {
-    const uint64_t to = c->plan->layout.data_offset;
+    const uint64_t to = c->plan->result.layout.data_offset;
     int status = 0;
     for (uint64_t n; at < end && status == 0; at += n) {
         n = arith_min(COMMIT_BUFFER_BYTES - (to + at) % PAGE_BYTES, end - at);
@@ -86,7 +86,7 @@ static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t e
 static int write_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t to = c->plan->layout.data_offset;
+    const uint64_t to = c->plan->result.layout.data_offset;
     switch (piece->kind) {
     case PIECE_HOLE:
         break;
@@ -111,7 +111,7 @@ static int write_run(struct commit *c, uint8_t *buffer, const struct cow_dirty_r
     struct piece piece;
     int status = 0;
     for (uint64_t at = selected->first_sector * SECTOR_BYTES; at < end && status == 0; at = piece.end_bytes) {
-        status = piece_next(&piece, img, at, end, c->plan->punch_zeros, c->err);
+        status = piece_next(&piece, img, at, end, c->plan->result.punch_zeros, c->err);
         status = status == 0 ? write_piece(c, buffer, &piece, at) : status;
     }
     return status;
@@ -123,7 +123,7 @@ static int write_all(struct commit *c, uint8_t *buffer)
     uint64_t end = 0;
     int status = 0;
     do {
-        status = selection_next(c->plan->selection, end, &run, c->err);
+        status = selection_next(c->plan->result.selection, end, &run, c->err);
         if (status == 0 && run.sectors > 0) {
             if (run.sectors >= COMMIT_BUFFER_BYTES / SECTOR_BYTES) {
                 end = run.first_sector + run.sectors;

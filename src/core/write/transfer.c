@@ -71,7 +71,7 @@ int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offs
             piece = arith_min(piece, COMMIT_PIECE_BYTES);
             status = transfer_bytes(c->io, from->fd, extent.begin, to_fd, to_offset + done, piece);
             if (status < 0) {
-                return commit_failed(c, status, "writing", c->plan->target_path);
+                return commit_failed(c, status, "writing", c->plan->target.path);
             }
             if (piece >= WORTH_STARTING_BYTES) {
                 commit_written(c, to_fd, to_offset + done, piece);

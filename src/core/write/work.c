@@ -53,7 +53,7 @@ int commit_require_space(struct commit *c, int fd, uint64_t bytes)
     uint64_t free_bytes;
     int status = c->io->free_bytes(c->io->context, fd, &free_bytes);
     if (status < 0) {
-        return commit_failed(c, status, "asking for the free space at", c->plan->target_path);
+        return commit_failed(c, status, "asking for the free space at", c->plan->target.path);
     }
     if (free_bytes < bytes) {
         char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
@@ -77,7 +77,7 @@ static int remove_left_over(struct commit *c, const char *path)
         return commit_failed(c, fd, "opening", path);
     }
     int status = c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
-    if (status < 0 && status != -EAGAIN && status != -EACCES && !c->plan->lock_optional) {
+    if (status < 0 && status != -EAGAIN && status != -EACCES && !c->plan->holds.are_optional) {
         status = plan_no_lock(c->err, status, path);
     } else if (status == -EAGAIN || status == -EACCES) {
         status = cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
@@ -100,7 +100,7 @@ static int lock_own(struct commit *c, const char *path, int fd, bool *ours)
         return 0;
     }
     if (status == -ENOLCK &&
-        c->plan->lock_optional) { /* --force: then other cowtuis are not noticed either */
+        c->plan->holds.are_optional) { /* --force: then other cowtuis are not noticed either */
         status = 0;
     }
     if (status == 0) {
@@ -163,7 +163,7 @@ int commit_check_sources(struct commit *c)
     const struct cow_plan *plan = c->plan;
     const struct cow_image *img = plan->img;
     int status = img == NULL ? 0 : check_source(c, img->cow.fd, &img->cow.facts, img->path, "image");
-    if (status == 0 && img != NULL && !plan->merges) {
+    if (status == 0 && img != NULL && !record_kind_facts(plan->method)->writes_into_backing) {
         status = check_source(c, img->backing.file.fd, &img->backing.file.facts, img->backing.facts.path,
                               "backing file");
     }

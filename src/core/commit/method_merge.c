@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "core/base/arith.h"
+#include "core/commit/method.h"
 #include "core/commit/retreat.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
@@ -69,7 +70,7 @@ static int write_range(struct commit *c, uint64_t begin, uint64_t end)
         status = host_file_extent(c->io, &img->cow, base + at, base + end, &extent);
         uint64_t piece = status < 0 ? 0 : arith_min(extent.end - base - at, COMMIT_PIECE_BYTES);
         if (status == 0) { /* what is written now is dated now, and recovery must know that for ours */
-            status = settle_merge_beat(c->io, c->plan->target_path, &c->beat);
+            status = settle_merge_beat(c->io, c->plan->target.path, &c->beat);
         }
         if (status == 0 && extent.data) {
             status = transfer_bytes(c->io, img->cow.fd, base + at, c->backing_fd, at, piece);
@@ -132,7 +133,7 @@ static int put_date_back(struct commit *c)
 
 int commit_merge_backing(struct commit *c)
 {
-    int status = commit_require_space(c, c->backing_fd, c->plan->merge_new_bytes);
+    int status = commit_require_space(c, c->backing_fd, c->plan->backing.merge_needs_bytes);
     if (status != 0) {
         return status;
     }
@@ -140,13 +141,13 @@ int commit_merge_backing(struct commit *c)
     if (status < 0 && !c->merging && put_date_back(c) == 0) {
         c->backing_written = false;
     }
-    return status < 0 ? commit_failed(c, status, "merging into", c->plan->backing_path) : 0;
+    return status < 0 ? commit_failed(c, status, "merging into", c->plan->backing.path) : 0;
 }
 
-int merge_forward(struct commit *c)
+static int merge_forward(struct commit *c)
 {
     char temp[PATH_MAX];
-    const char *image = c->plan->target_path;
+    const char *image = c->plan->target.path;
     if (journal_view(&c->record, c->plan->img) == JOURNAL_SEES_NEW) {
         return 0;
     }
@@ -166,10 +167,19 @@ int merge_forward(struct commit *c)
     return status == 0 ? io_sync_directory(c->io, image) : status;
 }
 
-int retreat_from_merge(struct commit *c)
+static int merge_back(struct commit *c)
 {
     char temp[PATH_MAX];
-    int status = settle_remove(c->io, &c->record, side_path(temp, c->plan->target_path, SIDE_NEW),
+    int status = settle_remove(c->io, &c->record, side_path(temp, c->plan->target.path, SIDE_NEW),
                                c->record.new_inode);
-    return status == 0 ? io_sync_directory(c->io, c->plan->target_path) : status;
+    return status == 0 ? io_sync_directory(c->io, c->plan->target.path) : status;
 }
+
+/* Once the backing file is being written there is no way back. */
+static int merge_take_back(struct commit *c)
+{
+    return c->backing_written ? -EBUSY : merge_back(c);
+}
+
+const struct method method_merge = {
+    .forward = merge_forward, .back = merge_back, .take_back = merge_take_back, .end = JOURNAL_AND_UNDO_GO};

@@ -5,15 +5,24 @@
 #include "core/ledger/kind.h"
 
 static const struct record_kind_facts kinds[RECORD_KINDS] = {
-    [RECORD_COPY] = {.exists = true, .name = "copy", .makes_file = true, .undone_by = RECORD_UNDO_COPY},
+    [RECORD_COPY] = {.exists = true,
+                     .since_version = 2,
+                     .name = "copy",
+                     .makes_file = true,
+                     .undone_by = RECORD_UNDO_COPY},
     [RECORD_HEADER] = {.exists = true,
                        .name = "header",
                        .keeps_file = true,
                        .record_is_undo = true,
                        .undone_by = RECORD_UNDO_HEADER},
-    [RECORD_UNDO_COPY] = {.exists = true, .name = "copy", .goes_back = true},
-    [RECORD_UNDO_HEADER] = {.exists = true, .name = "header", .keeps_file = true, .goes_back = true},
-    [RECORD_MERGE] = {.exists = true, .name = "merge", .makes_file = true, .writes_into_backing = true},
+    [RECORD_UNDO_COPY] = {.exists = true, .since_version = 2, .name = "copy", .goes_back = true},
+    [RECORD_UNDO_HEADER] =
+        {.exists = true, .since_version = 2, .name = "header", .keeps_file = true, .goes_back = true},
+    [RECORD_MERGE] = {.exists = true,
+                      .since_version = 2,
+                      .name = "merge",
+                      .makes_file = true,
+                      .writes_into_backing = true},
 };
 
 const struct record_kind_facts *record_kind_facts(unsigned kind)

@@ -24,6 +24,7 @@ enum record_kind {
 
 struct record_kind_facts {
     bool exists;
+    unsigned since_version;     /* of records (record_codec.h): the oldest that can tell of it */
     const char *name;           /* as previews call the method: "copy", "header", "merge" */
     bool keeps_file;            /* the image's file stays the same one: one inode, before and after */
     bool makes_file;            /* a file that was made beside the image takes its name */

@@ -26,7 +26,8 @@ enum {
     RECORD_SAVED_MAX = 2,
     RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
     RECORD_BYTES_MAX = 64 * 1024 * 1024,
-    RECORD_VERSION = 3,          /* that is written; 2 is read, too */
+    RECORD_VERSION = 3,          /* the newest that is read; the oldest is 2 */
+    RECORD_LEAST_WRITTEN = 3,    /* what is written; newer only where the kind of the change needs that */
     RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
 

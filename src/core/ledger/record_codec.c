@@ -15,7 +15,7 @@
 #include "core/ledger/record_check.h"
 
 static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c',
-                                    'h', 'a', 'n', 'g', 'e', 0,   0,   RECORD_VERSION};
+                                    'h', 'a', 'n', 'g', 'e', 0,   0,   0 /* the version */};
 static const uint8_t closing[8] = {'e', 'n', 'd', 'o', 'f', 'c', 'h', 'g'};
 
 enum { VERSION_AT = sizeof opening - 1, OLDEST_VERSION = 2 };
@@ -157,6 +157,13 @@ static void all_fields(struct cursor *c, struct record *r, uint32_t version)
     }
 }
 
+/* No newer one than the kind needs, so that a program of before can finish what it knows. */
+static uint32_t version_for(const struct record *record)
+{
+    const uint32_t since = record_kind_facts(record->kind)->since_version;
+    return since > RECORD_LEAST_WRITTEN ? since : RECORD_LEAST_WRITTEN;
+}
+
 int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err)
 {
     struct record *r = malloc(sizeof *r);
@@ -165,8 +172,9 @@ int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, s
     }
     *r = *record;
     record_name_beside(r);
+    const uint32_t version = version_for(r);
     struct cursor measure = {.at = sizeof opening};
-    all_fields(&measure, r, RECORD_VERSION);
+    all_fields(&measure, r, version);
     size_t total = measure.at + TRAILER_BYTES;
     uint8_t *bytes = malloc(total);
     if (bytes == NULL) {
@@ -174,8 +182,9 @@ int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, s
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     memcpy(bytes, opening, sizeof opening);
+    bytes[VERSION_AT] = (uint8_t)version;
     struct cursor write = {.bytes = bytes, .at = sizeof opening};
-    all_fields(&write, r, RECORD_VERSION);
+    all_fields(&write, r, version);
     free(r);
     bytes_put(bytes + write.at, 4, true, write.at);
     bytes_put(bytes + write.at + 4, 4, true, crc_ieee(bytes, write.at + 4));
@@ -207,7 +216,8 @@ static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_
     all_fields(&read, r, version);
     r->version = version;
     int status = 0;
-    if (read.failed || read.at != length || !record_is_sane(r)) {
+    if (read.failed || read.at != length || record_kind_facts(r->kind)->since_version > version ||
+        !record_is_sane(r)) {
         record_clear(r);
         status = strange(err);
     } else {

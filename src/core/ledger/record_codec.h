@@ -6,9 +6,11 @@
  * CRC-32 over it (u32) and 8 bytes of closing magic; all big endian. It can stand alone in a file, or be
  * appended to one and be read from its end.
  *
- * Versions: what is written is always the newest (RECORD_VERSION); older ones are read. A newer one is
- * refused in words that say not to remove it, for the program that wrote it can still finish what it tells
- * of.
+ * Versions: a version adds fields behind those of the ones before (all_fields), and kinds of changes
+ * (since_version, kind.h). What a further method must remember is such fields, in a version that only its
+ * records are written in: those of the other methods stay as they are, and a program of before can finish
+ * what it knows. Older versions are read. A newer one is refused in words that say not to remove it, for the
+ * program that wrote it can still finish what it tells of.
  */
 #ifndef CORE_LEDGER_RECORD_CODEC_H
 #define CORE_LEDGER_RECORD_CODEC_H

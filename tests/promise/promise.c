@@ -61,7 +61,8 @@ static void differs(const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    fprintf(stderr, "a promise of \"%s\" (%s) is broken: ", said.operation, said.method);
+    fprintf(stderr, "a promise of \"%s\" (%s) is broken: ", cow_operation_name(said.operation),
+            cow_method_name(said.method));
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -701,7 +702,8 @@ static void remember(const struct cow_plan *plan)
 static void note_it(const char *where)
 {
     char line[128];
-    const int n = snprintf(line, sizeof line, "%s %s %lu\n", said.operation, said.method, broken);
+    const int n = snprintf(line, sizeof line, "%s %s %lu\n", cow_operation_name(said.operation),
+                           cow_method_name(said.method), broken);
     const int fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (fd >= 0) {
         (void)!write(fd, line, (size_t)n);
@@ -721,8 +723,8 @@ int __wrap_cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, str
     if (plan->method == RECORD_MERGE) {
         watch_begin(&watch, io, plan->backing.path, 0, 0);
     } else {
-        watch_begin(&watch, io, plan->target.temp_path != NULL ? plan->target.temp_path : "", plan->result.layout.bitmap_offset,
-                    plan->result.layout.data_offset);
+        watch_begin(&watch, io, plan->target.temp_path != NULL ? plan->target.temp_path : "",
+                    plan->result.layout.bitmap_offset, plan->result.layout.data_offset);
     }
     plan->io = &watch.io;
     const int status = __real_cow_plan_commit(plan, env, err);

@@ -8,28 +8,29 @@
 #include <string.h>
 
 #include "core/format/kernel.h"
-#include "core/ops/rewrite.h"
+#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_steps.h"
 #include "cow/text.h"
 
-static int check_backing(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
+/* *mtime: its date, as the header will have it. */
+static int check_backing(struct cow_plan *plan, uint32_t *mtime, const struct cow_create_options *opt,
+                         struct cow_error *err)
 {
     struct host_file file;
     int status = host_file_open_disk(plan->io, &file, opt->backing_path, O_RDONLY, err);
     if (status != 0) {
         return cow_error_prefix(err, "the backing file");
     }
-    const bool is_cow = rewrite_is_cow(plan, &file);
+    const bool is_cow = backing_is_cow(plan->io, &file);
+    status = opt->force ? 0 : backing_rule_is_no_cow(plan->io, &file, opt->backing_path, err);
     host_file_close(plan->io, &file);
-    if (is_cow && !opt->force) {
-        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
-        return cow_error_hint(
-            err, "a kernel would take its header for the disk's first bytes; merge it into a raw "
-                 "file first, or --force");
+    if (status != 0) {
+        return status;
     }
     if (is_cow) {
         plan_note(plan, "%s is a COW image itself: a kernel takes its header for the disk's first bytes",
@@ -41,40 +42,8 @@ static int check_backing(struct cow_plan *plan, const struct cow_create_options 
     if (plan->backing.path == NULL) {
         return err != NULL ? err->status : COW_IO;
     }
-    int64_t mtime = file.facts.st_mtim.tv_sec;
-    if (mtime < 0 || mtime > UINT32_MAX) {
-        cow_error_set(err, COW_INVALID, "%s: its date (%" PRId64 ") does not fit a COW header",
-                      opt->backing_path, mtime);
-        return cow_error_hint(err,
-                              "no kernel accepts a backing file dated before 1970 or after 2106; touch it");
-    }
-    if (plan->backing.size_bytes <= 32768) {
-        return cow_error_set(err, COW_INVALID,
-                             "%s: %" PRIu64 " bytes; a disk of 32 KiB or less hangs the guest",
-                             opt->backing_path, plan->backing.size_bytes);
-    }
-    return 0;
-}
-
-static int fill_header(struct cow_plan *plan, const struct cow_create_options *opt, struct cow_error *err)
-{
-    struct cow_header *h = &plan->result.header;
-    *h = (struct cow_header){.format = COW_FORMAT_V3,
-                             .version = 3,
-                             .big_endian = true,
-                             .size_bytes = plan->backing.size_bytes,
-                             .sector_bytes = 512,
-                             .mtime = (uint32_t)plan->backing.facts.st_mtim.tv_sec};
-    if (strlen(plan->backing.path) >= sizeof h->backing_path) {
-        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header",
-                             plan->backing.path);
-    }
-    memcpy(h->backing_path, plan->backing.path, strlen(plan->backing.path) + 1);
-    int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
-    if (status == 0) {
-        status = cow_layout_of(&plan->result.layout, h, err);
-    }
-    return status != 0 ? status : plan_predict_verdict(plan, plan->backing.size_bytes, h->mtime, err);
+    status = backing_rule_date_fits(mtime, file.facts.st_mtim.tv_sec, opt->backing_path, err);
+    return status != 0 ? status : backing_rule_size_fits(plan->backing.size_bytes, opt->backing_path, err);
 }
 
 static void describe(struct cow_plan *plan, const struct cow_create_options *opt)
@@ -108,14 +77,15 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
 {
     struct cow_error local;
     err = err != NULL ? err : &local;
-    struct cow_plan *plan = plan_new(opt->io != NULL ? opt->io : &io_system, NULL, "create");
+    struct cow_plan *plan = plan_new(opt->io != NULL ? opt->io : &io_system, NULL, COW_OPERATION_CREATE);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->holds.backing = HOLD_READ;
     plan->result.is_callers = true;
     plan->force = opt->force;
-    int status = check_backing(plan, opt, err);
+    uint32_t mtime;
+    int status = check_backing(plan, &mtime, opt, err);
     if (status == 0) {
         plan->target.named_path = opt->path;
         plan->target.path =
@@ -124,7 +94,15 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     }
     if (status == 0) {
         plan->target.temp_path = plan_temp_path(plan, plan->target.path);
-        status = fill_header(plan, opt, err);
+        status = new_header_fill(plan,
+                                 &(struct new_header){.size_bytes = plan->backing.size_bytes,
+                                                      .backing_path = plan->backing.path,
+                                                      .mtime = mtime,
+                                                      .reserve_bytes = opt->reserve_bytes},
+                                 err);
+    }
+    if (status == 0) {
+        status = plan_predict_verdict(plan, plan->backing.size_bytes, mtime, err);
     }
     if (status == 0) {
         status = footprint_of_image(plan, NULL, err);

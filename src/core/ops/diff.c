@@ -8,22 +8,26 @@
 
 #include "core/image/raw.h"
 #include "core/ops/rewrite.h"
+#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 
-static int check_inputs(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
+/* *mtime: the backing file's date, as the header will have it. */
+static int check_inputs(const struct cow_plan *plan, uint32_t *mtime, const struct cow_diff_options *opt,
+                        struct cow_error *err)
 {
     const struct stat *backing = &plan->input[0].file.facts;
-    const int64_t mtime = backing->st_mtim.tv_sec;
     const uint64_t raw_bytes = plan->img->header.size_bytes;
     if (same_file(backing, &plan->img->backing.file.facts)) {
         return cow_error_set(err, COW_REFUSED, "%s and %s are the same file", opt->backing_path,
                              opt->raw_path);
     }
-    if (rewrite_is_cow(plan, &plan->input[0].file) && !opt->force) {
-        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
-        return cow_error_hint(err, "merge it into a raw file first, or --force");
+    int status =
+        opt->force ? 0 : backing_rule_is_no_cow(plan->io, &plan->input[0].file, opt->backing_path, err);
+    if (status != 0) {
+        return status;
     }
     if ((uint64_t)backing->st_size != raw_bytes) {
         cow_error_set(err, COW_REFUSED,
@@ -33,16 +37,8 @@ static int check_inputs(struct cow_plan *plan, const struct cow_diff_options *op
         return cow_error_hint(err,
                               "lengthen the shorter one with truncate -s, or cut a copy of the longer one");
     }
-    if (mtime < 0 || mtime > UINT32_MAX) {
-        return cow_error_set(err, COW_INVALID, "%s: its date (%" PRId64 ") does not fit a COW header",
-                             opt->backing_path, mtime);
-    }
-    if (raw_bytes <= 32768) {
-        return cow_error_set(err, COW_INVALID,
-                             "%s: %" PRIu64 " bytes; a disk of 32 KiB or less hangs the guest", opt->raw_path,
-                             raw_bytes);
-    }
-    return 0;
+    status = backing_rule_date_fits(mtime, backing->st_mtim.tv_sec, opt->backing_path, err);
+    return status != 0 ? status : backing_rule_size_fits(raw_bytes, opt->raw_path, err);
 }
 
 /* Where the new image goes. */
@@ -65,12 +61,13 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
 {
     struct rewrite_cost cost = {.old_sectors = 0};
     const struct stat *backing = &plan->input[0].file.facts;
+    uint32_t mtime;
     int status = plan_add_input(plan, "backing file", opt->backing_path, err);
     if (status == 0) {
         status = plan_add_input(plan, "raw disk", opt->raw_path, err);
     }
     if (status == 0) {
-        status = check_inputs(plan, opt, err);
+        status = check_inputs(plan, &mtime, opt, err);
     }
     if (status == 0) {
         status = choose_target(plan, opt, err);
@@ -91,8 +88,13 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
                                         .env = opt->env};
     status = selection_open(&plan->result.selection, plan->img, &rule, err);
     if (status == 0) {
-        status =
-            rewrite_fill_header(plan, stored, (uint32_t)backing->st_mtim.tv_sec, opt->reserve_bytes, err);
+        status = new_header_fill(plan,
+                                 &(struct new_header){.size_bytes = plan->img->header.size_bytes,
+                                                      .backing_path = stored,
+                                                      .mtime = mtime,
+                                                      .reserve_bytes = opt->reserve_bytes,
+                                                      .keeps_room = true},
+                                 err);
     }
     if (status == 0) {
         status = plan_predict_verdict(plan, (uint64_t)backing->st_size, backing->st_mtim.tv_sec, err);
@@ -117,7 +119,7 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(io, raw, "diff");
+    struct cow_plan *plan = plan_new(io, raw, COW_OPERATION_DIFF);
     if (plan == NULL) {
         cow_image_close(raw);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");

@@ -81,7 +81,7 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, "extract");
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_EXTRACT);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

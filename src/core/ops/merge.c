@@ -117,7 +117,7 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, "merge");
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

@@ -13,7 +13,9 @@
 #include "core/format/kernel.h"
 #include "core/image/siblings.h"
 #include "core/ops/rewrite.h"
+#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
@@ -30,9 +32,8 @@ static int check(struct cow_image *img, const struct cow_merge_options *opt, str
         cow_error_set(err, COW_UNSUPPORTED, "%s: it has no backing file to merge into", img->path);
         return cow_error_hint(err, "merge -o RAW writes a new file");
     }
-    if (backing->state != COW_BACKING_FOUND) {
-        cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
-        return cow_error_hint(err, "name it with -b FILE");
+    if (backing_rule_found(img, NULL, err) != 0) {
+        return err->status;
     }
     if (S_ISBLK(img->backing.file.facts.st_mode)) {
         cow_error_set(err, COW_REFUSED,
@@ -45,15 +46,10 @@ static int check(struct cow_image *img, const struct cow_merge_options *opt, str
                       img->path, backing->path, backing->size_bytes, img->header.size_bytes);
         return cow_error_hint(err, "resize the image first, or merge -o RAW into a new file");
     }
-    if (backing->mtime != (int64_t)img->header.mtime && !opt->force) {
-        cow_error_set(err, COW_REFUSED,
-                      "%s: its backing file %s has another date (%" PRId64 ") than the header (%" PRIu32
-                      "): its content may have changed",
-                      img->path, backing->path, backing->mtime, img->header.mtime);
-        return cow_error_hint(err,
-                              "\"cowtui check\" says what is known about it; --force merges all the same");
-    }
-    return 0;
+    return opt->force
+               ? 0
+               : backing_rule_date_is_headers(
+                     img, "\"cowtui check\" says what is known about it; --force merges all the same", err);
 }
 
 /* Does another image's header have this date? */
@@ -94,7 +90,7 @@ static int choose_date(struct cow_plan *plan, struct cow_error *err)
     }
     siblings_clear(&siblings);
     if (seconds < 0 || seconds > UINT32_MAX || (time_t)seconds != seconds) {
-        return cow_error_set(err, COW_INVALID, "the clock says %" PRId64 ": that does not fit a COW header",
+        return cow_error_set(err, COW_REFUSED, "the clock says %" PRId64 ": that does not fit a COW header",
                              seconds);
     }
     plan->backing.merged_mtime = (struct timespec){.tv_sec = (time_t)seconds};
@@ -168,7 +164,7 @@ static void describe_nothing(struct cow_plan *plan, const char *command)
     plan->target.replaces = false;
     plan->method = RECORD_NONE;
     plan_show_new_image(plan);
-    p->method = "none";
+    p->method = COW_METHOD_NONE;
     p->target_path = plan->target.path;
     p->patched_opens = true;
     p->content_text = "no sector is dirty: there is nothing to merge";
@@ -191,7 +187,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     }
     plan_show_new_image(plan);
     plan_show_image(plan);
-    p->method = "in place";
+    p->method = COW_METHOD_IN_PLACE;
     p->target_path = plan->target.path;
     p->replaces = p->changes_existing = true;
     p->dirty_sectors = usage->dirty_sectors;
@@ -261,7 +257,12 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
         status = stored == NULL ? err->status : 0;
     }
     if (status == 0) {
-        status = rewrite_fill_header(plan, stored, (uint32_t)plan->backing.merged_mtime.tv_sec, 0, err);
+        status = new_header_fill(plan,
+                                 &(struct new_header){.size_bytes = img->header.size_bytes,
+                                                      .backing_path = stored,
+                                                      .mtime = (uint32_t)plan->backing.merged_mtime.tv_sec,
+                                                      .keeps_room = true},
+                                 err);
     }
     if (status == 0) {
         status = plan_predict_verdict(plan, plan->backing.size_bytes, plan->backing.merged_mtime.tv_sec, err);
@@ -294,7 +295,7 @@ int merge_in_place(struct cow_plan **out, struct cow_image *img, const struct co
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, "merge");
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

@@ -99,7 +99,7 @@ static void name_files(struct cow_plan *plan, const struct record *record, enum 
 static void describe(struct cow_plan *plan, const struct record *record, const struct decision *decision)
 {
     char image[PATH_MAX];
-    plan->preview.method = decision->direction == FORWARD ? "forward" : "back";
+    plan->preview.method = decision->direction == FORWARD ? COW_METHOD_FORWARD : COW_METHOD_BACK;
     plan->preview.target_path = plan->target.path;
     plan->preview.changes_existing = true;
     if (plan->refusal.status != 0) {
@@ -125,7 +125,7 @@ static int build(struct cow_plan **out, struct cow_image *img, struct record *re
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, "recover");
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RECOVER);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

@@ -20,14 +20,13 @@
 #include "core/ledger/record.h"
 #include "core/ops/resize_text.h"
 #include "core/ops/shrink.h"
+#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
 #include "cow/text.h"
-
-/* Of a path in a v3 header, what lies in the first sector. */
-enum { IN_PLACE_PATH_BYTES = 512 - 32 };
 
 static int check_request(const struct cow_image *img, const struct cow_resize_options *opt,
                          struct cow_error *err)
@@ -51,8 +50,8 @@ static int check_request(const struct cow_image *img, const struct cow_resize_op
         return cow_error_hint(
             err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
     }
-    if (opt->size_bytes <= 32768) {
-        return cow_error_set(err, COW_INVALID, "a disk of 32 KiB or less hangs the guest at its first write");
+    if (backing_rule_size_fits(opt->size_bytes, NULL, err) != 0) {
+        return err->status;
     }
     if (opt->output_path != NULL && opt->policy == COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE,
@@ -130,22 +129,13 @@ static int check_backing(const struct cow_image *img, const struct cow_resize_op
                       img->path);
         return cow_error_hint(err, "--policy copy makes one (a hole); -b FILE names one");
     }
-    if (backing->state != COW_BACKING_FOUND) {
-        cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
-        return cow_error_hint(err, "name it with -b FILE");
+    uint32_t mtime;
+    int status = backing_rule_found(img, NULL, err);
+    if (status == 0 && !opt->force) {
+        status = backing_rule_date_is_headers(
+            img, "if you know that its content is the same: --force takes over its date", err);
     }
-    if (backing->mtime != (int64_t)img->header.mtime && !opt->force) {
-        cow_error_set(err, COW_REFUSED,
-                      "%s: its backing file %s has another date (%" PRId64 ") than the header (%" PRIu32
-                      "): its content may have changed",
-                      img->path, backing->path, backing->mtime, img->header.mtime);
-        return cow_error_hint(err, "if you know that its content is the same: --force takes over its date");
-    }
-    if (backing->mtime < 0 || backing->mtime > UINT32_MAX) {
-        return cow_error_set(err, COW_REFUSED, "%s: its date (%" PRId64 ") does not fit a COW header",
-                             backing->path, backing->mtime);
-    }
-    return 0;
+    return status != 0 ? status : backing_rule_date_fits(&mtime, backing->mtime, backing->path, err);
 }
 
 /* extend: may this backing file become size_bytes long? */
@@ -290,7 +280,7 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
     return 0;
 }
 
-static const char *new_backing_path(const struct cow_plan *plan, struct cow_error *err)
+static const char *new_backing_path(struct cow_plan *plan, struct cow_error *err)
 {
     if (plan->backing.copy_path != NULL) {
         return plan->backing.copy_path;
@@ -298,7 +288,7 @@ static const char *new_backing_path(const struct cow_plan *plan, struct cow_erro
     if (plan->img->header.backing_path[0] != '\0') {
         return plan->img->header.backing_path; /* an untouched path stays as it is */
     }
-    return plan_absolute_path((struct cow_plan *)plan, plan->backing.path, err);
+    return plan_absolute_path(plan, plan->backing.path, err);
 }
 
 /* policy keep: where an odd end of the old disk is clean, and the backing file goes on behind it, its bytes
@@ -320,43 +310,27 @@ static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
     return status;
 }
 
+/* policy keep: the new sectors are dirty. */
+static int bear_sectors(struct cow_plan *plan, struct cow_error *err)
+{
+    const uint64_t old_sectors = arith_div_up(plan->img->header.size_bytes, 512);
+    plan->result.born_dirty = (struct cow_dirty_run){old_sectors, plan->result.layout.sectors - old_sectors};
+    return decide_odd_end(plan, err);
+}
+
 static int fill_header(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
-    const struct cow_image *img = plan->img;
-    struct cow_header *h = &plan->result.header;
-    const char *path = new_backing_path(plan, err);
-    if (path == NULL) {
+    const struct new_header wish = {.size_bytes = opt->size_bytes,
+                                    .backing_path = new_backing_path(plan, err),
+                                    .mtime = plan->backing.path != NULL
+                                                 ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
+                                                 : plan->img->header.mtime,
+                                    .reserve_bytes = opt->reserve_bytes};
+    if (wish.backing_path == NULL) {
         return err->status;
     }
-    *h =
-        (struct cow_header){.format = COW_FORMAT_V3,
-                            .version = 3,
-                            .big_endian = true,
-                            .size_bytes = opt->size_bytes,
-                            .sector_bytes = 512,
-                            .mtime = plan->backing.path != NULL ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
-                                                                : img->header.mtime};
-    if (strlen(path) >= COW_PATH_BYTES) {
-        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", path);
-    }
-    memcpy(h->backing_path, path, strlen(path) + 1);
-    int status = 0;
-    if (plan->method == RECORD_HEADER) {
-        h->alignment = img->header.alignment;
-        h->cow_format = img->header.cow_format;
-    } else {
-        status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, opt->reserve_bytes, err);
-    }
-    if (status == 0) {
-        status = cow_layout_of(&plan->result.layout, h, err);
-    }
-    if (status == 0 && opt->policy == COW_POLICY_KEEP) {
-        uint64_t old_sectors = arith_div_up(img->header.size_bytes, 512);
-        plan->result.born_dirty =
-            (struct cow_dirty_run){old_sectors, plan->result.layout.sectors - old_sectors};
-        status = decide_odd_end(plan, err);
-    }
-    return status;
+    int status = new_header_fill(plan, &wish, err);
+    return status == 0 && opt->policy == COW_POLICY_KEEP ? bear_sectors(plan, err) : status;
 }
 
 /* The disk has the size already. What may be left to do is the backing file. */
@@ -394,7 +368,7 @@ static int build(struct cow_plan *plan, const struct cow_resize_options *opt, st
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
         if (status == 0 && plan->method == RECORD_HEADER &&
-            strlen(plan->backing.copy_path) >= IN_PLACE_PATH_BYTES) {
+            strlen(plan->backing.copy_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
             plan->method = RECORD_COPY;
         }
     }
@@ -464,7 +438,7 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, "resize");
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RESIZE);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

@@ -231,7 +231,7 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
         p->dirty_sectors = plan->result.counted.carried_sectors;
         p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
     } else {
-        p->method = "header";
+        p->method = COW_METHOD_HEADER;
         footprint_needs(plan, image_bytes,
                         plan->result.saved_bytes > 0); /* of that, zeros at its end are not kept */
         p->after_dirty_sectors = usage->dirty_sectors + plan->result.born_dirty.sectors;
@@ -260,7 +260,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     plan->result.layout = plan->img->layout;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
-    p->method = extends ? "backing-only" : "none";
+    p->method = extends ? COW_METHOD_BACKING_ONLY : COW_METHOD_NONE;
     p->target_path = plan->img->real_path;
     p->changes_existing = extends;
     p->dirty_sectors = usage->dirty_sectors;

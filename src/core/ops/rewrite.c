@@ -11,16 +11,15 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/identity.h"
+#include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
 #include "cow/scan.h"
 #include "cow/text.h"
-
-/* Of a path in a v3 header, what lies in the first sector. */
-enum { IN_PLACE_PATH_BYTES = 512 - 32 };
 
 static bool rebases(const struct cow_rewrite_options *opt)
 {
@@ -33,20 +32,21 @@ static bool selects(const struct cow_rewrite_options *opt)
     return opt->complete_pages || opt->compact || opt->safe;
 }
 
-const char *rewrite_name(const struct cow_rewrite_options *opt)
+static bool operation_of(enum cow_operation *out, const struct cow_rewrite_options *opt)
 {
     const int several = opt->complete_pages + opt->compact + rebases(opt) + opt->convert;
-    return several > 1           ? "repair"
-           : opt->complete_pages ? "pages"
-           : opt->compact        ? "compact"
-           : rebases(opt)        ? "rebase"
-           : opt->convert        ? "convert"
-                                 : NULL;
+    *out = several > 1           ? COW_OPERATION_REPAIR
+           : opt->complete_pages ? COW_OPERATION_PAGES
+           : opt->compact        ? COW_OPERATION_COMPACT
+           : opt->convert        ? COW_OPERATION_CONVERT
+                                 : COW_OPERATION_REBASE;
+    return several > 0;
 }
 
-static int check_request(const struct cow_rewrite_options *opt, struct cow_error *err)
+static int check_request(enum cow_operation *operation, const struct cow_rewrite_options *opt,
+                         struct cow_error *err)
 {
-    if (rewrite_name(opt) == NULL) {
+    if (!operation_of(operation, opt)) {
         cow_error_set(err, COW_USAGE, "nothing is asked for");
         return cow_error_hint(err, "rebase wants a backing file (--to PATH), or --restamp");
     }
@@ -73,37 +73,28 @@ static int check_old_backing(const struct cow_image *img, const struct cow_rewri
     if (!selects(opt) && !(opt->restamp && opt->backing_path == NULL)) {
         return 0;
     }
-    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE) {
-        cow_error_set(err, COW_IO, "%s: the backing file: %s", img->path, backing->problem);
-        return cow_error_hint(err, "name it with -b FILE; if it has moved: cowtui rebase --to PATH");
+    if (backing->state == COW_BACKING_NONE) {
+        return 0;
     }
-    const bool vouched = opt->force || opt->restamp;
-    if (backing->state == COW_BACKING_FOUND && selects(opt) && backing->mtime != (int64_t)img->header.mtime &&
-        !vouched) {
-        cow_error_set(err, COW_REFUSED,
-                      "%s: its backing file %s has another date (%" PRId64 ") than the header (%" PRIu32
-                      "): its content may have changed",
-                      img->path, backing->path, backing->mtime, img->header.mtime);
-        return cow_error_hint(err,
-                              "\"cowtui check\" says what is known about it; if its content is the same: "
-                              "rebase --restamp first, or --force");
+    int status =
+        backing_rule_found(img, "name it with -b FILE; if it has moved: cowtui rebase --to PATH", err);
+    if (status == 0 && selects(opt) && !opt->force && !opt->restamp) {
+        status = backing_rule_date_is_headers(
+            img,
+            "\"cowtui check\" says what is known about it; if its content is the same: rebase --restamp "
+            "first, or --force",
+            err);
     }
-    if (backing->state == COW_BACKING_FOUND && opt->restamp && opt->backing_path == NULL &&
-        backing->size_bytes != img->header.size_bytes && !opt->force) {
+    if (status != 0) {
+        return status;
+    }
+    if (opt->restamp && opt->backing_path == NULL && backing->size_bytes != img->header.size_bytes &&
+        !opt->force) {
         cow_error_set(err, COW_REFUSED, "%s: its backing file %s has %" PRIu64 " bytes, the disk %" PRIu64,
                       img->path, backing->path, backing->size_bytes, img->header.size_bytes);
         return cow_error_hint(err, "a date makes it no better: resize the image, or name the right file");
     }
     return 0;
-}
-
-bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file)
-{
-    uint8_t bytes[COW_HEADER_BYTES_MAX];
-    struct cow_header header;
-    ssize_t n = io_read(plan->io, file->fd, bytes, sizeof bytes, 0);
-    return n > 0 &&
-           cow_header_decode(&header, bytes, (size_t)n, (uint64_t)file->facts.st_size, UINT64_MAX, NULL) == 0;
 }
 
 static int check_new_backing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -117,9 +108,9 @@ static int check_new_backing(struct cow_plan *plan, const struct cow_rewrite_opt
         return cow_error_set(err, COW_REFUSED, "%s: an image cannot be its own backing file",
                              opt->backing_path);
     }
-    if (rewrite_is_cow(plan, &input->file) && !opt->force) {
-        cow_error_set(err, COW_REFUSED, "%s: is a COW image itself, no raw disk", opt->backing_path);
-        return cow_error_hint(err, "merge it into a raw file first, or --force");
+    int status = opt->force ? 0 : backing_rule_is_no_cow(plan->io, &input->file, opt->backing_path, err);
+    if (status != 0) {
+        return status;
     }
     if (size_bytes != img->header.size_bytes && !opt->force) {
         cow_error_set(err, COW_REFUSED,
@@ -137,17 +128,6 @@ static int check_new_backing(struct cow_plan *plan, const struct cow_rewrite_opt
                               "--safe compares both and keeps what the guest sees; --restamp takes over its "
                               "date, if you know that its content is the same");
     }
-    return 0;
-}
-
-static int date_of(uint32_t *out, const struct stat *facts, const char *path, struct cow_error *err)
-{
-    const int64_t mtime = facts->st_mtim.tv_sec;
-    if (mtime < 0 || mtime > UINT32_MAX) {
-        return cow_error_set(err, COW_INVALID, "%s: its date (%" PRId64 ") does not fit a COW header", path,
-                             mtime);
-    }
-    *out = (uint32_t)mtime;
     return 0;
 }
 
@@ -182,7 +162,8 @@ static int name_new_backing(struct cow_plan *plan, struct named *named, const st
     }
     named->size_bytes = (uint64_t)facts->st_size;
     named->file_mtime = facts->st_mtim.tv_sec;
-    return opt->set_mtime ? 0 : date_of(&named->mtime, facts, opt->backing_path, err);
+    return opt->set_mtime ? 0
+                          : backing_rule_date_fits(&named->mtime, named->file_mtime, opt->backing_path, err);
 }
 
 static int name_old_backing(struct cow_plan *plan, struct named *named, const struct cow_rewrite_options *opt,
@@ -213,7 +194,7 @@ static int name_old_backing(struct cow_plan *plan, struct named *named, const st
     named->file_mtime = plan->backing.facts.st_mtim.tv_sec;
     /* One that was vouched for comes with its date; a header without a path has none. */
     return opt->restamp || img->header.backing_path[0] == '\0' || (opt->force && selects(opt))
-               ? date_of(&named->mtime, &plan->backing.facts, plan->backing.path, err)
+               ? backing_rule_date_fits(&named->mtime, named->file_mtime, plan->backing.path, err)
                : 0;
 }
 
@@ -226,10 +207,7 @@ static int choose_backing(struct cow_plan *plan, struct named *named, const stru
     if (status == 0 && opt->set_mtime) {
         named->mtime = opt->mtime;
     }
-    if (status == 0 && strlen(named->path) >= COW_PATH_BYTES) {
-        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", named->path);
-    }
-    return status;
+    return status != 0 ? status : backing_rule_path_fits(named->path, err);
 }
 
 /* Only path or date change, and both lie in the first sector. */
@@ -238,7 +216,7 @@ static bool is_header_edit(const struct cow_image *img, const struct cow_rewrite
 {
     return img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && !selects(opt) &&
            !opt->convert && opt->output_path == NULL && opt->reserve_bytes == 0 &&
-           strlen(named->path) < IN_PLACE_PATH_BYTES;
+           strlen(named->path) < NEW_HEADER_SECTOR_PATH_BYTES;
 }
 
 static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
@@ -426,44 +404,6 @@ static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const st
     return cow_error_hint(err, "leave it as it is; or, if fewer dirty sectors are worth it, --force=larger");
 }
 
-int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_t mtime,
-                        uint64_t reserve_bytes, struct cow_error *err)
-{
-    const struct cow_header *old = &plan->img->header;
-    struct cow_header *h = &plan->result.header;
-    *h = (struct cow_header){.format = COW_FORMAT_V3,
-                             .version = 3,
-                             .big_endian = true,
-                             .size_bytes = old->size_bytes,
-                             .sector_bytes = 512,
-                             .mtime = mtime};
-    if (strlen(backing_path) >= COW_PATH_BYTES) {
-        return cow_error_set(err, COW_INVALID, "%s: the path is too long for a COW header", backing_path);
-    }
-    memcpy(h->backing_path, backing_path, strlen(backing_path) + 1);
-    if (plan->method == RECORD_HEADER) {
-        h->alignment = old->alignment;
-        h->cow_format = old->cow_format;
-        plan->result.layout = plan->img->layout;
-        return 0;
-    }
-    int status = cow_layout_choose_alignment(&h->alignment, h->size_bytes, reserve_bytes, err);
-    if (status != 0) {
-        return status;
-    }
-    /* Room that the old image had for growing stays. */
-    const uint32_t chosen = h->alignment;
-    if (old->alignment > chosen && arith_is_power_of_two(old->alignment) && reserve_bytes == 0) {
-        h->alignment = old->alignment;
-        if (cow_layout_of(&plan->result.layout, h, NULL) == 0 &&
-            plan->result.layout.data_offset <= INT32_MAX) {
-            return 0;
-        }
-        h->alignment = chosen;
-    }
-    return cow_layout_of(&plan->result.layout, h, err);
-}
-
 static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
 {
     struct named named;
@@ -492,7 +432,13 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
         status = count(plan, &cost, opt, err);
     }
     if (status == 0) {
-        status = rewrite_fill_header(plan, named.path, named.mtime, opt->reserve_bytes, err);
+        status = new_header_fill(plan,
+                                 &(struct new_header){.size_bytes = img->header.size_bytes,
+                                                      .backing_path = named.path,
+                                                      .mtime = named.mtime,
+                                                      .reserve_bytes = opt->reserve_bytes,
+                                                      .keeps_room = true},
+                                 err);
     }
     if (status == 0) {
         status = plan_predict_verdict(plan, named.size_bytes, named.file_mtime, err);
@@ -519,18 +465,19 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
                      struct cow_error *err)
 {
     struct cow_error local;
+    enum cow_operation operation;
     err = err != NULL ? err : &local;
     int status = image_require_layout(img, err);
     if (status == 0) {
         status = plan_check_pending(img, err);
     }
     if (status == 0) {
-        status = check_request(opt, err);
+        status = check_request(&operation, opt, err);
     }
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, rewrite_name(opt));
+    struct cow_plan *plan = plan_new(img->io, img, operation);
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

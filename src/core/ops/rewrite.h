@@ -14,19 +14,11 @@ struct rewrite_cost {
     bool keeps_mixed;       /* completing them would make the file larger */
 };
 
-/* A COW file as a backing file: a kernel would show its header to the guest as data. */
-bool rewrite_is_cow(const struct cow_plan *plan, const struct host_file *file);
-
 /* Opens the guest's filesystems: what is free in them (unused; refused where that is not known for sure),
  * and, for what works by pages, which of those a guest reads in one piece. Fills plan->fs, ->fs_scan,
  * ->has_joints. */
 int rewrite_look_inside(struct cow_plan *plan, bool pages, bool unused, const struct cow_env *env,
                         struct cow_error *err);
-
-/* The header of a new v3 of the plan's disk, its layout, and the verdict on it. backing_*: of the file that
- * it names. */
-int rewrite_fill_header(struct cow_plan *plan, const char *backing_path, uint32_t mtime,
-                        uint64_t reserve_bytes, struct cow_error *err);
 
 /* Fills the preview, the notes and the steps of a decided plan (rewrite_text.c). */
 void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -35,8 +27,5 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
                               const struct rewrite_cost *cost);
 void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
                            const struct rewrite_cost *cost);
-
-/* "pages", "compact", "rebase", "convert", or "repair" for several; NULL if nothing was asked for. */
-const char *rewrite_name(const struct cow_rewrite_options *opt);
 
 #endif

@@ -18,9 +18,9 @@
 static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_options *opt)
 {
     char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
-    const char *name = plan->preview.operation;
+    const char *name = cow_operation_name(plan->preview.operation);
     const char *text;
-    if (strcmp(name, "repair") == 0 || opt->set_mtime) {
+    if (plan->preview.operation == COW_OPERATION_REPAIR || opt->set_mtime) {
         const bool same =
             !opt->restamp && !opt->set_mtime && !opt->safe && !opt->sectors && opt->output_path == NULL;
         return same ? plan_text(plan, "cowtui check --repair %s",
@@ -208,7 +208,7 @@ void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *o
     show(plan, cost);
     p->has_mixed = opt->complete_pages;
     p->mixed_pages = p->has_mixed ? cost->mixed_pages : 0;
-    p->method = plan->method == RECORD_HEADER ? "header" : "copy";
+    p->method = plan->method == RECORD_HEADER ? COW_METHOD_HEADER : COW_METHOD_COPY;
     p->changes_existing = opt->output_path == NULL;
     p->undo_text = plan_undo_text(plan, opt->output_path, cost->usage.allocated_bytes);
     describe_content(plan, opt, cost);
@@ -227,7 +227,7 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
     plan->target.replaces = false;
     plan->method = RECORD_NONE;
     show(plan, cost);
-    p->method = "none";
+    p->method = COW_METHOD_NONE;
     p->moves_bytes = p->writes_bytes = 0;
     footprint_needs(plan, 0, false);
     p->has_after_allocated = false;

@@ -198,7 +198,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
-    p->method = record_kind_facts(record->kind)->name;
+    p->method = record_kind_facts(record->kind)->method;
     p->target_path = plan->target.path;
     p->changes_existing = true;
     show_old_image(plan, record);
@@ -234,7 +234,7 @@ static int start(struct cow_plan **plan, struct cow_image *img, struct record *r
     if (status != 0) {
         return status;
     }
-    *plan = plan_new(img->io, img, "undo");
+    *plan = plan_new(img->io, img, COW_OPERATION_UNDO);
     if (*plan == NULL) {
         record_clear(record);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -284,8 +284,8 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     record_clear(&record);
     struct cow_preview *p = &plan->preview;
     plan->purpose = PLAN_DISCARDS;
-    p->operation = "discard undo";
-    p->method = "discard";
+    p->operation = COW_OPERATION_DISCARD_UNDO;
+    p->method = COW_METHOD_DISCARD;
     p->target_path = plan->target.path;
     p->changes_existing = true;
     p->undo_text = "none: this gives up going back";

@@ -25,6 +25,26 @@ const char *cow_step_name(enum cow_step_kind kind)
     return step_names[kind];
 }
 
+const char *cow_operation_name(enum cow_operation operation)
+{
+    static const char *const names[COW_OPERATIONS] = {
+#define OPERATION_ROW(id, name) [COW_OPERATION_##id] = (name),
+        COW_OPERATION_LIST(OPERATION_ROW)
+#undef OPERATION_ROW
+    };
+    return names[operation];
+}
+
+const char *cow_method_name(enum cow_method method)
+{
+    static const char *const names[COW_METHODS] = {
+#define METHOD_ROW(id, name) [COW_METHOD_##id] = (name),
+        COW_METHOD_LIST(METHOD_ROW)
+#undef METHOD_ROW
+    };
+    return names[method];
+}
+
 const char *cow_policy_name(enum cow_policy policy)
 {
     static const char *const names[] = {"", "extend", "copy", "keep"};
@@ -36,7 +56,7 @@ bool plan_is_journaled(const struct cow_plan *plan)
     return plan->method != RECORD_NONE && (plan->purpose == PLAN_CHANGES || plan->purpose == PLAN_UNDOES);
 }
 
-struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation)
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation)
 {
     struct cow_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) {
@@ -46,7 +66,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const 
     plan->img = img;
     plan->target.stream_fd = -1;
     plan->preview = (struct cow_preview){.operation = operation,
-                                         .method = "copy",
+                                         .method = COW_METHOD_COPY,
                                          .policy = "",
                                          .target_path = "",
                                          .backing_text = "",
@@ -130,24 +150,25 @@ const char *plan_words(struct cow_plan *plan, const char *format, ...)
 
 void plan_note(struct cow_plan *plan, const char *format, ...)
 {
-    if (plan->preview.notes < PLAN_NOTES_MAX) {
-        va_list arguments;
-        va_start(arguments, format);
-        plan->notes[plan->preview.notes++] = plan_vwords(plan, format, arguments);
-        va_end(arguments);
-    }
+    va_list arguments;
+    assert(plan->preview.notes < PLAN_NOTES_MAX); /* a consequence that is not told */
+    va_start(arguments, format);
+    plan->notes[plan->preview.notes++] = plan_vwords(plan, format, arguments);
+    va_end(arguments);
 }
 
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    assert(plan->n_steps < PLAN_STEPS_MAX); /* a builder with more is a fault of ours */
     plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vwords(plan, format, arguments)};
     va_end(arguments);
 }
 
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err)
 {
+    assert(plan->n_inputs < PLAN_INPUTS_MAX);
     struct plan_input *input = &plan->input[plan->n_inputs];
     int status = host_file_open_disk(plan->io, &input->file, path, O_RDONLY, err);
     if (status != 0) {

@@ -156,7 +156,7 @@ struct cow_plan {
 bool plan_is_journaled(const struct cow_plan *plan);
 
 /* A new, empty plan. NULL: out of memory. */
-struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation);
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation);
 
 /* A string that the plan owns, as it is: for paths. Answers "" and remembers it if there is no memory
  * (plan_finish tells). */

@@ -3,6 +3,7 @@
  * Which files a plan touches, named before the yes. For a change it follows from the steps, so that what is
  * named and what is done cannot part; recovery and undo follow a record, and say it themselves.
  */
+#include <assert.h>
 #include <limits.h>
 
 #include "core/base/arith.h"
@@ -24,8 +25,8 @@ const char *cow_touch_name(enum cow_touch touch)
 static struct cow_touched *touch(struct cow_plan *plan, enum cow_touch how, const char *path)
 {
     struct cow_preview *p = &plan->preview;
-    struct cow_touched *file = &plan->files[arith_min(p->files, PLAN_FILES_MAX - 1)];
-    p->files = (size_t)arith_min(p->files + 1, PLAN_FILES_MAX);
+    assert(p->files < PLAN_FILES_MAX); /* one that is not named is touched behind the user's back */
+    struct cow_touched *file = &plan->files[p->files++];
     *file = (struct cow_touched){.touch = how, .path = path};
     file->has_size = how == COW_TOUCH_REMOVES;
     return file;

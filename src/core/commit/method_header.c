@@ -98,7 +98,7 @@ int commit_write_header(struct commit *c)
     return 0;
 }
 
-static int go_back(struct commit *c, bool exact)
+static int header_go_back(struct commit *c, bool exact)
 {
     int status = settle_header_back(c->io, &c->record, c->image_fd, exact);
     if (status == 0) {
@@ -115,12 +115,12 @@ static int header_forward(struct commit *c)
 
 static int header_back(struct commit *c)
 {
-    return go_back(c, false);
+    return header_go_back(c, false);
 }
 
 static int header_take_back(struct commit *c)
 {
-    return go_back(c, true);
+    return header_go_back(c, true);
 }
 
 /* The way back that the user asked for. Only the first time nobody can have written since it was asked for.

@@ -30,7 +30,7 @@ static void wait_for_another_second(struct commit *c)
 }
 
 /* The new date, durable; -EOPNOTSUPP if the filesystem keeps another one. */
-static int stamp(struct commit *c)
+static int stamp_backing(struct commit *c)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.backing_mtime};
     struct stat facts;
@@ -112,7 +112,7 @@ static int merge_into_backing(struct commit *c)
         return status;
     }
     c->backing_written = true;
-    status = stamp(c);
+    status = stamp_backing(c);
     if (status == 0) {
         c->merging = true;
         status = write_dirty(c);
@@ -120,7 +120,7 @@ static int merge_into_backing(struct commit *c)
     if (status == 0) {
         status = c->io->fsync(c->io->context, c->backing_fd);
     }
-    return status == 0 ? stamp(c) : status;
+    return status == 0 ? stamp_backing(c) : status;
 }
 
 /* The new date was not had, and nothing else was written. */

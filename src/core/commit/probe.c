@@ -20,7 +20,7 @@ struct keeps {
     struct timespec date; /* as the one that was wanted reads back */
 };
 
-static bool is_not_to_be_had(int status)
+static bool probe_cannot_be_had(int status)
 {
     return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS || status == -EMLINK ||
            status == -EINVAL;
@@ -42,7 +42,7 @@ static void try_facts(const struct cow_io *io, int fd, struct timespec wanted, s
 }
 
 /* What a trial that was cut off has left: an empty file of ours. Anything else of that name is somebody's. */
-static void remove_left_over(const struct cow_io *io, const char *path)
+static void probe_remove_left_over(const struct cow_io *io, const char *path)
 {
     struct stat facts;
     if (io->lstat(io->context, path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0 &&
@@ -63,7 +63,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     *out = (struct keeps){.date = date};
     int fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (fd == -EEXIST) { /* a crash left it; another trial that runs just now can do without its name */
-        remove_left_over(io, trial);
+        probe_remove_left_over(io, trial);
         fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     }
     if (fd == -ENAMETOOLONG) {
@@ -77,7 +77,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     out->tried = true;
     const int locked = io->lock(io->context, fd, IO_LOCK_WRITE);
     try_facts(io, fd, date, out);
-    remove_left_over(io, link);
+    probe_remove_left_over(io, link);
     out->link_status = io->link(io->context, trial, link);
     if (out->link_status == 0) {
         io->unlink(io->context, link);
@@ -180,7 +180,7 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
     if (plan->method != RECORD_NONE && plan->purpose == PLAN_CHANGES) {
         status = try_beside(plan, plan->target.path, plan->img->cow.facts.st_mtim, &keeps, err);
         if (status == 0 && keeps.tried && plan->keep_undo && plan->method == RECORD_COPY &&
-            is_not_to_be_had(keeps.link_status)) {
+            probe_cannot_be_had(keeps.link_status)) {
             give_undo_up(plan);
         }
     }

@@ -53,7 +53,7 @@ static int try_date(struct commit *c, int fd, struct timespec *date)
 /* The image's date afterwards, by which a later write will be noticed: as the filesystem keeps it. Where
  * dates are coarse, "now" could be the date of a write in the same second, too; so it is one of the past,
  * that every filesystem can tell. */
-static int choose_date(struct commit *c, struct timespec *out)
+static int choose_image_date(struct commit *c, struct timespec *out)
 {
     enum { COARSE_SECONDS = 2 }; /* FAT's; others have finer ones */
     char path[PATH_MAX];
@@ -122,7 +122,7 @@ static int fill_image(struct commit *c)
         memset(r->filesystem, 0, sizeof r->filesystem);
     }
     r->keeps_undo = plan->keep_undo;
-    status = plan->reach == REACH_BACKING ? 0 : choose_date(c, &r->new_mtime);
+    status = plan->reach == REACH_BACKING ? 0 : choose_image_date(c, &r->new_mtime);
     if (status < 0) {
         return commit_failed(c, status, "dating", plan->target.path);
     }

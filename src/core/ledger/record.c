@@ -16,7 +16,7 @@ void record_clear(struct record *record)
 }
 
 /* The length of "/a/b/" in a path. */
-static size_t directory_length(const char *file_path)
+static size_t record_directory_length(const char *file_path)
 {
     const char *slash = strrchr(file_path, '/');
     return slash == NULL ? 0 : (size_t)(slash - file_path) + 1;
@@ -24,8 +24,9 @@ static size_t directory_length(const char *file_path)
 
 static void make_relative(char file_path[PATH_MAX], const char *image_path)
 {
-    const size_t length = directory_length(image_path);
-    if (length > 0 && directory_length(file_path) == length && memcmp(file_path, image_path, length) == 0) {
+    const size_t length = record_directory_length(image_path);
+    if (length > 0 && record_directory_length(file_path) == length &&
+        memcmp(file_path, image_path, length) == 0) {
         memmove(file_path, file_path + length, strlen(file_path + length) + 1);
     }
 }
@@ -38,7 +39,7 @@ void record_name_beside(struct record *record)
 
 static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
 {
-    const size_t length = directory_length(image_path), rest = strlen(file_path) + 1;
+    const size_t length = record_directory_length(image_path), rest = strlen(file_path) + 1;
     if (file_path[0] == '\0' || file_path[0] == '/') {
         return true;
     }
@@ -52,8 +53,8 @@ static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
 
 static bool is_elsewhere(const char *file_path, const char *image_path)
 {
-    const size_t length = directory_length(image_path);
-    return directory_length(file_path) != length || memcmp(file_path, image_path, length) != 0;
+    const size_t length = record_directory_length(image_path);
+    return record_directory_length(file_path) != length || memcmp(file_path, image_path, length) != 0;
 }
 
 int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err)

@@ -29,7 +29,7 @@ struct cursor {
     bool failed; /* a read went past the end, or no memory */
 };
 
-static bool room(struct cursor *c, uint64_t n_bytes)
+static bool field_room(struct cursor *c, uint64_t n_bytes)
 {
     if (c->reading && (c->failed || c->end - c->at < n_bytes)) {
         c->failed = true;
@@ -38,9 +38,9 @@ static bool room(struct cursor *c, uint64_t n_bytes)
     return true;
 }
 
-static void number(struct cursor *c, unsigned width_bytes, uint64_t *value)
+static void field_number(struct cursor *c, unsigned width_bytes, uint64_t *value)
 {
-    if (!room(c, width_bytes)) {
+    if (!field_room(c, width_bytes)) {
         return;
     }
     if (c->reading) {
@@ -51,16 +51,16 @@ static void number(struct cursor *c, unsigned width_bytes, uint64_t *value)
     c->at += width_bytes;
 }
 
-static void number32(struct cursor *c, uint32_t *value)
+static void field_number32(struct cursor *c, uint32_t *value)
 {
     uint64_t wide = *value;
-    number(c, 4, &wide);
+    field_number(c, 4, &wide);
     *value = (uint32_t)wide;
 }
 
-static void raw(struct cursor *c, uint8_t *value, size_t n_bytes)
+static void field_raw(struct cursor *c, uint8_t *value, size_t n_bytes)
 {
-    if (!room(c, n_bytes)) {
+    if (!field_room(c, n_bytes)) {
         return;
     }
     if (c->reading) {
@@ -71,89 +71,89 @@ static void raw(struct cursor *c, uint8_t *value, size_t n_bytes)
     c->at += n_bytes;
 }
 
-static void moment(struct cursor *c, struct timespec *value)
+static void field_moment(struct cursor *c, struct timespec *value)
 {
     uint64_t seconds = (uint64_t)value->tv_sec, nanoseconds = (uint64_t)value->tv_nsec;
-    number(c, 8, &seconds);
-    number(c, 4, &nanoseconds);
+    field_number(c, 8, &seconds);
+    field_number(c, 4, &nanoseconds);
     value->tv_sec = (time_t)seconds;
     c->failed |= (uint64_t)value->tv_sec != seconds; /* written where a time_t has 64 bits */
     value->tv_nsec = (long)nanoseconds;
 }
 
-static void path(struct cursor *c, char value[PATH_MAX])
+static void field_path(struct cursor *c, char value[PATH_MAX])
 {
     uint64_t length = c->reading ? 0 : strnlen(value, PATH_MAX - 1);
-    number(c, 4, &length);
+    field_number(c, 4, &length);
     if (length >= PATH_MAX) {
         c->failed = true;
         return;
     }
-    raw(c, (uint8_t *)value, (size_t)length);
+    field_raw(c, (uint8_t *)value, (size_t)length);
     if (c->reading && !c->failed) {
         value[length] = '\0';
         c->failed = strlen(value) != length;
     }
 }
 
-static void saved(struct cursor *c, struct record_saved *value)
+static void field_saved(struct cursor *c, struct record_saved *value)
 {
-    number(c, 8, &value->offset);
-    number(c, 8, &value->n_bytes);
-    number(c, 8, &value->held_bytes);
+    field_number(c, 8, &value->offset);
+    field_number(c, 8, &value->n_bytes);
+    field_number(c, 8, &value->held_bytes);
     if (value->held_bytes == 0 || c->failed) {
         return;
     }
     if (c->reading) {
-        if (!room(c, value->held_bytes) || value->held_bytes > value->n_bytes ||
+        if (!field_room(c, value->held_bytes) || value->held_bytes > value->n_bytes ||
             value->held_bytes > RECORD_HELD_BYTES_MAX ||
             (value->bytes = malloc((size_t)value->held_bytes)) == NULL) {
             c->failed = true;
             return;
         }
     }
-    raw(c, value->bytes, (size_t)value->held_bytes);
+    field_raw(c, value->bytes, (size_t)value->held_bytes);
 }
 
 static void all_fields(struct cursor *c, struct record *r, uint32_t version)
 {
-    number32(c, &r->kind);
-    number(c, 8, &r->old_inode);
-    number(c, 8, &r->new_inode);
-    number(c, 8, &r->old_file_bytes);
-    number(c, 8, &r->new_file_bytes);
-    number(c, 8, &r->old_end_offset);
-    number32(c, &r->old_header_bytes);
-    number32(c, &r->old_header_crc);
-    number32(c, &r->new_header_crc);
-    number32(c, &r->size_field_offset);
-    number(c, 8, &r->old_size_field);
-    raw(c, r->old_sector, sizeof r->old_sector);
-    raw(c, r->new_sector, sizeof r->new_sector);
-    moment(c, &r->old_mtime);
-    moment(c, &r->new_mtime);
-    number32(c, &r->keeps_undo);
-    number32(c, &r->extends);
-    number(c, 8, &r->backing_old_bytes);
-    number(c, 8, &r->backing_new_bytes);
-    moment(c, &r->backing_mtime);
-    moment(c, &r->backing_old_mtime);
-    number(c, 8, &r->backing_inode);
-    path(c, r->backing_path);
-    number(c, 8, &r->copy_inode);
-    path(c, r->copy_path);
-    number(c, 8, &r->shared_offset);
-    number32(c, &r->shared_bits);
-    number32(c, &r->shared_byte);
+    field_number32(c, &r->kind);
+    field_number(c, 8, &r->old_inode);
+    field_number(c, 8, &r->new_inode);
+    field_number(c, 8, &r->old_file_bytes);
+    field_number(c, 8, &r->new_file_bytes);
+    field_number(c, 8, &r->old_end_offset);
+    field_number32(c, &r->old_header_bytes);
+    field_number32(c, &r->old_header_crc);
+    field_number32(c, &r->new_header_crc);
+    field_number32(c, &r->size_field_offset);
+    field_number(c, 8, &r->old_size_field);
+    field_raw(c, r->old_sector, sizeof r->old_sector);
+    field_raw(c, r->new_sector, sizeof r->new_sector);
+    field_moment(c, &r->old_mtime);
+    field_moment(c, &r->new_mtime);
+    field_number32(c, &r->keeps_undo);
+    field_number32(c, &r->extends);
+    field_number(c, 8, &r->backing_old_bytes);
+    field_number(c, 8, &r->backing_new_bytes);
+    field_moment(c, &r->backing_mtime);
+    field_moment(c, &r->backing_old_mtime);
+    field_number(c, 8, &r->backing_inode);
+    field_path(c, r->backing_path);
+    field_number(c, 8, &r->copy_inode);
+    field_path(c, r->copy_path);
+    field_number(c, 8, &r->shared_offset);
+    field_number32(c, &r->shared_bits);
+    field_number32(c, &r->shared_byte);
     for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
-        saved(c, &r->saved[i]);
+        field_saved(c, &r->saved[i]);
     }
     if (version >= 3) {
-        number32(c, &r->old_mode);
-        number32(c, &r->old_uid);
-        number32(c, &r->old_gid);
-        path(c, r->image_path);
-        raw(c, r->filesystem, sizeof r->filesystem);
+        field_number32(c, &r->old_mode);
+        field_number32(c, &r->old_uid);
+        field_number32(c, &r->old_gid);
+        field_path(c, r->image_path);
+        field_raw(c, r->filesystem, sizeof r->filesystem);
     }
 }
 
@@ -199,7 +199,7 @@ static int strange(struct cow_error *err)
     return cow_error_set(err, COW_INVALID, "no complete record of a change");
 }
 
-static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_error *err)
+static int decode_record(struct record *out, uint8_t *bytes, size_t length, struct cow_error *err)
 {
     const uint32_t version = bytes[VERSION_AT];
     if (memcmp(bytes, opening, VERSION_AT) != 0 || version < OLDEST_VERSION) {
@@ -259,7 +259,7 @@ int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, i
     } else if (crc_ieee(bytes, (size_t)length + 4) != bytes_get(trailer + 4, 4, true)) {
         status = strange(err);
     } else {
-        status = decode(out, bytes, (size_t)length, err);
+        status = decode_record(out, bytes, (size_t)length, err);
     }
     free(bytes);
     if (status == 0) {

@@ -18,8 +18,8 @@
 #include "cow/text.h"
 
 /* *mtime: its date, as the header will have it. */
-static int check_backing(struct cow_plan *plan, uint32_t *mtime, const struct cow_create_options *opt,
-                         struct cow_error *err)
+static int check_new_images_backing(struct cow_plan *plan, uint32_t *mtime,
+                                    const struct cow_create_options *opt, struct cow_error *err)
 {
     struct host_file file;
     int status = host_file_open_disk(plan->io, &file, opt->backing_path, O_RDONLY, err);
@@ -46,7 +46,7 @@ static int check_backing(struct cow_plan *plan, uint32_t *mtime, const struct co
     return status != 0 ? status : backing_rule_size_fits(plan->backing.size_bytes, opt->backing_path, err);
 }
 
-static void describe(struct cow_plan *plan, const struct cow_create_options *opt)
+static void describe_create(struct cow_plan *plan, const struct cow_create_options *opt)
 {
     char image[PATH_MAX], backing[PATH_MAX], size[COW_SIZE_TEXT_BYTES], reserve[COW_SIZE_TEXT_BYTES];
     cow_shell_quote(image, sizeof image, opt->path);
@@ -85,7 +85,7 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     plan->result.is_callers = true;
     plan->force = opt->force;
     uint32_t mtime;
-    int status = check_backing(plan, &mtime, opt, err);
+    int status = check_new_images_backing(plan, &mtime, opt, err);
     if (status == 0) {
         plan->target.named_path = opt->path;
         plan->target.path =
@@ -111,6 +111,6 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
         cow_plan_free(plan);
         return status;
     }
-    describe(plan, opt);
+    describe_create(plan, opt);
     return plan_finish(out, plan, err);
 }

@@ -42,7 +42,8 @@ static int check_inputs(const struct cow_plan *plan, uint32_t *mtime, const stru
 }
 
 /* Where the new image goes. */
-static int choose_target(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
+static int choose_diff_target(struct cow_plan *plan, const struct cow_diff_options *opt,
+                              struct cow_error *err)
 {
     plan->backing.facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
     plan->backing.path = opt->raw_path;
@@ -57,7 +58,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_diff_options *o
     return 0;
 }
 
-static int build(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
+static int build_diff(struct cow_plan *plan, const struct cow_diff_options *opt, struct cow_error *err)
 {
     struct rewrite_cost cost = {.old_sectors = 0};
     const struct stat *backing = &plan->input[0].file.facts;
@@ -70,7 +71,7 @@ static int build(struct cow_plan *plan, const struct cow_diff_options *opt, stru
         status = check_inputs(plan, &mtime, opt, err);
     }
     if (status == 0) {
-        status = choose_target(plan, opt, err);
+        status = choose_diff_target(plan, opt, err);
     }
     const char *stored = status == 0 ? plan_absolute_path(plan, opt->backing_path, err) : NULL;
     if (stored == NULL) {
@@ -127,7 +128,7 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
     plan->own_image = raw;
     plan->result.is_callers = true;
     plan->force = opt->force;
-    status = build(plan, opt, err);
+    status = build_diff(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;

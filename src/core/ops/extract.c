@@ -12,7 +12,7 @@
 #include "cow/fs.h"
 #include "cow/text.h"
 
-static void describe(struct cow_plan *plan, const struct cow_extract_options *opt)
+static void describe_extract(struct cow_plan *plan, const struct cow_extract_options *opt)
 {
     char image[PATH_MAX], output[PATH_MAX], inside[PATH_MAX], backing[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     const bool named = plan->img->backing.facts.named && plan->backing.path != NULL;
@@ -49,7 +49,7 @@ static void describe(struct cow_plan *plan, const struct cow_extract_options *op
     plan_step(plan, COW_STEP_RENAME, 0, "give it its name: %s", opt->output_path);
 }
 
-static int build(struct cow_plan *plan, const struct cow_extract_options *opt, struct cow_error *err)
+static int build_extract(struct cow_plan *plan, const struct cow_extract_options *opt, struct cow_error *err)
 {
     int status = cow_fs_open(&plan->fs, plan->img, err);
     if (status == 0) {
@@ -68,7 +68,7 @@ static int build(struct cow_plan *plan, const struct cow_extract_options *opt, s
     plan->force = opt->force;
     plan->holds.are_optional = opt->force;
     plan->target.temp_path = plan_temp_path(plan, plan->target.path);
-    describe(plan, opt);
+    describe_extract(plan, opt);
     return 0;
 }
 
@@ -85,7 +85,7 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    status = build(plan, opt, err);
+    status = build_extract(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;

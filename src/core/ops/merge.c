@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "core/base/arith.h"
-#include "core/ops/merge_in_place.h"
+#include "core/ops/merge_into_backing.h"
 #include "core/plan/footprint.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
@@ -19,7 +19,7 @@ static uint64_t estimate_bytes(const struct cow_plan *plan)
     return arith_min(both, plan->img->header.size_bytes);
 }
 
-static void list_steps(struct cow_plan *plan, const struct cow_merge_options *opt)
+static void list_merge_steps(struct cow_plan *plan, const struct cow_merge_options *opt)
 {
     char size[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
@@ -43,8 +43,8 @@ static void list_steps(struct cow_plan *plan, const struct cow_merge_options *op
     plan_step(plan, COW_STEP_RENAME, 0, "give it its name: %s", opt->output_path);
 }
 
-static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
-                     const struct cow_usage *usage)
+static void describe_merge(struct cow_plan *plan, const struct cow_merge_options *opt,
+                           const struct cow_usage *usage)
 {
     char image[PATH_MAX], output[PATH_MAX], backing[PATH_MAX];
     const bool is_file = plan->target.stream_fd < 0 && !plan->target.is_device;
@@ -69,11 +69,12 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     p->command = plan_text(plan, "cowtui merge -o %s%s%s%s %s", output,
                            plan->target.is_device ? " --force" : "", named ? " -b " : "",
                            named ? cow_shell_quote(backing, sizeof backing, plan->backing.path) : "", image);
-    list_steps(plan, opt);
+    list_merge_steps(plan, opt);
 }
 
 /* Where the disk goes. */
-static int choose_target(struct cow_plan *plan, const struct cow_merge_options *opt, struct cow_error *err)
+static int choose_raw_target(struct cow_plan *plan, const struct cow_merge_options *opt,
+                             struct cow_error *err)
 {
     struct stat facts;
     if (opt->stream_fd == NULL) {
@@ -106,7 +107,7 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     err = err != NULL ? err : &local;
     struct cow_usage usage;
     if (opt->in_place) { /* refuses an output, too */
-        return merge_in_place(out, img, opt, err);
+        return merge_into_backing(out, img, opt, err);
     }
     int status = cow_image_usage(img, &usage, err);
     uint8_t nothing;
@@ -125,11 +126,11 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     plan->holds.backing = plan->backing.path != NULL ? HOLD_READ : HOLD_NOT;
     plan->force = opt->force;
     plan->holds.are_optional = opt->force;
-    status = choose_target(plan, opt, err);
+    status = choose_raw_target(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;
     }
-    describe(plan, opt, &usage);
+    describe_merge(plan, opt, &usage);
     return plan_finish(out, plan, err);
 }

@@ -38,8 +38,8 @@ static int look_at_backing(struct stat *facts, const struct cow_image *img, cons
 /* Whether it can be recovered, and how. All of it is asked again under the lock. only_shown: the record is
  * somebody else's, so nothing will be done, and the files that it names are not opened; backing: the facts of
  * the file that will be written, if one is. */
-static int decide(struct decision *out, struct stat *backing, struct cow_image *img, struct record *record,
-                  bool only_shown, struct cow_error *err)
+static int decide_recovery(struct decision *out, struct stat *backing, struct cow_image *img,
+                           struct record *record, bool only_shown, struct cow_error *err)
 {
     *out = (struct decision){.direction = NOWHERE};
     *backing = (struct stat){.st_size = 0};
@@ -71,7 +71,7 @@ static int decide(struct decision *out, struct stat *backing, struct cow_image *
 }
 
 /* All that may be touched: what of it is done already cannot be told in each case. */
-static void name_files(struct cow_plan *plan, const struct record *record, enum direction direction)
+static void name_recovered_files(struct cow_plan *plan, const struct record *record, enum direction direction)
 {
     static const char *const left_over[] = {SIDE_JOURNAL, SIDE_NEW, SIDE_OLD, SIDE_DRAFT};
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
@@ -96,7 +96,8 @@ static void name_files(struct cow_plan *plan, const struct record *record, enum 
     }
 }
 
-static void describe(struct cow_plan *plan, const struct record *record, const struct decision *decision)
+static void describe_recovery(struct cow_plan *plan, const struct record *record,
+                              const struct decision *decision)
 {
     char image[PATH_MAX];
     plan->preview.method = decision->direction == FORWARD ? COW_METHOD_FORWARD : COW_METHOD_BACK;
@@ -106,7 +107,7 @@ static void describe(struct cow_plan *plan, const struct record *record, const s
         plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
     }
     plan_note_in_use(plan);
-    name_files(plan, record, decision->direction);
+    name_recovered_files(plan, record, decision->direction);
     plan->preview.command =
         plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
@@ -116,12 +117,12 @@ static void describe(struct cow_plan *plan, const struct record *record, const s
                   : "");
 }
 
-static int build(struct cow_plan **out, struct cow_image *img, struct record *record,
-                 const struct cow_error *refusal, struct cow_error *err)
+static int build_recovery(struct cow_plan **out, struct cow_image *img, struct record *record,
+                          const struct cow_error *refusal, struct cow_error *err)
 {
     struct decision decision;
     struct stat backing;
-    int status = decide(&decision, &backing, img, record, refusal->status != 0, err);
+    int status = decide_recovery(&decision, &backing, img, record, refusal->status != 0, err);
     if (status != 0) {
         return status;
     }
@@ -140,7 +141,7 @@ static int build(struct cow_plan **out, struct cow_image *img, struct record *re
         plan->backing.facts = backing;
         plan->holds.backing = HOLD_WRITE;
     }
-    describe(plan, record, &decision);
+    describe_recovery(plan, record, &decision);
     return plan_finish(out, plan, err);
 }
 
@@ -157,7 +158,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     if (!found) {
         return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
     }
-    status = build(out, img, &record, &refusal, err);
+    status = build_recovery(out, img, &record, &refusal, err);
     record_clear(&record);
     return status;
 }

@@ -28,8 +28,8 @@
 #include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
-static int check_request(const struct cow_image *img, const struct cow_resize_options *opt,
-                         struct cow_error *err)
+static int check_resize_request(const struct cow_image *img, const struct cow_resize_options *opt,
+                                struct cow_error *err)
 {
     const uint64_t old_bytes = img->header.size_bytes;
     if (opt->in_place) {
@@ -117,8 +117,8 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
     return 0;
 }
 
-static int check_backing(const struct cow_image *img, const struct cow_resize_options *opt,
-                         struct cow_error *err)
+static int check_resized_backing(const struct cow_image *img, const struct cow_resize_options *opt,
+                                 struct cow_error *err)
 {
     const struct cow_backing *backing = &img->backing.facts;
     if (backing->state == COW_BACKING_NONE) {
@@ -222,7 +222,8 @@ static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img
 }
 
 /* Where the image goes. */
-static int choose_target(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_options *opt,
+                                struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
@@ -357,13 +358,13 @@ static int look_at_content(struct cow_plan *plan, const struct cow_resize_option
     return status;
 }
 
-static int build(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+static int build_resize(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     struct cow_usage usage;
     int status = opt->policy == COW_POLICY_EXTEND ? check_extend(img, opt, err) : 0;
     if (status == 0) {
-        status = choose_target(plan, opt, err);
+        status = choose_resize_target(plan, opt, err);
     }
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
@@ -427,13 +428,13 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
         status = plan_check_pending(img, err);
     }
     if (status == 0) {
-        status = check_request(img, opt, err);
+        status = check_resize_request(img, opt, err);
     }
     if (status == 0) {
         status = decide_policy(&decided, img, err);
     }
     if (status == 0) {
-        status = check_backing(img, opt, err);
+        status = check_resized_backing(img, opt, err);
     }
     if (status != 0) {
         return status;
@@ -443,7 +444,7 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->force = opt->force;
-    status = build(plan, opt, err);
+    status = build_resize(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;

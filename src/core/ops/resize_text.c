@@ -19,7 +19,7 @@
 enum { NEXT_STEP_BYTES = 1024 };
 
 /* Of [begin, end) of the image's file, what is a hole now. */
-static void add_holes(struct footprint *footprint, struct cow_image *img, uint64_t begin, uint64_t end)
+static void add_gpt_holes(struct footprint *footprint, struct cow_image *img, uint64_t begin, uint64_t end)
 {
     for (uint64_t at = begin; at < end;) {
         struct io_extent extent;
@@ -48,18 +48,18 @@ static uint64_t room_in_place(const struct cow_plan *plan)
     if (plan->result.saved_bytes >
         0) { /* what is kept of it is cleared as a whole, with the holes in between */
         const uint64_t begin = to->bitmap_offset + plan->img->layout.bitmap_bytes;
-        add_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
+        add_gpt_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
     }
     if (plan->result.born_dirty.sectors > 0) {
-        add_holes(&bits, plan->img, to->bitmap_offset + plan->result.born_dirty.first_sector / 8,
-                  to->bitmap_offset + to->bitmap_bytes);
+        add_gpt_holes(&bits, plan->img, to->bitmap_offset + plan->result.born_dirty.first_sector / 8,
+                      to->bitmap_offset + to->bitmap_bytes);
     }
     /* one block more in a hole may take another one to note where it is */
     const uint64_t map_bytes = bits.blocks > 0 ? footprint_map_bytes(bits.blocks * block_bytes, 5) : 0;
     return footprint_record_bytes(plan, block_bytes) + bits.blocks * block_bytes + map_bytes;
 }
 
-static void describe_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
+static void describe_resized_backing(struct cow_plan *plan, const struct cow_resize_options *opt)
 {
     char size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
@@ -110,8 +110,8 @@ static void note_what_lay_at_the_end(struct cow_plan *plan)
     }
 }
 
-static void add_notes(struct cow_plan *plan, const struct cow_resize_options *opt,
-                      const struct cow_usage *usage)
+static void note_resize(struct cow_plan *plan, const struct cow_resize_options *opt,
+                        const struct cow_usage *usage)
 {
     struct cow_image *img = plan->img;
     char size[COW_SIZE_TEXT_BYTES];
@@ -171,7 +171,8 @@ static void list_in_place_steps(struct cow_plan *plan, bool extends, const char 
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
 }
 
-static void list_steps(struct cow_plan *plan, const struct cow_resize_options *opt, uint64_t image_bytes)
+static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_options *opt,
+                              uint64_t image_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
@@ -244,10 +245,10 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     p->patched_opens = true;
     p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);
     p->next_step = next_step(plan, opt);
-    describe_backing(plan, opt);
-    add_notes(plan, opt, usage);
+    describe_resized_backing(plan, opt);
+    note_resize(plan, opt, usage);
     p->command = resize_command(plan, opt);
-    list_steps(plan, opt, image_bytes);
+    list_resize_steps(plan, opt, image_bytes);
 }
 
 void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,
@@ -269,7 +270,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
     p->undo_text = extends ? plan_undo_text(plan, NULL, 0) : "";
     p->command = resize_command(plan, opt);
     if (extends) {
-        describe_backing(plan, opt);
+        describe_resized_backing(plan, opt);
         note_what_lay_at_the_end(plan);
         plan_step(plan, COW_STEP_LOCK, 0, "lock the image and its backing file");
         plan_step(plan, COW_STEP_JOURNAL, 0,

@@ -43,8 +43,8 @@ static bool operation_of(enum cow_operation *out, const struct cow_rewrite_optio
     return several > 0;
 }
 
-static int check_request(enum cow_operation *operation, const struct cow_rewrite_options *opt,
-                         struct cow_error *err)
+static int check_rewrite_request(enum cow_operation *operation, const struct cow_rewrite_options *opt,
+                                 struct cow_error *err)
 {
     if (!operation_of(operation, opt)) {
         cow_error_set(err, COW_USAGE, "nothing is asked for");
@@ -219,7 +219,8 @@ static bool is_header_edit(const struct cow_image *img, const struct cow_rewrite
            strlen(named->path) < NEW_HEADER_SECTOR_PATH_BYTES;
 }
 
-static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+static int choose_rewrite_target(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                                 struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
@@ -327,8 +328,8 @@ static int select_sectors(struct cow_plan *plan, const struct cow_rewrite_option
     return selection_open(&plan->result.selection, img, &rule, err);
 }
 
-static int count(struct cow_plan *plan, struct rewrite_cost *cost, const struct cow_rewrite_options *opt,
-                 struct cow_error *err)
+static int count_rewrite(struct cow_plan *plan, struct rewrite_cost *cost,
+                         const struct cow_rewrite_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     int status = cow_image_usage(img, &cost->usage, err);
@@ -404,7 +405,7 @@ static int keep_small(struct cow_plan *plan, struct rewrite_cost *cost, const st
     return cow_error_hint(err, "leave it as it is; or, if fewer dirty sectors are worth it, --force=larger");
 }
 
-static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
+static int build_rewrite(struct cow_plan *plan, const struct cow_rewrite_options *opt, struct cow_error *err)
 {
     struct named named;
     struct rewrite_cost cost = {.old_sectors = 0};
@@ -426,10 +427,10 @@ static int build(struct cow_plan *plan, const struct cow_rewrite_options *opt, s
             plan->method = RECORD_HEADER;
             plan->reach = REACH_NAMES;
         }
-        status = choose_target(plan, opt, err);
+        status = choose_rewrite_target(plan, opt, err);
     }
     if (status == 0) {
-        status = count(plan, &cost, opt, err);
+        status = count_rewrite(plan, &cost, opt, err);
     }
     if (status == 0) {
         status = new_header_fill(plan,
@@ -472,7 +473,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
         status = plan_check_pending(img, err);
     }
     if (status == 0) {
-        status = check_request(&operation, opt, err);
+        status = check_rewrite_request(&operation, opt, err);
     }
     if (status != 0) {
         return status;
@@ -482,7 +483,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->force = opt->force;
-    status = build(plan, opt, err);
+    status = build_rewrite(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;

@@ -95,7 +95,7 @@ static void describe_content(struct cow_plan *plan, const struct cow_rewrite_opt
     }
 }
 
-static void describe_backing(struct cow_plan *plan, const struct cow_rewrite_options *opt)
+static void describe_named_backing(struct cow_plan *plan, const struct cow_rewrite_options *opt)
 {
     struct cow_preview *p = &plan->preview;
     const struct cow_header *old = &plan->img->header;
@@ -123,8 +123,8 @@ static void note_what_stays_mixed(struct cow_plan *plan, const struct rewrite_co
     }
 }
 
-static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *opt,
-                      const struct rewrite_cost *cost)
+static void note_rewrite(struct cow_plan *plan, const struct cow_rewrite_options *opt,
+                         const struct rewrite_cost *cost)
 {
     if (plan->result.selection != NULL) { /* pages are completed from the backing file */
         plan_note_outside(plan);
@@ -157,7 +157,7 @@ static void add_notes(struct cow_plan *plan, const struct cow_rewrite_options *o
     }
 }
 
-static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt)
+static void list_rewrite_steps(struct cow_plan *plan, const struct cow_rewrite_options *opt)
 {
     plan_steps_begin(plan, plan->preview.needs_free_bytes);
     if (plan->method == RECORD_HEADER) {
@@ -181,7 +181,7 @@ static void list_steps(struct cow_plan *plan, const struct cow_rewrite_options *
 }
 
 /* What every plan of this kind shows. */
-static void show(struct cow_plan *plan, const struct rewrite_cost *cost)
+static void show_rewrite(struct cow_plan *plan, const struct rewrite_cost *cost)
 {
     struct cow_preview *p = &plan->preview;
     plan_show_new_image(plan);
@@ -205,17 +205,17 @@ void rewrite_describe(struct cow_plan *plan, const struct cow_rewrite_options *o
                       const struct rewrite_cost *cost)
 {
     struct cow_preview *p = &plan->preview;
-    show(plan, cost);
+    show_rewrite(plan, cost);
     p->has_mixed = opt->complete_pages;
     p->mixed_pages = p->has_mixed ? cost->mixed_pages : 0;
     p->method = plan->method == RECORD_HEADER ? COW_METHOD_HEADER : COW_METHOD_COPY;
     p->changes_existing = opt->output_path == NULL;
     p->undo_text = plan_undo_text(plan, opt->output_path, cost->usage.allocated_bytes);
     describe_content(plan, opt, cost);
-    describe_backing(plan, opt);
-    add_notes(plan, opt, cost);
+    describe_named_backing(plan, opt);
+    note_rewrite(plan, opt, cost);
     p->command = command_text(plan, opt);
-    list_steps(plan, opt);
+    list_rewrite_steps(plan, opt);
 }
 
 void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_options *opt,
@@ -226,7 +226,7 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
     plan->result.layout = plan->img->layout;
     plan->target.replaces = false;
     plan->method = RECORD_NONE;
-    show(plan, cost);
+    show_rewrite(plan, cost);
     p->method = COW_METHOD_NONE;
     p->moves_bytes = p->writes_bytes = 0;
     footprint_needs(plan, 0, false);
@@ -243,7 +243,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
     char backing[PATH_MAX], raw[PATH_MAX], output[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
     const struct cow_rewrite_options as = {.output_path = opt->output_path};
-    show(plan, cost);
+    show_rewrite(plan, cost);
     p->has_before = false;
     p->added_sectors = p->dropped_sectors = 0;
     p->content_text = plan_words(plan, "%" PRIu64 " of %" PRIu64 " sectors differ and go into the COW (%s)",
@@ -268,5 +268,5 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                   cow_shell_quote(raw, sizeof raw, opt->raw_path));
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
-    list_steps(plan, &as);
+    list_rewrite_steps(plan, &as);
 }

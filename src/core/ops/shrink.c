@@ -43,8 +43,8 @@ static int count_losses(struct cow_image *img, uint64_t offset, size_t n_bytes, 
     return status;
 }
 
-static int scan(struct cow_image *img, uint64_t from_bytes, uint8_t *buffer, struct losses *losses,
-                struct cow_error *err)
+static int scan_for_loss(struct cow_image *img, uint64_t from_bytes, uint8_t *buffer, struct losses *losses,
+                         struct cow_error *err)
 {
     const uint64_t sector_bytes = img->header.sector_bytes;
     struct cow_run run;
@@ -75,7 +75,7 @@ static bool is_ext(const struct cow_volume *volume)
 }
 
 /* Where what lies there ends: all that it says, or all that there is. 0: nothing is known to lie there. */
-static uint64_t end_of(const struct cow_volume *volume)
+static uint64_t volume_end(const struct cow_volume *volume)
 {
     if (volume->partition > 0) {
         return volume->first_byte + volume->size_bytes;
@@ -123,7 +123,7 @@ static int refuse_foreign(struct cow_plan *plan, const struct cow_resize_options
 {
     char command[COW_SIZE_TEXT_BYTES + 4 * COW_VOLUME_TEXT_BYTES], first[sizeof command + 128];
     const char *path = plan->img->path, *what = cow_volume_what(volume);
-    const uint64_t end = end_of(volume);
+    const uint64_t end = volume_end(volume);
     cow_volume_shrink_text(command, sizeof command, volume,
                            arith_sub_floor(opt->size_bytes, volume->first_byte));
     snprintf(first, sizeof first, "%s%s",
@@ -150,7 +150,7 @@ static int refuse_foreign(struct cow_plan *plan, const struct cow_resize_options
 static void note_cut(struct cow_plan *plan, const struct cow_volume *volume, uint64_t size_bytes)
 {
     char end[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
-    cow_size_text(end, end_of(volume));
+    cow_size_text(end, volume_end(volume));
     cow_size_text(size, size_bytes);
     if (volume->partition > 0) {
         plan_note(plan,
@@ -165,7 +165,7 @@ static void note_cut(struct cow_plan *plan, const struct cow_volume *volume, uin
 static int check_volume(struct cow_plan *plan, const struct cow_resize_options *opt,
                         const struct cow_volume *volume, struct cow_error *err)
 {
-    if (end_of(volume) <= opt->size_bytes) {
+    if (volume_end(volume) <= opt->size_bytes) {
         return 0;
     }
     if (volume->partition == 0 && is_ext(volume)) {
@@ -182,8 +182,8 @@ static int check_volume(struct cow_plan *plan, const struct cow_resize_options *
 }
 
 /* Containers of logical partitions, and what no volume stands for. */
-static int check_table(struct cow_plan *plan, const struct cow_resize_options *opt, bool told,
-                       struct cow_error *err)
+static int check_partitions(struct cow_plan *plan, const struct cow_resize_options *opt, bool told,
+                            struct cow_error *err)
 {
     const uint64_t end = cow_fs_table_end(plan->fs);
     if (end <= opt->size_bytes || told) {
@@ -225,11 +225,11 @@ static int check_content(struct cow_plan *plan, const struct cow_resize_options 
     int status = 0;
     const struct cow_volume *volume = cow_fs_volumes(plan->fs, &n), *whole = cow_fs_whole(plan->fs);
     for (size_t i = 0; i < n && status == 0; i++) {
-        told = told || (volume[i].partition > 0 && end_of(&volume[i]) > opt->size_bytes);
+        told = told || (volume[i].partition > 0 && volume_end(&volume[i]) > opt->size_bytes);
         status = check_volume(plan, opt, &volume[i], err);
     }
     if (status == 0 && cow_fs_table(plan->fs)[0] != '\0') {
-        status = check_table(plan, opt, told, err);
+        status = check_partitions(plan, opt, told, err);
         /* an ext superblock under a partition table is a leftover, or the table is: both are told elsewhere
          */
         if (status == 0 && whole->type[0] != '\0' && strncmp(whole->type, "ext", 3) != 0) {
@@ -246,7 +246,7 @@ static int check_content(struct cow_plan *plan, const struct cow_resize_options 
 
 static bool nothing_is_known(const struct cow_plan *plan)
 {
-    return cow_fs_table(plan->fs)[0] == '\0' && end_of(cow_fs_whole(plan->fs)) == 0;
+    return cow_fs_table(plan->fs)[0] == '\0' && volume_end(cow_fs_whole(plan->fs)) == 0;
 }
 
 /* The first place past size_bytes where the backing file has anything; UINT64_MAX if there is none. */
@@ -307,7 +307,7 @@ int shrink_check(struct cow_plan *plan, const struct cow_resize_options *opt, st
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     if (status == 0) {
-        status = scan(plan->img, opt->size_bytes, buffer, &losses, err);
+        status = scan_for_loss(plan->img, opt->size_bytes, buffer, &losses, err);
     }
     if (status == 0) {
         status = check_losses(plan, opt, &losses, err);
@@ -338,7 +338,7 @@ const char *shrink_next(struct cow_plan *plan, uint64_t size_bytes)
                : gpt->present ? ", then in it: sgdisk -e /dev/ubda (the device of this disk)"
                               : "; its partitions fit the smaller disk";
     }
-    const uint64_t end = end_of(whole);
+    const uint64_t end = volume_end(whole);
     return end == 0           ? ""
            : end > size_bytes ? "; what was on its disk is cut off, see above"
            : is_ext(whole)    ? "; its filesystem fits the smaller disk"

@@ -182,7 +182,7 @@ static void describe_base(struct cow_plan *plan, const struct record *record)
     }
 }
 
-static void name_files(struct cow_plan *plan, const struct record *record)
+static void name_undone_files(struct cow_plan *plan, const struct record *record)
 {
     plan_touch_sized(plan,
                      record_kind_facts(record->kind)->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES,
@@ -194,7 +194,7 @@ static void name_files(struct cow_plan *plan, const struct record *record)
     }
 }
 
-static void describe(struct cow_plan *plan, const struct record *record)
+static void describe_undo(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
@@ -216,7 +216,7 @@ static void describe(struct cow_plan *plan, const struct record *record)
             cow_size_text(size, record->backing_old_bytes));
     }
     describe_base(plan, record);
-    name_files(plan, record);
+    name_undone_files(plan, record);
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
@@ -224,8 +224,8 @@ static void describe(struct cow_plan *plan, const struct record *record)
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
 }
 
-static int start(struct cow_plan **plan, struct cow_image *img, struct record *record, struct stat *facts,
-                 struct cow_error *err)
+static int start_undo(struct cow_plan **plan, struct cow_image *img, struct record *record,
+                      struct stat *facts, struct cow_error *err)
 {
     int status = plan_check_pending(img, err);
     if (status == 0) {
@@ -252,14 +252,14 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
     struct record record;
     struct cow_plan *plan;
     err = err != NULL ? err : &local;
-    int status = start(&plan, img, &record, NULL, err);
+    int status = start_undo(&plan, img, &record, NULL, err);
     if (status != 0) {
         return status;
     }
     plan->method = record_kind_facts(record.kind)->undone_by;
     status = check_unchanged(plan, &record, err);
     if (status == 0) {
-        describe(plan, &record);
+        describe_undo(plan, &record);
     }
     record_clear(&record);
     if (status != 0) {
@@ -277,7 +277,7 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     struct stat facts;
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     err = err != NULL ? err : &local;
-    int status = start(&plan, img, &record, &facts, err);
+    int status = start_undo(&plan, img, &record, &facts, err);
     if (status != 0) {
         return status;
     }

@@ -74,7 +74,7 @@ static void touch_undo(struct cow_plan *plan, bool made)
     }
 }
 
-static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
+static bool plan_has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 {
     for (size_t i = 0; i < plan->n_steps; i++) {
         if (plan->steps[i].kind == kind) {
@@ -87,8 +87,9 @@ static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 /* What a crash has left under the names that the steps work with. */
 static void touch_leftovers(struct cow_plan *plan)
 {
-    const bool makes_file = has_step(plan, COW_STEP_BEGIN_IMAGE) || has_step(plan, COW_STEP_BEGIN_RAW);
-    const bool journals = has_step(plan, COW_STEP_JOURNAL);
+    const bool makes_file =
+        plan_has_step(plan, COW_STEP_BEGIN_IMAGE) || plan_has_step(plan, COW_STEP_BEGIN_RAW);
+    const bool journals = plan_has_step(plan, COW_STEP_JOURNAL);
     if (makes_file) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
     }

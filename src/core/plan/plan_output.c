@@ -35,7 +35,7 @@ mode_t plan_output_mode(const struct cow_plan *plan)
 }
 
 /* "/a/b/" and "name" of a path. */
-static int directory_length(const char *path)
+static int output_directory_length(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash == NULL ? 0 : (int)(slash - path) + 1;
@@ -49,7 +49,7 @@ const char *plan_temp_path(struct cow_plan *plan, const char *path)
 
 const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err)
 {
-    int directory = directory_length(path);
+    int directory = output_directory_length(path);
     const char *name = path + directory;
     if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         cow_error_set(err, COW_USAGE, "%s: not the name of a file", path);

@@ -63,7 +63,7 @@ struct bit_writer {
 };
 
 /* Blocks without a bit stay holes (footprint.c counts so). */
-static int write_piece(const struct bit_writer *w, size_t n_bytes)
+static int write_bits(const struct bit_writer *w, size_t n_bytes)
 {
     const uint64_t to = w->c->plan->result.layout.bitmap_offset + w->piece * BITMAP_PIECE_BYTES;
     size_t begin = 0;
@@ -87,7 +87,7 @@ static int flush_bits(struct bit_writer *w)
     }
     uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
     size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->result.layout.bitmap_bytes - offset);
-    int status = write_piece(w, n_bytes);
+    int status = write_bits(w, n_bytes);
     if (status < 0) {
         return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->target.temp_path);
     }

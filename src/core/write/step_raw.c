@@ -47,7 +47,7 @@ int commit_finish_raw(struct commit *c)
 }
 
 /* Holes of the guest's file, and blocks of zeros, become holes. */
-static int write_stretch(struct commit *c, uint8_t *buffer, uint64_t begin, uint64_t end)
+static int write_file_stretch(struct commit *c, uint8_t *buffer, uint64_t begin, uint64_t end)
 {
     int status = 0;
     for (size_t piece; begin < end && status == 0; begin += piece) {
@@ -70,7 +70,7 @@ int commit_write_file(struct commit *c)
     int status = buffer == NULL ? cow_error_set(c->err, COW_NO_MEMORY, "out of memory") : 0;
     while (status == 0 && end < cow_fs_reader_size(c->plan->file)) {
         reader_next_data(c->plan->file, end, &begin, &end);
-        status = write_stretch(c, buffer, begin, end);
+        status = write_file_stretch(c, buffer, begin, end);
     }
     free(buffer);
     return status;

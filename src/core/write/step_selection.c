@@ -53,7 +53,8 @@ static int write_data(struct commit *c, const uint8_t *buffer, uint64_t from, ui
 }
 
 /* Writes the selected runs of [begin, end) out of one reading. */
-static int write_stretch(struct commit *c, uint8_t *buffer, const struct cow_dirty_run *first, uint64_t end)
+static int write_selected_stretch(struct commit *c, uint8_t *buffer, const struct cow_dirty_run *first,
+                                  uint64_t end)
 {
     struct cow_image *img = c->plan->img;
     const uint64_t from = first->first_sector * SECTOR_BYTES;
@@ -83,7 +84,7 @@ static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t e
     return status;
 }
 
-static int write_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
+static int write_selected_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
 {
     struct cow_image *img = c->plan->img;
     const uint64_t to = c->plan->result.layout.data_offset;
@@ -112,12 +113,12 @@ static int write_run(struct commit *c, uint8_t *buffer, const struct cow_dirty_r
     int status = 0;
     for (uint64_t at = selected->first_sector * SECTOR_BYTES; at < end && status == 0; at = piece.end_bytes) {
         status = piece_next(&piece, img, at, end, c->plan->result.punch_zeros, c->err);
-        status = status == 0 ? write_piece(c, buffer, &piece, at) : status;
+        status = status == 0 ? write_selected_piece(c, buffer, &piece, at) : status;
     }
     return status;
 }
 
-static int write_all(struct commit *c, uint8_t *buffer)
+static int write_all_selected(struct commit *c, uint8_t *buffer)
 {
     struct cow_dirty_run run = {0, 0};
     uint64_t end = 0;
@@ -130,7 +131,7 @@ static int write_all(struct commit *c, uint8_t *buffer)
                 status = write_run(c, buffer, &run);
             } else {
                 status = stretch_end(c, &run, &end);
-                status = status == 0 ? write_stretch(c, buffer, &run, end) : status;
+                status = status == 0 ? write_selected_stretch(c, buffer, &run, end) : status;
             }
         }
     } while (status == 0 && run.sectors > 0);
@@ -143,7 +144,7 @@ int commit_write_selection(struct commit *c)
     if (buffer == NULL) {
         return cow_error_set(c->err, COW_NO_MEMORY, "out of memory");
     }
-    int status = write_all(c, buffer);
+    int status = write_all_selected(c, buffer);
     free(buffer);
     return status;
 }

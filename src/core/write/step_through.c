@@ -11,7 +11,7 @@
 #include "core/base/arith.h"
 #include "core/write/steps.h"
 
-static int write_piece(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset)
+static int write_through(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset)
 {
     if (c->plan->target.stream_fd < 0) {
         c->spilled = true;
@@ -42,7 +42,7 @@ static int write_disk(struct commit *c)
     for (uint64_t offset = 0; status == 0 && offset < size_bytes;) {
         const size_t piece = (size_t)arith_min(size_bytes - offset, COMMIT_BUFFER_BYTES);
         status = cow_image_read(c->plan->img, offset, buffer, piece, c->err);
-        status = status == 0 ? write_piece(c, buffer, piece, offset) : status;
+        status = status == 0 ? write_through(c, buffer, piece, offset) : status;
         status = status == 0 ? commit_advance(c, piece) : status;
         offset += piece;
     }

@@ -66,7 +66,7 @@ int commit_require_space(struct commit *c, int fd, uint64_t bytes)
 }
 
 /* A temporary file that nobody holds was left by a crash; nobody misses it. */
-static int remove_left_over(struct commit *c, const char *path)
+static int remove_left_over_file(struct commit *c, const char *path)
 {
     struct stat facts = {.st_mode = S_IFREG};
     int fd = io_open_regular(c->io, path, O_RDWR | O_NOFOLLOW, &facts);
@@ -119,7 +119,7 @@ int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd)
     for (int i = 0; i < TRIES; i++) {
         bool ours;
         int made = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, mode);
-        int status = made == -EEXIST ? remove_left_over(c, path) : 0;
+        int status = made == -EEXIST ? remove_left_over_file(c, path) : 0;
         if (status != 0) {
             return status;
         }

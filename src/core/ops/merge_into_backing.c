@@ -3,7 +3,7 @@
  * merge --in-place: the dirty sectors go into the backing file, and an empty image with the backing file's
  * new date takes the image's place.
  */
-#include "core/ops/merge_in_place.h"
+#include "core/ops/merge_into_backing.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -65,7 +65,7 @@ static bool is_a_siblings(const struct siblings *siblings, int64_t seconds)
 
 /* The new date, in whole seconds, for that is all that a header can tell. It only goes forward, so that an
  * image that has not been found, with a date of the past, cannot fit it. */
-static int choose_date(struct cow_plan *plan, struct cow_error *err)
+static int choose_merged_date(struct cow_plan *plan, struct cow_error *err)
 {
     enum { AHEAD_MAX = 3 };
     const int64_t old = plan->backing.facts.st_mtim.tv_sec;
@@ -171,8 +171,8 @@ static void describe_nothing(struct cow_plan *plan, const char *command)
     p->command = command;
 }
 
-static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
-                     const struct cow_usage *usage)
+static void describe_merge_into_backing(struct cow_plan *plan, const struct cow_merge_options *opt,
+                                        const struct cow_usage *usage)
 {
     char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES], date[COW_TIME_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
@@ -232,7 +232,7 @@ static void describe(struct cow_plan *plan, const struct cow_merge_options *opt,
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
 }
 
-static int build(struct cow_plan *plan, const struct cow_merge_options *opt, struct cow_error *err)
+static int build_merge(struct cow_plan *plan, const struct cow_merge_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
     struct cow_usage usage;
@@ -246,7 +246,7 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
         status = plan_list_siblings(plan, err);
     }
     if (status == 0) {
-        status = choose_date(plan, err);
+        status = choose_merged_date(plan, err);
     }
     const char *stored = img->header.backing_path;
     struct stat facts;
@@ -277,13 +277,13 @@ static int build(struct cow_plan *plan, const struct cow_merge_options *opt, str
         status = count_new_bytes(plan, err);
     }
     if (status == 0) {
-        describe(plan, opt, &usage);
+        describe_merge_into_backing(plan, opt, &usage);
     }
     return status;
 }
 
-int merge_in_place(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
-                   struct cow_error *err)
+int merge_into_backing(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
+                       struct cow_error *err)
 {
     int status = image_require_layout(img, err);
     if (status == 0) {
@@ -300,7 +300,7 @@ int merge_in_place(struct cow_plan **out, struct cow_image *img, const struct co
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->force = opt->force;
-    status = build(plan, opt, err);
+    status = build_merge(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);
         return status;

@@ -35,7 +35,7 @@ int commit_extend_backing(struct commit *c)
         return cow_error_hint(c->err, "nothing has changed; look who writes it, then try again");
     }
     c->backing_written = true; /* from the first call on, whether it succeeds or not */
-    status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing.size_bytes);
+    status = c->io->ftruncate(c->io->context, c->backing_fd, c->plan->backing.new_size_bytes);
     if (status == 0) {
         status = set_mtime(c, c->backing_fd, mtime);
     }
@@ -51,7 +51,7 @@ static int copy_content(struct commit *c)
 {
     struct host_file *source = &c->plan->img->backing.file;
     const uint64_t allocated_bytes = (uint64_t)c->plan->backing.facts.st_blocks * 512;
-    const uint64_t disk_end = arith_min(c->plan->img->header.size_bytes, c->plan->backing.size_bytes);
+    const uint64_t disk_end = arith_min(c->plan->img->header.size_bytes, c->plan->backing.new_size_bytes);
     const uint64_t wanted = arith_min((uint64_t)c->plan->backing.facts.st_size, disk_end);
     if (c->io->clone(c->io->context, source->fd, c->copy_fd) == 0) {
         int cut = c->io->ftruncate(c->io->context, c->copy_fd, wanted);
@@ -64,7 +64,7 @@ static int copy_content(struct commit *c)
     }
     /* Its length first: what is written at the end of a file gets room ahead on some filesystems (XFS), and
      * keeps it where the file is lengthened afterwards. */
-    status = c->io->ftruncate(c->io->context, c->copy_fd, c->plan->backing.size_bytes);
+    status = c->io->ftruncate(c->io->context, c->copy_fd, c->plan->backing.new_size_bytes);
     return status < 0 ? commit_failed(c, status, "sizing", c->plan->backing.copy_path)
                       : commit_transfer(c, source, 0, c->copy_fd, 0, wanted);
 }
@@ -127,7 +127,7 @@ int commit_copy_backing(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing.size_bytes);
+    status = c->io->ftruncate(c->io->context, c->copy_fd, plan->backing.new_size_bytes);
     if (status == 0) {
         status = plan->backing.path != NULL ? give_owner_and_mode(c) : 0;
     }

@@ -78,72 +78,86 @@ static int choose_image_date(struct commit *c, struct timespec *out)
     return status;
 }
 
-/* What the image's file is before, and what it will be. */
-static int fill_image(struct commit *c)
+/* What the image is before. Its inode number may have changed since the plan, when overlayfs copied it up. */
+static int fill_old_image(struct commit *c)
 {
     struct record *r = &c->record;
-    const struct cow_plan *plan = c->plan;
-    const struct cow_image *img = plan->img;
-    const struct span size_field = variants[img->header.format].size;
-    uint8_t header[COW_V3_HEADER_BYTES];
-    struct stat out, now;
-    int status = cow_header_encode(header, &plan->result.header, c->err);
-    if (status != 0) {
-        return status;
-    }
-    status = c->io->fstat(c->io->context,
-                          record_kind_facts(plan->method)->keeps_file ? c->image_fd : c->out_fd, &out);
-    if (status == 0) { /* its number may have changed since the plan, when overlayfs copied it up */
-        status = c->io->fstat(c->io->context, c->image_fd, &now);
-    }
+    const struct cow_image *img = c->plan->img;
+    const uint32_t size_field_offset = variants[img->header.format].size.offset_bytes;
+    struct stat now;
+    int status = c->io->fstat(c->io->context, c->image_fd, &now);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", plan->target.path);
+        return commit_failed(c, status, "looking at", img->path);
     }
-    if (plan->reach == REACH_BACKING) { /* the image itself is not written */
-        memcpy(header, img->raw, sizeof header);
-    }
-    r->kind = plan->method;
     r->old_inode = now.st_ino;
-    r->new_inode = out.st_ino;
     r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
-    r->new_file_bytes = plan->reach == REACH_NAMES ? r->old_file_bytes
-                        : record_kind_facts(plan->method)->keeps_file
-                            ? arith_max(r->old_file_bytes, plan->result.layout.end_offset)
-                            : plan->result.layout.end_offset;
     r->old_end_offset = img->layout.end_offset;
     r->old_mtime = img->cow.facts.st_mtim;
     r->old_mode = (uint32_t)(img->cow.facts.st_mode & 07777) | RECORD_MODE_KNOWN;
     r->old_uid = img->cow.facts.st_uid;
     r->old_gid = img->cow.facts.st_gid;
-    r->version = RECORD_VERSION;
-    r->owner = c->io->caller(c->io->context);
+    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
+    r->old_header_crc = crc_ieee(img->raw, r->old_header_bytes);
+    r->size_field_offset = size_field_offset;
+    r->old_size_field = bytes_get(img->raw + size_field_offset, 8, true);
+    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
     memcpy(r->image_path, img->real_path, strlen(img->real_path) + 1);
     if (c->io->filesystem_id(c->io->context, c->image_fd, r->filesystem) < 0) {
         memset(r->filesystem, 0, sizeof r->filesystem);
     }
-    r->keeps_undo = plan->keep_undo;
-    status = plan->reach == REACH_BACKING ? 0 : choose_image_date(c, &r->new_mtime);
+    return 0;
+}
+
+/* The header that will be there, as bytes: a whole new one; or the old one with its first sector written
+ * over, so that the rest of it, an old path's end among it, stays as it is; or the old one. */
+static int new_header_bytes(struct commit *c, uint8_t header[COW_V3_HEADER_BYTES])
+{
+    const struct cow_plan *plan = c->plan;
+    uint8_t encoded[COW_V3_HEADER_BYTES];
+    int status = cow_header_encode(encoded, &plan->result.header, c->err);
+    if (status != 0 || !record_kind_facts(plan->method)->keeps_file) {
+        memcpy(header, encoded, sizeof encoded);
+        return status;
+    }
+    memcpy(header, plan->img->raw, sizeof encoded);
+    if (plan->reach != REACH_BACKING) {
+        memcpy(header, encoded, RECORD_SECTOR_BYTES);
+    }
+    return 0;
+}
+
+static uint64_t new_file_bytes(const struct cow_plan *plan)
+{
+    const uint64_t old_bytes = (uint64_t)plan->img->cow.facts.st_size;
+    const uint64_t end_offset = plan->result.layout.end_offset;
+    return !record_kind_facts(plan->method)->keeps_file ? end_offset
+           : plan->reach == REACH_SIZE                  ? arith_max(old_bytes, end_offset)
+                                                        : old_bytes;
+}
+
+/* What it will be. */
+static int fill_new_image(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    const bool keeps_file = record_kind_facts(plan->method)->keeps_file;
+    uint8_t header[COW_V3_HEADER_BYTES];
+    struct stat out;
+    int status = new_header_bytes(c, header);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, keeps_file ? c->image_fd : c->out_fd, &out);
     if (status < 0) {
-        return commit_failed(c, status, "dating", plan->target.path);
+        return commit_failed(c, status, "looking at", plan->target.path);
     }
-    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
-    r->old_header_crc = crc_ieee(img->raw, r->old_header_bytes);
-    r->size_field_offset = size_field.offset_bytes;
-    r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
-    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
-    if (plan->reach == REACH_BACKING) {
-        r->new_mtime = r->old_mtime;
-        r->new_file_bytes = r->old_file_bytes;
-    } else if (record_kind_facts(plan->method)
-                   ->keeps_file) { /* the rest of the header, an old path's end among it, stays as it is */
-        uint8_t whole[COW_V3_HEADER_BYTES];
-        memcpy(whole, img->raw, sizeof whole);
-        memcpy(whole, header, RECORD_SECTOR_BYTES);
-        memcpy(header, whole, sizeof header);
-    }
+    r->new_inode = out.st_ino;
+    r->new_file_bytes = new_file_bytes(plan);
+    r->new_mtime = r->old_mtime;
     memcpy(r->new_sector, header, sizeof r->new_sector);
     r->new_header_crc = crc_ieee(header, sizeof header);
-    return 0;
+    status = plan->reach == REACH_BACKING ? 0 : choose_image_date(c, &r->new_mtime);
+    return status < 0 ? commit_failed(c, status, "dating", plan->target.path) : 0;
 }
 
 static int fill_backing(struct commit *c)
@@ -151,7 +165,7 @@ static int fill_backing(struct commit *c)
     struct record *r = &c->record;
     const struct cow_plan *plan = c->plan;
     r->backing_old_bytes = (uint64_t)plan->backing.facts.st_size;
-    r->backing_new_bytes = plan->backing.size_bytes;
+    r->backing_new_bytes = plan->backing.new_size_bytes;
     r->backing_mtime = record_kind_facts(plan->method)->writes_into_backing ? plan->backing.merged_mtime
                        : plan->backing.copy_path != NULL                    ? plan->backing.copy_mtime
                                                                             : plan->backing.facts.st_mtim;
@@ -260,7 +274,14 @@ static int fill_saved(struct commit *c)
 static int fill_record(struct commit *c)
 {
     c->has_record = true;
-    int status = fill_image(c);
+    c->record.kind = c->plan->method;
+    c->record.version = RECORD_VERSION;
+    c->record.owner = c->io->caller(c->io->context);
+    c->record.keeps_undo = c->plan->keep_undo;
+    int status = fill_old_image(c);
+    if (status == 0) {
+        status = fill_new_image(c);
+    }
     if (status == 0) {
         status = fill_backing(c);
     }

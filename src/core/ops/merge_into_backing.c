@@ -171,6 +171,21 @@ static void describe_nothing(struct cow_plan *plan, const char *command)
     p->command = command;
 }
 
+static void list_merge_into_backing(struct cow_plan *plan)
+{
+    plan_steps_begin(plan, plan->result.counted.needs_bytes);
+    plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin an empty image beside it, marked unfinished");
+    plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
+              "give it the owner, mode and extended attributes of the old one");
+    plan_step(plan, COW_STEP_JOURNAL, 0, "write down what is about to happen, so that it can be finished");
+    plan_step(plan, COW_STEP_MERGE_BACKING, plan->preview.writes_bytes,
+              "give the backing file its new date, flush, write the dirty sectors into it, flush");
+    plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "give the empty image its true size, flush");
+    plan_step(plan, COW_STEP_RENAME, 0, "let the empty image take the place of %s, flush the directory",
+              plan->img->path);
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+}
+
 static void describe_merge_into_backing(struct cow_plan *plan, const struct cow_merge_options *opt,
                                         const struct cow_usage *usage)
 {
@@ -219,17 +234,7 @@ static void describe_merge_into_backing(struct cow_plan *plan, const struct cow_
     p->command = command;
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, plan->img->path));
-    plan_steps_begin(plan, plan->result.counted.needs_bytes);
-    plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin an empty image beside it, marked unfinished");
-    plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
-              "give it the owner, mode and extended attributes of the old one");
-    plan_step(plan, COW_STEP_JOURNAL, 0, "write down what is about to happen, so that it can be finished");
-    plan_step(plan, COW_STEP_MERGE_BACKING, p->writes_bytes,
-              "give the backing file its new date, flush, write the dirty sectors into it, flush");
-    plan_step(plan, COW_STEP_FINISH_IMAGE, 0, "give the empty image its true size, flush");
-    plan_step(plan, COW_STEP_RENAME, 0, "let the empty image take the place of %s, flush the directory",
-              plan->img->path);
-    plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+    list_merge_into_backing(plan);
 }
 
 static int build_merge(struct cow_plan *plan, const struct cow_merge_options *opt, struct cow_error *err)

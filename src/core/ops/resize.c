@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * resize: growing a disk by copy. The decisions, in the order in which they are taken: is the request sound,
- * is the image in a state to be resized, what becomes of the backing file, what does the new image look like.
- * Each refuses with words; what is left at the end is a list of steps.
+ * resize: another size of the disk. What is decided, in the order in which it is: is the request sound, is
+ * the image in a state to be resized, what becomes of the backing file, can the data stay where it is (by
+ * header) or is it written anew (by copy), what does the new image look like. Each decision refuses with
+ * words; what is left at the end is described (resize_text.c) and listed as steps. Nothing is written here,
+ * and each refusal that others could make true meanwhile is asked again under the lock.
  *
  * Whatever is rewritten becomes a v3 with 512-byte sectors. Old sectors keep their bits; the bytes between an
- * odd old end and its sector's end are zeroed.
+ * odd old end and its sector's end are zeroed, or what the backing file has there would show up in the guest.
  */
 
 #include <errno.h>
@@ -358,10 +360,10 @@ static int look_at_content(struct cow_plan *plan, const struct cow_resize_option
     return status;
 }
 
-static int build_resize(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+/* First: which files the change is about, and by which method the image is written. */
+static int decide_files(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     struct cow_image *img = plan->img;
-    struct cow_usage usage;
     int status = opt->policy == COW_POLICY_EXTEND ? check_extend(img, opt, err) : 0;
     if (status == 0) {
         status = choose_resize_target(plan, opt, err);
@@ -373,47 +375,64 @@ static int build_resize(struct cow_plan *plan, const struct cow_resize_options *
             plan->method = RECORD_COPY;
         }
     }
-    if (status == 0 && opt->output_path == NULL && plan->method != RECORD_HEADER &&
-        !nothing_to_rewrite(img, opt)) {
-        status = plan_check_names(img, opt->force, err);
+    if (status == 0 && nothing_to_rewrite(img, opt)) {
+        plan->method = RECORD_HEADER;
+        plan->reach = REACH_BACKING;
     }
+    if (status != 0) {
+        return status;
+    }
+    plan->backing.new_size_bytes =
+        opt->policy == COW_POLICY_KEEP ? plan->backing.size_bytes : opt->size_bytes;
+    plan->holds.backing = plan->backing.path == NULL          ? HOLD_NOT
+                          : resize_extends_backing(plan, opt) ? HOLD_WRITE
+                                                              : HOLD_READ;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
+    return plan->method == RECORD_COPY ? plan_check_names(img, opt->force, err) : 0;
+}
+
+/* Second: what the new image looks like, and what a kernel will say of it. */
+static int decide_result(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    int status = 0;
+    if (plan->reach == REACH_BACKING) {
+        plan->result.header = plan->img->header;
+    } else {
+        status = fill_header(plan, opt, err);
+    }
+    if (status == 0 && plan->method != RECORD_HEADER) {
+        status = footprint_of_image(plan, NULL, err);
+    }
+    return status != 0
+               ? status
+               : plan_predict_verdict(plan, plan->backing.new_size_bytes, plan->result.header.mtime, err);
+}
+
+static int build_resize(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct cow_usage usage;
+    int status = decide_files(plan, opt, err);
     if (status == 0) {
-        status = cow_image_usage(img, &usage, err);
+        status = cow_image_usage(plan->img, &usage, err);
     }
-    if (status == 0 && opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes) {
+    if (status == 0 && resize_extends_backing(plan, opt)) {
         status = plan_list_siblings(plan, err);
     }
     if (status == 0) {
         status = look_at_content(plan, opt, err);
     }
+    if (status == 0) {
+        status = decide_result(plan, opt, err);
+    }
     if (status != 0) {
         return status;
     }
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
-    plan->holds.backing = plan->backing.path == NULL ? HOLD_NOT : extends ? HOLD_WRITE : HOLD_READ;
-    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
-    bool rewrite = !nothing_to_rewrite(img, opt);
-    if (rewrite) {
-        status = fill_header(plan, opt, err);
-        if (status == 0 && plan->method != RECORD_HEADER) {
-            status = footprint_of_image(plan, NULL, err);
-        }
-    } else {
-        plan->result.header = img->header;
-        plan->method = RECORD_HEADER;
-        plan->reach = REACH_BACKING;
-    }
-    uint64_t backing_after = opt->policy == COW_POLICY_KEEP ? plan->backing.size_bytes : opt->size_bytes;
-    if (status == 0) {
-        status = plan_predict_verdict(plan, backing_after, plan->result.header.mtime, err);
-    }
-    if (status == 0 && rewrite) {
-        resize_describe(plan, opt, &usage);
-    } else if (status == 0) {
+    if (plan->reach == REACH_BACKING) {
         resize_describe_backing_only(plan, opt, &usage);
+    } else {
+        resize_describe(plan, opt, &usage);
     }
-    plan->backing.size_bytes = backing_after;
-    return status;
+    return 0;
 }
 
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,

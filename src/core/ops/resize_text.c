@@ -177,7 +177,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
     char size[COW_SIZE_TEXT_BYTES];
     const struct cow_preview *p = &plan->preview;
     cow_size_text(size, opt->size_bytes);
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
+    const bool extends = resize_extends_backing(plan, opt);
     plan_steps_begin(plan, image_bytes);
     if (plan->method == RECORD_HEADER) {
         list_in_place_steps(plan, extends, size);
@@ -211,6 +211,11 @@ static const char *next_step(struct cow_plan *plan, const struct cow_resize_opti
                            "(ubd0=COW,BACKING,SIZE)"
                          : "boot the guest",
                      after);
+}
+
+bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize_options *opt)
+{
+    return opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < plan->backing.new_size_bytes;
 }
 
 void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
@@ -255,7 +260,7 @@ void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize
                                   const struct cow_usage *usage)
 {
     struct cow_preview *p = &plan->preview;
-    bool extends = opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < opt->size_bytes;
+    const bool extends = resize_extends_backing(plan, opt);
     char size[COW_SIZE_TEXT_BYTES];
     plan->result.header = plan->img->header;
     plan->result.layout = plan->img->layout;

@@ -7,7 +7,10 @@
 
 #include "core/plan/plan.h"
 
-/* A new image is written. plan->backing.size_bytes is still the old size of the backing file. */
+/* Whether the backing file itself becomes longer. plan->backing is decided. */
+bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize_options *opt);
+
+/* The image is written, or a new one is. */
 void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
                      const struct cow_usage *usage);
 

@@ -88,7 +88,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
         if (img->backing.facts.state == COW_BACKING_FOUND) {
             plan->backing.path = img->backing.facts.path;
             plan->backing.facts = img->backing.file.facts;
-            plan->backing.size_bytes = img->backing.facts.size_bytes;
+            plan->backing.size_bytes = plan->backing.new_size_bytes = img->backing.facts.size_bytes;
         }
     }
     return plan;

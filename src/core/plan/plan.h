@@ -56,10 +56,11 @@ struct plan_holds {
 struct plan_backing {
     const char *path; /* as it can be opened; NULL: none */
     struct stat facts;
-    int missing_errno;   /* the file that the new header names is not there: for the verdict */
-    uint64_t size_bytes; /* afterwards */
-    bool is_trusted;     /* a header that says which backing file is right, and which date: not while another
-                            image's change waits that concerns the file */
+    int missing_errno;       /* the file that the new header names is not there: for the verdict */
+    uint64_t size_bytes;     /* now */
+    uint64_t new_size_bytes; /* afterwards; of a private copy, its */
+    bool is_trusted; /* a header that says which backing file is right, and which date: not while another
+                        image's change waits that concerns the file */
     /* policy copy */
     const char *copy_path;      /* the private backing file, or NULL */
     const char *copy_temp_path; /* beside it */

@@ -132,7 +132,7 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
         plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing.path, plan->result.header.size_bytes);
         break;
     case COW_STEP_MERGE_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing.path, plan->backing.size_bytes);
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing.path, plan->backing.new_size_bytes);
         break;
     case COW_STEP_WRITE_DEVICE:
         plan_touch(plan, COW_TOUCH_CHANGES, plan->target.path);

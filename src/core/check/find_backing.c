@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "core/check/superblock.h"
 #include "core/image/siblings.h"
 #include "cow/text.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "core/check/superblock.h"
 #include "cow/fs.h"
 #include "cow/text.h"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/fs.h"
 #include "cow/ops.h"
 #include "cow/scan.h"

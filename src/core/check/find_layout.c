@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/text.h"
 
 enum {

@@ -215,7 +215,7 @@ static void check_target(const struct view *view, const char *path, const char *
     ext2_ino_t inode;
     must_ext(ext2fs_lookup(inner->fs, EXT2_ROOT_INO, path, (int)strlen(path), NULL, &inode));
     must_ext(ext2fs_read_inode_full(inner->fs, inode, (struct ext2_inode *)(void *)&content, sizeof content));
-    must_ext(reader_open_inode(&reader, &inner->guest, inner->fs, inode, &content));
+    must_ext(reader_open_inode(&reader, &view->fs->source[0].guest, inner->fs, inode, &content));
     must(cow_fs_reader_size(reader) == strlen(target), "%s: %" PRIu64 " bytes", path,
          cow_fs_reader_size(reader));
     must((reader->inline_data != NULL) == (strlen(target) < 60), "%s: not where it should be", path);

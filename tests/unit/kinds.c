@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "core/base/crc.h"
-#include "core/guestfs/gpt.h"
-#include "core/guestfs/kinds.h"
 #include "core/image/raw.h"
+#include "core/volumes/gpt.h"
+#include "core/volumes/kinds.h"
 #include "support.h"
 
 enum { DISK = 4 * 1024 * 1024, SECTOR = 512 };

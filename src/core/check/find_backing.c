@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/check/finders.h"
-#include "core/check/superblock.h"
 #include "core/image/siblings.h"
+#include "core/volumes/superblock.h"
 #include "cow/text.h"
 
 void find_no_backing(struct checkup *c)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/check/finders.h"
-#include "core/check/superblock.h"
+#include "core/volumes/superblock.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 

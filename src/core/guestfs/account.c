@@ -27,7 +27,7 @@ static void outside_of_volumes(const struct cow_fs_scan *scan, uint64_t at, uint
                                struct cow_fs_owner *out)
 {
     const struct cow_fs *fs = scan->fs;
-    const uint64_t disk_bytes = scan->img->header.size_bytes;
+    const uint64_t disk_bytes = cow_image_header(scan->img)->size_bytes;
     const uint64_t tail =
         strcmp(fs->table, "gpt") == 0 ? arith_sub_floor(disk_bytes, GPT_TAIL_BYTES) : disk_bytes;
     if (at < fs->table_bytes) {
@@ -99,7 +99,7 @@ static void in_filesystem(const struct volume_scan *v, uint64_t at, struct cow_f
 static int look_at_bit(struct cow_fs_scan *scan, uint64_t at, bool *dirty, struct cow_error *err)
 {
     struct cow_dirty_run run;
-    const uint64_t sector = at / scan->img->header.sector_bytes;
+    const uint64_t sector = at / cow_image_header(scan->img)->sector_bytes;
     int status = cow_image_next_dirty(scan->img, sector, &run, err);
     *dirty = status == 0 && run.sectors > 0 && run.first_sector == sector;
     return status;
@@ -107,7 +107,7 @@ static int look_at_bit(struct cow_fs_scan *scan, uint64_t at, bool *dirty, struc
 
 static void find_owner(struct cow_fs_scan *scan, uint64_t at, struct cow_fs_owner *out)
 {
-    uint64_t end = scan->img->header.size_bytes;
+    uint64_t end = cow_image_header(scan->img)->size_bytes;
     for (size_t i = 0; i < scan->n_volumes; i++) {
         const struct cow_volume *volume = &scan->fs->volume[i];
         if (at < volume->first_byte) {
@@ -128,7 +128,7 @@ int cow_fs_class_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
                     struct cow_error *err)
 {
     struct cow_fs_owner owner = {.volume = COW_NO_VOLUME};
-    if (offset_bytes < scan->img->header.size_bytes) {
+    if (offset_bytes < cow_image_header(scan->img)->size_bytes) {
         find_owner(scan, offset_bytes, &owner);
         int status = look_at_bit(scan, offset_bytes, &owner.dirty, err);
         if (status != 0) {
@@ -189,9 +189,9 @@ int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
 static int next_piece(struct cow_fs_scan *scan, uint64_t at, struct cow_dirty_run *run,
                       struct cow_fs_owner *out, struct cow_error *err)
 {
-    const uint64_t sector_bytes = scan->img->header.sector_bytes;
+    const uint64_t sector_bytes = cow_image_header(scan->img)->sector_bytes;
     *out = (struct cow_fs_owner){.volume = COW_NO_VOLUME};
-    if (at >= scan->img->header.size_bytes) {
+    if (at >= cow_image_header(scan->img)->size_bytes) {
         return 0;
     }
     if (at / sector_bytes >= run->first_sector + run->sectors) {
@@ -257,7 +257,8 @@ static int count_bytes(struct cow_fs_scan *scan, const struct cow_fs_owner *owne
 
 static int count_run(struct cow_fs_scan *scan, const struct cow_dirty_run *run, struct cow_error *err)
 {
-    const uint64_t sector_bytes = scan->img->header.sector_bytes, size = scan->img->header.size_bytes;
+    const uint64_t sector_bytes = cow_image_header(scan->img)->sector_bytes,
+                   size = cow_image_header(scan->img)->size_bytes;
     const uint64_t run_end = (run->first_sector + run->sectors) * sector_bytes;
     int status = 0;
     for (uint64_t at = run->first_sector * sector_bytes; at < run_end && at < size && status == 0;) {

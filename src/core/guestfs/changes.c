@@ -17,12 +17,12 @@
 static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, uint32_t inode,
                            enum cow_side side)
 {
-    struct guest_volume *inner = &v->scan->fs->inner[v->index];
+    const struct volume_sources *source = &v->scan->fs->source[v->index];
     ext2_filsys fs = side == COW_SIDE_BACKING ? v->base : v->fs;
     struct ext2_inode_large content = {.i_mode = 0};
     errcode_t code = source_read_inode(fs, inode, &content, sizeof content);
     return code != 0 ? code
-                     : reader_open_inode(out, side == COW_SIDE_BACKING ? &inner->base : &inner->guest, fs,
+                     : reader_open_inode(out, side == COW_SIDE_BACKING ? &source->base : &source->guest, fs,
                                          inode, &content);
 }
 
@@ -58,7 +58,7 @@ enum { XATTR_REFCOUNT = 4, XATTR_CHECKSUM = 16 };
 /* Attributes that lie in a block of their own. How many files share it is no difference. */
 static int compare_attributes(struct volume_scan *v, struct node *node, struct cow_error *err)
 {
-    const struct guest_volume *inner = &v->scan->fs->inner[v->index];
+    const struct volume_sources *source = &v->scan->fs->source[v->index];
     const uint64_t block_bytes = v->fs->blocksize;
     struct ext2_inode_large content = {.i_mode = 0};
     struct ext2_inode *plain = (struct ext2_inode *)(void *)&content;
@@ -70,10 +70,10 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
     uint8_t *bytes = malloc(2 * (size_t)block_bytes);
     int status = bytes == NULL
                      ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
-                     : source_read(&inner->guest, block * block_bytes, bytes, (size_t)block_bytes, err);
+                     : source_read(&source->guest, block * block_bytes, bytes, (size_t)block_bytes, err);
     if (status == 0) {
         status =
-            source_read(&inner->base, block * block_bytes, bytes + block_bytes, (size_t)block_bytes, err);
+            source_read(&source->base, block * block_bytes, bytes + block_bytes, (size_t)block_bytes, err);
     }
     for (uint64_t side = 0; status == 0 && side <= block_bytes; side += block_bytes) {
         memset(bytes + side + XATTR_REFCOUNT, 0, 4);

@@ -65,7 +65,7 @@ static int forget_clean(struct volume_scan *v, struct cow_error *err)
 
 static bool wanted(const struct volume_scan *v, uint64_t block, uint64_t count)
 {
-    const uint64_t first_byte = v->scan->fs->inner[v->index].guest.first_byte;
+    const uint64_t first_byte = v->scan->fs->source[v->index].guest.first_byte;
     const uint64_t at = v->scan->keep_offset;
     return at >= first_byte && (at - first_byte) / v->fs->blocksize >= block &&
            (at - first_byte) / v->fs->blocksize - block < count;
@@ -181,7 +181,7 @@ static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, 
         return 0;
     }
     int status =
-        source_read(&v->scan->fs->inner[v->index].guest,
+        source_read(&v->scan->fs->source[v->index].guest,
                     ext2fs_inode_bitmap_loc(v->fs, group) * v->fs->blocksize, block, v->fs->blocksize, err);
     *unused = status == 0 && bytes_all_zero(block, per_group / 8);
     return status;
@@ -191,8 +191,8 @@ static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, 
 static int table_is_hole(struct volume_scan *v, dgrp_t group, uint64_t inodes, bool *hole,
                          struct cow_error *err)
 {
-    const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes;
+    const struct source *source = &v->scan->fs->source[v->index].guest;
+    const uint64_t sector_bytes = cow_image_header(v->scan->img)->sector_bytes;
     const uint64_t begin = source->first_byte + ext2fs_inode_table_loc(v->fs, group) * v->fs->blocksize;
     const uint64_t end = begin + inodes * EXT2_INODE_SIZE(v->fs->super);
     struct cow_run run = {.first_sector = begin / sector_bytes};

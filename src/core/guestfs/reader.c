@@ -192,7 +192,8 @@ static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader 
         return 0;
     }
     const struct cow_image *img = a->source->img;
-    const uint64_t sector_bytes = img->header.sector_bytes, first = a->source->first_byte + a_place;
+    const uint64_t sector_bytes = cow_image_header(img)->sector_bytes,
+                   first = a->source->first_byte + a_place;
     struct cow_dirty_run run;
     int status = cow_image_next_dirty(a->source->img, first / sector_bytes, &run, err);
     const uint64_t clean_end = run.sectors == 0 ? UINT64_MAX : run.first_sector * sector_bytes;
@@ -390,9 +391,11 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
                                  ? "the backing file does not have this filesystem"
                                  : "no ext filesystem can be read there");
     }
-    const struct source *source = side == COW_SIDE_BACKING ? &inner->base : &inner->guest;
+    const struct source *source =
+        side == COW_SIDE_BACKING ? &fs->source[volume].base : &fs->source[volume].guest;
     fs->failure.status = 0;
-    int status = guestfs_settle(fs, find_inode(fs, source, filsys, path, &inode, &content, err), err);
+    int status =
+        source_settle(&fs->failure, find_inode(fs, source, filsys, path, &inode, &content, err), err);
     if (status != 0) {
         return status;
     }
@@ -402,7 +405,7 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
         char escaped[COW_MESSAGE_BYTES / 2];
         status = guestfs_failed(err, code, fs, cow_escape(escaped, sizeof escaped, path));
     }
-    status = guestfs_settle(fs, status, err);
+    status = source_settle(&fs->failure, status, err);
     if (status != 0) {
         cow_fs_reader_close(reader);
         return status;

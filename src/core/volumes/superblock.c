@@ -2,7 +2,7 @@
  *
  * Offsets: struct ext4_super_block in the kernel's fs/ext4/ext4.h, the same since ext2.
  */
-#include "core/check/superblock.h"
+#include "core/volumes/superblock.h"
 
 #include <string.h>
 

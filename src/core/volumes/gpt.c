@@ -2,7 +2,7 @@
  *
  * See gpt.h. Offsets: UEFI specification, 5.3; the kernel's gpt_header in block/partitions/efi.h.
  */
-#include "core/guestfs/gpt.h"
+#include "core/volumes/gpt.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * See kinds.h. Offsets are named with their source: kernel headers where there are some, else the tool's.
  */
-#include "core/guestfs/kinds.h"
+#include "core/volumes/kinds.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "core/check/finders.h"
 #include "cow/text.h"
 
-static bool is_backing(const struct cow_image *img, const char *path)
+static bool leads_to_backing(const struct cow_image *img, const char *path)
 {
     struct stat facts;
     return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, &img->backing.file.facts);
@@ -20,11 +20,11 @@ static bool stored_path_leads_there(const struct cow_image *img)
 {
     const char *stored = img->header.backing_path;
     char beside[2 * PATH_MAX];
-    if (is_backing(img, stored)) {
+    if (leads_to_backing(img, stored)) {
         return true;
     }
     snprintf(beside, sizeof beside, "%.*s%s", directory_length(img->real_path), img->real_path, stored);
-    return *stored != '\0' && *stored != '/' && is_backing(img, beside);
+    return *stored != '\0' && *stored != '/' && leads_to_backing(img, beside);
 }
 
 void find_backing_elsewhere(struct checkup *c)

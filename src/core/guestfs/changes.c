@@ -326,7 +326,7 @@ static int list_node(struct volume_scan *v, struct node *node, struct cow_error 
 
 /* ---- in the end ---- */
 
-static int by_path(const void *a, const void *b)
+static int changes_by_path(const void *a, const void *b)
 {
     const struct cow_fs_file *left = a, *right = b;
     const int order = strcmp(left->path, right->path);
@@ -379,7 +379,7 @@ int changes_list(struct volume_scan *v, struct cow_error *err)
         }
     }
     if (status == 0 && v->scan->n_files > 0) {
-        qsort(v->scan->file, v->scan->n_files, sizeof *v->scan->file, by_path);
+        qsort(v->scan->file, v->scan->n_files, sizeof *v->scan->file, changes_by_path);
         join_replaced(v->scan);
         settle_renamed(v->scan);
     }

@@ -18,7 +18,7 @@ enum { SUPER_OFFSET = 1024, SUPER_BYTES = 1024 };
 /* More descriptors than any filesystem of 8 TiB has. */
 static const uint64_t descriptor_bytes_max = 128 * 1024 * 1024;
 
-static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
+static uint64_t super_number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
 {
     return bytes_get(bytes + offset, width_bytes, false);
 }
@@ -36,12 +36,12 @@ int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *f
  * the kernel's fs/ext4/ext4.h; the bounds are those of ext4_fill_super in fs/ext4/super.c. */
 static bool geometry_is_sound(const uint8_t *super, uint64_t blocks, char *problem, size_t problem_bytes)
 {
-    const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
-    const bool clusters = number(super, 0x64, 4) & EXT4_FEATURE_RO_COMPAT_BIGALLOC;
-    const uint64_t block_bytes = UINT64_C(1024) << number(super, 0x18, 4);
-    const uint64_t first = number(super, 0x14, 4), blocks_per_group = number(super, 0x20, 4);
-    const uint64_t inodes_per_group = number(super, 0x28, 4), inodes = number(super, 0x00, 4);
-    const uint64_t descriptor_bytes = wide ? arith_max(number(super, 0xfe, 2), 32) : 32;
+    const bool wide = super_number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
+    const bool clusters = super_number(super, 0x64, 4) & EXT4_FEATURE_RO_COMPAT_BIGALLOC;
+    const uint64_t block_bytes = UINT64_C(1024) << super_number(super, 0x18, 4);
+    const uint64_t first = super_number(super, 0x14, 4), blocks_per_group = super_number(super, 0x20, 4);
+    const uint64_t inodes_per_group = super_number(super, 0x28, 4), inodes = super_number(super, 0x00, 4);
+    const uint64_t descriptor_bytes = wide ? arith_max(super_number(super, 0xfe, 2), 32) : 32;
     if (blocks_per_group == 0 || first >= blocks || first != (block_bytes == 1024 && !clusters) ||
         inodes_per_group == 0 || inodes_per_group > 8 * block_bytes) {
         snprintf(problem, problem_bytes, "its superblock is corrupt");
@@ -67,12 +67,12 @@ static bool look_at_superblock(const struct source *source, unsigned partition, 
     problem[0] = '\0';
     *fs_bytes = 0;
     if (source_read(source, SUPER_OFFSET, super, sizeof super, NULL) != 0 ||
-        number(super, 0x38, 2) != EXT2_SUPER_MAGIC) {
+        super_number(super, 0x38, 2) != EXT2_SUPER_MAGIC) {
         return false;
     }
-    const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
-    const uint64_t shift = number(super, 0x18, 4);
-    const uint64_t blocks = number(super, 0x04, 4) | (wide ? number(super, 0x150, 4) << 32 : 0);
+    const bool wide = super_number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
+    const uint64_t shift = super_number(super, 0x18, 4);
+    const uint64_t blocks = super_number(super, 0x04, 4) | (wide ? super_number(super, 0x150, 4) << 32 : 0);
     uint64_t bytes = 0;
     if (shift <= 6 && arith_mul(&bytes, blocks, UINT64_C(1024) << shift)) {
         *fs_bytes = bytes;

@@ -169,20 +169,20 @@ static int compare_piece(struct volume_scan *v, const struct table_piece *piece,
     return 0;
 }
 
-static int read_piece(const struct source *source, ext2_filsys fs, const struct table_piece *piece,
-                      uint8_t *buffer, struct cow_error *err)
+static int read_table_piece(const struct source *source, ext2_filsys fs, const struct table_piece *piece,
+                            uint8_t *buffer, struct cow_error *err)
 {
     return source_read(source,
                        (ext2fs_inode_table_loc(fs, piece->group) + piece->first_block) * fs->blocksize,
                        buffer, (size_t)piece->blocks * fs->blocksize, err);
 }
 
-static int read_both(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
+static int read_both_tables(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
 {
     const struct volume_sources *source = &v->scan->fs->source[v->index];
-    int status = read_piece(&source->guest, v->fs, piece, piece->guest, err);
+    int status = read_table_piece(&source->guest, v->fs, piece, piece->guest, err);
     return status == 0 && v->base != NULL && piece->group < v->base->group_desc_count
-               ? read_piece(&source->base, v->base, piece, piece->base, err)
+               ? read_table_piece(&source->base, v->base, piece, piece->base, err)
                : status;
 }
 
@@ -250,7 +250,7 @@ static int compare_group(struct volume_scan *v, struct table_piece *piece, struc
         }
         piece->first_block = block - table;
         piece->blocks = arith_min(arith_min(end, table + blocks) - block, TABLE_BLOCKS);
-        status = read_both(v, piece, err);
+        status = read_both_tables(v, piece, err);
         if (status == 0) {
             status = compare_piece(v, piece, err);
         }

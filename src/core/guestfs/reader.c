@@ -18,7 +18,7 @@ enum { COMPARE_BYTES = 64 * 1024, TELL_BYTES = 4 * 1024 * 1024, PATH_BYTES = 819
 static const uint64_t HOLE = UINT64_MAX, IN_INODE = UINT64_MAX - 1; /* instead of a place */
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
 
-static errcode_t take_piece(void *context, const struct extent_piece *piece)
+static errcode_t take_extent_piece(void *context, const struct extent_piece *piece)
 {
     struct cow_fs_reader *reader = context;
     if (piece->mapping || piece->unwritten || piece->first * reader->block_bytes >= reader->size_bytes) {
@@ -77,7 +77,7 @@ errcode_t reader_open_inode(struct cow_fs_reader **out, const struct source *sou
     errcode_t code = take_inline(reader, fs, inode, content);
     if (code == 0 && reader->inline_data == NULL) {
         budget = arith_min(budget, 4 * ext2fs_blocks_count(fs->super) + 1024);
-        code = extents_walk(fs, inode, content, &budget, take_piece, reader);
+        code = extents_walk(fs, inode, content, &budget, take_extent_piece, reader);
     }
     if (code != 0) {
         cow_fs_reader_close(reader);
@@ -135,7 +135,7 @@ void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint6
 }
 
 /* Where on the volume the byte lies, or HOLE, or IN_INODE; *end is as far as that goes on. */
-static uint64_t place_of(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
+static uint64_t place_in_file(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
 {
     uint64_t begin;
     reader_next_data(reader, offset, &begin, end);
@@ -158,7 +158,7 @@ int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buff
     int status = 0;
     for (size_t done = 0, piece; done < there && status == 0; done += piece) {
         uint64_t end;
-        const uint64_t place = place_of(reader, offset + done, &end);
+        const uint64_t place = place_in_file(reader, offset + done, &end);
         piece = (size_t)arith_min(there - done, end - (offset + done));
         if (place == HOLE) {
             memset(out + done, 0, piece);
@@ -181,7 +181,7 @@ static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader 
 {
     uint64_t a_end, b_end;
     *skip = false;
-    const uint64_t a_place = place_of(a, offset, &a_end), b_place = place_of(b, offset, &b_end);
+    const uint64_t a_place = place_in_file(a, offset, &a_end), b_place = place_in_file(b, offset, &b_end);
     *end = arith_min(a_end, b_end);
     if (a_place != b_place || a_place == IN_INODE) {
         return 0;

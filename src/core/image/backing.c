@@ -67,7 +67,7 @@ static void keep_better(const struct cow_io *io, struct place *first, struct pla
     }
 }
 
-static void describe(struct backing_file *out, struct place *place, bool named)
+static void describe_backing(struct backing_file *out, struct place *place, bool named)
 {
     out->path = place->path;
     out->facts.path = place->path;
@@ -113,7 +113,7 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
         }
         keep_better(io, &place, &other, header);
     }
-    describe(out, &place, named != NULL);
+    describe_backing(out, &place, named != NULL);
     return 0;
 }
 

@@ -91,7 +91,7 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
     return status;
 }
 
-static enum cow_origin look(const struct cow_scan *scan, const struct cow_run *raw, uint64_t sector)
+static enum cow_origin compare_sector(const struct cow_scan *scan, const struct cow_run *raw, uint64_t sector)
 {
     const size_t at = (size_t)((sector - scan->first_sector) * scan->img->header.sector_bytes);
     const size_t n_bytes = sector_length(scan->img, sector);
@@ -185,8 +185,8 @@ static int answer_by_bytes(struct cow_scan *scan, uint64_t sector, struct cow_ru
     }
     const uint64_t end = arith_min(run_end, scan->first_sector + scan->sectors);
     uint64_t at = sector + 1;
-    out->origin = look(scan, &scan->raw, sector);
-    while (at < end && look(scan, &scan->raw, at) == out->origin) {
+    out->origin = compare_sector(scan, &scan->raw, sector);
+    while (at < end && compare_sector(scan, &scan->raw, at) == out->origin) {
         at++;
     }
     out->sectors = at - sector;
@@ -240,7 +240,8 @@ int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_dirty_run
     return status;
 }
 
-static int tell(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes, struct cow_error *err)
+static int tell_scanned(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+                        struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
                                           .done_bytes = arith_min(done_bytes, total_bytes),
@@ -272,7 +273,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
             counts.sectors[run.origin] += run.sectors;
         }
         if (status == 0 && scan->read_bytes - told_bytes >= PIECE_BYTES) {
-            status = tell(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
+            status = tell_scanned(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
             told_bytes = scan->read_bytes;
         }
     } while (status == 0 && run.sectors > 0);

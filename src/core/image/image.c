@@ -13,7 +13,7 @@
 #include "core/base/arith.h"
 #include "core/image/side.h"
 
-static int decode(struct cow_image *img, struct cow_error *err)
+static int decode_image(struct cow_image *img, struct cow_error *err)
 {
     uint64_t file_bytes = (uint64_t)img->cow.facts.st_size;
     ssize_t n = io_read(img->io, img->cow.fd, img->raw, sizeof img->raw, 0);
@@ -41,7 +41,7 @@ static void decode_again_with_backing(struct cow_image *img)
 
 static int load(struct cow_image *img, struct cow_error *err)
 {
-    int status = decode(img, err);
+    int status = decode_image(img, err);
     if (status == 0) {
         status = img->no_backing ? backing_ignore(&img->backing, &img->header, err)
                                  : backing_open(&img->backing, img->io, &img->header, img->real_path,

@@ -182,10 +182,12 @@ int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sec
 int cow_image_read(struct cow_image *img, uint64_t offset_bytes, void *buffer, size_t n_bytes,
                    struct cow_error *err);
 
-enum cow_side { COW_SIDE_COW, COW_SIDE_BACKING };
+/* One of the two files of an image, whatever the bitmap says. Whose version of the disk is meant (the
+ * guest's, or that of the backing file) is another question: enum cow_version in cow/fs.h. */
+enum cow_file { COW_FILE_COW, COW_FILE_BACKING };
 
-/* Reads what one side has for that range of the disk, whatever the bitmap says; zeros past a file's end. */
-int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offset_bytes, void *buffer,
+/* Reads what one file has for that range of the disk, whatever the bitmap says; zeros past the file's end. */
+int cow_image_read_file(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, void *buffer,
                         size_t n_bytes, struct cow_error *err);
 
 #endif

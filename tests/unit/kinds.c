@@ -29,7 +29,7 @@ static void bench_open(struct bench *bench, uint64_t size_bytes)
     file_write(bench->path, "", 0);
     file_truncate(bench->path, size_bytes);
     must_succeed(raw_image_open(&bench->img, bench->path, &io_system, &err), err);
-    bench->source = (struct source){bench->img, COW_SIDE_COW, 0, size_bytes, NULL, NULL};
+    bench->source = (struct source){bench->img, COW_VERSION_GUEST, 0, size_bytes, NULL, NULL};
 }
 
 static void bench_close(struct bench *bench)

@@ -85,7 +85,7 @@ static int ask_witnesses(struct witnesses *out, struct cow_image *img, struct co
     if (img->header.size_bytes < SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES) {
         return 0;
     }
-    int status = cow_image_read_side(img, COW_SIDE_BACKING, SUPERBLOCK_OFFSET, backing, sizeof backing, err);
+    int status = cow_image_read_file(img, COW_FILE_BACKING, SUPERBLOCK_OFFSET, backing, sizeof backing, err);
     if (status == 0) {
         status = cow_image_read(img, SUPERBLOCK_OFFSET, guest, sizeof guest, err);
     }

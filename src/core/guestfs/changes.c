@@ -15,15 +15,15 @@
 /* ---- what differs ---- */
 
 static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, uint32_t inode,
-                           enum cow_side side)
+                           enum cow_version version)
 {
     const struct volume_sources *source = &v->scan->fs->source[v->index];
-    ext2_filsys fs = side == COW_SIDE_BACKING ? v->base : v->fs;
+    ext2_filsys fs = version == COW_VERSION_BASE ? v->base : v->fs;
     struct ext2_inode_large content = {.i_mode = 0};
     errcode_t code = source_read_inode(fs, inode, &content, sizeof content);
     return code != 0 ? code
-                     : reader_open_inode(out, side == COW_SIDE_BACKING ? &source->base : &source->guest, fs,
-                                         inode, &content);
+                     : reader_open_inode(out, version == COW_VERSION_BASE ? &source->base : &source->guest,
+                                         fs, inode, &content);
 }
 
 static int ask(void *context, struct cow_error *err)
@@ -37,9 +37,9 @@ static int compare_content(struct volume_scan *v, struct node *node, struct cow_
     uint64_t first;
     bool equal = false;
     int status = 0;
-    errcode_t code = open_side(&guest, v, node->inode, COW_SIDE_COW);
+    errcode_t code = open_side(&guest, v, node->inode, COW_VERSION_GUEST);
     if (code == 0) {
-        code = open_side(&base, v, node->inode, COW_SIDE_BACKING);
+        code = open_side(&base, v, node->inode, COW_VERSION_BASE);
     }
     if (code == 0) {
         status = reader_compare(guest, base, &equal, &first, ask, v->scan, err);

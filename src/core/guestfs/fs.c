@@ -162,7 +162,7 @@ int cow_fs_open(struct cow_fs **out, struct cow_image *img, struct cow_error *er
     uint8_t nothing;
     int status = cow_image_read(img, 0, &nothing, 0, err);
     if (status == 0) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;

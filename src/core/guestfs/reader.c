@@ -187,7 +187,7 @@ static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader 
         return 0;
     }
     *skip = a_place == HOLE;
-    if (*skip || a->source->side == b->source->side) {
+    if (*skip || a->source->version == b->source->version) {
         *skip = true;
         return 0;
     }
@@ -373,7 +373,7 @@ static int find_inode(const struct cow_fs *fs, const struct source *source, ext2
     return 0;
 }
 
-int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_side side,
+int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_version version,
                        const char *path, struct cow_error *err)
 {
     struct cow_error local;
@@ -384,15 +384,15 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
         return cow_error_set(err, COW_USAGE, "%s: no such volume", cow_image_path(fs->img));
     }
     struct guest_volume *inner = &fs->inner[volume];
-    ext2_filsys filsys = side == COW_SIDE_BACKING ? inner->base_fs : inner->fs;
+    ext2_filsys filsys = version == COW_VERSION_BASE ? inner->base_fs : inner->fs;
     if (filsys == NULL) {
         return cow_error_set(err, COW_USAGE, "%s: %s", cow_image_path(fs->img),
-                             side == COW_SIDE_BACKING && inner->fs != NULL
+                             version == COW_VERSION_BASE && inner->fs != NULL
                                  ? "the backing file does not have this filesystem"
                                  : "no ext filesystem can be read there");
     }
     const struct source *source =
-        side == COW_SIDE_BACKING ? &fs->source[volume].base : &fs->source[volume].guest;
+        version == COW_VERSION_BASE ? &fs->source[volume].base : &fs->source[volume].guest;
     fs->failure.status = 0;
     int status =
         source_settle(&fs->failure, find_inode(fs, source, filsys, path, &inode, &content, err), err);

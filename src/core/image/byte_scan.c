@@ -32,7 +32,7 @@ int cow_scan_open(struct cow_scan **out, struct cow_image *img, struct cow_error
     uint8_t nothing;
     int status = image_require_layout(img, err);
     if (status == 0) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;
@@ -79,9 +79,9 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
         return 0;
     }
     scan->sectors = 0;
-    int status = cow_image_read_side(img, COW_SIDE_COW, begin, scan->cow, n_bytes, err);
+    int status = cow_image_read_file(img, COW_FILE_COW, begin, scan->cow, n_bytes, err);
     if (status == 0) {
-        status = cow_image_read_side(img, COW_SIDE_BACKING, begin, scan->backing, n_bytes, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, begin, scan->backing, n_bytes, err);
     }
     if (status == 0) {
         scan->first_sector = first;
@@ -106,11 +106,11 @@ static enum cow_origin compare_sector(const struct cow_scan *scan, const struct 
 }
 
 /* Whether a side of [sector, end) begins with a hole of whole sectors, and how many. */
-static int hole_length(struct cow_image *img, enum cow_side side, uint64_t sector, uint64_t end,
+static int hole_length(struct cow_image *img, enum cow_file which, uint64_t sector, uint64_t end,
                        uint64_t *sectors, struct cow_error *err)
 {
     const uint64_t sector_bytes = img->header.sector_bytes;
-    const bool is_cow = side == COW_SIDE_COW;
+    const bool is_cow = which == COW_FILE_COW;
     const uint64_t base = is_cow ? img->layout.data_offset : 0;
     struct io_extent extent;
     *sectors = end - sector;
@@ -141,9 +141,9 @@ int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct
         (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
         return 0;
     }
-    int status = hole_length(img, COW_SIDE_COW, sector, img->layout.sectors, sectors, err);
+    int status = hole_length(img, COW_FILE_COW, sector, img->layout.sectors, sectors, err);
     if (status == 0 && *sectors > 0) {
-        status = hole_length(img, COW_SIDE_BACKING, sector, sector + *sectors, &below, err);
+        status = hole_length(img, COW_FILE_BACKING, sector, sector + *sectors, &below, err);
     }
     *sectors = arith_min(*sectors, below);
     return status;
@@ -159,7 +159,7 @@ static int answer_by_holes(struct cow_scan *scan, uint64_t sector, struct cow_ru
     int status = 0;
     *answered = false;
     if (!dirty || scan->raw.origin == COW_ORIGIN_HOLE) {
-        status = hole_length(scan->img, dirty ? COW_SIDE_BACKING : COW_SIDE_COW, sector, end, &sectors, err);
+        status = hole_length(scan->img, dirty ? COW_FILE_BACKING : COW_FILE_COW, sector, end, &sectors, err);
     }
     if (status == 0 && sectors > 0) {
         *answered = true;

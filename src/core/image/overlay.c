@@ -231,14 +231,14 @@ int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sec
     return status;
 }
 
-int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offset_bytes, void *buffer,
+int cow_image_read_file(struct cow_image *img, enum cow_file which, uint64_t offset_bytes, void *buffer,
                         size_t n_bytes, struct cow_error *err)
 {
     int status = image_require_layout(img, err);
     if (status != 0) {
         return status;
     }
-    if (side == COW_SIDE_COW) {
+    if (which == COW_FILE_COW) {
         status =
             io_read_padded(img->io, img->cow.fd, buffer, n_bytes, img->layout.data_offset + offset_bytes);
         return status < 0 ? io_failed(img, NULL, status, err) : 0;
@@ -297,10 +297,10 @@ static int lay_cluster(struct cow_image *img, const struct cluster *cluster, uin
     const uint64_t sector_bytes = img->header.sector_bytes;
     struct cow_dirty_run run = {.first_sector = cluster->begin / sector_bytes};
     if (cluster->runs == 1) {
-        return cow_image_read_side(img, COW_SIDE_COW, cluster->begin, buffer,
+        return cow_image_read_file(img, COW_FILE_COW, cluster->begin, buffer,
                                    (size_t)(cluster->end - cluster->begin), err);
     }
-    int status = cow_image_read_side(img, COW_SIDE_COW, cluster->begin, img->scratch,
+    int status = cow_image_read_file(img, COW_FILE_COW, cluster->begin, img->scratch,
                                      (size_t)(cluster->end - cluster->begin), err);
     for (uint64_t i = 0; i < cluster->runs && status == 0; i++) {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
@@ -343,9 +343,9 @@ static int read_stretch(struct cow_image *img, uint64_t offset, uint8_t *buffer,
         return status;
     }
     if (dirty == sectors) {
-        return cow_image_read_side(img, COW_SIDE_COW, offset, buffer, n_bytes, err);
+        return cow_image_read_file(img, COW_FILE_COW, offset, buffer, n_bytes, err);
     }
-    status = cow_image_read_side(img, COW_SIDE_BACKING, offset, buffer, n_bytes, err);
+    status = cow_image_read_file(img, COW_FILE_BACKING, offset, buffer, n_bytes, err);
     return status == 0 && dirty > 0 ? lay_over(img, offset, buffer, n_bytes, err) : status;
 }
 

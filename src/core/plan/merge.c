@@ -108,7 +108,7 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     uint8_t nothing;
     if (status == 0 &&
         usage.dirty_sectors < img->layout.sectors) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;

@@ -19,8 +19,8 @@ int source_read(const struct source *source, uint64_t offset, void *buffer, size
         return 0;
     }
     const int status =
-        source->side == COW_SIDE_BACKING
-            ? cow_image_read_side(source->img, COW_SIDE_BACKING, source->first_byte + offset, buffer,
+        source->version == COW_VERSION_BASE
+            ? cow_image_read_file(source->img, COW_FILE_BACKING, source->first_byte + offset, buffer,
                                   (size_t)there, err)
             : cow_image_read(source->img, source->first_byte + offset, buffer, (size_t)there, err);
     if (status != 0 && source->failure != NULL && source->failure->status == 0) {

@@ -6,7 +6,7 @@
 #ifndef CORE_VOLUMES_SOURCE_H
 #define CORE_VOLUMES_SOURCE_H
 
-#include "cow/image.h"
+#include "cow/fs.h"
 
 /* The first read that failed, of any source that points here. libext2fs hides it behind words of its own, and
  * what looks like a broken filesystem then is a broken host. */
@@ -20,7 +20,7 @@ struct block_cache;
 
 struct source {
     struct cow_image *img;
-    enum cow_side side; /* COW_SIDE_COW: what the guest sees; COW_SIDE_BACKING: as if nothing were dirty */
+    enum cow_version version;
     uint64_t first_byte;
     uint64_t size_bytes;
     struct read_failure *failure; /* NULL: nobody asks */

@@ -249,9 +249,9 @@ static void place_sources(struct cow_fs *fs)
     for (size_t i = 0; i < fs->n_volumes; i++) {
         const struct cow_volume *volume = &fs->volume[i];
         fs->source[i].guest = (struct source){
-            fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
+            fs->img, COW_VERSION_GUEST, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
         fs->source[i].base = (struct source){
-            fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
+            fs->img, COW_VERSION_BASE, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
     }
 }
 
@@ -326,8 +326,8 @@ int cow_fs_find_other(struct cow_fs *fs, size_t *volume, struct cow_volume *belo
 
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
 {
-    const struct source disk = {fs->img,      COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
-                                &fs->failure, NULL};
+    const struct source disk = {
+        fs->img, COW_VERSION_GUEST, 0, cow_image_header(fs->img)->size_bytes, &fs->failure, NULL};
     struct sample sample;
     size_t known = 0;
     bool whole = false;

@@ -63,6 +63,7 @@ struct cow_backing {
     uint64_t size_bytes; /* 0 unless found */
     int64_t mtime;       /* seconds; 0 unless found */
     const char *problem; /* why it is missing or unusable, else "" */
+    bool is_image;       /* that is why it is unusable: it is the COW image itself */
 };
 
 const struct cow_backing *cow_image_backing(const struct cow_image *img);

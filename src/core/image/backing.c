@@ -16,6 +16,7 @@
 struct place {
     char *path;
     bool beside;
+    bool is_image; /* the image that it was looked for */
     struct host_file file;
     int status;
     struct cow_error err;
@@ -40,6 +41,7 @@ static void try_place(const struct cow_io *io, struct place *place, const struct
     place->status = host_file_open_disk(io, &place->file, place->path, O_RDONLY, &place->err);
     if (place->status == 0 && same_file(&place->file.facts, image_facts)) {
         host_file_close(io, &place->file);
+        place->is_image = true;
         place->status = cow_error_set(&place->err, COW_REFUSED,
                                       "%s: the backing file is the COW image itself", place->path);
     }
@@ -81,6 +83,7 @@ static void describe_backing(struct backing_file *out, struct place *place, bool
         return;
     }
     bool missing = place->err.sys_errno == ENOENT || place->err.sys_errno == ENOTDIR;
+    out->facts.is_image = place->is_image;
     out->facts.state = missing ? COW_BACKING_MISSING : COW_BACKING_UNUSABLE;
     snprintf(out->problem, sizeof out->problem, "%s", place->err.message);
 }

@@ -52,8 +52,7 @@ static int load(struct cow_image *img, struct cow_error *err)
     }
     const struct cow_backing *backing = &img->backing.facts;
     if (backing->named && backing->state != COW_BACKING_FOUND) {
-        bool itself = strstr(backing->problem, "COW image itself") != NULL;
-        return cow_error_set(err, itself ? COW_REFUSED : COW_IO, "the backing file: %s", backing->problem);
+        return cow_error_set(err, backing->is_image ? COW_REFUSED : COW_IO, "the backing file: %s", backing->problem);
     }
     decode_again_with_backing(img);
     if (img->header.unfinished) {

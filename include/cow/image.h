@@ -141,8 +141,9 @@ struct cow_run {
     uint64_t first_sector;
     uint64_t sectors; /* 0: there is none (the end of the disk) */
     enum cow_origin origin;
-    int64_t host_offset; /* of the first sector: in the COW file if dirty, in the backing file if clean;
-                            COW_NO_OFFSET beyond the backing */
+    int64_t host_offset; /* of the first sector, in the file of the layer; those behind it follow each other
+                            there without a gap. COW_NO_OFFSET where no file has a place for it */
+    unsigned layer; /* whose file that is: 0 the COW, 1 its backing file, more where that is a COW itself */
 };
 
 /* The run that begins at `sector` and reaches as far as the origin is the same. At or past the end of the

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/crc.h"
-#include "core/image/raw.h"
+#include "core/image/image.h"
 #include "core/volumes/gpt.h"
 #include "core/volumes/kinds.h"
 #include "support.h"
@@ -28,7 +28,7 @@ static void bench_open(struct bench *bench, uint64_t size_bytes)
     bench->path = test_path("disk");
     file_write(bench->path, "", 0);
     file_truncate(bench->path, size_bytes);
-    must_succeed(raw_image_open(&bench->img, bench->path, &io_system, &err), err);
+    must_succeed(image_open_raw(&bench->img, bench->path, &io_system, &err), err);
     bench->source = (struct source){bench->img, COW_VERSION_GUEST, 0, size_bytes, NULL, NULL};
 }
 

@@ -132,8 +132,10 @@ int cow_check(struct cow_check *out, const char *path, const struct cow_check_op
     }
     const struct cow_open_options open = {
         .backing_path = opt->backing_path, .no_backing = opt->no_backing, .io = opt->io};
-    int status = cow_image_open(&c.img, path, &open, err);
-    if (status == 0) {
+    struct cow_image *img = NULL;
+    int status = cow_image_open(&img, path, &open, err);
+    if (status == 0) { /* by what a kernel would read, for that is who is to open it */
+        c.img = image_flat(img);
         status = check_image(&c, opt->quick, err);
     } else if (status == COW_INVALID) {
         report_not_valid(&c, path, err);
@@ -143,7 +145,7 @@ int cow_check(struct cow_check *out, const char *path, const struct cow_check_op
         close_ranks(&c);
         *out = *c.check;
     }
-    cow_image_close(c.img);
+    cow_image_close(img);
     free(c.check);
     return status;
 }

@@ -178,7 +178,7 @@ int find_backing_is_cow(struct checkup *c, struct cow_error *err)
     if (!c->has_backing) {
         return 0;
     }
-    ssize_t n = io_read(img->io, img->backing.file.fd, bytes, sizeof bytes, 0);
+    ssize_t n = image_read_backing_file(c->img, bytes, sizeof bytes);
     if (n < 0) {
         return cow_error_system(err, (int)-n, "%s", img->backing.facts.path);
     }

@@ -102,8 +102,4 @@ extern const struct format_driver format_raw;
 /* The driver of a file: the first that takes it for its own, the raw one if nobody else does. */
 const struct format_driver *format_driver_of(const struct format_source *source);
 
-/* The numbers of a header and its layout as the driver of UML's variants wants them. */
-void format_uml_disk(struct format_disk *out, const struct cow_header *header,
-                     const struct cow_layout *layout);
-
 #endif

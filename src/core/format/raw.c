@@ -63,7 +63,8 @@ static int raw_place(const struct format_disk *disk, const struct format_file *f
                      struct format_place *out)
 {
     (void)file;
-    *out = (struct format_place){FORMAT_PLACE_FILE, sector * RAW_SECTOR_BYTES, disk->sectors - sector};
+    *out = (struct format_place){FORMAT_PLACE_FILE, sector * RAW_SECTOR_BYTES,
+                                 sector < disk->sectors ? disk->sectors - sector : 1};
     return 0;
 }
 

@@ -19,8 +19,8 @@ static bool uml_probe(const struct format_source *source)
            (memcmp(source->bytes, "OOOM", 4) == 0 || memcmp(source->bytes, "MOOO", 4) == 0);
 }
 
-void format_uml_disk(struct format_disk *out, const struct cow_header *header,
-                     const struct cow_layout *layout)
+static void fill_disk(struct format_disk *out, const struct cow_header *header,
+                      const struct cow_layout *layout)
 {
     *out = (struct format_disk){.driver = &format_uml,
                                 .size_bytes = header->size_bytes,
@@ -46,7 +46,7 @@ static int uml_decode(struct format_disk *out, struct cow_header *header, const 
     }
     *header = decoded;
     if (!decoded.unfinished) {
-        format_uml_disk(out, &decoded, &layout);
+        fill_disk(out, &decoded, &layout);
     }
     return 0;
 }
@@ -79,7 +79,7 @@ static int uml_place(const struct format_disk *disk, const struct format_file *f
 {
     (void)file;
     *out = (struct format_place){FORMAT_PLACE_FILE, disk->data_offset + sector * disk->sector_bytes,
-                                 disk->sectors - sector};
+                                 sector < disk->sectors ? disk->sectors - sector : 1};
     return 0;
 }
 

@@ -3,6 +3,8 @@
  * Finding the backing file. A kernel resolves a relative path against its working directory, QEMU against the
  * image's directory; people have both in mind, so both are tried and the one that fits the header wins.
  */
+#include "core/image/backing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/image/image.h"
 #include "cow/text.h"
 
 struct place {
@@ -137,25 +138,6 @@ int backing_ignore(struct backing_file *out, const struct cow_header *header, st
     snprintf(out->problem, sizeof out->problem, "%s: is not opened, as asked (--no-backing)",
              cow_escape(shown, sizeof shown, out->path));
     return 0;
-}
-
-const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
-{
-    const struct cow_backing *backing = &img->backing.facts;
-    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
-    char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
-    out[0] = '\0';
-    if (backing->state != COW_BACKING_FOUND || backing->named) {
-        return out;
-    }
-    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
-    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
-        snprintf(out, out_bytes,
-                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
-                 "directory",
-                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
-    }
-    return out;
 }
 
 void backing_close(const struct cow_io *io, struct backing_file *backing)

@@ -110,35 +110,23 @@ static int hole_length(struct cow_image *img, enum cow_file which, uint64_t sect
                        uint64_t *sectors, struct cow_error *err)
 {
     const uint64_t sector_bytes = img->header.sector_bytes;
-    const bool is_cow = which == COW_FILE_COW;
-    const uint64_t base = is_cow ? img->layout.data_offset : 0;
-    struct io_extent extent;
-    *sectors = end - sector;
-    if (!is_cow && (img->backing.facts.state == COW_BACKING_NONE ||
-                    sector * sector_bytes >= img->backing.facts.size_bytes)) {
-        return 0;
+    const uint64_t begin = sector * sector_bytes, limit = end * sector_bytes;
+    struct chain_extent extent;
+    int status = which == COW_FILE_COW ? layer_extent_at(&img->chain->layer[0], begin, limit, &extent, err)
+                                       : chain_extent_at(img->chain, 1, begin, limit, &extent, err);
+    if (status != 0) {
+        return cow_error_prefix(err, "%s: looking for holes", img->path);
     }
-    const uint64_t limit = base + end * sector_bytes;
-    int status = host_file_extent(img->io, is_cow ? &img->cow : &img->backing.file,
-                                  base + sector * sector_bytes, limit, &extent);
-    if (status < 0) {
-        return cow_error_system(err, -status, "%s: looking for holes", img->path);
-    }
-    if (extent.data) {
-        *sectors = 0;
-    } else if (extent.end < limit) {
-        *sectors = (extent.end - base) / sector_bytes - sector;
-    }
+    const bool hole = extent.kind == CHAIN_HOLE || extent.kind == CHAIN_NOTHING;
+    *sectors = !hole ? 0 : extent.end == limit ? end - sector : extent.end / sector_bytes - sector;
     return 0;
 }
 
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err)
 {
-    const enum cow_backing_state state = img->backing.facts.state;
     uint64_t below = 0;
     *sectors = 0;
-    if (sector >= img->layout.sectors || img->cow.fd < 0 ||
-        (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
+    if (sector >= img->layout.sectors || img->chain->cut) {
         return 0;
     }
     int status = hole_length(img, COW_FILE_COW, sector, img->layout.sectors, sectors, err);

@@ -116,7 +116,7 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     int status = check_backing(plan, opt, err);
     if (status == 0) {
         plan->named_path = opt->path;
-        plan->target_path = plan_choose_output(plan, opt->path, NULL, opt->force, &plan->replace, err);
+        plan->target_path = plan_choose_output(plan, opt->path, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status == 0) {

@@ -54,7 +54,7 @@ static int build(struct cow_plan *plan, const struct cow_extract_options *opt, s
         status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->version, opt->path, err);
     }
     if (status == 0) {
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, opt->force, &plan->replace, err);
         status = plan->target_path == NULL ? err->status : 0;
     }
     if (status != 0) {
@@ -82,6 +82,8 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    plan->img =
+        img; /* the file that files shows, through all layers; neither image nor backing file is touched */
     status = build(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);

@@ -76,7 +76,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_merge_options *
     struct stat facts;
     if (opt->stream_fd == NULL) {
         plan->takes_device = true;
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, opt->force, &plan->replace, err);
         if (plan->target_path != NULL) {
             plan->temp_path = plan->is_device ? plan->target_path : plan_temp_path(plan, plan->target_path);
         }
@@ -102,8 +102,9 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     err = err != NULL ? err : &local;
     struct cow_usage usage;
     if (opt->in_place) { /* refuses an output, too */
-        return merge_in_place(out, img, opt, err);
+        return merge_in_place(out, image_flat(img), opt, err);
     }
+    img = image_flat(img);
     int status = cow_image_usage(img, &usage, err);
     uint8_t nothing;
     if (status == 0 &&

@@ -234,7 +234,7 @@ static int choose_target(struct cow_plan *plan, const struct cow_resize_options 
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
         plan->named_path = opt->output_path;
-        plan->target_path = plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->replace, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
         plan->fresh = true;
         return plan->target_path == NULL ? err->status : 0;
@@ -271,7 +271,7 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
         }
     }
     bool exists;
-    plan->copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
+    plan->copy_path = plan_choose_output(plan, path, false, &exists, err);
     if (plan->copy_path == NULL) {
         return err->status;
     }
@@ -437,6 +437,7 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     struct cow_resize_options decided = *options;
     const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
+    img = image_flat(img);
     int status = image_require_layout(img, err);
     if (status == 0) { /* first of all: what it left looks like other trouble */
         status = plan_check_pending(img, err);

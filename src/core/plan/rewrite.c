@@ -242,10 +242,8 @@ static int choose_target(struct cow_plan *plan, const struct cow_rewrite_options
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
-        const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
         plan->named_path = opt->output_path;
-        plan->target_path =
-            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->replace, err);
+        plan->target_path = plan_choose_output(plan, opt->output_path, opt->force, &plan->replace, err);
         plan->hold_image = HOLD_READ;
         plan->fresh = true;
     } else {
@@ -513,6 +511,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
 {
     struct cow_error local;
     err = err != NULL ? err : &local;
+    img = image_flat(img);
     int status = image_require_layout(img, err);
     if (status == 0) {
         status = plan_check_pending(img, err);

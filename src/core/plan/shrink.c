@@ -258,7 +258,7 @@ static int find_backing_data(uint64_t *at, struct cow_image *img, uint64_t size_
     *at = UINT64_MAX;
     for (uint64_t offset = size_bytes; offset < end && status == 0;) {
         struct io_extent extent;
-        const int found = host_file_extent(img->io, &img->backing.file, offset, end, &extent);
+        const int found = image_file_extent(img, COW_FILE_BACKING, offset, end, &extent);
         if (found < 0) {
             return cow_error_system(err, -found, "%s: looking for holes", img->backing.facts.path);
         }

@@ -7,21 +7,7 @@
 
 #include "tui/change/change.h"
 
-enum { LABEL_COL = 1, WORTH_A_BAR_BYTES = 4096 };
-
-void change_put_holder(struct tui_app *app, struct tui_page *page)
-{
-    if (!app->holder.held)
-        return;
-    tui_page_line(page);
-    if (app->holder.pid > 0)
-        tui_page_wrapf(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
-                       "! in use by pid %" PRId64 ": nothing can be written until that one stops",
-                       app->holder.pid);
-    else
-        tui_page_wrap(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
-                      "! in use by another program: nothing can be written until that one stops");
-}
+enum { LABEL_COL = CHANGE_LABEL_COL, WORTH_A_BAR_BYTES = 4096 };
 
 static void put_steps(struct tui_page *page, const struct cow_plan *plan)
 {
@@ -97,13 +83,9 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
                       "Until its last steps it can be stopped: nothing is changed then.");
 }
 
-static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
+static void progress_bar(struct tui_page *page, double share)
 {
     int cols = page->cols - 12;
-    double share = total > 0 ? (double)done / (double)total : 0;
-
-    if (share > 1)
-        share = 1;
     int full = (int)(share * cols);
     for (int i = 0; i < cols; i++)
         tui_page_put_char(page, 2 + i, i < full ? TUI_MAP_FULL : TUI_MAP_BACKING, i < full ? 0x2588 : 0x00b7);
@@ -114,20 +96,17 @@ static void put_progress(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     char done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES], rate[COW_SIZE_TEXT_BYTES];
-    double elapsed = change->drawn - change->started;
+    const struct tui_progress *progress = &change->progress;
+    double elapsed = change->drawn - progress->started;
 
-    progress_bar(page, change->done_bytes, change->total_bytes);
+    progress_bar(page, tui_progress_share(progress));
     tui_page_line(page);
-    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, change->done_bytes),
-                            cow_size_text(total, change->total_bytes));
-    if (app->backend->interactive && elapsed > 1 && change->done_bytes > 0) {
-        double per_second = (double)change->done_bytes / elapsed;
-        double left = change->total_bytes > change->done_bytes
-                          ? (double)(change->total_bytes - change->done_bytes) / per_second
-                          : 0;
+    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, progress->done),
+                            cow_size_text(total, progress->total));
+    if (app->subject.interactive && elapsed > 1 && progress->done > 0)
         tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
-                      cow_size_text(rate, (uint64_t)per_second), left);
-    }
+                      cow_size_text(rate, (uint64_t)tui_progress_rate(progress, change->drawn)),
+                      tui_progress_seconds_left(progress, change->drawn));
 }
 
 void change_fill_running(struct tui_app *app, struct change *change)
@@ -139,7 +118,7 @@ void change_fill_running(struct tui_app *app, struct change *change)
     tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
     tui_page_line(page);
     tui_page_line(page);
-    if (change->total_bytes >= WORTH_A_BAR_BYTES)
+    if (change->progress.total >= WORTH_A_BAR_BYTES)
         put_progress(app, change);
     tui_page_line(page);
     tui_page_line(page);
@@ -189,7 +168,7 @@ void change_fill_result(struct tui_app *app, struct change *change)
         fill_failure(app, change);
         return;
     }
-    cow_size_text(size, cow_image_header(app->image)->size_bytes);
+    cow_size_text(size, cow_image_header(app->subject.image)->size_bytes);
     if (change->target[0])
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
     else

@@ -25,10 +25,10 @@ static bool on_progress(void *context, const struct cow_progress *progress)
     bool cancel_changed = change->can_cancel != progress->can_cancel;
 
     snprintf(change->phase, sizeof change->phase, "%s", progress->phase);
-    change->done_bytes = progress->done_bytes;
-    change->total_bytes = progress->total_bytes;
+    change->progress.done = progress->done_bytes;
+    change->progress.total = progress->total_bytes;
     change->can_cancel = progress->can_cancel;
-    if (run->app->backend->interactive && !cancel_changed && time - change->drawn < seconds_between_looks)
+    if (run->app->subject.interactive && !cancel_changed && time - change->drawn < seconds_between_looks)
         return change->stopping;
     change->drawn = time;
     if (tui_app_pump(run->app))
@@ -78,16 +78,16 @@ void change_commit(struct tui_app *app, struct change *change)
     change->page.top = 0;
     change->stopping = false;
     change->notes[0] = '\0';
-    change->started = change->drawn = tui_clock();
+    change->progress.started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
     cow_plan_free(change->plan);
     change->plan = NULL;
     if (tui_app_reopen_changed(app, &err))
         on_note(&run, err.message);
-    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->image);
+    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->subject.image);
     if (change->succeeded && !change->target[0])
-        memset(app->check.staged, 0, sizeof app->check.staged); /* they were of what is no longer there */
+        tui_check_unstage(&app->check); /* they were of what is no longer there */
     change->at = CHANGE_RESULT;
     change->page.top = 0;
     app->redraw = true;

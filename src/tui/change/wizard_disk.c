@@ -10,6 +10,11 @@
 
 enum { UNIT_BYTES = 512 };
 
+bool wizard_shrinks(const struct tui_app *app, const struct wizard *w)
+{
+    return w->size_bytes < cow_image_header(app->subject.image)->size_bytes;
+}
+
 /* "On it: ext4, 64.0 MiB, 12.3 MiB used, clean; 10.1 MiB at least" */
 static void put_facts(struct wizard *w, const struct cow_volume *volume, size_t n_volumes)
 {
@@ -73,14 +78,14 @@ static void tell_smallest(struct wizard *w, const struct cow_volume *last, bool 
 
 uint64_t wizard_look(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     struct cow_fs *fs = NULL;
     size_t n_volumes;
     bool known = false;
 
     w->facts[0] = w->smallest[0] = '\0';
     w->at_smallest = false;
-    if (cow_fs_open(&fs, app->image, NULL))
+    if (cow_fs_open(&fs, app->subject.image, NULL))
         return 0; /* then the wizard does without */
     const struct cow_volume *volume = cow_fs_volumes(fs, &n_volumes), *last = last_of(volume, n_volumes);
     for (size_t i = 0; i < n_volumes; i++)

@@ -14,7 +14,7 @@ enum { ECHO_COL = 36, PRESET_COL = 29 };
 /* "128 MiB (134217728 bytes), 64.0 MiB more" */
 static void echo_size(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     char size[COW_SIZE_TEXT_BYTES], by[COW_SIZE_TEXT_BYTES];
     bool shrinks = wizard_shrinks(app, w);
 
@@ -58,7 +58,7 @@ static void put_smallest(const struct wizard *w, struct tui_page *page)
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
 {
     struct tui_page *page = &w->page;
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);

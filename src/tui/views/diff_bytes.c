@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/views/diff.h"
+#include "tui/views/diff_bytes.h"
 
 enum { CHUNK_BYTES = 64 * 1024, RANGES_MAX = 16, ROW_BYTES = 16, ROWS_MAX = 4, TOGETHER_BYTES = 16 };
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tui/views/diff.h"
+#include "tui/views/diff_text.h"
 
 extern char **environ;
 

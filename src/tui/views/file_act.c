@@ -19,7 +19,7 @@ unsigned tui_file_contexts(const struct cow_fs_file *file)
 /* Goes to the first of its pieces, to come back with q. */
 static void go_there(struct tui_app *app, const struct cow_fs_file *file, enum tui_tab tab)
 {
-    uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     struct cow_fs_owner piece = {.length_bytes = 0};
     struct cow_error err = {0};
 
@@ -34,7 +34,7 @@ static void go_there(struct tui_app *app, const struct cow_fs_file *file, enum t
         return;
     }
     if (tab == TUI_TAB_MAP)
-        tui_files_light(app, file);
+        tui_app_light(app, file);
     tui_app_select(app, piece.first_byte / sector_bytes);
     tui_app_show_tab(app, tab, true);
 }

@@ -99,7 +99,7 @@ static void file_name_text(const struct tui_app *app, const struct files_view *v
     char raw[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
 
     if (view->filter[0]) {
-        int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(app, row->number, prefix));
+        int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(&app->files, row->number, prefix));
         out += taken;
         out_bytes -= (size_t)taken;
         cells -= taken;
@@ -189,23 +189,23 @@ static void draw_row(const struct tui_app *app, const struct files_view *view, s
 /* How far the job is, where there is nothing else to show. */
 static void draw_state(const struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area)
 {
-    const struct tui_files *files = &app->files;
+    const struct tui_job *job = &app->files.job;
     struct tui_page page = {0};
 
     tui_page_begin(&page, area.cols - 2);
     tui_page_line(&page);
-    if (files->running)
+    if (job->state == TUI_JOB_RUNNING)
         tui_page_wrapf(&page, 0, 0, TUI_STRONG, "reading the guest's filesystem: %d%% (s stops that)",
-                       files->percent);
-    else if (files->generation != app->generation)
+                       tui_job_percent(job));
+    else if (!tui_job_is_current(job))
         tui_page_wrap(&page, 0, 0, TUI_DIM, "looking...");
-    else if (files->stopped)
+    else if (job->state == TUI_JOB_STOPPED)
         tui_page_wrap(&page, 0, 0, TUI_WARN, "stopped: what has changed is not known; s reads anew");
     else
-        tui_page_wrapf(&page, 0, 2, TUI_BAD, "the filesystem could not be read: %s", files->error.message);
-    if (!files->running && files->error.hint[0]) {
+        tui_page_wrapf(&page, 0, 2, TUI_BAD, "the filesystem could not be read: %s", job->error.message);
+    if (job->state != TUI_JOB_RUNNING && job->error.hint[0]) {
         tui_page_line(&page);
-        tui_page_wrap(&page, 2, 2, TUI_NORMAL, files->error.hint);
+        tui_page_wrap(&page, 2, 2, TUI_NORMAL, job->error.hint);
     }
     tui_page_draw(&page, canvas, (struct tui_rect){area.x + 1, area.y, area.cols - 2, area.rows}, -1);
     tui_page_free(&page);
@@ -225,7 +225,7 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
         return 0;
     if (n_volumes == 0)
         tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_EMPTY_TABLE);
-    else if (tui_files_readable(app, NULL) == 0)
+    else if (tui_files_readable(&app->files, NULL) == 0)
         x += tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_UNREADABLE);
     for (size_t i = 0; i < n_volumes; i++) {
         if (view->volume >= 0 && (size_t)view->volume != i)
@@ -239,7 +239,7 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
         if (!problem[0])
             problem = cow_volume_new_text(&volume[i]);
     }
-    if (tui_files_known(app))
+    if (tui_files_known(&app->files))
         damage = cow_fs_scan_damage(app->files.scan);
     if (problem[0] || damage[0])
         tui_textf(canvas, area.x + 1, area.y + lines++, area.cols - 2, TUI_WARN, "! %s%s",
@@ -259,8 +259,9 @@ static void title_text(const struct tui_app *app, const struct files_view *view,
         return;
     }
     tui_path_text(where, sizeof where, view->directory ? view->directory : "/", cells - 30);
-    snprintf(out, out_bytes, "Files \u2500 %s%s \u2500 %s", tui_files_prefix(app, view->volume, prefix),
-             tui_files_readable(app, NULL) > 1 && view->volume < 0 ? "all partitions" : where, order);
+    snprintf(out, out_bytes, "Files \u2500 %s%s \u2500 %s",
+             tui_files_prefix(&app->files, view->volume, prefix),
+             tui_files_readable(&app->files, NULL) > 1 && view->volume < 0 ? "all partitions" : where, order);
 }
 
 /* What of the level is of no file: its rows say so, but those of whole volumes. */
@@ -302,7 +303,7 @@ static void draw_total(const struct tui_app *app, const struct files_view *view,
     if (view->directory || view->filter[0] || !app->usage_known ||
         level->changed_bytes == app->usage.dirty_bytes)
         return;
-    if (tui_files_readable(app, NULL) <= 1 || view->volume == COW_NO_VOLUME)
+    if (tui_files_readable(&app->files, NULL) <= 1 || view->volume == COW_NO_VOLUME)
         tui_textf(canvas, x, y, end - x, TUI_WARN, "; all in all %s",
                   cow_size_text(rest, app->usage.dirty_bytes));
 }
@@ -349,7 +350,7 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
     inside.rows -= facts;
     if (problem)
         tui_text(canvas, inside.x + 1, inside.y, inside.cols - 2, TUI_BAD, problem);
-    if (problem || !tui_files_known(app)) {
+    if (problem || !tui_files_known(&app->files)) {
         if (!problem)
             draw_state(app, canvas, inside);
         return;

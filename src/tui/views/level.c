@@ -259,7 +259,8 @@ static int add_own_classes(struct tui_level *level, const struct tui_app *app, i
 {
     uint64_t bytes[COW_FS_CLASSES];
 
-    cow_fs_classes(app->files.scan, tui_files_readable(app, NULL) > 1 ? volume : COW_NO_VOLUME, bytes);
+    cow_fs_classes(app->files.scan, tui_files_readable(&app->files, NULL) > 1 ? volume : COW_NO_VOLUME,
+                   bytes);
     for (int c = 0; c < COW_FS_CLASSES; c++) {
         if (cow_fs_class_of_file((enum cow_fs_class)c))
             bytes[c] = 0; /* the files have them */
@@ -281,7 +282,7 @@ static int add_level(struct tui_level *level, const struct tui_app *app, const s
         status = add_volumes(level, app, bytes, err);
         return status ? status : add_classes(level, bytes, err);
     }
-    if (at->directory[0] || tui_files_readable(app, NULL) > 1)
+    if (at->directory[0] || tui_files_readable(&app->files, NULL) > 1)
         status = add(level, &up, err);
     if (status == 0)
         status = add_files(level, app, at, err);

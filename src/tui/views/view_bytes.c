@@ -40,7 +40,7 @@ static int bytes_open(struct tui_app *app, void **state, const void *argument, s
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->at = view->top = app->sector * cow_image_header(app->image)->sector_bytes;
+    view->at = view->top = app->sector * cow_image_header(app->subject.image)->sector_bytes;
     *state = view;
     return 0;
 }
@@ -60,13 +60,13 @@ static unsigned bytes_contexts(struct tui_app *app, void *state)
 
 static uint64_t disk_bytes(const struct tui_app *app)
 {
-    return cow_image_header(app->image)->size_bytes;
+    return cow_image_header(app->subject.image)->size_bytes;
 }
 
 /* Another view or a command may have moved the selection, and the image may have become shorter. */
 static void follow(struct tui_app *app, struct bytes_view *view)
 {
-    uint32_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    uint32_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
 
     if (view->at / sector_bytes != app->sector)
         view->at = app->sector * sector_bytes;
@@ -119,7 +119,7 @@ static void read_page(struct tui_app *app, struct bytes_view *view)
     for (int s = 0; s < 2; s++) {
         struct cow_error err = {0};
         view->readable[s] =
-            cow_image_read_side(app->image, sides[s], view->top, view->page[s], view->n, &err) == 0;
+            cow_image_read_side(app->subject.image, sides[s], view->top, view->page[s], view->n, &err) == 0;
         if (!view->readable[s])
             snprintf(view->problem, sizeof view->problem, "%s", err.message);
     }
@@ -156,10 +156,10 @@ static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, 
 /* Which side the guest sees at an offset: 0 COW, 1 backing. */
 static int live_side(struct tui_app *app, struct bytes_view *view, uint64_t offset)
 {
-    uint64_t sector = offset / cow_image_header(app->image)->sector_bytes;
+    uint64_t sector = offset / cow_image_header(app->subject.image)->sector_bytes;
 
     if (sector < view->run.first_sector || sector - view->run.first_sector >= view->run.sectors) {
-        if (cow_image_next_run(app->image, sector, &view->run, NULL))
+        if (cow_image_next_run(app->subject.image, sector, &view->run, NULL))
             view->run.sectors = 0;
     }
     return view->run.sectors > 0 && cow_origin_dirty(view->run.origin) ? 0 : 1;
@@ -169,9 +169,9 @@ static void draw_heading(struct tui_app *app, const struct bytes_view *view, str
                          struct tui_rect inside, int live)
 {
     int cols = view->row_bytes * 4 - 1, x[2] = {inside.x + view->side_x[0], inside.x + view->side_x[1]};
-    const char *backing = cow_image_backing(app->image)->state == COW_BACKING_NONE ? "zeros"
-                          : view->row_bytes < ROW_BYTES_MAX                        ? "backing"
-                                                                                   : app->backing_name;
+    const char *backing = cow_image_backing(app->subject.image)->state == COW_BACKING_NONE ? "zeros"
+                          : view->row_bytes < ROW_BYTES_MAX                                ? "backing"
+                                                            : app->backing_name;
 
     tui_text_right(canvas, x[0], inside.y, view->offset_cols, TUI_LABEL, "at byte");
     const char *seen = cols >= 31 ? ": the guest sees this" : "";
@@ -184,7 +184,7 @@ static void draw_heading(struct tui_app *app, const struct bytes_view *view, str
 static void draw_info(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas, int y)
 {
     size_t i = (size_t)(view->at - view->top);
-    uint64_t sector = view->at / cow_image_header(app->image)->sector_bytes;
+    uint64_t sector = view->at / cow_image_header(app->subject.image)->sector_bytes;
     int x = 1, end = canvas->cols - 1;
 
     if (view->problem[0]) {
@@ -195,7 +195,7 @@ static void draw_info(struct tui_app *app, const struct bytes_view *view, struct
     x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, differs(view, i) ? TUI_DIFF : TUI_NORMAL,
                        "COW %02x  backing %02x", view->page[0][i], view->page[1][i]);
     struct cow_run run;
-    if (tui_scan_run_at(app, sector, &run, NULL) || run.sectors == 0)
+    if (tui_scan_run_at(&app->scan, sector, &run, NULL) || run.sectors == 0)
         return;
     struct tui_mark mark = tui_origin_mark(run.origin);
     x += 3;
@@ -244,7 +244,7 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
 static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uint64_t at)
 {
     view->at = at;
-    tui_app_select(app, at / cow_image_header(app->image)->sector_bytes);
+    tui_app_select(app, at / cow_image_header(app->subject.image)->sector_bytes);
     return TUI_REDRAW;
 }
 

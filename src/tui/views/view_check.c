@@ -72,7 +72,7 @@ static unsigned finding_contexts(const struct tui_app *app, const struct cow_fin
 {
     return (finding && finding->fixable ? TUI_IN_FIXABLE : 0U) |
            (finding && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
-           (tui_check_staged(app) > 0 ? TUI_IN_STAGED : 0U);
+           (tui_check_staged(&app->check) > 0 ? TUI_IN_STAGED : 0U);
 }
 
 static unsigned check_contexts(struct tui_app *app, void *state)
@@ -135,27 +135,29 @@ static void put_finding(const struct tui_app *app, struct tui_page *page, const 
 static void put_state(const struct tui_app *app, struct tui_page *page)
 {
     const struct tui_check *check = &app->check;
+    bool current = tui_job_is_current(&check->job), running = check->job.state == TUI_JOB_RUNNING;
 
     tui_page_line(page);
-    if (check->generation != app->generation || (check->running && !check->known))
+    if (!current || (running && !check->known))
         tui_page_put(page, LABEL_COL, TUI_DIM, "looking...");
-    else if (check->running)
+    else if (running)
         tui_page_putf(page, LABEL_COL, TUI_STRONG,
-                      "headers and bits are done; comparing the bytes: %d%% (s stops that)", check->percent);
+                      "headers and bits are done; comparing the bytes: %d%% (s stops that)",
+                      tui_job_percent(&check->job));
     else if (!check->known)
         tui_page_put(page, LABEL_COL, TUI_BAD, "it could not be checked:");
-    else if (check->stopped)
+    else if (check->job.state == TUI_JOB_STOPPED)
         tui_page_put(page, LABEL_COL, TUI_WARN, "stopped: the bytes were not compared; s checks anew");
     else if (!check->result.scanned)
         tui_page_put(page, LABEL_COL, TUI_WARN, "headers and bits only; the bytes could not be compared");
     else if (check->result.findings > 0)
         tui_page_put(page, LABEL_COL, TUI_DIM, "headers, bits and bytes were looked at");
-    if (!check->known && !check->running && check->generation == app->generation) {
+    if (!check->known && !running && current) {
         tui_page_line(page);
-        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->error.message);
-        if (check->error.hint[0])
+        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.message);
+        if (check->job.error.hint[0])
             tui_page_line(page);
-        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->error.hint);
+        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.hint);
     }
 }
 
@@ -163,10 +165,11 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
 {
     const struct tui_check *check = &app->check;
     struct tui_page *page = &view->page;
-    bool current = check->known && check->generation == app->generation;
+    bool current = check->known && tui_job_is_current(&check->job);
 
     put_state(app, page);
-    if (current && check->result.findings == 0 && !check->running && !check->stopped) {
+    if (current && check->result.findings == 0 && check->job.state != TUI_JOB_RUNNING &&
+        check->job.state != TUI_JOB_STOPPED) {
         tui_page_line(page);
         tui_page_put(page, LABEL_COL, TUI_GOOD, "nothing is wrong");
     }
@@ -189,9 +192,9 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
 /* "Check - 3 findings, 1 fix staged" */
 static void title_text(const struct tui_app *app, char *out, size_t out_bytes)
 {
-    size_t findings = app->check.result.findings, staged = tui_check_staged(app);
+    size_t findings = app->check.result.findings, staged = tui_check_staged(&app->check);
 
-    if (!app->check.known || app->check.generation != app->generation)
+    if (!app->check.known || !tui_job_is_current(&app->check.job))
         snprintf(out, out_bytes, "Check");
     else if (staged > 0)
         snprintf(out, out_bytes, "Check \u2500 %zu finding%s, %zu fix%s staged", findings,
@@ -292,10 +295,10 @@ static enum tui_result check_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_SCAN:
         if (argument) /* the command means the scan of the map */
             return TUI_IGNORED;
-        if (app->check.running)
-            app->check.stop = true;
+        if (app->check.job.state == TUI_JOB_RUNNING)
+            tui_job_stop(&app->check.job);
         else
-            tui_check_again(app);
+            tui_check_again(&app->check);
         return TUI_REDRAW;
     default:
         break;
@@ -416,7 +419,7 @@ static void put_place(struct tui_app *app, struct tui_page *page, const struct c
 
     if (finding->sectors == 0)
         return;
-    cow_size_text(at, finding->first_sector * cow_image_header(app->image)->sector_bytes);
+    cow_size_text(at, finding->first_sector * cow_image_header(app->subject.image)->sector_bytes);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_HEADING, "Where");

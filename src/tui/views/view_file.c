@@ -49,7 +49,7 @@ static unsigned file_contexts(struct tui_app *app, void *state)
 {
     const struct file_view *view = state;
 
-    return TUI_IN_FILE | tui_file_contexts(tui_files_find(app, &view->name));
+    return TUI_IN_FILE | tui_file_contexts(tui_files_find(&app->files, &view->name));
 }
 
 static void put_kind(struct tui_page *page, const struct cow_fs_file *file)
@@ -92,7 +92,7 @@ static void put_values(const struct tui_app *app, struct tui_page *page, const s
 /* "sectors 16848-16855 @ 8.23 MiB   4.00 KiB   its bytes from 0 on" */
 static void put_piece(struct tui_app *app, struct tui_page *page, const struct cow_fs_owner *piece)
 {
-    uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     char at[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
@@ -162,7 +162,7 @@ static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canva
 {
     struct file_view *view = state;
     struct tui_page *page = &view->page;
-    const struct cow_fs_file *file = tui_files_find(app, &view->name);
+    const struct cow_fs_file *file = tui_files_find(&app->files, &view->name);
     char text[TEXT_BYTES];
 
     tui_path_text(text, sizeof text, view->name.path, area.cols - 6);
@@ -179,7 +179,8 @@ static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canva
     } else {
         tui_page_line(page);
         tui_page_put(page, 1, TUI_DIM,
-                     tui_files_known(app) ? "it is no longer one of the changed files" : "looking...");
+                     tui_files_known(&app->files) ? "it is no longer one of the changed files"
+                                                  : "looking...");
     }
     tui_page_draw(page, canvas, inside, area.x + area.cols - 1);
 }
@@ -191,7 +192,8 @@ static enum tui_result file_act(struct tui_app *app, void *state, enum tui_actio
 
     (void)argument;
     enum tui_result result = tui_page_act(&view->page, action, view->rows);
-    return result == TUI_IGNORED ? tui_file_act(app, tui_files_find(app, &view->name), action) : result;
+    return result == TUI_IGNORED ? tui_file_act(app, tui_files_find(&app->files, &view->name), action)
+                                 : result;
 }
 
 const struct tui_view_class tui_view_file = {

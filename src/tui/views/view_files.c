@@ -42,7 +42,7 @@ static void files_close(struct tui_app *app, void *state)
 /* Whether the rows are of what is known now. */
 static bool is_current(const struct tui_app *app, const struct files_view *view)
 {
-    return tui_files_known(app) && view->filled.done && view->filled.epoch == app->files.epoch;
+    return tui_files_known(&app->files) && view->filled.done && view->filled.epoch == app->files.epoch;
 }
 
 /* The selected row; NULL if there is none. */
@@ -116,7 +116,7 @@ static void set_directory(struct files_view *view, char *directory)
 static void choose_volume(const struct tui_app *app, struct files_view *view)
 {
     int first = COW_NO_VOLUME;
-    size_t readable = tui_files_readable(app, &first), n_volumes;
+    size_t readable = tui_files_readable(&app->files, &first), n_volumes;
     const struct cow_volume *volume = cow_fs_volumes(app->files.fs, &n_volumes);
     bool fits = view->volume >= 0 && (size_t)view->volume < n_volumes && volume[view->volume].readable;
 
@@ -132,7 +132,7 @@ static int fill(const struct tui_app *app, struct files_view *view, struct cow_e
     if (is_current(app, view))
         return 0;
     view->level.rows = 0;
-    if (!tui_files_known(app))
+    if (!tui_files_known(&app->files))
         return 0;
     choose_volume(app, view);
     for (;;) {
@@ -242,7 +242,7 @@ static enum tui_result enter(struct tui_app *app, struct files_view *view, bool 
 
 static bool can_go_up(const struct tui_app *app, const struct files_view *view)
 {
-    return view->directory || (view->volume != COW_NO_VOLUME && tui_files_readable(app, NULL) > 1);
+    return view->directory || (view->volume != COW_NO_VOLUME && tui_files_readable(&app->files, NULL) > 1);
 }
 
 static void filter_answer(struct tui_app *app, const char *text)
@@ -325,10 +325,10 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_SCAN:
         if (argument) /* the command means the scan of the map */
             return TUI_IGNORED;
-        if (app->files.running)
-            app->files.stop = true;
+        if (app->files.job.state == TUI_JOB_RUNNING)
+            tui_job_stop(&app->files.job);
         else
-            tui_files_again(app);
+            tui_files_again(&app->files);
         return TUI_REDRAW;
     default:
         break;

@@ -82,7 +82,7 @@ static void put_verdict(struct tui_app *app, struct header_view *view)
 {
     struct tui_page *page = &view->page;
     const struct cow_verdict *verdict = &view->verdict;
-    const char *pending = cow_image_pending(app->image);
+    const char *pending = cow_image_pending(app->subject.image);
 
     heading(page, "Would a stock UML kernel open it?");
     tui_page_line(page);
@@ -199,10 +199,10 @@ static bool editable(const char *name)
 static void put_fields(struct tui_app *app, struct header_view *view)
 {
     struct tui_page *page = &view->page;
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     struct cow_field field[COW_FIELDS_MAX];
     size_t n_raw, n = cow_format_fields(field, header->format);
-    const uint8_t *raw = cow_image_header_raw(app->image, &n_raw);
+    const uint8_t *raw = cow_image_header_raw(app->subject.image, &n_raw);
 
     heading(page, "Fields of the header");
     tui_page_putf(page, RAW_COL + 16, TUI_DIM, "%s, %s", cow_format_title(header->format),
@@ -247,7 +247,7 @@ static void put_part(struct tui_page *page, const char *name, uint64_t from, uin
 
 static void put_layout(struct tui_app *app, struct tui_page *page)
 {
-    const struct cow_layout *layout = cow_image_layout(app->image);
+    const struct cow_layout *layout = cow_image_layout(app->subject.image);
 
     if (tui_app_sectors(app) == 0)
         return;
@@ -267,8 +267,8 @@ static void put_layout(struct tui_app *app, struct tui_page *page)
 static void put_backing(struct tui_app *app, struct tui_page *page)
 {
     static const char *const state[] = {"none: clean sectors are zeros", "found", "not found", "not usable"};
-    const struct cow_backing *backing = cow_image_backing(app->image);
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_backing *backing = cow_image_backing(app->subject.image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     char text[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
 
     heading(page, "Backing file");
@@ -336,9 +336,9 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     struct header_view *view = state;
     struct tui_rect inside = tui_frame(canvas, area, "Header");
 
-    if (view->generation != app->generation) {
-        cow_image_verdict(app->image, &view->verdict);
-        view->generation = app->generation;
+    if (view->generation != app->subject.generation) {
+        cow_image_verdict(app->subject.image, &view->verdict);
+        view->generation = app->subject.generation;
     }
     tui_page_begin(&view->page, inside.cols - 1);
     put_verdict(app, view);
@@ -367,7 +367,7 @@ static void answer_path(struct tui_app *app, const char *text)
                     bytes ? "that path is too long" : "an image without a backing file cannot be written");
         return;
     }
-    if (strcmp(text, cow_image_header(app->image)->backing_path) == 0)
+    if (strcmp(text, cow_image_header(app->subject.image)->backing_path) == 0)
         return;
     memcpy(app->edits.new_path, text, bytes + 1);
     app->edits.path = true;
@@ -406,13 +406,13 @@ static void answer_mtime(struct tui_app *app, const char *text)
         return;
     }
     app->edits.new_mtime = mtime;
-    app->edits.mtime = mtime != cow_image_header(app->image)->mtime;
+    app->edits.mtime = mtime != cow_image_header(app->subject.image)->mtime;
 }
 
 /* Asks for a new value of the cursor's field, with the present one to begin with. */
 static enum tui_result edit(struct tui_app *app, const struct header_view *view)
 {
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     struct cow_field field[COW_FIELDS_MAX];
     char text[16];
 

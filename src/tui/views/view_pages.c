@@ -147,7 +147,7 @@ static enum tui_result pending_act(struct tui_app *app, void *state, enum tui_ac
 static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct page_view *view = state;
-    const char *what = cow_image_pending(app->image);
+    const char *what = cow_image_pending(app->subject.image);
 
     box_begin(view, area);
     tui_page_line(&view->page);

@@ -11,8 +11,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "cli/json.h"
-#include "cli/progress.h"
+#include "cli/output/json.h"
+#include "cli/output/plan_told.h"
+#include "cli/output/progress.h"
 
 /* Waits for a line, or for a signal: one that comes just before the read would not end it, so the wait is in
  * short pieces. */
@@ -81,7 +82,7 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
     int status;
 
     cli_catch_signals();
-    cli_out_init(&out, stderr, options);
+    cli_out_init(&out, stderr, options->color_mode);
     if ((status = cow_plan_probe(plan, err)))
         return status;
     if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
@@ -110,7 +111,7 @@ int cli_change(struct cow_plan *plan, const struct cli_options *options, struct 
     }
     if (options->json)
         return cli_json_print(cli_plan_json(plan), err);
-    cli_out_init(&out, stdout, options);
+    cli_out_init(&out, stdout, options->color_mode);
     cli_plan_text(&out, plan);
     return 0;
 }

@@ -8,9 +8,10 @@
 
 #include "cli/change.h"
 #include "cli/commands.h"
-#include "cli/findings.h"
-#include "cli/json.h"
-#include "cli/progress.h"
+#include "cli/output/findings.h"
+#include "cli/output/json.h"
+#include "cli/output/plan_told.h"
+#include "cli/output/progress.h"
 
 static int look(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
 {
@@ -29,6 +30,13 @@ static int look(struct cow_check *check, const struct cli_options *options, stru
     return status;
 }
 
+/* What its printers have to know of the options. */
+static struct cli_checked checked_as(const struct cli_options *options)
+{
+    return (struct cli_checked){
+        .image_path = options->operand[0], .backing_path = options->backing, .quick = options->quick};
+}
+
 /* Is there something that --repair makes? */
 static bool can_repair(const struct cow_check *check)
 {
@@ -40,6 +48,7 @@ static bool can_repair(const struct cow_check *check)
 
 static void show(const struct cow_check *check, const struct cli_options *options)
 {
+    const struct cli_checked checked = checked_as(options);
     struct cow_image *image = NULL;
     struct cli_out out;
 
@@ -47,8 +56,8 @@ static void show(const struct cow_check *check, const struct cli_options *option
         return;
     if (cli_open_image(&image, options, NULL)) /* what is not even an image has findings all the same */
         image = NULL;
-    cli_out_init(&out, stdout, options);
-    cli_findings_text(&out, check, image, options);
+    cli_out_init(&out, stdout, options->color_mode);
+    cli_findings_text(&out, check, image, &checked);
     cow_image_close(image);
 }
 
@@ -60,7 +69,7 @@ static int show_or_repair(struct cow_plan *plan, const struct cli_options *optio
     if (!options->dry_run)
         return cli_carry_out(plan, options, err);
     if (!options->json) {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_plan_text(&out, plan);
     }
     return 0;
@@ -118,6 +127,7 @@ static int judge(const struct cow_check *check, const struct cli_options *option
 
 int cli_check(const struct cli_options *options, struct cow_error *err)
 {
+    const struct cli_checked checked = checked_as(options);
     struct cow_check check;
     json_t *plan_json = NULL;
     bool shown = false;
@@ -135,7 +145,7 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
     if (!status && !shown)
         show(&check, options);
     if (!status && options->json)
-        status = cli_json_print(cli_findings_json(&check, options, plan_json), err);
+        status = cli_json_print(cli_findings_json(&check, &checked, plan_json), err);
     else
         json_decref(plan_json);
     return status ? status : judge(&check, options, err);

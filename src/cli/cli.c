@@ -14,7 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/text_stream.h"
+#include "cli/output/text_stream.h"
 #include "cow/image.h"
 #include "cow/text.h"
 

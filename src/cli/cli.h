@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "cli/color.h"
+#include "cli/output/color.h"
 #include "cow/error.h"
 
 /* What the arguments say about the screen. Strings are the caller's argv. */

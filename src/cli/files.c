@@ -3,7 +3,7 @@
  * cowtui files: which files of the guest have changed, who owns a byte of the disk, a file of the guest as a
  * file of the host, and its two versions compared.
  */
-#include "cli/files.h"
+#include "cli/output/files_found.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 
 #include "cli/change.h"
 #include "cli/commands.h"
-#include "cli/progress.h"
-#include "cli/text_stream.h"
+#include "cli/output/progress.h"
+#include "cli/output/text_stream.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
@@ -115,7 +115,7 @@ static int tell_files(struct cli_files *files, const struct cli_options *options
     tell_trouble(files, options);
     if (options->json)
         return cli_files_json(files, err);
-    cli_out_init(&out, stdout, options);
+    cli_out_init(&out, stdout, options->color_mode);
     cli_files_text(&out, files, options->verbose);
     return 0;
 }
@@ -152,7 +152,7 @@ static int tell_owner(const struct cli_files *files, uint64_t offset, const stru
     tell_trouble(files, options);
     if (options->json)
         return cli_owner_json(files, &owner, err);
-    cli_out_init(&out, stdout, options);
+    cli_out_init(&out, stdout, options->color_mode);
     cli_owner_text(&out, files, &owner, offset);
     return 0;
 }
@@ -264,7 +264,7 @@ static int diff(const struct cow_image *image, struct cow_fs *fs, int partition,
     if (!status && options->json)
         status = cli_diff_json(&diff, err);
     else if (!status) {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_diff_text(&out, image, &diff);
     }
     if (status || diff.equal)

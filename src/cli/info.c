@@ -3,9 +3,9 @@
  * cowtui info: gathers the facts; info_text.c and info_json.c tell them.
  */
 #include "cli/commands.h"
-#include "cli/facts.h"
-#include "cli/json.h"
-#include "cli/out.h"
+#include "cli/output/info_facts.h"
+#include "cli/output/json.h"
+#include "cli/output/out.h"
 
 static int gather(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
 {
@@ -43,7 +43,7 @@ int cli_info(const struct cli_options *options, struct cow_error *err)
     if (options->json) {
         status = cli_json_print(cli_info_json(&facts), err);
     } else {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_info_text(&out, &facts, options->verbose);
     }
 out:

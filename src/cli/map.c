@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/json.h"
-#include "cli/out.h"
-#include "cli/progress.h"
-#include "cli/spool.h"
+#include "cli/output/json.h"
+#include "cli/output/out.h"
+#include "cli/output/progress.h"
+#include "cli/output/spool.h"
 #include "cow/scan.h"
 
 /* A run in bytes. */

@@ -8,7 +8,7 @@
 
 #include "cli/change.h"
 #include "cli/commands.h"
-#include "cli/progress.h"
+#include "cli/output/progress.h"
 #include "cow/image.h"
 #include "cow/ops.h"
 

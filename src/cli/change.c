@@ -27,7 +27,7 @@ static bool line_is_there(void)
     return false;
 }
 
-static int ask(struct cow_error *err)
+static int ask_for_yes(struct cow_error *err)
 {
     char line[64];
 
@@ -48,7 +48,7 @@ static int ask(struct cow_error *err)
     return 0;
 }
 
-static int commit(struct cow_plan *plan, bool quiet, struct cow_error *err)
+static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
@@ -62,7 +62,7 @@ static int commit(struct cow_plan *plan, bool quiet, struct cow_error *err)
     return status;
 }
 
-static void report(struct cli_out *out, const struct cow_preview *preview)
+static void report_done(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
     bool changed = strcmp(preview->method, "none") != 0;
@@ -91,11 +91,11 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
         cli_plan_cautions(&out, preview);
     else
         cli_note(preview->outside_note);
-    if (asks && (status = ask(err)))
+    if (asks && (status = ask_for_yes(err)))
         return status;
-    status = commit(plan, options->quiet, err);
+    status = commit_plan(plan, options->quiet, err);
     if (!status && !options->quiet)
-        report(&out, preview);
+        report_done(&out, preview);
     return status;
 }
 

@@ -13,7 +13,7 @@
 #include "cli/output/plan_told.h"
 #include "cli/output/progress.h"
 
-static int look(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+static int check_image(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
@@ -46,7 +46,7 @@ static bool can_repair(const struct cow_check *check)
     return false;
 }
 
-static void show(const struct cow_check *check, const struct cli_options *options)
+static void show_findings(const struct cow_check *check, const struct cli_options *options)
 {
     const struct cli_checked checked = checked_as(options);
     struct cow_image *image = NULL;
@@ -76,8 +76,8 @@ static int show_or_repair(struct cow_plan *plan, const struct cli_options *optio
 }
 
 /* *plan_json gets the plan where JSON is wanted: it outlives the files that it was made from. */
-static int repair(json_t **plan_json, const struct cow_check *check, const struct cli_options *options,
-                  struct cow_error *err)
+static int repair_findings(json_t **plan_json, const struct cow_check *check,
+                           const struct cli_options *options, struct cow_error *err)
 {
     struct cow_image *image;
     struct cow_plan *plan = NULL;
@@ -103,7 +103,8 @@ static bool is_wrong(const struct cow_finding *finding)
 }
 
 /* The result as a status: what a script branches on. */
-static int judge(const struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+static int judge_findings(const struct cow_check *check, const struct cli_options *options,
+                          struct cow_error *err)
 {
     const char *path = options->operand[0];
     enum cow_severity worst = COW_SEVERITY_NOTE;
@@ -131,22 +132,22 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
     struct cow_check check;
     json_t *plan_json = NULL;
     bool shown = false;
-    int status = look(&check, options, err);
+    int status = check_image(&check, options, err);
 
     if (!status && options->repair && can_repair(&check)) {
         shown = options->dry_run;
         if (!options->quiet || options->dry_run)
-            show(&check, options);
+            show_findings(&check, options);
         fflush(stdout); /* the plan and the question are on standard error */
-        status = repair(&plan_json, &check, options, err);
+        status = repair_findings(&plan_json, &check, options, err);
         if (!status && !options->dry_run)
-            status = look(&check, options, err);
+            status = check_image(&check, options, err);
     }
     if (!status && !shown)
-        show(&check, options);
+        show_findings(&check, options);
     if (!status && options->json)
         status = cli_json_print(cli_findings_json(&check, &checked, plan_json), err);
     else
         json_decref(plan_json);
-    return status ? status : judge(&check, options, err);
+    return status ? status : judge_findings(&check, options, err);
 }

@@ -7,7 +7,7 @@
 #include "cli/output/json.h"
 #include "cli/output/out.h"
 
-static int gather(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
+static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
 {
     int status = 0;
 
@@ -37,7 +37,7 @@ int cli_info(const struct cli_options *options, struct cow_error *err)
 
     if (status)
         return status;
-    status = gather(&facts, image, err);
+    status = gather_info_facts(&facts, image, err);
     if (status)
         goto out;
     if (options->json) {

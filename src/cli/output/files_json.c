@@ -35,7 +35,7 @@ static void put_u64(FILE *file, const char *key, uint64_t value)
 }
 
 /* -1: out of memory. */
-static int put_path(FILE *file, const char *key, const char *path)
+static int put_json_path(FILE *file, const char *key, const char *path)
 {
     char *escaped = path ? cli_guest_path(path) : NULL;
 
@@ -51,13 +51,13 @@ static int put_path(FILE *file, const char *key, const char *path)
 }
 
 /* There may be very many of them, so they are written and not built. */
-static int put_file(FILE *out, const struct cli_files *files, const struct cow_fs_file *file,
-                    struct cow_error *err)
+static int spool_file(FILE *out, const struct cli_files *files, const struct cow_fs_file *file,
+                      struct cow_error *err)
 {
     unsigned partition = file->volume == COW_NO_VOLUME ? 0 : files->volume[file->volume].partition;
 
     fputc('{', out);
-    if (put_path(out, "path", file->path))
+    if (put_json_path(out, "path", file->path))
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
     fprintf(out, ", \"kind\": \"%s\"", cow_fs_kind_name(file->kind));
     put_u64(out, "changed_bytes", file->changed_bytes);
@@ -69,7 +69,7 @@ static int put_file(FILE *out, const struct cli_files *files, const struct cow_f
     else
         fputs(", \"partition\": null", out);
     fputs(", ", out);
-    if (put_path(out, "from", file->from))
+    if (put_json_path(out, "from", file->from))
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
     fprintf(out, ", \"content_differs\": %s}", file->content_differs ? "true" : "false");
     return ferror(out) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
@@ -120,7 +120,7 @@ static json_t *volume_json(const struct cow_volume *volume)
     return object;
 }
 
-static int put_all(FILE *spool, const void *context, struct cow_error *err)
+static int spool_files(FILE *spool, const void *context, struct cow_error *err)
 {
     const struct cli_files *files = context;
     json_t *volumes = json_array();
@@ -131,7 +131,7 @@ static int put_all(FILE *spool, const void *context, struct cow_error *err)
     fputs("{\n\"files\": [", spool);
     for (size_t i = 0; i < files->n_sorted && !status; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", spool);
-        status = put_file(spool, files, files->sorted[i], err);
+        status = spool_file(spool, files, files->sorted[i], err);
     }
     fputs("\n],\n", spool);
     for (size_t i = 0; i < files->volumes; i++)
@@ -158,7 +158,7 @@ static int put_all(FILE *spool, const void *context, struct cow_error *err)
 
 int cli_files_json(const struct cli_files *files, struct cow_error *err)
 {
-    return cli_spool(put_all, files, err);
+    return cli_spool(spool_files, files, err);
 }
 
 json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner *owner)

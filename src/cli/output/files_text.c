@@ -37,7 +37,7 @@ static const char *color_of(enum cow_fs_kind kind)
     }
 }
 
-static void put_path(const struct cli_out *out, const char *path)
+static void print_path(const struct cli_out *out, const char *path)
 {
     char *escaped = cli_guest_path(path);
 
@@ -45,7 +45,7 @@ static void put_path(const struct cli_out *out, const char *path)
     free(escaped);
 }
 
-static void put_file(struct cli_out *out, const struct cow_fs_file *file, bool verbose)
+static void print_changed_file(struct cli_out *out, const struct cow_fs_file *file, bool verbose)
 {
     char changed[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
     const char *color = out->color ? color_of(file->kind) : "";
@@ -56,18 +56,18 @@ static void put_file(struct cli_out *out, const struct cow_fs_file *file, bool v
             *color ? "\033[0m" : "");
     if (verbose)
         fprintf(out->file, "%9" PRIu64 "  ", file->inode);
-    put_path(out, file->path);
+    print_path(out, file->path);
     fputs(directory ? "/" : "", out->file);
     if (file->from) {
         fputs("  (was ", out->file);
-        put_path(out, file->from);
+        print_path(out, file->from);
         fputs(file->content_differs ? "; the content differs, too)" : ")", out->file);
     }
     fputc('\n', out->file);
 }
 
 /* The files of one volume; those that do not differ in one line, unless verbose. */
-static void put_files(struct cli_out *out, const struct cli_files *files, int volume, bool verbose)
+static void print_changed_files(struct cli_out *out, const struct cli_files *files, int volume, bool verbose)
 {
     char size[COW_SIZE_TEXT_BYTES];
     uint64_t same_bytes = 0;
@@ -85,7 +85,7 @@ static void put_files(struct cli_out *out, const struct cli_files *files, int vo
         if (told++ == 0)
             fprintf(out->file, "%10s %10s  %-8s  %spath\n", "in the COW", "size", "kind",
                     verbose ? "    inode  " : "");
-        put_file(out, file, verbose);
+        print_changed_file(out, file, verbose);
     }
     if (told == 0)
         fprintf(out->file, "  no file has changed\n");
@@ -138,7 +138,7 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
         if (*cow_volume_new_text(volume))
             fprintf(out->file, "  %s\n", cow_volume_new_text(volume));
         if (volume->readable)
-            put_files(out, files, (int)i, verbose);
+            print_changed_files(out, files, (int)i, verbose);
     }
     put_classes(out, files);
 }

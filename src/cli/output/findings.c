@@ -78,8 +78,8 @@ static const char *candidate_command(char buffer[COMMAND_BYTES], const struct co
 }
 
 /* Not where nothing can be mended: the image is in use, or a change was interrupted. */
-static void put_candidates(struct cli_out *out, const struct cow_check *check,
-                           const struct cow_finding *finding, const struct cli_checked *checked)
+static void put_finding_candidates(struct cli_out *out, const struct cow_check *check,
+                                   const struct cow_finding *finding, const struct cli_checked *checked)
 {
     bool is_fix = cow_finding_fix(finding->code) == COW_FIX_REBASE;
 
@@ -98,8 +98,8 @@ static void put_candidates(struct cli_out *out, const struct cow_check *check,
 }
 
 /* "take over the backing file's date: cowtui rebase --restamp root.cow" */
-static void put_fix(struct cli_out *out, const struct cow_finding *finding, const struct cow_image *image,
-                    const struct cli_checked *checked)
+static void put_finding_fix(struct cli_out *out, const struct cow_finding *finding,
+                            const struct cow_image *image, const struct cli_checked *checked)
 {
     enum cow_fix fix = cow_finding_fix(finding->code);
     char buffer[COMMAND_BYTES], name[CLI_NAME_BYTES], backing[CLI_NAME_BYTES] = "";
@@ -135,8 +135,8 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
         cli_row_tone(out, tone_of(severity), cow_severity_name(severity), "%s: %s",
                      cow_finding_name(finding->code), finding->message);
         cli_row(out, "  means", "%s", cow_finding_meaning(finding->code));
-        put_fix(out, finding, image, checked);
-        put_candidates(out, check, finding, checked);
+        put_finding_fix(out, finding, image, checked);
+        put_finding_candidates(out, check, finding, checked);
     }
     if (!check->scanned)
         cli_row(out, "not compared", "%s",

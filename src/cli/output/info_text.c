@@ -61,7 +61,7 @@ static void put_backing_match(struct cli_out *out, const struct cli_facts *facts
                      header->mtime);
 }
 
-static void put_backing(struct cli_out *out, const struct cli_facts *facts)
+static void put_info_backing(struct cli_out *out, const struct cli_facts *facts)
 {
     const struct cow_backing *backing = facts->backing;
     char stored[CLI_NAME_BYTES], path[CLI_NAME_BYTES];
@@ -90,21 +90,21 @@ static void put_backing(struct cli_out *out, const struct cli_facts *facts)
     }
 }
 
-static void put_range(struct cli_out *out, const char *label, uint64_t from, uint64_t to)
+static void put_info_range(struct cli_out *out, const char *label, uint64_t from, uint64_t to)
 {
     char size[COW_SIZE_TEXT_BYTES];
 
     cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 " %s", from, to, cow_size_text(size, to - from));
 }
 
-static void put_layout(struct cli_out *out, const struct cow_layout *layout)
+static void put_info_layout(struct cli_out *out, const struct cow_layout *layout)
 {
-    put_range(out, "header", 0, layout->header_bytes);
-    put_range(out, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
-    put_range(out, "data", layout->data_offset, layout->end_offset);
+    put_info_range(out, "header", 0, layout->header_bytes);
+    put_info_range(out, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
+    put_info_range(out, "data", layout->data_offset, layout->end_offset);
 }
 
-static void put_usage(struct cli_out *out, const struct cli_facts *facts)
+static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
 {
     const struct cow_usage *usage = &facts->usage;
     char dirty[CLI_AMOUNT_BYTES], length[COW_SIZE_TEXT_BYTES], allocated[COW_SIZE_TEXT_BYTES];
@@ -116,7 +116,7 @@ static void put_usage(struct cli_out *out, const struct cli_facts *facts)
             cow_size_text(allocated, usage->allocated_bytes));
 }
 
-static void put_verdict(struct cli_out *out, const struct cow_verdict *verdict)
+static void put_info_verdict(struct cli_out *out, const struct cow_verdict *verdict)
 {
     if (verdict->unknown)
         cli_row(out, "UML kernel", "not known: its backing file is not looked at");
@@ -130,7 +130,7 @@ static void put_verdict(struct cli_out *out, const struct cow_verdict *verdict)
         cli_row(out, "  advice", "%s", verdict->advice);
 }
 
-static void put_state(struct cli_out *out, const struct cli_facts *facts)
+static void put_info_state(struct cli_out *out, const struct cli_facts *facts)
 {
     if (!facts->holder_known)
         cli_row(out, "in use", "unknown: this file system does not tell");
@@ -145,7 +145,7 @@ static void put_state(struct cli_out *out, const struct cli_facts *facts)
 }
 
 /* -v: the fields as they lie in the file. Long ones (paths) are told by their first bytes. */
-static void put_fields(struct cli_out *out, const struct cli_facts *facts)
+static void put_info_fields(struct cli_out *out, const struct cli_facts *facts)
 {
     enum { SHOWN = 16 };
     struct cow_field fields[COW_FIELDS_MAX];
@@ -168,13 +168,13 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
 {
     put_title(out, facts);
     put_header(out, facts);
-    put_backing(out, facts);
+    put_info_backing(out, facts);
     if (facts->layout) {
-        put_layout(out, facts->layout);
-        put_usage(out, facts);
+        put_info_layout(out, facts->layout);
+        put_info_usage(out, facts);
     }
-    put_verdict(out, &facts->verdict);
-    put_state(out, facts);
+    put_info_verdict(out, &facts->verdict);
+    put_info_state(out, facts);
     if (verbose)
-        put_fields(out, facts);
+        put_info_fields(out, facts);
 }

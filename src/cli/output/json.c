@@ -14,14 +14,14 @@
 #include "cow/text.h"
 
 /* The value is the same everywhere; in a locale without UTF-8 what is not ASCII is written \uNNNN. */
-static size_t letters(void)
+static size_t json_charset_flags(void)
 {
     return cli_speaks_utf8() ? 0 : JSON_ENSURE_ASCII;
 }
 
 int cli_json_print(json_t *value, struct cow_error *err)
 {
-    char *text = value ? json_dumps(value, JSON_INDENT(2) | letters()) : NULL;
+    char *text = value ? json_dumps(value, JSON_INDENT(2) | json_charset_flags()) : NULL;
 
     json_decref(value);
     if (!text)
@@ -67,8 +67,8 @@ int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_er
     if (!value)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
     fputs(before, spool);
-    failed =
-        json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY | letters()) || flush_pieces(&pieces);
+    failed = json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY | json_charset_flags()) ||
+             flush_pieces(&pieces);
     json_decref(value);
     return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
 }

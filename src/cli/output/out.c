@@ -98,8 +98,8 @@ static void put_wrapped(struct cli_out *out, const char *text)
     }
 }
 
-static void put_row(struct cli_out *out, enum cli_tone tone, const char *label, const char *format,
-                    va_list arguments)
+static void print_row(struct cli_out *out, enum cli_tone tone, const char *label, const char *format,
+                      va_list arguments)
 {
     char *text = NULL;
 
@@ -118,7 +118,7 @@ void cli_row(struct cli_out *out, const char *label, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_row(out, CLI_PLAIN, label, format, arguments);
+    print_row(out, CLI_PLAIN, label, format, arguments);
     va_end(arguments);
 }
 
@@ -127,7 +127,7 @@ void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, co
     va_list arguments;
 
     va_start(arguments, format);
-    put_row(out, tone, label, format, arguments);
+    print_row(out, tone, label, format, arguments);
     va_end(arguments);
 }
 

@@ -13,8 +13,8 @@
 typedef int put_owner(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner, bool first,
                       struct cow_error *err);
 
-static int put_text(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner, bool first,
-                    struct cow_error *err)
+static int put_owner_text(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner,
+                          bool first, struct cow_error *err)
 {
     char *path = owner->path ? cli_guest_path(owner->path) : NULL;
 
@@ -33,13 +33,13 @@ static int put_text(FILE *file, const struct cli_files *files, const struct cow_
     return 0;
 }
 
-static int put_json(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner, bool first,
-                    struct cow_error *err)
+static int put_owner_json(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner,
+                          bool first, struct cow_error *err)
 {
     return cli_json_spool(file, first ? "\n  " : ",\n  ", cli_owner_value(files, owner), err);
 }
 
-static int put_all(FILE *file, const struct cli_files *files, put_owner *put, struct cow_error *err)
+static int put_owners(FILE *file, const struct cli_files *files, put_owner *put, struct cow_error *err)
 {
     struct cow_fs_owner owner;
     bool first = true;
@@ -61,21 +61,21 @@ static int put_all(FILE *file, const struct cli_files *files, put_owner *put, st
 
 int cli_owners_text(const struct cli_files *files, struct cow_error *err)
 {
-    return put_all(cli_text_stream(stdout), files, put_text,
-                   err); /* cli_run tells why standard output failed */
+    return put_owners(cli_text_stream(stdout), files, put_owner_text,
+                      err); /* cli_run tells why standard output failed */
 }
 
-static int fill_json(FILE *spool, const void *context, struct cow_error *err)
+static int fill_owners_json(FILE *spool, const void *context, struct cow_error *err)
 {
     int status;
 
     fputs("[", spool);
-    status = put_all(spool, context, put_json, err);
+    status = put_owners(spool, context, put_owner_json, err);
     fputs("\n]\n", spool);
     return status;
 }
 
 int cli_owners_json(const struct cli_files *files, struct cow_error *err)
 {
-    return cli_spool(fill_json, files, err);
+    return cli_spool(fill_owners_json, files, err);
 }

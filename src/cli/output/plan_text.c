@@ -35,8 +35,8 @@ static void put_format(struct cli_out *out, const struct cow_preview *preview)
 }
 
 /* "header       8192 .. 24576        ->      1048576 .. 1081344": columns, so that eyes can compare. */
-static void put_range(struct cli_out *out, const struct cow_preview *preview, const char *label,
-                      const uint64_t before[2], const uint64_t after[2])
+static void put_plan_range(struct cli_out *out, const struct cow_preview *preview, const char *label,
+                           const uint64_t before[2], const uint64_t after[2])
 {
     if (!preview->has_before)
         cli_row(out, label, "%12" PRIu64 " .. %" PRIu64, after[0], after[1]);
@@ -47,19 +47,19 @@ static void put_range(struct cli_out *out, const struct cow_preview *preview, co
                 before[1], after[0], after[1]);
 }
 
-static void put_layout(struct cli_out *out, const struct cow_preview *preview)
+static void put_plan_layout(struct cli_out *out, const struct cow_preview *preview)
 {
     const struct cow_layout *from = &preview->before, *to = &preview->after;
 
     if (!preview->has_after)
         return;
-    put_range(out, preview, "header", (const uint64_t[2]){0, from->header_bytes},
-              (const uint64_t[2]){0, to->header_bytes});
-    put_range(out, preview, "bitmap",
-              (const uint64_t[2]){from->bitmap_offset, from->bitmap_offset + from->bitmap_bytes},
-              (const uint64_t[2]){to->bitmap_offset, to->bitmap_offset + to->bitmap_bytes});
-    put_range(out, preview, "data", (const uint64_t[2]){from->data_offset, from->end_offset},
-              (const uint64_t[2]){to->data_offset, to->end_offset});
+    put_plan_range(out, preview, "header", (const uint64_t[2]){0, from->header_bytes},
+                   (const uint64_t[2]){0, to->header_bytes});
+    put_plan_range(out, preview, "bitmap",
+                   (const uint64_t[2]){from->bitmap_offset, from->bitmap_offset + from->bitmap_bytes},
+                   (const uint64_t[2]){to->bitmap_offset, to->bitmap_offset + to->bitmap_bytes});
+    put_plan_range(out, preview, "data", (const uint64_t[2]){from->data_offset, from->end_offset},
+                   (const uint64_t[2]){to->data_offset, to->end_offset});
 }
 
 static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
@@ -74,7 +74,7 @@ static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 }
 
 /* Each file that is touched, in the order of the steps. */
-static void put_files(struct cli_out *out, const struct cow_preview *preview)
+static void put_plan_files(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
 
@@ -110,7 +110,7 @@ static void put_content(struct cli_out *out, const struct cow_preview *preview)
         cli_row(out, "content", "%s", preview->content_text);
 }
 
-static void put_siblings(struct cli_out *out, const struct cow_preview *preview)
+static void put_plan_siblings(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
 
@@ -124,7 +124,7 @@ static void put_consequences(struct cli_out *out, const struct cow_preview *prev
 
     if (*preview->backing_text)
         cli_row(out, "backing", "%s", preview->backing_text);
-    put_siblings(out, preview);
+    put_plan_siblings(out, preview);
     if (preview->has_after && *preview->after_backing_path)
         cli_row(out, "  stored as", "%s", cli_name(name, preview->after_backing_path));
     if (preview->can_grow_to_bytes > preview->after_size_bytes)
@@ -132,7 +132,7 @@ static void put_consequences(struct cli_out *out, const struct cow_preview *prev
                 cli_amount(grow, preview->can_grow_to_bytes));
 }
 
-static void put_verdict(struct cli_out *out, const struct cow_preview *preview)
+static void put_plan_verdict(struct cli_out *out, const struct cow_preview *preview)
 {
     const struct cow_verdict *verdict = &preview->after_verdict;
 
@@ -152,7 +152,7 @@ static void put_verdict(struct cli_out *out, const struct cow_preview *preview)
                                        : "nor does a kernel with the 2003 resize patch open it");
 }
 
-static void put_steps(struct cli_out *out, const struct cow_plan *plan)
+static void put_plan_steps(struct cli_out *out, const struct cow_plan *plan)
 {
     size_t n_steps;
     const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
@@ -169,7 +169,7 @@ void cli_plan_cautions(struct cli_out *out, const struct cow_preview *preview)
 {
     put_content(out, preview);
     if (preview->has_after && (!preview->after_verdict.opens || preview->after_verdict.warnings))
-        put_verdict(out, preview);
+        put_plan_verdict(out, preview);
     for (size_t i = 0; i < preview->notes; i++)
         cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
 }
@@ -184,19 +184,19 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
         put_size(out, preview);
         put_format(out, preview);
     }
-    put_layout(out, preview);
+    put_plan_layout(out, preview);
     put_content(out, preview);
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
         put_writes(out, plan);
-    put_files(out, preview);
+    put_plan_files(out, preview);
     put_consequences(out, preview);
-    put_verdict(out, preview);
+    put_plan_verdict(out, preview);
     for (size_t i = 0; i < preview->notes; i++)
         cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
     if (*preview->undo_text)
         cli_row(out, "undo", "%s", preview->undo_text);
-    put_steps(out, plan);
+    put_plan_steps(out, plan);
     if (*preview->command)
         cli_row(out, "the same", "%s", preview->command);
 }

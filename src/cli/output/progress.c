@@ -47,7 +47,7 @@ static int64_t ms_between(const struct timespec *from, const struct timespec *to
 }
 
 /* Rate and what is left of the time, once there is something to estimate from. */
-static void estimate(char *text, size_t n, const struct cow_progress *now, int64_t elapsed_ms)
+static void estimate_text(char *text, size_t n, const struct cow_progress *now, int64_t elapsed_ms)
 {
     char rate_text[COW_SIZE_TEXT_BYTES];
     uint64_t total = now->total_bytes > now->done_bytes ? now->total_bytes : now->done_bytes;
@@ -75,7 +75,7 @@ static void show_line(struct cli_progress *progress, const char *line)
     progress->width = width;
 }
 
-static bool on_progress(void *context, const struct cow_progress *now)
+static bool on_progress_line(void *context, const struct cow_progress *now)
 {
     struct cli_progress *progress = context;
     char line[192], rest[64], done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES];
@@ -88,7 +88,7 @@ static bool on_progress(void *context, const struct cow_progress *now)
     if (ms_between(&progress->last, &time) < 1000 / UPDATES_PER_SECOND)
         return cli_interrupted();
     progress->last = time;
-    estimate(rest, sizeof rest, now, ms_between(&progress->start, &time));
+    estimate_text(rest, sizeof rest, now, ms_between(&progress->start, &time));
     snprintf(line, sizeof line, "%3.0f%%  %s  %s of %s%s", 100.0 * (part < 1.0 ? part : 1.0), now->phase,
              cow_size_text(done, now->done_bytes), cow_size_text(total, now->total_bytes), rest);
     line[LINE_COLUMNS] = '\0';
@@ -96,7 +96,7 @@ static bool on_progress(void *context, const struct cow_progress *now)
     return cli_interrupted();
 }
 
-static void on_note(void *context, const char *text)
+static void on_note_line(void *context, const char *text)
 {
     struct cli_progress *progress = context;
 
@@ -113,7 +113,7 @@ void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool
     progress->shown = !quiet && isatty(STDERR_FILENO) == 1;
     clock_gettime(CLOCK_MONOTONIC, &progress->start);
     progress->last = progress->start;
-    *env = (struct cow_env){.progress = on_progress, .note = on_note, .context = progress};
+    *env = (struct cow_env){.progress = on_progress_line, .note = on_note_line, .context = progress};
 }
 
 void cli_progress_end(struct cli_progress *progress)

@@ -44,7 +44,7 @@ static void look_at_image(struct tui_app *app)
 }
 
 /* Over that file; NULL: over the one that the header names, or alone if it was begun so. */
-static struct cow_open_options over(const struct tui_app *app, const char *backing_path)
+static struct cow_open_options open_over(const struct tui_app *app, const char *backing_path)
 {
     return (struct cow_open_options){.backing_path = backing_path,
                                      .no_backing = app->without_backing && !backing_path};
@@ -52,7 +52,7 @@ static struct cow_open_options over(const struct tui_app *app, const char *backi
 
 void tui_app_look_through(struct tui_app *app, const char *backing_path)
 {
-    app->subject.open = over(app, backing_path);
+    app->subject.open = open_over(app, backing_path);
 }
 
 /* The jobs forget first what they have of the old one: the scan borrows it. The check's result is told from
@@ -109,7 +109,7 @@ static int check_fit(const struct cow_image *image, const char *path, struct cow
 
 int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error *err)
 {
-    const struct cow_open_options options = over(app, path);
+    const struct cow_open_options options = open_over(app, path);
     struct cow_image *image = NULL;
     char *typed = path ? strdup(path) : NULL;
     int status = path && !typed ? cow_error_set(err, COW_NO_MEMORY, "out of memory")

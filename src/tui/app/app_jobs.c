@@ -79,7 +79,7 @@ void tui_app_end_jobs(struct tui_app *app)
     tui_files_end(&app->files);
 }
 
-static bool waits(const struct tui_app *app, int i)
+static bool job_waits(const struct tui_app *app, int i)
 {
     return tui_job_waits(app->job[i], rows[i].wants(app));
 }
@@ -87,7 +87,7 @@ static bool waits(const struct tui_app *app, int i)
 bool tui_app_work_waits(const struct tui_app *app)
 {
     for (int i = 0; i < TUI_APP_JOBS; i++) {
-        if (waits(app, i))
+        if (job_waits(app, i))
             return true;
     }
     return false;
@@ -120,7 +120,7 @@ static int next_fiber(const struct tui_app *app)
     int next = -1;
 
     for (int i = TUI_APP_JOBS - 1; i >= 0; i--) {
-        if (app->job[i]->job_class->is_fiber && waits(app, i) &&
+        if (app->job[i]->job_class->is_fiber && job_waits(app, i) &&
             (next < 0 || app->job[next]->state != TUI_JOB_RUNNING))
             next = i;
     }
@@ -132,7 +132,7 @@ void tui_app_work(struct tui_app *app)
     int fiber = next_fiber(app);
 
     for (int i = 0; i < TUI_APP_JOBS; i++) {
-        if (i == fiber || (!app->job[i]->job_class->is_fiber && waits(app, i)))
+        if (i == fiber || (!app->job[i]->job_class->is_fiber && job_waits(app, i)))
             do_slice(app, i);
     }
 }

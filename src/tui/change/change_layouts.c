@@ -13,13 +13,13 @@
 enum { LABEL_COL = CHANGE_LABEL_COL, TEXT_COL = CHANGE_TEXT_COL, BAR_COL = 8, ARROW_COLS = 5 };
 
 /* The column of an offset in a bar of so many columns for so many bytes. */
-static int column(uint64_t offset, uint64_t total, int cols)
+static int bar_column(uint64_t offset, uint64_t total, int cols)
 {
     return (int)((double)offset / (double)total * cols + 0.5);
 }
 
-static void stretch(struct tui_page *page, int from, int to, uint32_t glyph, enum tui_style style,
-                    const char *label)
+static void put_bar_stretch(struct tui_page *page, int from, int to, uint32_t glyph, enum tui_style style,
+                            const char *label)
 {
     int cells = tui_text_cells(label);
 
@@ -42,25 +42,26 @@ struct kept {
 };
 
 /* One file to scale: header and bitmap get a cell each, however small they are. */
-static void draw_bar(struct tui_page *page, const char *name, const struct cow_layout *layout, uint64_t total,
-                     const struct kept *kept_data)
+static void put_bar(struct tui_page *page, const char *name, const struct cow_layout *layout, uint64_t total,
+                    const struct kept *kept_data)
 {
     int cols = page->cols - BAR_COL - 3;
-    int header = at_least(column(layout->header_bytes, total, cols), 1);
-    int bitmap = at_least(column(layout->bitmap_offset, total, cols), header);
-    int bitmap_end = at_least(column(layout->bitmap_offset + layout->bitmap_bytes, total, cols), bitmap + 1);
-    int data = at_least(column(layout->data_offset, total, cols), bitmap_end);
-    int kept = at_least(column(layout->data_offset + kept_data->bytes, total, cols), data + 1);
-    int end = at_least(column(layout->end_offset, total, cols), kept);
+    int header = at_least(bar_column(layout->header_bytes, total, cols), 1);
+    int bitmap = at_least(bar_column(layout->bitmap_offset, total, cols), header);
+    int bitmap_end =
+        at_least(bar_column(layout->bitmap_offset + layout->bitmap_bytes, total, cols), bitmap + 1);
+    int data = at_least(bar_column(layout->data_offset, total, cols), bitmap_end);
+    int kept = at_least(bar_column(layout->data_offset + kept_data->bytes, total, cols), data + 1);
+    int end = at_least(bar_column(layout->end_offset, total, cols), kept);
 
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, name);
     tui_page_put(page, BAR_COL - 1, TUI_DIM, "|");
-    stretch(page, header, data, 0x00b7, TUI_PART_FREE, "");
-    stretch(page, 0, header, 'H', TUI_PART_HEADER, "");
-    stretch(page, bitmap, bitmap_end, 'B', TUI_PART_BITMAP, "");
-    stretch(page, data, kept, '=', TUI_PART_DATA, "data");
-    stretch(page, kept, end, kept_data->glyph, TUI_PART_NEW, kept_data->rest);
+    put_bar_stretch(page, header, data, 0x00b7, TUI_PART_FREE, "");
+    put_bar_stretch(page, 0, header, 'H', TUI_PART_HEADER, "");
+    put_bar_stretch(page, bitmap, bitmap_end, 'B', TUI_PART_BITMAP, "");
+    put_bar_stretch(page, data, kept, '=', TUI_PART_DATA, "data");
+    put_bar_stretch(page, kept, end, kept_data->glyph, TUI_PART_NEW, kept_data->rest);
     tui_page_put(page, BAR_COL + end, TUI_DIM, "|");
 }
 
@@ -72,8 +73,8 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
         total = preview->after.end_offset;
     uint64_t kept = preview->before_size_bytes < preview->after_size_bytes ? preview->before_size_bytes
                                                                            : preview->after_size_bytes;
-    draw_bar(page, "now", &preview->before, total, &(struct kept){kept, 'x', "cut off"});
-    draw_bar(page, "then", &preview->after, total, &(struct kept){kept, ':', "new, empty"});
+    put_bar(page, "now", &preview->before, total, &(struct kept){kept, 'x', "cut off"});
+    put_bar(page, "then", &preview->after, total, &(struct kept){kept, ':', "new, empty"});
 }
 
 /* Columns that the largest offset of the two layouts takes. */
@@ -93,7 +94,7 @@ struct part {
 };
 
 /* Returns the column behind it. */
-static int put_part(struct tui_page *page, int cols, const struct part *part)
+static int put_layout_part(struct tui_page *page, int cols, const struct part *part)
 {
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, part->name);
@@ -125,7 +126,7 @@ static void put_numbers(struct tui_page *page, const struct cow_preview *preview
     int col = 0;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        col = put_part(page, offset_cols(preview), &parts[i]);
+        col = put_layout_part(page, offset_cols(preview), &parts[i]);
     if (strcmp(preview->method, "header") == 0 && col + 2 + tui_text_cells(stays) <= page->cols)
         tui_page_put(page, col + 2, TUI_GOOD, stays);
     if (by == 0)

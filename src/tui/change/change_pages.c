@@ -9,7 +9,7 @@
 
 enum { LABEL_COL = CHANGE_LABEL_COL, WORTH_A_BAR_BYTES = 4096 };
 
-static void put_steps(struct tui_page *page, const struct cow_plan *plan)
+static void put_change_steps(struct tui_page *page, const struct cow_plan *plan)
 {
     size_t n_steps;
     const struct cow_step *step = cow_plan_steps(plan, &n_steps);
@@ -26,7 +26,7 @@ static void put_steps(struct tui_page *page, const struct cow_plan *plan)
 }
 
 /* Each file, so that nobody says yes to one that was not named. */
-static void put_files(struct tui_page *page, const struct cow_preview *preview)
+static void put_change_files(struct tui_page *page, const struct cow_preview *preview)
 {
     char name[1024];
 
@@ -66,14 +66,14 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     change_put_holder(app, page);
     if (tells_all || app->holder.held)
         tui_page_line(page);
-    put_steps(page, change->plan);
+    put_change_steps(page, change->plan);
     if (tells_all) {
         tui_page_line(page);
         change_put_backing(page, preview);
         change_put_future(page, preview);
         change_put_command(page, preview);
     }
-    put_files(page, preview);
+    put_change_files(page, preview);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
@@ -130,7 +130,7 @@ void change_fill_running(struct tui_app *app, struct change *change)
         tui_page_put(page, 2, TUI_WARN, "The last steps: it cannot be stopped any more.");
 }
 
-static void section(struct tui_page *page, const char *title, const char *text)
+static void put_section(struct tui_page *page, const char *title, const char *text)
 {
     if (text[0] == '\0')
         return;
@@ -151,10 +151,11 @@ static void fill_failure(struct tui_app *app, struct change *change)
                                                                         : "Not done.";
 
     tui_page_put(page, LABEL_COL, status == COW_CANCELLED ? TUI_WARN : TUI_BAD, title);
-    section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
-    section(page, "What helps", change->error.hint);
-    section(page, "Here", app->pending ? ":recover shows what finishing it or taking it back would do" : "");
-    section(page, "Notes", change->notes);
+    put_section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
+    put_section(page, "What helps", change->error.hint);
+    put_section(page, "Here",
+                app->pending ? ":recover shows what finishing it or taking it back would do" : "");
+    put_section(page, "Notes", change->notes);
 }
 
 void change_fill_result(struct tui_app *app, struct change *change)
@@ -175,14 +176,14 @@ void change_fill_result(struct tui_app *app, struct change *change)
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
                        change->words->done[0], change->words->done[1] ? size : "",
                        change->words->done[1] ? change->words->done[1] : "");
-    section(page, "What became of the data", change->content);
-    section(page, "What to do next", change->next_step);
-    section(page, "The way back",
-            change->undo[0] || !change->can_undo ? change->undo
-                                                 : "the change that was finished can be undone");
+    put_section(page, "What became of the data", change->content);
+    put_section(page, "What to do next", change->next_step);
+    put_section(page, "The way back",
+                change->undo[0] || !change->can_undo ? change->undo
+                                                     : "the change that was finished can be undone");
     if (change->can_undo) {
         tui_page_line(page);
         tui_page_put(page, 3, TUI_NORMAL, "Here: the key u.");
     }
-    section(page, "Notes", change->notes);
+    put_section(page, "Notes", change->notes);
 }

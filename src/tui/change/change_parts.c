@@ -32,7 +32,7 @@ void change_put_holder(struct tui_app *app, struct tui_page *page)
 }
 
 /* "lab2.cow, lab3.cow use it, too": what that means for them stands before it, in the plan's own words. */
-static void put_siblings(struct tui_page *page, const struct cow_preview *preview)
+static void put_change_siblings(struct tui_page *page, const struct cow_preview *preview)
 {
     char names[1024] = "", name[256];
     size_t used = 0;
@@ -55,7 +55,7 @@ void change_put_backing(struct tui_page *page, const struct cow_preview *preview
     if (preview->backing_text[0])
         tui_page_value(page, "backing", TEXT_COL, TUI_NORMAL, "%s", preview->backing_text);
     if (preview->siblings > 0)
-        put_siblings(page, preview);
+        put_change_siblings(page, preview);
 }
 
 void change_put_content(struct tui_page *page, const struct cow_preview *preview)

@@ -90,7 +90,7 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     change_put_backing(page, preview);
 }
 
-static void put_verdict(struct tui_page *page, const struct cow_preview *preview)
+static void put_preview_verdict(struct tui_page *page, const struct cow_preview *preview)
 {
     const struct cow_verdict *verdict = &preview->after_verdict;
 
@@ -171,7 +171,7 @@ void change_fill_preview(struct tui_app *app, struct change *change)
     change_put_content(page, preview);
     put_costs(page, preview);
     if (preview->has_after)
-        put_verdict(page, preview);
+        put_preview_verdict(page, preview);
     change_put_future(page, preview);
     if (change->instead[0])
         tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);

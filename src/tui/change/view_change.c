@@ -15,7 +15,7 @@ struct change_view {
     enum tui_change_kind kind;
 };
 
-static const double seconds_between_looks = 0.1;
+static const double seconds_between_plan_looks = 0.1;
 
 /* What a builder that takes long is told to look in with. */
 struct planning {
@@ -189,7 +189,7 @@ static int plan_repair(struct cow_plan **out, struct tui_app *app, const char *a
 static const struct kind {
     struct change_words words;
     plan_function *plan;
-} kinds[] = {
+} change_kinds[] = {
     [TUI_CHANGE_UNDO] = {{"Undo",
                           ONE_PAGE,
                           "the last change is taken back, byte for byte.",
@@ -228,7 +228,7 @@ static bool on_planning(void *context, const struct cow_progress *progress)
     struct planning *planning = context;
     struct tui_app *app = planning->app;
 
-    if (app->subject.interactive && tui_clock() - planning->looked < seconds_between_looks)
+    if (app->subject.interactive && tui_clock() - planning->looked < seconds_between_plan_looks)
         return planning->stopping;
     tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", progress->phase,
                 (int)(100.0 * (double)progress->done_bytes / (double)progress->total_bytes));
@@ -241,7 +241,7 @@ static bool on_planning(void *context, const struct cow_progress *progress)
 static int change_view_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
     const struct tui_change_request *request = argument;
-    const struct kind *kind = &kinds[request->kind];
+    const struct kind *kind = &change_kinds[request->kind];
     struct planning planning = {app, tui_clock(), false};
     const struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
@@ -256,7 +256,7 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
     }
     /* A repair may be nothing but a recovery: that tells all on one page. */
     if (strcmp(cow_plan_preview(plan)->operation, "recover") == 0)
-        kind = &kinds[TUI_CHANGE_RECOVER];
+        kind = &change_kinds[TUI_CHANGE_RECOVER];
     view->kind = request->kind;
     change_begin(app, &view->change, &kind->words, plan);
     *state = view;

@@ -76,7 +76,7 @@ static void parse_size(struct tui_app *app, struct wizard *w)
         w->size_ok = true;
 }
 
-static void turn_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
+static void turn_wizard_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
 {
     change_end(&w->change);
     w->at = page;
@@ -97,7 +97,7 @@ static int wizard_open(struct tui_app *app, void **state, const void *argument, 
     w->preset_at = WIZARD_NONE;
     snprintf(w->size_text, sizeof w->size_text, "%s", (const char *)argument);
     make_presets(app, w);
-    turn_to(app, w, WIZARD_SIZE);
+    turn_wizard_to(app, w, WIZARD_SIZE);
     *state = w;
     return 0;
 }
@@ -211,7 +211,7 @@ static void ask_policy(struct tui_app *app, struct wizard *w)
         if (w->choice[i].possible)
             w->choice_at = i;
     }
-    turn_to(app, w, WIZARD_POLICY);
+    turn_wizard_to(app, w, WIZARD_POLICY);
 }
 
 /* "policy copy or keep: Back; ..." */
@@ -247,7 +247,7 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     change_begin(app, &w->change, &words, plan);
 }
 
-static enum tui_result enter(struct tui_app *app, struct wizard *w)
+static enum tui_result enter_wizard(struct tui_app *app, struct wizard *w)
 {
     if (w->at == WIZARD_POLICY)
         make_plan(app, w);
@@ -266,12 +266,12 @@ static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 {
     if (w->at == WIZARD_SIZE)
         return TUI_NOTHING;
-    turn_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
+    turn_wizard_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
     return TUI_REDRAW;
 }
 
 /* Up and Down choose where there is something to choose, and scroll elsewhere. */
-static enum tui_result move(struct tui_app *app, struct wizard *w, int step)
+static enum tui_result move_wizard(struct tui_app *app, struct wizard *w, int step)
 {
     if (w->at == WIZARD_SIZE)
         choose_preset(app, w, step);
@@ -292,13 +292,13 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
         return change_goes_back(&w->change, action) ? go_back(app, w) : change_act(app, &w->change, action);
     switch (action) {
     case TUI_DO_ENTER:
-        return enter(app, w);
+        return enter_wizard(app, w);
     case TUI_DO_BACK:
         return go_back(app, w);
     case TUI_DO_UP:
-        return move(app, w, -1);
+        return move_wizard(app, w, -1);
     case TUI_DO_DOWN:
-        return move(app, w, 1);
+        return move_wizard(app, w, 1);
     case TUI_DO_LEAVE:
         return TUI_POP;
     default:

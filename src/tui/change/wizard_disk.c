@@ -16,7 +16,7 @@ bool wizard_shrinks(const struct tui_app *app, const struct wizard *w)
 }
 
 /* "On it: ext4, 64.0 MiB, 12.3 MiB used, clean; 10.1 MiB at least" */
-static void put_facts(struct wizard *w, const struct cow_volume *volume, size_t n_volumes)
+static void tell_volumes(struct wizard *w, const struct cow_volume *volume, size_t n_volumes)
 {
     char text[WIZARD_LINE], size[COW_SIZE_TEXT_BYTES];
     size_t used = (size_t)snprintf(w->facts, sizeof w->facts, "On it: ");
@@ -92,7 +92,7 @@ uint64_t wizard_look(struct tui_app *app, struct wizard *w)
         known |= volume[i].type[0] || volume[i].readable;
     uint64_t smallest = 0;
     if (last && known) {
-        put_facts(w, volume, n_volumes);
+        tell_volumes(w, volume, n_volumes);
         w->at_smallest = end_of(last) >= now;
         tell_smallest(w, last, w->at_smallest);
         smallest = w->at_smallest ? 0 : end_of(last);

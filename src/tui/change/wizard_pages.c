@@ -34,7 +34,7 @@ static void echo_size(struct tui_app *app, struct wizard *w)
 }
 
 /* Without what is behind the last semicolon, where all of it does not fit. */
-static void put_facts(const struct wizard *w, struct tui_page *page)
+static void put_wizard_facts(const struct wizard *w, struct tui_page *page)
 {
     const char *last = strrchr(w->facts, ';');
     bool fits = tui_text_cells(w->facts) + 1 <= page->cols;
@@ -68,7 +68,7 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
                    cow_size_text(size, now), now);
     if (w->facts[0]) { /* in one line: the field has its place */
         tui_page_line(page);
-        put_facts(w, page);
+        put_wizard_facts(w, page);
     }
     if (app->holder.held)
         change_put_holder(app, page);

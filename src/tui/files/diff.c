@@ -50,7 +50,7 @@ static int is_text(struct tui_versions *versions, enum cow_side side, bool *out,
     return status;
 }
 
-static int compare(struct tui_diff *diff, struct tui_versions *versions, struct cow_error *err)
+static int compare_versions(struct tui_diff *diff, struct tui_versions *versions, struct cow_error *err)
 {
     bool guest_is_text, backing_is_text = false, ran = false;
     int status = is_text(versions, COW_SIDE_COW, &guest_is_text, err);
@@ -93,7 +93,7 @@ int tui_diff_make(struct tui_diff *out, struct tui_app *app, const struct cow_fs
     if (status == 0)
         status = open_version(&versions, COW_SIDE_BACKING, file, err);
     if (status == 0)
-        status = compare(&diff, &versions, err);
+        status = compare_versions(&diff, &versions, err);
     if (status == 0)
         status = cut_into_lines(&diff, err);
     cow_fs_reader_close(versions.reader[COW_SIDE_COW]);

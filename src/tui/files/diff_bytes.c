@@ -22,7 +22,7 @@ struct ranges {
 };
 
 /* What lies near to the range before belongs to it. Returns false when there are enough. */
-static bool differs(struct ranges *ranges, uint64_t at, uint64_t end)
+static bool pieces_differ(struct ranges *ranges, uint64_t at, uint64_t end)
 {
     struct range *last = ranges->n > 0 ? &ranges->range[ranges->n - 1] : NULL;
 
@@ -43,14 +43,15 @@ static bool compare_chunk(struct ranges *ranges, uint64_t at, const uint8_t *a, 
     if (memcmp(a, b, n) == 0)
         return true;
     for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i] && !differs(ranges, at + i, at + i + 1))
+        if (a[i] != b[i] && !pieces_differ(ranges, at + i, at + i + 1))
             return false;
     }
     return true;
 }
 
 /* The part that both versions have, then what one of them has more. */
-static int find(struct ranges *ranges, struct tui_versions *versions, uint8_t *buffer, struct cow_error *err)
+static int find_ranges(struct ranges *ranges, struct tui_versions *versions, uint8_t *buffer,
+                       struct cow_error *err)
 {
     const uint64_t *size = versions->size_bytes;
     uint64_t common = size[0] < size[1] ? size[0] : size[1], longest = size[0] > size[1] ? size[0] : size[1];
@@ -68,7 +69,7 @@ static int find(struct ranges *ranges, struct tui_versions *versions, uint8_t *b
         go_on = compare_chunk(ranges, at, buffer, buffer + CHUNK_BYTES, n);
     }
     if (go_on && longest > common)
-        differs(ranges, common, longest);
+        pieces_differ(ranges, common, longest);
     return 0;
 }
 
@@ -127,7 +128,7 @@ int tui_diff_bytes(struct tui_diff *diff, struct tui_versions *versions, struct 
 
     if (!buffer)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    int status = find(&ranges, versions, buffer, err);
+    int status = find_ranges(&ranges, versions, buffer, err);
     free(buffer);
     if (status || ranges.n == 0)
         return status;

@@ -62,7 +62,7 @@ static int write_version(int *fd, struct tui_versions *versions, enum cow_side s
 }
 
 /* Starts diff over the two files, its output into a pipe. Returns an errno. */
-static int start(pid_t *pid, struct tui_versions *versions, const int file[2], int output)
+static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[2], int output)
 {
     char old_path[32], new_path[32];
     char *arguments[] = {"diff",
@@ -133,15 +133,15 @@ static int wait_for(pid_t pid)
     return code;
 }
 
-static int run(struct tui_diff *diff, struct tui_versions *versions, const int file[2], bool *ran,
-               struct cow_error *err)
+static int run_diff(struct tui_diff *diff, struct tui_versions *versions, const int file[2], bool *ran,
+                    struct cow_error *err)
 {
     int ends[2];
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC))
         return cow_error_system(err, errno, "pipe");
-    int problem = start(&pid, versions, file, ends[1]);
+    int problem = start_diff(&pid, versions, file, ends[1]);
     close(ends[1]);
     if (problem) {
         close(ends[0]);
@@ -166,7 +166,7 @@ int tui_diff_text(struct tui_diff *diff, struct tui_versions *versions, bool *ra
     if (status == 0)
         status = write_version(&file[COW_SIDE_BACKING], versions, COW_SIDE_BACKING, err);
     if (status == 0)
-        status = run(diff, versions, file, ran, err);
+        status = run_diff(diff, versions, file, ran, err);
     for (int side = 0; side < 2; side++) {
         if (file[side] >= 0)
             close(file[side]);

@@ -17,7 +17,7 @@ unsigned tui_file_contexts(const struct cow_fs_file *file)
 }
 
 /* Goes to the first of its pieces, to come back with q. */
-static void go_there(struct tui_app *app, const struct cow_fs_file *file, enum tui_tab tab)
+static void go_to_file(struct tui_app *app, const struct cow_fs_file *file, enum tui_tab tab)
 {
     uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     struct cow_fs_owner piece = {.length_bytes = 0};
@@ -50,7 +50,7 @@ static void extract_answer(struct tui_app *app, const char *text)
 }
 
 /* A removed file is there in the backing file only, a renamed one has its old name there. */
-static void extract(struct tui_app *app, const struct cow_fs_file *file, enum cow_side side)
+static void ask_to_extract(struct tui_app *app, const struct cow_fs_file *file, enum cow_side side)
 {
     struct cow_fs_file named = *file;
     struct cow_error err = {0};
@@ -87,7 +87,7 @@ static enum tui_result act_on_content(struct tui_app *app, const struct cow_fs_f
     if (action == TUI_DO_DIFF)
         tui_app_push(app, &tui_view_diff, file);
     else
-        extract(app, file, action == TUI_DO_EXTRACT ? COW_SIDE_COW : COW_SIDE_BACKING);
+        ask_to_extract(app, file, action == TUI_DO_EXTRACT ? COW_SIDE_COW : COW_SIDE_BACKING);
     return TUI_REDRAW;
 }
 
@@ -103,6 +103,6 @@ enum tui_result tui_file_act(struct tui_app *app, const struct cow_fs_file *file
     }
     if (!place)
         return act_on_content(app, file, action);
-    go_there(app, file, action == TUI_DO_PLACE ? TUI_TAB_BLOCKS : TUI_TAB_MAP);
+    go_to_file(app, file, action == TUI_DO_PLACE ? TUI_TAB_BLOCKS : TUI_TAB_MAP);
     return TUI_REDRAW;
 }

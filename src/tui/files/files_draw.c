@@ -27,7 +27,7 @@ struct columns {
     int changed_end, bar, bar_cols, sign, size_end, name;
 };
 
-static struct columns choose_columns(int cols)
+static struct columns choose_files_columns(int cols)
 {
     struct columns c = {.changed_end = 2 + SIZE_COLS + 1};
 
@@ -39,7 +39,7 @@ static struct columns choose_columns(int cols)
     return c;
 }
 
-static void draw_heading(struct tui_canvas *canvas, struct tui_rect line, const struct columns *c)
+static void draw_files_heading(struct tui_canvas *canvas, struct tui_rect line, const struct columns *c)
 {
     int end = line.x + line.cols;
 
@@ -139,8 +139,8 @@ static void name_text(const struct tui_app *app, const struct files_view *view, 
     }
 }
 
-static void draw_bar(struct tui_canvas *canvas, int x, int y, int cols, const struct files_view *view,
-                     const struct tui_row *row, enum tui_style style)
+static void draw_share(struct tui_canvas *canvas, int x, int y, int cols, const struct files_view *view,
+                       const struct tui_row *row, enum tui_style style)
 {
     double share =
         view->level.largest_bytes > 0 ? (double)row->changed_bytes / (double)view->level.largest_bytes : 0;
@@ -150,10 +150,11 @@ static void draw_bar(struct tui_canvas *canvas, int x, int y, int cols, const st
         tui_put(canvas, x + i, y, 0x2588, style);
 }
 
-static void draw_row(const struct tui_app *app, const struct files_view *view, struct tui_canvas *canvas,
-                     struct tui_rect line, const struct tui_row *row, bool selected)
+static void draw_files_row(const struct tui_app *app, const struct files_view *view,
+                           struct tui_canvas *canvas, struct tui_rect line, const struct tui_row *row,
+                           bool selected)
 {
-    struct columns c = choose_columns(line.cols);
+    struct columns c = choose_files_columns(line.cols);
     enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL, soft = selected ? TUI_SELECTED : TUI_DIM;
     char text[4 * TEXT_BYTES], word[32];
     struct tui_mark mark;
@@ -166,7 +167,7 @@ static void draw_row(const struct tui_app *app, const struct files_view *view, s
     if (row->kind != TUI_ROW_UP) {
         tui_text_right(canvas, x + c.changed_end, y, SIZE_COLS, style,
                        cow_size_text(text, row->changed_bytes));
-        draw_bar(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
+        draw_share(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
     }
     kind_text(row, &mark, word, sizeof word);
     tui_put(canvas, x + c.sign, y, mark.glyph, selected ? style : mark.style);
@@ -247,8 +248,8 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
     return lines;
 }
 
-static void title_text(const struct tui_app *app, const struct files_view *view, int cells, char *out,
-                       size_t out_bytes)
+static void files_title(const struct tui_app *app, const struct files_view *view, int cells, char *out,
+                        size_t out_bytes)
 {
     char where[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
     const char *order = tui_order_text(view->order);
@@ -308,7 +309,7 @@ static void draw_total(const struct tui_app *app, const struct files_view *view,
                   cow_size_text(rest, app->usage.dirty_bytes));
 }
 
-static void scroll(struct files_view *view, int rows)
+static void scroll_to_selection(struct files_view *view, int rows)
 {
     size_t shown = rows > 0 ? (size_t)rows : 1;
 
@@ -324,11 +325,11 @@ static void scroll(struct files_view *view, int rows)
 static void draw_rows(const struct tui_app *app, struct files_view *view, struct tui_canvas *canvas,
                       struct tui_rect list, int bar_x)
 {
-    scroll(view, list.rows);
+    scroll_to_selection(view, list.rows);
     for (int y = 0; y < list.rows && view->top + (size_t)y < view->level.rows; y++) {
         size_t i = view->top + (size_t)y;
         struct tui_rect line = {list.x, list.y + y, list.cols, 1};
-        draw_row(app, view, canvas, line, &view->level.row[i], i == view->at);
+        draw_files_row(app, view, canvas, line, &view->level.row[i], i == view->at);
         if (i == view->at) {
             canvas->cursor_x = line.x;
             canvas->cursor_y = line.y;
@@ -343,7 +344,7 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
     struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
     char title[2 * TEXT_BYTES];
 
-    title_text(app, view, frame.cols, title, sizeof title);
+    files_title(app, view, frame.cols, title, sizeof title);
     struct tui_rect inside = tui_frame(canvas, frame, title);
     int facts = draw_facts(app, view, canvas, inside);
     inside.y += facts;
@@ -355,8 +356,8 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
             draw_state(app, canvas, inside);
         return;
     }
-    struct columns c = choose_columns(inside.cols);
-    draw_heading(canvas, inside, &c);
+    struct columns c = choose_files_columns(inside.cols);
+    draw_files_heading(canvas, inside, &c);
     inside.y++;
     inside.rows--;
     if (view->level.rows == 0)

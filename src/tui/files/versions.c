@@ -13,7 +13,7 @@
 #include "tui/app/app.h"
 #include "tui/screen/clock.h"
 
-static const double seconds_between_looks = 0.1;
+static const double seconds_between_compare_looks = 0.1;
 
 void tui_diff_free(struct tui_diff *diff)
 {
@@ -52,7 +52,7 @@ int tui_versions_look(struct tui_versions *versions, uint64_t done, uint64_t tot
 {
     struct tui_app *app = versions->app;
 
-    if (app->subject.interactive && tui_clock() - versions->looked < seconds_between_looks)
+    if (app->subject.interactive && tui_clock() - versions->looked < seconds_between_compare_looks)
         return 0;
     if (total > 0)
         tui_app_say(app, TUI_NORMAL, "comparing: %d%%; Esc stops",

@@ -134,7 +134,7 @@ static void diff_draw(struct tui_app *app, void *state, struct tui_canvas *canva
     tui_scrollbar(canvas, area.x + area.cols - 1, inside.y, inside.rows, view->top, shown, view->diff.lines);
 }
 
-static enum tui_result scroll(struct diff_view *view, bool back, size_t lines)
+static enum tui_result scroll_diff(struct diff_view *view, bool back, size_t lines)
 {
     size_t screen = (size_t)view->rows;
     size_t last = view->diff.lines > screen ? view->diff.lines - screen : 0;
@@ -155,17 +155,17 @@ static enum tui_result diff_act(struct tui_app *app, void *state, enum tui_actio
     (void)argument;
     switch (action) {
     case TUI_DO_UP:
-        return scroll(view, true, 1);
+        return scroll_diff(view, true, 1);
     case TUI_DO_DOWN:
-        return scroll(view, false, 1);
+        return scroll_diff(view, false, 1);
     case TUI_DO_PAGE_UP:
-        return scroll(view, true, (size_t)view->rows);
+        return scroll_diff(view, true, (size_t)view->rows);
     case TUI_DO_PAGE_DOWN:
-        return scroll(view, false, (size_t)view->rows);
+        return scroll_diff(view, false, (size_t)view->rows);
     case TUI_DO_FIRST:
-        return scroll(view, true, view->diff.lines);
+        return scroll_diff(view, true, view->diff.lines);
     case TUI_DO_LAST:
-        return scroll(view, false, view->diff.lines);
+        return scroll_diff(view, false, view->diff.lines);
     case TUI_DO_LEFT:
         view->shift -= view->shift > 0 ? SHIFT_COLS : 0;
         return TUI_REDRAW;

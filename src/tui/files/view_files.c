@@ -67,8 +67,8 @@ static unsigned files_contexts(struct tui_app *app, void *state)
            (view->filter[0] ? TUI_IN_CLEARABLE : 0U);
 }
 
-static void remember(struct files_view *view, const char *name, size_t bytes, enum tui_row_kind kind,
-                     int number)
+static void remember_selection(struct files_view *view, const char *name, size_t bytes,
+                               enum tui_row_kind kind, int number)
 {
     view->selected.kind = kind;
     view->selected.number = number;
@@ -82,7 +82,7 @@ static void select_row(struct files_view *view, size_t at)
     if (view->level.rows == 0)
         return;
     const struct tui_row *row = &view->level.row[view->at];
-    remember(view, row->path + row->name, row->name_bytes, row->kind, row->number);
+    remember_selection(view, row->path + row->name, row->name_bytes, row->kind, row->number);
 }
 
 static bool is_selected(const struct files_view *view, const struct tui_row *row)
@@ -99,7 +99,7 @@ static bool is_selected(const struct files_view *view, const struct tui_row *row
 }
 
 /* Another level, or another order: what is selected stays so, if it is there. */
-static void refill(struct files_view *view)
+static void refill_files(struct files_view *view)
 {
     view->filled.done = false;
 }
@@ -109,11 +109,11 @@ static void set_directory(struct files_view *view, char *directory)
     free(view->directory);
     view->directory = directory;
     view->at = view->top = 0;
-    refill(view);
+    refill_files(view);
 }
 
 /* Which volume it is about, as far as there is a choice. */
-static void choose_volume(const struct tui_app *app, struct files_view *view)
+static void choose_files_volume(const struct tui_app *app, struct files_view *view)
 {
     int first = COW_NO_VOLUME;
     size_t readable = tui_files_readable(&app->files, &first), n_volumes;
@@ -127,14 +127,14 @@ static void choose_volume(const struct tui_app *app, struct files_view *view)
 }
 
 /* Makes the rows, if they are not of what is known already. */
-static int fill(const struct tui_app *app, struct files_view *view, struct cow_error *err)
+static int fill_files_level(const struct tui_app *app, struct files_view *view, struct cow_error *err)
 {
     if (is_current(app, view))
         return 0;
     view->level.rows = 0;
     if (!tui_files_known(&app->files))
         return 0;
-    choose_volume(app, view);
+    choose_files_volume(app, view);
     for (;;) {
         const struct tui_level_at at = {view->volume, view->directory ? view->directory : "", view->filter,
                                         view->order};
@@ -168,7 +168,7 @@ static void files_draw(struct tui_app *app, void *state, struct tui_canvas *canv
         tui_app_draw_unfinished(app, canvas, tui_frame(canvas, area, "Files"));
         return;
     }
-    int status = fill(app, state, &err);
+    int status = fill_files_level(app, state, &err);
     tui_files_paint(app, state, canvas, area, status ? err.message : NULL);
 }
 
@@ -182,14 +182,14 @@ static void go_up(struct files_view *view)
     if (view->filter[0])
         return;
     if (!view->directory) {
-        remember(view, "", 0, TUI_ROW_VOLUME, view->volume);
+        remember_selection(view, "", 0, TUI_ROW_VOLUME, view->volume);
         view->volume = COW_NO_VOLUME;
-        refill(view);
+        refill_files(view);
         return;
     }
     if (slash)
         name = slash + 1;
-    remember(view, name, strlen(name), TUI_ROW_DIRECTORY, view->volume);
+    remember_selection(view, name, strlen(name), TUI_ROW_DIRECTORY, view->volume);
     set_directory(view, slash && slash > view->directory
                             ? strndup(view->directory, (size_t)(slash - view->directory))
                             : NULL);
@@ -203,11 +203,11 @@ static void enter_directory(struct tui_app *app, struct files_view *view, const 
         tui_app_say(app, TUI_BAD, "out of memory");
         return;
     }
-    remember(view, "", 0, TUI_ROW_UP, NO_ROW);
+    remember_selection(view, "", 0, TUI_ROW_UP, NO_ROW);
     set_directory(view, directory);
 }
 
-static enum tui_result enter(struct tui_app *app, struct files_view *view, bool explain)
+static enum tui_result enter_files_row(struct tui_app *app, struct files_view *view, bool explain)
 {
     const struct tui_row *row = selected_row(app, view);
 
@@ -219,7 +219,7 @@ static enum tui_result enter(struct tui_app *app, struct files_view *view, bool 
         break;
     case TUI_ROW_VOLUME:
         view->volume = row->number;
-        remember(view, "", 0, TUI_ROW_UP, NO_ROW);
+        remember_selection(view, "", 0, TUI_ROW_UP, NO_ROW);
         set_directory(view, NULL);
         break;
     case TUI_ROW_DIRECTORY:
@@ -251,19 +251,19 @@ static void filter_answer(struct tui_app *app, const char *text)
 
     snprintf(view->filter, sizeof view->filter, "%s", text);
     view->at = view->top = 0;
-    refill(view);
+    refill_files(view);
     app->redraw = true;
 }
 
 static enum tui_result set_order(struct files_view *view, enum tui_order order)
 {
     view->order = order;
-    refill(view);
+    refill_files(view);
     return TUI_REDRAW;
 }
 
 /* Moves the selection by so many rows, as far as there are any. */
-static enum tui_result move(const struct tui_app *app, struct files_view *view, long rows)
+static enum tui_result move_files(const struct tui_app *app, struct files_view *view, long rows)
 {
     size_t by = (size_t)(rows < 0 ? -rows : rows), to;
 
@@ -283,17 +283,17 @@ static enum tui_result move_by(const struct tui_app *app, struct files_view *vie
 
     switch (action) {
     case TUI_DO_UP:
-        return move(app, view, -1);
+        return move_files(app, view, -1);
     case TUI_DO_DOWN:
-        return move(app, view, 1);
+        return move_files(app, view, 1);
     case TUI_DO_PAGE_UP:
-        return move(app, view, -screen);
+        return move_files(app, view, -screen);
     case TUI_DO_PAGE_DOWN:
-        return move(app, view, screen);
+        return move_files(app, view, screen);
     case TUI_DO_FIRST:
-        return move(app, view, -rows);
+        return move_files(app, view, -rows);
     case TUI_DO_LAST:
-        return move(app, view, rows);
+        return move_files(app, view, rows);
     default:
         return TUI_IGNORED;
     }
@@ -307,7 +307,7 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
     switch (action) {
     case TUI_DO_ENTER:
     case TUI_DO_RIGHT:
-        return enter(app, view, action == TUI_DO_ENTER);
+        return enter_files_row(app, view, action == TUI_DO_ENTER);
     case TUI_DO_LEFT:
         if (can_go_up(app, view))
             go_up(view);

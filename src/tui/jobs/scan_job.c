@@ -14,7 +14,7 @@
 
 enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096 };
 
-static const double slice_seconds = 0.02, seconds_between_draws = 0.1;
+static const double scan_slice_seconds = 0.02, seconds_between_draws = 0.1;
 
 bool tui_scan_on(const struct tui_scan *scan)
 {
@@ -172,7 +172,7 @@ static void keep_orphan(struct tui_scan *scan, const struct cow_run *run)
 }
 
 /* Looks into the next run. Returns how many sectors it has, 0 when all have been looked into. */
-static int next_run(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
+static int scan_next_run(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
     bool on_screen = grid_waits(&scan->grid[0]);
     uint64_t sector = on_screen ? scan->grid[0].next : scan->at;
@@ -226,14 +226,14 @@ static void tell_result(struct tui_scan *scan)
 static int walk_runs(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
     bool interactive = scan->job.subject->interactive;
-    double until = tui_clock() + slice_seconds;
+    double until = tui_clock() + scan_slice_seconds;
     uint64_t walked = 0, most = tui_subject_sectors(scan->job.subject) / SCRIPT_SLICES + 1;
     int status = 0;
 
     *sectors = 1;
     while (status == 0 && *sectors > 0 && tui_job_waits(&scan->job, true) &&
            (interactive ? tui_clock() < until : walked < most)) {
-        status = next_run(scan, sectors, err);
+        status = scan_next_run(scan, sectors, err);
         walked += *sectors;
     }
     return status;

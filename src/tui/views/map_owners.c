@@ -43,8 +43,8 @@ static int find_run(struct walk *walk, uint64_t at, struct cow_error *err)
 }
 
 /* Counts what is in the COW from one byte to another. */
-static int count(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[TUI_OWNERS],
-                 struct cow_error *err)
+static int count_owners(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[TUI_OWNERS],
+                        struct cow_error *err)
 {
     for (int i = 0; i < STRETCHES && from < to; i++) {
         struct cow_fs_owner owner;
@@ -69,7 +69,7 @@ static int count(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[T
     return 0;
 }
 
-static uint8_t most(const uint64_t bytes[TUI_OWNERS])
+static uint8_t most_of_cell(const uint64_t bytes[TUI_OWNERS])
 {
     int found = 0;
 
@@ -87,10 +87,10 @@ static int fill_owners(struct tui_app *app, struct tui_owners *owners, uint64_t 
 
     for (size_t i = 0; i < owners->cells; i++) {
         uint64_t bytes[TUI_OWNERS] = {0};
-        int status = count(&walk, first + i * cell_bytes, first + (i + 1) * cell_bytes, bytes, err);
+        int status = count_owners(&walk, first + i * cell_bytes, first + (i + 1) * cell_bytes, bytes, err);
         if (status)
             return status;
-        owners->cell[i] = most(bytes);
+        owners->cell[i] = most_of_cell(bytes);
     }
     return 0;
 }

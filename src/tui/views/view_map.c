@@ -89,7 +89,7 @@ static uint64_t row_sectors(const struct map_view *view)
 }
 
 /* Scrolls so that the selection is on the screen and no blank rows are shown without need. */
-static void place(struct tui_app *app, struct map_view *view)
+static void scroll_map(struct tui_app *app, struct map_view *view)
 {
     uint64_t total = divide_up(tui_app_sectors(app), row_sectors(view));
     uint64_t row = app->sector / row_sectors(view), rows = (uint64_t)view->rows;
@@ -103,7 +103,7 @@ static void place(struct tui_app *app, struct map_view *view)
 }
 
 /* Fits zoom and position to a grid of that size. */
-static void arrange(struct tui_app *app, struct map_view *view, int cols, int rows)
+static void arrange_map(struct tui_app *app, struct map_view *view, int cols, int rows)
 {
     uint64_t cells = (uint64_t)cols * (uint64_t)rows;
 
@@ -117,10 +117,10 @@ static void arrange(struct tui_app *app, struct map_view *view, int cols, int ro
         view->cell_sectors = view->fit_sectors;
         view->fitted = true;
     }
-    place(app, view);
+    scroll_map(app, view);
 }
 
-static int measure(struct tui_app *app, struct map_view *view, struct cow_error *err)
+static int measure_map(struct tui_app *app, struct map_view *view, struct cow_error *err)
 {
     size_t cells = (size_t)view->cols * (size_t)view->rows;
 
@@ -264,7 +264,7 @@ static int owner_cells(struct tui_app *app)
 
 /* The run that the selected sector lies in, and whose the sector is; the run's range only where it fits, too.
  */
-static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
+static void draw_map_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
 {
     struct cow_run run;
     char text[160], owner[OWNER_TEXT];
@@ -303,7 +303,7 @@ static void draw_inspector(struct tui_app *app, const struct map_view *view, str
     if (known)
         x += 3 + tui_text(canvas, x, y, end - x, TUI_NORMAL, scanned);
     if (!known || x + RUN_COLS <= end)
-        draw_run(app, canvas, x, y, end);
+        draw_map_run(app, canvas, x, y, end);
 }
 
 static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
@@ -342,10 +342,10 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
         cells.x += GUTTER;
         cells.cols -= GUTTER;
     }
-    arrange(app, view, cells.cols, cells.rows);
+    arrange_map(app, view, cells.cols, cells.rows);
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
-    if (measure(app, view, &err) ||
+    if (measure_map(app, view, &err) ||
         tui_owners_show(app, &view->owners, view->top_row * row_sectors(view), view->cell_sectors,
                         (size_t)view->cols * (size_t)view->rows, &err)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
@@ -367,7 +367,7 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
 }
 
 /* Moves the cursor by whole cells. */
-static enum tui_result step(struct tui_app *app, const struct map_view *view, uint64_t cells, bool back)
+static enum tui_result step_map(struct tui_app *app, const struct map_view *view, uint64_t cells, bool back)
 {
     uint64_t cell = app->sector / view->cell_sectors;
     uint64_t last = (tui_app_sectors(app) - 1) / view->cell_sectors;
@@ -385,7 +385,7 @@ static enum tui_result step(struct tui_app *app, const struct map_view *view, ui
 }
 
 /* Changes the zoom; the cursor keeps its sector and, if it can, its line on the screen. */
-static enum tui_result zoom(struct tui_app *app, struct map_view *view, uint64_t cell_sectors)
+static enum tui_result zoom_map(struct tui_app *app, struct map_view *view, uint64_t cell_sectors)
 {
     uint64_t line = app->sector / row_sectors(view) - view->top_row;
 
@@ -431,17 +431,17 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     first = app->sector / view->cell_sectors * view->cell_sectors;
     switch (action) {
     case TUI_DO_LEFT:
-        return step(app, view, 1, true);
+        return step_map(app, view, 1, true);
     case TUI_DO_RIGHT:
-        return step(app, view, 1, false);
+        return step_map(app, view, 1, false);
     case TUI_DO_UP:
-        return step(app, view, cols, true);
+        return step_map(app, view, cols, true);
     case TUI_DO_DOWN:
-        return step(app, view, cols, false);
+        return step_map(app, view, cols, false);
     case TUI_DO_PAGE_UP:
-        return step(app, view, cols * (uint64_t)view->rows, true);
+        return step_map(app, view, cols * (uint64_t)view->rows, true);
     case TUI_DO_PAGE_DOWN:
-        return step(app, view, cols * (uint64_t)view->rows, false);
+        return step_map(app, view, cols * (uint64_t)view->rows, false);
     case TUI_DO_FIRST:
         tui_app_select(app, 0);
         return TUI_REDRAW;
@@ -449,11 +449,11 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         tui_app_select(app, tui_app_sectors(app) - 1);
         return TUI_REDRAW;
     case TUI_DO_ZOOM_IN:
-        return zoom(app, view, zoomed_in(view->cell_sectors));
+        return zoom_map(app, view, zoomed_in(view->cell_sectors));
     case TUI_DO_ZOOM_OUT:
-        return zoom(app, view, zoomed_out(view->cell_sectors));
+        return zoom_map(app, view, zoomed_out(view->cell_sectors));
     case TUI_DO_FIT:
-        return zoom(app, view, view->fit_sectors);
+        return zoom_map(app, view, view->fit_sectors);
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, first + view->cell_sectors);
     case TUI_DO_PREV_RUN:

@@ -6,12 +6,12 @@
  */
 #include <stdio.h>
 
-#include "cli/change.h"
+#include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/output/findings.h"
 #include "cli/output/json.h"
 #include "cli/output/plan_told.h"
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 
 static int check_image(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
 {

@@ -13,7 +13,7 @@
 #include "cli/commands.h"
 #include "cli/output/json.h"
 #include "cli/output/out.h"
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 #include "cli/output/spool.h"
 #include "cow/scan.h"
 

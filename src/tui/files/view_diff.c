@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/files/diff.h"
+#include "tui/files/compare.h"
 #include "tui/screen/utf8.h"
 
 enum { LINE_BYTES = 4096, TAB_COLS = 8, SHIFT_COLS = 8, SHIFT_MAX = 8 * LINE_BYTES };

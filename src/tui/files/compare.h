@@ -3,8 +3,8 @@
  * The two versions of a guest's file, compared as text: by diff(1) where both are text of moderate length,
  * else byte by byte, the first places that differ. A version that is not there is an empty one.
  */
-#ifndef COW_TUI_FILES_DIFF_H
-#define COW_TUI_FILES_DIFF_H
+#ifndef COW_TUI_FILES_COMPARE_H
+#define COW_TUI_FILES_COMPARE_H
 
 #include "tui/files/versions.h"
 

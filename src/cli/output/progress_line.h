@@ -3,8 +3,8 @@
  * What the core tells and asks while it works: one line of progress on a terminal, notes, and whether the
  * user wants it to stop (Ctrl-C, SIGTERM, SIGHUP).
  */
-#ifndef CLI_OUTPUT_PROGRESS_H
-#define CLI_OUTPUT_PROGRESS_H
+#ifndef CLI_OUTPUT_PROGRESS_LINE_H
+#define CLI_OUTPUT_PROGRESS_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

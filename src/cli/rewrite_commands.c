@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
-#include "cli/change.h"
+#include "cli/carry_out.h"
 #include "cli/commands.h"
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 #include "cow/image.h"
 #include "cow/ops.h"
 

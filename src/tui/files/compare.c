@@ -2,7 +2,7 @@
  *
  * Opening the two versions, deciding how to compare them, and cutting what comes of it into lines.
  */
-#include "tui/files/diff.h"
+#include "tui/files/compare.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * What all commands that write have in common: show the plan, ask where something existing changes, commit
  * with progress, say what is next.
  */
-#ifndef CLI_CHANGE_H
-#define CLI_CHANGE_H
+#ifndef CLI_CARRY_OUT_H
+#define CLI_CARRY_OUT_H
 
 #include "cli/options.h"
 #include "cow/plan.h"

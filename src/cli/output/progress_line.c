@@ -3,7 +3,7 @@
  * See progress.h. The line is overwritten with blanks, not with an escape sequence, so it works on a dumb
  * terminal; it is kept under 80 columns.
  */
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 
 #include <signal.h>
 #include <stdio.h>

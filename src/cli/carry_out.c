@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See change.h. The default is always the safe one: no terminal, no line, another word, a signal: nothing is
- * written.
+ * See carry_out.h. The default is always the safe one: no terminal, no line, another word, a signal: nothing
+ * is written.
  */
-#include "cli/change.h"
+#include "cli/carry_out.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #include "cli/output/json.h"
 #include "cli/output/plan_told.h"
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 
 /* Waits for a line, or for a signal: one that comes just before the read would not end it, so the wait is in
  * short pieces. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * cowtui create, diff, merge, resize, recover, undo: from the arguments to a plan. Everything after that is
- * the same (change.c).
+ * the same (carry_out.c).
  */
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/change.h"
+#include "cli/carry_out.h"
 #include "cli/commands.h"
-#include "cli/output/progress.h"
+#include "cli/output/progress_line.h"
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"

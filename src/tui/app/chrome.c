@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/app/actions_told.h"
 #include "tui/app/app.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"

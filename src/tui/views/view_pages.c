@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/app/actions_told.h"
 #include "tui/app/app.h"
 #include "tui/change/change.h"
 #include "tui/views/legend.h"

@@ -65,7 +65,7 @@ static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
 static void report_done(struct cli_out *out, const struct cow_preview *preview)
 {
     char name[CLI_NAME_BYTES];
-    bool changed = strcmp(preview->method, "none") != 0;
+    bool changed = preview->method != COW_METHOD_NONE;
 
     cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s",
                  strcmp(preview->target_path, "-") == 0 ? "standard output"

@@ -112,8 +112,8 @@ json_t *cli_plan_json(const struct cow_plan *plan)
     bool after = preview->has_after;
     json_t *object = json_object();
 
-    cli_json_put(&object, "operation", json_string(preview->operation));
-    cli_json_put(&object, "method", json_string(preview->method));
+    cli_json_put(&object, "operation", json_string(cow_operation_name(preview->operation)));
+    cli_json_put(&object, "method", json_string(cow_method_name(preview->method)));
     cli_json_put(&object, "policy", cli_json_sentence_or_null(preview->policy));
     cli_json_put(&object, "before",
                  side_json(preview->has_before, &preview->before, preview->before_format,

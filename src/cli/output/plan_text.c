@@ -31,7 +31,7 @@ static void put_format(struct cli_out *out, const struct cow_preview *preview)
         cli_row(out, "format", "%s", after);
     if (*preview->policy)
         cli_row(out, "policy", "%s", preview->policy);
-    cli_row(out, "method", "%s", preview->method);
+    cli_row(out, "method", "%s", cow_method_name(preview->method));
 }
 
 /* "header       8192 .. 24576        ->      1048576 .. 1081344": columns, so that eyes can compare. */
@@ -179,7 +179,7 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     const struct cow_preview *preview = cow_plan_preview(plan);
     char name[CLI_NAME_BYTES];
 
-    cli_heading(out, "%s %s", preview->operation, cli_name(name, preview->target_path));
+    cli_heading(out, "%s %s", cow_operation_name(preview->operation), cli_name(name, preview->target_path));
     if (preview->has_after || preview->makes_raw) {
         put_size(out, preview);
         put_format(out, preview);

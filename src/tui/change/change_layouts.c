@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "tui/change/change.h"
 #include "tui/screen/utf8.h"
@@ -127,7 +126,7 @@ static void put_numbers(struct tui_page *page, const struct cow_preview *preview
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         col = put_layout_part(page, offset_cols(preview), &parts[i]);
-    if (strcmp(preview->method, "header") == 0 && col + 2 + tui_text_cells(stays) <= page->cols)
+    if (preview->method == COW_METHOD_HEADER && col + 2 + tui_text_cells(stays) <= page->cols)
         tui_page_put(page, col + 2, TUI_GOOD, stays);
     if (by == 0)
         return;

@@ -17,29 +17,22 @@ enum {
     WIDE_COLS = 46,
 };
 
-/* The methods that a plan may choose, and what each means. */
-static const struct {
-    const char *name, *meaning;
-} methods[] = {
-    {"copy", " (a new file)"},
-    {"header", " (no data moves)"},
-    {"backing-only", " (the image stays as it is)"},
-    {"in place", " (the backing file is written over)"},
-};
-
-static const char *method_meaning(const char *name)
+/* What the method that the plan has chosen means; "" where its name says it. */
+static const char *method_meaning(enum cow_method method)
 {
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (strcmp(methods[i].name, name) == 0)
-            return methods[i].meaning;
-    }
-    return "";
+    static const char *const meanings[COW_METHODS] = {
+        [COW_METHOD_COPY] = " (a new file)",
+        [COW_METHOD_HEADER] = " (no data moves)",
+        [COW_METHOD_BACKING_ONLY] = " (the image stays as it is)",
+        [COW_METHOD_IN_PLACE] = " (the backing file is written over)",
+    };
+    return meanings[method] ? meanings[method] : "";
 }
 
 /* It is about no disk. */
 static bool is_extract(const struct cow_preview *preview)
 {
-    return strcmp(preview->operation, "extract") == 0;
+    return preview->operation == COW_OPERATION_EXTRACT;
 }
 
 /* What is removed; what is made or changed the rows around it tell, and the page with the steps names all. */
@@ -66,15 +59,15 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     cow_size_text(moved, preview->writes_bytes);
     cow_needs_text(needed, preview);
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
-    if (strcmp(preview->method, "header") == 0)
+    if (preview->method == COW_METHOD_HEADER)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "only the header, in place: milliseconds at any size; needs %s", needed);
-    else if (strcmp(preview->method, "backing-only") == 0)
+    else if (preview->method == COW_METHOD_BACKING_ONLY)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
     else if (is_extract(preview))
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
                        needed);
-    else if (strcmp(preview->method, "in place") == 0)
+    else if (preview->method == COW_METHOD_IN_PLACE)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s (%" PRIu64 " sectors) into the backing file, then a new, empty image; needs %s",
                        moved, preview->dirty_sectors, needed);
@@ -143,7 +136,7 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     else
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s, unchanged", preview->has_before ? old : new);
     col = put_fact(page, col, "policy", preview->policy);
-    col = put_fact(page, col, "method", preview->method);
+    col = put_fact(page, col, "method", cow_method_name(preview->method));
     const char *meaning = method_meaning(preview->method);
     if (col + tui_text_cells(meaning) <= page->cols)
         tui_page_put(page, col, TUI_NORMAL, meaning);

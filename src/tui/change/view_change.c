@@ -255,7 +255,7 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
         return status;
     }
     /* A repair may be nothing but a recovery: that tells all on one page. */
-    if (strcmp(cow_plan_preview(plan)->operation, "recover") == 0)
+    if (cow_plan_preview(plan)->operation == COW_OPERATION_RECOVER)
         kind = &change_kinds[TUI_CHANGE_RECOVER];
     view->kind = request->kind;
     change_begin(app, &view->change, &kind->words, plan);

@@ -548,6 +548,7 @@ START_TEST(a_strange_image_is_left_alone)
     const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
     char *other;
     struct scene scene = scene_of(OPERATION_EXTEND, in_place);
+    const int keeps_number = open(scene.image, O_RDONLY | O_CLOEXEC); /* that no other file shall have */
     other = test_path("other");
     file_write(other, scene.new_file, scene.new_bytes); /* the new bytes in another file, of another time */
     file_set_mtime(other, MODEL_MTIME + 5);
@@ -558,6 +559,7 @@ START_TEST(a_strange_image_is_left_alone)
     file_set_mtime(other, MODEL_MTIME + 5);
     move(other, scene.image);
     refused(&scene, COW_REFUSED, "another file");
+    close(keeps_number);
     scene_end(&scene);
     free(other);
 

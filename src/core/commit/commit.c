@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The only place that writes: walks a plan's steps, and takes back what was made if one of them fails before
- * the new file is in place. What a crash (rather than a failure) leaves at each point is told in
- * share/doc/architecture.md.
+ * The walk over a plan's steps. If a step fails, or the user cancels, what the steps before it did is
+ * taken back, the journal last, and an error answered. Once the change is in place (the image renamed,
+ * or its header written) nothing is taken back any more. If taking back fails, too, the journal stays,
+ * and the hint names recover. What a crash, which leaves no time to act, leaves at each point stands on
+ * top of each method (method_copy.c, method_header.c, method_merge.c).
+ *
+ * Here nothing is decided: a step's function finds in the plan what the preview has shown.
  */
 #include "core/commit/steps.h"
 

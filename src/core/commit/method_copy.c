@@ -1,8 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * By copy: a new file is made beside the image, whole and durable, and takes its name by a rename. Until then
- * the old image has all of the disk; afterwards it may become the undo file. The steps that fill the new file
- * are those of core/write, the rename is in step_file.c.
+ * By copy: a new file is made beside the image, whole and durable, and takes its name by a rename.
+ * Until then the old image has all of the disk; afterwards it may become the undo file. The steps that
+ * fill the new file are those of core/write, the rename is in step_file.c.
+ *
+ * The steps, and what a crash in the middle of each leaves:
+ *
+ * - lock, check-space, begin-image: a file with a mark that nobody looks for; the next change replaces
+ *   it.
+ * - journal: it comes after begin-image because it names the new file's inode. From here on recovery
+ *   goes back, until the new image is complete.
+ * - copy-backing, write-bitmap, copy-data (or write-data), keep-attributes: the old image.
+ * - finish-image: fsync, then the true size by one write of the first sector, the date, fsync. The new
+ *   image is complete once it has its true size under its temporary name, with its private backing file
+ *   complete under that one's name; then recovery goes forward, unless the old image was written
+ *   meanwhile (ledger/direction.c).
+ * - extend-backing: the same. A stock kernel refuses the old image now, for the sizes differ; nothing
+ *   is lost.
+ * - rename: the old image or the new one. The old one has got a second name first (settle_link_old).
+ * - keep-undo, end-journal: the new image; recovery goes forward.
+ *
+ * Why the backing file is lengthened before the rename, even with a journal: lengthening can fail (a
+ * limit, a full disk, a filesystem that has no files of that size). Before the rename such a failure
+ * changes nothing. After it the new image would stand on a backing file that cannot be had, and going
+ * back would mean to exchange the images once more.
+ *
+ * Undo lets the old image, which is the undo file, take its name again: its true size, length, owner,
+ * mode and date are put back and flushed; then the backing file is cut; then it is renamed; at last the
+ * private backing file goes, if nobody else lives on it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * By header, where the data may stay: room for the new bits is made outside the old layout, and then one
- * write of the first sector makes the disk larger. That takes as long for 8 TiB as for 64 MiB. The order is
- * what makes it safe: nobody reads bits behind the old layout before the first sector says that they are
- * there, and on the way back that sector is written first of all.
+ * By header, where the data may stay: room for the new bits is made outside the old layout, and then
+ * one write of the first sector makes the disk larger. That takes as long for 8 TiB as for 64 MiB.
+ * Chosen for a v3 with sectors of 512 bytes whose data offset is the same for the new size.
+ *
+ * The steps, and what a crash in the middle of each leaves:
+ *
+ * - lock, check-space: nothing new. Both files are fsynced, for a guest's own flush does nothing in
+ *   UML.
+ * - journal: no journal, or a whole one (settle_write_journal). From here on recovery goes back, until
+ *   the first sector is the new one.
+ * - copy-backing (policy copy): the old image, and a private backing file that recovery removes.
+ * - prepare-in-place: the old image, for nobody looks past the bits that its header counts; recovery
+ *   puts the bytes back that were cleared.
+ * - extend-backing (policy extend): the old image, which a stock kernel refuses, for the sizes differ;
+ *   recovery cuts the backing file again.
+ * - write-header: the old image or the new one. Sectors of 512 bytes are written as a whole or not at
+ *   all; where a disk tears one all the same, journal.c knows the pieces.
+ * - end-journal: the new image. The journal, renamed, is the undo data.
+ *
+ * The order is what makes it safe: bits are cleared, durably, before a header counts them, and on the
+ * way back the first sector is written before anything else. The backing file is lengthened before the
+ * header is written because lengthening can fail (a limit, a full disk), and then nothing has changed
+ * yet.
+ *
+ * The shared byte: where the old number of sectors is no multiple of 8, the last byte of the old bits
+ * becomes the first of the new ones. A guest that starts between a crash and recovery may set one of
+ * the old bits there, so only the bits above them are put back, and the file is never cut below the end
+ * of the old layout.
+ *
+ * Deliberately not done: the date of the image is not put back on the way back after a crash, for a
+ * guest may have run since; and a change that was written but not yet dated when it was cut off is
+ * finished, but cannot be undone, for nobody can tell whether the image was written to since.
  */
 #include <errno.h>
 #include <stdlib.h>

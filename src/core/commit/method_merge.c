@@ -1,8 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The dirty sectors, written into the backing file. Its date changes, durably, before its first byte does:
- * from then on a kernel refuses every image on it, this one among them, until this one is replaced by an
- * empty image with the new date.
+ * Merging in place: the dirty sectors are written into the backing file, and a new, empty image takes
+ * the old one's place. There is no undo, and from the first byte on no stopping. A failure leaves the
+ * journal, and the composed disk is whole all the time: the old image keeps its bits until the new one
+ * has its place, so all of it can be written again.
+ *
+ * The order, and what each part is for:
+ *
+ * - begin-image makes the empty image, marked, with the date that the backing file is going to have,
+ *   and no longer than its header. The journal follows.
+ * - Before the first byte is written, the clock must show another second than the old date: while bytes
+ *   are written the kernel dates the file by its clock, and a half merged file must not be taken for
+ *   the old one. The plan has refused a date that lies in the future.
+ * - The empty image gets its full length, durably: the sign. That the backing file has another date
+ *   proves nothing, for anybody may have dated it; sign and date together do (state_merge_has_begun).
+ *   From here on recovery goes forward only.
+ * - The backing file gets its new date, durably, before its first byte: otherwise a power cut could
+ *   leave changed bytes under the old date, and every other image on it would take them. Kernels refuse
+ *   all of them now.
+ * - The dirty sectors, holes as zeros. Each second the journal is dated, so that a date of the backing
+ *   file is known for the merge's (ledger/state_backing.c). Flush; the date once more, flush.
+ * - finish-image, rename, end-journal: the empty image has its true size and the name. Undo data of a
+ *   change before is of no use any more, and goes with the journal.
+ *
+ * Why a new file, and not cleared bits: emptying a bitmap in place is no single write, and a v1, v2 or
+ * QEMU image becomes a v3 by the way.
  */
 #include <errno.h>
 

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What does this filesystem keep? It is found out by trying, before anybody is asked for a yes: links, locks,
- * dates.
+ * What does this filesystem keep? It is found out by trying, just before somebody is asked for the yes
+ * and never for a dry run: an empty file beside the image is made and removed. Can it be made, locked,
+ * linked; is a mode of 0600 kept; which date becomes of the one that is wanted? A merge in place asks
+ * for the room that it takes, too.
+ *
+ * So the preview that is shown afterwards promises undo only where there are hard links (or where
+ * nothing is renamed), and what cannot go well is refused before anything is written. That clones of
+ * whole blocks would take less room is not counted on.
+ *
+ * Deliberately not tried: whether the disk keeps what is flushed. An error from fsync is final
+ * everywhere: the kernel may have dropped the pages, and say "fine" the next time.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See settle.h. A record is only obeyed where the files are those that it names, by inode or by size.
+ * See settle.h. A record is only obeyed where the files are those that it names, by inode or by header
+ * and length.
+ *
+ * Why the old image is marked when it becomes the undo file: a guest that opened it a moment before the
+ * rename, but had not locked it yet, would go on writing into a file that is not the image any more.
+ * With the mark its header is refused, and nobody starts a guest on the undo data by mistake. The
+ * record is appended, durably, before the mark: a marked file without it could not be revived.
+ *
+ * An image with further names (hard links) is replaced only with --force; it is then neither marked nor
+ * kept, for those names keep the old disk, and there is no undo. A filesystem without hard links has
+ * none either, and the plan says so (probe.c).
  */
 #include "core/commit/settle.h"
 

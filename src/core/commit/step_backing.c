@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The backing file: lengthened by a hole, or copied. Its date is put back only because its content stays what
- * it was.
+ * The backing file: lengthened by a hole, or copied. Its date is put back only because its content
+ * stays what it was; kernels go by that date.
+ *
+ * Lengthening dates it "now", and a kill can come before the old date is back. So the journal is dated,
+ * durably, just before (settle_backing.c), and recovery knows a date that follows it at once for ours
+ * (ledger/state_backing.c).
+ *
+ * A private copy is closed to others until it is filled, gets the original's owner, and where that is
+ * not the image's owner, who must be able to read it, the original's bits. It has its final name,
+ * durably, before a header names it.
  */
 #include <errno.h>
 #include <sys/stat.h>

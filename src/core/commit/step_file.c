@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What every new file goes through, whatever is in it: room, a temporary name, attributes, its final name.
+ * What every new file goes through, whatever is in it: room, attributes, its final name.
+ *
+ * The rename refuses to replace a file that has appeared in the meantime, unless --force was given for
+ * one that was there. The directory is flushed after it: "done", and the old disk back after a power
+ * cut, would be a lie.
  */
 #include <errno.h>
 #include <fcntl.h>

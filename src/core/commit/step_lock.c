@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Locks, and the check that the files are still those that the plan was made from. A guest's lock is never
- * overridden; only a merge into a new file goes on without one, if forced.
+ * Locks, and the check that the files are still those that the plan was made from: device, inode, size,
+ * date. Minutes may have gone by since the plan, and a lock does not follow a rename. A guest's lock is
+ * never overridden; only a merge into a new file goes on without one, if forced.
+ *
+ * All locks are OFD locks: they conflict with the POSIX locks of a UML guest, and unlike those they do
+ * not vanish when another descriptor of the same file is closed. A guest that was started with the c
+ * flag takes none; a lease (for a moment, where the filesystem has them and the file is ours) tells
+ * that somebody has the image open for writing.
+ *
+ * What could have become true meanwhile is asked again here: a journal of this image, changes of other
+ * images on the backing file, something in the way. Where dates are coarse, header and bits are
+ * compared, too: a write in the same moment as the plan shows in nothing else.
+ *
+ * The date of each file that will be written is set to the date that it has: who may write a file need
+ * not own it, and then a date cannot be put back; that has to be known before the first write. Both
+ * files are fsynced: what a guest wrote may be in the page cache only, for its flush does nothing in
+ * UML.
  */
 #include <errno.h>
 #include <fcntl.h>

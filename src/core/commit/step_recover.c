@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The steps of recover and undo: going on with what was interrupted, going back, giving up what could be
- * undone. Every call can be interrupted and repeated. It acts only under the lock, and decides again there
- * (recover_check.h).
+ * The steps of recover and undo: going on with what was interrupted, going back, giving up what could
+ * be undone. Every call can be interrupted and repeated, so a crash inside recovery is recovered by
+ * running it again. It acts only under the lock (another cowtui may be writing that journal's files
+ * this very moment), and decides again there: whatever the plan found may have changed since.
+ *
+ * The directories are flushed before anything is built on them: names that only the page cache knows
+ * could be gone after a power cut, and what was done by them not. The journal is dropped last.
+ *
+ * What is to be done by which method stands in the table of methods.h; nothing here knows a method by
+ * its name.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Records in files.
+ * Records in files: finding the one beside an image, and telling what the image is, seen from it: the
+ * old one, the new one, or neither.
+ *
+ * The header decides (its CRC), and the inode number; where that is another one (a directory that was
+ * restored, a filesystem that makes them up), length, date and the filesystem's UUID must be the
+ * recorded ones. Device numbers are not looked at, for they change over a reboot. Where a filesystem
+ * cannot be told (FUSE, network), inode numbers prove nothing.
+ *
+ * A record lies where others may write, and names files that are to be written, cut and removed. So
+ * whose it is comes first (image/side.c), then whether it is about this image (claim.c), then whether
+ * its numbers can be true (record_check.c); journal_check.c asks all of that.
  */
 #include "core/ledger/journal.h"
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Whether the numbers of a record can be true: each by itself, against the others, and, where the headers are
- * at hand, against the layouts that they give. Everything is compared by subtraction, so that nothing wraps.
- * What fails here is not obeyed, whoever wrote it and however good its sum is.
+ * Whether the numbers of a record can be true: each by itself, against the others, and, where the
+ * headers are at hand, against the layouts that they give. Everything is compared by subtraction, so
+ * that nothing wraps.
+ *
+ * What fails here is not obeyed, whoever wrote it and however good its sum is: a CRC keeps off torn
+ * writes and chance, not somebody who can compute one.
  */
 #include "core/ledger/record_check.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See state.h.
+ * What the files say of a change: nothing is decided by what ought to be there. Each answer is 1, 0 or
+ * -errno, for what cannot be looked at is no "no".
  */
 #include "core/ledger/state.h"
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * recover: finishing a change that was interrupted, or taking it back. The record says what was meant, the
- * files say how far it came (recover_check.h). What is done then is commit/step_recover.c, which decides
- * again under the lock.
+ * recover: finishing a change that was interrupted, or taking it back. The record says what was meant,
+ * the files say how far it came (ledger/direction.c), and what would be written, or relied on, must
+ * still be what the change has left (plan/recover_check.c). It is refused before there is a plan. What
+ * is done then is commit/step_recover.c, which decides again under the lock.
+ *
+ * A record of somebody else's is shown, and not obeyed: then the plan carries its refusal.
  */
 #include <fcntl.h>
 

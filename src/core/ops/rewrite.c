@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * pages, compact, rebase, convert: another image of the same disk. The decisions, in the order in which they
- * are taken: is the request sound, which backing file and which date does the new header name, does one write
- * of the first sector do, which sectors are dirty afterwards, is there anything to do at all.
+ * pages, compact, rebase, convert, repair: another image of the same disk. They are one builder with
+ * one set of options, so that a repair of several findings is one plan and one commit. The decisions,
+ * in the order in which they are taken: is the request sound, which backing file and which date does
+ * the new header name, does one write of the first sector do, which sectors are dirty afterwards, is
+ * there anything to do at all.
+ *
+ * What reads the backing file refuses if its date is not the header's: a page that equals a backing
+ * file which somebody has changed would be dropped, and be gone when the old backing file comes back.
+ *
+ * Why by copy, and not bits and pages where they are: for a few mixed pages in a large image that would
+ * be less work, but undo would need every byte that was given up. So it is the old file, as for every
+ * other change; where the filesystem shares blocks, the copy shares them.
+ *
+ * compact is to make the file smaller. It completes mixed pages, for a guest misreads them; but where
+ * the data would take more room than before by that (dirty holes of a sparse copy, files that hang
+ * together), it leaves what is mixed as it is, and the plan says that pages mends it. Where not even
+ * that helps, it is refused.
  */
 #include "core/ops/rewrite.h"
 

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See shrink.h. What the guest's filesystems need is asked from the room that reads them.
+ * What a smaller disk would lose, found out before there is a plan: every dirty sector past the new end
+ * whose bytes are neither zeros nor those of the backing file counts, and so does what lies on the
+ * composed disk and reaches past it: by its own account, or, where it gives none, all of the disk; a
+ * partition; the container of logical ones. The refusal names how much, where the last of it ends, and
+ * the smallest size that loses nothing.
+ *
+ * --force=cut-foreign accepts all that but a cut through an ext filesystem, whose minimum is known. It
+ * is no part of --force, which is given for other reasons. What is clean and has no name is cut without
+ * asking, for the backing file keeps it, but a note tells of it.
+ *
+ * What the guest's filesystems need is asked from the rooms that read them.
  */
 #include "core/ops/shrink.h"
 

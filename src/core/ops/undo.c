@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * undo: going back after a commit, byte for byte, as long as nobody has written to the image since.
+ *
+ * It is refused unless the image is the record's new one with its length and date still, and so is
+ * every file that the change wrote: otherwise something has been written that going back would lose.
+ * The backing file of then must be there as well where the change only read it: going back relies on
+ * it. All of that is asked when planning, and again under the lock. A private backing file on which
+ * others live by now is kept.
  */
 #include "core/plan/undo_check.h"
 

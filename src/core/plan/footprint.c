@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See footprint.h. Bits and data are counted side by side, in one walk over what will be dirty.
+ * How much room a new image takes, counted before it is made, block by block, by the very rules by
+ * which the commit writes: extents of the old file that are copied (stretch.c), pieces that are
+ * selected anew (piece_next, which both ask), blocks of zeros where those are punched, blocks of header
+ * and bitmap that hold anything. Bits and data are counted side by side, in one walk over what will be
+ * dirty.
+ *
+ * The answer is a promise: never less than is used, and on filesystems that count by blocks not more
+ * than a block a run too much. What a filesystem notes about where blocks are is added. Where zeros are
+ * found only while writing, or blocks may be shared, it is "at most"; where it is not known how the
+ * filesystem counts, "about". The suites compare it with each commit (tests/promise).
  */
 #include "core/plan/footprint.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which files a plan touches, named before the yes. For a change it follows from the steps, so that what is
- * named and what is done cannot part; recovery and undo follow a record, and say it themselves.
+ * Which files a plan touches, named before the yes. For a change it follows from the steps, so that
+ * what is named and what is done cannot part; recovery and undo follow a record, and say it themselves.
+ * Recovery names all that it may touch: what of it is done already cannot be told in each case.
  */
 #include <assert.h>
 #include <limits.h>

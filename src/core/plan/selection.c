@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See selection.h. A chunk is a bitmap of 64 KiB; most are empty or full, and those need no memory.
+ * Which sectors of a new image are dirty, decided anew. It begins with the old bits, takes whole pages
+ * of 4 KiB where any sector of one is dirty, and drops those whose bytes are equal to the backing
+ * file's (compact). rebase --safe and diff compare all of the disk with the new backing file, but for
+ * what is a hole on both sides, and begin with nothing.
+ *
+ * A selection is made a chunk at a time, when first asked: 256 MiB of disk, a bitmap of 64 KiB. Empty
+ * and full chunks cost no memory, some others are remembered, and what lies beyond is compared a second
+ * time: memory stays within 8 MiB whatever the disk is. The plan asks for all of it, to count; the
+ * commit asks again, and trusts what was remembered because it has checked, under its locks, that the
+ * files are still the same.
+ *
+ * Pages, because a guest misreads one that is dirty in part (share/doc/format.md); and what hangs
+ * together across pages (filesystems with blocks of less than 4 KiB) is taken as one.
  */
 #include "core/plan/selection.h"
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See compose.h.
+ * The composed disk, written sparsely: runs of 1 MiB and more are moved whole, extent by extent, so
+ * that holes stay holes and blocks are shared where the filesystem can; the rest is composed in a
+ * buffer, of which blocks that hold nothing but zeros are not written. So a raw file may be smaller
+ * than what it was made from, never different.
  */
 #include "core/write/compose.h"
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A new image: header with the mark first, then bits, then data, then the true size. Old sectors of any size
- * become sectors of 512 bytes.
+ * A new image: header with the mark first, then bits, then data, then the true size. With the mark no
+ * kernel opens it, so an image that a crash left half written is never taken for one. Everything is
+ * flushed before the true size is written, and once more behind it: a rename can reach the disk before
+ * the content does (seen on XFS: a file of size 0).
+ *
+ * Old sectors of any size become sectors of 512 bytes. What is written of the bitmap are the blocks
+ * that hold a bit: the rest stays a hole.
  */
 #include <stdlib.h>
 #include <string.h>

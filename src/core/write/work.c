@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What all steps stand on: progress, failures with words, temporary files, room.
+ *
+ * A temporary file is made exclusively and then locked. Between the two another cowtui can take it for
+ * a left-over of a crash, so it is ours only if its name still leads to it once the lock is had.
+ *
+ * While a large file is made, what has been written begins to go to the disk, 8 MiB at a time: a hint,
+ * which promises nothing, so every fsync stays. Small pieces that lie far from each other wait for the
+ * fsync in the end: written early they took longer.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -74,7 +74,7 @@ uint64_t cow_fs_table_end(const struct cow_fs *fs);
 /* A GPT has a header at the beginning and a backup of it at the end. */
 struct cow_gpt {
     bool present;         /* one of them is valid */
-    bool primary, backup; /* ... which */
+    bool primary, backup; /* which of its two headers are there */
     bool backup_at_end;   /* where the backup is said to be is the end of this disk */
     uint64_t backup_byte; /* there it is said to be */
     uint64_t
@@ -146,7 +146,7 @@ struct cow_fs_scan;
 
 struct cow_fs_scan_options {
     bool look_around; /* know the owners of what is not in the COW, too, and the names of all files */
-    bool keep;        /* ... or that of one byte of the disk: */
+    bool keep;        /* the owner of one byte of the disk is kept in any case: */
     uint64_t keep_offset;
     bool owners_only; /* no changed files: what the backing file has does not matter, so it is faster */
     const struct cow_env *env; /* progress, and a stop (COW_CANCELLED); may be NULL */
@@ -170,7 +170,7 @@ struct cow_fs_owner {
     enum cow_fs_class fs_class;
     int volume;            /* index, COW_NO_VOLUME outside of all */
     uint64_t first_byte;   /* of the disk: from here ... */
-    uint64_t length_bytes; /* ... on all is the same owner's, in one piece; 0: past the end of the disk */
+    uint64_t length_bytes; /* from there on that are the same owner's, in one piece; 0: past the end of the disk */
     bool known;            /* false: the index does not hold it (only where nothing is in the COW) */
     bool dirty;            /* the sector that was asked for is in the COW */
     uint64_t inode;        /* 0: none */

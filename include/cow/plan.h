@@ -169,7 +169,7 @@ struct cow_preview {
     uint64_t after_allocated_bytes;  /* that the new one will, within a block a run; only where has_ */
     bool has_after_allocated;        /* it was counted */
     uint64_t needs_free_bytes;       /* on the target's filesystem: no more is used */
-    bool needs_at_most;              /* ... and perhaps less: zeros that turn up become holes */
+    bool needs_at_most;              /* perhaps less is used: zeros that turn up become holes */
     bool space_is_about; /* this filesystem is not known to count by blocks: more or less than that */
     size_t files;        /* each that is made, changed or removed */
     const struct cow_touched *file;

@@ -53,7 +53,7 @@ struct held_file {
     const char *what;
     enum hold how;
     const struct stat *then; /* what the plan saw */
-    int then_fd;             /* ... still open; -1: not */
+    int then_fd;             /* the file of the plan is open as this; -1: it is not */
 };
 
 /* Who may write a file need not own it, and then its date could not be kept: better known before anything is

@@ -177,7 +177,7 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
  * (plan_files.c). A plan that recovers or undoes has named its own by plan_touch. */
 void plan_name_files(struct cow_plan *plan);
 void plan_touch(struct cow_plan *plan, enum cow_touch touch, const char *path);
-/* ... if it is there now; the same of a file beside the target. */
+/* Names a file only if it is there now; and a file beside the target (SIDE_UNDO...), if it is there. */
 void plan_touch_if_there(struct cow_plan *plan, enum cow_touch touch, const char *path);
 void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *side);
 void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);

@@ -16,7 +16,7 @@ struct selection;
 
 struct selection_rule {
     bool pages;       /* whole 4 KiB pages of the disk: one dirty sector makes all of them dirty */
-    bool compare;     /* ... but only where what the disk shows differs from the backing file */
+    bool compare;     /* a page stays dirty only where what the disk shows differs from the backing file */
     bool look_at_all; /* and also where all is clean: the backing file is another one */
     bool keep;        /* with compare: no clean sector becomes dirty; where one page stays, all dirty sectors
                          that the guest reads in one piece with it do, as they are */

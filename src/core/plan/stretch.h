@@ -24,7 +24,7 @@ int stretch_next(struct stretch *out, struct cow_image *img, uint64_t from_secto
 enum piece_kind {
     PIECE_HOLE,    /* not at all: holes on the disk, whichever file it is in */
     PIECE_COW,     /* long, and of one file: moved by its extents, whose holes stay holes */
-    PIECE_BACKING, /* ... */
+    PIECE_BACKING, /* the same, of the backing file */
     PIECE_READ,    /* short runs of either file: read, and written */
 };
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "../lib/fuzzer.h"
-#include "core/base/io.h"
 #include "core/base/crc.h"
+#include "core/base/io.h"
 #include "core/ledger/record.h"
 #include "core/ledger/record_codec.h"
 

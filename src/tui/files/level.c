@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Making a level: a row for each file below it, named by the next part of its path; rows of the same name
- * become one; what is left is sorted.
+ * become one; what is left is sorted. Paths are compared as bytes: what they are to a reader, the guest's
+ * kernel does not know either.
  */
 #include "tui/files/level.h"
 

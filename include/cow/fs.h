@@ -19,6 +19,10 @@ struct cow_fs;
 
 /* ---- volumes ---- */
 
+/* Whose version of the disk, or of something on it: what the guest sees; what lies below the COW, as if
+ * nothing were dirty. */
+enum cow_version { COW_VERSION_GUEST, COW_VERSION_BASE };
+
 enum { COW_VOLUME_TEXT_BYTES = 64, COW_VOLUMES_MAX = 128, COW_NO_VOLUME = -1 };
 
 struct cow_volume {
@@ -252,10 +256,10 @@ int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, u
 /* An open file of the guest. */
 struct cow_fs_reader;
 
-/* path: raw bytes, from the root of the filesystem; symbolic links are followed within the filesystem. side:
- * COW_SIDE_COW is the guest's version, COW_SIDE_BACKING what the backing file has. Errors: COW_USAGE (no such
- * file, a directory, no regular file, no such volume), COW_IO, COW_INVALID (a broken file), COW_NO_MEMORY. */
-int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_side side,
+/* path: raw bytes, from the root of the filesystem; symbolic links are followed within the filesystem.
+ * Errors: COW_USAGE (no such file, a directory, no regular file, no such volume), COW_IO, COW_INVALID (a
+ * broken file), COW_NO_MEMORY. */
+int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_version version,
                        const char *path, struct cow_error *err);
 void cow_fs_reader_close(struct cow_fs_reader *reader); /* NULL is allowed; before the fs */
 uint64_t cow_fs_reader_size(const struct cow_fs_reader *reader);

@@ -24,7 +24,8 @@ enum cow_format {
     COW_FORMAT_V3_64,
     COW_FORMAT_QEMU,
     COW_FORMAT_QEMU_I386,
-    COW_FORMATS /* how many */
+    COW_FORMATS,                 /* how many */
+    COW_FORMAT_RAW = COW_FORMATS /* no COW at all: a raw disk (cow/disk.h), without a header */
 };
 
 enum {

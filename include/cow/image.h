@@ -63,6 +63,7 @@ struct cow_backing {
     uint64_t size_bytes; /* 0 unless found */
     int64_t mtime;       /* seconds; 0 unless found */
     const char *problem; /* why it is missing or unusable, else "" */
+    bool is_image;       /* that is why it is unusable: it is the COW image itself */
 };
 
 const struct cow_backing *cow_image_backing(const struct cow_image *img);
@@ -140,8 +141,9 @@ struct cow_run {
     uint64_t first_sector;
     uint64_t sectors; /* 0: there is none (the end of the disk) */
     enum cow_origin origin;
-    int64_t host_offset; /* of the first sector: in the COW file if dirty, in the backing file if clean;
-                            COW_NO_OFFSET beyond the backing */
+    int64_t host_offset; /* of the first sector, in the file of the layer; those behind it follow each other
+                            there without a gap. COW_NO_OFFSET where no file has a place for it */
+    unsigned layer; /* whose file that is: 0 the COW, 1 its backing file, more where that is a COW itself */
 };
 
 /* The run that begins at `sector` and reaches as far as the origin is the same. At or past the end of the
@@ -182,10 +184,12 @@ int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sec
 int cow_image_read(struct cow_image *img, uint64_t offset_bytes, void *buffer, size_t n_bytes,
                    struct cow_error *err);
 
-enum cow_side { COW_SIDE_COW, COW_SIDE_BACKING };
+/* One of the two files of an image, whatever the bitmap says. Whose version of the disk is meant (the
+ * guest's, or that of the backing file) is another question: enum cow_version in cow/fs.h. */
+enum cow_file { COW_FILE_COW, COW_FILE_BACKING };
 
-/* Reads what one side has for that range of the disk, whatever the bitmap says; zeros past a file's end. */
-int cow_image_read_side(struct cow_image *img, enum cow_side side, uint64_t offset_bytes, void *buffer,
+/* Reads what one file has for that range of the disk, whatever the bitmap says; zeros past the file's end. */
+int cow_image_read_file(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, void *buffer,
                         size_t n_bytes, struct cow_error *err);
 
 #endif

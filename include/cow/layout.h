@@ -25,6 +25,9 @@ struct cow_layout {
  * *out is unchanged then. An unfinished header has no layout: COW_INVALID. */
 int cow_layout_of(struct cow_layout *out, const struct cow_header *header, struct cow_error *err);
 
+/* Where byte `offset_bytes` of the disk lies in a file of this layout; what follows lies behind it. */
+uint64_t cow_layout_place(const struct cow_layout *layout, uint64_t offset_bytes);
+
 /* The largest disk (bytes, a multiple of 512) that a v3 header of this alignment holds without moving the
  * data at data_offset. */
 uint64_t cow_layout_capacity(uint32_t alignment, uint64_t data_offset);

@@ -91,9 +91,9 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
                    struct cow_error *err);
 
 struct cow_extract_options {
-    int volume;         /* as cow_fs_volumes counts them */
-    enum cow_side side; /* the guest's version (COW_SIDE_COW) or the backing file's */
-    const char *path;   /* in the guest */
+    int volume;               /* as cow_fs_volumes counts them */
+    enum cow_version version; /* which one of the file's */
+    const char *path;         /* in the guest */
     const char *output_path;
     bool force; /* an existing output is replaced; a guest that holds the image does not matter */
 };

@@ -188,7 +188,7 @@ static int scan_and_tell(struct cli_files *files, struct cow_fs *fs, const struc
 }
 
 /* -o -: to standard output. */
-static int print_file(const struct cow_image *image, struct cow_fs *fs, int volume, enum cow_side side,
+static int print_file(const struct cow_image *image, struct cow_fs *fs, int volume, enum cow_version side,
                       const struct cli_options *options, struct cow_error *err)
 {
     struct cow_fs_reader *reader;
@@ -224,9 +224,10 @@ static int extract_guest_file(struct cow_image *image, struct cow_fs *fs, int pa
     struct cow_plan *plan = NULL;
     int status = cow_fs_choose_volume(fs, partition, &extract.volume, err);
 
-    extract.side = options->from && strcmp(options->from, "backing") == 0 ? COW_SIDE_BACKING : COW_SIDE_COW;
+    extract.version =
+        options->from && strcmp(options->from, "backing") == 0 ? COW_VERSION_BASE : COW_VERSION_GUEST;
     if (!status && strcmp(options->output, "-") == 0)
-        return print_file(image, fs, extract.volume, extract.side, options, err);
+        return print_file(image, fs, extract.volume, extract.version, options, err);
     if (!status)
         status = cow_plan_extract(&plan, image, &extract, err);
     if (!status)
@@ -239,10 +240,10 @@ static int compare_guest_file(struct cli_files_diff *out, struct cow_fs *fs, int
                               struct cow_error *err)
 {
     struct cow_fs_reader *guest = NULL, *backing = NULL;
-    int status = cow_fs_reader_open(&guest, fs, volume, COW_SIDE_COW, out->path, err);
+    int status = cow_fs_reader_open(&guest, fs, volume, COW_VERSION_GUEST, out->path, err);
 
     if (!status)
-        status = cow_fs_reader_open(&backing, fs, volume, COW_SIDE_BACKING, out->path, err);
+        status = cow_fs_reader_open(&backing, fs, volume, COW_VERSION_BASE, out->path, err);
     if (!status) {
         out->guest_bytes = cow_fs_reader_size(guest);
         out->backing_bytes = cow_fs_reader_size(backing);

@@ -92,9 +92,9 @@ static int look_at_content(struct cow_fs *fs, struct sum *sum, struct cow_error 
     uint64_t first = 0;
     size_t n = 0;
     bool equal = true;
-    int status = cow_fs_reader_open(&guest, fs, 0, COW_SIDE_COW, "/link", err);
+    int status = cow_fs_reader_open(&guest, fs, 0, COW_VERSION_GUEST, "/link", err);
     if (status == 0) {
-        status = cow_fs_reader_open(&base, fs, 0, COW_SIDE_BACKING, "/link", err);
+        status = cow_fs_reader_open(&base, fs, 0, COW_VERSION_BASE, "/link", err);
     }
     if (status == 0) {
         status = cow_fs_reader_read(guest, 100, bytes, sizeof bytes, &n, err);

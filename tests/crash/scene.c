@@ -71,7 +71,7 @@ static int plan_extract(struct cow_plan **plan, struct cow_image *img, const str
     snprintf(path, sizeof path, "/%s", action->file);
     return cow_plan_extract(
         plan, img,
-        &(struct cow_extract_options){.side = action->backing ? COW_SIDE_BACKING : COW_SIDE_COW,
+        &(struct cow_extract_options){.version = action->backing ? COW_VERSION_BASE : COW_VERSION_GUEST,
                                       .path = path,
                                       .output_path = OUTPUT_PATH,
                                       .force = action->force},

@@ -153,6 +153,8 @@ backing_missing()
     run 2 info -b nowhere x.cow
     has nowhere err
     run 2 merge -o raw -b nowhere x.cow
+    run 2 info -b "/nowhere/COW image itself.img" x.cow # missing, whatever its name says
+    run 3 info -b x.cow x.cow
     for policy in extend copy; do
         "$COWTUI" resize -y --policy "$policy" x.cow 1M >out 2>err </dev/null
         code=$?

@@ -154,8 +154,9 @@ static void look_at_content(struct cow_fs *fs, const struct cow_fs_file *file)
     struct cow_error err = {.status = 0};
     struct cow_fs_reader *reader[2] = {NULL, NULL};
     for (int side = 0; side < 2; side++) {
-        const int status = cow_fs_reader_open(&reader[side], fs, file->volume,
-                                              side == 0 ? COW_SIDE_COW : COW_SIDE_BACKING, file->path, &err);
+        const int status =
+            cow_fs_reader_open(&reader[side], fs, file->volume,
+                               side == 0 ? COW_VERSION_GUEST : COW_VERSION_BASE, file->path, &err);
         error_is_whole(status, &err);
         if (status == 0) {
             read_some(reader[side]);

@@ -3,10 +3,10 @@
 """Includes go in one direction only.
 
 include/cow <- src/core <- { src/cli, src/tui } <- src/main.c; inside the core base <- format <- image <-
-{ guestfs, ledger } <- plan <- { ops, write } <- commit <- check; inside the tui screen <- jobs <- app <- change <- views
-<- files; inside the cli output <- the subcommands, which lie in src/cli itself. No circle of files anywhere, a .c with
-its .h taken for one. Each outside library stays in its file, and screen knows no COW. Prints file:line for each
-violation.
+volumes <- { guestfs, ledger } <- plan <- { ops, write } <- commit <- check; inside the tui screen <- jobs <- app <-
+change <- views <- files; inside the cli output <- the subcommands, which lie in src/cli itself. No circle of files
+anywhere, a .c with its .h taken for one. Each outside library stays in its file, and screen knows no COW. Prints
+file:line for each violation.
 
 Usage: includes.py [ROOT]        check a tree (default: the current directory)
        includes.py --self-test   break every rule once in a scratch tree and see that each is found
@@ -19,7 +19,7 @@ import tempfile
 
 # Floors of a house, from the ground up: a room may know those below its own floor, and itself.
 CORE_FLOORS = [
-    {"base"}, {"format"}, {"image"}, {"guestfs", "ledger"}, {"plan"}, {"ops", "write"}, {"commit"}, {"check"}
+    {"base"}, {"format"}, {"image"}, {"volumes"}, {"guestfs", "ledger"}, {"plan"}, {"ops", "write"}, {"commit"}, {"check"}
 ]
 TUI_FLOORS = [{"screen"}, {"jobs"}, {"app"}, {"change"}, {"views"}, {"files"}]
 CLI_FLOORS = [{"output"}, {None}]
@@ -32,7 +32,8 @@ SCREEN_FACE = {"include/cow/error.h", "include/cow/text.h"}
 LIBRARIES = [
     (re.compile(r"n?cursesw?/|n?curses(_dll)?\.h|term(cap)?\.h|panel\.h|menu\.h|form\.h"), "src/tui/screen/term.c"),
     (re.compile(r"readline/"), "src/tui/screen/prompt.c"),
-    (re.compile(r"ext2fs/|et/com_err\.h|blkid/"), "src/core/guestfs/"),
+    (re.compile(r"ext2fs/|et/com_err\.h"), "src/core/guestfs/"),
+    (re.compile(r"blkid/"), "src/core/volumes/volumes.c"),
     (re.compile(r"jansson"), "src/cli/"),
 ]
 
@@ -189,7 +190,9 @@ CLEAN_TREE = {
     "src/core/image/bitmap.h": '#include "core/base/io.h"\n',
     "src/core/image/bitmap.c": '#include "core/image/bitmap.h"\n',
     "src/core/image/side.h": '#include "core/image/image.h"\n',
-    "src/core/guestfs/fs.h": "",
+    "src/core/volumes/volumes.h": '#include "core/image/image.h"\n',
+    "src/core/volumes/volumes.c": "#include <blkid/blkid.h>\n",
+    "src/core/guestfs/fs.h": '#include "core/volumes/volumes.h"\n',
     "src/core/guestfs/fs.c": "#include <ext2fs/ext2fs.h>\n",
     "src/core/ledger/record.h": '#include "core/image/image.h"\n',
     "src/core/plan/plan.h": '#include "core/ledger/record.h"\n#include "core/guestfs/fs.h"\n',
@@ -231,6 +234,9 @@ VIOLATIONS = [
     ("src/core/image/bitmap.h", '#include "core/image/image.h"'),
     ("src/core/image/bitmap.c", '#include "side.h"'),
     ("src/core/image/image.c", "#include <ext2fs/ext2_fs.h>"),
+    ("src/core/volumes/volumes.c", "#include <ext2fs/ext2_fs.h>"),
+    ("src/core/volumes/volumes.c", '#include "core/guestfs/fs.h"'),
+    ("src/core/guestfs/fs.c", "#include <blkid/blkid.h>"),
     ("src/core/image/image.c", "#include <jansson.h>"),
     ("src/core/image/image.c", "#include HEADER"),
     ("src/core/image/image.c", '#include "nowhere.h"'),

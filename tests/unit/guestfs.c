@@ -167,10 +167,10 @@ START_TEST(content_of_files)
     must(view.n_volumes == 1 && view.volumes[0].readable && !view.volumes[0].compared, "volumes");
     for (size_t i = 0; i < n; i++) {
         struct cow_fs_reader *reader;
-        must_succeed(cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_COW, known[i].path, &err), err);
+        must_succeed(cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_GUEST, known[i].path, &err), err);
         check_content(reader, &known[i], v->ext.block_bytes);
         cow_fs_reader_close(reader);
-        must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_BACKING, known[i].path, &err), COW_USAGE,
+        must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_BASE, known[i].path, &err), COW_USAGE,
                   err);
     }
     view_close(&view);
@@ -215,7 +215,7 @@ static void check_target(const struct view *view, const char *path, const char *
     ext2_ino_t inode;
     must_ext(ext2fs_lookup(inner->fs, EXT2_ROOT_INO, path, (int)strlen(path), NULL, &inode));
     must_ext(ext2fs_read_inode_full(inner->fs, inode, (struct ext2_inode *)(void *)&content, sizeof content));
-    must_ext(reader_open_inode(&reader, &inner->guest, inner->fs, inode, &content));
+    must_ext(reader_open_inode(&reader, &view->fs->source[0].guest, inner->fs, inode, &content));
     must(cow_fs_reader_size(reader) == strlen(target), "%s: %" PRIu64 " bytes", path,
          cow_fs_reader_size(reader));
     must((reader->inline_data != NULL) == (strlen(target) < 60), "%s: not where it should be", path);
@@ -247,24 +247,24 @@ START_TEST(links_are_followed)
     struct disk *disk = make_disk(v, path, path);
     struct view view = view_open(disk, false);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-        must_succeed(cow_fs_reader_open(&reader, view.fs, 0, (enum cow_side)(i % 2), ways[i], &err), err);
+        must_succeed(cow_fs_reader_open(&reader, view.fs, 0, (enum cow_version)(i % 2), ways[i], &err), err);
         check_content(reader, &known[1], v->ext.block_bytes);
         cow_fs_reader_close(reader);
     }
     for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
         reader = NULL;
-        int status = cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_COW, nowhere[i], &err);
+        int status = cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_GUEST, nowhere[i], &err);
         must(status == COW_USAGE, "%s: %d: %s", nowhere[i], status, err.message);
         must_fail(status, COW_USAGE, err);
         must(reader == NULL, "%s: a reader", nowhere[i]);
     }
     memset(too_long, 'n', 9999);
-    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_COW, too_long, &err), COW_USAGE, err);
+    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_GUEST, too_long, &err), COW_USAGE, err);
     too_long[300] = '\0';
-    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_COW, too_long, &err), COW_USAGE, err);
-    must_fail(cow_fs_reader_open(&reader, view.fs, 1, COW_SIDE_COW, "/plain", &err), COW_USAGE, err);
-    must_fail(cow_fs_reader_open(&reader, view.fs, COW_NO_VOLUME, COW_SIDE_COW, "/plain", &err), COW_USAGE,
-              err);
+    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_GUEST, too_long, &err), COW_USAGE, err);
+    must_fail(cow_fs_reader_open(&reader, view.fs, 1, COW_VERSION_GUEST, "/plain", &err), COW_USAGE, err);
+    must_fail(cow_fs_reader_open(&reader, view.fs, COW_NO_VOLUME, COW_VERSION_GUEST, "/plain", &err),
+              COW_USAGE, err);
     check_target(&view, "short", "plain");
     check_target(&view, "long", long_target);
     view_close(&view);
@@ -553,8 +553,8 @@ static void check_compare(const struct view *view, const char *path, const char 
     for (unsigned turn = 0; turn < 2; turn++) {
         bool is_equal = !equal;
         uint64_t found = UINT64_MAX;
-        must_succeed(cow_fs_reader_open(&reader[0], view->fs, 0, COW_SIDE_COW, path, &err), err);
-        must_succeed(cow_fs_reader_open(&reader[1], view->fs, 0, COW_SIDE_BACKING, old, &err), err);
+        must_succeed(cow_fs_reader_open(&reader[0], view->fs, 0, COW_VERSION_GUEST, path, &err), err);
+        must_succeed(cow_fs_reader_open(&reader[1], view->fs, 0, COW_VERSION_BASE, old, &err), err);
         must_succeed(cow_fs_compare(reader[turn], reader[1 - turn], &is_equal, &found, &err), err);
         must(is_equal == equal && found == first, "%s: %d, first %" PRIu64, path, is_equal, found);
         cow_fs_reader_close(reader[0]);
@@ -846,7 +846,7 @@ static void check_unreadable(const struct view *view, const struct disk *disk, c
     must(!b->says || strstr(err.message, volume->problem) != NULL, "%s: %s", b->what, err.message);
     must_fail(cow_fs_choose_volume(view->fs, 0, &chosen, &err), COW_USAGE, err);
     must(chosen == -7, "%s: chosen", b->what);
-    must_fail(cow_fs_reader_open(&reader, view->fs, 0, COW_SIDE_COW, "/plain", &err), COW_USAGE, err);
+    must_fail(cow_fs_reader_open(&reader, view->fs, 0, COW_VERSION_GUEST, "/plain", &err), COW_USAGE, err);
     cow_fs_files(view->scan, &n);
     must(n == 0, "%s: %zu files", b->what, n);
     check_class(view, 0, COW_FS_OTHER);
@@ -921,8 +921,8 @@ START_TEST(two_partitions)
     must(volume == 1, "chosen: %d", volume);
     must_succeed(cow_fs_choose_volume(view.fs, 3, &volume, &err), err);
     must(volume == 0, "chosen: %d", volume);
-    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_SIDE_COW, "/new", &err), COW_USAGE, err);
-    must_succeed(cow_fs_reader_open(&reader, view.fs, 1, COW_SIDE_COW, "/new", &err), err);
+    must_fail(cow_fs_reader_open(&reader, view.fs, 0, COW_VERSION_GUEST, "/new", &err), COW_USAGE, err);
+    must_succeed(cow_fs_reader_open(&reader, view.fs, 1, COW_VERSION_GUEST, "/new", &err), err);
     cow_fs_reader_close(reader);
     const struct cow_fs_file *files = cow_fs_files(view.scan, &n);
     for (size_t i = 0; i < n; i++) {
@@ -961,7 +961,7 @@ static void tell_content(FILE *out, struct cow_fs *fs, const char *path, int *st
 {
     uint8_t bytes[5000];
     struct cow_fs_reader *reader = NULL;
-    *status = cow_fs_reader_open(&reader, fs, 0, COW_SIDE_COW, path, err);
+    *status = cow_fs_reader_open(&reader, fs, 0, COW_VERSION_GUEST, path, err);
     uint64_t sum = 0;
     size_t n = *status == 0 ? 1 : 0;
     for (uint64_t at = 0; *status == 0 && n > 0; at += n) {

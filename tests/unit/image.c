@@ -309,7 +309,7 @@ START_TEST(an_unfinished_image_opens_and_has_no_contents)
     must_fail(cow_image_density(img, 0, 1, &density, &err), COW_INVALID, err);
     must_fail(cow_image_usage(img, &usage, &err), COW_INVALID, err);
     must_fail(cow_image_read(img, 0, &byte, 1, &err), COW_INVALID, err);
-    must_fail(cow_image_read_side(img, COW_SIDE_COW, 0, &byte, 1, &err), COW_INVALID, err);
+    must_fail(cow_image_read_file(img, COW_FILE_COW, 0, &byte, 1, &err), COW_INVALID, err);
     struct cow_verdict verdict;
     cow_image_verdict(img, &verdict);
     must(!verdict.opens && verdict.reason[0] != '\0', "a kernel would open it");

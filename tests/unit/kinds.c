@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "core/base/crc.h"
-#include "core/guestfs/gpt.h"
-#include "core/guestfs/kinds.h"
-#include "core/image/raw.h"
+#include "core/image/image.h"
+#include "core/volumes/gpt.h"
+#include "core/volumes/kinds.h"
 #include "support.h"
 
 enum { DISK = 4 * 1024 * 1024, SECTOR = 512 };
@@ -28,8 +28,8 @@ static void bench_open(struct bench *bench, uint64_t size_bytes)
     bench->path = test_path("disk");
     file_write(bench->path, "", 0);
     file_truncate(bench->path, size_bytes);
-    must_succeed(raw_image_open(&bench->img, bench->path, &io_system, &err), err);
-    bench->source = (struct source){bench->img, COW_SIDE_COW, 0, size_bytes, NULL, NULL};
+    must_succeed(image_open_raw(&bench->img, bench->path, &io_system, &err), err);
+    bench->source = (struct source){bench->img, COW_VERSION_GUEST, 0, size_bytes, NULL, NULL};
 }
 
 static void bench_close(struct bench *bench)

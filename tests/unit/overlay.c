@@ -236,17 +236,17 @@ static void check_sides(const struct model *m, struct cow_image *img, struct rng
     const uint64_t size = m->spec.size_bytes;
     const uint64_t offset = rng_below(rng, size);
     const size_t n = (size_t)(size - offset < sizeof buffer ? size - offset : sizeof buffer);
-    must_succeed(cow_image_read_side(img, COW_SIDE_COW, offset, buffer, n, &err), err);
+    must_succeed(cow_image_read_file(img, COW_FILE_COW, offset, buffer, n, &err), err);
     must(memcmp(buffer, m->cow + offset, n) == 0, "%s: the COW's side at %" PRIu64, model_describe(m),
          offset);
     if (m->spec.backing_absent) {
-        must_fail(cow_image_read_side(img, COW_SIDE_BACKING, offset, buffer, n, &err), COW_IO, err);
+        must_fail(cow_image_read_file(img, COW_FILE_BACKING, offset, buffer, n, &err), COW_IO, err);
         return;
     }
     for (size_t i = 0; m->backing != NULL && i < n; i++) {
         wanted[i] = offset + i < m->spec.backing_bytes ? m->backing[offset + i] : 0;
     }
-    must_succeed(cow_image_read_side(img, COW_SIDE_BACKING, offset, buffer, n, &err), err);
+    must_succeed(cow_image_read_file(img, COW_FILE_BACKING, offset, buffer, n, &err), err);
     must(memcmp(buffer, wanted, n) == 0, "%s: the backing's side at %" PRIu64, model_describe(m), offset);
 }
 

@@ -13,7 +13,7 @@
 enum { MARKS_MAX = 4 };
 
 /* The length of the well-formed UTF-8 character at text, or 0. */
-static size_t decode(uint32_t *code_point, const unsigned char *text)
+static size_t decode_utf8(uint32_t *code_point, const unsigned char *text)
 {
     unsigned char lead = text[0];
     if (lead < 0x80) {
@@ -50,7 +50,7 @@ static bool is_base(uint32_t code_point)
 static size_t printable_character(const unsigned char *text, int *marks)
 {
     uint32_t code_point;
-    size_t length = decode(&code_point, text);
+    size_t length = decode_utf8(&code_point, text);
     enum cow_glyph glyph = length == 0 ? COW_GLYPH_HIDDEN : cow_glyph_of(code_point);
     if (glyph == COW_GLYPH_HIDDEN || (glyph == COW_GLYPH_MARK && *marks == 0)) {
         *marks = 0; /* the escaped form is no letter to put them on */
@@ -65,8 +65,8 @@ static size_t printable_character(const unsigned char *text, int *marks)
 }
 
 /* One character of text as it may be printed, into piece; answers its length, *taken what it stands for. */
-static size_t next_piece(char piece[8], size_t *taken, const unsigned char *at, int *marks,
-                         bool escape_backslash)
+static size_t next_escaped(char piece[8], size_t *taken, const unsigned char *at, int *marks,
+                           bool escape_backslash)
 {
     size_t length = printable_character(at, marks);
     *taken = length == 0 ? 1 : length;
@@ -87,7 +87,7 @@ static const char *escape(char *out, size_t out_bytes, const char *text, bool es
     int marks = 0;
     size_t taken, used = 0, fits = 0; /* fits: how far it may go if "..." has to follow */
     for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += taken) {
-        size_t n = next_piece(piece, &taken, at, &marks, escape_backslash);
+        size_t n = next_escaped(piece, &taken, at, &marks, escape_backslash);
         if (used + n + 1 > out_bytes) {
             memcpy(out + fits, "...", 4);
             return out;

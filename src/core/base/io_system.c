@@ -23,7 +23,7 @@
 #include "core/base/io.h"
 
 /* The answer of a system call as the table wants it. */
-static int answer(int result)
+static int answer_or_errno(int result)
 {
     return result < 0 ? -errno : result;
 }
@@ -31,13 +31,13 @@ static int answer(int result)
 static int system_open(void *context, const char *path, int flags, mode_t mode)
 {
     (void)context;
-    return answer(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
+    return answer_or_errno(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
 }
 
 static int system_close(void *context, int fd)
 {
     (void)context;
-    return answer(close(fd));
+    return answer_or_errno(close(fd));
 }
 
 static ssize_t system_pread(void *context, int fd, void *buffer, size_t n_bytes, uint64_t offset)
@@ -87,7 +87,7 @@ static int64_t system_seek(void *context, int fd, uint64_t offset, int whence)
 static int system_clone(void *context, int from_fd, int to_fd)
 {
     (void)context;
-    return answer(ioctl(to_fd, FICLONE, from_fd));
+    return answer_or_errno(ioctl(to_fd, FICLONE, from_fd));
 }
 
 static int system_fstat(void *context, int fd, struct stat *out)
@@ -122,13 +122,13 @@ static int system_shown_file(void *context, int fd, struct stat *out)
 static int system_stat(void *context, const char *path, struct stat *out)
 {
     (void)context;
-    return answer(stat(path, out));
+    return answer_or_errno(stat(path, out));
 }
 
 static int system_lstat(void *context, const char *path, struct stat *out)
 {
     (void)context;
-    return answer(lstat(path, out));
+    return answer_or_errno(lstat(path, out));
 }
 
 static int system_resolve(void *context, const char *path, char *out, size_t out_bytes)
@@ -173,13 +173,13 @@ static int system_list(void *context, const char *directory,
 static int system_ftruncate(void *context, int fd, uint64_t size_bytes)
 {
     (void)context;
-    return answer(ftruncate(fd, (off_t)size_bytes));
+    return answer_or_errno(ftruncate(fd, (off_t)size_bytes));
 }
 
 static int system_fsync(void *context, int fd)
 {
     (void)context;
-    return answer(fsync(fd));
+    return answer_or_errno(fsync(fd));
 }
 
 /* It neither waits nor takes a failure away from the fsync that follows. */
@@ -199,25 +199,25 @@ static int system_futimens(void *context, int fd, const struct timespec times[2]
     if (both[0].tv_nsec == UTIME_OMIT && fstat(fd, &facts) == 0) {
         both[0] = facts.st_atim;
     }
-    return answer(futimens(fd, both));
+    return answer_or_errno(futimens(fd, both));
 }
 
 static int system_fchown(void *context, int fd, uid_t uid, gid_t gid)
 {
     (void)context;
-    return answer(fchown(fd, uid, gid));
+    return answer_or_errno(fchown(fd, uid, gid));
 }
 
 static int system_fchmod(void *context, int fd, mode_t mode)
 {
     (void)context;
-    return answer(fchmod(fd, mode));
+    return answer_or_errno(fchmod(fd, mode));
 }
 
 static int system_fsetxattr(void *context, int fd, const char *name, const void *value, size_t n_bytes)
 {
     (void)context;
-    return answer(fsetxattr(fd, name, value, n_bytes, 0));
+    return answer_or_errno(fsetxattr(fd, name, value, n_bytes, 0));
 }
 
 static ssize_t system_flistxattr(void *context, int fd, char *names, size_t n_bytes)
@@ -237,7 +237,7 @@ static ssize_t system_fgetxattr(void *context, int fd, const char *name, void *v
 static int system_link(void *context, const char *from, const char *to)
 {
     (void)context;
-    return answer(link(from, to));
+    return answer_or_errno(link(from, to));
 }
 
 /* Without links (FAT, CIFS) the name is taken first, by an empty file, and that is replaced. A kill in
@@ -249,7 +249,7 @@ static int rename_onto_own(const char *from, const char *to)
         return -errno;
     }
     close(fd);
-    int status = answer(rename(from, to));
+    int status = answer_or_errno(rename(from, to));
     if (status < 0) {
         unlink(to);
     }
@@ -260,16 +260,16 @@ static int system_rename(void *context, const char *from, const char *to, bool r
 {
     (void)context;
     if (replace) {
-        return answer(rename(from, to));
+        return answer_or_errno(rename(from, to));
     }
-    int status = answer(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
+    int status = answer_or_errno(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
     if (status != -EINVAL && status != -ENOSYS && status != -EOPNOTSUPP) {
         return status;
     }
     /* This filesystem cannot (NFS, some FUSE): a link is as good, for it fails where the name exists. */
-    status = answer(link(from, to));
+    status = answer_or_errno(link(from, to));
     if (status == 0) {
-        return answer(unlink(from));
+        return answer_or_errno(unlink(from));
     }
     return status == -EEXIST ? status : rename_onto_own(from, to);
 }
@@ -277,7 +277,7 @@ static int system_rename(void *context, const char *from, const char *to, bool r
 static int system_unlink(void *context, const char *path)
 {
     (void)context;
-    return answer(unlink(path));
+    return answer_or_errno(unlink(path));
 }
 
 static struct flock whole_file(enum io_lock lock)
@@ -291,7 +291,7 @@ static int system_lock(void *context, int fd, enum io_lock lock)
     /* An OFD lock: it conflicts with the POSIX locks of UML, and unlike one it does not vanish when some
      * other descriptor of the same file is closed in this process. */
     struct flock request = whole_file(lock);
-    return answer(fcntl(fd, F_OFD_SETLK, &request));
+    return answer_or_errno(fcntl(fd, F_OFD_SETLK, &request));
 }
 
 static int system_lock_holder(void *context, int fd, enum io_lock lock, int64_t *pid)

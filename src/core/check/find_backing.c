@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
-#include "core/check/superblock.h"
+#include "core/check/finders.h"
 #include "core/image/siblings.h"
+#include "core/volumes/superblock.h"
 #include "cow/text.h"
 
 void find_no_backing(struct checkup *c)
@@ -85,7 +85,7 @@ static int ask_witnesses(struct witnesses *out, struct cow_image *img, struct co
     if (img->header.size_bytes < SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES) {
         return 0;
     }
-    int status = cow_image_read_side(img, COW_SIDE_BACKING, SUPERBLOCK_OFFSET, backing, sizeof backing, err);
+    int status = cow_image_read_file(img, COW_FILE_BACKING, SUPERBLOCK_OFFSET, backing, sizeof backing, err);
     if (status == 0) {
         status = cow_image_read(img, SUPERBLOCK_OFFSET, guest, sizeof guest, err);
     }
@@ -178,7 +178,7 @@ int find_backing_is_cow(struct checkup *c, struct cow_error *err)
     if (!c->has_backing) {
         return 0;
     }
-    ssize_t n = io_read(img->io, img->backing.file.fd, bytes, sizeof bytes, 0);
+    ssize_t n = image_read_backing_file(c->img, bytes, sizeof bytes);
     if (n < 0) {
         return cow_error_system(err, (int)-n, "%s", img->backing.facts.path);
     }

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
-#include "core/check/superblock.h"
+#include "core/check/finders.h"
+#include "core/volumes/superblock.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 
@@ -45,7 +45,7 @@ static bool is_likelier(const struct cow_candidate *a, const struct cow_candidat
     return by_facts != 0 ? by_facts > 0 : strcmp(a->path, b->path) < 0;
 }
 
-static bool is_known(const struct search *search, const struct stat *facts)
+static bool is_known_candidate(const struct search *search, const struct stat *facts)
 {
     const struct cow_image *img = search->c->img;
     bool known = same_file(facts, &img->cow.facts) ||
@@ -72,7 +72,7 @@ static void keep(struct search *search, const struct kept *one)
     search->kept[at] = *one;
 }
 
-static void look_at(struct search *search, const char *name)
+static void look_at_candidate(struct search *search, const char *name)
 {
     const struct cow_image *img = search->c->img;
     struct kept one = {.candidate = {.same_name = strcmp(name, search->name) == 0}};
@@ -81,7 +81,7 @@ static void look_at(struct search *search, const char *name)
     if (length <= 0 || (size_t)length >= sizeof one.candidate.path ||
         img->io->lstat(img->io->context, one.candidate.path, &one.facts) != 0 ||
         !S_ISREG(one.facts.st_mode) || (uint64_t)one.facts.st_size != img->header.size_bytes ||
-        is_known(search, &one.facts)) {
+        is_known_candidate(search, &one.facts)) {
         return;
     }
     one.candidate.mtime = one.facts.st_mtim.tv_sec;
@@ -98,7 +98,7 @@ static int look_at_next(void *context, const char *name)
         search->c->check->candidates_cut = true;
         return 1;
     }
-    look_at(search, name);
+    look_at_candidate(search, name);
     return 0;
 }
 
@@ -123,7 +123,7 @@ static void search_in(struct search *search, const char *directory)
     snprintf(search->directory, sizeof search->directory, "%s", path);
     search->names = 0;
     if (search->name[0] != '\0') {
-        look_at(search, search->name);
+        look_at_candidate(search, search->name);
     }
     io->list(io->context, path, look_at_next, search);
 }

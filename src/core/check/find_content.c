@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/fs.h"
 #include "cow/ops.h"
 #include "cow/scan.h"
@@ -69,7 +69,7 @@ static void add(struct amount *amount, struct cow_dirty_run place, uint64_t sect
     amount->allocated += allocated;
 }
 
-static bool is_joint(const struct content *t, uint64_t sector)
+static bool is_scanned_joint(const struct content *t, uint64_t sector)
 {
     return t->joints != NULL && cow_fs_read_at_once(t->joints, sector * t->sector_bytes);
 }
@@ -90,7 +90,7 @@ static bool in_one_piece(const struct content *t, uint64_t end)
 {
     uint64_t at = end - arith_min(end, t->page_sectors);
     at = arith_div_up(at, t->page_sectors) * t->page_sectors;
-    while (at > t->page_first && is_joint(t, at)) {
+    while (at > t->page_first && is_scanned_joint(t, at)) {
         at -= t->page_sectors;
     }
     return at <= t->page_first;
@@ -107,7 +107,7 @@ static void end_page(struct content *t, uint64_t end)
         t->unit_first = end - t->page_sectors;
         t->unit_differs = t->page_differs;
     }
-    if (!is_joint(t, end)) {
+    if (!is_scanned_joint(t, end)) {
         end_unit(t, end);
     }
     if (!t->page_other) {
@@ -121,14 +121,14 @@ static void end_page(struct content *t, uint64_t end)
 /* Pages [first, end) that are holes on both sides: what is dirty in them is redundant, and costs nothing.
  * Only the bits are counted, so that a bitmap of noise costs what its size does. Their units: the one that is
  * open when they begin, those that begin and end among them, and the one that goes on behind them. */
-static int add_holes(struct content *t, struct bitmap *bitmap, uint64_t first, uint64_t end,
-                     struct cow_error *err)
+static int count_dirty_holes(struct content *t, struct bitmap *bitmap, uint64_t first, uint64_t end,
+                             struct cow_error *err)
 {
     uint64_t opened = first, closed = end, sectors[3];
-    while (opened < end && is_joint(t, opened)) {
+    while (opened < end && is_scanned_joint(t, opened)) {
         opened += t->page_sectors;
     }
-    while (closed > opened && is_joint(t, closed)) {
+    while (closed > opened && is_scanned_joint(t, closed)) {
         closed -= t->page_sectors;
     }
     int status = bitmap_count(bitmap, first, opened - first, &sectors[0], err);
@@ -139,7 +139,7 @@ static int add_holes(struct content *t, struct bitmap *bitmap, uint64_t first, u
     }
     t->redundant += sectors[0] + sectors[1] + sectors[2];
     t->unit_redundant += sectors[0];
-    if (opened < end || !is_joint(t, end)) {
+    if (opened < end || !is_scanned_joint(t, end)) {
         end_unit(t, opened);
         t->droppable.sectors += sectors[1];
         t->unit_first = closed;
@@ -204,7 +204,8 @@ static int add_run_by_holes(struct checkup *c, struct content *t, struct cow_run
     return status;
 }
 
-static int tell(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes, struct cow_error *err)
+static int tell_checked(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+                        struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
                                           .done_bytes = arith_min(done_bytes, total_bytes),
@@ -228,7 +229,7 @@ static int skip_holes(struct checkup *c, struct content *t, struct cow_run *run,
     sectors -= sectors % t->page_sectors;
     if (status == 0 && sectors > 0) {
         *run = (struct cow_run){.first_sector = first, .sectors = sectors};
-        status = add_holes(t, c->img->bitmap, first, first + sectors, err);
+        status = count_dirty_holes(t, c->img->bitmap, first, first + sectors, err);
     }
     return status;
 }
@@ -243,7 +244,7 @@ static void cut_at_page(const struct content *t, struct cow_run *run)
     }
 }
 
-static int scan(struct checkup *c, struct content *t, struct cow_error *err)
+static int scan_content(struct checkup *c, struct content *t, struct cow_error *err)
 {
     const uint64_t sector_bytes = c->img->header.sector_bytes,
                    total_bytes = arith_max(c->usage.dirty_bytes, 1);
@@ -265,7 +266,7 @@ static int scan(struct checkup *c, struct content *t, struct cow_error *err)
         }
         if (status == 0 && passed_bytes >= 1024 * 1024) { /* clean sectors that have data are read, too */
             passed_bytes = 0;
-            status = tell(c->env, done_bytes, total_bytes, err);
+            status = tell_checked(c->env, done_bytes, total_bytes, err);
         }
     } while (status == 0 && run.sectors > 0);
     cow_scan_close(scan);
@@ -372,7 +373,7 @@ int find_content(struct checkup *c, struct cow_error *err)
     int status = find_joints(c, &joints, err);
     if (status == 0) {
         t.joints = joints;
-        status = scan(c, &t, err);
+        status = scan_content(c, &t, err);
     }
     if (status == 0) {
         report_orphans(c, &t.orphans);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 

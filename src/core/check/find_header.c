@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "core/format/variants.h"
 #include "cow/text.h"
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/text.h"
 
 enum {
@@ -105,7 +105,7 @@ static int needed_bytes(struct checkup *c, uint64_t *out, struct cow_error *err)
     do {
         status = cow_image_next_dirty(c->img, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
-            const uint64_t begin = l->data_offset + run.first_sector * sector_bytes;
+            const uint64_t begin = cow_layout_place(l, run.first_sector * sector_bytes);
             const uint64_t first = arith_max(begin / HOST_BLOCK_BYTES, counted);
             counted = arith_div_up(begin + run.sectors * sector_bytes, HOST_BLOCK_BYTES);
             blocks += counted - arith_min(first, counted);

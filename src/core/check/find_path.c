@@ -6,34 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "cow/text.h"
 
-/* "DIRECTORY/" of a path, or "". */
-static int directory_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? 0 : (int)(slash - path) + 1;
-}
-
-bool backing_absolute(const struct cow_image *img, char *out)
-{
-    const char *path = img->backing.facts.path;
-    const int directory = directory_length(path);
-    char parent[PATH_MAX], resolved[PATH_MAX];
-    if (img->backing.facts.state != COW_BACKING_FOUND || directory >= PATH_MAX) {
-        return false;
-    }
-    snprintf(parent, sizeof parent, "%.*s", directory, directory == 0 ? "" : path);
-    if (img->io->resolve(img->io->context, directory == 0 ? "." : parent, resolved, sizeof resolved) < 0) {
-        return false;
-    }
-    const int length =
-        snprintf(out, PATH_MAX, "%s%s%s", resolved, strcmp(resolved, "/") == 0 ? "" : "/", path + directory);
-    return length > 0 && length < PATH_MAX && length < COW_PATH_BYTES;
-}
-
-static bool is_backing(const struct cow_image *img, const char *path)
+static bool leads_to_backing(const struct cow_image *img, const char *path)
 {
     struct stat facts;
     return img->io->stat(img->io->context, path, &facts) == 0 && same_file(&facts, &img->backing.file.facts);
@@ -44,11 +20,11 @@ static bool stored_path_leads_there(const struct cow_image *img)
 {
     const char *stored = img->header.backing_path;
     char beside[2 * PATH_MAX];
-    if (is_backing(img, stored)) {
+    if (leads_to_backing(img, stored)) {
         return true;
     }
     snprintf(beside, sizeof beside, "%.*s%s", directory_length(img->real_path), img->real_path, stored);
-    return *stored != '\0' && *stored != '/' && is_backing(img, beside);
+    return *stored != '\0' && *stored != '/' && leads_to_backing(img, beside);
 }
 
 void find_backing_elsewhere(struct checkup *c)

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "core/image/side.h"
 #include "core/plan/plan.h"
 #include "cow/ops.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/check/checkup.h"
+#include "core/check/finders.h"
 #include "core/plan/plan.h"
 #include "cow/ops.h"
 #include "cow/text.h"

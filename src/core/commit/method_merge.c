@@ -63,17 +63,17 @@ static int show_sign(struct commit *c)
 static int write_range(struct commit *c, uint64_t begin, uint64_t end)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t base = img->layout.data_offset;
     int status = 0;
     for (uint64_t at = begin; at < end && status == 0;) {
         struct io_extent extent;
-        status = host_file_extent(c->io, &img->cow, base + at, base + end, &extent);
-        uint64_t piece = status < 0 ? 0 : arith_min(extent.end - base - at, COMMIT_PIECE_BYTES);
+        status = image_file_extent(img, COW_FILE_COW, at, end, &extent);
+        uint64_t piece = status < 0 ? 0 : arith_min(extent.end - at, COMMIT_PIECE_BYTES);
         if (status == 0) { /* what is written now is dated now, and recovery must know that for ours */
             status = settle_merge_beat(c->io, c->plan->target.path, &c->beat);
         }
         if (status == 0 && extent.data) {
-            status = transfer_bytes(c->io, img->cow.fd, base + at, c->backing_fd, at, piece);
+            const struct image_place place = image_place(img, COW_FILE_COW, at);
+            status = transfer_bytes(c->io, place.file->fd, place.offset, c->backing_fd, at, piece);
         } else if (status == 0) {
             status = io_write_zeros(c->io, c->backing_fd, at, piece);
         }

@@ -154,8 +154,8 @@ static int probe_space(struct cow_plan *plan, struct cow_error *err)
 {
     uint64_t free_bytes;
     char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
-    const int fd = plan->img->backing.file.fd;
-    if (fd < 0 || plan->io->free_bytes(plan->io->context, fd, &free_bytes) < 0 ||
+    struct host_file *backing = image_place(plan->img, COW_FILE_BACKING, 0).file;
+    if (host_file_free_bytes(plan->io, backing, &free_bytes) < 0 ||
         free_bytes >= plan->backing.merge_needs_bytes) {
         return 0;
     }

@@ -49,7 +49,7 @@ int commit_extend_backing(struct commit *c)
  * is left out: the new space is empty. */
 static int copy_content(struct commit *c)
 {
-    struct host_file *source = &c->plan->img->backing.file;
+    struct host_file *source = image_place(c->plan->img, COW_FILE_BACKING, 0).file;
     const uint64_t allocated_bytes = (uint64_t)c->plan->backing.facts.st_blocks * 512;
     const uint64_t disk_end = arith_min(c->plan->img->header.size_bytes, c->plan->backing.new_size_bytes);
     const uint64_t wanted = arith_min((uint64_t)c->plan->backing.facts.st_size, disk_end);

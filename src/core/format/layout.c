@@ -60,6 +60,11 @@ int cow_layout_of(struct cow_layout *out, const struct cow_header *header, struc
     return 0;
 }
 
+uint64_t cow_layout_place(const struct cow_layout *layout, uint64_t offset_bytes)
+{
+    return layout->data_offset + offset_bytes;
+}
+
 uint64_t cow_layout_capacity(uint32_t alignment, uint64_t data_offset)
 {
     uint64_t bitmap_offset, bytes;

@@ -83,12 +83,12 @@ const struct variant variants[COW_FORMATS] = {
 
 const char *cow_format_name(enum cow_format format)
 {
-    return variants[format].name;
+    return format == COW_FORMAT_RAW ? "raw" : variants[format].name;
 }
 
 const char *cow_format_title(enum cow_format format)
 {
-    return variants[format].title;
+    return format == COW_FORMAT_RAW ? "raw disk" : variants[format].title;
 }
 
 static int by_offset(const struct cow_field *a, const struct cow_field *b)
@@ -98,6 +98,9 @@ static int by_offset(const struct cow_field *a, const struct cow_field *b)
 
 size_t cow_format_fields(struct cow_field *out, enum cow_format format)
 {
+    if (format == COW_FORMAT_RAW) {
+        return 0;
+    }
     const struct variant *v = &variants[format];
     const struct {
         const char *name;

@@ -13,8 +13,8 @@
 enum { GPT_TAIL_BYTES = 33 * 512, BOOT_BYTES = 1024 };
 
 /* An answer for [first, end) of the disk. */
-static void answer(struct cow_fs_owner *out, int volume, enum cow_fs_class fs_class, uint64_t first,
-                   uint64_t end)
+static void answer_account(struct cow_fs_owner *out, int volume, enum cow_fs_class fs_class, uint64_t first,
+                           uint64_t end)
 {
     *out = (struct cow_fs_owner){.fs_class = fs_class,
                                  .volume = volume,
@@ -27,15 +27,15 @@ static void outside_of_volumes(const struct cow_fs_scan *scan, uint64_t at, uint
                                struct cow_fs_owner *out)
 {
     const struct cow_fs *fs = scan->fs;
-    const uint64_t disk_bytes = scan->img->header.size_bytes;
+    const uint64_t disk_bytes = cow_image_header(scan->img)->size_bytes;
     const uint64_t tail =
         strcmp(fs->table, "gpt") == 0 ? arith_sub_floor(disk_bytes, GPT_TAIL_BYTES) : disk_bytes;
     if (at < fs->table_bytes) {
-        answer(out, COW_NO_VOLUME, COW_FS_TABLE, at, arith_min(fs->table_bytes, end));
+        answer_account(out, COW_NO_VOLUME, COW_FS_TABLE, at, arith_min(fs->table_bytes, end));
     } else if (at >= tail) {
-        answer(out, COW_NO_VOLUME, COW_FS_TABLE, at, end);
+        answer_account(out, COW_NO_VOLUME, COW_FS_TABLE, at, end);
     } else {
-        answer(out, COW_NO_VOLUME, COW_FS_OUTSIDE, at, arith_min(end, tail));
+        answer_account(out, COW_NO_VOLUME, COW_FS_OUTSIDE, at, arith_min(end, tail));
     }
 }
 
@@ -64,11 +64,11 @@ static void in_filesystem(const struct volume_scan *v, uint64_t at, struct cow_f
     const uint64_t block = relative / block_bytes;
     uint64_t end, owned_end;
     if (relative < BOOT_BYTES) {
-        answer(out, v->index, COW_FS_BOOT, at, volume->first_byte + BOOT_BYTES);
+        answer_account(out, v->index, COW_FS_BOOT, at, volume->first_byte + BOOT_BYTES);
         return;
     }
     if (block >= blocks) {
-        answer(out, v->index, COW_FS_OUTSIDE, at, volume->first_byte + volume->size_bytes);
+        answer_account(out, v->index, COW_FS_OUTSIDE, at, volume->first_byte + volume->size_bytes);
         return;
     }
     const struct owned *owned = owners_find(&v->groups, block, blocks, &end);
@@ -81,11 +81,12 @@ static void in_filesystem(const struct volume_scan *v, uint64_t at, struct cow_f
     if (!is_owned && !is_unused && !v->complete) { /* the next block may have an owner that was not kept */
         end = block + 1;
     }
-    answer(out, v->index,
-           is_owned    ? (enum cow_fs_class)owned->fs_class
-           : is_unused ? COW_FS_FREE
-                       : COW_FS_UNOWNED,
-           at, arith_min(volume->first_byte + end * block_bytes, volume->first_byte + volume->size_bytes));
+    answer_account(
+        out, v->index,
+        is_owned    ? (enum cow_fs_class)owned->fs_class
+        : is_unused ? COW_FS_FREE
+                    : COW_FS_UNOWNED,
+        at, arith_min(volume->first_byte + end * block_bytes, volume->first_byte + volume->size_bytes));
     out->known = is_owned || is_unused || v->complete;
     if (is_owned) {
         out->inode = owned->inode;
@@ -99,7 +100,7 @@ static void in_filesystem(const struct volume_scan *v, uint64_t at, struct cow_f
 static int look_at_bit(struct cow_fs_scan *scan, uint64_t at, bool *dirty, struct cow_error *err)
 {
     struct cow_dirty_run run;
-    const uint64_t sector = at / scan->img->header.sector_bytes;
+    const uint64_t sector = at / cow_image_header(scan->img)->sector_bytes;
     int status = cow_image_next_dirty(scan->img, sector, &run, err);
     *dirty = status == 0 && run.sectors > 0 && run.first_sector == sector;
     return status;
@@ -107,7 +108,7 @@ static int look_at_bit(struct cow_fs_scan *scan, uint64_t at, bool *dirty, struc
 
 static void find_owner(struct cow_fs_scan *scan, uint64_t at, struct cow_fs_owner *out)
 {
-    uint64_t end = scan->img->header.size_bytes;
+    uint64_t end = cow_image_header(scan->img)->size_bytes;
     for (size_t i = 0; i < scan->n_volumes; i++) {
         const struct cow_volume *volume = &scan->fs->volume[i];
         if (at < volume->first_byte) {
@@ -116,7 +117,7 @@ static void find_owner(struct cow_fs_scan *scan, uint64_t at, struct cow_fs_owne
             if (scan->volume[i].fs != NULL) {
                 in_filesystem(&scan->volume[i], at, out);
             } else {
-                answer(out, (int)i, COW_FS_OTHER, at, volume->first_byte + volume->size_bytes);
+                answer_account(out, (int)i, COW_FS_OTHER, at, volume->first_byte + volume->size_bytes);
             }
             return;
         }
@@ -128,7 +129,7 @@ int cow_fs_class_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
                     struct cow_error *err)
 {
     struct cow_fs_owner owner = {.volume = COW_NO_VOLUME};
-    if (offset_bytes < scan->img->header.size_bytes) {
+    if (offset_bytes < cow_image_header(scan->img)->size_bytes) {
         find_owner(scan, offset_bytes, &owner);
         int status = look_at_bit(scan, offset_bytes, &owner.dirty, err);
         if (status != 0) {
@@ -186,12 +187,12 @@ int cow_fs_owner_at(struct cow_fs_scan *scan, uint64_t offset_bytes, struct cow_
 
 /* The owner of what is next in the COW, as far as both go. *run is the stretch that was found the last time.
  */
-static int next_piece(struct cow_fs_scan *scan, uint64_t at, struct cow_dirty_run *run,
-                      struct cow_fs_owner *out, struct cow_error *err)
+static int next_account_piece(struct cow_fs_scan *scan, uint64_t at, struct cow_dirty_run *run,
+                              struct cow_fs_owner *out, struct cow_error *err)
 {
-    const uint64_t sector_bytes = scan->img->header.sector_bytes;
+    const uint64_t sector_bytes = cow_image_header(scan->img)->sector_bytes;
     *out = (struct cow_fs_owner){.volume = COW_NO_VOLUME};
-    if (at >= scan->img->header.size_bytes) {
+    if (at >= cow_image_header(scan->img)->size_bytes) {
         return 0;
     }
     if (at / sector_bytes >= run->first_sector + run->sectors) {
@@ -213,7 +214,7 @@ int cow_fs_owner_next(struct cow_fs_scan *scan, uint64_t offset_bytes, struct co
                       struct cow_error *err)
 {
     struct cow_dirty_run run = {.sectors = 0};
-    int status = next_piece(scan, offset_bytes, &run, out, err);
+    int status = next_account_piece(scan, offset_bytes, &run, out, err);
     return status == 0 && out->length_bytes > 0 ? name_owner(scan, out, err) : status;
 }
 
@@ -229,7 +230,7 @@ int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, u
         return 0;
     }
     do {
-        status = next_piece(scan, offset_bytes, &run, out, err);
+        status = next_account_piece(scan, offset_bytes, &run, out, err);
         offset_bytes = out->first_byte + out->length_bytes;
     } while (status == 0 && out->length_bytes > 0 &&
              (out->volume != file->volume || out->inode != file->inode));
@@ -257,7 +258,8 @@ static int count_bytes(struct cow_fs_scan *scan, const struct cow_fs_owner *owne
 
 static int count_run(struct cow_fs_scan *scan, const struct cow_dirty_run *run, struct cow_error *err)
 {
-    const uint64_t sector_bytes = scan->img->header.sector_bytes, size = scan->img->header.size_bytes;
+    const uint64_t sector_bytes = cow_image_header(scan->img)->sector_bytes,
+                   size = cow_image_header(scan->img)->size_bytes;
     const uint64_t run_end = (run->first_sector + run->sectors) * sector_bytes;
     int status = 0;
     for (uint64_t at = run->first_sector * sector_bytes; at < run_end && at < size && status == 0;) {

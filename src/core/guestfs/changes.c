@@ -15,15 +15,15 @@
 /* ---- what differs ---- */
 
 static errcode_t open_side(struct cow_fs_reader **out, struct volume_scan *v, uint32_t inode,
-                           enum cow_side side)
+                           enum cow_version version)
 {
-    struct guest_volume *inner = &v->scan->fs->inner[v->index];
-    ext2_filsys fs = side == COW_SIDE_BACKING ? v->base : v->fs;
+    const struct volume_sources *source = &v->scan->fs->source[v->index];
+    ext2_filsys fs = version == COW_VERSION_BASE ? v->base : v->fs;
     struct ext2_inode_large content = {.i_mode = 0};
     errcode_t code = source_read_inode(fs, inode, &content, sizeof content);
     return code != 0 ? code
-                     : reader_open_inode(out, side == COW_SIDE_BACKING ? &inner->base : &inner->guest, fs,
-                                         inode, &content);
+                     : reader_open_inode(out, version == COW_VERSION_BASE ? &source->base : &source->guest,
+                                         fs, inode, &content);
 }
 
 static int ask(void *context, struct cow_error *err)
@@ -37,9 +37,9 @@ static int compare_content(struct volume_scan *v, struct node *node, struct cow_
     uint64_t first;
     bool equal = false;
     int status = 0;
-    errcode_t code = open_side(&guest, v, node->inode, COW_SIDE_COW);
+    errcode_t code = open_side(&guest, v, node->inode, COW_VERSION_GUEST);
     if (code == 0) {
-        code = open_side(&base, v, node->inode, COW_SIDE_BACKING);
+        code = open_side(&base, v, node->inode, COW_VERSION_BASE);
     }
     if (code == 0) {
         status = reader_compare(guest, base, &equal, &first, ask, v->scan, err);
@@ -58,7 +58,7 @@ enum { XATTR_REFCOUNT = 4, XATTR_CHECKSUM = 16 };
 /* Attributes that lie in a block of their own. How many files share it is no difference. */
 static int compare_attributes(struct volume_scan *v, struct node *node, struct cow_error *err)
 {
-    const struct guest_volume *inner = &v->scan->fs->inner[v->index];
+    const struct volume_sources *source = &v->scan->fs->source[v->index];
     const uint64_t block_bytes = v->fs->blocksize;
     struct ext2_inode_large content = {.i_mode = 0};
     struct ext2_inode *plain = (struct ext2_inode *)(void *)&content;
@@ -70,10 +70,10 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
     uint8_t *bytes = malloc(2 * (size_t)block_bytes);
     int status = bytes == NULL
                      ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
-                     : source_read(&inner->guest, block * block_bytes, bytes, (size_t)block_bytes, err);
+                     : source_read(&source->guest, block * block_bytes, bytes, (size_t)block_bytes, err);
     if (status == 0) {
         status =
-            source_read(&inner->base, block * block_bytes, bytes + block_bytes, (size_t)block_bytes, err);
+            source_read(&source->base, block * block_bytes, bytes + block_bytes, (size_t)block_bytes, err);
     }
     for (uint64_t side = 0; status == 0 && side <= block_bytes; side += block_bytes) {
         memset(bytes + side + XATTR_REFCOUNT, 0, 4);
@@ -326,7 +326,7 @@ static int list_node(struct volume_scan *v, struct node *node, struct cow_error 
 
 /* ---- in the end ---- */
 
-static int by_path(const void *a, const void *b)
+static int changes_by_path(const void *a, const void *b)
 {
     const struct cow_fs_file *left = a, *right = b;
     const int order = strcmp(left->path, right->path);
@@ -379,7 +379,7 @@ int changes_list(struct volume_scan *v, struct cow_error *err)
         }
     }
     if (status == 0 && v->scan->n_files > 0) {
-        qsort(v->scan->file, v->scan->n_files, sizeof *v->scan->file, by_path);
+        qsort(v->scan->file, v->scan->n_files, sizeof *v->scan->file, changes_by_path);
         join_replaced(v->scan);
         settle_renamed(v->scan);
     }

@@ -157,7 +157,7 @@ static int take_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t number, blk64_
     return walk->answer != 0 ? BLOCK_ABORT : 0;
 }
 
-static errcode_t walk_blocks(struct walk *walk, ext2_ino_t inode)
+static errcode_t walk_block_map(struct walk *walk, ext2_ino_t inode)
 {
     errcode_t code = ext2fs_block_iterate3(walk->fs, inode, BLOCK_FLAG_READ_ONLY, NULL, take_block, walk);
     if (walk->answer == 0) {
@@ -174,6 +174,6 @@ errcode_t extents_walk(ext2_filsys fs, ext2_ino_t inode, struct ext2_inode_large
         return 0;
     }
     errcode_t code = (content->i_flags & EXT4_EXTENTS_FL) != 0 ? walk_tree(&walk, inode, content)
-                                                               : walk_blocks(&walk, inode);
+                                                               : walk_block_map(&walk, inode);
     return code != 0 ? code : walk.outside ? EXT2_ET_BAD_BLOCK_NUM : 0;
 }

@@ -18,20 +18,7 @@ enum { SUPER_OFFSET = 1024, SUPER_BYTES = 1024 };
 /* More descriptors than any filesystem of 8 TiB has. */
 static const uint64_t descriptor_bytes_max = 128 * 1024 * 1024;
 
-enum { PLACE_TEXT_BYTES = 32 };
-
-/* "partition 2", "the disk" */
-static const char *place_text(char out[PLACE_TEXT_BYTES], unsigned partition)
-{
-    if (partition > 0) {
-        snprintf(out, PLACE_TEXT_BYTES, "partition %u", partition);
-    } else {
-        snprintf(out, PLACE_TEXT_BYTES, "the disk");
-    }
-    return out;
-}
-
-static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
+static uint64_t super_number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
 {
     return bytes_get(bytes + offset, width_bytes, false);
 }
@@ -45,26 +32,16 @@ int guestfs_failed(struct cow_error *err, errcode_t code, const struct cow_fs *f
                          cow_image_path(fs->img), what, source_error_text(code));
 }
 
-int guestfs_settle(struct cow_fs *fs, int status, struct cow_error *err)
-{
-    if (fs->failure.status != 0 && status != COW_CANCELLED) {
-        status = fs->failure.status;
-        *err = fs->failure.error;
-    }
-    fs->failure.status = 0;
-    return status;
-}
-
 /* What libext2fs computes and allocates by, and does not check itself. Offsets: struct ext4_super_block in
  * the kernel's fs/ext4/ext4.h; the bounds are those of ext4_fill_super in fs/ext4/super.c. */
 static bool geometry_is_sound(const uint8_t *super, uint64_t blocks, char *problem, size_t problem_bytes)
 {
-    const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
-    const bool clusters = number(super, 0x64, 4) & EXT4_FEATURE_RO_COMPAT_BIGALLOC;
-    const uint64_t block_bytes = UINT64_C(1024) << number(super, 0x18, 4);
-    const uint64_t first = number(super, 0x14, 4), blocks_per_group = number(super, 0x20, 4);
-    const uint64_t inodes_per_group = number(super, 0x28, 4), inodes = number(super, 0x00, 4);
-    const uint64_t descriptor_bytes = wide ? arith_max(number(super, 0xfe, 2), 32) : 32;
+    const bool wide = super_number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
+    const bool clusters = super_number(super, 0x64, 4) & EXT4_FEATURE_RO_COMPAT_BIGALLOC;
+    const uint64_t block_bytes = UINT64_C(1024) << super_number(super, 0x18, 4);
+    const uint64_t first = super_number(super, 0x14, 4), blocks_per_group = super_number(super, 0x20, 4);
+    const uint64_t inodes_per_group = super_number(super, 0x28, 4), inodes = super_number(super, 0x00, 4);
+    const uint64_t descriptor_bytes = wide ? arith_max(super_number(super, 0xfe, 2), 32) : 32;
     if (blocks_per_group == 0 || first >= blocks || first != (block_bytes == 1024 && !clusters) ||
         inodes_per_group == 0 || inodes_per_group > 8 * block_bytes) {
         snprintf(problem, problem_bytes, "its superblock is corrupt");
@@ -90,12 +67,12 @@ static bool look_at_superblock(const struct source *source, unsigned partition, 
     problem[0] = '\0';
     *fs_bytes = 0;
     if (source_read(source, SUPER_OFFSET, super, sizeof super, NULL) != 0 ||
-        number(super, 0x38, 2) != EXT2_SUPER_MAGIC) {
+        super_number(super, 0x38, 2) != EXT2_SUPER_MAGIC) {
         return false;
     }
-    const bool wide = number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
-    const uint64_t shift = number(super, 0x18, 4);
-    const uint64_t blocks = number(super, 0x04, 4) | (wide ? number(super, 0x150, 4) << 32 : 0);
+    const bool wide = super_number(super, 0x60, 4) & EXT4_FEATURE_INCOMPAT_64BIT;
+    const uint64_t shift = super_number(super, 0x18, 4);
+    const uint64_t blocks = super_number(super, 0x04, 4) | (wide ? super_number(super, 0x150, 4) << 32 : 0);
     uint64_t bytes = 0;
     if (shift <= 6 && arith_mul(&bytes, blocks, UINT64_C(1024) << shift)) {
         *fs_bytes = bytes;
@@ -139,17 +116,18 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
 {
     struct cow_volume *volume = &fs->volume[index];
     struct guest_volume *inner = &fs->inner[index];
+    const struct volume_sources *source = &fs->source[index];
     char problem[COW_MESSAGE_BYTES];
     uint64_t base_bytes;
     if (volume->type[0] != '\0' && strncmp(volume->type, "ext", 3) != 0) {
         return 0; /* a leftover superblock in something else */
     }
-    if (!look_at_superblock(&inner->guest, volume->partition, &volume->fs_bytes, volume->problem,
+    if (!look_at_superblock(&source->guest, volume->partition, &volume->fs_bytes, volume->problem,
                             sizeof volume->problem) ||
         volume->problem[0] != '\0') {
         return 0;
     }
-    errcode_t code = source_open(&inner->fs, &inner->guest);
+    errcode_t code = source_open(&inner->fs, &source->guest);
     if (code != 0) {
         inner->fs = NULL;
         snprintf(volume->problem, sizeof volume->problem, "%s", source_error_text(code));
@@ -161,9 +139,9 @@ static int open_volume(struct cow_fs *fs, size_t index, struct cow_error *err)
     }
     take_facts(volume, inner->fs);
     /* The backing file may be shorter, or hold something else: then everything is new. */
-    if (look_at_superblock(&inner->base, volume->partition, &base_bytes, problem, sizeof problem) &&
+    if (look_at_superblock(&source->base, volume->partition, &base_bytes, problem, sizeof problem) &&
         problem[0] == '\0') {
-        code = source_open(&inner->base_fs, &inner->base);
+        code = source_open(&inner->base_fs, &source->base);
         inner->base_fs = code == 0 ? inner->base_fs : NULL;
         if (code == EXT2_ET_NO_MEMORY) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -184,7 +162,7 @@ int cow_fs_open(struct cow_fs **out, struct cow_image *img, struct cow_error *er
     uint8_t nothing;
     int status = cow_image_read(img, 0, &nothing, 0, err);
     if (status == 0) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;
@@ -193,9 +171,10 @@ int cow_fs_open(struct cow_fs **out, struct cow_image *img, struct cow_error *er
     if (fs != NULL) {
         fs->img = img;
         fs->volume = calloc(COW_VOLUMES_MAX, sizeof *fs->volume);
+        fs->source = calloc(COW_VOLUMES_MAX, sizeof *fs->source);
         fs->inner = calloc(COW_VOLUMES_MAX, sizeof *fs->inner);
     }
-    if (fs == NULL || fs->volume == NULL || fs->inner == NULL) {
+    if (fs == NULL || fs->volume == NULL || fs->source == NULL || fs->inner == NULL) {
         cow_fs_close(fs);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
@@ -203,7 +182,7 @@ int cow_fs_open(struct cow_fs **out, struct cow_image *img, struct cow_error *er
     for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
         status = open_volume(fs, i, err);
     }
-    status = guestfs_settle(fs, status, err);
+    status = source_settle(&fs->failure, status, err);
     if (status != 0) {
         cow_fs_close(fs);
         return status;
@@ -226,39 +205,9 @@ void cow_fs_close(struct cow_fs *fs)
         }
     }
     free(fs->volume);
+    free(fs->source);
     free(fs->inner);
     free(fs);
-}
-
-const struct cow_volume *cow_fs_volumes(const struct cow_fs *fs, size_t *n_volumes)
-{
-    *n_volumes = fs->n_volumes;
-    return fs->volume;
-}
-
-const char *cow_fs_table(const struct cow_fs *fs)
-{
-    return fs->table;
-}
-
-const struct cow_volume *cow_fs_whole(const struct cow_fs *fs)
-{
-    return fs->table[0] == '\0' ? &fs->volume[0] : &fs->whole;
-}
-
-uint64_t cow_fs_table_end(const struct cow_fs *fs)
-{
-    return fs->table_end;
-}
-
-const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs)
-{
-    return &fs->gpt;
-}
-
-bool cow_fs_ambiguous(const struct cow_fs *fs)
-{
-    return fs->ambiguous;
 }
 
 int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, struct cow_error *err)
@@ -286,77 +235,4 @@ int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, st
     return cow_error_set(err, COW_USAGE, "%s: no ext filesystem can be read there%s%s",
                          cow_image_path(fs->img), fs->n_volumes == 1 && fs->volume[0].problem[0] ? ": " : "",
                          fs->n_volumes == 1 ? fs->volume[0].problem : "");
-}
-
-const char *cow_volume_what(const struct cow_volume *volume)
-{
-    return volume->type[0] != '\0'      ? volume->type
-           : volume->problem[0] != '\0' ? "ext filesystem"
-           : volume->several            ? "signs of several things"
-                                        : "nothing known";
-}
-
-const char *cow_volume_new_text(const struct cow_volume *volume)
-{
-    return volume->readable && !volume->compared
-               ? "the backing file does not have this filesystem: all of it is new"
-               : "";
-}
-
-const char *cow_fs_larger_text(char *out, size_t out_bytes, const char *what, unsigned partition,
-                               uint64_t fs_bytes, uint64_t size_bytes)
-{
-    char says[COW_SIZE_TEXT_BYTES], has[COW_SIZE_TEXT_BYTES], place[PLACE_TEXT_BYTES];
-    snprintf(out, out_bytes, "%s says that it has %" PRIu64 " bytes (%s), and %s has %" PRIu64 " (%s)", what,
-             fs_bytes, cow_size_text(says, fs_bytes), place_text(place, partition), size_bytes,
-             cow_size_text(has, size_bytes));
-    return out;
-}
-
-const char *cow_volume_other_text(char *out, size_t out_bytes, const struct cow_volume *guest,
-                                  const char *file, const struct cow_volume *other)
-{
-    char place[PLACE_TEXT_BYTES];
-    snprintf(out, out_bytes, "on %s the guest has %s with the UUID %s, and %s has %s with %s there",
-             place_text(place, guest->partition), cow_volume_what(guest), guest->uuid, file,
-             cow_volume_what(other), other->uuid);
-    return out;
-}
-
-bool cow_volume_is_other(const struct cow_volume *guest, const struct cow_volume *other)
-{
-    return guest->uuid[0] != '\0' && other->uuid[0] != '\0' && strcmp(guest->uuid, other->uuid) != 0;
-}
-
-int cow_fs_find_other(struct cow_fs *fs, size_t *volume, struct cow_volume *below, struct cow_error *err)
-{
-    int status = 0;
-    for (*volume = 0; *volume < fs->n_volumes; ++*volume) {
-        status = cow_fs_below(fs, *volume, below, err);
-        if (status != 0 || cow_volume_is_other(&fs->volume[*volume], below)) {
-            break;
-        }
-    }
-    return status;
-}
-
-const char *cow_volume_text(char *out, size_t out_bytes, const struct cow_volume *volume)
-{
-    char size[COW_SIZE_TEXT_BYTES], used[COW_SIZE_TEXT_BYTES], place[32] = "";
-    if (volume->partition > 0) {
-        snprintf(place, sizeof place, "partition %u: ", volume->partition);
-    }
-    cow_size_text(size, volume->readable ? volume->fs_bytes : volume->size_bytes);
-    if (volume->readable) {
-        snprintf(out, out_bytes, "%s%s, %s, %s used, %s", place, volume->type, size,
-                 cow_size_text(used, volume->used_bytes),
-                 volume->needs_recovery ? "its journal has to be replayed"
-                 : volume->has_errors   ? "with errors"
-                 : volume->clean        ? "clean"
-                                        : "not unmounted cleanly");
-    } else {
-        snprintf(out, out_bytes, "%s%s, %s%s%s", place, cow_volume_what(volume), size,
-                 volume->problem[0] != '\0' ? ": " : "", volume->problem);
-    }
-    return out;
 }

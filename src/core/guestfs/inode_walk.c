@@ -65,7 +65,7 @@ static int forget_clean(struct volume_scan *v, struct cow_error *err)
 
 static bool wanted(const struct volume_scan *v, uint64_t block, uint64_t count)
 {
-    const uint64_t first_byte = v->scan->fs->inner[v->index].guest.first_byte;
+    const uint64_t first_byte = v->scan->fs->source[v->index].guest.first_byte;
     const uint64_t at = v->scan->keep_offset;
     return at >= first_byte && (at - first_byte) / v->fs->blocksize >= block &&
            (at - first_byte) / v->fs->blocksize - block < count;
@@ -110,7 +110,7 @@ static errcode_t keep_around(struct inode_walk *walk, const struct owned *owned)
     return code == 0 && tail > 0 ? keep_owned(walk, &around) : code;
 }
 
-static errcode_t take_piece(void *context, const struct extent_piece *piece)
+static errcode_t take_owner_piece(void *context, const struct extent_piece *piece)
 {
     struct inode_walk *walk = context;
     const bool of_file = cow_fs_class_of_file(walk->fs_class);
@@ -141,7 +141,7 @@ static int walk_inode(struct volume_scan *v, uint32_t inode, struct ext2_inode_l
         code = keep_owned(&walk, &owned);
     }
     if (code == 0) {
-        code = extents_walk(v->fs, inode, content, &v->budget, take_piece, &walk);
+        code = extents_walk(v->fs, inode, content, &v->budget, take_owner_piece, &walk);
     }
     return walk.status != 0 ? walk.status : scan_damage(v, code, inode, err);
 }
@@ -181,7 +181,7 @@ static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, 
         return 0;
     }
     int status =
-        source_read(&v->scan->fs->inner[v->index].guest,
+        source_read(&v->scan->fs->source[v->index].guest,
                     ext2fs_inode_bitmap_loc(v->fs, group) * v->fs->blocksize, block, v->fs->blocksize, err);
     *unused = status == 0 && bytes_all_zero(block, per_group / 8);
     return status;
@@ -191,8 +191,8 @@ static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, 
 static int table_is_hole(struct volume_scan *v, dgrp_t group, uint64_t inodes, bool *hole,
                          struct cow_error *err)
 {
-    const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes;
+    const struct source *source = &v->scan->fs->source[v->index].guest;
+    const uint64_t sector_bytes = cow_image_header(v->scan->img)->sector_bytes;
     const uint64_t begin = source->first_byte + ext2fs_inode_table_loc(v->fs, group) * v->fs->blocksize;
     const uint64_t end = begin + inodes * EXT2_INODE_SIZE(v->fs->super);
     struct cow_run run = {.first_sector = begin / sector_bytes};
@@ -210,7 +210,7 @@ static int table_is_hole(struct volume_scan *v, dgrp_t group, uint64_t inodes, b
 }
 
 /* The table is where a table can be. */
-static errcode_t check_table(ext2_filsys fs, dgrp_t group)
+static errcode_t check_inode_tables(ext2_filsys fs, dgrp_t group)
 {
     const uint64_t first = ext2fs_inode_table_loc(fs, group), blocks = ext2fs_blocks_count(fs->super);
     return first == 0 ? EXT2_ET_MISSING_INODE_TABLE
@@ -221,8 +221,8 @@ static errcode_t check_table(ext2_filsys fs, dgrp_t group)
 }
 
 /* The inodes of some blocks of a table. What cannot be in use is passed over before it is decoded. */
-static int walk_blocks(struct volume_scan *v, uint32_t first_inode, const uint8_t *bytes, uint32_t inodes,
-                       struct cow_error *err)
+static int walk_inode_blocks(struct volume_scan *v, uint32_t first_inode, const uint8_t *bytes,
+                             uint32_t inodes, struct cow_error *err)
 {
     static const uint8_t nothing[2];
     const size_t size = EXT2_INODE_SIZE(v->fs->super);
@@ -256,7 +256,7 @@ static int walk_group(struct volume_scan *v, dgrp_t group, uint8_t *buffer, stru
     if (status != 0 || skip || inodes == 0) {
         return status;
     }
-    errcode_t code = check_table(fs, group);
+    errcode_t code = check_inode_tables(fs, group);
     uint64_t block = ext2fs_inode_table_loc(fs, group);
     for (uint32_t done = 0; done < inodes && code == 0 && status == 0; done += per_read) {
         const uint32_t n = (uint32_t)arith_min(inodes - done, per_read);
@@ -264,7 +264,7 @@ static int walk_group(struct volume_scan *v, dgrp_t group, uint8_t *buffer, stru
         code = io_channel_read_blk64(fs->io, block, (int)blocks, buffer);
         block += blocks;
         if (code == 0) {
-            status = walk_blocks(v, first_inode + done, buffer, n, err);
+            status = walk_inode_blocks(v, first_inode + done, buffer, n, err);
         }
     }
     return status != 0 ? status : scan_damage(v, code, 0, err);

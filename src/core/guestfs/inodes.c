@@ -169,20 +169,20 @@ static int compare_piece(struct volume_scan *v, const struct table_piece *piece,
     return 0;
 }
 
-static int read_piece(const struct source *source, ext2_filsys fs, const struct table_piece *piece,
-                      uint8_t *buffer, struct cow_error *err)
+static int read_table_piece(const struct source *source, ext2_filsys fs, const struct table_piece *piece,
+                            uint8_t *buffer, struct cow_error *err)
 {
     return source_read(source,
                        (ext2fs_inode_table_loc(fs, piece->group) + piece->first_block) * fs->blocksize,
                        buffer, (size_t)piece->blocks * fs->blocksize, err);
 }
 
-static int read_both(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
+static int read_both_tables(struct volume_scan *v, const struct table_piece *piece, struct cow_error *err)
 {
-    const struct guest_volume *inner = &v->scan->fs->inner[v->index];
-    int status = read_piece(&inner->guest, v->fs, piece, piece->guest, err);
+    const struct volume_sources *source = &v->scan->fs->source[v->index];
+    int status = read_table_piece(&source->guest, v->fs, piece, piece->guest, err);
     return status == 0 && v->base != NULL && piece->group < v->base->group_desc_count
-               ? read_piece(&inner->base, v->base, piece, piece->base, err)
+               ? read_table_piece(&source->base, v->base, piece, piece->base, err)
                : status;
 }
 
@@ -197,8 +197,9 @@ static bool whole_table(const struct volume_scan *v, dgrp_t group)
 /* The next blocks of the disk from `block` on that lie in the COW, or in part; *end is UINT64_MAX: none. */
 static int next_dirty_run(struct volume_scan *v, uint64_t *block, uint64_t *end, struct cow_error *err)
 {
-    const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes, block_bytes = v->fs->blocksize;
+    const struct source *source = &v->scan->fs->source[v->index].guest;
+    const uint64_t sector_bytes = cow_image_header(v->scan->img)->sector_bytes,
+                   block_bytes = v->fs->blocksize;
     struct cow_dirty_run run;
     int status = cow_image_next_dirty(v->scan->img,
                                       (source->first_byte + *block * block_bytes) / sector_bytes, &run, err);
@@ -249,7 +250,7 @@ static int compare_group(struct volume_scan *v, struct table_piece *piece, struc
         }
         piece->first_block = block - table;
         piece->blocks = arith_min(arith_min(end, table + blocks) - block, TABLE_BLOCKS);
-        status = read_both(v, piece, err);
+        status = read_both_tables(v, piece, err);
         if (status == 0) {
             status = compare_piece(v, piece, err);
         }

@@ -234,7 +234,8 @@ static int read_one(struct both *both, const struct node *node, struct cow_error
 }
 
 /* Reads the directories for names of the nodes from first_node on. */
-static int read_both(struct volume_scan *v, size_t first_node, bool compare, struct cow_error *err)
+static int read_both_directories(struct volume_scan *v, size_t first_node, bool compare,
+                                 struct cow_error *err)
 {
     const struct reading reading = {.v = v, .fs = v->fs, .first_node = first_node, .end_node = v->nodes.n};
     struct both both = {.guest = reading, .base = reading, .compare = compare};
@@ -264,9 +265,9 @@ int names_read(struct volume_scan *v, struct cow_error *err)
     if (status != 0) {
         return status;
     }
-    status = read_both(v, 0, v->base != NULL, err);
+    status = read_both_directories(v, 0, v->base != NULL, err);
     /* names of which nobody knew that they would matter: a link whose inode does not tell of it */
-    return status == 0 && v->nodes.n > known ? read_both(v, known, false, err) : status;
+    return status == 0 && v->nodes.n > known ? read_both_directories(v, known, false, err) : status;
 }
 
 /* ---- paths ---- */

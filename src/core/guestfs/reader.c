@@ -18,7 +18,7 @@ enum { COMPARE_BYTES = 64 * 1024, TELL_BYTES = 4 * 1024 * 1024, PATH_BYTES = 819
 static const uint64_t HOLE = UINT64_MAX, IN_INODE = UINT64_MAX - 1; /* instead of a place */
 static const uint64_t pieces_max = 64 * 1024 * 1024; /* visits; more than any file of 8 TiB in one piece */
 
-static errcode_t take_piece(void *context, const struct extent_piece *piece)
+static errcode_t take_extent_piece(void *context, const struct extent_piece *piece)
 {
     struct cow_fs_reader *reader = context;
     if (piece->mapping || piece->unwritten || piece->first * reader->block_bytes >= reader->size_bytes) {
@@ -77,7 +77,7 @@ errcode_t reader_open_inode(struct cow_fs_reader **out, const struct source *sou
     errcode_t code = take_inline(reader, fs, inode, content);
     if (code == 0 && reader->inline_data == NULL) {
         budget = arith_min(budget, 4 * ext2fs_blocks_count(fs->super) + 1024);
-        code = extents_walk(fs, inode, content, &budget, take_piece, reader);
+        code = extents_walk(fs, inode, content, &budget, take_extent_piece, reader);
     }
     if (code != 0) {
         cow_fs_reader_close(reader);
@@ -135,7 +135,7 @@ void reader_next_data(const struct cow_fs_reader *reader, uint64_t offset, uint6
 }
 
 /* Where on the volume the byte lies, or HOLE, or IN_INODE; *end is as far as that goes on. */
-static uint64_t place_of(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
+static uint64_t place_in_file(const struct cow_fs_reader *reader, uint64_t offset, uint64_t *end)
 {
     uint64_t begin;
     reader_next_data(reader, offset, &begin, end);
@@ -158,7 +158,7 @@ int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buff
     int status = 0;
     for (size_t done = 0, piece; done < there && status == 0; done += piece) {
         uint64_t end;
-        const uint64_t place = place_of(reader, offset + done, &end);
+        const uint64_t place = place_in_file(reader, offset + done, &end);
         piece = (size_t)arith_min(there - done, end - (offset + done));
         if (place == HOLE) {
             memset(out + done, 0, piece);
@@ -181,18 +181,19 @@ static int look_ahead(const struct cow_fs_reader *a, const struct cow_fs_reader 
 {
     uint64_t a_end, b_end;
     *skip = false;
-    const uint64_t a_place = place_of(a, offset, &a_end), b_place = place_of(b, offset, &b_end);
+    const uint64_t a_place = place_in_file(a, offset, &a_end), b_place = place_in_file(b, offset, &b_end);
     *end = arith_min(a_end, b_end);
     if (a_place != b_place || a_place == IN_INODE) {
         return 0;
     }
     *skip = a_place == HOLE;
-    if (*skip || a->source->side == b->source->side) {
+    if (*skip || a->source->version == b->source->version) {
         *skip = true;
         return 0;
     }
     const struct cow_image *img = a->source->img;
-    const uint64_t sector_bytes = img->header.sector_bytes, first = a->source->first_byte + a_place;
+    const uint64_t sector_bytes = cow_image_header(img)->sector_bytes,
+                   first = a->source->first_byte + a_place;
     struct cow_dirty_run run;
     int status = cow_image_next_dirty(a->source->img, first / sector_bytes, &run, err);
     const uint64_t clean_end = run.sectors == 0 ? UINT64_MAX : run.first_sector * sector_bytes;
@@ -372,7 +373,7 @@ static int find_inode(const struct cow_fs *fs, const struct source *source, ext2
     return 0;
 }
 
-int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_side side,
+int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_version version,
                        const char *path, struct cow_error *err)
 {
     struct cow_error local;
@@ -383,16 +384,18 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
         return cow_error_set(err, COW_USAGE, "%s: no such volume", cow_image_path(fs->img));
     }
     struct guest_volume *inner = &fs->inner[volume];
-    ext2_filsys filsys = side == COW_SIDE_BACKING ? inner->base_fs : inner->fs;
+    ext2_filsys filsys = version == COW_VERSION_BASE ? inner->base_fs : inner->fs;
     if (filsys == NULL) {
         return cow_error_set(err, COW_USAGE, "%s: %s", cow_image_path(fs->img),
-                             side == COW_SIDE_BACKING && inner->fs != NULL
+                             version == COW_VERSION_BASE && inner->fs != NULL
                                  ? "the backing file does not have this filesystem"
                                  : "no ext filesystem can be read there");
     }
-    const struct source *source = side == COW_SIDE_BACKING ? &inner->base : &inner->guest;
+    const struct source *source =
+        version == COW_VERSION_BASE ? &fs->source[volume].base : &fs->source[volume].guest;
     fs->failure.status = 0;
-    int status = guestfs_settle(fs, find_inode(fs, source, filsys, path, &inode, &content, err), err);
+    int status =
+        source_settle(&fs->failure, find_inode(fs, source, filsys, path, &inode, &content, err), err);
     if (status != 0) {
         return status;
     }
@@ -402,7 +405,7 @@ int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume
         char escaped[COW_MESSAGE_BYTES / 2];
         status = guestfs_failed(err, code, fs, cow_escape(escaped, sizeof escaped, path));
     }
-    status = guestfs_settle(fs, status, err);
+    status = source_settle(&fs->failure, status, err);
     if (status != 0) {
         cow_fs_reader_close(reader);
         return status;

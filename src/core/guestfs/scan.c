@@ -42,9 +42,10 @@ static bool begin_caches(struct cow_fs_scan *scan)
 {
     bool begun = true;
     for (size_t i = 0; i < scan->n_volumes && begun; i++) {
-        struct guest_volume *inner = &scan->fs->inner[i];
-        begun = (inner->fs == NULL || source_cache_begin(&inner->guest, inner->fs->blocksize)) &&
-                (inner->base_fs == NULL || source_cache_begin(&inner->base, inner->base_fs->blocksize));
+        const struct guest_volume *inner = &scan->fs->inner[i];
+        struct volume_sources *source = &scan->fs->source[i];
+        begun = (inner->fs == NULL || source_cache_begin(&source->guest, inner->fs->blocksize)) &&
+                (inner->base_fs == NULL || source_cache_begin(&source->base, inner->base_fs->blocksize));
     }
     return begun;
 }
@@ -52,8 +53,8 @@ static bool begin_caches(struct cow_fs_scan *scan)
 static void end_caches(struct cow_fs_scan *scan)
 {
     for (size_t i = 0; i < scan->n_volumes; i++) {
-        source_cache_end(&scan->fs->inner[i].guest);
-        source_cache_end(&scan->fs->inner[i].base);
+        source_cache_end(&scan->fs->source[i].guest);
+        source_cache_end(&scan->fs->source[i].base);
     }
 }
 
@@ -113,7 +114,7 @@ int cow_fs_scan(struct cow_fs_scan **out, struct cow_fs *fs, const struct cow_fs
     int status =
         begin_caches(scan) ? scan_volumes(scan, err) : cow_error_set(err, COW_NO_MEMORY, "out of memory");
     end_caches(scan);
-    status = guestfs_settle(fs, status, err);
+    status = source_settle(&fs->failure, status, err);
     scan->env = NULL; /* it is the caller's of this moment */
     if (status != 0) {
         cow_fs_scan_free(scan);

@@ -64,8 +64,8 @@ static int is_clean(struct volume_scan *v, uint64_t first, uint64_t end, bool *c
 int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count, uint64_t *bytes,
                      struct cow_error *err)
 {
-    const struct source *source = &v->scan->fs->inner[v->index].guest;
-    const uint64_t sector_bytes = v->scan->img->header.sector_bytes;
+    const struct source *source = &v->scan->fs->source[v->index].guest;
+    const uint64_t sector_bytes = cow_image_header(v->scan->img)->sector_bytes;
     const uint64_t begin = source->first_byte + first_block * v->fs->blocksize;
     const uint64_t first = begin / sector_bytes;
     const uint64_t end = arith_div_up(begin + count * v->fs->blocksize, sector_bytes);

@@ -3,6 +3,8 @@
  * Finding the backing file. A kernel resolves a relative path against its working directory, QEMU against the
  * image's directory; people have both in mind, so both are tried and the one that fits the header wins.
  */
+#include "core/image/backing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/image/image.h"
 #include "cow/text.h"
 
 struct place {
     char *path;
     bool beside;
+    bool is_image; /* the image that it was looked for */
     struct host_file file;
     int status;
     struct cow_error err;
@@ -40,6 +42,7 @@ static void try_place(const struct cow_io *io, struct place *place, const struct
     place->status = host_file_open_disk(io, &place->file, place->path, O_RDONLY, &place->err);
     if (place->status == 0 && same_file(&place->file.facts, image_facts)) {
         host_file_close(io, &place->file);
+        place->is_image = true;
         place->status = cow_error_set(&place->err, COW_REFUSED,
                                       "%s: the backing file is the COW image itself", place->path);
     }
@@ -67,7 +70,7 @@ static void keep_better(const struct cow_io *io, struct place *first, struct pla
     }
 }
 
-static void describe(struct backing_file *out, struct place *place, bool named)
+static void describe_backing(struct backing_file *out, struct place *place, bool named)
 {
     out->path = place->path;
     out->facts.path = place->path;
@@ -81,6 +84,7 @@ static void describe(struct backing_file *out, struct place *place, bool named)
         return;
     }
     bool missing = place->err.sys_errno == ENOENT || place->err.sys_errno == ENOTDIR;
+    out->facts.is_image = place->is_image;
     out->facts.state = missing ? COW_BACKING_MISSING : COW_BACKING_UNUSABLE;
     snprintf(out->problem, sizeof out->problem, "%s", place->err.message);
 }
@@ -113,7 +117,7 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
         }
         keep_better(io, &place, &other, header);
     }
-    describe(out, &place, named != NULL);
+    describe_backing(out, &place, named != NULL);
     return 0;
 }
 
@@ -134,25 +138,6 @@ int backing_ignore(struct backing_file *out, const struct cow_header *header, st
     snprintf(out->problem, sizeof out->problem, "%s: is not opened, as asked (--no-backing)",
              cow_escape(shown, sizeof shown, out->path));
     return 0;
-}
-
-const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
-{
-    const struct cow_backing *backing = &img->backing.facts;
-    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
-    char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
-    out[0] = '\0';
-    if (backing->state != COW_BACKING_FOUND || backing->named) {
-        return out;
-    }
-    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
-    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
-        snprintf(out, out_bytes,
-                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
-                 "directory",
-                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
-    }
-    return out;
 }
 
 void backing_close(const struct cow_io *io, struct backing_file *backing)

@@ -4,6 +4,9 @@
  * steps over empty and full pages without reading them again. So is the count of each eighth of a page: a
  * density whose ends are multiples of that costs no reading, any other at most its two edge pages. Bits past
  * the last sector are masked when a page is loaded: what lies there on disk is not guaranteed to be zero.
+ *
+ * Only load_page and page_count ask the driver. All that is built on counts and bits (runs, densities, mixed
+ * pages, the heatmap) works for any format whose driver fills a page.
  */
 #include "core/image/bitmap.h"
 
@@ -13,8 +16,8 @@
 #include "core/base/arith.h"
 
 enum {
-    PAGE_BYTES = 64 * 1024,
-    PAGE_BITS = PAGE_BYTES * 8,
+    PAGE_BYTES = FORMAT_PAGE_BYTES,
+    PAGE_BITS = FORMAT_PAGE_BITS,
     PAGE_WORDS = PAGE_BYTES / 8,
     CACHED_PAGES = 4,
     PARTS = PAGE_BITS / BITMAP_PART_BITS,
@@ -28,22 +31,32 @@ struct page {
 };
 
 struct bitmap {
-    const struct cow_io *io;
-    int fd;
-    uint64_t offset;
+    struct format_disk disk;
+    struct format_file file;
     uint64_t bits;
     uint64_t pages;
-    uint32_t *counts;        /* set bits of each page, or COUNT_UNKNOWN */
-    uint32_t *parts;         /* PARTS of each page that is neither empty nor full, once its count is known */
-    struct io_extent extent; /* of the file, the last one asked for */
+    uint32_t *counts; /* set bits of each page, or COUNT_UNKNOWN */
+    uint32_t *parts;  /* PARTS of each page that is neither empty nor full, once its count is known */
+    struct {
+        uint64_t first, end; /* pages */
+        enum format_bits bits;
+    } guess; /* the last one of the driver's */
     struct page cache[CACHED_PAGES];
 };
 
 int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,
                 struct cow_error *err)
 {
+    const struct format_disk disk = {.driver = &format_uml, .mapped_sectors = sectors, .bits_offset = offset};
+    const struct format_file file = {io, fd};
+    return bitmap_open_disk(out, &disk, &file, err);
+}
+
+int bitmap_open_disk(struct bitmap **out, const struct format_disk *disk, const struct format_file *file,
+                     struct cow_error *err)
+{
     struct bitmap *b = calloc(1, sizeof *b);
-    uint64_t pages = arith_div_up(sectors, PAGE_BITS);
+    uint64_t pages = arith_div_up(disk->mapped_sectors, PAGE_BITS);
     uint32_t *counts = NULL, *parts = NULL;
     size_t counts_bytes, parts_bytes;
     if (arith_array_bytes(&counts_bytes, arith_max(pages, 1), sizeof *counts) &&
@@ -59,10 +72,9 @@ int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t o
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     memset(counts, 0xff, counts_bytes);
-    b->io = io;
-    b->fd = fd;
-    b->offset = offset;
-    b->bits = sectors;
+    b->disk = *disk;
+    b->file = *file;
+    b->bits = disk->mapped_sectors;
     b->pages = pages;
     b->counts = counts;
     b->parts = parts;
@@ -135,7 +147,7 @@ static int load_page(struct bitmap *b, uint64_t number, struct page **out, struc
     if (page->number != number) {
         size_t n_bytes = (bits_of_page(b, number) + 7) / 8;
         page->number = UINT64_MAX;
-        int status = io_read_padded(b->io, b->fd, page->words, n_bytes, b->offset + number * PAGE_BYTES);
+        int status = b->disk.driver->fill_bits(&b->disk, &b->file, number, (uint8_t *)page->words, n_bytes);
         if (status < 0) {
             return cow_error_system(err, -status, "reading the bitmap");
         }
@@ -161,26 +173,36 @@ static int load_page(struct bitmap *b, uint64_t number, struct page **out, struc
     return 0;
 }
 
-/* The count of one page; reads it only where the file has data there. */
+/* What the driver knows of a page without reading it. */
+static int guess_page(struct bitmap *b, uint64_t number, enum format_bits *out, struct cow_error *err)
+{
+    if (number < b->guess.first || number >= b->guess.end) {
+        uint64_t pages;
+        int status = b->disk.driver->guess_bits(&b->disk, &b->file, number, &b->guess.bits, &pages);
+        if (status < 0) {
+            return cow_error_system(err, -status, "looking for holes in the bitmap");
+        }
+        b->guess.first = number;
+        b->guess.end = number + arith_min(pages, b->pages - number);
+    }
+    *out = b->guess.bits;
+    return 0;
+}
+
+/* The count of one page; reads it only where its driver cannot tell without. */
 static int page_count(struct bitmap *b, uint64_t number, uint32_t *out, struct cow_error *err)
 {
     if (b->counts[number] == COUNT_UNKNOWN) {
-        uint64_t begin = b->offset + number * PAGE_BYTES;
-        uint64_t end = begin + PAGE_BYTES;
-        if (begin < b->extent.begin || begin >= b->extent.end) {
-            int status = io_extent_at(b->io, b->fd, begin, INT64_MAX, &b->extent);
-            if (status < 0) {
-                return cow_error_system(err, -status, "looking for holes in the bitmap");
-            }
+        enum format_bits guess = FORMAT_BITS_MIXED;
+        struct page *page;
+        int status = guess_page(b, number, &guess, err);
+        if (status == 0 && guess != FORMAT_BITS_MIXED) {
+            b->counts[number] = guess == FORMAT_BITS_SET ? bits_of_page(b, number) : 0;
+        } else if (status == 0) {
+            status = load_page(b, number, &page, err);
         }
-        if (!b->extent.data && b->extent.end >= end) {
-            b->counts[number] = 0;
-        } else {
-            struct page *page;
-            int status = load_page(b, number, &page, err);
-            if (status != 0) {
-                return status;
-            }
+        if (status != 0) {
+            return status;
         }
     }
     *out = b->counts[number];
@@ -253,7 +275,8 @@ int bitmap_get(struct bitmap *b, uint64_t sector, bool *out, struct cow_error *e
     }
     uint32_t count = 0;
     int status = page_count(b, sector / PAGE_BITS, &count, err);
-    if (status != 0 || count == 0) {
+    if (status != 0 || count == 0 || count == bits_of_page(b, sector / PAGE_BITS)) {
+        *out = count != 0;
         return status;
     }
     struct page *page;

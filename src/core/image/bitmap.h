@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The bitmap on disk, streamed in pages with a count a page. It is never loaded whole: a summary of 4 bytes
- * for 64 KiB of bitmap (256 MiB of disk) is all that grows with the disk, and holes are never read.
+ * Which sectors a file has, a bit each, streamed from its driver in pages with a count a page. It is never
+ * loaded whole: a summary of 4 bytes for 64 KiB of bitmap (256 MiB of disk) is all that grows with the disk,
+ * and holes are never read.
  */
 #ifndef CORE_IMAGE_BITMAP_H
 #define CORE_IMAGE_BITMAP_H
@@ -9,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/io.h"
+#include "core/format/driver.h"
 
 struct bitmap;
 
@@ -17,8 +18,11 @@ enum {
     BITMAP_PART_BITS = 64 * 1024
 }; /* counts of ranges that begin and end at multiples of it are cheapest */
 
-/* A bitmap of `sectors` bits at `offset` of the open file fd, which stays the caller's. Errors:
- * COW_NO_MEMORY. */
+/* The bits of a disk, as its driver hands them out. The file stays the caller's. Errors: COW_NO_MEMORY. */
+int bitmap_open_disk(struct bitmap **out, const struct format_disk *disk, const struct format_file *file,
+                     struct cow_error *err);
+/* The same of a bitmap of `sectors` bits that lies at `offset` of the open file fd, whatever lies around it.
+ */
 int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,
                 struct cow_error *err);
 void bitmap_close(struct bitmap *bitmap);

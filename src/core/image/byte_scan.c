@@ -32,7 +32,7 @@ int cow_scan_open(struct cow_scan **out, struct cow_image *img, struct cow_error
     uint8_t nothing;
     int status = image_require_layout(img, err);
     if (status == 0) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;
@@ -79,9 +79,9 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
         return 0;
     }
     scan->sectors = 0;
-    int status = cow_image_read_side(img, COW_SIDE_COW, begin, scan->cow, n_bytes, err);
+    int status = cow_image_read_file(img, COW_FILE_COW, begin, scan->cow, n_bytes, err);
     if (status == 0) {
-        status = cow_image_read_side(img, COW_SIDE_BACKING, begin, scan->backing, n_bytes, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, begin, scan->backing, n_bytes, err);
     }
     if (status == 0) {
         scan->first_sector = first;
@@ -91,7 +91,7 @@ static int load_piece(struct cow_scan *scan, uint64_t first, uint64_t sectors, s
     return status;
 }
 
-static enum cow_origin look(const struct cow_scan *scan, const struct cow_run *raw, uint64_t sector)
+static enum cow_origin compare_sector(const struct cow_scan *scan, const struct cow_run *raw, uint64_t sector)
 {
     const size_t at = (size_t)((sector - scan->first_sector) * scan->img->header.sector_bytes);
     const size_t n_bytes = sector_length(scan->img, sector);
@@ -106,44 +106,32 @@ static enum cow_origin look(const struct cow_scan *scan, const struct cow_run *r
 }
 
 /* Whether a side of [sector, end) begins with a hole of whole sectors, and how many. */
-static int hole_length(struct cow_image *img, enum cow_side side, uint64_t sector, uint64_t end,
+static int hole_length(struct cow_image *img, enum cow_file which, uint64_t sector, uint64_t end,
                        uint64_t *sectors, struct cow_error *err)
 {
     const uint64_t sector_bytes = img->header.sector_bytes;
-    const bool is_cow = side == COW_SIDE_COW;
-    const uint64_t base = is_cow ? img->layout.data_offset : 0;
-    struct io_extent extent;
-    *sectors = end - sector;
-    if (!is_cow && (img->backing.facts.state == COW_BACKING_NONE ||
-                    sector * sector_bytes >= img->backing.facts.size_bytes)) {
-        return 0;
+    const uint64_t begin = sector * sector_bytes, limit = end * sector_bytes;
+    struct chain_extent extent;
+    int status = which == COW_FILE_COW ? layer_extent_at(&img->chain->layer[0], begin, limit, &extent, err)
+                                       : chain_extent_at(img->chain, 1, begin, limit, &extent, err);
+    if (status != 0) {
+        return cow_error_prefix(err, "%s: looking for holes", img->path);
     }
-    const uint64_t limit = base + end * sector_bytes;
-    int status = host_file_extent(img->io, is_cow ? &img->cow : &img->backing.file,
-                                  base + sector * sector_bytes, limit, &extent);
-    if (status < 0) {
-        return cow_error_system(err, -status, "%s: looking for holes", img->path);
-    }
-    if (extent.data) {
-        *sectors = 0;
-    } else if (extent.end < limit) {
-        *sectors = (extent.end - base) / sector_bytes - sector;
-    }
+    const bool hole = extent.kind == CHAIN_HOLE || extent.kind == CHAIN_NOTHING;
+    *sectors = !hole ? 0 : extent.end == limit ? end - sector : extent.end / sector_bytes - sector;
     return 0;
 }
 
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err)
 {
-    const enum cow_backing_state state = img->backing.facts.state;
     uint64_t below = 0;
     *sectors = 0;
-    if (sector >= img->layout.sectors || img->cow.fd < 0 ||
-        (state != COW_BACKING_FOUND && state != COW_BACKING_NONE)) {
+    if (sector >= img->layout.sectors || img->chain->cut) {
         return 0;
     }
-    int status = hole_length(img, COW_SIDE_COW, sector, img->layout.sectors, sectors, err);
+    int status = hole_length(img, COW_FILE_COW, sector, img->layout.sectors, sectors, err);
     if (status == 0 && *sectors > 0) {
-        status = hole_length(img, COW_SIDE_BACKING, sector, sector + *sectors, &below, err);
+        status = hole_length(img, COW_FILE_BACKING, sector, sector + *sectors, &below, err);
     }
     *sectors = arith_min(*sectors, below);
     return status;
@@ -159,7 +147,7 @@ static int answer_by_holes(struct cow_scan *scan, uint64_t sector, struct cow_ru
     int status = 0;
     *answered = false;
     if (!dirty || scan->raw.origin == COW_ORIGIN_HOLE) {
-        status = hole_length(scan->img, dirty ? COW_SIDE_BACKING : COW_SIDE_COW, sector, end, &sectors, err);
+        status = hole_length(scan->img, dirty ? COW_FILE_BACKING : COW_FILE_COW, sector, end, &sectors, err);
     }
     if (status == 0 && sectors > 0) {
         *answered = true;
@@ -185,8 +173,8 @@ static int answer_by_bytes(struct cow_scan *scan, uint64_t sector, struct cow_ru
     }
     const uint64_t end = arith_min(run_end, scan->first_sector + scan->sectors);
     uint64_t at = sector + 1;
-    out->origin = look(scan, &scan->raw, sector);
-    while (at < end && look(scan, &scan->raw, at) == out->origin) {
+    out->origin = compare_sector(scan, &scan->raw, sector);
+    while (at < end && compare_sector(scan, &scan->raw, at) == out->origin) {
         at++;
     }
     out->sectors = at - sector;
@@ -240,7 +228,8 @@ int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_dirty_run
     return status;
 }
 
-static int tell(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes, struct cow_error *err)
+static int tell_scanned(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+                        struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
                                           .done_bytes = arith_min(done_bytes, total_bytes),
@@ -272,7 +261,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
             counts.sectors[run.origin] += run.sectors;
         }
         if (status == 0 && scan->read_bytes - told_bytes >= PIECE_BYTES) {
-            status = tell(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
+            status = tell_scanned(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
             told_bytes = scan->read_bytes;
         }
     } while (status == 0 && run.sectors > 0);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Regular files of the host: opening without surprises, and their extents.
+ * See host_file.h.
  */
+#include "core/image/host_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
 #include "core/base/arith.h"
-#include "core/image/image.h"
 
 static const char *kind_of_file(mode_t mode)
 {
@@ -71,6 +72,22 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
     }
     *out = (struct io_extent){offset, arith_min(file->extent.end, limit), file->extent.data};
     return 0;
+}
+
+int host_file_read_padded(const struct cow_io *io, const struct host_file *file, void *buffer, size_t n_bytes,
+                          uint64_t offset)
+{
+    return io_read_padded(io, file->fd, buffer, n_bytes, offset);
+}
+
+int host_file_free_bytes(const struct cow_io *io, const struct host_file *file, uint64_t *out)
+{
+    return file->fd < 0 ? -EBADF : io->free_bytes(io->context, file->fd, out);
+}
+
+bool host_file_writes_elsewhere(const struct cow_io *io, const struct host_file *file)
+{
+    return io->writes_elsewhere != NULL && io->writes_elsewhere(io->context, file->fd) > 0;
 }
 
 bool same_file(const struct stat *a, const struct stat *b)

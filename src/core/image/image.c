@@ -1,47 +1,108 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening an image: bytes -> header -> layout -> bitmap, and the backing file beside it. What can be asked of
- * it afterwards without reading sectors is here, too; runs and contents are in overlay.c.
+ * Opening an image: bytes -> header -> layout -> bitmap, the backing file beside it, and the chain of what
+ * lies below. What can be asked of it afterwards without reading sectors is here, too; runs are in runs.c,
+ * contents in read.c.
+ *
+ * Order: the backing file is looked for by the header, and then the header is decoded once more, for two
+ * variants can be equally plausible until the size of the backing file is known; only then is there a layout,
+ * and a chain.
  */
 #include "core/image/image.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arith.h"
 #include "core/image/side.h"
+#include "cow/text.h"
 
-static int decode(struct cow_image *img, struct cow_error *err)
+/* The header by its driver. What only the raw one takes is no image; UML's says so best. */
+static int decode_bytes(struct cow_image *img, struct format_disk *disk, uint64_t backing_bytes,
+                        struct cow_error *err)
 {
-    uint64_t file_bytes = (uint64_t)img->cow.facts.st_size;
+    const struct format_source source = {img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size,
+                                         backing_bytes};
+    const struct format_driver *driver = format_driver_of(&source);
+    driver = driver == &format_raw ? &format_uml : driver;
+    return driver->decode(disk, &img->header, &source, err);
+}
+
+static int decode_image(struct cow_image *img, struct format_disk *disk, struct cow_error *err)
+{
     ssize_t n = io_read(img->io, img->cow.fd, img->raw, sizeof img->raw, 0);
     if (n < 0) {
         return cow_error_system(err, (int)-n, "reading the header");
     }
     img->raw_bytes = (size_t)n;
-    return cow_header_decode(&img->header, img->raw, img->raw_bytes, file_bytes, UINT64_MAX, err);
+    return decode_bytes(img, disk, UINT64_MAX, err);
 }
 
 /* Two variants can be equally plausible; the backing file's size breaks the tie. */
-static void decode_again_with_backing(struct cow_image *img)
+static void decode_again_with_backing(struct cow_image *img, struct format_disk *disk)
 {
-    struct cow_header other;
-    if (img->backing.facts.state != COW_BACKING_FOUND ||
-        img->backing.facts.size_bytes == img->header.size_bytes) {
+    const struct cow_backing *backing = &img->backing.facts;
+    const struct cow_header first = img->header;
+    const struct format_disk first_disk = *disk;
+    if (backing->state != COW_BACKING_FOUND || backing->size_bytes == first.size_bytes) {
         return;
     }
-    if (cow_header_decode(&other, img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size,
-                          img->backing.facts.size_bytes, NULL) == 0 &&
-        strcmp(other.backing_path, img->header.backing_path) == 0) {
-        img->header = other;
+    if (decode_bytes(img, disk, backing->size_bytes, NULL) != 0 ||
+        strcmp(first.backing_path, img->header.backing_path) != 0) {
+        img->header = first;
+        *disk = first_disk;
     }
 }
 
-static int load(struct cow_image *img, struct cow_error *err)
+static int set_layout(struct cow_image *img, const struct format_disk *disk, struct cow_error *err)
 {
-    int status = decode(img, err);
+    if (img->header.format != COW_FORMAT_RAW) {
+        return cow_layout_of(&img->layout, &img->header, err);
+    }
+    img->layout = (struct cow_layout){.sectors = disk->sectors,
+                                      .mapped_sectors = disk->mapped_sectors,
+                                      .data_offset = disk->data_offset,
+                                      .end_offset = disk->data_offset + disk->sectors * disk->sector_bytes};
+    return 0;
+}
+
+/* The chain knows files by their place in the image; a refresh moves those. */
+static void point_chain(struct cow_image *img)
+{
+    img->backing.facts.problem = img->backing.problem;
+    if (img->chain != NULL) {
+        img->chain->layer[0].file = &img->cow;
+        img->chain->layer[1].file = &img->backing.file;
+    }
+}
+
+/* The layers: the image itself with the numbers that its driver has, and whatever lies below. */
+static int open_chain(struct cow_image *img, const struct format_disk *disk, bool flat, struct cow_error *err)
+{
+    img->chain = calloc(1, sizeof *img->chain);
+    if (img->chain == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    struct layer *top = &img->chain->layer[0];
+    const enum cow_backing_state state = img->backing.facts.state;
+    const struct format_file file = {img->io, img->cow.fd};
+    *top = (struct layer){.io = img->io, .file = &img->cow, .path = img->path, .disk = *disk};
+    int status = bitmap_open_disk(&img->bitmap, disk, &file, err);
+    top->bits = disk->driver->flat ? NULL : img->bitmap;
+    img->chain->n = 1;
+    img->chain->cut = state != COW_BACKING_NONE && state != COW_BACKING_FOUND;
+    return status == 0 && state == COW_BACKING_FOUND
+               ? chain_build(img->chain, img->io, &img->backing, flat, err)
+               : status;
+}
+
+static int load(struct cow_image *img, bool flat, struct cow_error *err)
+{
+    struct format_disk disk;
+    int status = decode_image(img, &disk, err);
     if (status == 0) {
         status = img->no_backing ? backing_ignore(&img->backing, &img->header, err)
                                  : backing_open(&img->backing, img->io, &img->header, img->real_path,
@@ -52,23 +113,24 @@ static int load(struct cow_image *img, struct cow_error *err)
     }
     const struct cow_backing *backing = &img->backing.facts;
     if (backing->named && backing->state != COW_BACKING_FOUND) {
-        bool itself = strstr(backing->problem, "COW image itself") != NULL;
-        return cow_error_set(err, itself ? COW_REFUSED : COW_IO, "the backing file: %s", backing->problem);
+        return cow_error_set(err, backing->is_image ? COW_REFUSED : COW_IO, "the backing file: %s",
+                             backing->problem);
     }
-    decode_again_with_backing(img);
+    decode_again_with_backing(img, &disk);
     if (img->header.unfinished) {
         return 0;
     }
-    status = cow_layout_of(&img->layout, &img->header, err);
-    if (status == 0) {
-        status = bitmap_open(&img->bitmap, img->io, img->cow.fd, img->layout.bitmap_offset,
-                             img->layout.mapped_sectors, err);
-    }
-    return status;
+    status = set_layout(img, &disk, err);
+    return status == 0 ? open_chain(img, &disk, flat, err) : status;
 }
 
 static void free_image(struct cow_image *img)
 {
+    cow_image_close(img->flat);
+    if (img->chain != NULL) {
+        chain_close(img->chain, img->io);
+        free(img->chain);
+    }
     host_file_close(img->io, &img->cow);
     backing_close(img->io, &img->backing);
     bitmap_close(img->bitmap);
@@ -90,36 +152,107 @@ static int resolve(struct cow_image *img, struct cow_error *err)
     return img->real_path == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
 }
 
-int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,
-                   struct cow_error *err)
+/* A new image, not open yet. NULL: out of memory. */
+static struct cow_image *new_image(const char *path, const struct cow_open_options *opt)
 {
     struct cow_image *img = calloc(1, sizeof *img);
+    const bool named = opt->backing_path != NULL && !opt->no_backing;
+    if (img == NULL) {
+        return NULL;
+    }
+    img->io = opt->io != NULL ? opt->io : &io_system;
+    img->cow.fd = -1;
+    img->backing.file.fd = -1;
+    img->no_backing = opt->no_backing;
+    img->path = strdup(path);
+    img->named_backing = named ? strdup(opt->backing_path) : NULL;
+    if (img->path == NULL || (named && img->named_backing == NULL)) {
+        free_image(img);
+        return NULL;
+    }
+    return img;
+}
+
+/* flat: the backing file is a raw disk, whatever is in it. */
+static int open_image(struct cow_image **out, const char *path, const struct cow_open_options *opt, bool flat,
+                      struct cow_error *err)
+{
+    struct cow_image *img = new_image(path, opt);
     if (img == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    img->io = opt != NULL && opt->io != NULL ? opt->io : &io_system;
-    img->cow.fd = -1;
-    img->backing.file.fd = -1;
-    img->no_backing = opt != NULL && opt->no_backing;
-    bool named = opt != NULL && opt->backing_path != NULL && !opt->no_backing;
-    img->path = strdup(path);
-    img->named_backing = named ? strdup(opt->backing_path) : NULL;
-    int status = 0;
-    if (img->path == NULL || (named && img->named_backing == NULL)) {
-        status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    if (status == 0) {
-        status = host_file_open(img->io, &img->cow, path, O_RDONLY, err);
-    }
+    int status = host_file_open(img->io, &img->cow, path, O_RDONLY, err);
     img->io->now(img->io->context, &img->seen_at);
     if (status == 0) {
         status = resolve(img, err);
     }
     if (status == 0) {
-        status = load(img, err);
+        status = load(img, flat, err);
         if (status != 0) {
             cow_error_prefix(err, "%s", path);
         }
+    }
+    if (status != 0) {
+        free_image(img);
+        return status;
+    }
+    *out = img;
+    return 0;
+}
+
+/* Is the backing file a COW itself? */
+static bool is_stack(const struct cow_image *img)
+{
+    return img->chain != NULL && img->backing.facts.state == COW_BACKING_FOUND &&
+           (img->chain->n == 1 || !img->chain->layer[1].disk.driver->flat);
+}
+
+int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,
+                   struct cow_error *err)
+{
+    static const struct cow_open_options usual = {.backing_path = NULL};
+    struct cow_image *img;
+    opt = opt != NULL ? opt : &usual;
+    int status = open_image(&img, path, opt, false, err);
+    if (status == 0 && is_stack(img)) {
+        status = open_image(&img->flat, path, opt, true, err);
+        if (status != 0) {
+            free_image(img);
+        }
+    }
+    if (status == 0) {
+        *out = img;
+    }
+    return status;
+}
+
+struct cow_image *image_flat(struct cow_image *img)
+{
+    return img->flat != NULL ? img->flat : img;
+}
+
+int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)
+{
+    const struct cow_open_options options = {.io = io};
+    struct format_disk disk;
+    struct cow_image *img = new_image(path, &options);
+    if (img == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    int status = host_file_open_disk(io, &img->cow, path, O_RDONLY, err);
+    img->real_path = strdup(path);
+    if (status == 0 && img->real_path == NULL) {
+        status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    if (status == 0) {
+        const struct format_source source = {.file_bytes = (uint64_t)img->cow.facts.st_size};
+        status = format_raw.decode(&disk, &img->header, &source, err);
+        status = status == 0 ? 0 : cow_error_prefix(err, "%s", path);
+    }
+    if (status == 0) {
+        img->backing.facts = (struct cow_backing){.path = "", .problem = img->backing.problem};
+        status = set_layout(img, &disk, err);
+        status = status == 0 ? open_chain(img, &disk, true, err) : status;
     }
     if (status != 0) {
         free_image(img);
@@ -148,7 +281,8 @@ int cow_image_refresh(struct cow_image *img, struct cow_error *err)
     struct cow_image old = *img;
     *img = *fresh;
     *fresh = old;
-    img->backing.facts.problem = img->backing.problem;
+    point_chain(img);
+    point_chain(fresh);
     free_image(fresh);
     return 0;
 }
@@ -182,6 +316,25 @@ const uint8_t *cow_image_header_raw(const struct cow_image *img, size_t *n_bytes
 const struct cow_backing *cow_image_backing(const struct cow_image *img)
 {
     return &img->backing.facts;
+}
+
+const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
+    char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
+    out[0] = '\0';
+    if (backing->state != COW_BACKING_FOUND || backing->named) {
+        return out;
+    }
+    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
+    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
+        snprintf(out, out_bytes,
+                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
+                 "directory",
+                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
+    }
+    return out;
 }
 
 int image_require_layout(const struct cow_image *img, struct cow_error *err)

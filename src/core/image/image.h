@@ -5,69 +5,30 @@
 #ifndef CORE_IMAGE_IMAGE_H
 #define CORE_IMAGE_IMAGE_H
 
-#include <sys/stat.h>
-
-#include "core/base/io.h"
-#include "core/image/bitmap.h"
+#include "core/image/chain.h"
 #include "cow/image.h"
-
-/* An open file of the host. */
-struct host_file {
-    int fd; /* -1: none */
-    struct stat facts;
-    struct io_extent extent; /* the last one asked for */
-};
-
-struct backing_file {
-    struct host_file file;
-    struct cow_backing facts; /* what front ends see; its strings are the members below */
-    char *path;
-    char problem[COW_MESSAGE_BYTES];
-};
 
 struct cow_image {
     const struct cow_io *io;
-    char *path;          /* as named */
-    char *real_path;     /* resolved, absolute */
-    char *named_backing; /* by the caller, or NULL */
-    bool no_backing;     /* ... who wants none opened */
-    struct host_file cow;
+    char *path;              /* as named */
+    char *real_path;         /* resolved, absolute */
+    char *named_backing;     /* by the caller, or NULL */
+    bool no_backing;         /* ... who wants none opened */
+    struct host_file cow;    /* layer 0 of the chain */
     struct timespec seen_at; /* when it was opened, or refreshed */
     uint8_t raw[COW_HEADER_BYTES_MAX];
     size_t raw_bytes;
     struct cow_header header;
     struct cow_layout layout;
-    struct backing_file backing;
-    struct bitmap *bitmap; /* NULL for an unfinished image */
-    uint8_t *scratch;      /* SCRATCH_BYTES, made when first needed */
+    struct backing_file backing; /* layer 1 */
+    struct bitmap *bitmap;       /* of layer 0; NULL for an unfinished image */
+    struct chain *chain;         /* all layers; none for an unfinished image */
+    struct cow_image
+        *flat;        /* the same image with its backing file as a raw disk, where that is a COW; else NULL */
+    uint8_t *scratch; /* SCRATCH_BYTES, made when first needed */
 };
 
 enum { SCRATCH_BYTES = 256 * 1024 };
-
-/* Opens a regular file without blocking on FIFOs; facts are its fstat. Errors name what (a path, or words).
- */
-int host_file_open(const struct cow_io *io, struct host_file *out, const char *path, int flags,
-                   struct cow_error *err);
-/* The same for what holds a disk: a block device is as good. Its size is that of the device. */
-int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
-                        struct cow_error *err);
-void host_file_close(const struct cow_io *io, struct host_file *file);
-
-/* The extent of the file at `offset` (asked once for each extent), cut to `limit`. */
-int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t offset, uint64_t limit,
-                     struct io_extent *out);
-
-/* One file, under whatever name; one block device, by whatever node. */
-bool same_file(const struct stat *a, const struct stat *b);
-
-/* Finds and opens the backing file of a header; never fails but for COW_NO_MEMORY, facts.state tells the
- * rest. */
-int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,
-                 const char *image_real_path, const struct stat *image_facts, const char *named,
-                 struct cow_error *err);
-/* The same where none is to be looked for. */
-int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err);
-void backing_close(const struct cow_io *io, struct backing_file *backing);
 
 /* What a stock kernel would say of these header bytes with this backing file. It serves images that are not
  * written yet, too: that is how the preview of a change knows. */
@@ -87,6 +48,16 @@ struct verdict_facts {
 };
 void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 
+/* The image as a kernel reads it: its backing file is a raw disk, even if it is a COW itself. What changes an
+ * image, and what judges it for a kernel, uses this one. It belongs to img, and is img itself but for a COW
+ * on a COW. */
+struct cow_image *image_flat(struct cow_image *img);
+
+/* Opens a raw disk as an image of one layer, whatever is in the file: so whatever reads an image reads raw
+ * disks. *out is the caller's, cow_image_close. Its header has no format but COW_FORMAT_RAW. Errors: COW_IO,
+ * COW_INVALID (an empty file, or 8 TiB and more), COW_NO_MEMORY. */
+int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err);
+
 /* COW_INVALID with the reason if the image is unfinished and so has no layout. */
 int image_require_layout(const struct cow_image *img, struct cow_error *err);
 
@@ -98,5 +69,23 @@ int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_dirty_r
 /* From `sector` on, how many sectors no file has data for, so that they are zeros whatever the bits say; 0 as
  * well where there is no image, or no backing file, that could tell. */
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err);
+
+/* ---- one of the two files of a flat image, for what copies and counts by extents; bytes are those of the
+ * disk ---- */
+
+/* What one file has at `offset`, whatever the bitmap says, up to `limit` (> offset): data, or a hole. 0 or
+ * -errno. */
+int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset, uint64_t limit,
+                      struct io_extent *out);
+
+/* Where byte `offset` of the disk lies in one file; what follows lies behind it. */
+struct image_place {
+    struct host_file *file;
+    uint64_t offset;
+};
+struct image_place image_place(struct cow_image *img, enum cow_file file, uint64_t offset);
+
+/* The first bytes of the backing file, as they lie there: how many, or -errno. */
+ssize_t image_read_backing_file(struct cow_image *img, void *buffer, size_t n_bytes);
 
 #endif

@@ -22,7 +22,7 @@ struct search {
     bool no_memory;
 };
 
-static bool is_backing(const struct search *search, const char *path)
+static bool is_siblings_backing(const struct search *search, const char *path)
 {
     struct stat facts;
     return search->io->stat(search->io->context, path, &facts) == 0 && same_file(&facts, search->backing);
@@ -34,16 +34,16 @@ static bool names_backing(const struct search *search, const struct cow_header *
 {
     char beside[2 * PATH_MAX];
     const char *path = header->backing_path, *slash = strrchr(real_path, '/');
-    if (path[0] == '\0' || is_backing(search, path) || path[0] == '/') {
-        return path[0] != '\0' && is_backing(search, path);
+    if (path[0] == '\0' || is_siblings_backing(search, path) || path[0] == '/') {
+        return path[0] != '\0' && is_siblings_backing(search, path);
     }
     snprintf(beside, sizeof beside, "%s%s", search->directory, path);
-    if (is_backing(search, beside)) {
+    if (is_siblings_backing(search, beside)) {
         return true;
     }
     snprintf(beside, sizeof beside, "%.*s%s", slash == NULL ? 0 : (int)(slash - real_path) + 1, real_path,
              path);
-    return is_backing(search, beside);
+    return is_siblings_backing(search, beside);
 }
 
 static struct cow_holder holder_of(const struct cow_io *io, int fd)
@@ -116,7 +116,7 @@ static bool is_side_file(const char *name)
     return name[0] == '.' && strstr(name, ".cowtui-") != NULL;
 }
 
-static bool is_known(const struct siblings *found, const char *path)
+static bool is_known_sibling(const struct siblings *found, const char *path)
 {
     for (size_t i = 0; i < found->n; i++) {
         if (strcmp(found->sibling[i].path, path) == 0) {
@@ -126,7 +126,7 @@ static bool is_known(const struct siblings *found, const char *path)
     return false;
 }
 
-static int look_at(void *context, const char *name)
+static int look_at_sibling(void *context, const char *name)
 {
     struct search *search = context;
     struct siblings *found = search->found;
@@ -134,7 +134,7 @@ static int look_at(void *context, const char *name)
     char path[PATH_MAX];
     if (is_side_file(name) ||
         snprintf(path, sizeof path, "%s%s", search->directory, name) >= (int)sizeof path ||
-        is_known(found, path) || !is_sibling(search, path, &sibling)) {
+        is_known_sibling(found, path) || !is_sibling(search, path, &sibling)) {
         return 0;
     }
     struct sibling *grown = realloc(found->sibling, (found->n + 1) * sizeof *grown);
@@ -168,13 +168,13 @@ static void search_beside(struct search *search, const char *file_path)
     slash[1] = '\0';
     if (strcmp(search->directory, path) != 0) { /* both may lie in one */
         snprintf(search->directory, sizeof search->directory, "%s", path);
-        int status = io->list(io->context, path, look_at, search);
+        int status = io->list(io->context, path, look_at_sibling, search);
         remember_failure(search, status);
         search->found->incomplete = search->found->incomplete || status < 0;
     }
 }
 
-static int by_path(const void *a, const void *b)
+static int siblings_by_path(const void *a, const void *b)
 {
     return strcmp(((const struct sibling *)a)->path, ((const struct sibling *)b)->path);
 }
@@ -193,7 +193,7 @@ int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     if (found.n > 1) {
-        qsort(found.sibling, found.n, sizeof *found.sibling, by_path);
+        qsort(found.sibling, found.n, sizeof *found.sibling, siblings_by_path);
     }
     *out = found;
     return 0;

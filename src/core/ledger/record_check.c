@@ -122,7 +122,7 @@ void record_ranges(struct record *out, const struct cow_header *old, const struc
 {
     const uint64_t bits_begin = old_layout->bitmap_offset + old_layout->bitmap_bytes;
     const uint64_t bits_end = new_layout->bitmap_offset + new_layout->bitmap_bytes;
-    const uint64_t data_end = old_layout->data_offset + old->size_bytes;
+    const uint64_t data_end = cow_layout_place(old_layout, old->size_bytes);
     out->shared_bits = (uint32_t)(old_layout->sectors % 8);
     out->shared_offset = bits_begin - (out->shared_bits != 0);
     out->saved[0].offset = bits_begin;

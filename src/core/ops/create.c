@@ -88,8 +88,7 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     int status = check_new_images_backing(plan, &mtime, opt, err);
     if (status == 0) {
         plan->target.named_path = opt->path;
-        plan->target.path =
-            plan_choose_output(plan, opt->path, NULL, opt->force, &plan->target.replaces, err);
+        plan->target.path = plan_choose_output(plan, opt->path, opt->force, &plan->target.replaces, err);
         status = plan->target.path == NULL ? err->status : 0;
     }
     if (status == 0) {

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/image/raw.h"
+#include "core/image/image.h"
 #include "core/ops/rewrite.h"
 #include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
@@ -20,7 +20,7 @@ static int check_inputs(const struct cow_plan *plan, uint32_t *mtime, const stru
 {
     const struct stat *backing = &plan->input[0].file.facts;
     const uint64_t raw_bytes = plan->img->header.size_bytes;
-    if (same_file(backing, &plan->img->backing.file.facts)) {
+    if (same_file(backing, &plan->img->cow.facts)) {
         return cow_error_set(err, COW_REFUSED, "%s and %s are the same file", opt->backing_path,
                              opt->raw_path);
     }
@@ -45,12 +45,8 @@ static int check_inputs(const struct cow_plan *plan, uint32_t *mtime, const stru
 static int choose_diff_target(struct cow_plan *plan, const struct cow_diff_options *opt,
                               struct cow_error *err)
 {
-    plan->backing.facts = plan->img->backing.file.facts; /* of the raw disk: it must not be the output */
-    plan->backing.path = opt->raw_path;
     plan->target.named_path = opt->output_path;
-    plan->target.path = plan_choose_output(plan, opt->output_path, &plan->input[0].file.facts, opt->force,
-                                           &plan->target.replaces, err);
-    plan->backing.path = NULL;
+    plan->target.path = plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
     if (plan->target.path == NULL) {
         return err->status;
     }
@@ -116,7 +112,7 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
     struct cow_image *raw;
     const struct cow_io *io = opt->io != NULL ? opt->io : &io_system;
     err = err != NULL ? err : &local;
-    int status = raw_image_open(&raw, opt->raw_path, io, err);
+    int status = image_open_raw(&raw, opt->raw_path, io, err);
     if (status != 0) {
         return status;
     }

@@ -29,14 +29,14 @@ static void describe_extract(struct cow_plan *plan, const struct cow_extract_opt
     p->writes_bytes = size_bytes;
     footprint_needs(plan, footprint_round(size_bytes, footprint_block_bytes(plan)), true);
     p->content_text = plan_words(plan, "%s as %s has it: %s", opt->path,
-                                 opt->side == COW_SIDE_BACKING ? "the backing file" : "the guest",
+                                 opt->version == COW_VERSION_BASE ? "the backing file" : "the guest",
                                  cow_size_text(size, size_bytes));
     p->backing_text = "image and backing file are only read";
     plan_note_outside(plan);
     p->undo_text = plan_words(plan, "remove %s", opt->output_path);
     p->command = plan_text(plan, "cowtui files --extract %s%s -o %s%s%s%s%s %s",
                            cow_shell_quote(inside, sizeof inside, opt->path),
-                           opt->side == COW_SIDE_BACKING ? " --from backing" : "",
+                           opt->version == COW_VERSION_BASE ? " --from backing" : "",
                            cow_shell_quote(output, sizeof output, opt->output_path), partition,
                            opt->force ? " --force" : "", named ? " -b " : "",
                            named ? cow_shell_quote(backing, sizeof backing, plan->backing.path) : "",
@@ -53,11 +53,11 @@ static int build_extract(struct cow_plan *plan, const struct cow_extract_options
 {
     int status = cow_fs_open(&plan->fs, plan->img, err);
     if (status == 0) {
-        status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->side, opt->path, err);
+        status = cow_fs_reader_open(&plan->file, plan->fs, opt->volume, opt->version, opt->path, err);
     }
     if (status == 0) {
         plan->target.path =
-            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+            plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
         status = plan->target.path == NULL ? err->status : 0;
     }
     if (status != 0) {
@@ -85,6 +85,8 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    plan->img =
+        img; /* the file that files shows, through all layers; neither image nor backing file is touched */
     status = build_extract(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);

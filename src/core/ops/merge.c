@@ -80,7 +80,7 @@ static int choose_raw_target(struct cow_plan *plan, const struct cow_merge_optio
     if (opt->stream_fd == NULL) {
         plan->target.takes_device = true;
         plan->target.path =
-            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+            plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
         if (plan->target.path != NULL) {
             plan->target.temp_path =
                 plan->target.is_device ? plan->target.path : plan_temp_path(plan, plan->target.path);
@@ -107,13 +107,14 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     err = err != NULL ? err : &local;
     struct cow_usage usage;
     if (opt->in_place) { /* refuses an output, too */
-        return merge_into_backing(out, img, opt, err);
+        return merge_into_backing(out, image_flat(img), opt, err);
     }
+    img = image_flat(img);
     int status = cow_image_usage(img, &usage, err);
     uint8_t nothing;
     if (status == 0 &&
         usage.dirty_sectors < img->layout.sectors) { /* says what is wrong with the backing file, if it is */
-        status = cow_image_read_side(img, COW_SIDE_BACKING, 0, &nothing, 1, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, 0, &nothing, 1, err);
     }
     if (status != 0) {
         return status;

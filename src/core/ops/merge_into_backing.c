@@ -102,17 +102,16 @@ static int choose_merged_date(struct cow_plan *plan, struct cow_error *err)
 static int count_range(struct cow_plan *plan, struct footprint *new_blocks, uint64_t begin, uint64_t end)
 {
     struct cow_image *img = plan->img;
-    const uint64_t base = img->layout.data_offset;
     for (uint64_t at = begin; at < end;) {
         struct io_extent cow, backing;
-        int status = host_file_extent(img->io, &img->cow, base + at, base + end, &cow);
+        int status = image_file_extent(img, COW_FILE_COW, at, end, &cow);
         if (status == 0) {
-            status = host_file_extent(img->io, &img->backing.file, at, end, &backing);
+            status = image_file_extent(img, COW_FILE_BACKING, at, end, &backing);
         }
         if (status < 0) {
             return status;
         }
-        const uint64_t stop = arith_min(cow.end - base, backing.end);
+        const uint64_t stop = arith_min(cow.end, backing.end);
         /* Zeros are not written into holes; but the block of a write before is none any longer. */
         const uint64_t filled_end = new_blocks->next_block * new_blocks->block_bytes;
         plan->result.counted.data_bytes +=
@@ -137,8 +136,8 @@ static int count_new_bytes(struct cow_plan *plan, struct cow_error *err)
     struct cow_dirty_run run = {0, 0};
     struct footprint new_blocks = {.block_bytes = footprint_block_of(&plan->backing.facts)};
     int status = 0;
-    plan->backing.merged_elsewhere = img->io->writes_elsewhere != NULL &&
-                                     img->io->writes_elsewhere(img->io->context, img->backing.file.fd) > 0;
+    plan->backing.merged_elsewhere =
+        host_file_writes_elsewhere(img->io, image_place(img, COW_FILE_BACKING, 0).file);
     do {
         status = cow_image_next_dirty(img, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {

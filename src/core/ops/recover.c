@@ -151,6 +151,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     struct record record;
     bool found;
     err = err != NULL ? err : &local;
+    img = image_flat(img);
     int status = journal_peek(&record, &found, img, &refusal, err);
     if (status != 0) {
         return status;

@@ -231,7 +231,7 @@ static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_o
     if (opt->output_path != NULL) {
         plan->target.named_path = opt->output_path;
         plan->target.path =
-            plan_choose_output(plan, opt->output_path, NULL, opt->force, &plan->target.replaces, err);
+            plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
         plan->holds.image = HOLD_READ;
         plan->result.is_callers = true;
         return plan->target.path == NULL ? err->status : 0;
@@ -269,7 +269,7 @@ static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_optio
         }
     }
     bool exists;
-    plan->backing.copy_path = plan_choose_output(plan, path, NULL, false, &exists, err);
+    plan->backing.copy_path = plan_choose_output(plan, path, false, &exists, err);
     if (plan->backing.copy_path == NULL) {
         return err->status;
     }
@@ -442,6 +442,7 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     struct cow_resize_options decided = *options;
     const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
+    img = image_flat(img);
     int status = image_require_layout(img, err);
     if (status == 0) { /* first of all: what it left looks like other trouble */
         status = plan_check_pending(img, err);

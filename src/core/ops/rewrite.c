@@ -224,10 +224,9 @@ static int choose_rewrite_target(struct cow_plan *plan, const struct cow_rewrite
 {
     struct cow_image *img = plan->img;
     if (opt->output_path != NULL) {
-        const struct stat *other = plan->n_inputs > 0 ? &plan->input[0].file.facts : NULL;
         plan->target.named_path = opt->output_path;
         plan->target.path =
-            plan_choose_output(plan, opt->output_path, other, opt->force, &plan->target.replaces, err);
+            plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
         plan->holds.image = HOLD_READ;
         plan->result.is_callers = true;
     } else {
@@ -468,6 +467,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
     struct cow_error local;
     enum cow_operation operation;
     err = err != NULL ? err : &local;
+    img = image_flat(img);
     int status = image_require_layout(img, err);
     if (status == 0) {
         status = plan_check_pending(img, err);

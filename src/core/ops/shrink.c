@@ -28,9 +28,9 @@ static int count_losses(struct cow_image *img, uint64_t offset, size_t n_bytes, 
 {
     const size_t sector_bytes = img->header.sector_bytes;
     uint8_t *backing = buffer + PIECE_BYTES;
-    int status = cow_image_read_side(img, COW_SIDE_COW, offset, buffer, n_bytes, err);
+    int status = cow_image_read_file(img, COW_FILE_COW, offset, buffer, n_bytes, err);
     if (status == 0 && !bytes_all_zero(buffer, n_bytes)) {
-        status = cow_image_read_side(img, COW_SIDE_BACKING, offset, backing, n_bytes, err);
+        status = cow_image_read_file(img, COW_FILE_BACKING, offset, backing, n_bytes, err);
         size_t length;
         for (size_t at = 0; status == 0 && at < n_bytes; at += length) {
             length = (size_t)arith_min(sector_bytes - (offset + at) % sector_bytes, n_bytes - at);
@@ -258,13 +258,13 @@ static int find_backing_data(uint64_t *at, struct cow_image *img, uint64_t size_
     *at = UINT64_MAX;
     for (uint64_t offset = size_bytes; offset < end && status == 0;) {
         struct io_extent extent;
-        const int found = host_file_extent(img->io, &img->backing.file, offset, end, &extent);
+        const int found = image_file_extent(img, COW_FILE_BACKING, offset, end, &extent);
         if (found < 0) {
             return cow_error_system(err, -found, "%s: looking for holes", img->backing.facts.path);
         }
         for (; offset < extent.end && extent.data && status == 0; offset += PIECE_BYTES) {
             const size_t piece = (size_t)arith_min(extent.end - offset, PIECE_BYTES);
-            status = cow_image_read_side(img, COW_SIDE_BACKING, offset, buffer, piece, err);
+            status = cow_image_read_file(img, COW_FILE_BACKING, offset, buffer, piece, err);
             if (status == 0 && !bytes_all_zero(buffer, piece)) {
                 *at = offset;
                 return 0;

@@ -123,27 +123,27 @@ static void count_bits(struct counting *c, uint64_t first, uint64_t end)
 
 static void count_data(struct counting *c, uint64_t begin, uint64_t end)
 {
-    footprint_add(&c->data, c->plan->result.layout.data_offset + begin,
-                  c->plan->result.layout.data_offset + end);
+    const struct cow_layout *to = &c->plan->result.layout;
+    footprint_add(&c->data, cow_layout_place(to, begin), cow_layout_place(to, end));
     c->data_bytes += end - begin;
 }
 
 /* ---- the data of the old image, copied by extents ---- */
 
-/* What of a file's bytes, which are those of the disk from `at` on, is no hole of it. */
-static int count_extents(struct counting *c, struct host_file *file, uint64_t base, uint64_t at, uint64_t end,
+/* What of [at, end) of the disk is no hole of that file. */
+static int count_extents(struct counting *c, enum cow_file file, uint64_t at, uint64_t end,
                          struct cow_error *err)
 {
     while (at < end) {
         struct io_extent extent;
-        int status = host_file_extent(c->plan->img->io, file, base + at, base + end, &extent);
+        int status = image_file_extent(c->plan->img, file, at, end, &extent);
         if (status < 0) {
             return cow_error_system(err, -status, "%s: looking for holes", c->plan->img->path);
         }
         if (extent.data) {
-            count_data(c, at, extent.end - base);
+            count_data(c, at, extent.end);
         }
-        at = extent.end - base;
+        at = extent.end;
     }
     return 0;
 }
@@ -182,8 +182,7 @@ static int count_copied(struct counting *c, struct cow_error *err)
     do {
         status = stretch_next(&stretch, img, stretch.next_sector, disk_end, err);
         if (status == 0) {
-            status = count_extents(c, &img->cow, img->layout.data_offset, stretch.begin_bytes,
-                                   stretch.end_bytes, err);
+            status = count_extents(c, COW_FILE_COW, stretch.begin_bytes, stretch.end_bytes, err);
         }
     } while (status == 0 && stretch.dirty_sectors > 0);
     if (status == 0 && c->plan->result.odd_end_is_born) {
@@ -198,9 +197,9 @@ static int count_copied(struct counting *c, struct cow_error *err)
 /* Blocks of the file that are not zeros, in data that are read. */
 static void count_nonzero(struct counting *c, uint64_t begin, size_t n_bytes)
 {
-    const uint64_t to = c->plan->result.layout.data_offset;
+    const uint64_t to = cow_layout_place(&c->plan->result.layout, begin);
     for (size_t at = 0; at < n_bytes;) {
-        const size_t block = (size_t)arith_min(HOLE_BYTES - (to + begin + at) % HOLE_BYTES, n_bytes - at);
+        const size_t block = (size_t)arith_min(HOLE_BYTES - (to + at) % HOLE_BYTES, n_bytes - at);
         if (!bytes_all_zero(c->buffer + at, block)) {
             count_data(c, begin + at, begin + at + block);
         }
@@ -214,7 +213,7 @@ static int read_nonzero(struct counting *c, uint64_t begin, uint64_t end, struct
     int status = 0;
     for (size_t piece; begin < end && status == 0; begin += piece) {
         piece = (size_t)arith_min(end - begin,
-                                  READ_BYTES - (c->plan->result.layout.data_offset + begin) % HOLE_BYTES);
+                                  READ_BYTES - cow_layout_place(&c->plan->result.layout, begin) % HOLE_BYTES);
         status = cow_image_read(c->plan->img, begin, c->buffer, piece, err);
         if (status == 0) {
             count_nonzero(c, begin, piece);
@@ -238,9 +237,9 @@ static int count_piece(struct counting *c, const struct piece *piece, uint64_t a
     case PIECE_HOLE:
         break;
     case PIECE_COW:
-        return count_extents(c, &img->cow, img->layout.data_offset, at, piece->end_bytes, err);
+        return count_extents(c, COW_FILE_COW, at, piece->end_bytes, err);
     case PIECE_BACKING:
-        return count_extents(c, &img->backing.file, 0, at,
+        return count_extents(c, COW_FILE_BACKING, at,
                              arith_min(piece->end_bytes, img->backing.facts.size_bytes), err);
     case PIECE_READ:
         if (c->buffer != NULL) {

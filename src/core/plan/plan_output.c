@@ -22,9 +22,7 @@ mode_t plan_output_mode(const struct cow_plan *plan)
     if (img == NULL) { /* create: nothing of anybody's is in it */
         return 0666;
     }
-    if (img->cow.fd >= 0) { /* a raw disk has only the next one */
-        mode &= img->cow.facts.st_mode;
-    }
+    mode &= img->cow.facts.st_mode;
     if (img->backing.file.fd >= 0) {
         mode &= img->backing.file.facts.st_mode;
     }
@@ -109,12 +107,21 @@ static int check_device(struct cow_plan *plan, const char *path, bool force, str
     return refuse_others_backing(plan, path, &facts, err);
 }
 
-static int check_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                        struct stat *facts, struct cow_error *err)
+/* One of the files that are read besides the image? */
+static bool is_input(const struct cow_plan *plan, const struct stat *facts)
 {
-    bool is_image = plan->img != NULL && same_file(facts, &plan->img->cow.facts);
-    bool is_backing = plan->backing.path != NULL && same_file(facts, &plan->backing.facts);
-    if (is_image || is_backing || (other != NULL && same_file(facts, other))) {
+    bool found = plan->backing.path != NULL && same_file(facts, &plan->backing.facts);
+    for (size_t i = 0; i < plan->n_inputs; i++) {
+        found = found || same_file(facts, &plan->input[i].file.facts);
+    }
+    return found;
+}
+
+static int check_output(struct cow_plan *plan, const char *path, bool force, struct stat *facts,
+                        struct cow_error *err)
+{
+    bool is_image = plan->img != NULL && plan->own_image == NULL && same_file(facts, &plan->img->cow.facts);
+    if (is_image || is_input(plan, facts)) {
         return cow_error_set(err, COW_REFUSED, "%s: the output would be the %s itself", path,
                              is_image ? "image" : "backing file");
     }
@@ -149,8 +156,8 @@ static int look_at_output(struct cow_plan *plan, const char *path, struct stat *
     return status == 0 || status == -ENOENT ? 0 : cow_error_system(err, -status, "%s", path);
 }
 
-const char *plan_choose_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                               bool *exists, struct cow_error *err)
+const char *plan_choose_output(struct cow_plan *plan, const char *path, bool force, bool *exists,
+                               struct cow_error *err)
 {
     struct stat facts;
     bool is_link;
@@ -162,7 +169,7 @@ const char *plan_choose_output(struct cow_plan *plan, const char *path, const st
     }
     int status = look_at_output(plan, path, &facts, exists, &is_link, err);
     if (status == 0 && *exists) {
-        status = check_output(plan, path, other, force, &facts, err);
+        status = check_output(plan, path, force, &facts, err);
     }
     if (status != 0) {
         return NULL;

@@ -16,10 +16,10 @@ const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct c
 
 /* Where an output that was named path goes: the name that the file will have, or NULL with err. A link to a
  * file is followed, with a note: that file is replaced. Refused is one that exists (unless force), that is no
- * regular file, a link that leads nowhere, and any of the files of img or `other` under any name. other may
- * be NULL. *exists tells whether there is something to replace. */
-const char *plan_choose_output(struct cow_plan *plan, const char *path, const struct stat *other, bool force,
-                               bool *exists, struct cow_error *err);
+ * regular file, a link that leads nowhere, and any of the files of img and any input of the plan under any
+ * name. *exists tells whether there is something to replace. */
+const char *plan_choose_output(struct cow_plan *plan, const char *path, bool force, bool *exists,
+                               struct cow_error *err);
 
 /* The permission bits of a new file that holds what is in the inputs: those that all of them have. The umask
  * is still to be taken off (by making the file with them). */

@@ -59,7 +59,6 @@ int selection_open(struct selection **out, struct cow_image *img, const struct s
         s->sectors = arith_div_up(img->header.size_bytes, SECTOR_BYTES);
         s->n_chunks = arith_div_up(s->sectors, CHUNK_SECTORS);
         s->chunk = s->n_chunks <= SIZE_MAX ? calloc((size_t)s->n_chunks, sizeof *s->chunk) : NULL;
-        s->backing.fd = rule->backing != NULL ? rule->backing->fd : -1;
         s->work[0].words = malloc(CHUNK_WORDS * sizeof *s->work[0].words);
         s->work[1].words = malloc(CHUNK_WORDS * sizeof *s->work[1].words);
         s->disk = malloc(PIECE_SECTORS * SECTOR_BYTES);
@@ -215,7 +214,7 @@ static int read_selected(struct selection *s, uint64_t first, uint64_t sectors, 
     if (s->rule.backing == NULL) {
         memset(s->base, 0, *n_bytes);
     } else {
-        status = io_read_padded(s->img->io, s->backing.fd, s->base, *n_bytes, begin);
+        status = host_file_read_padded(s->img->io, &s->backing, s->base, *n_bytes, begin);
     }
     return status < 0 ? cow_error_system(err, -status, "%s: reading the backing file", s->img->path) : 0;
 }

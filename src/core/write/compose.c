@@ -70,13 +70,14 @@ static int same_kind(struct cow_image *img, uint64_t offset, bool *dirty, uint64
 static int move_run(struct commit *c, uint64_t offset, bool dirty, uint64_t length)
 {
     struct cow_image *img = c->plan->img;
+    const struct image_place place = image_place(img, dirty ? COW_FILE_COW : COW_FILE_BACKING, offset);
     if (dirty) {
-        return commit_transfer(c, &img->cow, img->layout.data_offset + offset, c->out_fd, offset, length);
+        return commit_transfer(c, place.file, place.offset, c->out_fd, offset, length);
     }
     if (img->backing.facts.state == COW_BACKING_NONE || offset >= img->backing.facts.size_bytes) {
         return commit_advance(c, 0);
     }
-    return commit_transfer(c, &img->backing.file, offset, c->out_fd, offset,
+    return commit_transfer(c, place.file, place.offset, c->out_fd, offset,
                            arith_min(length, img->backing.facts.size_bytes - offset));
 }
 

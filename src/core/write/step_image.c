@@ -192,7 +192,8 @@ static int copy_odd_end(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = io_write(c->io, c->out_fd, bytes, (size_t)length, c->plan->result.layout.data_offset + begin);
+    status =
+        io_write(c->io, c->out_fd, bytes, (size_t)length, cow_layout_place(&c->plan->result.layout, begin));
     return status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path) : 0;
 }
 
@@ -204,8 +205,9 @@ int commit_copy_data(struct commit *c)
     struct stretch stretch = {.next_sector = 0};
     int status = stretch_next(&stretch, img, 0, disk_end, c->err);
     while (status == 0 && stretch.dirty_sectors > 0) {
-        status = commit_transfer(c, &img->cow, img->layout.data_offset + stretch.begin_bytes, c->out_fd,
-                                 c->plan->result.layout.data_offset + stretch.begin_bytes,
+        const struct image_place from = image_place(img, COW_FILE_COW, stretch.begin_bytes);
+        status = commit_transfer(c, from.file, from.offset, c->out_fd,
+                                 cow_layout_place(&c->plan->result.layout, stretch.begin_bytes),
                                  stretch.end_bytes - stretch.begin_bytes);
         if (status == 0) {
             status = stretch_next(&stretch, img, stretch.next_sector, disk_end, c->err);

@@ -39,14 +39,14 @@ static int stretch_end(struct commit *c, const struct cow_dirty_run *run, uint64
  * punched, without its blocks of zeros. */
 static int write_data(struct commit *c, const uint8_t *buffer, uint64_t from, uint64_t begin, uint64_t end)
 {
-    const uint64_t to = c->plan->result.layout.data_offset;
+    const struct cow_layout *to = &c->plan->result.layout;
     struct piece piece;
     int status = 0;
     for (uint64_t at = begin; at < end && status == 0; at = piece.end_bytes) {
         status = piece_next(&piece, c->plan->img, at, end, true, c->err);
         if (status == 0 && piece.kind == PIECE_READ) {
-            status = compose_write(c, buffer + (at - from), (size_t)(piece.end_bytes - at), to + at,
-                                   c->plan->result.punch_zeros);
+            status = compose_write(c, buffer + (at - from), (size_t)(piece.end_bytes - at),
+                                   cow_layout_place(to, at), c->plan->result.punch_zeros);
         }
     }
     return status == 0 ? commit_advance(c, end - begin) : status;
@@ -74,10 +74,10 @@ static int write_selected_stretch(struct commit *c, uint8_t *buffer, const struc
 /* A piece of short runs, a buffer at a time, so that blocks of the new file are not taken apart. */
 static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t end)
 {
-    const uint64_t to = c->plan->result.layout.data_offset;
+    const struct cow_layout *to = &c->plan->result.layout;
     int status = 0;
     for (uint64_t n; at < end && status == 0; at += n) {
-        n = arith_min(COMMIT_BUFFER_BYTES - (to + at) % PAGE_BYTES, end - at);
+        n = arith_min(COMMIT_BUFFER_BYTES - cow_layout_place(to, at) % PAGE_BYTES, end - at);
         status = cow_image_read(c->plan->img, at, buffer, (size_t)n, c->err);
         status = status == 0 ? write_data(c, buffer, at, at, at + n) : status;
     }
@@ -87,15 +87,16 @@ static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t e
 static int write_selected_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t to = c->plan->result.layout.data_offset;
+    const uint64_t to = cow_layout_place(&c->plan->result.layout, at);
+    const struct image_place from =
+        image_place(img, piece->kind == PIECE_BACKING ? COW_FILE_BACKING : COW_FILE_COW, at);
     switch (piece->kind) {
     case PIECE_HOLE:
         break;
     case PIECE_COW:
-        return commit_transfer(c, &img->cow, img->layout.data_offset + at, c->out_fd, to + at,
-                               piece->end_bytes - at);
+        return commit_transfer(c, from.file, from.offset, c->out_fd, to, piece->end_bytes - at);
     case PIECE_BACKING:
-        return commit_transfer(c, &img->backing.file, at, c->out_fd, to + at,
+        return commit_transfer(c, from.file, from.offset, c->out_fd, to,
                                arith_min(piece->end_bytes, img->backing.facts.size_bytes) - at);
     case PIECE_READ:
         return write_read(c, buffer, at, piece->end_bytes);

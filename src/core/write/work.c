@@ -144,14 +144,14 @@ int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd)
 }
 
 /* What is read past the end of a file reads as zeros: so a source that was cut meanwhile is an error. */
-static int check_source(struct commit *c, int fd, const struct stat *then, const char *path, const char *what)
+static int check_source(struct commit *c, const struct host_file *file, const char *path, const char *what)
 {
     struct stat now;
-    int status = fd < 0 ? 0 : c->io->fstat(c->io->context, fd, &now);
+    int status = file->fd < 0 ? 0 : c->io->fstat(c->io->context, file->fd, &now);
     if (status < 0) {
         return commit_failed(c, status, "looking at", path);
     }
-    if (fd >= 0 && now.st_size < then->st_size) {
+    if (file->fd >= 0 && now.st_size < file->facts.st_size) {
         cow_error_set(c->err, COW_IO, "%s: the %s got shorter while it was read", path, what);
         return cow_error_hint(c->err, "nothing has changed; look who writes it, then try again");
     }
@@ -162,14 +162,13 @@ int commit_check_sources(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
     const struct cow_image *img = plan->img;
-    int status = img == NULL ? 0 : check_source(c, img->cow.fd, &img->cow.facts, img->path, "image");
+    int status = img == NULL ? 0 : check_source(c, &img->cow, img->path, "image");
     if (status == 0 && img != NULL && !record_kind_facts(plan->method)->writes_into_backing) {
-        status = check_source(c, img->backing.file.fd, &img->backing.file.facts, img->backing.facts.path,
-                              "backing file");
+        status = check_source(c, &img->backing.file, img->backing.facts.path, "backing file");
     }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
-        status = check_source(c, input->file.fd, &input->file.facts, input->path, input->what);
+        status = check_source(c, &input->file, input->path, input->what);
     }
     return status;
 }

@@ -143,7 +143,7 @@ static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *
 {
     const struct tui_file_name *name = &app->files.extract;
     const struct cow_extract_options options = {
-        .volume = name->volume, .side = name->side, .path = name->path, .output_path = argument};
+        .volume = name->volume, .version = name->side, .path = name->path, .output_path = argument};
 
     (void)env;
     return cow_plan_extract(out, app->subject.image, &options, err);

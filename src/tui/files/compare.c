@@ -17,11 +17,11 @@
 
 enum { PROBE_BYTES = 8192, LABEL_PATH_BYTES = 512 };
 
-static int open_version(struct tui_versions *versions, enum cow_side side, const struct cow_fs_file *file,
+static int open_version(struct tui_versions *versions, enum cow_version side, const struct cow_fs_file *file,
                         struct cow_error *err)
 {
     struct tui_app *app = versions->app;
-    bool guest = side == COW_SIDE_COW;
+    bool guest = side == COW_VERSION_GUEST;
     const char *path = !guest && file->from ? file->from : file->path;
     char text[LABEL_PATH_BYTES];
 
@@ -41,7 +41,7 @@ static int open_version(struct tui_versions *versions, enum cow_side side, const
 
 /* Whether a version is text that can be compared as such: short enough, and without a NUL at its beginning.
  */
-static int is_text(struct tui_versions *versions, enum cow_side side, bool *out, struct cow_error *err)
+static int is_text(struct tui_versions *versions, enum cow_version side, bool *out, struct cow_error *err)
 {
     char probe[PROBE_BYTES];
     uint64_t size = versions->size_bytes[side];
@@ -55,10 +55,10 @@ static int is_text(struct tui_versions *versions, enum cow_side side, bool *out,
 static int compare_versions(struct tui_diff *diff, struct tui_versions *versions, struct cow_error *err)
 {
     bool guest_is_text, backing_is_text = false, ran = false;
-    int status = is_text(versions, COW_SIDE_COW, &guest_is_text, err);
+    int status = is_text(versions, COW_VERSION_GUEST, &guest_is_text, err);
 
     if (status == 0)
-        status = is_text(versions, COW_SIDE_BACKING, &backing_is_text, err);
+        status = is_text(versions, COW_VERSION_BASE, &backing_is_text, err);
     if (status == 0 && guest_is_text && backing_is_text)
         status = tui_diff_text(diff, versions, &ran, err);
     if (status == 0 && !ran)
@@ -90,16 +90,16 @@ int tui_diff_make(struct tui_diff *out, struct tui_app *app, const struct cow_fs
 {
     struct tui_versions versions = {.app = app, .looked = tui_clock()};
     struct tui_diff diff = {0};
-    int status = open_version(&versions, COW_SIDE_COW, file, err);
+    int status = open_version(&versions, COW_VERSION_GUEST, file, err);
 
     if (status == 0)
-        status = open_version(&versions, COW_SIDE_BACKING, file, err);
+        status = open_version(&versions, COW_VERSION_BASE, file, err);
     if (status == 0)
         status = compare_versions(&diff, &versions, err);
     if (status == 0)
         status = cut_into_lines(&diff, err);
-    cow_fs_reader_close(versions.reader[COW_SIDE_COW]);
-    cow_fs_reader_close(versions.reader[COW_SIDE_BACKING]);
+    cow_fs_reader_close(versions.reader[COW_VERSION_GUEST]);
+    cow_fs_reader_close(versions.reader[COW_VERSION_BASE]);
     if (status)
         tui_diff_free(&diff);
     *out = diff;

@@ -61,9 +61,9 @@ static int find_ranges(struct ranges *ranges, struct tui_versions *versions, uin
         size_t n = common - at < CHUNK_BYTES ? (size_t)(common - at) : CHUNK_BYTES;
         int status = tui_versions_look(versions, at, common, err);
         if (status == 0)
-            status = tui_versions_read(versions, COW_SIDE_COW, at, buffer, n, err);
+            status = tui_versions_read(versions, COW_VERSION_GUEST, at, buffer, n, err);
         if (status == 0)
-            status = tui_versions_read(versions, COW_SIDE_BACKING, at, buffer + CHUNK_BYTES, n, err);
+            status = tui_versions_read(versions, COW_VERSION_BASE, at, buffer + CHUNK_BYTES, n, err);
         if (status)
             return status;
         go_on = compare_chunk(ranges, at, buffer, buffer + CHUNK_BYTES, n);
@@ -74,7 +74,7 @@ static int find_ranges(struct ranges *ranges, struct tui_versions *versions, uin
 }
 
 /* "+00001000  61 62 63   abc" */
-static int add_row(struct tui_diff *diff, struct tui_versions *versions, enum cow_side side, uint64_t at,
+static int add_row(struct tui_diff *diff, struct tui_versions *versions, enum cow_version side, uint64_t at,
                    size_t n_bytes, struct cow_error *err)
 {
     uint8_t bytes[ROW_BYTES];
@@ -87,11 +87,11 @@ static int add_row(struct tui_diff *diff, struct tui_versions *versions, enum co
     }
     text[n_bytes] = '\0';
     return status ? status
-                  : tui_diff_addf(diff, err, "%c%08" PRIx64 "  %-*s %s\n", side == COW_SIDE_COW ? '+' : '-',
-                                  at, 3 * ROW_BYTES, hex, text);
+                  : tui_diff_addf(diff, err, "%c%08" PRIx64 "  %-*s %s\n",
+                                  side == COW_VERSION_GUEST ? '+' : '-', at, 3 * ROW_BYTES, hex, text);
 }
 
-static int add_side(struct tui_diff *diff, struct tui_versions *versions, enum cow_side side,
+static int add_side(struct tui_diff *diff, struct tui_versions *versions, enum cow_version side,
                     const struct range *range, struct cow_error *err)
 {
     uint64_t end = range->end < versions->size_bytes[side] ? range->end : versions->size_bytes[side];
@@ -103,7 +103,7 @@ static int add_side(struct tui_diff *diff, struct tui_versions *versions, enum c
             add_row(diff, versions, side, at, end - at < ROW_BYTES ? (size_t)(end - at) : ROW_BYTES, err);
     if (status == 0 && at < end)
         status = tui_diff_addf(diff, err, "%c... and %" PRIu64 " bytes more\n",
-                               side == COW_SIDE_COW ? '+' : '-', end - at);
+                               side == COW_VERSION_GUEST ? '+' : '-', end - at);
     return status;
 }
 
@@ -115,9 +115,9 @@ static int add_range(struct tui_diff *diff, struct tui_versions *versions, const
                                range->first, range->first, bytes, bytes == 1 ? "" : "s");
 
     if (status == 0)
-        status = add_side(diff, versions, COW_SIDE_BACKING, range, err);
+        status = add_side(diff, versions, COW_VERSION_BASE, range, err);
     if (status == 0)
-        status = add_side(diff, versions, COW_SIDE_COW, range, err);
+        status = add_side(diff, versions, COW_VERSION_GUEST, range, err);
     return status;
 }
 
@@ -133,8 +133,8 @@ int tui_diff_bytes(struct tui_diff *diff, struct tui_versions *versions, struct 
     if (status || ranges.n == 0)
         return status;
     status = tui_diff_addf(diff, err, "--- %s (%" PRIu64 " bytes)\n+++ %s (%" PRIu64 " bytes)\n",
-                           versions->label[COW_SIDE_BACKING], versions->size_bytes[COW_SIDE_BACKING],
-                           versions->label[COW_SIDE_COW], versions->size_bytes[COW_SIDE_COW]);
+                           versions->label[COW_VERSION_BASE], versions->size_bytes[COW_VERSION_BASE],
+                           versions->label[COW_VERSION_GUEST], versions->size_bytes[COW_VERSION_GUEST]);
     for (size_t i = 0; i < ranges.n && status == 0; i++)
         status = add_range(diff, versions, &ranges.range[i], err);
     if (status == 0 && ranges.more)

@@ -36,7 +36,7 @@ static int write_all(int fd, const char *bytes, size_t n)
 }
 
 /* A version as an open file without a name; *fd is the caller's. */
-static int write_version(int *fd, struct tui_versions *versions, enum cow_side side, struct cow_error *err)
+static int write_version(int *fd, struct tui_versions *versions, enum cow_version side, struct cow_error *err)
 {
     const char *directory = getenv("TMPDIR");
     char name[COW_MESSAGE_BYTES], buffer[CHUNK_BYTES];
@@ -69,9 +69,9 @@ static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[
                          "-a",
                          "-u",
                          "--label",
-                         versions->label[COW_SIDE_BACKING],
+                         versions->label[COW_VERSION_BASE],
                          "--label",
-                         versions->label[COW_SIDE_COW],
+                         versions->label[COW_VERSION_GUEST],
                          old_path,
                          new_path,
                          NULL};
@@ -79,8 +79,8 @@ static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[
     posix_spawnattr_t attributes;
     sigset_t usual;
 
-    snprintf(old_path, sizeof old_path, "/dev/fd/%d", FIRST_FD + COW_SIDE_BACKING);
-    snprintf(new_path, sizeof new_path, "/dev/fd/%d", FIRST_FD + COW_SIDE_COW);
+    snprintf(old_path, sizeof old_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_BASE);
+    snprintf(new_path, sizeof new_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_GUEST);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     sigfillset(&usual);
@@ -161,10 +161,10 @@ static int run_diff(struct tui_diff *diff, struct tui_versions *versions, const 
 int tui_diff_text(struct tui_diff *diff, struct tui_versions *versions, bool *ran, struct cow_error *err)
 {
     int file[2] = {-1, -1};
-    int status = write_version(&file[COW_SIDE_COW], versions, COW_SIDE_COW, err);
+    int status = write_version(&file[COW_VERSION_GUEST], versions, COW_VERSION_GUEST, err);
 
     if (status == 0)
-        status = write_version(&file[COW_SIDE_BACKING], versions, COW_SIDE_BACKING, err);
+        status = write_version(&file[COW_VERSION_BASE], versions, COW_VERSION_BASE, err);
     if (status == 0)
         status = run_diff(diff, versions, file, ran, err);
     for (int side = 0; side < 2; side++) {

@@ -52,19 +52,19 @@ static void extract_answer(struct tui_app *app, const char *text)
 }
 
 /* A removed file is there in the backing file only, a renamed one has its old name there. */
-static void ask_to_extract(struct tui_app *app, const struct cow_fs_file *file, enum cow_side side)
+static void ask_to_extract(struct tui_app *app, const struct cow_fs_file *file, enum cow_version side)
 {
     struct cow_fs_file named = *file;
     struct cow_error err = {0};
     char name[COW_MESSAGE_BYTES];
 
     if (file->kind == COW_FS_KIND_REMOVED)
-        side = COW_SIDE_BACKING;
-    if (side == COW_SIDE_BACKING && file->kind == COW_FS_KIND_NEW) {
+        side = COW_VERSION_BASE;
+    if (side == COW_VERSION_BASE && file->kind == COW_FS_KIND_NEW) {
         tui_app_say(app, TUI_WARN, "the backing file has no such file: it is new");
         return;
     }
-    if (side == COW_SIDE_BACKING && file->from)
+    if (side == COW_VERSION_BASE && file->from)
         named.path = file->from;
     if (tui_file_name_set(&app->files.extract, &named, &err)) {
         tui_app_error(app, &err);
@@ -73,9 +73,9 @@ static void ask_to_extract(struct tui_app *app, const struct cow_fs_file *file, 
     app->files.extract.side = side;
     const char *slash = strrchr(named.path, '/');
     cow_escape(name, sizeof name, slash ? slash + 1 : named.path);
-    tui_app_ask_file(app,
-                     side == COW_SIDE_COW ? "Write it to: " : "Write the backing file's version to: ", name,
-                     extract_answer);
+    tui_app_ask_file(
+        app, side == COW_VERSION_GUEST ? "Write it to: " : "Write the backing file's version to: ", name,
+        extract_answer);
 }
 
 static enum tui_result act_on_content(struct tui_app *app, const struct cow_fs_file *file,
@@ -89,7 +89,7 @@ static enum tui_result act_on_content(struct tui_app *app, const struct cow_fs_f
     if (action == TUI_DO_DIFF)
         tui_app_push(app, &tui_view_diff, file);
     else
-        ask_to_extract(app, file, action == TUI_DO_EXTRACT ? COW_SIDE_COW : COW_SIDE_BACKING);
+        ask_to_extract(app, file, action == TUI_DO_EXTRACT ? COW_VERSION_GUEST : COW_VERSION_BASE);
     return TUI_REDRAW;
 }
 

@@ -65,7 +65,7 @@ int tui_versions_look(struct tui_versions *versions, uint64_t done, uint64_t tot
     return stop ? cow_error_set(err, COW_CANCELLED, "stopped: nothing was compared") : 0;
 }
 
-int tui_versions_read(struct tui_versions *versions, enum cow_side side, uint64_t offset, void *buffer,
+int tui_versions_read(struct tui_versions *versions, enum cow_version side, uint64_t offset, void *buffer,
                       size_t n_bytes, struct cow_error *err)
 {
     size_t n_read = 0;

@@ -24,7 +24,7 @@ struct tui_diff {
 
 void tui_diff_free(struct tui_diff *diff);
 
-/* Both versions; [COW_SIDE_COW] and [COW_SIDE_BACKING]. */
+/* Both versions; [COW_VERSION_GUEST] and [COW_VERSION_BASE]. */
 struct tui_versions {
     struct tui_app *app;
     double looked;
@@ -37,7 +37,7 @@ struct tui_versions {
 int tui_versions_look(struct tui_versions *versions, uint64_t done, uint64_t total, struct cow_error *err);
 
 /* Reads all that is asked for, zeros past the end. */
-int tui_versions_read(struct tui_versions *versions, enum cow_side side, uint64_t offset, void *buffer,
+int tui_versions_read(struct tui_versions *versions, enum cow_version side, uint64_t offset, void *buffer,
                       size_t n_bytes, struct cow_error *err);
 
 int tui_diff_add(struct tui_diff *diff, const void *bytes, size_t n_bytes, struct cow_error *err);

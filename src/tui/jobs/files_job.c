@@ -148,7 +148,7 @@ int tui_file_name_set(struct tui_file_name *name, const struct cow_fs_file *file
     char *path = file ? strdup(file->path) : NULL;
 
     free(name->path);
-    *name = (struct tui_file_name){file ? file->volume : COW_NO_VOLUME, COW_SIDE_COW, path};
+    *name = (struct tui_file_name){file ? file->volume : COW_NO_VOLUME, COW_VERSION_GUEST, path};
     return file && !path ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
 }
 

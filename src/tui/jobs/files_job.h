@@ -17,7 +17,7 @@
 /* A file that outlives the scan it was found by. */
 struct tui_file_name {
     int volume;
-    enum cow_side side;
+    enum cow_version side;
     char *path; /* raw bytes; NULL: none */
 };
 

@@ -31,7 +31,7 @@ struct bytes_view {
     struct cow_run run; /* that the row being drawn lies in: consecutive rows share it */
 };
 
-static const enum cow_side sides[2] = {COW_SIDE_COW, COW_SIDE_BACKING};
+static const enum cow_file sides[2] = {COW_FILE_COW, COW_FILE_BACKING};
 
 static int bytes_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
@@ -119,7 +119,7 @@ static void read_page(struct tui_app *app, struct bytes_view *view)
     for (int s = 0; s < 2; s++) {
         struct cow_error err = {0};
         view->readable[s] =
-            cow_image_read_side(app->subject.image, sides[s], view->top, view->page[s], view->n, &err) == 0;
+            cow_image_read_file(app->subject.image, sides[s], view->top, view->page[s], view->n, &err) == 0;
         if (!view->readable[s])
             snprintf(view->problem, sizeof view->problem, "%s", err.message);
     }

@@ -109,8 +109,8 @@ static void look_at_content(struct cow_image *img, uint64_t size_bytes)
                                size_bytes};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         error_is_whole(cow_image_read(img, places[i], bytes, sizeof bytes, &err), &err);
-        error_is_whole(cow_image_read_side(img, COW_SIDE_COW, places[i], side, 512, &err), &err);
-        error_is_whole(cow_image_read_side(img, COW_SIDE_BACKING, places[i], side, 512, &err), &err);
+        error_is_whole(cow_image_read_file(img, COW_FILE_COW, places[i], side, 512, &err), &err);
+        error_is_whole(cow_image_read_file(img, COW_FILE_BACKING, places[i], side, 512, &err), &err);
     }
     MUST(cow_image_read(img, UINT64_MAX, bytes, 1, &err) != 0);
 }

@@ -2,7 +2,7 @@
  *
  * See kinds.h. Offsets are named with their source: kernel headers where there are some, else the tool's.
  */
-#include "core/guestfs/kinds.h"
+#include "core/volumes/kinds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 enum { SECTOR_BYTES = 512, KIB = 1024 };
 
 /* A number of the volume; 0 where it cannot be read, which is no size either. */
-static uint64_t number(const struct source *source, uint64_t offset, unsigned width_bytes, bool big_endian)
+static uint64_t volume_number(const struct source *source, uint64_t offset, unsigned width_bytes,
+                              bool big_endian)
 {
     uint8_t bytes[8];
     return source_read(source, offset, bytes, width_bytes, NULL) == 0
@@ -36,14 +37,14 @@ static bool product(uint64_t *bytes, uint64_t units, uint64_t unit_bytes)
 /* struct xfs_dsb: fs/xfs/libxfs/xfs_format.h */
 static bool measure_xfs(const struct source *source, uint64_t *bytes)
 {
-    return product(bytes, number(source, 8, 8, true), number(source, 4, 4, true));
+    return product(bytes, volume_number(source, 8, 8, true), volume_number(source, 4, 4, true));
 }
 
 /* struct btrfs_super_block: include/uapi/linux/btrfs_tree.h; what counts is this device, not the sum of all:
  * dev_item.total_bytes. */
 static bool measure_btrfs(const struct source *source, uint64_t *bytes)
 {
-    return product(bytes, number(source, 64 * KIB + 0xd1, 8, false), 1);
+    return product(bytes, volume_number(source, 64 * KIB + 0xd1, 8, false), 1);
 }
 
 /* union swap_header: include/linux/swap.h. It is in pages of the machine that made it: the magic tells. */
@@ -51,8 +52,8 @@ static bool measure_swap(const struct source *source, uint64_t *bytes)
 {
     for (uint64_t page_bytes = 4096; page_bytes <= 65536; page_bytes *= 2) {
         if (has(source, page_bytes - 10, "SWAPSPACE2") || has(source, page_bytes - 10, "S1SUSPEND")) {
-            const bool big_endian = number(source, KIB, 4, true) == 1;
-            return product(bytes, number(source, KIB + 4, 4, big_endian) + 1, page_bytes);
+            const bool big_endian = volume_number(source, KIB, 4, true) == 1;
+            return product(bytes, volume_number(source, KIB + 4, 4, big_endian) + 1, page_bytes);
         }
     }
     return false;
@@ -64,9 +65,9 @@ static bool measure_lvm(const struct source *source, uint64_t *bytes)
     enum { LABEL_SECTORS = 4, UUID_BYTES = 32 };
     for (uint64_t at = 0; at < LABEL_SECTORS * SECTOR_BYTES; at += SECTOR_BYTES) {
         if (has(source, at, "LABELONE") && has(source, at + 24, "LVM2 001")) {
-            const uint64_t header = number(source, at + 20, 4, false);
+            const uint64_t header = volume_number(source, at + 20, 4, false);
             return header <= SECTOR_BYTES - UUID_BYTES - 8 &&
-                   product(bytes, number(source, at + header + UUID_BYTES, 8, false), 1);
+                   product(bytes, volume_number(source, at + header + UUID_BYTES, 8, false), 1);
         }
     }
     return false;
@@ -76,7 +77,8 @@ static bool measure_lvm(const struct source *source, uint64_t *bytes)
 static bool find_md_at_start(const struct source *source, uint64_t *super)
 {
     for (*super = 0; *super <= 4096; *super += 4096) {
-        if (number(source, *super, 4, false) == 0xa92b4efc && number(source, *super + 4, 4, false) == 1) {
+        if (volume_number(source, *super, 4, false) == 0xa92b4efc &&
+            volume_number(source, *super + 4, 4, false) == 1) {
             return true;
         }
     }
@@ -88,15 +90,15 @@ static bool measure_md(const struct source *source, uint64_t *bytes)
 {
     uint64_t super, sectors;
     return find_md_at_start(source, &super) &&
-           arith_add(&sectors, number(source, super + 128, 8, false),
-                     number(source, super + 136, 8, false)) &&
+           arith_add(&sectors, volume_number(source, super + 128, 8, false),
+                     volume_number(source, super + 136, 8, false)) &&
            product(bytes, sectors, SECTOR_BYTES);
 }
 
 /* A sector's size as a boot sector has it. 0: none. */
 static uint64_t boot_sector_bytes(const struct source *source)
 {
-    const uint64_t bytes = number(source, 11, 2, false);
+    const uint64_t bytes = volume_number(source, 11, 2, false);
     return bytes >= SECTOR_BYTES && bytes <= 4096 && arith_is_power_of_two(bytes) ? bytes : 0;
 }
 
@@ -104,53 +106,54 @@ static uint64_t boot_sector_bytes(const struct source *source)
 static bool measure_ntfs(const struct source *source, uint64_t *bytes)
 {
     uint64_t sectors;
-    return arith_add(&sectors, number(source, 40, 8, false), 1) && sectors > 1 &&
+    return arith_add(&sectors, volume_number(source, 40, 8, false), 1) && sectors > 1 &&
            product(bytes, sectors, boot_sector_bytes(source));
 }
 
 /* struct fat_boot_sector: include/uapi/linux/msdos_fs.h */
 static bool measure_fat(const struct source *source, uint64_t *bytes)
 {
-    const uint64_t few = number(source, 19, 2, false);
-    return product(bytes, few != 0 ? few : number(source, 32, 4, false), boot_sector_bytes(source));
+    const uint64_t few = volume_number(source, 19, 2, false);
+    return product(bytes, few != 0 ? few : volume_number(source, 32, 4, false), boot_sector_bytes(source));
 }
 
 /* struct boot_sector: fs/exfat/exfat_raw.h */
 static bool measure_exfat(const struct source *source, uint64_t *bytes)
 {
-    const uint64_t shift = number(source, 108, 1, false);
-    return shift >= 9 && shift <= 12 && product(bytes, number(source, 72, 8, false), UINT64_C(1) << shift);
+    const uint64_t shift = volume_number(source, 108, 1, false);
+    return shift >= 9 && shift <= 12 &&
+           product(bytes, volume_number(source, 72, 8, false), UINT64_C(1) << shift);
 }
 
 /* struct iso_primary_descriptor: include/uapi/linux/iso_fs.h; both numbers in little endian first. */
 static bool measure_iso9660(const struct source *source, uint64_t *bytes)
 {
     const uint64_t at = UINT64_C(16) * 2048;
-    return has(source, at + 1, "CD001") &&
-           product(bytes, number(source, at + 80, 4, false), number(source, at + 128, 2, false));
+    return has(source, at + 1, "CD001") && product(bytes, volume_number(source, at + 80, 4, false),
+                                                   volume_number(source, at + 128, 2, false));
 }
 
 /* struct squashfs_super_block: fs/squashfs/squashfs_fs.h, of version 4 */
 static bool measure_squashfs(const struct source *source, uint64_t *bytes)
 {
-    return has(source, 0, "hsqs") && number(source, 28, 2, false) == 4 &&
-           product(bytes, number(source, 40, 8, false), 1);
+    return has(source, 0, "hsqs") && volume_number(source, 28, 2, false) == 4 &&
+           product(bytes, volume_number(source, 40, 8, false), 1);
 }
 
 /* struct f2fs_super_block: include/linux/f2fs_fs.h */
 static bool measure_f2fs(const struct source *source, uint64_t *bytes)
 {
-    const uint64_t shift = number(source, KIB + 16, 4, false);
+    const uint64_t shift = volume_number(source, KIB + 16, 4, false);
     return shift >= 12 && shift <= 16 &&
-           product(bytes, number(source, KIB + 36, 8, false), UINT64_C(1) << shift);
+           product(bytes, volume_number(source, KIB + 36, 8, false), UINT64_C(1) << shift);
 }
 
 /* struct erofs_super_block: fs/erofs/erofs_fs.h */
 static bool measure_erofs(const struct source *source, uint64_t *bytes)
 {
-    const uint64_t shift = number(source, KIB + 12, 1, false);
+    const uint64_t shift = volume_number(source, KIB + 12, 1, false);
     return shift >= 9 && shift <= 16 &&
-           product(bytes, number(source, KIB + 36, 4, false), UINT64_C(1) << shift);
+           product(bytes, volume_number(source, KIB + 36, 4, false), UINT64_C(1) << shift);
 }
 
 static const struct kind kinds[] = {

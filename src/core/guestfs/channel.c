@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See source.h. An io_manager's open() gets nothing but a name, so the name is where the source lies in
+ * See channel.h. An io_manager's open() gets nothing but a name, so the name is where the source lies in
  * memory. That keeps the table constant, and any number of filesystems can be open at once.
  */
-#include "core/guestfs/source.h"
+#include "core/guestfs/channel.h"
 
 #include <errno.h>
 #include <et/com_err.h>
@@ -17,28 +17,7 @@
 
 enum { NAME_BYTES = 32, DEFAULT_BLOCK_BYTES = 1024 };
 
-int source_read(const struct source *source, uint64_t offset, void *buffer, size_t n_bytes,
-                struct cow_error *err)
-{
-    struct cow_error local;
-    const uint64_t there = arith_min(n_bytes, arith_sub_floor(source->size_bytes, offset));
-    err = err != NULL ? err : &local;
-    memset((uint8_t *)buffer + there, 0, n_bytes - (size_t)there);
-    if (there == 0) {
-        return 0;
-    }
-    const int status =
-        source->side == COW_SIDE_BACKING
-            ? cow_image_read_side(source->img, COW_SIDE_BACKING, source->first_byte + offset, buffer,
-                                  (size_t)there, err)
-            : cow_image_read(source->img, source->first_byte + offset, buffer, (size_t)there, err);
-    if (status != 0 && source->failure != NULL && source->failure->status == 0) {
-        *source->failure = (struct read_failure){.status = status, .error = *err};
-    }
-    return status;
-}
-
-/* ---- single blocks ---- */
+/* ---- single blocks that libext2fs has read: it asks for the block of an inode once for each inode ---- */
 
 enum { CACHED_BLOCKS = 64 };
 

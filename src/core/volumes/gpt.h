@@ -4,10 +4,10 @@
  * this knows, and it still lists what a disk that was cut says that it had: a kernel and libblkid refuse that
  * table.
  */
-#ifndef CORE_GUESTFS_GPT_H
-#define CORE_GUESTFS_GPT_H
+#ifndef CORE_VOLUMES_GPT_H
+#define CORE_VOLUMES_GPT_H
 
-#include "core/guestfs/source.h"
+#include "core/volumes/source.h"
 #include "cow/fs.h"
 
 /* out->present is false where neither header is one. Only what the reading itself fails with is an error. */

@@ -3,10 +3,10 @@
  * What lies on a disk or in a partition besides ext: how large it says that it is, and what its owner has to
  * do when the room around it changes. libblkid names it; this table knows the rest, by that name.
  */
-#ifndef CORE_GUESTFS_KINDS_H
-#define CORE_GUESTFS_KINDS_H
+#ifndef CORE_VOLUMES_KINDS_H
+#define CORE_VOLUMES_KINDS_H
 
-#include "core/guestfs/source.h"
+#include "core/volumes/source.h"
 
 struct kind {
     const char *type; /* as libblkid names it */

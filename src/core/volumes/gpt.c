@@ -2,7 +2,7 @@
  *
  * See gpt.h. Offsets: UEFI specification, 5.3; the kernel's gpt_header in block/partitions/efi.h.
  */
-#include "core/guestfs/gpt.h"
+#include "core/volumes/gpt.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ enum {
     ENTRIES_MAX = 1024,
 };
 
-static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
+static uint64_t gpt_number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
 {
     return bytes_get(bytes + offset, width_bytes, false);
 }
@@ -27,14 +27,14 @@ static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_byt
 static bool is_header(const uint8_t sector[SECTOR_BYTES], uint64_t lba)
 {
     uint8_t copy[SECTOR_BYTES];
-    const uint64_t n_bytes = number(sector, 12, 4);
+    const uint64_t n_bytes = gpt_number(sector, 12, 4);
     if (memcmp(sector, "EFI PART", 8) != 0 || n_bytes < HEADER_BYTES || n_bytes > SECTOR_BYTES ||
-        number(sector, 24, 8) != lba) {
+        gpt_number(sector, 24, 8) != lba) {
         return false;
     }
     memcpy(copy, sector, sizeof copy);
     memset(copy + 16, 0, 4);
-    return crc_ieee(copy, (size_t)n_bytes) == number(sector, 16, 4);
+    return crc_ieee(copy, (size_t)n_bytes) == gpt_number(sector, 16, 4);
 }
 
 static int read_header(bool *valid, uint8_t sector[SECTOR_BYTES], const struct source *disk, uint64_t lba,
@@ -64,7 +64,7 @@ int gpt_read(struct cow_gpt *out, const struct source *disk, struct cow_error *e
         return 0;
     }
     int status = read_header(&out->primary, first, disk, 1, err);
-    const uint64_t alternate = out->primary ? number(first, 32, 8) : last;
+    const uint64_t alternate = out->primary ? gpt_number(first, 32, 8) : last;
     if (status == 0) {
         status = read_header(&out->backup, second, disk, alternate, err);
     }
@@ -72,7 +72,7 @@ int gpt_read(struct cow_gpt *out, const struct source *disk, struct cow_error *e
         return status;
     }
     const uint8_t *header = out->primary ? first : second;
-    const uint64_t usable = number(header, 48, 8);
+    const uint64_t usable = gpt_number(header, 48, 8);
     out->present = true;
     out->backup_at_end = alternate == last;
     out->backup_byte = bytes_of(alternate);
@@ -90,14 +90,15 @@ int gpt_list(const struct source *disk,
     if (status != 0 || !valid) {
         return status;
     }
-    const uint64_t entries = arith_min(number(header, 80, 4), ENTRIES_MAX), step = number(header, 84, 4);
-    uint64_t at = bytes_of(number(header, 72, 8));
+    const uint64_t entries = arith_min(gpt_number(header, 80, 4), ENTRIES_MAX),
+                   step = gpt_number(header, 84, 4);
+    uint64_t at = bytes_of(gpt_number(header, 72, 8));
     if (step < ENTRY_BYTES || step > ENTRY_BYTES_MAX) {
         return 0;
     }
     for (uint64_t i = 0; i < entries && status == 0 && at < disk->size_bytes; i++, at += step) {
         status = source_read(disk, at, entry, sizeof entry, err);
-        const uint64_t first = number(entry, 32, 8), last = number(entry, 40, 8);
+        const uint64_t first = gpt_number(entry, 32, 8), last = gpt_number(entry, 40, 8);
         if (status == 0 && !bytes_all_zero(entry, 16) && first <= last && last < UINT64_MAX / SECTOR_BYTES) {
             take(context, (unsigned)i + 1, bytes_of(first), bytes_of(last - first + 1));
         }

@@ -2,30 +2,31 @@
  *
  * Offsets: struct ext4_super_block in the kernel's fs/ext4/ext4.h, the same since ext2.
  */
-#include "core/check/superblock.h"
+#include "core/volumes/superblock.h"
 
 #include <string.h>
 
 #include "core/base/bytes.h"
 
-static uint64_t number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
+static uint64_t superblock_number(const uint8_t *bytes, unsigned offset, unsigned width_bytes)
 {
     return bytes_get(bytes + offset, width_bytes, false);
 }
 
 bool superblock_read(struct superblock *out, const uint8_t bytes[SUPERBLOCK_BYTES])
 {
-    const bool plausible = number(bytes, 0x38, 2) == 0xef53 && number(bytes, 0x18, 4) <= 6 &&
-                           number(bytes, 0x04, 4) != 0 && number(bytes, 0x4c, 4) <= 1;
+    const bool plausible = superblock_number(bytes, 0x38, 2) == 0xef53 &&
+                           superblock_number(bytes, 0x18, 4) <= 6 && superblock_number(bytes, 0x04, 4) != 0 &&
+                           superblock_number(bytes, 0x4c, 4) <= 1;
     if (!plausible) {
         return false;
     }
-    *out = (struct superblock){.made = (int64_t)number(bytes, 0x108, 4),
-                               .written = (int64_t)number(bytes, 0x30, 4),
-                               .mounted = (int64_t)number(bytes, 0x2c, 4),
-                               .checked = (int64_t)number(bytes, 0x40, 4),
-                               .mounts = (uint32_t)number(bytes, 0x34, 2),
-                               .free_blocks = number(bytes, 0x0c, 4)};
+    *out = (struct superblock){.made = (int64_t)superblock_number(bytes, 0x108, 4),
+                               .written = (int64_t)superblock_number(bytes, 0x30, 4),
+                               .mounted = (int64_t)superblock_number(bytes, 0x2c, 4),
+                               .checked = (int64_t)superblock_number(bytes, 0x40, 4),
+                               .mounts = (uint32_t)superblock_number(bytes, 0x34, 2),
+                               .free_blocks = superblock_number(bytes, 0x0c, 4)};
     memcpy(out->uuid, bytes + 0x68, sizeof out->uuid);
     return true;
 }

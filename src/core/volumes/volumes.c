@@ -12,9 +12,9 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
-#include "core/guestfs/gpt.h"
-#include "core/guestfs/guestfs.h"
-#include "core/guestfs/kinds.h"
+#include "core/volumes/gpt.h"
+#include "core/volumes/kinds.h"
+#include "core/volumes/volumes.h"
 #include "cow/text.h"
 
 enum {
@@ -248,10 +248,10 @@ static void place_sources(struct cow_fs *fs)
 {
     for (size_t i = 0; i < fs->n_volumes; i++) {
         const struct cow_volume *volume = &fs->volume[i];
-        fs->inner[i].guest = (struct source){
-            fs->img, COW_SIDE_COW, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
-        fs->inner[i].base = (struct source){
-            fs->img, COW_SIDE_BACKING, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
+        fs->source[i].guest = (struct source){
+            fs->img, COW_VERSION_GUEST, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
+        fs->source[i].base = (struct source){
+            fs->img, COW_VERSION_BASE, volume->first_byte, volume->size_bytes, &fs->failure, NULL};
     }
 }
 
@@ -269,7 +269,7 @@ static int take_table(struct cow_fs *fs, const struct sample *sample, size_t *kn
     place_sources(fs);
     *known = 0;
     for (size_t i = 0; i < fs->n_volumes && status == 0; i++) {
-        status = name_partition(&fs->volume[i], &fs->inner[i].guest, err);
+        status = name_partition(&fs->volume[i], &fs->source[i].guest, err);
         *known += status == 0 && fs->volume[i].type[0] != '\0';
     }
     return status;
@@ -305,17 +305,29 @@ int cow_fs_below(struct cow_fs *fs, size_t volume, struct cow_volume *out, struc
                                .first_byte = fs->volume[volume].first_byte,
                                .size_bytes = fs->volume[volume].size_bytes};
     err = err != NULL ? err : &local;
-    int status = guestfs_settle(fs, name_partition(&below, &fs->inner[volume].base, err), err);
+    int status = source_settle(&fs->failure, name_partition(&below, &fs->source[volume].base, err), err);
     if (status == 0) {
         *out = below;
     }
     return status;
 }
 
+int cow_fs_find_other(struct cow_fs *fs, size_t *volume, struct cow_volume *below, struct cow_error *err)
+{
+    int status = 0;
+    for (*volume = 0; *volume < fs->n_volumes; ++*volume) {
+        status = cow_fs_below(fs, *volume, below, err);
+        if (status != 0 || cow_volume_is_other(&fs->volume[*volume], below)) {
+            break;
+        }
+    }
+    return status;
+}
+
 int volumes_find(struct cow_fs *fs, struct cow_error *err)
 {
-    const struct source disk = {fs->img,      COW_SIDE_COW, 0, cow_image_header(fs->img)->size_bytes,
-                                &fs->failure, NULL};
+    const struct source disk = {
+        fs->img, COW_VERSION_GUEST, 0, cow_image_header(fs->img)->size_bytes, &fs->failure, NULL};
     struct sample sample;
     size_t known = 0;
     bool whole = false;
@@ -346,4 +358,35 @@ int volumes_find(struct cow_fs *fs, struct cow_error *err)
     }
     close_sample(&sample);
     return status;
+}
+
+const struct cow_volume *cow_fs_volumes(const struct cow_fs *fs, size_t *n_volumes)
+{
+    *n_volumes = fs->n_volumes;
+    return fs->volume;
+}
+
+const char *cow_fs_table(const struct cow_fs *fs)
+{
+    return fs->table;
+}
+
+const struct cow_volume *cow_fs_whole(const struct cow_fs *fs)
+{
+    return fs->table[0] == '\0' ? &fs->volume[0] : &fs->whole;
+}
+
+uint64_t cow_fs_table_end(const struct cow_fs *fs)
+{
+    return fs->table_end;
+}
+
+const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs)
+{
+    return &fs->gpt;
+}
+
+bool cow_fs_ambiguous(const struct cow_fs *fs)
+{
+    return fs->ambiguous;
 }

@@ -3,8 +3,8 @@
  * The superblock of an ext2, ext3 or ext4 filesystem: when it was written, and how often mounted. It is a
  * witness of what has happened to a disk; what lies in the filesystem is another room's business.
  */
-#ifndef CORE_CHECK_SUPERBLOCK_H
-#define CORE_CHECK_SUPERBLOCK_H
+#ifndef CORE_VOLUMES_SUPERBLOCK_H
+#define CORE_VOLUMES_SUPERBLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>

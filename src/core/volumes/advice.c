@@ -10,8 +10,8 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
-#include "core/guestfs/guestfs.h"
-#include "core/guestfs/kinds.h"
+#include "core/volumes/kinds.h"
+#include "core/volumes/volumes.h"
 #include "cow/text.h"
 
 #define DISK "/dev/ubda"
@@ -166,7 +166,7 @@ static void grow_last_partition(struct sentence *s, const struct cow_fs *fs)
         return;
     }
     grow_partition(s, fs, last);
-    grow_content(s, last, &fs->inner[fs->n_volumes - 1].guest);
+    grow_content(s, last, &fs->source[fs->n_volumes - 1].guest);
 }
 
 const char *cow_fs_after_growing(char *out, size_t out_bytes, const struct cow_fs *fs)
@@ -182,7 +182,7 @@ const char *cow_fs_after_growing(char *out, size_t out_bytes, const struct cow_f
     } else if (fs->table[0] != '\0') {
         grow_last_partition(&s, fs);
     } else {
-        grow_content(&s, &fs->volume[0], &fs->inner[0].guest);
+        grow_content(&s, &fs->volume[0], &fs->source[0].guest);
     }
     return out;
 }

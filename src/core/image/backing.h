@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The backing file of a header: where it is looked for, and what was found.
+ */
+#ifndef CORE_IMAGE_BACKING_H
+#define CORE_IMAGE_BACKING_H
+
+#include "core/image/host_file.h"
+#include "cow/image.h"
+
+struct backing_file {
+    struct host_file file;
+    struct cow_backing facts; /* what front ends see; its strings are the members below */
+    char *path;
+    char problem[COW_MESSAGE_BYTES];
+};
+
+/* Finds and opens the backing file of a header; never fails but for COW_NO_MEMORY, facts.state tells the
+ * rest. */
+int backing_open(struct backing_file *out, const struct cow_io *io, const struct cow_header *header,
+                 const char *image_real_path, const struct stat *image_facts, const char *named,
+                 struct cow_error *err);
+/* The same where none is to be looked for. */
+int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err);
+void backing_close(const struct cow_io *io, struct backing_file *backing);
+
+#endif

@@ -137,8 +137,7 @@ static void check_preview(const struct cow_plan *plan)
     const struct cow_preview *p = cow_plan_preview(plan);
     size_t n_steps;
     const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
-    MUST(cow_operation_name(p->operation)[0] != '\0' && is_terminal_safe(p->command) &&
-         is_terminal_safe(p->next_step));
+    MUST(p->operation < COW_OPERATIONS && is_terminal_safe(p->command) && is_terminal_safe(p->next_step));
     MUST(is_terminal_safe(p->backing_text) && is_terminal_safe(p->content_text) &&
          is_terminal_safe(p->undo_text));
     for (size_t i = 0; i < p->notes; i++) {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See carry_out.h. The default is always the safe one: no terminal, no line, another word, a signal: nothing
- * is written.
+ * Carrying a plan out. The default is always the safe one: no terminal, no line, another word, a signal:
+ * nothing is written. In this order: signals become a wish to stop, what the filesystem cannot keep of the
+ * plan's promises is tried out, the plan is shown, the question asked, and only then is anything written: so
+ * the plan that is agreed to is the one that is carried out. Plan and question go to standard error; standard
+ * output is for what a script reads.
  */
 #include "cli/carry_out.h"
 

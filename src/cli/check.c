@@ -13,7 +13,8 @@
 #include "cli/output/plan_told.h"
 #include "cli/output/progress_line.h"
 
-static int check_image(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+static int look_for_findings(struct cow_check *check, const struct cli_options *options,
+                             struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
@@ -132,7 +133,7 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
     struct cow_check check;
     json_t *plan_json = NULL;
     bool shown = false;
-    int status = check_image(&check, options, err);
+    int status = look_for_findings(&check, options, err);
 
     if (!status && options->repair && can_repair(&check)) {
         shown = options->dry_run;
@@ -141,7 +142,7 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
         fflush(stdout); /* the plan and the question are on standard error */
         status = repair_findings(&plan_json, &check, options, err);
         if (!status && !options->dry_run)
-            status = check_image(&check, options, err);
+            status = look_for_findings(&check, options, err);
     }
     if (!status && !shown)
         show_findings(&check, options);

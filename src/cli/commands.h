@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The subcommands: each opens what it needs, does its work, prints to standard output, and returns a status.
+ * None prints its error or decides on an exit code: cli.c does, once for all.
  */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H

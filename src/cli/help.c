@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Help, from the tables. What is not supported yet is not in it.
+ * Help, from the tables of options and commands, so that it cannot offer what there is not. What is not
+ * supported yet is not in it.
  */
 #include <stdio.h>
 

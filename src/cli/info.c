@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui info: gathers the facts; info_text.c and info_json.c tell them.
+ * cowtui info: gathers the facts; info_text.c and info_json.c tell them. All are asked for before the first
+ * byte is printed, so that an error leaves no half of an answer behind.
  */
 #include "cli/commands.h"
 #include "cli/output/info_facts.h"

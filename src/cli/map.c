@@ -75,7 +75,7 @@ static int width_of(const struct cow_image *image)
 struct walk {
     struct cow_image *image;
     struct cow_scan *scan; /* NULL: as the bitmap tells */
-    struct cow_env env;    /* ... with progress */
+    struct cow_env env;    /* the scan's progress */
     struct cow_run ahead;  /* read already, not handed out yet */
     bool has_ahead;
 };

@@ -12,8 +12,8 @@
 #include "cow/image.h"
 #include "cow/ops.h"
 
-static int build_rewrite(struct cow_plan **out, struct cow_image *image, struct cow_rewrite_options rewrite,
-                         const struct cli_options *options, struct cow_error *err)
+static int plan_rewriting(struct cow_plan **out, struct cow_image *image, struct cow_rewrite_options rewrite,
+                          const struct cli_options *options, struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
@@ -48,7 +48,7 @@ static int rewrite_image(struct cow_rewrite_options rewrite, const struct cli_op
         status = cow_error_set(err, COW_INVALID, "%s: cannot be changed: %s", cow_image_path(image),
                                cow_image_pending(image));
     else
-        status = build_rewrite(&plan, image, rewrite, options, err);
+        status = plan_rewriting(&plan, image, rewrite, options, err);
     if (!status)
         status = cli_change(plan, options, err);
     cow_plan_free(plan);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What --color says.
+ * What --color says. It stands apart because the screen and all that prints are told, and neither reads
+ * options.
  */
 #ifndef CLI_OUTPUT_COLOR_H
 #define CLI_OUTPUT_COLOR_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What `files` has found, as its printers share it.
+ * What `files` has found: the command fills it, and the printers, text and JSON, tell it without asking
+ * further.
  */
 #ifndef CLI_OUTPUT_FILES_FOUND_H
 #define CLI_OUTPUT_FILES_FOUND_H

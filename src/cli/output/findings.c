@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See findings.h. The words are the core's; here is just which command makes which fix.
+ * Findings as rows and as JSON. The words are the core's; here is just which command makes which fix.
  */
 #include "cli/output/findings.h"
 
@@ -59,7 +59,7 @@ static const char *fix_command(enum cow_fix fix, char *buffer, const struct cow_
         return "convert --to v3 -o FILE";
     case COW_FIX_RESIZE:
         return "resize --policy extend";
-    case COW_FIX_REBASE: /* one for each candidate: see below */
+    case COW_FIX_REBASE: /* a command for each candidate: put_finding_candidates() */
         break;
     }
     return NULL;

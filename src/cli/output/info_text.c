@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui info, for people.
+ * cowtui info, for people: what it is, what a kernel would say to it, where everything lies. Rows may change;
+ * scripts have info_json.c.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -17,8 +17,8 @@
  */
 int cli_json_print(json_t *value, struct cow_error *err);
 
-/* Writes text and a value in one line to a spool and drops the reference; NULL as above. For what is too long
- * to be built as one value. */
+/* Writes text and a value in one line to a spool and drops the reference; NULL stands for "out of memory".
+ * For what is too long to be built as one value. */
 int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_error *err);
 
 /* Text as a JSON string, written at once. It is valid UTF-8: what cow_escape made. */
@@ -35,7 +35,7 @@ json_t *cli_json_u64(uint64_t value);
 /* A path or a sentence, escaped as on a terminal, so it is valid UTF-8 whatever its bytes are. */
 json_t *cli_json_text(const char *text);
 
-/* The same, but "" is null. */
+/* A path or a sentence, escaped; "" is null. */
 json_t *cli_json_text_or_null(const char *text);
 
 /* A sentence of the core. It is escaped already, so it goes in as it is; should it not be UTF-8, it is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui files --owners: whose all that is, piece by piece, that lies in the COW.
+ * cowtui files --owners: whose all that is, piece by piece, that lies in the COW. There may be millions of
+ * pieces, so none is kept: text goes out as it is found, JSON through a spool, whole or not at all.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See progress.h. The line is overwritten with blanks, not with an escape sequence, so it works on a dumb
+ * The line is overwritten with blanks, not with an escape sequence, so it works on a dumb
  * terminal; it is kept under 80 columns.
  */
 #include "cli/output/progress_line.h"

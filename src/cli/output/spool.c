@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See spool.h. tmpfile() would do, but it ignores TMPDIR.
+ * The temporary file has no name, so nothing of it stays, however the program ends. tmpfile() would do, but
+ * it ignores TMPDIR.
  */
 #include "cli/output/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See text_stream.h. Escaping at the stream, and not where each name is printed, leaves nothing out.
+ * The stream that escapes. Escaping at the stream, and not where each name is printed, leaves nothing out.
  */
 #include "cli/output/text_stream.h"
 

@@ -28,7 +28,7 @@ enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 
 
 /* What was typed for fields of the header and waits to be written. */
 struct tui_edits {
-    bool path, mtime; /* which of them */
+    bool path, mtime; /* which fields they are for */
     char new_path[COW_PATH_BYTES + 1];
     uint32_t new_mtime;
 };
@@ -37,7 +37,7 @@ struct tui_app {
     bool without_backing;               /* as it was begun: none is opened unless the user names one */
     struct tui_subject subject;         /* the image, as it is open now */
     const char *named_backing;          /* by the user, with -b or :backing; NULL: none */
-    char *typed_backing;                /* ... with :backing: ours to free */
+    char *typed_backing;                /* named_backing where it was typed with :backing: ours to free */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
@@ -98,8 +98,8 @@ void tui_app_look_through(struct tui_app *app, const char *backing_path);
  * the old image stays. */
 int tui_app_reopen(struct tui_app *app, struct cow_error *err);
 
-/* The same after a change of ours: a backing file that the user named is the one to use as long as the header
- * names the file that it stands in for. */
+/* Reads the image anew after a change of ours: a backing file that the user named is the one to use as long
+ * as the header names the file that it stands in for. */
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err);
 
 /* Names a backing file for this session; NULL: the header's again, or none if it was started so. Errors:
@@ -152,7 +152,7 @@ void tui_app_hear_job(struct tui_app *app, struct tui_job *job);
 /* All that they know is forgotten; before the image is closed. */
 void tui_app_forget_jobs(struct tui_app *app);
 
-/* The same, and what was kept beside; at the end. */
+/* The jobs forget all, and what they kept beside is freed; at the end. */
 void tui_app_end_jobs(struct tui_app *app);
 
 /* Asks for a line of text at the bottom of the screen. What is accepted goes to answer(), which may change
@@ -160,7 +160,7 @@ void tui_app_end_jobs(struct tui_app *app);
 void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
                  void (*answer)(struct tui_app *app, const char *text));
 
-/* The same for the name of a file: those that there are complete, and "~" is the home directory. */
+/* Asks for the name of a file: those that there are complete, and "~" is the home directory. */
 void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
                       void (*answer)(struct tui_app *app, const char *text));
 
@@ -180,7 +180,7 @@ void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_r
  * command, NULL for a key. */
 void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument);
 
-/* The same for a line that was typed behind a ':'. Errors are shown. */
+/* Does what a line says that was typed behind a ':'. Errors are shown. */
 void tui_app_run_command(struct tui_app *app, const char *line);
 
 /* Asks for a command. */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The application's image: opening it anew, and moving the selection that all views share along its runs.
+ *
+ * A new one is opened before the old one is closed, so that whatever fails leaves the screen as it was.
+ * Looking takes no lock: an image that a guest uses is shown like any other, and who holds it is asked once a
+ * second. A backing file that the user has named stands in for one name in the header; when a change of ours
+ * has stored another name, the user's no longer counts.
  */
 #include <inttypes.h>
 #include <stdio.h>

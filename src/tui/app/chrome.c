@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The lines around the views: title, tabs, message, footer or prompt; and the sentence for a terminal that is
- * too small for any of it.
+ * too small for any of it. What the title has to say gets shorter where it does not fit, in a fixed order.
+ *
+ * The whole screen is drawn anew each time, and the backend finds out what of it has changed: nothing here
+ * remembers what it drew. Where the page to be drawn asks for a yes, what was typed before is dropped before
+ * the page can be seen: no key that was meant for another page can answer it.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,11 @@
  *
  * The loop: draw, wait for an event, hand it to the prompt, the top view, or the table of actions; and where
  * nothing is to be waited for, a slice of work. It is the only loop that hears all keys. The other one here,
- * tui_app_pump(), runs inside of work that was begun by a key, and refuses everything but a stop.
+ * tui_app_pump(), runs inside of work that was begun by a key, and refuses everything but a stop: a plan in
+ * the making holds the image, and a commit the locks, so nothing may open, close or change them meanwhile.
+ *
+ * Handlers answer with what must happen and never draw; it is drawn here, once, before the next event. A key
+ * that leaves, and a signal that ends the program, only set a flag: the way out is the end of the loop.
  */
 #include <string.h>
 

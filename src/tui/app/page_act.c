@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The actions that move, on a page (view.h).
+ * The actions that move, on a page. It stands here because a page, which belongs to the screen, knows no
+ * actions, and every view that is a page moves alike.
  */
 #include "tui/app/view.h"
 

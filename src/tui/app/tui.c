@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The door: opens the image, the backend and the views, runs the loop, and gives everything back in reverse
- * order. The image is opened first, so that a file that is no COW image never flickers the screen.
+ * order. The image is opened first, so that a file that is no COW image never flickers the screen. A signal
+ * that ended the loop is raised again last, when the terminal is what it was and nothing is held any more.
  */
 #include "tui/app/tui.h"
 

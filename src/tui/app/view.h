@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A view is a struct of functions over a state of its own. Its file ends with that struct. Handlers answer
- * with what must happen; they never draw.
+ * with what must happen; they never draw, and never see a terminal. The application opens views by the names
+ * below and includes none of their files: a view may know the application, and not the other way round.
  */
 #ifndef COW_TUI_APP_VIEW_H
 #define COW_TUI_APP_VIEW_H

@@ -2,6 +2,11 @@
  *
  * Turning the pages of a change: plan, typed yes, progress, result. Leaving is possible on each of them, and
  * means that nothing was written.
+ *
+ * A yes has to be meant. Keys that were on their way before its page was seen are dropped (asks_yes), a paste
+ * is none, and what a filesystem cannot keep of the preview's promises is tried out before the question, not
+ * after it: a page that says less than the one before it has to be read again. A script's keys all count, for
+ * it means each of them.
  */
 #include "tui/change/change.h"
 

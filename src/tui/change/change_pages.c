@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The pages of a change behind its preview, as text: the question, the progress, the result.
+ *
+ * The question lists the plan's steps and names every file that they touch, for the commit walks the very
+ * same list. The result tells what became of the data and which way leads back; after a failure, what was
+ * left and what helps: those are the core's words, as the command line prints them.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The commit. It runs in this thread; the core's progress callback draws and looks for keys about
- * ten times a second, so the screen lives and Esc is heard.
+ * ten times a second, so the screen lives and Esc is heard. It is no job: a job may be forgotten at any
+ * moment, and a commit has to come to an end that it chooses itself. Whether a stop is still possible the
+ * core says.
+ *
+ * In this order: what the result page tells is copied out of the plan, the plan is carried out, it is freed,
+ * and only then is the image opened anew, for the plan borrows the old one. That is done after a failure,
+ * too: what the files are then, only they can tell.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Changes that need no decision but yes. Each is a plan of the core, shown in the pages that all changes
- * share.
+ * Changes that need no decision but yes. Each is a row: how it calls itself, and which builder of the core
+ * makes its plan; the pages are those that all changes share. A builder that has to compare bytes first is
+ * stopped by Esc like a commit. What it finds wrong is an error, and then no page is opened at all.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The resize wizard: size, policy, and then the pages of a change: preview, typed yes, progress, what to do
- * next. Leaving is possible on each of them, and means that nothing was written.
+ * next. Leaving is possible on each of them, and means that nothing was written. It decides nothing itself:
+ * what a size or a policy would mean is asked of the core's builder, so that the wizard offers nothing that
+ * the plan would refuse.
  */
 #include "tui/change/wizard.h"
 

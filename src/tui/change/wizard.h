@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The resize wizard, inside: its own pages, size and policy; behind them it is a change like others
- * (tui/change.h). wizard.c turns the pages, wizard_pages.c fills them, wizard_disk.c
- * knows what is on the disk. None of them writes anything.
+ * (tui/change/change.h). wizard.c turns the pages, wizard_pages.c fills them, wizard_disk.c knows what is on
+ * the disk. None of them writes anything.
  */
 #ifndef COW_TUI_CHANGE_WIZARD_H
 #define COW_TUI_CHANGE_WIZARD_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The wizard's own pages, as text.
+ * The wizard's own pages, as text. The field for the size is drawn over a row of the page that is always the
+ * same one, so what stands above it takes its lines whether there is something to say or not.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening the two versions, deciding how to compare them, and cutting what comes of it into lines.
+ * Opening the two versions, deciding how to compare them, and cutting what comes of it into lines. Text goes
+ * to diff(1), which people know how to read; where it is too long for that, is no text, or there is no
+ * diff(1), it is compared by bytes, which always works. Nothing is kept of either version but the lines.
  */
 #include "tui/files/compare.h"
 

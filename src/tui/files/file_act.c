@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Going to a file's place on the disk, comparing its versions, extracting it.
+ * Going to a file's place on the disk, comparing its versions, extracting it. Each says why where it cannot
+ * be done (a removed file has no place any more, a new one no version in the backing file), so that no key is
+ * without an answer.
  */
 #include "tui/files/file_act.h"
 

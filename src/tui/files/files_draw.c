@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the Files view looks like: columns, bars, signs, and the total.
+ * What the Files view looks like: columns, bars, signs, and the total. Names are the guest's bytes: they are
+ * escaped here, where they are drawn, and only those on the screen. What a narrow terminal has no room for
+ * vanishes as a whole, the bars first, then words; numbers and names stay.
  */
 #include "tui/files/files_view.h"
 

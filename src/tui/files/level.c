@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Making a level: a row for each file below it, named by the next part of its path; rows of the same name
- * become one; what is left is sorted.
+ * become one; what is left is sorted. Paths are compared as bytes: what they are to a reader, the guest's
+ * kernel does not know either.
  */
 #include "tui/files/level.h"
 
@@ -29,7 +30,7 @@ void tui_level_free(struct tui_level *level)
     memset(level, 0, sizeof *level);
 }
 
-static int add_row(struct tui_level *level, const struct tui_row *row, struct cow_error *err)
+static int add_level_row(struct tui_level *level, const struct tui_row *row, struct cow_error *err)
 {
     if (level->rows == level->capacity) {
         size_t capacity = level->capacity * 2 + ROWS_STEP;
@@ -124,7 +125,7 @@ static int add_below(struct tui_level *level, const struct cow_fs_file *file, co
         .size_bytes = whole && file->type != COW_FS_DIRECTORY_FILE ? file->size_bytes : size_of(file),
         .files = 1,
     };
-    return add_row(level, &row, err);
+    return add_level_row(level, &row, err);
 }
 
 /* Rows of the same name, which stand together, become one. */
@@ -169,7 +170,7 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
         qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &order);
     }
     for (size_t i = 0; status == 0 && i < part.rows; i++)
-        status = add_row(level, &part.row[i], err);
+        status = add_level_row(level, &part.row[i], err);
     for (size_t i = first; i < level->rows; i++) {
         if (level->row[i].name_bytes == 0)
             level->row[i].kind = TUI_ROW_SELF;
@@ -193,7 +194,7 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
             continue;
         const struct tui_row row = {
             TUI_ROW_FILE, f, f->path, 0, strlen(f->path), f->volume, f->changed_bytes, f->size_bytes, 1};
-        status = add_row(level, &row, err);
+        status = add_level_row(level, &row, err);
     }
     if (status == 0 && level->rows > 0)
         qsort_r(level->row, level->rows, sizeof *level->row, by_order, &order);
@@ -219,7 +220,7 @@ static int add_classes(struct tui_level *level, const uint64_t bytes[COW_FS_CLAS
         const struct tui_row row = {
             .kind = TUI_ROW_CLASS, .path = "", .number = c, .changed_bytes = bytes[c]};
         if (bytes[c] > 0)
-            status = add_row(level, &row, err);
+            status = add_level_row(level, &row, err);
     }
     if (level->rows > first)
         qsort(level->row + first, level->rows - first, sizeof *level->row, by_bytes);
@@ -248,7 +249,7 @@ static int add_volumes(struct tui_level *level, const struct tui_app *app, uint6
         }
         for (size_t i = 0; i < n_files; i++)
             row.files += file[i].volume == (int)v;
-        status = add_row(level, &row, err);
+        status = add_level_row(level, &row, err);
     }
     return status;
 }
@@ -283,7 +284,7 @@ static int add_level(struct tui_level *level, const struct tui_app *app, const s
         return status ? status : add_classes(level, bytes, err);
     }
     if (at->directory[0] || tui_files_readable(&app->files, NULL) > 1)
-        status = add_row(level, &up, err);
+        status = add_level_row(level, &up, err);
     if (status == 0)
         status = add_files(level, app, at, err);
     if (status == 0 && !at->directory[0])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The differences between a file's two versions, line by line. What is shown is the guest's bytes: each line
- * is escaped as it is drawn, only those on the screen, and lines that are longer can be shifted.
+ * is escaped as it is drawn, only those on the screen, and lines that are longer can be shifted. They are
+ * made when the view is opened, and a stop meanwhile opens none; so the view itself never has to wait.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -90,7 +90,7 @@ static void run_fiber(unsigned high, unsigned low)
     fiber->function(fiber->argument);
     fiber->ended = true;
     change_begins(NULL, fiber->outside_stack, fiber->outside_bytes);
-} /* and on to uc_link */
+} /* the context goes on to its uc_link, which is `outside` */
 
 int tui_fiber_new(struct tui_fiber **out, void (*function)(void *argument), void *argument,
                   struct cow_error *err)

@@ -15,7 +15,7 @@ struct tui_progress {
 /* How much of it is done, 0 to 1. */
 double tui_progress_share(const struct tui_progress *progress);
 
-/* The same in whole percent, rounded down. */
+/* How much of it is done in whole percent, rounded down. */
 int tui_progress_percent(const struct tui_progress *progress);
 
 /* How much a second was done up to `now` on tui_clock(), 0 if that cannot be said yet. */

@@ -2,6 +2,10 @@
  *
  * Two passes over the same disk: one over the cells on the screen, one over everything for the totals. Where
  * they meet, a run is read once and counts for both; so a map of the whole disk costs one pass.
+ *
+ * The scan borrows the application's image, unlike the other jobs, because views ask it about single runs all
+ * the time; so it has to forget before that image is closed. A stop keeps all that was found, for a disk of
+ * terabytes is not begun twice; an end forgets it when it is asked for again, for the files may have changed.
  */
 #include "tui/jobs/scan_job.h"
 

@@ -37,7 +37,7 @@ struct tui_scan {
     struct cow_scan *reader;
     uint64_t at;                               /* the whole disk's pass; all before it was looked into */
     struct cow_scan_counts counts;             /* of all before it */
-    uint64_t mixed_at;                         /* the same for the pages, which comes last */
+    uint64_t mixed_at;                         /* all mixed pages before it were counted; that comes last */
     struct tui_scan_grid grid[TUI_SCAN_GRIDS]; /* as shown now; the whole disk, for zooming out again */
     size_t orphans;
     struct cow_dirty_run orphan[TUI_SCAN_ORPHANS]; /* ascending */

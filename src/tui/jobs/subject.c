@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The two questions about the image that jobs and views ask alike.
+ * The two questions about the image that jobs and views ask alike. A run is looked for from the one before
+ * it, for the core walks forward, and a sector may lie in the middle of its run.
  */
 #include "tui/jobs/subject.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Names of keys: one table, read in both directions.
+ * Names of keys: one table, read in both directions, so that Help and a script call a key alike.
  */
 #include "tui/screen/keys.h"
 

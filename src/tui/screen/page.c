@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Pages of wrapped text. Lines are cells, as in a canvas, so that drawing is copying. A page holds what a
- * view has to say, never something as long as the disk.
+ * view has to say, never something as long as the disk. A page that ran out of memory ends early and says
+ * nothing of it: half a page is better than none, and the next drawing tries again.
  */
 #include "tui/screen/page.h"
 

@@ -105,7 +105,7 @@ static int64_t clock_ms(void)
 }
 
 /* Past curses: modes of the terminal that it does not know. */
-static void put_raw(const char *text)
+static void put_past_curses(const char *text)
 {
     ssize_t written = write(STDOUT_FILENO, text, strlen(text));
 
@@ -116,7 +116,7 @@ static void put_raw(const char *text)
 static void mark_pastes(const struct tui_term *term, bool on)
 {
     if (term->ansi)
-        put_raw(on ? paste_on : paste_off);
+        put_past_curses(on ? paste_on : paste_off);
 }
 
 /* The variable's value where it is a size, else what the terminal says; 0 if nobody knows. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Glyphs and styles of the states. Each has a glyph of its own, in ASCII too (canvas.c), so that none depends
- * on colour.
+ * on colour. One table a kind of state: a map and the legend below it cannot part.
  */
 #include "tui/views/legend.h"
 

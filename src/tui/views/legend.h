@@ -65,7 +65,7 @@ struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 /* The map's legend in one line, with what a scan tells if there was one; the cells used. */
 int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned);
 
-/* The same for owners, and for a file (its path is raw bytes) that is lit. */
+/* The legend in one line for the map by owners, and for one with a file (its path is raw bytes) lit. */
 int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);
 int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Check: the findings, one of them selected, the worst sign of each beside its name; and a page that explains
- * one. Fixes are staged here, and written as one plan by the pages of a change.
+ * one. Fixes are staged here, and written as one plan by the pages of a change: mending three things rewrites
+ * an image once. The selection is kept by the finding's code, for the list is made anew whenever the check
+ * is.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The views that are nothing but a page: Help, made from the tables of actions and states; and the boxes:
- * a message that is too long for a line, and the offer to recover.
+ * a message that is too long for a line, and the offer to recover. A box keeps what it was opened with, since
+ * whoever opened it may be gone.
  */
 #include <stdlib.h>
 #include <string.h>

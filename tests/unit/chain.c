@@ -204,7 +204,8 @@ START_TEST(three_layers_of_every_variant_compose)
 }
 END_TEST
 
-/* Two files of one layout have a sector at the same place: runs that follow each other there are nevertheless two. */
+/* Two files of one layout have a sector at the same place: runs that follow each other there are nevertheless
+ * two. */
 START_TEST(layers_of_one_layout_are_runs_of_their_own)
 {
     struct rng rng = {11};

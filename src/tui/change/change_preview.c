@@ -58,7 +58,7 @@ static void draw_bar(struct tui_page *page, const char *name, const struct cow_l
     int bitmap = at_least(column(layout->bitmap_offset, total, cols), header);
     int bitmap_end = at_least(column(layout->bitmap_offset + layout->bitmap_bytes, total, cols), bitmap + 1);
     int data = at_least(column(layout->data_offset, total, cols), bitmap_end);
-    int kept = at_least(column(layout->data_offset + kept_data->bytes, total, cols), data + 1);
+    int kept = at_least(column(cow_layout_place(layout, kept_data->bytes), total, cols), data + 1);
     int end = at_least(column(layout->end_offset, total, cols), kept);
 
     tui_page_line(page);

@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 #include "cow/error.h"
-#include "cow/header.h"
 
 struct cow_image;
 
 /* A file that the disk is made of. */
 struct cow_layer {
-    const char *path;       /* as it was opened; belongs to the image */
-    enum cow_format format; /* COW_FORMAT_RAW: a raw disk */
-    uint64_t size_bytes;    /* of its disk; behind that it gives zeros */
+    const char *path;    /* as it was opened; belongs to the image */
+    const char *format;  /* "uml-cow-v3", "raw" */
+    const char *title;   /* the same for people */
+    uint64_t size_bytes; /* of its disk; behind that it gives zeros */
 };
 
 /* How many files lie on each other: the image, its backing file, and more where that is a COW itself; 0 for

@@ -53,7 +53,7 @@ static json_t *layers_json(const struct cow_image *image)
 
         cow_image_layer(image, i, &layer);
         cli_json_put(&object, "path", cli_json_text(layer.path));
-        cli_json_put(&object, "format", json_string(cow_format_name(layer.format)));
+        cli_json_put(&object, "format", json_string(layer.format));
         cli_json_put(&object, "size_bytes", cli_json_u64(layer.size_bytes));
         cli_json_append(&array, object);
     }

@@ -101,7 +101,7 @@ static void put_layers(struct cli_out *out, const struct cow_image *image)
     for (size_t i = 1; i < layers && (layers > 2 || *cut); i++) {
         cow_image_layer(image, i, &layer);
         snprintf(label, sizeof label, "  layer %zu", i);
-        cli_row(out, label, "%s: %s, %s", cli_name(path, layer.path), cow_format_title(layer.format),
+        cli_row(out, label, "%s: %s, %s", cli_name(path, layer.path), layer.title,
                 cow_size_text(size, layer.size_bytes));
     }
     if (*cut)

@@ -201,11 +201,11 @@ static int open_image(struct cow_image **out, const char *path, const struct cow
     return 0;
 }
 
-/* Is the backing file a COW itself? */
+/* Is the backing file something else than a raw disk? */
 static bool is_stack(const struct cow_image *img)
 {
     return img->chain != NULL && img->backing.facts.state == COW_BACKING_FOUND &&
-           (img->chain->n == 1 || !img->chain->layer[1].disk.driver->flat);
+           (img->chain->n == 1 || img->chain->layer[1].disk.driver != &format_raw);
 }
 
 int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,
@@ -361,7 +361,13 @@ size_t cow_image_layers(const struct cow_image *img)
 void cow_image_layer(const struct cow_image *img, size_t index, struct cow_layer *out)
 {
     const struct layer *layer = &img->chain->layer[index];
-    *out = (struct cow_layer){layer->path, layer->format, layer->disk.size_bytes};
+    const bool is_cow = layer->format != COW_FORMAT_RAW;
+    *out = (struct cow_layer){
+        .path = layer->path,
+        .format = is_cow ? cow_format_name(layer->format) : layer->disk.driver->name,
+        .title = is_cow ? cow_format_title(layer->format) : layer->disk.driver->title,
+        .size_bytes = layer->disk.size_bytes,
+    };
 }
 
 const char *cow_image_cut_text(const struct cow_image *img)

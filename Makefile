@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # One Makefile, no recursion into directories. A new .c file is found by itself: src/core/*/*.c makes
-# libcow.a, src/cli, src/tui/*/*.c and src/main.c make cowtui, tests/unit/*.c make one Check binary.
+# libcow.a, src/cli, src/cli/*/*.c, src/tui/*/*.c and src/main.c make cowtui, tests/unit/*.c make one Check binary.
 #
 # `demo`, `test` and `lint` may have to install packages before anything can be compiled, so they do that
 # first and call make again; nothing here runs pkg-config before an object is really made.
@@ -65,7 +65,7 @@ TESTS_CFLAGS = $(call once,TESTS_CFLAGS,$(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c 
   sed -n 's/.*__SIZEOF_POINTER__ 4$$$$/-Wno-conversion -Wno-sign-conversion/p')
 
 core_sources := $(sort $(wildcard src/core/*/*.c))
-front_sources := $(sort $(wildcard src/cli/*.c src/tui/*/*.c))
+front_sources := $(sort $(wildcard src/cli/*.c src/cli/*/*.c src/tui/*/*.c))
 main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))

@@ -32,9 +32,9 @@ struct cow_resize_options {
 
 /* Changes the size of the disk. Without a policy: extend, if the backing file can be written and no other
  * image on it is found; copy for a smaller disk. Errors: COW_USAGE (size, combination of options),
- * COW_REFUSED (no policy and others on the backing file, mtime of the backing differs, smaller without shrink
- * or with loss (the hint names the command that accepts it, where
- * there is one), several hard links, output exists, an interrupted change waits for recovery),
+ * COW_REFUSED (a size that no disk can have; no policy and others on the backing file; its date is not the
+ * header's, or does not fit one; smaller without shrink or with loss (the hint names the command that accepts
+ * it, where there is one); several hard links; output exists; an interrupted change waits for recovery),
  * COW_UNSUPPORTED (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result
  * would not fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
@@ -72,8 +72,8 @@ struct cow_create_options {
 };
 
 /* A new, empty v3 image on a backing file. Errors: COW_USAGE, COW_IO (no backing), COW_REFUSED (path exists,
- * or is the backing itself), COW_INVALID (a backing of 32 KiB or less, or too large; its mtime does not
- * fit). */
+ * or is the backing itself; a backing file of 32 KiB or less, or too large; its date or path does not fit a
+ * header), COW_INVALID (a reserve that no layout has). */
 int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt, struct cow_error *err);
 
 struct cow_merge_options {
@@ -128,9 +128,9 @@ struct cow_rewrite_options {
 
 /* Where nothing is to be done the plan says so: method "none", no steps. Errors: COW_USAGE (combination of
  * options), COW_REFUSED (several hard links; output exists; the new backing file has another size, or another
- * date without restamp, safe or force; an interrupted change waits), COW_IO (no backing file),
- * COW_UNSUPPORTED (a QEMU image without a backing file), COW_INVALID (path too long, date out of range),
- * COW_CANCELLED. */
+ * date without restamp, safe or force; its date or path does not fit a header; an interrupted change waits),
+ * COW_IO (no backing file), COW_UNSUPPORTED (a QEMU image without a backing file), COW_INVALID (an image that
+ * cannot be changed; a reserve that no layout has), COW_CANCELLED. */
 int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
                      struct cow_error *err);
 
@@ -146,7 +146,8 @@ struct cow_diff_options {
 };
 
 /* A new v3 image that turns the backing file into the raw disk. Errors: COW_USAGE, COW_IO, COW_REFUSED (sizes
- * differ; output exists or is one of the inputs), COW_INVALID, COW_CANCELLED. */
+ * differ; output exists or is one of the inputs; the backing file does not fit a header), COW_INVALID (the
+ * raw disk has no bytes), COW_CANCELLED. */
 int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, struct cow_error *err);
 
 #endif

@@ -90,11 +90,55 @@ struct cow_touched {
     uint64_t size_bytes; /* afterwards; 0 for what is removed */
 };
 
+/* What is done. id, name for people and JSON */
+#define COW_OPERATION_LIST(X)                                                                                \
+    X(RESIZE, "resize")                                                                                      \
+    X(CREATE, "create")                                                                                      \
+    X(MERGE, "merge")                                                                                        \
+    X(RECOVER, "recover")                                                                                    \
+    X(UNDO, "undo")                                                                                          \
+    X(DISCARD_UNDO, "discard undo")                                                                          \
+    X(PAGES, "pages")                                                                                        \
+    X(COMPACT, "compact")                                                                                    \
+    X(REBASE, "rebase")                                                                                      \
+    X(CONVERT, "convert")                                                                                    \
+    X(REPAIR, "repair") /* several of the four before it */                                                  \
+    X(DIFF, "diff")                                                                                          \
+    X(EXTRACT, "extract")
+
+enum cow_operation {
+#define COW_OPERATION_ENUM(id, name) COW_OPERATION_##id,
+    COW_OPERATION_LIST(COW_OPERATION_ENUM)
+#undef COW_OPERATION_ENUM
+        COW_OPERATIONS
+};
+
+const char *cow_operation_name(enum cow_operation operation);
+
+/* How it is done. id, name for people and JSON */
+#define COW_METHOD_LIST(X)                                                                                   \
+    X(COPY, "copy")                 /* a new file, whole, takes its place by one rename */                   \
+    X(HEADER, "header")             /* one write of the first sector; the data stays where it is */          \
+    X(BACKING_ONLY, "backing-only") /* the backing file is lengthened, the image is not written */           \
+    X(IN_PLACE, "in place")         /* merge: into the backing file */                                       \
+    X(FORWARD, "forward")           /* recover: to its end */                                                \
+    X(BACK, "back")                 /* recover: to its beginning */                                          \
+    X(DISCARD, "discard")                                                                                    \
+    X(NONE, "none") /* nothing is to be done: there are no steps */
+
+enum cow_method {
+#define COW_METHOD_ENUM(id, name) COW_METHOD_##id,
+    COW_METHOD_LIST(COW_METHOD_ENUM)
+#undef COW_METHOD_ENUM
+        COW_METHODS
+};
+
+const char *cow_method_name(enum cow_method method);
+
 /* All that a front end shows of a plan. Strings belong to the plan. */
 struct cow_preview {
-    const char *operation;   /* "resize", "create", "merge", "recover", "undo", "pages", "compact", "rebase",
-                                "convert", "diff", "extract", "repair" (several of them) */
-    const char *method;      /* "copy", "header"; "none" where nothing is to be done */
+    enum cow_operation operation;
+    enum cow_method method;
     const char *policy;      /* resize: "extend", "copy", "keep"; else "" */
     const char *target_path; /* the file that is made or replaced; "-": a stream */
     bool replaces;           /* target_path exists and is replaced by rename */

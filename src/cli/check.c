@@ -6,13 +6,14 @@
  */
 #include <stdio.h>
 
-#include "cli/change.h"
+#include "cli/carry_out.h"
 #include "cli/commands.h"
-#include "cli/findings.h"
-#include "cli/json.h"
-#include "cli/progress.h"
+#include "cli/output/findings.h"
+#include "cli/output/json.h"
+#include "cli/output/plan_told.h"
+#include "cli/output/progress_line.h"
 
-static int look(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+static int check_image(struct cow_check *check, const struct cli_options *options, struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
@@ -29,6 +30,13 @@ static int look(struct cow_check *check, const struct cli_options *options, stru
     return status;
 }
 
+/* What its printers have to know of the options. */
+static struct cli_checked checked_as(const struct cli_options *options)
+{
+    return (struct cli_checked){
+        .image_path = options->operand[0], .backing_path = options->backing, .quick = options->quick};
+}
+
 /* Is there something that --repair makes? */
 static bool can_repair(const struct cow_check *check)
 {
@@ -38,8 +46,9 @@ static bool can_repair(const struct cow_check *check)
     return false;
 }
 
-static void show(const struct cow_check *check, const struct cli_options *options)
+static void show_findings(const struct cow_check *check, const struct cli_options *options)
 {
+    const struct cli_checked checked = checked_as(options);
     struct cow_image *image = NULL;
     struct cli_out out;
 
@@ -47,8 +56,8 @@ static void show(const struct cow_check *check, const struct cli_options *option
         return;
     if (cli_open_image(&image, options, NULL)) /* what is not even an image has findings all the same */
         image = NULL;
-    cli_out_init(&out, stdout, options);
-    cli_findings_text(&out, check, image, options);
+    cli_out_init(&out, stdout, options->color_mode);
+    cli_findings_text(&out, check, image, &checked);
     cow_image_close(image);
 }
 
@@ -60,15 +69,15 @@ static int show_or_repair(struct cow_plan *plan, const struct cli_options *optio
     if (!options->dry_run)
         return cli_carry_out(plan, options, err);
     if (!options->json) {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_plan_text(&out, plan);
     }
     return 0;
 }
 
 /* *plan_json gets the plan where JSON is wanted: it outlives the files that it was made from. */
-static int repair(json_t **plan_json, const struct cow_check *check, const struct cli_options *options,
-                  struct cow_error *err)
+static int repair_findings(json_t **plan_json, const struct cow_check *check,
+                           const struct cli_options *options, struct cow_error *err)
 {
     struct cow_image *image;
     struct cow_plan *plan = NULL;
@@ -94,7 +103,8 @@ static bool is_wrong(const struct cow_finding *finding)
 }
 
 /* The result as a status: what a script branches on. */
-static int judge(const struct cow_check *check, const struct cli_options *options, struct cow_error *err)
+static int judge_findings(const struct cow_check *check, const struct cli_options *options,
+                          struct cow_error *err)
 {
     const char *path = options->operand[0];
     enum cow_severity worst = COW_SEVERITY_NOTE;
@@ -118,25 +128,26 @@ static int judge(const struct cow_check *check, const struct cli_options *option
 
 int cli_check(const struct cli_options *options, struct cow_error *err)
 {
+    const struct cli_checked checked = checked_as(options);
     struct cow_check check;
     json_t *plan_json = NULL;
     bool shown = false;
-    int status = look(&check, options, err);
+    int status = check_image(&check, options, err);
 
     if (!status && options->repair && can_repair(&check)) {
         shown = options->dry_run;
         if (!options->quiet || options->dry_run)
-            show(&check, options);
+            show_findings(&check, options);
         fflush(stdout); /* the plan and the question are on standard error */
-        status = repair(&plan_json, &check, options, err);
+        status = repair_findings(&plan_json, &check, options, err);
         if (!status && !options->dry_run)
-            status = look(&check, options, err);
+            status = check_image(&check, options, err);
     }
     if (!status && !shown)
-        show(&check, options);
+        show_findings(&check, options);
     if (!status && options->json)
-        status = cli_json_print(cli_findings_json(&check, options, plan_json), err);
+        status = cli_json_print(cli_findings_json(&check, &checked, plan_json), err);
     else
         json_decref(plan_json);
-    return status ? status : judge(&check, options, err);
+    return status ? status : judge_findings(&check, options, err);
 }

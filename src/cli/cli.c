@@ -14,7 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/text_stream.h"
+#include "cli/output/text_stream.h"
 #include "cow/image.h"
 #include "cow/text.h"
 
@@ -47,7 +47,7 @@ static int run_screen(const struct cli_options *options, cli_open_screen *open_s
     return open_screen(&screen, err);
 }
 
-static int run(int argc, char **argv, cli_open_screen *open_screen, struct cow_error *err)
+static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, struct cow_error *err)
 {
     struct cli_options options;
     int status = cli_read_options(&options, argc, argv, err);
@@ -105,7 +105,7 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
 {
     struct cow_error err = {0};
     struct cow_error output_err = {0};
-    int status = run(argc, argv, open_screen, &err);
+    int status = run_arguments(argc, argv, open_screen, &err);
 
     /* What was found is of no use to a script if it could not be told. */
     if (close_output(&output_err) && (!status || status == COW_FINDING)) {

@@ -9,9 +9,8 @@
 
 #include <stdbool.h>
 
+#include "cli/output/color.h"
 #include "cow/error.h"
-
-enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_NEVER, CLI_COLOR_ALWAYS };
 
 /* What the arguments say about the screen. Strings are the caller's argv. */
 struct cli_screen {

@@ -3,17 +3,17 @@
  * cowtui files: which files of the guest have changed, who owns a byte of the disk, a file of the guest as a
  * file of the host, and its two versions compared.
  */
-#include "cli/files.h"
+#include "cli/output/files_found.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/change.h"
+#include "cli/carry_out.h"
 #include "cli/commands.h"
-#include "cli/progress.h"
-#include "cli/text_stream.h"
+#include "cli/output/progress_line.h"
+#include "cli/output/text_stream.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
@@ -35,7 +35,7 @@ static int read_partition(int *out, const struct cli_options *options, struct co
     return 0;
 }
 
-static int choose_volume(struct cli_files *files, int partition, struct cow_error *err)
+static int choose_partition(struct cli_files *files, int partition, struct cow_error *err)
 {
     files->volume = cow_fs_volumes(files->fs, &files->volumes);
     files->only = COW_NO_VOLUME;
@@ -115,7 +115,7 @@ static int tell_files(struct cli_files *files, const struct cli_options *options
     tell_trouble(files, options);
     if (options->json)
         return cli_files_json(files, err);
-    cli_out_init(&out, stdout, options);
+    cli_out_init(&out, stdout, options->color_mode);
     cli_files_text(&out, files, options->verbose);
     return 0;
 }
@@ -152,7 +152,7 @@ static int tell_owner(const struct cli_files *files, uint64_t offset, const stru
     tell_trouble(files, options);
     if (options->json)
         return cli_owner_json(files, &owner, err);
-    cli_out_init(&out, stdout, options);
+    cli_out_init(&out, stdout, options->color_mode);
     cli_owner_text(&out, files, &owner, offset);
     return 0;
 }
@@ -216,8 +216,8 @@ static int print_file(const struct cow_image *image, struct cow_fs *fs, int volu
     return status;
 }
 
-static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
-                   const struct cli_options *options, struct cow_error *err)
+static int extract_guest_file(struct cow_image *image, struct cow_fs *fs, int partition,
+                              const struct cli_options *options, struct cow_error *err)
 {
     struct cow_extract_options extract = {
         .path = options->extract, .output_path = options->output, .force = options->force};
@@ -236,7 +236,8 @@ static int extract(struct cow_image *image, struct cow_fs *fs, int partition,
     return status;
 }
 
-static int compare(struct cli_files_diff *out, struct cow_fs *fs, int volume, struct cow_error *err)
+static int compare_guest_file(struct cli_files_diff *out, struct cow_fs *fs, int volume,
+                              struct cow_error *err)
 {
     struct cow_fs_reader *guest = NULL, *backing = NULL;
     int status = cow_fs_reader_open(&guest, fs, volume, COW_VERSION_GUEST, out->path, err);
@@ -253,19 +254,19 @@ static int compare(struct cli_files_diff *out, struct cow_fs *fs, int volume, st
     return status;
 }
 
-static int diff(const struct cow_image *image, struct cow_fs *fs, int partition,
-                const struct cli_options *options, struct cow_error *err)
+static int diff_guest_file(const struct cow_image *image, struct cow_fs *fs, int partition,
+                           const struct cli_options *options, struct cow_error *err)
 {
     struct cli_files_diff diff = {.path = options->diff};
     struct cli_out out;
     int volume, status = cow_fs_choose_volume(fs, partition, &volume, err);
 
     if (!status)
-        status = compare(&diff, fs, volume, err);
+        status = compare_guest_file(&diff, fs, volume, err);
     if (!status && options->json)
         status = cli_diff_json(&diff, err);
     else if (!status) {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_diff_text(&out, image, &diff);
     }
     if (status || diff.equal)
@@ -312,11 +313,11 @@ int cli_files(const struct cli_options *options, struct cow_error *err)
         status = cow_fs_open(&fs, image, err);
     files.fs = fs;
     if (!status)
-        status = choose_volume(&files, partition, err);
+        status = choose_partition(&files, partition, err);
     if (!status && options->extract)
-        status = extract(image, fs, partition, options, err);
+        status = extract_guest_file(image, fs, partition, options, err);
     else if (!status && options->diff)
-        status = diff(image, fs, partition, options, err);
+        status = diff_guest_file(image, fs, partition, options, err);
     else if (!status)
         status = scan_and_tell(&files, fs, options, err);
     cow_fs_close(fs);

@@ -3,11 +3,11 @@
  * cowtui info: gathers the facts; info_text.c and info_json.c tell them.
  */
 #include "cli/commands.h"
-#include "cli/facts.h"
-#include "cli/json.h"
-#include "cli/out.h"
+#include "cli/output/info_facts.h"
+#include "cli/output/json.h"
+#include "cli/output/out.h"
 
-static int gather(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
+static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
 {
     int status = 0;
 
@@ -37,13 +37,13 @@ int cli_info(const struct cli_options *options, struct cow_error *err)
 
     if (status)
         return status;
-    status = gather(&facts, image, err);
+    status = gather_info_facts(&facts, image, err);
     if (status)
         goto out;
     if (options->json) {
         status = cli_json_print(cli_info_json(&facts), err);
     } else {
-        cli_out_init(&out, stdout, options);
+        cli_out_init(&out, stdout, options->color_mode);
         cli_info_text(&out, &facts, options->verbose);
     }
 out:

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/json.h"
-#include "cli/out.h"
-#include "cli/progress.h"
-#include "cli/spool.h"
+#include "cli/output/json.h"
+#include "cli/output/out.h"
+#include "cli/output/progress_line.h"
+#include "cli/output/spool.h"
 #include "cow/scan.h"
 
 /* A run in bytes. */
@@ -123,7 +123,7 @@ static int one_run(struct walk *walk, uint64_t sector, struct cow_run *run, stru
     return cow_scan_run(walk->scan, sector, run, err);
 }
 
-static int next_run(struct walk *walk, uint64_t sector, struct cow_run *run, struct cow_error *err)
+static int next_map_run(struct walk *walk, uint64_t sector, struct cow_run *run, struct cow_error *err)
 {
     const uint32_t sector_bytes = cow_image_header(walk->image)->sector_bytes;
     int status = 0;
@@ -154,7 +154,7 @@ static int print_extents(struct walk *walk, FILE *file, print_extent *print, str
         struct cow_run run;
         struct extent extent;
 
-        status = next_run(walk, sector, &run, err);
+        status = next_map_run(walk, sector, &run, err);
         if (status || run.sectors == 0)
             break;
         extent.start = run.first_sector * header->sector_bytes;
@@ -173,7 +173,7 @@ static int print_extents(struct walk *walk, FILE *file, print_extent *print, str
     return status;
 }
 
-static int fill_json(FILE *spool, const void *context, struct cow_error *err)
+static int fill_map_json(FILE *spool, const void *context, struct cow_error *err)
 {
     struct walk *const *walk = context;
     int status = print_extents(*walk, spool, print_json, err);
@@ -184,7 +184,7 @@ static int fill_json(FILE *spool, const void *context, struct cow_error *err)
 
 static int map_json(struct walk *walk, struct cow_error *err)
 {
-    return cli_spool(fill_json, &walk, err);
+    return cli_spool(fill_map_json, &walk, err);
 }
 
 static int map_text(struct walk *walk, struct cow_error *err)

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/cli.h"
+#include "cli/output/color.h"
 #include "cow/error.h"
 
 /* Which subcommand, as a bit, so that an option can name all that take it. */

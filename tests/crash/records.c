@@ -11,6 +11,7 @@
 
 #include "actors.h"
 #include "core/ledger/record.h"
+#include "core/ledger/record_codec.h"
 #include "memory.h"
 
 enum kind { KIND_NUMBER, KIND_PATH, KIND_BYTES };

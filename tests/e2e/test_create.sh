@@ -63,11 +63,11 @@ refused()
     run 2 create --reserve 12Q y.cow b1m.raw
     run 2 create -b b.img y.cow b1m.raw
     head -c 32768 /dev/zero >tiny
-    run 5 create y.cow tiny
+    run 3 create y.cow tiny
     touch -d 1969-12-31T00:00:00Z tiny
     truncate -s 1M old && touch -d 1969-12-31T00:00:00Z old
-    run 5 create y.cow old
-    truncate -s 8T big 2>/dev/null && run 5 create y.cow big
+    run 3 create y.cow old
+    truncate -s 8T big 2>/dev/null && run 3 create y.cow big
     unchanged "what is refused"
     rm -f big
     eq "b.img b1m.raw d hard old soft tiny x.cow " "$(names)" files

@@ -61,7 +61,8 @@ static void differs(const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    fprintf(stderr, "a promise of \"%s\" (%s) is broken: ", said.operation, said.method);
+    fprintf(stderr, "a promise of \"%s\" (%s) is broken: ", cow_operation_name(said.operation),
+            cow_method_name(said.method));
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -672,9 +673,9 @@ static void remember(const struct cow_plan *plan)
     memcpy(said_file, said.file, said.files * sizeof *said_file);
     memcpy(said_step, steps, n_steps * sizeof *steps);
     said_steps = n_steps;
-    recovers = plan->recovers;
+    recovers = plan->purpose == PLAN_RECOVERS;
     probed = plan->probed;
-    has_selection = plan->selection != NULL;
+    has_selection = plan->result.selection != NULL;
     old_bits = (struct bits){.known = false};
     old_dirty_sectors = old_mixed = old_allocated = 0;
     if (plan->img != NULL && said.has_before && plan->own_image == NULL && plan->img->bitmap != NULL) {
@@ -685,7 +686,7 @@ static void remember(const struct cow_plan *plan)
         old_bits.sectors = old_bits.layout.mapped_sectors;
         old_bits.offset = old_bits.layout.bitmap_offset;
         old_bits.n_bytes = (old_bits.sectors + 7) / 8;
-        if (plan->shrinks) { /* what is carried over */
+        if (plan->result.shrinks) { /* what is carried over */
             const uint64_t kept =
                 (said.after_size_bytes + old_bits.header.sector_bytes - 1) / old_bits.header.sector_bytes;
             old_bits.sectors = kept < old_bits.sectors ? kept : old_bits.sectors;
@@ -701,7 +702,8 @@ static void remember(const struct cow_plan *plan)
 static void note_it(const char *where)
 {
     char line[128];
-    const int n = snprintf(line, sizeof line, "%s %s %lu\n", said.operation, said.method, broken);
+    const int n = snprintf(line, sizeof line, "%s %s %lu\n", cow_operation_name(said.operation),
+                           cow_method_name(said.method), broken);
     const int fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (fd >= 0) {
         (void)!write(fd, line, (size_t)n);
@@ -718,11 +720,11 @@ int __wrap_cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, str
         return __real_cow_plan_commit(plan, env, err);
     }
     remember(plan);
-    if (plan->merges) {
-        watch_begin(&watch, io, plan->backing_path, 0, 0);
+    if (plan->method == RECORD_MERGE) {
+        watch_begin(&watch, io, plan->backing.path, 0, 0);
     } else {
-        watch_begin(&watch, io, plan->temp_path != NULL ? plan->temp_path : "", plan->layout.bitmap_offset,
-                    plan->layout.data_offset);
+        watch_begin(&watch, io, plan->target.temp_path != NULL ? plan->target.temp_path : "",
+                    plan->result.layout.bitmap_offset, plan->result.layout.data_offset);
     }
     plan->io = &watch.io;
     const int status = __real_cow_plan_commit(plan, env, err);

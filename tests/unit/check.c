@@ -470,7 +470,7 @@ START_TEST(an_interrupted_change)
             says(COW_FINDING_INTERRUPTED, true, "cowtui recover");
             must_succeed(cow_image_open(&img, s->target, NULL, &err), err);
             must_succeed(cow_plan_repair(&plan, img, &found, NULL, &err), err);
-            ck_assert_str_eq(cow_plan_preview(plan)->operation, "recover");
+            ck_assert_str_eq(cow_operation_name(cow_plan_preview(plan)->operation), "recover");
             must_succeed(cow_plan_commit(plan, NULL, &err), err);
             cow_plan_free(plan);
             cow_image_close(img);
@@ -1677,7 +1677,7 @@ START_TEST(a_resize_comes_alone)
         only(COW_FINDING_BACKING_SIZE, COW_FINDING_MIXED_PAGES);
         const bool chosen[COW_FINDINGS] = {true, true};
         must_succeed(plan_for(&plan, &img, m->cow_path, chosen, &err), err);
-        ck_assert_str_eq(cow_plan_preview(plan)->operation, "resize");
+        ck_assert_str_eq(cow_operation_name(cow_plan_preview(plan)->operation), "resize");
         ck_assert_str_eq(cow_plan_preview(plan)->policy, "extend");
         must_succeed(cow_plan_commit(plan, NULL, &err), err);
         cow_plan_free(plan);
@@ -1706,7 +1706,7 @@ static void mend(const struct model *m, const bool *chosen, const char *operatio
         mended[code] = found.finding[i].fixable && (chosen != NULL ? chosen[i] : cow_finding_safe(code));
     }
     must_succeed(plan_for(&plan, &img, m->cow_path, chosen, &err), err);
-    ck_assert_str_eq(cow_plan_preview(plan)->operation, operation);
+    ck_assert_str_eq(cow_operation_name(cow_plan_preview(plan)->operation), operation);
     must_succeed(cow_plan_commit(plan, NULL, &err), err);
     cow_plan_free(plan);
     cow_image_close(img);

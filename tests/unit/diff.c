@@ -110,7 +110,7 @@ static int run_diff(const struct cow_diff_options *wanted, const struct cow_io *
         must(!p->has_before && p->has_after_dirty && !p->changes_existing && p->after_verdict.opens &&
                  p->after_format == COW_FORMAT_V3 && is_terminal_safe(p->command),
              "the preview");
-        ck_assert_str_eq(p->operation, "diff");
+        ck_assert_str_eq(cow_operation_name(p->operation), "diff");
         *sectors = p->after_dirty_sectors;
         status = cow_plan_commit(plan, env, err);
     }
@@ -257,7 +257,7 @@ START_TEST(inputs_that_do_not_fit)
     static const int64_t dates[] = {-1, INT64_C(1) << 32};
     for (unsigned i = 0; i < 2 && date_fits(dates[i]); i++) {
         file_set_mtime(p.a, dates[i]);
-        refuse(&p, &opt, COW_INVALID, "date");
+        refuse(&p, &opt, COW_REFUSED, "date");
     }
     file_set_mtime(p.a, MODEL_MTIME);
     opt.raw_path = p.a;
@@ -288,7 +288,7 @@ START_TEST(inputs_that_do_not_fit)
     file_truncate(p.a, 32768); /* too small for a guest */
     file_truncate(p.b, 32768);
     opt.force = true;
-    refuse(&p, &opt, COW_INVALID, "a small disk");
+    refuse(&p, &opt, COW_REFUSED, "a small disk");
     free(nowhere);
     free(other);
     pair_free(&p);

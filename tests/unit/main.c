@@ -31,9 +31,9 @@ static const struct {
     {"siblings", siblings_suite, 0}, {"merge-in-place", merge_in_place_suite, 0},
     {"diff", diff_suite, 0},         {"guestfs-parts", guestfs_parts_suite, 0},
     {"guestfs", guestfs_suite, 0},   {"kinds", kinds_suite, 0},
-    {"rescue", rescue_suite, 0},     {"input", input_suite, 0},
-    {"canvas", canvas_suite, 0},     {"promise", promise_suite, 0},
-    {"chain", chain_suite, 0},
+    {"rescue", rescue_suite, 0},     {"jobs", jobs_suite, 0},
+    {"input", input_suite, 0},       {"canvas", canvas_suite, 0},
+    {"promise", promise_suite, 0},   {"chain", chain_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

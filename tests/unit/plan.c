@@ -86,9 +86,9 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
                  {NEW_SIZE + 256, COW_USAGE},
                  {SIZE - 512, COW_REFUSED},
                  {512, COW_REFUSED},
-                 {8 * TIB, COW_INVALID},
-                 {16 * TIB, COW_INVALID},
-                 {UINT64_MAX - 511, COW_INVALID},
+                 {8 * TIB, COW_REFUSED},
+                 {16 * TIB, COW_REFUSED},
+                 {UINT64_MAX - 511, COW_REFUSED},
                  {8 * TIB - (UINT64_C(1) << 30), 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         opt.size_bytes = sizes[i].size;
@@ -117,7 +117,7 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
     opt = grow(COW_POLICY_COPY);
     opt.shrink = true;
     opt.size_bytes = 32768;
-    check_resize(img, opt, COW_INVALID);
+    check_resize(img, opt, COW_REFUSED);
     opt = grow(COW_POLICY_EXTEND);
     opt.output_path = out;
     check_resize(img, opt, COW_USAGE);
@@ -313,8 +313,13 @@ static void check_steps(const struct cow_plan *plan, const char *wanted)
 
 static void check_texts(const struct cow_preview *p)
 {
-    const char *const texts[] = {p->operation, p->method,  p->policy,   p->backing_text,
-                                 p->undo_text, p->command, p->next_step};
+    const char *const texts[] = {cow_operation_name(p->operation),
+                                 cow_method_name(p->method),
+                                 p->policy,
+                                 p->backing_text,
+                                 p->undo_text,
+                                 p->command,
+                                 p->next_step};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         must(texts[i] != NULL && is_terminal_safe(texts[i]), "text %zu", i);
     }
@@ -381,8 +386,8 @@ static void check_resize_plan(struct cow_image *img, const struct model *m, size
     const struct cow_preview *p = cow_plan_preview(plan);
     check_texts(p);
     check_layouts(p, m, in_place);
-    ck_assert_str_eq(p->operation, "resize");
-    ck_assert_str_eq(p->method, in_place ? "header" : "copy");
+    ck_assert_str_eq(cow_operation_name(p->operation), "resize");
+    ck_assert_str_eq(cow_method_name(p->method), in_place ? "header" : "copy");
     ck_assert_str_eq(p->policy, cow_policy_name(resize_steps[i].policy));
     ck_assert_str_eq(p->target_path, m->cow_path);
     must(p->replaces && p->changes_existing, "it replaces the image");
@@ -427,7 +432,7 @@ START_TEST(shrinking_goes_by_a_private_copy)
         check_steps(plan, resize_steps[1].by_copy);
         const struct cow_preview *p = cow_plan_preview(plan);
         check_texts(p);
-        ck_assert_str_eq(p->method, "copy");
+        ck_assert_str_eq(cow_method_name(p->method), "copy");
         ck_assert_str_eq(p->policy, "copy");
         must(p->after_size_bytes == SIZE / 2 && p->after_verdict.opens, "%s", p->after_verdict.reason);
         must(strstr(p->command, "--shrink") != NULL, "the command would be refused: %s", p->command);
@@ -470,7 +475,7 @@ START_TEST(what_is_done_already_is_not_done_again)
     const struct witness cow = witness_of(m->cow_path), backing = witness_of(m->backing_path);
     opt.size_bytes = SIZE;
     must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
-    ck_assert_str_eq(cow_plan_preview(plan)->method, "none");
+    ck_assert_str_eq(cow_method_name(cow_plan_preview(plan)->method), "none");
     check_steps(plan, "");
     must_succeed(cow_plan_commit(plan, NULL, &err), err);
     cow_plan_free(plan);
@@ -483,7 +488,7 @@ START_TEST(what_is_done_already_is_not_done_again)
     const struct witness shorter = witness_of(m->backing_path);
     img = open_named(m->cow_path, NULL);
     must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
-    ck_assert_str_eq(cow_plan_preview(plan)->method, "backing-only");
+    ck_assert_str_eq(cow_method_name(cow_plan_preview(plan)->method), "backing-only");
     check_steps(plan, "lock journal extend-backing end-journal");
     must_succeed(cow_plan_commit(plan, NULL, &err), err);
     cow_plan_free(plan);
@@ -588,19 +593,19 @@ START_TEST(create_refuses)
     check_create(test_directory(), backing, true, COW_REFUSED);
     witness_check(&before, "planning");
     file_set_mtime(backing, -1);
-    check_create(path, backing, false, COW_INVALID);
+    check_create(path, backing, false, COW_REFUSED);
     if (date_fits(INT64_C(1) << 32)) {
         file_set_mtime(backing, INT64_C(1) << 32);
-        check_create(path, backing, false, COW_INVALID);
+        check_create(path, backing, false, COW_REFUSED);
     }
     file_set_mtime(backing, date_fits(UINT32_MAX) ? UINT32_MAX : INT32_MAX);
     check_create(path, backing, false, 0);
     file_truncate(backing, 8 * TIB);
     file_set_mtime(backing, MODEL_MTIME);
-    check_create(path, backing, false, COW_INVALID);
+    check_create(path, backing, false, COW_REFUSED);
     file_truncate(backing, 0);
     file_set_mtime(backing, MODEL_MTIME);
-    check_create(path, backing, false, COW_INVALID);
+    check_create(path, backing, false, COW_REFUSED);
     must(!file_exists(path), "a plan wrote");
     free(path);
     free(backing);

@@ -4,6 +4,8 @@
  * but a whole record with a good sum is taken for one.
  */
 #include "core/ledger/record.h"
+#include "core/base/crc.h"
+#include "core/ledger/record_codec.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -61,7 +63,7 @@ static struct record *sample(uint32_t kind)
     struct record *r = calloc(1, sizeof *r);
     struct rng rng = {kind + 1};
     must(r != NULL, "out of memory");
-    const bool in_place = kind == RECORD_IN_PLACE || kind == RECORD_UNDO_IN_PLACE;
+    const bool in_place = kind == RECORD_HEADER || kind == RECORD_UNDO_HEADER;
     r->kind = kind;
     r->old_inode = rng_next(&rng);
     r->new_inode = in_place ? r->old_inode : rng_next(&rng);
@@ -186,7 +188,7 @@ END_TEST
 
 START_TEST(empty_and_full_fields)
 {
-    struct record *r = sample(RECORD_IN_PLACE);
+    struct record *r = sample(RECORD_HEADER);
     uint8_t *big = malloc(1 << 20);
     must(big != NULL, "out of memory");
     memset(big, 0xab, 1 << 20);
@@ -229,7 +231,7 @@ static void check_refused(const uint8_t *bytes, size_t n, const char *what, size
 START_TEST(every_truncation_is_refused)
 {
     size_t n;
-    struct record *r = sample(RECORD_IN_PLACE);
+    struct record *r = sample(RECORD_HEADER);
     uint8_t *bytes = encoded(r, &n);
     for (size_t length = 0; length < n; length++) {
         check_refused(bytes, length, "cut", length);                /* the end is missing */
@@ -313,13 +315,13 @@ static size_t place_of(const uint8_t *bytes, size_t n, const void *what, size_t 
 
 START_TEST(the_sum_is_the_usual_one)
 {
-    ck_assert_uint_eq(record_crc((const uint8_t *)"123456789", 9), 0xcbf43926);
-    ck_assert_uint_eq(record_crc(NULL, 0), 0);
+    ck_assert_uint_eq(crc_ieee((const uint8_t *)"123456789", 9), 0xcbf43926);
+    ck_assert_uint_eq(crc_ieee(NULL, 0), 0);
     uint8_t bytes[300];
     struct rng rng = {8};
     rng_fill(&rng, bytes, sizeof bytes);
     for (size_t n = 0; n < sizeof bytes; n++) {
-        ck_assert_uint_eq(record_crc(bytes, n), sum_of(bytes, n));
+        ck_assert_uint_eq(crc_ieee(bytes, n), sum_of(bytes, n));
     }
 }
 END_TEST
@@ -327,7 +329,7 @@ END_TEST
 START_TEST(numbers_that_lie_are_refused)
 {
     size_t n;
-    struct record *r = sample(RECORD_IN_PLACE);
+    struct record *r = sample(RECORD_HEADER);
     uint8_t *good = encoded(r, &n), *bytes = malloc(n + 64);
     must(bytes != NULL, "out of memory");
     const size_t path = place_of(good, n, "/a/backing", 10) - 4;
@@ -386,7 +388,7 @@ END_TEST
 
 /* ---- a strange value in every field ---- */
 
-#define IN_PLACE (1u << RECORD_IN_PLACE | 1u << RECORD_UNDO_IN_PLACE)
+#define IN_PLACE (1u << RECORD_HEADER | 1u << RECORD_UNDO_HEADER)
 #define COPIES   (1u << RECORD_COPY | 1u << RECORD_UNDO_COPY | 1u << RECORD_MERGE)
 #define ALL      (IN_PLACE | COPIES)
 
@@ -542,7 +544,7 @@ START_TEST(the_last_of_two_counts)
 {
     size_t n, m;
     uint64_t offset;
-    struct record *first = sample(RECORD_COPY), *second = sample(RECORD_IN_PLACE),
+    struct record *first = sample(RECORD_COPY), *second = sample(RECORD_HEADER),
                   *back = calloc(1, sizeof *back);
     uint8_t *a = encoded(first, &n), *b = encoded(second, &m), *file = malloc(n + m);
     struct cow_error err = {.status = 0};
@@ -550,7 +552,7 @@ START_TEST(the_last_of_two_counts)
     memcpy(file, a, n);
     memcpy(file + n, b, m);
     must_succeed(read_bytes(back, &offset, file, n + m, &err), err);
-    must(offset == n && back->kind == RECORD_IN_PLACE, "kind %u", back->kind);
+    must(offset == n && back->kind == RECORD_HEADER, "kind %u", back->kind);
     record_clear(back);
     free(file);
     free(a);

@@ -14,6 +14,7 @@
 
 #include "changes.h"
 #include "core/commit/settle.h"
+#include "core/ledger/record_codec.h"
 #include "core/ledger/state.h"
 
 enum { OLD_SECTORS = 301, NEW_SECTORS = 444 };
@@ -403,7 +404,7 @@ START_TEST(in_place_before_the_header)
         } else if (state == 5 && operation == OPERATION_EXTEND) { /* lengthened, not yet dated */
             backing_length(&scene, NEW_SECTORS * 512, false);
         }
-        put_journal(&scene, RECORD_IN_PLACE);
+        put_journal(&scene, RECORD_HEADER);
         becomes_old(&scene, "before the header");
     }
     struct scene scene = scene_of(operation, true);
@@ -411,7 +412,7 @@ START_TEST(in_place_before_the_header)
     file_write_at(scene.image, 0, scene.s->old_file, 512);
     old_backing(&scene);
     guest_writes(&scene);
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     becomes_old_with_guest(&scene, "prepared, and a guest wrote");
 }
 END_TEST
@@ -421,18 +422,18 @@ START_TEST(in_place_after_the_header)
     const enum operation operation = operations[_i];
     struct scene scene = scene_of(operation, true);
     unlink(scene.undo);
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     becomes_new(&scene, "after the header");
 
     scene = scene_of(operation, true); /* there is undo data of a change before */
     file_write(scene.undo, "of an earlier change", 20);
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     becomes_new(&scene, "after the header, older undo data");
 
     scene = scene_of(operation, true);
     unlink(scene.undo);
     guest_writes(&scene);
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     becomes_new_with_guest(&scene, "after the header, a guest wrote");
 }
 END_TEST
@@ -504,47 +505,47 @@ START_TEST(undo_in_place)
 {
     const enum operation operation = operations[_i];
     struct scene scene = scene_of(operation, true);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_old(&scene, "nothing is done yet");
 
     scene = scene_of(operation, true);
     file_write_at(scene.image, 0, scene.s->old_file, 512);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_old(&scene, "the old header");
 
     scene = scene_of(operation, true);
     revive(&scene, scene.image);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_old(&scene, "the old bytes");
 
     scene = scene_of(operation, true);
     revive(&scene, scene.image);
     old_backing(&scene);
     unlink(scene.undo);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_old(&scene, "all but the journal");
 
     scene = scene_of(operation, true);
     guest_writes(&scene);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_new_with_guest(&scene, "a guest wrote to the new image");
 
     scene = scene_of(operation, true);
     revive(&scene, scene.image);
     old_backing(&scene);
     guest_writes(&scene);
-    put_journal(&scene, RECORD_UNDO_IN_PLACE);
+    put_journal(&scene, RECORD_UNDO_HEADER);
     becomes_old_with_guest(&scene, "a guest wrote to the old image");
 }
 END_TEST
 
 /* ---- what is not the record's business ---- */
 
-static const uint32_t kinds[] = {RECORD_COPY, RECORD_IN_PLACE, RECORD_UNDO_COPY, RECORD_UNDO_IN_PLACE};
+static const uint32_t kinds[] = {RECORD_COPY, RECORD_HEADER, RECORD_UNDO_COPY, RECORD_UNDO_HEADER};
 
 START_TEST(a_strange_image_is_left_alone)
 {
-    const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
     char *other;
     struct scene scene = scene_of(OPERATION_EXTEND, in_place);
     other = test_path("other");
@@ -570,7 +571,7 @@ END_TEST
 
 START_TEST(a_backing_of_neither_size_is_left_alone)
 {
-    const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
     static const uint64_t sizes[] = {0, (OLD_SECTORS - 1) * 512, (OLD_SECTORS + 1) * 512,
                                      (NEW_SECTORS + 1) * 512};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -627,8 +628,8 @@ static void happen(const struct scene *scene, enum event event, struct timespec 
 
 START_TEST(a_backing_that_was_worked_on_since_is_left_alone)
 {
-    const bool undoes = kinds[_i] == RECORD_UNDO_COPY || kinds[_i] == RECORD_UNDO_IN_PLACE;
-    const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    const bool undoes = kinds[_i] == RECORD_UNDO_COPY || kinds[_i] == RECORD_UNDO_HEADER;
+    const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
     for (int event = 0; event < EVENTS; event++) {
         for (int old_size = 0; old_size < 2; old_size++) {
             struct scene scene = scene_of(OPERATION_EXTEND, in_place);
@@ -669,7 +670,7 @@ START_TEST(settling_asks_itself)
 {
     struct scene scene = scene_of(OPERATION_EXTEND, true);
     const char *path = scene.s->model->backing_path;
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     for (int i = 0; i < 2; i++) {
         file_truncate(path, i == 0 ? (NEW_SECTORS + 1) * 512 : NEW_SECTORS * 512);
         set_date(path, i == 0 ? scene.record->backing_mtime : (struct timespec){.tv_sec = 5});
@@ -717,7 +718,7 @@ START_TEST(a_private_backing_that_was_written_is_kept)
 {
     struct scene scene = scene_of(OPERATION_COPY, true);
     file_write_at(scene.image, 0, scene.s->old_file, 512);
-    put_journal(&scene, RECORD_IN_PLACE);
+    put_journal(&scene, RECORD_HEADER);
     write_into(scene.s->copy, 100);
     const struct witness before = witness_of(scene.s->copy);
     recover(&scene, "back");
@@ -728,7 +729,7 @@ END_TEST
 
 START_TEST(what_happens_after_the_plan_is_noticed)
 {
-    const bool in_place = kinds[_i] == RECORD_IN_PLACE || kinds[_i] == RECORD_UNDO_IN_PLACE;
+    const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
     for (int event = 0; event < 3; event++) {
         struct cow_error err = {.status = 0};
         struct cow_image *img;

@@ -108,8 +108,8 @@ static int run_rewrite(const char *path, const struct cow_rewrite_options *opt, 
     }
     if (status == 0) {
         const struct cow_preview *p = cow_plan_preview(plan);
-        snprintf(result->method, sizeof result->method, "%s", p->method);
-        snprintf(result->operation, sizeof result->operation, "%s", p->operation);
+        snprintf(result->method, sizeof result->method, "%s", cow_method_name(p->method));
+        snprintf(result->operation, sizeof result->operation, "%s", cow_operation_name(p->operation));
         result->after_dirty_sectors = p->after_dirty_sectors;
         result->planned = true;
         must(p->has_after_dirty && is_terminal_safe(p->content_text) && is_terminal_safe(p->command),
@@ -697,7 +697,7 @@ START_TEST(combinations_of_options)
         struct cow_plan *plan;
         must_succeed(cow_image_open(&img, m->cow_path, NULL, &err), err);
         must_succeed(cow_plan_rewrite(&plan, img, &named[i].opt, &err), err);
-        ck_assert_str_eq(cow_plan_preview(plan)->operation, named[i].operation);
+        ck_assert_str_eq(cow_operation_name(cow_plan_preview(plan)->operation), named[i].operation);
         cow_plan_free(plan);
         cow_image_close(img);
     }
@@ -751,13 +751,13 @@ START_TEST(a_new_backing_file_that_does_not_fit)
     static const int64_t dates[] = {-1, -100000, INT64_C(1) << 32};
     for (size_t i = 0; i < 3 && date_fits(dates[i]); i++) {
         file_set_mtime(other, dates[i]);
-        refuse(m, &(struct cow_rewrite_options){.backing_path = other, .restamp = true}, COW_INVALID, "date");
-        refuse(m, &(struct cow_rewrite_options){.backing_path = other, .safe = true}, COW_INVALID, "date");
+        refuse(m, &(struct cow_rewrite_options){.backing_path = other, .restamp = true}, COW_REFUSED, "date");
+        refuse(m, &(struct cow_rewrite_options){.backing_path = other, .safe = true}, COW_REFUSED, "date");
         accept(m, &(struct cow_rewrite_options){.backing_path = other, .set_mtime = true, .mtime = 1},
                "date");
     }
     file_set_mtime(m->backing_path, -1);
-    refuse(m, &(struct cow_rewrite_options){.restamp = true}, COW_INVALID, "date");
+    refuse(m, &(struct cow_rewrite_options){.restamp = true}, COW_REFUSED, "date");
     file_set_mtime(m->backing_path, MODEL_MTIME);
 
     uint8_t header[COW_HEADER_BYTES_MAX]; /* a COW image */

@@ -247,6 +247,7 @@ Suite *guestfs_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
+Suite *jobs_suite(void);
 Suite *canvas_suite(void);
 
 #endif

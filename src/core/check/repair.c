@@ -108,7 +108,7 @@ int cow_plan_repair(struct cow_plan **out, struct cow_image *img, const struct c
     if (wanted[COW_FIX_PAGES] || wanted[COW_FIX_COMPACT] || wanted[COW_FIX_RESTAMP] ||
         wanted[COW_FIX_ABSOLUTE] || wanted[COW_FIX_CONVERT]) {
         status = plan_rewrite(out, img, wanted, err);
-        if (status == 0 && strcmp((*out)->preview.operation, "repair") == 0 && !is_all_safe(check, chosen)) {
+        if (status == 0 && (*out)->preview.operation == COW_OPERATION_REPAIR && !is_all_safe(check, chosen)) {
             (*out)->preview.command = "";
         }
         return status;

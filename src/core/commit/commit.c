@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "core/base/arith.h"
-#include "core/commit/retreat.h"
+#include "core/commit/methods.h"
 #include "core/image/side.h"
 #include "cow/text.h"
 
@@ -63,26 +63,18 @@ static bool remove_new_files(struct commit *c)
     struct stat made, there;
     if (c->out_made &&
         (c->io->fstat(c->io->context, c->out_fd, &made) < 0 ||
-         (c->io->stat(c->io->context, plan->target_path, &there) == 0 && same_file(&made, &there)))) {
+         (c->io->stat(c->io->context, plan->target.path, &there) == 0 && same_file(&made, &there)))) {
         return true;
     }
     if (c->out_made) {
-        c->io->unlink(c->io->context, plan->temp_path);
+        c->io->unlink(c->io->context, plan->target.temp_path);
     }
     if (c->copy_placed) {
-        c->io->unlink(c->io->context, plan->copy_path);
+        c->io->unlink(c->io->context, plan->backing.copy_path);
     } else if (c->copy_made) {
-        c->io->unlink(c->io->context, plan->copy_temp_path);
+        c->io->unlink(c->io->context, plan->backing.copy_temp_path);
     }
     return true;
-}
-
-/* Whether a rename that reported a failure has done its work all the same. */
-static bool new_image_is_there(struct commit *c)
-{
-    struct stat facts;
-    return c->record.kind == RECORD_COPY && (c->io->lstat(c->io->context, c->plan->target_path, &facts) < 0 ||
-                                             facts.st_ino == c->record.new_inode);
 }
 
 /* Everything as it was, the journal last. False: the journal is still there, and recovery has to go on. */
@@ -92,19 +84,13 @@ static bool take_back(struct commit *c)
     if (!c->journal_made) {
         return remove_new_files(c);
     }
-    if (new_image_is_there(c)) {
+    const struct method *method = method_of(c);
+    if (method->is_placed != NULL && method->is_placed(c)) {
         return false;
     }
-    int status = 0; /* of an undo, nothing but its journal has been made yet */
-    if (c->record.kind == RECORD_COPY) {
-        status = retreat_from_copy(c);
-    } else if (c->record.kind == RECORD_IN_PLACE) {
-        status = retreat_in_place(c, true);
-    } else if (c->record.kind == RECORD_MERGE) {
-        status = c->backing_written ? -EBUSY : retreat_from_merge(c);
-    }
+    int status = method->take_back == NULL ? 0 : method->take_back(c);
     if (status == 0) {
-        status = c->io->unlink(c->io->context, side_path(journal, c->plan->target_path, SIDE_JOURNAL));
+        status = c->io->unlink(c->io->context, side_path(journal, c->plan->target.path, SIDE_JOURNAL));
     }
     return status == 0;
 }
@@ -113,7 +99,7 @@ static bool take_back(struct commit *c)
 static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
-    const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target_path;
+    const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target.path;
     cow_error_hint(c->err, "the change is half done: \"cowtui recover %s\" finishes it or takes it back",
                    cow_shell_quote(image, sizeof image, path));
 }
@@ -164,7 +150,7 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     }
     if (status != 0 && c.spilled) {
         cow_error_hint(c.err, "what was written to %s is incomplete",
-                       plan->stream_fd >= 0 ? "standard output" : plan->target_path);
+                       plan->target.stream_fd >= 0 ? "standard output" : plan->target.path);
     }
     if (c.has_record) {
         record_clear(&c.record);

@@ -9,6 +9,7 @@
 
 #include "core/image/side.h"
 #include "core/plan/plan.h"
+#include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
 /* What came of a trial. */
@@ -19,7 +20,7 @@ struct keeps {
     struct timespec date; /* as the one that was wanted reads back */
 };
 
-static bool is_not_to_be_had(int status)
+static bool probe_cannot_be_had(int status)
 {
     return status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS || status == -EMLINK ||
            status == -EINVAL;
@@ -41,7 +42,7 @@ static void try_facts(const struct cow_io *io, int fd, struct timespec wanted, s
 }
 
 /* What a trial that was cut off has left: an empty file of ours. Anything else of that name is somebody's. */
-static void remove_left_over(const struct cow_io *io, const char *path)
+static void probe_remove_left_over(const struct cow_io *io, const char *path)
 {
     struct stat facts;
     if (io->lstat(io->context, path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0 &&
@@ -62,7 +63,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     *out = (struct keeps){.date = date};
     int fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (fd == -EEXIST) { /* a crash left it; another trial that runs just now can do without its name */
-        remove_left_over(io, trial);
+        probe_remove_left_over(io, trial);
         fd = io->open(io->context, trial, O_RDWR | O_CREAT | O_EXCL, 0600);
     }
     if (fd == -ENAMETOOLONG) {
@@ -76,7 +77,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
     out->tried = true;
     const int locked = io->lock(io->context, fd, IO_LOCK_WRITE);
     try_facts(io, fd, date, out);
-    remove_left_over(io, link);
+    probe_remove_left_over(io, link);
     out->link_status = io->link(io->context, trial, link);
     if (out->link_status == 0) {
         io->unlink(io->context, link);
@@ -115,10 +116,10 @@ static void give_undo_up(struct cow_plan *plan)
 static int probe_copy(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
-    int status = try_beside(plan, plan->copy_path, plan->copy_mtime, &keeps, err);
+    int status = try_beside(plan, plan->backing.copy_path, plan->backing.copy_mtime, &keeps, err);
     if (status == 0 && keeps.tried && keeps.date.tv_sec >= 0 && keeps.date.tv_sec <= UINT32_MAX) {
-        plan->copy_mtime = keeps.date;
-        plan->header.mtime = (uint32_t)keeps.date.tv_sec;
+        plan->backing.copy_mtime = keeps.date;
+        plan->result.header.mtime = (uint32_t)keeps.date.tv_sec;
     }
     return status;
 }
@@ -127,14 +128,14 @@ static int probe_copy(struct cow_plan *plan, struct cow_error *err)
 static void probe_directory(struct cow_plan *plan)
 {
     char directory[PATH_MAX];
-    const char *slash = strrchr(plan->target_path, '/');
+    const char *slash = strrchr(plan->target.path, '/');
     const size_t length = slash == NULL                ? 0
-                          : slash == plan->target_path ? 1
-                                                       : (size_t)(slash - plan->target_path);
+                          : slash == plan->target.path ? 1
+                                                       : (size_t)(slash - plan->target.path);
     if (length == 0 || length >= sizeof directory) {
         return;
     }
-    memcpy(directory, plan->target_path, length);
+    memcpy(directory, plan->target.path, length);
     directory[length] = '\0';
     int fd = plan->io->open(plan->io->context, directory, O_RDONLY | O_DIRECTORY, 0);
     if (fd >= 0) {
@@ -154,14 +155,15 @@ static int probe_space(struct cow_plan *plan, struct cow_error *err)
     uint64_t free_bytes;
     char needed[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
     struct host_file *backing = image_place(plan->img, COW_FILE_BACKING, 0).file;
-    if (host_file_free_bytes(plan->io, backing, &free_bytes) < 0 || free_bytes >= plan->merge_new_bytes) {
+    if (host_file_free_bytes(plan->io, backing, &free_bytes) < 0 ||
+        free_bytes >= plan->backing.merge_needs_bytes) {
         return 0;
     }
-    cow_error_set(err, COW_IO, "%s: not enough space: %s, %s are needed, %s are free", plan->backing_path,
-                  plan->merge_elsewhere
+    cow_error_set(err, COW_IO, "%s: not enough space: %s, %s are needed, %s are free", plan->backing.path,
+                  plan->backing.merged_elsewhere
                       ? "its filesystem takes new room for what is written over (copy on write)"
                       : "holes of it are filled",
-                  cow_size_text(needed, plan->merge_new_bytes), cow_size_text(there, free_bytes));
+                  cow_size_text(needed, plan->backing.merge_needs_bytes), cow_size_text(there, free_bytes));
     return cow_error_hint(err, "nothing has changed; free some space, or write a new file with -o FILE");
 }
 
@@ -169,23 +171,23 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
     const size_t notes = plan->preview.notes;
-    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target_path == NULL ||
-        plan->stream_fd >= 0 || plan->is_device) {
+    if (plan->committed || plan->probed || plan->n_steps == 0 || plan->target.path == NULL ||
+        plan->target.stream_fd >= 0 || plan->target.is_device) {
         return 0;
     }
     probe_directory(plan);
     int status = 0;
-    if (plan->journaled && !plan->undoes) {
-        status = try_beside(plan, plan->target_path, plan->img->cow.facts.st_mtim, &keeps, err);
-        if (status == 0 && keeps.tried && plan->keep_undo && !plan->in_place &&
-            is_not_to_be_had(keeps.link_status)) {
+    if (plan->method != RECORD_NONE && plan->purpose == PLAN_CHANGES) {
+        status = try_beside(plan, plan->target.path, plan->img->cow.facts.st_mtim, &keeps, err);
+        if (status == 0 && keeps.tried && plan->keep_undo && plan->method == RECORD_COPY &&
+            probe_cannot_be_had(keeps.link_status)) {
             give_undo_up(plan);
         }
     }
-    if (status == 0 && plan->copy_path != NULL) {
+    if (status == 0 && plan->backing.copy_path != NULL) {
         status = probe_copy(plan, err);
     }
-    if (status == 0 && plan->merges) {
+    if (status == 0 && record_kind_facts(plan->method)->writes_into_backing) {
         status = probe_space(plan, err);
     }
     if (status == 0 && plan->out_of_memory) {

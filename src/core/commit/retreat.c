@@ -24,7 +24,7 @@ int retreat_hold(struct commit *c, const char *path)
 int retreat_backing(struct commit *c, bool back)
 {
     return c->record.extends && c->backing_fd >= 0
-               ? settle_backing(c->io, &c->record, c->plan->target_path, c->backing_fd, back)
+               ? settle_backing(c->io, &c->record, c->plan->target.path, c->backing_fd, back)
                : 0;
 }
 
@@ -48,32 +48,4 @@ int retreat_remove_copy(struct commit *c)
         status = settle_remove(c->io, r, side_path(temp, r->copy_path, SIDE_NEW), r->copy_inode);
     }
     return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;
-}
-
-int retreat_from_copy(struct commit *c)
-{
-    char path[PATH_MAX];
-    const char *image = c->plan->target_path;
-    int status = retreat_backing(c, true);
-    if (status == 0) {
-        status = settle_remove(c->io, &c->record, side_path(path, image, SIDE_NEW), c->record.new_inode);
-    }
-    if (status == 0) {
-        status = settle_remove(c->io, &c->record, side_path(path, image, SIDE_OLD), c->record.old_inode);
-    }
-    /* The new image must be gone for good before its backing file goes: recovery would put it in place,
-     * complete as it is. */
-    if (status == 0) {
-        status = io_sync_directory(c->io, image);
-    }
-    return status == 0 ? retreat_remove_copy(c) : status;
-}
-
-int retreat_in_place(struct commit *c, bool exact)
-{
-    int status = settle_in_place_back(c->io, &c->record, c->image_fd, exact);
-    if (status == 0) {
-        status = retreat_backing(c, true);
-    }
-    return status == 0 ? retreat_remove_copy(c) : status;
 }

@@ -12,6 +12,7 @@
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 #include "core/format/variants.h"
+#include "core/ledger/record_codec.h"
 #include "core/ledger/state.h"
 
 static int restore_range(const struct cow_io *io, int fd, const struct record_saved *saved)
@@ -39,7 +40,7 @@ static int restore_shared_byte(const struct cow_io *io, int fd, const struct rec
     return status;
 }
 
-int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
+int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
 {
     /* The header first: from then on nobody reads a bitmap where the saved ranges lie. */
     int status = io_write(io, fd, record->old_sector, sizeof record->old_sector, 0);
@@ -99,7 +100,7 @@ static int own(const struct cow_io *io, int fd, uid_t uid, gid_t gid, mode_t mod
 /* What it says is obeyed, so nobody else may write it; it belongs to whoever makes it.
  *
  * Record first, durable, then the mark: a marked file without its record could not be revived. */
-static int stamp(const struct cow_io *io, const struct record *record, int fd)
+static int stamp_old_image(const struct cow_io *io, const struct record *record, int fd)
 {
     uint8_t *bytes, mark[8];
     size_t n_bytes;
@@ -179,7 +180,7 @@ int settle_keep_undo(const struct cow_io *io, const struct record *record, const
         io->close(io->context, fd);
         return linked < 0 ? linked : strcmp(path, undo) != 0 ? io->unlink(io->context, path) : 0;
     }
-    int status = stamp(io, &as_done, fd);
+    int status = stamp_old_image(io, &as_done, fd);
     io->close(io->context, fd);
     if (status == 0 && strcmp(path, undo) != 0) {
         status = io->rename(io->context, path, undo, true);

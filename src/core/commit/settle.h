@@ -6,13 +6,13 @@
 #ifndef CORE_COMMIT_SETTLE_H
 #define CORE_COMMIT_SETTLE_H
 
-#include "core/commit/work.h"
 #include "core/ledger/journal.h"
+#include "core/write/work.h"
 
 /* Puts back what a change in place wrote over: first sector, saved ranges, length. fd is open for writing and
  * locked. exact: the old length; else never below the end of the old layout, for a guest may have run in
  * between. 0 or -errno. */
-int settle_in_place_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
+int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
 
 /* Gives the backing file that was lengthened the record's old or new size, and its date. fd is open for
  * writing and locked. One that is not ours is left alone: -EBUSY. */

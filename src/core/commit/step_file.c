@@ -16,7 +16,7 @@
 
 int commit_check_space(struct commit *c)
 {
-    const char *path = c->plan->target_path;
+    const char *path = c->plan->target.path;
     char directory[PATH_MAX];
     size_t length = (size_t)(strrchr(path, '/') - path);
     if (length >= sizeof directory) {
@@ -28,9 +28,10 @@ int commit_check_space(struct commit *c)
     if (fd < 0) {
         return commit_failed(c, fd, "opening", length == 0 ? "/" : directory);
     }
-    uint64_t needed = c->plan->preview.needs_free_bytes - c->plan->merge_new_bytes; /* those are elsewhere */
-    if (c->plan->copy_path != NULL) { /* that is checked, where it has to be, when the copy is made */
-        needed -= (uint64_t)c->plan->backing_facts.st_blocks * 512;
+    uint64_t needed =
+        c->plan->preview.needs_free_bytes - c->plan->backing.merge_needs_bytes; /* those are elsewhere */
+    if (c->plan->backing.copy_path != NULL) { /* that is checked, where it has to be, when the copy is made */
+        needed -= (uint64_t)c->plan->backing.facts.st_blocks * 512;
     }
     int status = commit_require_space(c, fd, needed);
     c->io->close(c->io->context, fd);
@@ -76,7 +77,7 @@ static int keep_xattrs(struct commit *c)
         }
     }
     if (status < 0) {
-        status = commit_failed(c, status, "keeping the extended attributes of", c->plan->target_path);
+        status = commit_failed(c, status, "keeping the extended attributes of", c->plan->target.path);
         cow_error_hint(c->err, "--force goes on without them");
     }
     free(names);
@@ -89,20 +90,20 @@ int commit_keep_attributes(struct commit *c)
     struct stat new;
     int status = c->io->fstat(c->io->context, c->out_fd, &new);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", c->plan->temp_path);
+        return commit_failed(c, status, "looking at", c->plan->target.temp_path);
     }
     if (new.st_uid != old->st_uid || new.st_gid != old->st_gid) {
         status = c->io->fchown(c->io->context, c->out_fd, old->st_uid, old->st_gid);
     }
     /* A new file may as well be the caller's; one that takes the old one's place may not. */
-    if (status < 0 && (status != -EPERM || (c->plan->journaled && !c->plan->force))) {
-        commit_failed(c, status, "keeping the owner of", c->plan->target_path);
+    if (status < 0 && (status != -EPERM || (plan_is_journaled(c->plan) && !c->plan->force))) {
+        commit_failed(c, status, "keeping the owner of", c->plan->target.path);
         return cow_error_hint(c->err, "run it as the owner, or write a new file with -o FILE");
     }
     const bool differs = (new.st_mode & 07777) != (old->st_mode & 07777);
     status = differs ? c->io->fchmod(c->io->context, c->out_fd, old->st_mode & 07777) : 0;
     if (status < 0 && !(c->plan->force && (status == -EPERM || status == -EOPNOTSUPP || status == -ENOSYS))) {
-        commit_failed(c, status, "keeping the mode of", c->plan->target_path);
+        commit_failed(c, status, "keeping the mode of", c->plan->target.path);
         return cow_error_hint(c->err, "--force goes on without it, or write a new file with -o FILE");
     }
     return keep_xattrs(c);
@@ -113,8 +114,8 @@ int commit_keep_attributes(struct commit *c)
 static int link_old(struct commit *c)
 {
     char path[PATH_MAX];
-    side_path(path, c->plan->target_path, SIDE_OLD);
-    int status = settle_link_old(c->io, c->plan->target_path, c->image_fd);
+    side_path(path, c->plan->target.path, SIDE_OLD);
+    int status = settle_link_old(c->io, c->plan->target.path, c->image_fd);
     if (status == -EPERM || status == -EOPNOTSUPP || status == -EMLINK || status == -ENOSYS) {
         if (c->env != NULL && c->env->note != NULL) {
             c->env->note(c->env->context,
@@ -130,15 +131,16 @@ static int refuse_output_in_use(struct commit *c)
 {
     struct host_file file;
     int64_t pid = 0;
-    if (!c->plan->replace || c->plan->hold_image == HOLD_WRITE || /* the image itself: that lock is ours */
-        host_file_open(c->io, &file, c->plan->target_path, O_RDONLY, NULL) != 0) {
+    if (!c->plan->target.replaces ||
+        c->plan->holds.image == HOLD_WRITE || /* the image itself: that lock is ours */
+        host_file_open(c->io, &file, c->plan->target.path, O_RDONLY, NULL) != 0) {
         return 0;
     }
     int held = c->io->lock_holder(c->io->context, file.fd, IO_LOCK_WRITE, &pid);
     host_file_close(c->io, &file);
     if (held > 0) {
         return cow_error_set(c->err, COW_LOCKED, "%s: in use by pid %" PRId64 "; it is not replaced",
-                             c->plan->target_path, pid);
+                             c->plan->target.path, pid);
     }
     return 0;
 }
@@ -153,17 +155,17 @@ int commit_rename(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = c->io->rename(c->io->context, plan->temp_path, plan->target_path, plan->replace);
+    status = c->io->rename(c->io->context, plan->target.temp_path, plan->target.path, plan->target.replaces);
     if (status == -EEXIST) {
-        return cow_error_set(c->err, COW_REFUSED, "%s: exists by now; it is not replaced", plan->target_path);
+        return cow_error_set(c->err, COW_REFUSED, "%s: exists by now; it is not replaced", plan->target.path);
     }
     if (status < 0) {
-        return commit_failed(c, status, "renaming to", plan->target_path);
+        return commit_failed(c, status, "renaming to", plan->target.path);
     }
     c->renamed = true;
-    status = io_sync_directory(c->io, plan->target_path);
+    status = io_sync_directory(c->io, plan->target.path);
     if (status < 0) {
-        commit_failed(c, status, "flushing the directory of", plan->target_path);
+        commit_failed(c, status, "flushing the directory of", plan->target.path);
         return cow_error_hint(
             c->err, "the new file is in place and complete, but a power cut could bring the old one back");
     }

@@ -10,10 +10,14 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
+#include "core/commit/methods.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
 #include "core/format/variants.h"
-#include "core/plan/undo.h"
+#include "core/ledger/record_check.h"
+#include "core/ledger/record_codec.h"
+#include "core/plan/undo_check.h"
 
 /* A file that the date can be tried on: the new image, or one that is made for it; *made: to be removed. */
 static int file_to_date(struct commit *c, char path[PATH_MAX], bool *made)
@@ -22,7 +26,7 @@ static int file_to_date(struct commit *c, char path[PATH_MAX], bool *made)
     if (!*made) {
         return c->out_fd;
     }
-    side_path(path, c->plan->target_path, SIDE_DRAFT); /* the image is locked, so it is nobody else's */
+    side_path(path, c->plan->target.path, SIDE_DRAFT); /* the image is locked, so it is nobody else's */
     int fd = c->io->open(c->io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (fd == -EEXIST) { /* a crash left it */
         c->io->unlink(c->io->context, path);
@@ -49,7 +53,7 @@ static int try_date(struct commit *c, int fd, struct timespec *date)
 /* The image's date afterwards, by which a later write will be noticed: as the filesystem keeps it. Where
  * dates are coarse, "now" could be the date of a write in the same second, too; so it is one of the past,
  * that every filesystem can tell. */
-static int choose_date(struct commit *c, struct timespec *out)
+static int choose_image_date(struct commit *c, struct timespec *out)
 {
     enum { COARSE_SECONDS = 2 }; /* FAT's; others have finer ones */
     char path[PATH_MAX];
@@ -74,92 +78,109 @@ static int choose_date(struct commit *c, struct timespec *out)
     return status;
 }
 
-/* What the image's file is before, and what it will be. */
-static int fill_image(struct commit *c)
+/* What the image is before. Its inode number may have changed since the plan, when overlayfs copied it up. */
+static int fill_old_image(struct commit *c)
 {
     struct record *r = &c->record;
-    const struct cow_plan *plan = c->plan;
-    const struct cow_image *img = plan->img;
-    const struct span size_field = variants[img->header.format].size;
-    uint8_t header[COW_V3_HEADER_BYTES];
-    struct stat out, now;
-    int status = cow_header_encode(header, &plan->header, c->err);
-    if (status != 0) {
-        return status;
-    }
-    status = c->io->fstat(c->io->context, plan->in_place ? c->image_fd : c->out_fd, &out);
-    if (status == 0) { /* its number may have changed since the plan, when overlayfs copied it up */
-        status = c->io->fstat(c->io->context, c->image_fd, &now);
-    }
+    const struct cow_image *img = c->plan->img;
+    const uint32_t size_field_offset = variants[img->header.format].size.offset_bytes;
+    struct stat now;
+    int status = c->io->fstat(c->io->context, c->image_fd, &now);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", plan->target_path);
+        return commit_failed(c, status, "looking at", img->path);
     }
-    if (plan->backing_only) { /* the image itself is not written */
-        memcpy(header, img->raw, sizeof header);
-    }
-    r->kind = plan->merges ? RECORD_MERGE : plan->in_place ? RECORD_IN_PLACE : RECORD_COPY;
     r->old_inode = now.st_ino;
-    r->new_inode = out.st_ino;
     r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
-    r->new_file_bytes = plan->header_edit ? r->old_file_bytes
-                        : plan->in_place  ? arith_max(r->old_file_bytes, plan->layout.end_offset)
-                                          : plan->layout.end_offset;
     r->old_end_offset = img->layout.end_offset;
     r->old_mtime = img->cow.facts.st_mtim;
     r->old_mode = (uint32_t)(img->cow.facts.st_mode & 07777) | RECORD_MODE_KNOWN;
     r->old_uid = img->cow.facts.st_uid;
     r->old_gid = img->cow.facts.st_gid;
-    r->version = RECORD_VERSION;
-    r->owner = c->io->caller(c->io->context);
+    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
+    r->old_header_crc = crc_ieee(img->raw, r->old_header_bytes);
+    r->size_field_offset = size_field_offset;
+    r->old_size_field = bytes_get(img->raw + size_field_offset, 8, true);
+    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
     memcpy(r->image_path, img->real_path, strlen(img->real_path) + 1);
     if (c->io->filesystem_id(c->io->context, c->image_fd, r->filesystem) < 0) {
         memset(r->filesystem, 0, sizeof r->filesystem);
     }
-    r->keeps_undo = plan->keep_undo;
-    status = plan->backing_only ? 0 : choose_date(c, &r->new_mtime);
-    if (status < 0) {
-        return commit_failed(c, status, "dating", plan->target_path);
-    }
-    r->old_header_bytes = (uint32_t)img->layout.header_bytes;
-    r->old_header_crc = record_crc(img->raw, r->old_header_bytes);
-    r->size_field_offset = size_field.offset_bytes;
-    r->old_size_field = bytes_get(img->raw + size_field.offset_bytes, 8, true);
-    memcpy(r->old_sector, img->raw, (size_t)arith_min(img->raw_bytes, sizeof r->old_sector));
-    if (plan->backing_only) {
-        r->new_mtime = r->old_mtime;
-        r->new_file_bytes = r->old_file_bytes;
-    } else if (plan->in_place) { /* the rest of the header, an old path's end among it, stays as it is */
-        uint8_t whole[COW_V3_HEADER_BYTES];
-        memcpy(whole, img->raw, sizeof whole);
-        memcpy(whole, header, RECORD_SECTOR_BYTES);
-        memcpy(header, whole, sizeof header);
-    }
-    memcpy(r->new_sector, header, sizeof r->new_sector);
-    r->new_header_crc = record_crc(header, sizeof header);
     return 0;
+}
+
+/* The header that will be there, as bytes: a whole new one; or the old one with its first sector written
+ * over, so that the rest of it, an old path's end among it, stays as it is; or the old one. */
+static int new_header_bytes(struct commit *c, uint8_t header[COW_V3_HEADER_BYTES])
+{
+    const struct cow_plan *plan = c->plan;
+    uint8_t encoded[COW_V3_HEADER_BYTES];
+    int status = cow_header_encode(encoded, &plan->result.header, c->err);
+    if (status != 0 || !record_kind_facts(plan->method)->keeps_file) {
+        memcpy(header, encoded, sizeof encoded);
+        return status;
+    }
+    memcpy(header, plan->img->raw, sizeof encoded);
+    if (plan->reach != REACH_BACKING) {
+        memcpy(header, encoded, RECORD_SECTOR_BYTES);
+    }
+    return 0;
+}
+
+static uint64_t new_file_bytes(const struct cow_plan *plan)
+{
+    const uint64_t old_bytes = (uint64_t)plan->img->cow.facts.st_size;
+    const uint64_t end_offset = plan->result.layout.end_offset;
+    return !record_kind_facts(plan->method)->keeps_file ? end_offset
+           : plan->reach == REACH_SIZE                  ? arith_max(old_bytes, end_offset)
+                                                        : old_bytes;
+}
+
+/* What it will be. */
+static int fill_new_image(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_plan *plan = c->plan;
+    const bool keeps_file = record_kind_facts(plan->method)->keeps_file;
+    uint8_t header[COW_V3_HEADER_BYTES];
+    struct stat out;
+    int status = new_header_bytes(c, header);
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->fstat(c->io->context, keeps_file ? c->image_fd : c->out_fd, &out);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at", plan->target.path);
+    }
+    r->new_inode = out.st_ino;
+    r->new_file_bytes = new_file_bytes(plan);
+    r->new_mtime = r->old_mtime;
+    memcpy(r->new_sector, header, sizeof r->new_sector);
+    r->new_header_crc = crc_ieee(header, sizeof header);
+    status = plan->reach == REACH_BACKING ? 0 : choose_image_date(c, &r->new_mtime);
+    return status < 0 ? commit_failed(c, status, "dating", plan->target.path) : 0;
 }
 
 static int fill_backing(struct commit *c)
 {
     struct record *r = &c->record;
     const struct cow_plan *plan = c->plan;
-    r->backing_old_bytes = (uint64_t)plan->backing_facts.st_size;
-    r->backing_new_bytes = plan->backing_bytes;
-    r->backing_mtime = plan->merges              ? plan->merge_mtime
-                       : plan->copy_path != NULL ? plan->copy_mtime
-                                                 : plan->backing_facts.st_mtim;
-    r->backing_old_mtime = plan->backing_facts.st_mtim;
-    r->backing_inode = plan->backing_facts.st_ino;
-    r->extends = plan->backing_path != NULL && plan->hold_backing == HOLD_WRITE;
-    if (plan->backing_path == NULL) {
+    r->backing_old_bytes = (uint64_t)plan->backing.facts.st_size;
+    r->backing_new_bytes = plan->backing.new_size_bytes;
+    r->backing_mtime = record_kind_facts(plan->method)->writes_into_backing ? plan->backing.merged_mtime
+                       : plan->backing.copy_path != NULL                    ? plan->backing.copy_mtime
+                                                                            : plan->backing.facts.st_mtim;
+    r->backing_old_mtime = plan->backing.facts.st_mtim;
+    r->backing_inode = plan->backing.facts.st_ino;
+    r->extends = plan->backing.path != NULL && plan->holds.backing == HOLD_WRITE;
+    if (plan->backing.path == NULL) {
         return 0;
     }
     struct stat now;
     if (c->backing_fd >= 0 && c->io->fstat(c->io->context, c->backing_fd, &now) == 0) {
         r->backing_inode = now.st_ino; /* as of the image's */
     }
-    int status = c->io->resolve(c->io->context, plan->backing_path, r->backing_path, sizeof r->backing_path);
-    return status < 0 ? commit_failed(c, status, "finding", plan->backing_path) : 0;
+    int status = c->io->resolve(c->io->context, plan->backing.path, r->backing_path, sizeof r->backing_path);
+    return status < 0 ? commit_failed(c, status, "finding", plan->backing.path) : 0;
 }
 
 /* The private backing file is made now, empty, so that the record can tell it by its inode. */
@@ -167,7 +188,7 @@ static int make_copy_file(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
     struct stat facts;
-    if (plan->copy_path == NULL) {
+    if (plan->backing.copy_path == NULL) {
         return 0;
     }
     int status = commit_make_copy(c);
@@ -176,11 +197,11 @@ static int make_copy_file(struct commit *c)
     }
     status = c->io->fstat(c->io->context, c->copy_fd, &facts);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", plan->copy_temp_path);
+        return commit_failed(c, status, "looking at", plan->backing.copy_temp_path);
     }
     c->record.copy_inode = facts.st_ino;
-    if (strlen(plan->copy_path) < sizeof c->record.copy_path) {
-        memcpy(c->record.copy_path, plan->copy_path, strlen(plan->copy_path) + 1);
+    if (strlen(plan->backing.copy_path) < sizeof c->record.copy_path) {
+        memcpy(c->record.copy_path, plan->backing.copy_path, strlen(plan->backing.copy_path) + 1);
     }
     return 0;
 }
@@ -240,7 +261,7 @@ static int fill_saved(struct commit *c)
     const struct cow_image *img = c->plan->img;
     struct record *r = &c->record;
     uint8_t shared = 0;
-    record_ranges(r, &img->header, &img->layout, &c->plan->layout);
+    record_ranges(r, &img->header, &img->layout, &c->plan->result.layout);
     int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
     r->shared_byte = shared;
     for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
@@ -253,15 +274,22 @@ static int fill_saved(struct commit *c)
 static int fill_record(struct commit *c)
 {
     c->has_record = true;
-    int status = fill_image(c);
+    c->record.kind = c->plan->method;
+    c->record.version = RECORD_VERSION;
+    c->record.owner = c->io->caller(c->io->context);
+    c->record.keeps_undo = c->plan->keep_undo;
+    int status = fill_old_image(c);
+    if (status == 0) {
+        status = fill_new_image(c);
+    }
     if (status == 0) {
         status = fill_backing(c);
     }
     if (status == 0) {
         status = make_copy_file(c);
     }
-    return status == 0 && c->plan->in_place && !c->plan->backing_only && !c->plan->header_edit ? fill_saved(c)
-                                                                                               : status;
+    return status == 0 && c->plan->method == RECORD_HEADER && c->plan->reach == REACH_SIZE ? fill_saved(c)
+                                                                                           : status;
 }
 
 /* The record of the change that is about to be undone: what it said is what has to be put back. */
@@ -281,7 +309,7 @@ static int turn_record(struct commit *c)
         status = undo_check_base(c->plan->img, &c->record, c->err);
     }
     if (status == 0) {
-        c->record.kind = c->record.kind == RECORD_IN_PLACE ? RECORD_UNDO_IN_PLACE : RECORD_UNDO_COPY;
+        c->record.kind = record_kind_facts(c->record.kind)->undone_by;
         record_settle_here(&c->record, c->plan->img->real_path);
     }
     return status;
@@ -292,17 +320,17 @@ int commit_journal(struct commit *c)
     const struct cow_plan *plan = c->plan;
     uint8_t *bytes;
     size_t n_bytes;
-    int status = plan->undoes ? turn_record(c) : fill_record(c);
+    int status = plan->purpose == PLAN_UNDOES ? turn_record(c) : fill_record(c);
     if (status == 0) {
         status = record_encode(&bytes, &n_bytes, &c->record, c->err);
     }
     if (status != 0) {
         return status;
     }
-    status = settle_write_journal(c->io, plan->target_path, bytes, n_bytes);
+    status = settle_write_journal(c->io, plan->target.path, bytes, n_bytes);
     free(bytes);
     if (status < 0) {
-        return commit_failed(c, status, "writing the journal of", plan->target_path);
+        return commit_failed(c, status, "writing the journal of", plan->target.path);
     }
     c->journal_made = true;
     return 0;
@@ -310,25 +338,12 @@ int commit_journal(struct commit *c)
 
 int commit_keep_undo(struct commit *c)
 {
-    int status = settle_keep_undo(c->io, &c->record, c->plan->target_path, SIDE_OLD, true);
-    return status < 0 ? commit_failed(c, status, "keeping the old image of", c->plan->target_path) : 0;
+    int status = settle_keep_undo(c->io, &c->record, c->plan->target.path, SIDE_OLD, true);
+    return status < 0 ? commit_failed(c, status, "keeping the old image of", c->plan->target.path) : 0;
 }
 
 int commit_end_journal(struct commit *c)
 {
-    const char *image = c->plan->target_path;
-    char journal[PATH_MAX], undo[PATH_MAX];
-    side_path(journal, image, SIDE_JOURNAL);
-    int status = c->plan->in_place
-                     ? c->io->rename(c->io->context, journal, side_path(undo, image, SIDE_UNDO), true)
-                     : c->io->unlink(c->io->context, journal);
-    if (status == 0 &&
-        c->plan->merges) { /* what the change before would be undone with is of no use any more */
-        status = c->io->unlink(c->io->context, side_path(undo, image, SIDE_UNDO));
-        status = status == -ENOENT ? 0 : status;
-    }
-    if (status == 0) {
-        status = io_sync_directory(c->io, image);
-    }
-    return status < 0 ? commit_failed(c, status, "closing the journal of", image) : 0;
+    int status = method_end_journal(c, true);
+    return status < 0 ? commit_failed(c, status, "closing the journal of", c->plan->target.path) : 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "core/commit/steps.h"
+#include "core/plan/plan_rules.h"
 
 static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const char *path, const char *what)
 {
@@ -59,7 +60,7 @@ static int probe_date(struct commit *c, int fd, const struct held_file *held)
 static int hold(struct commit *c, int *fd, const struct held_file *held)
 {
     const bool writing = held->how == HOLD_WRITE;
-    const bool without_lock = c->plan->lock_optional;
+    const bool without_lock = c->plan->holds.are_optional;
     struct host_file file;
     const int flags = writing ? O_RDWR : O_RDONLY;
     int status = S_ISBLK(held->then->st_mode) ? host_file_open_disk(c->io, &file, held->path, flags, c->err)
@@ -102,12 +103,12 @@ static int refuse_backing_writer(struct commit *c)
 {
     const struct backing_file *backing = &c->plan->img->backing;
     if (backing->facts.state != COW_BACKING_FOUND ||
-        !same_file(&backing->file.facts, &c->plan->backing_facts) ||
+        !same_file(&backing->file.facts, &c->plan->backing.facts) ||
         !host_file_has_silent_writer(c->io, &backing->file)) { /* a lock tells more, by another message */
         return 0;
     }
     cow_error_set(c->err, COW_LOCKED, "%s: the backing file is open for writing in another process",
-                  c->plan->backing_path);
+                  c->plan->backing.path);
     return cow_error_hint(c->err, "a guest that runs on it as a raw disk, or a loop device: end that first");
 }
 
@@ -177,7 +178,7 @@ static int refuse_unseen_write(struct commit *c)
     const struct cow_image *img = c->plan->img;
     uint8_t header[COW_HEADER_BYTES_MAX];
     bool same = true;
-    if (c->plan->lock_optional || c->plan->own_image != NULL || img->bitmap == NULL ||
+    if (c->plan->holds.are_optional || c->plan->own_image != NULL || img->bitmap == NULL ||
         !may_have_been_written_unseen(img)) {
         return 0;
     }
@@ -197,74 +198,44 @@ static int refuse_unseen_write(struct commit *c)
 int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = plan->hold_image != HOLD_NOT && !plan->lock_optional ? refuse_silent_writer(c) : 0;
-    if (status == 0 && plan->hold_backing == HOLD_WRITE) {
+    int status = plan->holds.image != HOLD_NOT && !plan->holds.are_optional ? refuse_silent_writer(c) : 0;
+    if (status == 0 && plan->holds.backing == HOLD_WRITE) {
         status = refuse_backing_writer(c);
     }
-    if (status == 0 && plan->hold_image != HOLD_NOT) {
+    if (status == 0 && plan->holds.image != HOLD_NOT) {
         const struct held_file image = {plan->img->real_path, plan->img->path,       "image",
-                                        plan->hold_image,     &plan->img->cow.facts, plan->img->cow.fd};
+                                        plan->holds.image,    &plan->img->cow.facts, plan->img->cow.fd};
         status = hold(c, &c->image_fd, &image);
         status = status == 0 ? refuse_unseen_write(c) : status;
     }
-    if (status == 0 && plan->hold_backing != HOLD_NOT) {
+    if (status == 0 && plan->holds.backing != HOLD_NOT) {
         const struct host_file *seen = plan->img != NULL ? &plan->img->backing.file : NULL;
-        const bool is_open = seen != NULL && seen->fd >= 0 && same_file(&seen->facts, &plan->backing_facts);
-        const struct held_file backing = {plan->backing_path, plan->backing_path,   "backing file",
-                                          plan->hold_backing, &plan->backing_facts, is_open ? seen->fd : -1};
+        const bool is_open = seen != NULL && seen->fd >= 0 && same_file(&seen->facts, &plan->backing.facts);
+        const struct held_file backing = {plan->backing.path,  plan->backing.path,   "backing file",
+                                          plan->holds.backing, &plan->backing.facts, is_open ? seen->fd : -1};
         status = hold(c, &c->backing_fd, &backing);
     }
     /* Another change of the image itself may have been cut off since: what it left is not ours to remove. */
-    if (status == 0 && plan->hold_image == HOLD_WRITE && !plan->recovers) {
+    if (status == 0 && plan->holds.image == HOLD_WRITE && plan->purpose != PLAN_RECOVERS) {
         status = plan_check_pending(plan->img, c->err);
     }
     /* Since the plan was made another image can have come to this backing file, or its change have been cut
      * off.
      */
-    if (status == 0 && plan->hold_backing == HOLD_WRITE && !plan->recovers) {
+    if (status == 0 && plan->holds.backing == HOLD_WRITE && plan->purpose != PLAN_RECOVERS) {
         status = plan_check_siblings(plan, c->err);
     }
-    if (status == 0 && plan->trusts_backing && plan->backing_path != NULL) {
-        status = plan_check_pending_on(plan->img, plan->backing_path, &plan->backing_facts, c->err);
+    if (status == 0 && plan->backing.is_trusted && plan->backing.path != NULL) {
+        status = plan_check_pending_on(plan->img, plan->backing.path, &plan->backing.facts, c->err);
     }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
         const struct held_file other = {input->path, input->path,        input->what,
                                         HOLD_READ,   &input->file.facts, input->file.fd};
         status = hold(c, &c->input_fd[i], &other);
-        if (status == 0 && plan->trusts_backing) {
+        if (status == 0 && plan->backing.is_trusted) {
             status = plan_check_pending_on(plan->img, input->path, &input->file.facts, c->err);
         }
     }
     return status == 0 ? plan_check_way(plan, c->err) : status;
-}
-
-/* What is read past the end of a file reads as zeros: so a source that was cut meanwhile is an error. */
-static int check_source(struct commit *c, const struct host_file *file, const char *path, const char *what)
-{
-    struct stat now;
-    int status = file->fd < 0 ? 0 : c->io->fstat(c->io->context, file->fd, &now);
-    if (status < 0) {
-        return commit_failed(c, status, "looking at", path);
-    }
-    if (file->fd >= 0 && now.st_size < file->facts.st_size) {
-        cow_error_set(c->err, COW_IO, "%s: the %s got shorter while it was read", path, what);
-        return cow_error_hint(c->err, "nothing has changed; look who writes it, then try again");
-    }
-    return 0;
-}
-
-int commit_check_sources(struct commit *c)
-{
-    const struct cow_plan *plan = c->plan;
-    const struct cow_image *img = plan->img;
-    int status = img == NULL ? 0 : check_source(c, &img->cow, img->path, "image");
-    if (status == 0 && img != NULL && !plan->merges) {
-        status = check_source(c, &img->backing.file, img->backing.facts.path, "backing file");
-    }
-    for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
-        const struct plan_input *input = &plan->input[i];
-        status = check_source(c, &input->file, input->path, input->what);
-    }
-    return status;
 }

@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Each step of a plan is one function here; commit.c walks them.
+ * The steps that hold, place and change files; commit.c walks them, and those of core/write in between.
  */
 #ifndef CORE_COMMIT_STEPS_H
 #define CORE_COMMIT_STEPS_H
 
-#include "core/commit/work.h"
+#include "core/write/steps.h"
 
 /* The steps. Each answers 0 or a status with err set, and records in c what it made. */
-int commit_lock(struct commit *c); /* step_lock.c */
-/* No step: whether what was read has still the length that it had. Asked before a new file is called
- * complete. */
-int commit_check_sources(struct commit *c);
-int commit_check_space(struct commit *c);    /* step_file.c */
-int commit_copy_backing(struct commit *c);   /* step_backing.c */
-int commit_extend_backing(struct commit *c); /* step_backing.c */
-int commit_begin_image(struct commit *c);    /* step_image.c */
-int commit_write_bitmap(struct commit *c);
-int commit_copy_data(struct commit *c);
-int commit_finish_image(struct commit *c);
-int commit_write_selection(struct commit *c); /* step_selection.c */
-int commit_merge_backing(struct commit *c);   /* step_merge.c */
-int commit_begin_raw(struct commit *c);       /* step_raw.c */
-int commit_compose(struct commit *c);
-int commit_finish_raw(struct commit *c);
-int commit_write_file(struct commit *c);
-int commit_write_stream(struct commit *c); /* step_through.c */
-int commit_write_device(struct commit *c);
+int commit_lock(struct commit *c);            /* step_lock.c */
+int commit_check_space(struct commit *c);     /* step_file.c */
+int commit_copy_backing(struct commit *c);    /* step_backing.c */
+int commit_extend_backing(struct commit *c);  /* step_backing.c */
+int commit_merge_backing(struct commit *c);   /* method_merge.c */
 int commit_keep_attributes(struct commit *c); /* step_file.c */
 int commit_rename(struct commit *c);
 int commit_journal(struct commit *c); /* step_journal.c */
 int commit_keep_undo(struct commit *c);
 int commit_end_journal(struct commit *c);
-int commit_prepare(struct commit *c); /* step_in_place.c */
+int commit_prepare(struct commit *c); /* method_header.c */
 int commit_write_header(struct commit *c);
 int commit_recover(struct commit *c); /* step_recover.c */
 int commit_undo(struct commit *c);    /* the same way as recovery goes */

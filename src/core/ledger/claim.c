@@ -53,7 +53,8 @@ static bool has_original_beside(const char *path, const struct record *record, c
 /* Where the image is now, seen from the record. */
 enum place { PLACE_HOME, PLACE_MOVED, PLACE_COPY };
 
-static enum place place_of(const struct record *record, const struct cow_image *img, const char **original)
+static enum place image_place_of(const struct record *record, const struct cow_image *img,
+                                 const char **original)
 {
     struct stat facts;
     if (record->version < 3) {
@@ -134,7 +135,7 @@ int claim_check(struct record *record, const struct cow_image *img, const char *
     if (journal_view(record, img) == JOURNAL_SEES_STRANGE) {
         return 0; /* whoever asks has words for that */
     }
-    const enum place place = place_of(record, img, &original);
+    const enum place place = image_place_of(record, img, &original);
     if (place == PLACE_COPY) {
         return refuse_copy(record, img, path, original, err);
     }

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/crc.h"
+#include "core/ledger/record_check.h"
+#include "core/ledger/record_codec.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */
 static int read_beside(struct record *out, bool *found, const struct cow_image *img, const char *what,
@@ -84,7 +87,7 @@ int journal_peek(struct record *out, bool *found, const struct cow_image *img, s
 
 static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t crc)
 {
-    return n_bytes <= img->raw_bytes && record_crc(img->raw, n_bytes) == crc;
+    return n_bytes <= img->raw_bytes && crc_ieee(img->raw, n_bytes) == crc;
 }
 
 /* A disk that tears a sector leaves the first one part old, part new. With the old one put back, the header
@@ -92,8 +95,8 @@ static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t cr
 static bool header_is_torn(const struct record *record, const struct cow_image *img)
 {
     uint8_t old[COW_HEADER_BYTES_MAX];
-    if ((record->kind != RECORD_IN_PLACE && record->kind != RECORD_UNDO_IN_PLACE) ||
-        img->raw_bytes < RECORD_SECTOR_BYTES || record->old_header_bytes > img->raw_bytes) {
+    if (!record_kind_facts(record->kind)->keeps_file || img->raw_bytes < RECORD_SECTOR_BYTES ||
+        record->old_header_bytes > img->raw_bytes) {
         return false;
     }
     for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
@@ -103,7 +106,7 @@ static bool header_is_torn(const struct record *record, const struct cow_image *
     }
     memcpy(old, img->raw, img->raw_bytes);
     memcpy(old, record->old_sector, RECORD_SECTOR_BYTES);
-    return record_crc(old, record->old_header_bytes) == record->old_header_crc;
+    return crc_ieee(old, record->old_header_bytes) == record->old_header_crc;
 }
 
 static bool has_new_header(const struct record *record, const struct cow_image *img)
@@ -155,7 +158,8 @@ bool journal_is_file(const struct record *record, const struct cow_io *io, int f
 static bool is_in_between(const struct record *record, const struct stat *facts)
 {
     const uint64_t size = (uint64_t)facts->st_size;
-    return record_is_in_place(record) && journal_number_fits(record, facts->st_ino, record->old_inode) &&
+    return record_kind_facts(record->kind)->keeps_file &&
+           journal_number_fits(record, facts->st_ino, record->old_inode) &&
            size >= arith_min(record->old_file_bytes, record->new_file_bytes) &&
            size <= arith_max(record->old_file_bytes, record->new_file_bytes);
 }

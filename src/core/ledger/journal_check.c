@@ -6,6 +6,7 @@
 
 #include "core/ledger/claim.h"
 #include "core/ledger/journal.h"
+#include "core/ledger/record_check.h"
 #include "core/ledger/state.h"
 
 int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)
@@ -15,7 +16,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
     const bool is_undo = strcmp(what, SIDE_UNDO) == 0;
     bool fits = true;
     side_path(path, img->real_path, what);
-    if (is_undo && record->kind != RECORD_COPY && record->kind != RECORD_IN_PLACE) {
+    if (is_undo && record_kind_facts(record->kind)->undone_by == RECORD_NONE) {
         cow_error_set(err, COW_INVALID, "%s: is about no change that could be undone", path);
         return cow_error_hint(err, "it was not written as undo data; \"cowtui undo --discard\" removes it");
     }
@@ -24,7 +25,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
         return status;
     }
     memcpy(new_header, record->new_sector, sizeof record->new_sector);
-    if (record_is_in_place(record)) {
+    if (record_kind_facts(record->kind)->keeps_file) {
         int cuts = is_undo ? state_cuts_data(img->io, record, img->cow.fd) : 0;
         if (cuts < 0) {
             return cow_error_system(err, -cuts, "%s", img->path);
@@ -36,7 +37,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
                     ? record_fits_new_header(record, img->raw, img->raw_bytes)
                     : record_fits_old_header(record, img->raw, img->raw_bytes));
     }
-    if (fits && record->kind == RECORD_COPY && is_undo) { /* it is the old image itself */
+    if (fits && is_undo && !record_kind_facts(record->kind)->keeps_file) { /* it is the old image itself */
         int there = state_has_undo(img->io, record, path);
         if (there < 0) {
             return cow_error_system(err, -there, "%s", path);

@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Records to bytes and back. A cursor walks the same list of fields in both directions, so the two cannot
- * differ.
+ * What a record is in memory: whose files its names are, where they are now.
  */
 #include "core/ledger/record.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include "core/base/bytes.h"
-#include "core/base/crc.h"
-
-static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c',
-                                    'h', 'a', 'n', 'g', 'e', 0,   0,   RECORD_VERSION};
-static const uint8_t closing[8] = {'e', 'n', 'd', 'o', 'f', 'c', 'h', 'g'};
-
-enum { VERSION_AT = sizeof opening - 1, OLDEST_VERSION = 2 };
-enum { TRAILER_BYTES = 4 + 4 + sizeof closing };
-
-uint32_t record_crc(const uint8_t *bytes, size_t n_bytes)
-{
-    return crc_ieee(bytes, n_bytes);
-}
 
 void record_clear(struct record *record)
 {
@@ -32,144 +15,8 @@ void record_clear(struct record *record)
     }
 }
 
-struct cursor {
-    uint8_t *bytes; /* NULL: only measuring */
-    size_t at;
-    size_t end;
-    bool reading;
-    bool failed; /* a read went past the end, or no memory */
-};
-
-static bool room(struct cursor *c, uint64_t n_bytes)
-{
-    if (c->reading && (c->failed || c->end - c->at < n_bytes)) {
-        c->failed = true;
-        return false;
-    }
-    return true;
-}
-
-static void number(struct cursor *c, unsigned width_bytes, uint64_t *value)
-{
-    if (!room(c, width_bytes)) {
-        return;
-    }
-    if (c->reading) {
-        *value = bytes_get(c->bytes + c->at, width_bytes, true);
-    } else if (c->bytes != NULL) {
-        bytes_put(c->bytes + c->at, width_bytes, true, *value);
-    }
-    c->at += width_bytes;
-}
-
-static void number32(struct cursor *c, uint32_t *value)
-{
-    uint64_t wide = *value;
-    number(c, 4, &wide);
-    *value = (uint32_t)wide;
-}
-
-static void raw(struct cursor *c, uint8_t *value, size_t n_bytes)
-{
-    if (!room(c, n_bytes)) {
-        return;
-    }
-    if (c->reading) {
-        memcpy(value, c->bytes + c->at, n_bytes);
-    } else if (c->bytes != NULL) {
-        memcpy(c->bytes + c->at, value, n_bytes);
-    }
-    c->at += n_bytes;
-}
-
-static void moment(struct cursor *c, struct timespec *value)
-{
-    uint64_t seconds = (uint64_t)value->tv_sec, nanoseconds = (uint64_t)value->tv_nsec;
-    number(c, 8, &seconds);
-    number(c, 4, &nanoseconds);
-    value->tv_sec = (time_t)seconds;
-    c->failed |= (uint64_t)value->tv_sec != seconds; /* written where a time_t has 64 bits */
-    value->tv_nsec = (long)nanoseconds;
-}
-
-static void path(struct cursor *c, char value[PATH_MAX])
-{
-    uint64_t length = c->reading ? 0 : strnlen(value, PATH_MAX - 1);
-    number(c, 4, &length);
-    if (length >= PATH_MAX) {
-        c->failed = true;
-        return;
-    }
-    raw(c, (uint8_t *)value, (size_t)length);
-    if (c->reading && !c->failed) {
-        value[length] = '\0';
-        c->failed = strlen(value) != length;
-    }
-}
-
-static void saved(struct cursor *c, struct record_saved *value)
-{
-    number(c, 8, &value->offset);
-    number(c, 8, &value->n_bytes);
-    number(c, 8, &value->held_bytes);
-    if (value->held_bytes == 0 || c->failed) {
-        return;
-    }
-    if (c->reading) {
-        if (!room(c, value->held_bytes) || value->held_bytes > value->n_bytes ||
-            value->held_bytes > RECORD_HELD_BYTES_MAX ||
-            (value->bytes = malloc((size_t)value->held_bytes)) == NULL) {
-            c->failed = true;
-            return;
-        }
-    }
-    raw(c, value->bytes, (size_t)value->held_bytes);
-}
-
-static void all_fields(struct cursor *c, struct record *r, uint32_t version)
-{
-    number32(c, &r->kind);
-    number(c, 8, &r->old_inode);
-    number(c, 8, &r->new_inode);
-    number(c, 8, &r->old_file_bytes);
-    number(c, 8, &r->new_file_bytes);
-    number(c, 8, &r->old_end_offset);
-    number32(c, &r->old_header_bytes);
-    number32(c, &r->old_header_crc);
-    number32(c, &r->new_header_crc);
-    number32(c, &r->size_field_offset);
-    number(c, 8, &r->old_size_field);
-    raw(c, r->old_sector, sizeof r->old_sector);
-    raw(c, r->new_sector, sizeof r->new_sector);
-    moment(c, &r->old_mtime);
-    moment(c, &r->new_mtime);
-    number32(c, &r->keeps_undo);
-    number32(c, &r->extends);
-    number(c, 8, &r->backing_old_bytes);
-    number(c, 8, &r->backing_new_bytes);
-    moment(c, &r->backing_mtime);
-    moment(c, &r->backing_old_mtime);
-    number(c, 8, &r->backing_inode);
-    path(c, r->backing_path);
-    number(c, 8, &r->copy_inode);
-    path(c, r->copy_path);
-    number(c, 8, &r->shared_offset);
-    number32(c, &r->shared_bits);
-    number32(c, &r->shared_byte);
-    for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
-        saved(c, &r->saved[i]);
-    }
-    if (version >= 3) {
-        number32(c, &r->old_mode);
-        number32(c, &r->old_uid);
-        number32(c, &r->old_gid);
-        path(c, r->image_path);
-        raw(c, r->filesystem, sizeof r->filesystem);
-    }
-}
-
 /* The length of "/a/b/" in a path. */
-static size_t directory_length(const char *file_path)
+static size_t record_directory_length(const char *file_path)
 {
     const char *slash = strrchr(file_path, '/');
     return slash == NULL ? 0 : (size_t)(slash - file_path) + 1;
@@ -177,15 +24,22 @@ static size_t directory_length(const char *file_path)
 
 static void make_relative(char file_path[PATH_MAX], const char *image_path)
 {
-    const size_t length = directory_length(image_path);
-    if (length > 0 && directory_length(file_path) == length && memcmp(file_path, image_path, length) == 0) {
+    const size_t length = record_directory_length(image_path);
+    if (length > 0 && record_directory_length(file_path) == length &&
+        memcmp(file_path, image_path, length) == 0) {
         memmove(file_path, file_path + length, strlen(file_path + length) + 1);
     }
 }
 
+void record_name_beside(struct record *record)
+{
+    make_relative(record->backing_path, record->image_path);
+    make_relative(record->copy_path, record->image_path);
+}
+
 static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
 {
-    const size_t length = directory_length(image_path), rest = strlen(file_path) + 1;
+    const size_t length = record_directory_length(image_path), rest = strlen(file_path) + 1;
     if (file_path[0] == '\0' || file_path[0] == '/') {
         return true;
     }
@@ -199,8 +53,8 @@ static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
 
 static bool is_elsewhere(const char *file_path, const char *image_path)
 {
-    const size_t length = directory_length(image_path);
-    return directory_length(file_path) != length || memcmp(file_path, image_path, length) != 0;
+    const size_t length = record_directory_length(image_path);
+    return record_directory_length(file_path) != length || memcmp(file_path, image_path, length) != 0;
 }
 
 int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err)
@@ -219,106 +73,4 @@ void record_settle_here(struct record *record, const char *image_real_path)
     memset(record->image_path, 0, sizeof record->image_path);
     memcpy(record->image_path, image_real_path, strnlen(image_real_path, sizeof record->image_path - 1));
     record->version = RECORD_VERSION;
-}
-
-int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err)
-{
-    struct record *r = malloc(sizeof *r);
-    if (r == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    *r = *record;
-    make_relative(r->backing_path, r->image_path);
-    make_relative(r->copy_path, r->image_path);
-    struct cursor measure = {.at = sizeof opening};
-    all_fields(&measure, r, RECORD_VERSION);
-    size_t total = measure.at + TRAILER_BYTES;
-    uint8_t *bytes = malloc(total);
-    if (bytes == NULL) {
-        free(r);
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    memcpy(bytes, opening, sizeof opening);
-    struct cursor write = {.bytes = bytes, .at = sizeof opening};
-    all_fields(&write, r, RECORD_VERSION);
-    free(r);
-    bytes_put(bytes + write.at, 4, true, write.at);
-    bytes_put(bytes + write.at + 4, 4, true, record_crc(bytes, write.at + 4));
-    memcpy(bytes + write.at + 8, closing, sizeof closing);
-    *out = bytes;
-    *n_bytes = total;
-    return 0;
-}
-
-static int strange(struct cow_error *err)
-{
-    return cow_error_set(err, COW_INVALID, "no complete record of a change");
-}
-
-static int decode(struct record *out, uint8_t *bytes, size_t length, struct cow_error *err)
-{
-    const uint32_t version = bytes[VERSION_AT];
-    if (memcmp(bytes, opening, VERSION_AT) != 0 || version < OLDEST_VERSION) {
-        return strange(err);
-    }
-    if (version > RECORD_VERSION) {
-        return cow_error_set(err, COW_INVALID, "made by a newer version of this program: do not remove it");
-    }
-    struct record *r = calloc(1, sizeof *r);
-    if (r == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    struct cursor read = {.bytes = bytes, .at = sizeof opening, .end = length, .reading = true};
-    all_fields(&read, r, version);
-    r->version = version;
-    int status = 0;
-    if (read.failed || read.at != length || !record_is_sane(r)) {
-        record_clear(r);
-        status = strange(err);
-    } else {
-        *out = *r;
-    }
-    free(r);
-    return status;
-}
-
-int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, int fd, struct cow_error *err)
-{
-    struct stat facts;
-    uint8_t trailer[TRAILER_BYTES];
-    int status = io->fstat(io->context, fd, &facts);
-    if (status < 0) {
-        return cow_error_system(err, -status, "looking at the record of a change");
-    }
-    uint64_t file_bytes = (uint64_t)facts.st_size;
-    if (file_bytes < sizeof opening + sizeof trailer) {
-        return strange(err);
-    }
-    status = io_read_padded(io, fd, trailer, sizeof trailer, file_bytes - sizeof trailer);
-    if (status < 0) {
-        return cow_error_system(err, -status, "reading the record of a change");
-    }
-    uint64_t length = bytes_get(trailer, 4, true);
-    if (memcmp(trailer + 8, closing, sizeof closing) != 0 || length > RECORD_BYTES_MAX ||
-        length < sizeof opening || length > file_bytes - sizeof trailer) {
-        return strange(err);
-    }
-    uint64_t begin = file_bytes - sizeof trailer - length;
-    uint8_t *bytes = malloc((size_t)length + 4);
-    if (bytes == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    status = io_read_padded(io, fd, bytes, (size_t)length + 4, begin);
-    if (status < 0) {
-        status = cow_error_system(err, -status, "reading the record of a change");
-    } else if (record_crc(bytes, (size_t)length + 4) != bytes_get(trailer + 4, 4, true)) {
-        status = strange(err);
-    } else {
-        status = decode(out, bytes, (size_t)length, err);
-    }
-    free(bytes);
-    if (status == 0) {
-        *offset = begin;
-    }
-    return status;
 }

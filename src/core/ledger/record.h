@@ -7,10 +7,6 @@
  *
  * Files in the image's directory are written down by their names alone, so that a directory that was moved
  * takes them along; others by absolute paths. In memory all are absolute once journal.c has read the record.
- *
- * On disk: 16 bytes of magic and version, the fields, the saved bytes, then the length of all that (u32), a
- * CRC-32 over it (u32) and 8 bytes of closing magic; all big endian. It can stand alone in a file, or be
- * appended to one and be read from its end.
  */
 #ifndef CORE_LEDGER_RECORD_H
 #define CORE_LEDGER_RECORD_H
@@ -22,23 +18,16 @@
 #include <time.h>
 
 #include "core/base/io.h"
+#include "core/ledger/kind.h"
 #include "cow/layout.h"
-
-enum record_kind {
-    RECORD_COPY = 1,     /* a new file took the image's place by rename */
-    RECORD_IN_PLACE = 2, /* the image was changed where it is; the commit is one write of its first sector */
-    RECORD_UNDO_COPY = 3,
-    RECORD_UNDO_IN_PLACE = 4,
-    RECORD_MERGE = 5, /* the dirty sectors are written into the backing file, and a new, empty file takes the
-                         image's place; only ever finished, once the backing file is being written */
-};
 
 enum {
     RECORD_SECTOR_BYTES = 512,
     RECORD_SAVED_MAX = 2,
     RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
     RECORD_BYTES_MAX = 64 * 1024 * 1024,
-    RECORD_VERSION = 3,          /* that is written; 2 is read, too */
+    RECORD_VERSION = 3,          /* the newest that is read; the oldest is 2 */
+    RECORD_LEAST_WRITTEN = 3,    /* what is written; newer only where the kind of the change needs that */
     RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
 
@@ -106,33 +95,7 @@ void record_settle_here(struct record *record, const char *image_real_path);
 /* Frees the saved bytes. */
 void record_clear(struct record *record);
 
-/* Encodes into a new buffer (the caller's, free). COW_NO_MEMORY. */
-int record_encode(uint8_t **out, size_t *n_bytes, const struct record *record, struct cow_error *err);
-
-/* Reads the record that ends at the end of an open file. *offset is where it begins. Answers COW_INVALID for
- * anything that is not a whole record with a good CRC and numbers in range (record_check.c), COW_IO,
- * COW_NO_MEMORY; *out is unchanged then, else to be cleared by the caller. */
-int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, int fd, struct cow_error *err);
-
-uint32_t record_crc(const uint8_t *bytes, size_t n_bytes);
-
-/* What can be asked of a record's numbers (record_check.c). Is each of them in range, by itself and against
- * the others? What record_read hands out is. */
-bool record_is_sane(const struct record *record);
-
-/* Does it say of the old image what the old header says (size_field_offset, old_end_offset...)? bytes are
- * that header, of a sane record; n_bytes at most COW_HEADER_BYTES_MAX. */
-bool record_fits_old_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
-/* The same of the new image and its header; true for a change in place. */
-bool record_fits_new_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
-/* Are the ranges of a change in place those that lie outside the old layout and inside the new one? bytes are
- * the image's header, old or new. */
-bool record_fits_in_place(const struct record *record, const uint8_t *bytes, size_t n_bytes);
-
-/* What growing in place writes over: shared_offset, shared_bits, and offset and length of saved[]. */
-void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
-                   const struct cow_layout *new_layout);
-
-bool record_is_in_place(const struct record *record); /* of a change in place, or going back from one */
+/* What is written down is named by its name alone where it lies beside the image (image_path). */
+void record_name_beside(struct record *record);
 
 #endif

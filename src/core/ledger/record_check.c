@@ -4,12 +4,14 @@
  * at hand, against the layouts that they give. Everything is compared by subtraction, so that nothing wraps.
  * What fails here is not obeyed, whoever wrote it and however good its sum is.
  */
+#include "core/ledger/record_check.h"
+
 #include <string.h>
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
 #include "core/format/variants.h"
-#include "core/ledger/record.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -64,14 +66,9 @@ static bool is_variants(uint32_t header_bytes, uint32_t size_field_offset)
     return false;
 }
 
-bool record_is_in_place(const struct record *r)
-{
-    return r->kind == RECORD_IN_PLACE || r->kind == RECORD_UNDO_IN_PLACE;
-}
-
 static bool saved_is_sane(const struct record *r)
 {
-    const bool in_place = record_is_in_place(r);
+    const bool in_place = record_kind_facts(r->kind)->keeps_file;
     for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
         const struct record_saved *saved = &r->saved[i];
         const uint64_t begin = saved->n_bytes == 0 ? 0 : RECORD_SECTOR_BYTES;
@@ -98,13 +95,14 @@ static bool image_is_sane(const struct record *r)
            is_variants(r->old_header_bytes, r->size_field_offset) &&
            r->old_end_offset > r->old_header_bytes && r->old_size_field != SIZE_UNFINISHED &&
            is_date(r->old_mtime) && is_date(r->new_mtime) && r->keeps_undo <= 1 &&
-           (record_is_in_place(r) ? r->old_inode == r->new_inode && r->old_file_bytes <= r->new_file_bytes
-                                  : r->old_inode != r->new_inode);
+           (record_kind_facts(r->kind)->keeps_file
+                ? r->old_inode == r->new_inode && r->old_file_bytes <= r->new_file_bytes
+                : r->old_inode != r->new_inode);
 }
 
 static bool backing_is_sane(const struct record *r)
 {
-    const bool merges = r->kind == RECORD_MERGE, copies = r->copy_inode != 0;
+    const bool merges = record_kind_facts(r->kind)->writes_into_backing, copies = r->copy_inode != 0;
     return is_length(r->backing_old_bytes) && is_length(r->backing_new_bytes) && is_date(r->backing_mtime) &&
            is_date(r->backing_old_mtime) && r->extends <= 1 && is_file(r, r->backing_path) &&
            is_file(r, r->copy_path) && copies == (r->copy_path[0] != '\0') && !(copies && r->extends != 0) &&
@@ -115,8 +113,8 @@ static bool backing_is_sane(const struct record *r)
 
 bool record_is_sane(const struct record *r)
 {
-    return r->kind >= RECORD_COPY && r->kind <= RECORD_MERGE && image_is_sane(r) && backing_is_sane(r) &&
-           saved_is_sane(r) && place_is_sane(r);
+    return record_kind_facts(r->kind)->exists && image_is_sane(r) && backing_is_sane(r) && saved_is_sane(r) &&
+           place_is_sane(r);
 }
 
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
@@ -181,11 +179,12 @@ bool record_fits_new_header(const struct record *r, const uint8_t *bytes, size_t
 {
     struct cow_header header;
     struct cow_layout layout;
-    return record_is_in_place(r) ||
+    return record_kind_facts(r->kind)->keeps_file ||
            (cow_header_decode(&header, bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&
             header.format == COW_FORMAT_V3 && cow_layout_of(&layout, &header, NULL) == 0 &&
             layout.end_offset == r->new_file_bytes &&
-            (r->kind != RECORD_MERGE || (int64_t)header.mtime == (int64_t)r->backing_mtime.tv_sec));
+            (!record_kind_facts(r->kind)->writes_into_backing ||
+             (int64_t)header.mtime == (int64_t)r->backing_mtime.tv_sec));
 }
 
 bool record_fits_in_place(const struct record *r, const uint8_t *bytes, size_t n_bytes)
@@ -200,8 +199,8 @@ bool record_fits_in_place(const struct record *r, const uint8_t *bytes, size_t n
     memcpy(new_bytes, bytes, n_bytes);
     memcpy(old_bytes, r->old_sector, RECORD_SECTOR_BYTES);
     memcpy(new_bytes, r->new_sector, RECORD_SECTOR_BYTES);
-    return record_crc(old_bytes, r->old_header_bytes) == r->old_header_crc &&
-           record_crc(new_bytes, COW_V3_HEADER_BYTES) == r->new_header_crc &&
+    return crc_ieee(old_bytes, r->old_header_bytes) == r->old_header_crc &&
+           crc_ieee(new_bytes, COW_V3_HEADER_BYTES) == r->new_header_crc &&
            record_fits_old_header(r, old_bytes, n_bytes) &&
            decode_old(&old, &old_layout, r, old_bytes, n_bytes) && old.format == COW_FORMAT_V3 &&
            cow_header_decode(&new, new_bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&

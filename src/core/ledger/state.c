@@ -10,7 +10,9 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
+#include "core/base/crc.h"
 #include "core/image/siblings.h"
+#include "core/ledger/record_check.h"
 
 enum { PIECE_BYTES = 64 * 1024 };
 
@@ -84,7 +86,7 @@ int state_is_old_image(const struct cow_io *io, const struct record *record, int
         return status < 0 ? status : -ENOENT;
     }
     bytes_put(header + record->size_field_offset, 8, true, record->old_size_field); /* sane: record_check.c */
-    return record_crc(header, record->old_header_bytes) == record->old_header_crc &&
+    return crc_ieee(header, record->old_header_bytes) == record->old_header_crc &&
                    record_fits_old_header(record, header, sizeof header)
                ? 0
                : -ENOENT;
@@ -105,7 +107,7 @@ int state_copy_has_others(const struct cow_image *img, const struct record *reco
 {
     struct siblings siblings;
     const struct backing_file *own = &img->backing;
-    if (!record_is_in_place(record) && img->cow.facts.st_nlink > 1 && own->file.fd >= 0 &&
+    if (!record_kind_facts(record->kind)->keeps_file && img->cow.facts.st_nlink > 1 && own->file.fd >= 0 &&
         same_file(&own->file.facts, facts)) {
         return 1; /* the image's other names stay on it, wherever they lie */
     }

@@ -27,7 +27,7 @@ int state_has_undo(const struct cow_io *io, const struct record *record, const c
  * file's. 1, 0 or -errno. */
 int state_copy_has_others(const struct cow_image *img, const struct record *record, const struct stat *facts);
 
-/* Merging in place (step_merge.c): whether the backing file may have been written; from then on there is no
+/* Merging in place (method_merge.c): whether the backing file may have been written; from then on there is no
  * way back. 1, 0 or -errno; -ENOENT if the backing file or the new image are gone. */
 int state_merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path);
 

@@ -53,7 +53,8 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
         return false;
     }
     const int64_t after = state_nanoseconds_between(journal.st_mtim, date);
-    if (record->kind == RECORD_MERGE) { /* it began about the date that it gives, and was alive just now */
+    if (record_kind_facts(record->kind)
+            ->writes_into_backing) { /* it began about the date that it gives, and was alive just now */
         return state_nanoseconds_between(record->backing_mtime, date) >=
                    -(int64_t)MERGE_AHEAD_S * STATE_SECOND_NS &&
                after <= (int64_t)MERGE_SLOW_S * STATE_SECOND_NS;

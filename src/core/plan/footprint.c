@@ -48,11 +48,11 @@ uint64_t footprint_block_of(const struct stat *facts)
 /* "/d/" of "/d/root.cow"; "./" where it is named without. */
 static const char *target_directory(char out[PATH_MAX], const struct cow_plan *plan)
 {
-    const char *slash = strrchr(plan->target_path, '/');
-    const size_t length = slash == NULL ? 0 : (size_t)(slash - plan->target_path) + 1;
+    const char *slash = strrchr(plan->target.path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - plan->target.path) + 1;
     memcpy(out, "./", 3);
     if (length > 0 && length < PATH_MAX) {
-        memcpy(out, plan->target_path, length);
+        memcpy(out, plan->target.path, length);
         out[length] = '\0';
     }
     return out;
@@ -89,8 +89,8 @@ uint64_t footprint_map_bytes(uint64_t n_bytes, uint64_t runs)
 uint64_t footprint_record_bytes(const struct cow_plan *plan, uint64_t block_bytes)
 {
     enum { FIELDS_BYTES = 1600 }; /* two sectors of the header among them */
-    const char *const paths[] = {plan->target_path, plan->backing_path, plan->copy_path};
-    uint64_t n_bytes = FIELDS_BYTES + plan->saved_bytes;
+    const char *const paths[] = {plan->target.path, plan->backing.path, plan->backing.copy_path};
+    uint64_t n_bytes = FIELDS_BYTES + plan->result.saved_bytes;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         n_bytes += paths[i] != NULL ? strlen(paths[i]) : 0;
     }
@@ -111,19 +111,19 @@ struct counting {
 /* Sectors that will be dirty. The commit writes blocks of the bitmap that have bits. */
 static void count_bits(struct counting *c, uint64_t first, uint64_t end)
 {
-    const struct cow_layout *to = &c->plan->layout;
+    const struct cow_layout *to = &c->plan->result.layout;
     const uint64_t begin = arith_max(first / 8 / HOLE_BYTES * HOLE_BYTES, c->bits_end);
     const uint64_t stop = arith_min(footprint_round(arith_div_up(end, 8), HOLE_BYTES), to->bitmap_bytes);
     if (begin < stop) {
         footprint_add(&c->bits, to->bitmap_offset + begin, to->bitmap_offset + stop);
-        c->plan->image.bitmap_bytes += stop - begin;
+        c->plan->result.counted.bitmap_bytes += stop - begin;
         c->bits_end = stop;
     }
 }
 
 static void count_data(struct counting *c, uint64_t begin, uint64_t end)
 {
-    const struct cow_layout *to = &c->plan->layout;
+    const struct cow_layout *to = &c->plan->result.layout;
     footprint_add(&c->data, cow_layout_place(to, begin), cow_layout_place(to, end));
     c->data_bytes += end - begin;
 }
@@ -153,8 +153,8 @@ static int count_old_bits(struct counting *c, struct cow_error *err)
     struct cow_image *img = c->plan->img;
     const uint64_t ratio = img->header.sector_bytes / SECTOR_BYTES;
     const uint64_t old_end =
-        arith_min(arith_div_up(img->header.size_bytes, SECTOR_BYTES), c->plan->layout.sectors);
-    const struct cow_dirty_run *born = &c->plan->born_dirty;
+        arith_min(arith_div_up(img->header.size_bytes, SECTOR_BYTES), c->plan->result.layout.sectors);
+    const struct cow_dirty_run *born = &c->plan->result.born_dirty;
     struct cow_dirty_run run = {0, 0};
     int status = 0;
     do {
@@ -162,13 +162,13 @@ static int count_old_bits(struct counting *c, struct cow_error *err)
         const uint64_t end = arith_min((run.first_sector + run.sectors) * ratio, old_end);
         if (status == 0 && run.first_sector * ratio < end) {
             count_bits(c, run.first_sector * ratio, end);
-            c->plan->image.dirty_sectors += end - run.first_sector * ratio;
-            c->plan->image.carried_sectors += arith_div_up(end, ratio) - run.first_sector;
+            c->plan->result.counted.dirty_sectors += end - run.first_sector * ratio;
+            c->plan->result.counted.carried_sectors += arith_div_up(end, ratio) - run.first_sector;
         }
     } while (status == 0 && run.sectors > 0);
     if (status == 0 && born->sectors > 0) {
         count_bits(c, born->first_sector, born->first_sector + born->sectors);
-        c->plan->image.dirty_sectors += born->sectors;
+        c->plan->result.counted.dirty_sectors += born->sectors;
     }
     return status;
 }
@@ -176,7 +176,7 @@ static int count_old_bits(struct counting *c, struct cow_error *err)
 static int count_copied(struct counting *c, struct cow_error *err)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->header.size_bytes);
+    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->result.header.size_bytes);
     struct stretch stretch = {.next_sector = 0};
     int status = 0;
     do {
@@ -185,7 +185,7 @@ static int count_copied(struct counting *c, struct cow_error *err)
             status = count_extents(c, COW_FILE_COW, stretch.begin_bytes, stretch.end_bytes, err);
         }
     } while (status == 0 && stretch.dirty_sectors > 0);
-    if (status == 0 && c->plan->odd_end_is_born) {
+    if (status == 0 && c->plan->result.odd_end_is_born) {
         const uint64_t length = img->header.size_bytes % SECTOR_BYTES;
         count_data(c, img->header.size_bytes - length, img->header.size_bytes);
     }
@@ -197,7 +197,7 @@ static int count_copied(struct counting *c, struct cow_error *err)
 /* Blocks of the file that are not zeros, in data that are read. */
 static void count_nonzero(struct counting *c, uint64_t begin, size_t n_bytes)
 {
-    const uint64_t to = cow_layout_place(&c->plan->layout, begin);
+    const uint64_t to = cow_layout_place(&c->plan->result.layout, begin);
     for (size_t at = 0; at < n_bytes;) {
         const size_t block = (size_t)arith_min(HOLE_BYTES - (to + at) % HOLE_BYTES, n_bytes - at);
         if (!bytes_all_zero(c->buffer + at, block)) {
@@ -213,7 +213,7 @@ static int read_nonzero(struct counting *c, uint64_t begin, uint64_t end, struct
     int status = 0;
     for (size_t piece; begin < end && status == 0; begin += piece) {
         piece = (size_t)arith_min(end - begin,
-                                  READ_BYTES - cow_layout_place(&c->plan->layout, begin) % HOLE_BYTES);
+                                  READ_BYTES - cow_layout_place(&c->plan->result.layout, begin) % HOLE_BYTES);
         status = cow_image_read(c->plan->img, begin, c->buffer, piece, err);
         if (status == 0) {
             count_nonzero(c, begin, piece);
@@ -283,7 +283,7 @@ static int count_added(struct counting *c, const struct cow_dirty_run *selected,
         }
         kept += arith_sub_floor(arith_min(c->old_end, end), arith_max(c->old_first, at));
     }
-    c->plan->image.added_sectors += selected->sectors - kept;
+    c->plan->result.counted.added_sectors += selected->sectors - kept;
     return status;
 }
 
@@ -291,20 +291,20 @@ static int count_selection(struct counting *c, struct cow_error *err)
 {
     struct cow_dirty_run run = {0, 0};
     int status = 0;
-    if (c->plan->punch_zeros && (c->buffer = malloc(READ_BYTES)) == NULL) {
+    if (c->plan->result.punch_zeros && (c->buffer = malloc(READ_BYTES)) == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    selection_set_env(c->plan->selection, c->env);
+    selection_set_env(c->plan->result.selection, c->env);
     do {
-        status = selection_next(c->plan->selection, run.first_sector + run.sectors, &run, err);
+        status = selection_next(c->plan->result.selection, run.first_sector + run.sectors, &run, err);
         if (status == 0 && run.sectors > 0) {
             count_bits(c, run.first_sector, run.first_sector + run.sectors);
-            c->plan->image.dirty_sectors += run.sectors;
+            c->plan->result.counted.dirty_sectors += run.sectors;
             status = c->plan->own_image == NULL ? count_added(c, &run, err) : 0;
             status = status == 0 ? count_selected(c, &run, err) : status;
         }
     } while (status == 0 && run.sectors > 0);
-    selection_set_env(c->plan->selection, NULL);
+    selection_set_env(c->plan->result.selection, NULL);
     free(c->buffer);
     return status;
 }
@@ -340,16 +340,16 @@ int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct 
         .plan = plan, .env = env, .bits = {.block_bytes = block_bytes}, .data = {.block_bytes = block_bytes}};
     struct footprint header = {.block_bytes = block_bytes};
     uint8_t bytes[COW_V3_HEADER_BYTES] = {0};
-    struct plan_image *image = &plan->image;
+    struct plan_image *image = &plan->result.counted;
     *image = (struct plan_image){.block_bytes = block_bytes};
     int status = 0;
-    if (plan->selection != NULL) {
+    if (plan->result.selection != NULL) {
         status = count_selection(&c, err);
-    } else if (plan->img != NULL && !plan->merges) {
+    } else if (plan->img != NULL && !record_kind_facts(plan->method)->writes_into_backing) {
         status = count_copied(&c, err);
     }
     if (status == 0) {
-        status = cow_header_encode(bytes, &plan->header, err);
+        status = cow_header_encode(bytes, &plan->result.header, err);
     }
     footprint_add(&header, 0, header_written_bytes(bytes));
     image->data_bytes = c.data_bytes;
@@ -359,6 +359,6 @@ int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct 
     image->needs_bytes =
         image->allocated_bytes +
         footprint_map_bytes(image->allocated_bytes, header.runs + c.bits.runs + c.data.runs) +
-        (plan->journaled ? footprint_record_bytes(plan, block_bytes) : 0);
+        (plan_is_journaled(plan) ? footprint_record_bytes(plan, block_bytes) : 0);
     return status;
 }

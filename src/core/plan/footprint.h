@@ -45,9 +45,9 @@ int footprint_of_old_data(uint64_t *out, struct cow_image *img, struct cow_error
  * target's filesystem. */
 void footprint_needs(struct cow_plan *plan, uint64_t n_bytes, bool at_most);
 
-/* Counts the new image of a plan whose layout and selection are known, into plan->image: one walk over the
- * selection, which compares what has to be, and reads what is selected where zeros are punched; env is told
- * then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
+/* Counts the new image of a plan whose layout and selection are known, into plan->result.counted: one walk
+ * over the selection, which compares what has to be, and reads what is selected where zeros are punched; env
+ * is told then. COW_IO, COW_CANCELLED, COW_NO_MEMORY. */
 int footprint_of_image(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err);
 
 #endif

@@ -17,7 +17,7 @@ struct side {
     size_t n_volumes;
 };
 
-static int look(struct side *side, struct cow_image *img, struct cow_error *err)
+static int look_for_identity(struct side *side, struct cow_image *img, struct cow_error *err)
 {
     int status = cow_fs_open(&side->fs, img, err);
     side->volume = status == 0 ? cow_fs_volumes(side->fs, &side->n_volumes) : NULL;
@@ -35,8 +35,8 @@ static void note(struct cow_plan *plan, const char *path, const struct cow_volum
 }
 
 /* The image's own copy of a superblock against what lies below it; then both files against each other. */
-static int compare(struct cow_plan *plan, const char *path, struct side *now, struct side *then, bool safe,
-                   struct cow_error *err)
+static int compare_identities(struct cow_plan *plan, const char *path, struct side *now, struct side *then,
+                              bool safe, struct cow_error *err)
 {
     struct cow_volume below;
     size_t index;
@@ -68,13 +68,13 @@ int identity_note(struct cow_plan *plan, const char *backing_path, bool safe, st
     const struct cow_open_options open = {.backing_path = backing_path, .io = plan->io};
     int status = cow_image_open(&then.img, plan->img->path, &open, &ignored);
     if (status == 0) {
-        status = look(&then, then.img, &ignored);
+        status = look_for_identity(&then, then.img, &ignored);
     }
     if (status == 0) {
-        status = look(&now, plan->img, &ignored);
+        status = look_for_identity(&now, plan->img, &ignored);
     }
     if (status == 0) {
-        status = compare(plan, backing_path, &now, &then, safe, &ignored);
+        status = compare_identities(plan, backing_path, &now, &then, safe, &ignored);
     }
     cow_fs_close(now.fs);
     cow_fs_close(then.fs);

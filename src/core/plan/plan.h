@@ -10,6 +10,7 @@
 
 #include "core/base/io.h"
 #include "core/image/image.h"
+#include "core/ledger/kind.h"
 #include "core/plan/selection.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
@@ -33,6 +34,44 @@ struct plan_input {
     struct host_file file; /* owned */
 };
 
+/* Where the result goes. */
+struct plan_target {
+    const char *path;       /* the file that appears by rename; of a change in place, the image */
+    const char *named_path; /* the same as the caller named it; NULL: the image */
+    const char *temp_path;  /* where a new file is made, beside it */
+    bool takes_device;      /* it may be a block device, which is written over */
+    bool is_device;         /* it is a block device */
+    int stream_fd;          /* the caller's, instead of a target; -1: none */
+    bool replaces;          /* there may be a file already, which the new one takes the place of */
+};
+
+/* Which files are locked while the commit lasts. Further inputs always are, for reading. */
+struct plan_holds {
+    enum hold image;
+    enum hold backing;
+    bool are_optional; /* a reader that goes on beside a guest: what it reads may change under it */
+};
+
+/* The backing file, and what becomes of it. */
+struct plan_backing {
+    const char *path; /* as it can be opened; NULL: none */
+    struct stat facts;
+    int missing_errno;       /* the file that the new header names is not there: for the verdict */
+    uint64_t size_bytes;     /* now */
+    uint64_t new_size_bytes; /* afterwards; of a private copy, its */
+    bool is_trusted; /* a header that says which backing file is right, and which date: not while another
+                        image's change waits that concerns the file */
+    /* policy copy */
+    const char *copy_path;      /* the private backing file, or NULL */
+    const char *copy_temp_path; /* beside it */
+    struct timespec copy_mtime;
+    /* what is merged into it */
+    struct timespec merged_mtime; /* its date afterwards */
+    bool merged_elsewhere;        /* what is written over takes new room, too */
+    uint64_t
+        merge_needs_bytes; /* that its filesystem must have room for: its holes that get filled, or all */
+};
+
 /* What a new image will be, counted before it is made (footprint.h). Bytes. */
 struct plan_image {
     uint64_t block_bytes;     /* of the filesystem it will lie on */
@@ -44,7 +83,36 @@ struct plan_image {
     uint64_t data_allocated_bytes; /* that the data takes, in so many runs of blocks */
     uint64_t data_runs;
     uint64_t allocated_bytes; /* that the file takes, but for the filesystem's notes where they are */
-    uint64_t needs_bytes;     /* ... and with them, and with the journal: no more than that is used */
+    uint64_t needs_bytes;     /* the same with those notes, and with the journal: no more than that is used */
+};
+
+/* The image that there will be. */
+struct plan_result {
+    struct cow_header header;
+    struct cow_layout layout;
+    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
+    bool punch_zeros;                /* blocks of zeros become holes */
+    bool is_callers;                 /* a new file with the caller's owner, not the image's */
+    bool shrinks;                    /* the disk becomes smaller */
+    uint64_t saved_bytes;            /* by header: of what is written over, that the journal keeps, at most */
+    struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
+    bool odd_end_is_born;            /* of born_dirty the first is the old disk's odd end */
+    struct plan_image counted;
+};
+
+/* Whose word is followed. */
+enum plan_purpose {
+    PLAN_CHANGES,  /* the steps are what is done */
+    PLAN_UNDOES,   /* the undo file's record says what is touched */
+    PLAN_RECOVERS, /* the journal's record does */
+    PLAN_DISCARDS, /* the undo file goes, and nothing else is touched */
+};
+
+/* How much of an image a change by its header writes (RECORD_HEADER). */
+enum plan_reach {
+    REACH_SIZE,    /* the disk grows: bits are cleared, the file is lengthened, the first sector written */
+    REACH_NAMES,   /* path or date of the backing file change: the first sector alone */
+    REACH_BACKING, /* only the backing file is lengthened: nothing of the image */
 };
 
 struct cow_plan {
@@ -62,66 +130,34 @@ struct cow_plan {
     struct cow_error refusal; /* its status is not 0: a plan to be looked at, which the commit refuses */
     bool committed;
     bool probed; /* cow_plan_probe */
-
-    const char *target_path; /* the file that appears by rename */
-    const char *named_path;  /* the same as the caller named it; NULL: the image */
-    const char *temp_path;   /* beside it */
-    bool takes_device;       /* the target may be a block device, which is written over */
-    bool is_device;          /* ... and is one */
-    int stream_fd;           /* the caller's, instead of a target; -1: none */
-    bool replace;            /* it may replace a file */
     bool force;
-    bool lock_optional; /* a reader that goes on beside a guest: what it reads may change under it */
-    enum hold hold_image;
-    enum hold hold_backing;
-    const char *backing_path; /* the backing file as it can be opened; NULL: none */
-    struct stat backing_facts;
-    int backing_errno; /* the file that the new header names is not there: for the verdict */
-    struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read, locked while the commit lasts */
+
+    enum plan_purpose purpose;
+    enum record_kind
+        method; /* how an existing image is changed; RECORD_NONE: no image is, only files are made */
+    enum plan_reach reach; /* of RECORD_HEADER */
+    bool keep_undo;        /* of RECORD_COPY: the old file becomes the undo file */
+    struct plan_target target;
+    struct plan_holds holds;
+    struct plan_backing backing;
+    struct plan_result result;
+    struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read */
     size_t n_inputs;
-    struct cow_fs *fs;           /* what works by pages, and extract; owned, as the next two */
-    struct cow_fs_scan *fs_scan; /* ... tells what is free, and what a guest reads in one piece */
-    bool has_joints;             /* ... the latter matters */
-    struct cow_fs_reader *file;  /* ... the file of the guest that is written */
-    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well; owned */
 
-    /* the new image (create, resize) */
-    struct cow_header header;
-    struct cow_layout layout;
-    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
-    bool punch_zeros;                /* blocks of zeros become holes */
-    bool fresh;                      /* a new file with the caller's owner, not the image's */
-    uint64_t saved_bytes;            /* in place: of what is written over, that the journal keeps, at most */
-    struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
-    bool journaled;      /* an image is replaced or changed in place: a record of it is kept while it lasts */
-    bool in_place;       /* ... by one write of its first sector */
-    bool header_edit;    /* ... where only path or date of the backing file change: nothing else is written */
-    bool backing_only;   /* ... and not even that: only its backing file is lengthened */
-    bool keep_undo;      /* the old file becomes the undo file */
-    bool recovers;       /* finishes what was interrupted, or takes it back */
-    bool undoes;         /* goes back to what the undo file has */
-    bool follows_record; /* either, or gives the undo file up: what is touched a record says, not the steps */
-    bool shrinks;
-    bool trusts_backing; /* a header that says which backing file is right, and which date: not while another
-                            image's change waits that concerns the file */
-    struct plan_image image; /* the new image, as counted */
-    bool odd_end_is_born;    /* of born_dirty the first is the old disk's odd end */
-
-    /* what becomes of the backing file (resize) */
-    uint64_t backing_bytes;     /* its size afterwards */
-    const char *copy_path;      /* policy copy, else NULL */
-    const char *copy_temp_path; /* beside it */
-    struct timespec copy_mtime;
-
-    /* merge in place */
-    bool merges;                 /* the backing file is written over */
-    struct timespec merge_mtime; /* its date afterwards */
-    bool merge_elsewhere;        /* what is written over takes new room, too */
-    uint64_t merge_new_bytes; /* that its filesystem must have room for: its holes that get filled, or all */
+    /* Owned, each NULL where the plan does not need it. */
+    struct cow_fs *fs;           /* what works by pages, and extract */
+    struct cow_fs_scan *fs_scan; /* tells what is free, and what a guest reads in one piece */
+    bool has_joints;             /* pages are kept together that a guest reads in one piece */
+    struct cow_fs_reader *file;  /* the file of the guest that is written */
+    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well */
 };
 
+/* Whether a journal is kept while the commit lasts: an image is changed, or an undo goes back. (Recovery has
+ * the journal that it found.) */
+bool plan_is_journaled(const struct cow_plan *plan);
+
 /* A new, empty plan. NULL: out of memory. */
-struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, const char *operation);
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation);
 
 /* A string that the plan owns, as it is: for paths. Answers "" and remembers it if there is no memory
  * (plan_finish tells). */
@@ -148,71 +184,5 @@ void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *p
 
 /* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
-
-/* The permission bits of a new file that holds what is in the inputs: those that all of them have. The umask
- * is still to be taken off (by making the file with them). */
-mode_t plan_output_mode(const struct cow_plan *plan);
-
-/* A note where content that is copied comes from a backing file that the image names, outside of its
- * directory.
- */
-void plan_note_outside(struct cow_plan *plan);
-
-/* A note where a new header has the date of a device's node. */
-void plan_note_device(struct cow_plan *plan, const struct stat *backing);
-
-/* A note where that makes an image that its owner could not write. */
-void plan_note_read_only(struct cow_plan *plan);
-
-/* Names. Each answers a string of the plan's, or sets err. */
-/* Where a file that shall appear as path is made: ".NAME.cowtui-new" beside it. */
-const char *plan_temp_path(struct cow_plan *plan, const char *path);
-/* path as an absolute one, with the links of its directory resolved. NULL with err if the directory is not
- * there. */
-const char *plan_absolute_path(struct cow_plan *plan, const char *path, struct cow_error *err);
-
-/* Where an output that was named path goes: the name that the file will have, or NULL with err. A link to a
- * file is followed, with a note: that file is replaced. Refused is one that exists (unless force), that is no
- * regular file, a link that leads nowhere, and any of the files of img and any input of the plan under any
- * name. *exists tells whether there is something to replace. */
-const char *plan_choose_output(struct cow_plan *plan, const char *path, bool force, bool *exists,
-                               struct cow_error *err);
-
-/* COW_REFUSED if an interrupted change of the image waits for recovery. */
-int plan_check_pending(const struct cow_image *img, struct cow_error *err);
-
-/* COW_REFUSED if an image that is to be replaced by rename has further names, unless force. */
-int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
-
-/* No lock was had (-errno), and not because somebody holds one: COW_IO, with what helps. */
-int plan_no_lock(struct cow_error *err, int status, const char *path);
-
-/* COW_REFUSED where something that is none of ours lies where the change has to put a file of its own. */
-int plan_check_way(const struct cow_plan *plan, struct cow_error *err);
-/* ... at this name beside the image: what is no regular file, and another user's (the image's owner is none).
- */
-int plan_check_way_of(const struct cow_plan *plan, const char *what, struct cow_error *err);
-
-/* The other images on the backing file, into the preview. COW_LOCKED with the pid if somebody holds one of
- * them; COW_REFUSED if a change of one waits for recovery. */
-int plan_list_siblings(struct cow_plan *plan, struct cow_error *err);
-
-/* The same two refusals, asked again under the lock. */
-int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err);
-/* COW_REFUSED if a change of an image on this file was interrupted: its date and length may be half a
- * change's.
- */
-int plan_check_pending_on(const struct cow_image *img, const char *path, const struct stat *facts,
-                          struct cow_error *err);
-
-/* A note where a guest holds the image at this moment. */
-void plan_note_in_use(struct cow_plan *plan);
-
-/* What a stock kernel will say of the new image: fills preview.after_verdict from plan->header. */
-int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t backing_mtime,
-                         struct cow_error *err);
-
-/* Fills the parts of the preview that follow from header and layout (after_*, can_grow_to_bytes...). */
-void plan_show_new_image(struct cow_plan *plan);
 
 #endif

@@ -3,11 +3,13 @@
  * Which files a plan touches, named before the yes. For a change it follows from the steps, so that what is
  * named and what is done cannot part; recovery and undo follow a record, and say it themselves.
  */
+#include <assert.h>
 #include <limits.h>
 
 #include "core/base/arith.h"
 #include "core/image/side.h"
 #include "core/plan/plan.h"
+#include "core/plan/plan_rules.h"
 
 static const char *const touch_names[COW_TOUCHES] = {
 #define TOUCH_ROW(id, name) [COW_TOUCH_##id] = (name),
@@ -23,8 +25,8 @@ const char *cow_touch_name(enum cow_touch touch)
 static struct cow_touched *touch(struct cow_plan *plan, enum cow_touch how, const char *path)
 {
     struct cow_preview *p = &plan->preview;
-    struct cow_touched *file = &plan->files[arith_min(p->files, PLAN_FILES_MAX - 1)];
-    p->files = (size_t)arith_min(p->files + 1, PLAN_FILES_MAX);
+    assert(p->files < PLAN_FILES_MAX); /* one that is not named is touched behind the user's back */
+    struct cow_touched *file = &plan->files[p->files++];
     *file = (struct cow_touched){.touch = how, .path = path};
     file->has_size = how == COW_TOUCH_REMOVES;
     return file;
@@ -58,21 +60,21 @@ void plan_touch_if_there(struct cow_plan *plan, enum cow_touch how, const char *
 void plan_touch_side(struct cow_plan *plan, enum cow_touch how, const char *side)
 {
     char path[PATH_MAX];
-    plan_touch_if_there(plan, how, side_path(path, plan->target_path, side));
+    plan_touch_if_there(plan, how, side_path(path, plan->target.path, side));
 }
 
 /* The undo file: made by this change, or given up with what it belongs to. */
 static void touch_undo(struct cow_plan *plan, bool made)
 {
     char undo[PATH_MAX];
-    side_path(undo, plan->target_path, SIDE_UNDO);
+    side_path(undo, plan->target.path, SIDE_UNDO);
     const bool there = is_there(plan, undo);
     if (made || there) {
         plan_touch(plan, !made ? COW_TOUCH_REMOVES : there ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, undo);
     }
 }
 
-static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
+static bool plan_has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 {
     for (size_t i = 0; i < plan->n_steps; i++) {
         if (plan->steps[i].kind == kind) {
@@ -85,8 +87,9 @@ static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 /* What a crash has left under the names that the steps work with. */
 static void touch_leftovers(struct cow_plan *plan)
 {
-    const bool makes_file = has_step(plan, COW_STEP_BEGIN_IMAGE) || has_step(plan, COW_STEP_BEGIN_RAW);
-    const bool journals = has_step(plan, COW_STEP_JOURNAL);
+    const bool makes_file =
+        plan_has_step(plan, COW_STEP_BEGIN_IMAGE) || plan_has_step(plan, COW_STEP_BEGIN_RAW);
+    const bool journals = plan_has_step(plan, COW_STEP_JOURNAL);
     if (makes_file) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
     }
@@ -96,8 +99,8 @@ static void touch_leftovers(struct cow_plan *plan)
     if (journals && makes_file) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_OLD);
     }
-    if (plan->copy_path != NULL) {
-        plan_touch_if_there(plan, COW_TOUCH_REMOVES, plan->copy_temp_path);
+    if (plan->backing.copy_path != NULL) {
+        plan_touch_if_there(plan, COW_TOUCH_REMOVES, plan->backing.copy_temp_path);
     }
 }
 
@@ -105,8 +108,8 @@ static void touch_target(struct cow_plan *plan)
 {
     const uint64_t size_bytes = plan->file != NULL        ? plan->preview.moves_bytes
                                 : plan->preview.makes_raw ? plan->img->header.size_bytes
-                                                          : plan->layout.end_offset;
-    plan_touch_sized(plan, plan->replace ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target_path,
+                                                          : plan->result.layout.end_offset;
+    plan_touch_sized(plan, plan->target.replaces ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target.path,
                      size_bytes);
 }
 
@@ -118,23 +121,24 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
         touch_target(plan);
         break;
     case COW_STEP_WRITE_HEADER:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target_path,
-                         plan->header_edit ? old_bytes : arith_max(old_bytes, plan->layout.end_offset));
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target.path,
+                         plan->reach == REACH_NAMES ? old_bytes
+                                                    : arith_max(old_bytes, plan->result.layout.end_offset));
         break;
     case COW_STEP_COPY_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_MAKES, plan->copy_path, plan->header.size_bytes);
+        plan_touch_sized(plan, COW_TOUCH_MAKES, plan->backing.copy_path, plan->result.header.size_bytes);
         break;
     case COW_STEP_EXTEND_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing_path, plan->header.size_bytes);
+        plan_touch_sized(plan, COW_TOUCH_LENGTHENS, plan->backing.path, plan->result.header.size_bytes);
         break;
     case COW_STEP_MERGE_BACKING:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing_path, plan->backing_bytes);
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->backing.path, plan->backing.new_size_bytes);
         break;
     case COW_STEP_WRITE_DEVICE:
-        plan_touch(plan, COW_TOUCH_CHANGES, plan->target_path);
+        plan_touch(plan, COW_TOUCH_CHANGES, plan->target.path);
         break;
     case COW_STEP_END_JOURNAL:
-        touch_undo(plan, plan->in_place || plan->keep_undo);
+        touch_undo(plan, plan->method == RECORD_HEADER || plan->keep_undo);
         break;
     default:
         break;
@@ -143,14 +147,30 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
 
 void plan_name_files(struct cow_plan *plan)
 {
-    if (plan->follows_record) {
+    if (plan->purpose != PLAN_CHANGES) {
         return;
     }
     plan->preview.files = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         touch_by_step(plan, &plan->steps[i]);
     }
-    if (plan->preview.files > 0 && !plan->is_device) {
+    if (plan->preview.files > 0 && !plan->target.is_device) {
         touch_leftovers(plan);
     }
+}
+
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
+{
+    plan_name_files(plan);
+    if (plan->out_of_memory) {
+        cow_plan_free(plan);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    int status = plan_check_way(plan, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return 0;
 }

@@ -20,7 +20,7 @@ void plan_steps_begin(struct cow_plan *plan, uint64_t image_bytes)
         plan_step(plan, COW_STEP_LOCK, 0, "lock both files for reading");
     } else {
         plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s, flush what was written to it",
-                  plan->hold_backing != HOLD_NOT ? " and its backing file" : "");
+                  plan->holds.backing != HOLD_NOT ? " and its backing file" : "");
     }
     plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", cow_size_text(size, image_bytes));
 }
@@ -28,7 +28,7 @@ void plan_steps_begin(struct cow_plan *plan, uint64_t image_bytes)
 void plan_steps_new_image(struct cow_plan *plan)
 {
     plan_step(plan, COW_STEP_BEGIN_IMAGE, 0, "begin a new image beside it, marked unfinished");
-    if (plan->journaled) {
+    if (plan_is_journaled(plan)) {
         plan_step(plan, COW_STEP_JOURNAL, 0,
                   "write down what is about to happen, so that it can be finished or taken back");
     }
@@ -36,7 +36,7 @@ void plan_steps_new_image(struct cow_plan *plan)
 
 void plan_steps_finish_image(struct cow_plan *plan)
 {
-    if (!plan->fresh) {
+    if (!plan->result.is_callers) {
         plan_step(plan, COW_STEP_KEEP_ATTRIBUTES, 0,
                   "give it the owner, mode and extended attributes of the old one");
     }
@@ -52,7 +52,7 @@ void plan_steps_place(struct cow_plan *plan, const char *output_path)
         plan_step(plan, COW_STEP_KEEP_UNDO, 0,
                   "keep the old image for undo, marked so that nobody goes on with it");
     }
-    if (plan->journaled) {
+    if (plan_is_journaled(plan)) {
         plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
     }
 }
@@ -71,23 +71,24 @@ const char *cow_needs_text(char out[COW_NEEDS_TEXT_BYTES], const struct cow_prev
 void plan_show_image(struct cow_plan *plan)
 {
     struct cow_preview *p = &plan->preview;
-    p->moves_bytes = plan->image.dirty_sectors * 512;
-    p->writes_bytes = plan->image.data_bytes;
-    footprint_needs(plan, plan->image.needs_bytes, false);
-    p->after_allocated_bytes = plan->image.allocated_bytes;
+    p->moves_bytes = plan->result.counted.dirty_sectors * 512;
+    p->writes_bytes = plan->result.counted.data_bytes;
+    footprint_needs(plan, plan->result.counted.needs_bytes, false);
+    p->after_allocated_bytes = plan->result.counted.allocated_bytes;
     p->has_after_allocated = true;
 }
 
 const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint64_t allocated_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES], undo[PATH_MAX];
-    const char *name = strrchr(side_path(undo, plan->target_path, SIDE_UNDO), '/');
+    const char *name = strrchr(side_path(undo, plan->target.path, SIDE_UNDO), '/');
     name = name != NULL ? name + 1 : undo;
     return output_path != NULL ? plan_words(plan, "the image stays as it is; remove %s", output_path)
-           : plan->in_place    ? plan_words(plan, "\"cowtui undo\", with %s; it costs nothing", name)
-           : plan->keep_undo   ? plan_words(plan, "\"cowtui undo\"; for it the old image (%s) is kept as %s",
-                                            cow_size_text(size, allocated_bytes), name)
-                               : "none: the image has other names";
+           : plan->method == RECORD_HEADER
+               ? plan_words(plan, "\"cowtui undo\", with %s; it costs nothing", name)
+           : plan->keep_undo ? plan_words(plan, "\"cowtui undo\"; for it the old image (%s) is kept as %s",
+                                          cow_size_text(size, allocated_bytes), name)
+                             : "none: the image has other names";
 }
 
 void plan_note_format(struct cow_plan *plan)
@@ -105,7 +106,7 @@ void plan_note_undo_given_up(struct cow_plan *plan)
 {
     struct stat facts;
     char undo[PATH_MAX];
-    if (plan->journaled &&
+    if (plan_is_journaled(plan) &&
         plan->io->lstat(plan->io->context, side_path(undo, plan->img->real_path, SIDE_UNDO), &facts) == 0) {
         plan_note(plan, "the undo data of the change before is given up");
     }
@@ -118,7 +119,7 @@ void plan_note_links(struct cow_plan *plan, const char *output_path)
     if (output_path != NULL) {
         return;
     }
-    if (img->cow.facts.st_nlink > 1 && !plan->in_place) {
+    if (img->cow.facts.st_nlink > 1 && !record_kind_facts(plan->method)->keeps_file) {
         plan_note(plan, "the image's other names (hard links) keep the old disk");
     }
     if (img->cow.facts.st_nlink == 1 && strcmp(img->path, img->real_path) != 0 &&

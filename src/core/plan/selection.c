@@ -202,8 +202,8 @@ static int both_holes(struct selection *s, uint64_t sector, uint64_t limit, uint
 }
 
 /* Reads both sides of [first, first + sectors). */
-static int read_piece(struct selection *s, uint64_t first, uint64_t sectors, size_t *n_bytes,
-                      struct cow_error *err)
+static int read_selected(struct selection *s, uint64_t first, uint64_t sectors, size_t *n_bytes,
+                         struct cow_error *err)
 {
     const uint64_t begin = first * SECTOR_BYTES;
     *n_bytes = (size_t)(arith_min(begin + sectors * SECTOR_BYTES, s->img->header.size_bytes) - begin);
@@ -219,7 +219,7 @@ static int read_piece(struct selection *s, uint64_t first, uint64_t sectors, siz
     return status < 0 ? cow_error_system(err, -status, "%s: reading the backing file", s->img->path) : 0;
 }
 
-static int tell(const struct selection *s, uint64_t sector, struct cow_error *err)
+static int tell_selection(const struct selection *s, uint64_t sector, struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
                                           .done_bytes = sector * SECTOR_BYTES,
@@ -254,7 +254,7 @@ static int drop_equal(const struct making *m, uint32_t first, uint32_t end, stru
 {
     const size_t unit = m->s->rule.pages ? PAGE_SECTORS : 1;
     size_t n_bytes;
-    int status = read_piece(m->s, m->base + first, end - first, &n_bytes, err);
+    int status = read_selected(m->s, m->base + first, end - first, &n_bytes, err);
     for (size_t at = 0; status == 0 && at < n_bytes; at += unit * SECTOR_BYTES) {
         const size_t length = (size_t)arith_min(unit * SECTOR_BYTES, n_bytes - at);
         bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;
@@ -267,7 +267,7 @@ static int drop_equal(const struct making *m, uint32_t first, uint32_t end, stru
             fill_bits(m->words, sector, (uint32_t)arith_min(sector + unit, m->end), false);
         }
     }
-    return status == 0 ? tell(m->s, m->base + end, err) : status;
+    return status == 0 ? tell_selection(m->s, m->base + end, err) : status;
 }
 
 /* Where the piece that begins at a selected sector ends: runs that are near are read together. */
@@ -286,7 +286,7 @@ static uint32_t piece_end(const struct making *m, uint32_t first)
 }
 
 /* Clears what is selected, but equal. */
-static int compare_chunk(const struct making *m, struct cow_error *err)
+static int compare_selected_chunk(const struct making *m, struct cow_error *err)
 {
     const uint32_t unit = m->s->rule.pages ? PAGE_SECTORS : 1;
     uint32_t at = 0;
@@ -346,7 +346,7 @@ static int make_chunk(struct selection *s, uint64_t number, struct cow_error *er
         status = take_old_bits(&m, err);
     }
     if (status == 0 && s->rule.compare) {
-        status = compare_chunk(&m, err);
+        status = compare_selected_chunk(&m, err);
     }
     if (status != 0) {
         return status;
@@ -413,7 +413,7 @@ static int next_by_itself(struct selection *s, uint64_t sector, struct cow_dirty
 
 /* ---- what is read in one piece ---- */
 
-static bool is_joint(const struct selection *s, uint64_t sector)
+static bool hangs_together(const struct selection *s, uint64_t sector)
 {
     return sector > 0 && sector < s->sectors && cow_fs_read_at_once(s->rule.joints, sector * SECTOR_BYTES);
 }
@@ -422,7 +422,7 @@ static bool is_joint(const struct selection *s, uint64_t sector)
 static uint64_t joined_begin(const struct selection *s, uint64_t sector)
 {
     sector = sector / PAGE_SECTORS * PAGE_SECTORS;
-    while (is_joint(s, sector)) {
+    while (hangs_together(s, sector)) {
         sector -= PAGE_SECTORS;
     }
     return sector;
@@ -432,7 +432,7 @@ static uint64_t joined_begin(const struct selection *s, uint64_t sector)
 static uint64_t joined_end(const struct selection *s, uint64_t sector)
 {
     sector = arith_div_up(sector, PAGE_SECTORS) * PAGE_SECTORS;
-    while (is_joint(s, sector)) {
+    while (hangs_together(s, sector)) {
         sector += PAGE_SECTORS;
     }
     return arith_min(sector, s->sectors);
@@ -468,7 +468,7 @@ static int kept_begin(struct selection *s, uint64_t sector, uint64_t *begin, str
     bool dirty = true;
     int status = 0;
     *begin = sector / PAGE_SECTORS * PAGE_SECTORS;
-    while (status == 0 && s->rule.joints != NULL && is_joint(s, *begin)) {
+    while (status == 0 && s->rule.joints != NULL && hangs_together(s, *begin)) {
         status = page_was_dirty(s, *begin - PAGE_SECTORS, &dirty, err);
         if (!dirty) {
             break;
@@ -483,7 +483,7 @@ static int kept_end(struct selection *s, uint64_t sector, uint64_t *end, struct 
     bool dirty = true;
     int status = 0;
     *end = arith_div_up(sector, PAGE_SECTORS) * PAGE_SECTORS;
-    while (status == 0 && s->rule.joints != NULL && is_joint(s, *end)) {
+    while (status == 0 && s->rule.joints != NULL && hangs_together(s, *end)) {
         status = page_was_dirty(s, *end, &dirty, err);
         if (!dirty) {
             break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one table of what a user can ask for. Key dispatch, `:` commands, completion, the footer and Help are
- * all read from it, so that none of them can lie about another.
+ * The one table of what a user can ask for. Key dispatch, `:` commands, completion and Help are read from it,
+ * and the footer is held against it, so that none of them can lie about another.
  */
 #ifndef COW_TUI_APP_ACTIONS_H
 #define COW_TUI_APP_ACTIONS_H
@@ -10,8 +10,6 @@
 #include <stddef.h>
 
 #include "cow/error.h"
-#include "tui/screen/canvas.h"
-#include "tui/screen/page.h"
 
 enum tui_action_id {
     TUI_DO_NOTHING,
@@ -98,6 +96,9 @@ enum {
     TUI_IN_DIFF = 1 << 20,      /* ... its two versions, compared */
     TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
+    TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
+    TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
+    TUI_IN_ANY_FILE = TUI_IN_FILES | TUI_IN_FILE,
     TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
     TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
@@ -114,18 +115,25 @@ enum tui_argument_kind {
     TUI_OTHER_BACKING
 };
 
-enum { TUI_ACTION_KEYS = 4 };
+enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };
 
 struct tui_action {
     enum tui_action_id id;
     unsigned contexts;
-    int key[TUI_ACTION_KEYS]; /* 0: none */
+    int key[TUI_ACTION_KEYS]; /* the first ones; 0: none more */
     const char *command;      /* its name after ':', or NULL */
     enum tui_argument_kind argument;
-    const char *footer_key; /* as the footer names the key, or NULL: not in the footer */
-    const char *footer;
-    const char *help; /* a phrase; NULL: not in Help */
+    struct {               /* what it does, the first ones; NULL: no more */
+        unsigned contexts; /* where it does that; 0: wherever the row holds */
+        const char *words;
+    } help[TUI_ACTION_HELPS];
 };
+
+/* The index-th row of the table, NULL behind the last. */
+const struct tui_action *tui_action_row(size_t index);
+
+/* What Help says behind a command's name: " [SIZE]", "" for none. */
+const char *tui_argument_words(enum tui_argument_kind kind);
 
 /* The action of a key where those contexts hold; TUI_DO_NOTHING if there is none. */
 enum tui_action_id tui_action_of_key(int key, unsigned contexts);
@@ -141,11 +149,5 @@ const char *tui_command_name(size_t index);
 
 /* Whether that command takes a file, and where in the line its name begins. */
 bool tui_command_file(const char *line, size_t *begin);
-
-/* One line of keys for those contexts; what does not fit is left out, the last one (how to leave) never. */
-void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts);
-
-/* Help's text: keys by context, and commands. */
-void tui_actions_help(struct tui_page *page);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The application: one image, the views side by side (the tabs), a stack of what was opened over them, and
- * the lines around. One thread; long work looks in at tui_app_pump() about ten times a second.
+ * the lines around. One thread: long looking is a job whose slices the loop does (app_jobs.c); what is made
+ * for a page that waits for it (a plan, a comparison, a commit) looks in at tui_app_pump().
  */
 #ifndef COW_TUI_APP_APP_H
 #define COW_TUI_APP_APP_H
@@ -10,15 +11,18 @@
 #include <stdint.h>
 
 #include "cow/cow.h"
-#include "tui/app/tui.h"
 #include "tui/app/view.h"
 #include "tui/jobs/check_job.h"
 #include "tui/jobs/files_job.h"
+#include "tui/jobs/job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
 #include "tui/screen/prompt.h"
 
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
+
+/* Rows of the table of jobs. */
+enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -30,16 +34,14 @@ struct tui_edits {
 };
 
 struct tui_app {
-    const struct tui_options *options;
-    const char *backing_path;           /* to open the image with; NULL: what its header names */
+    bool without_backing;               /* as it was begun: none is opened unless the user names one */
+    struct tui_subject subject;         /* the image, as it is open now */
     const char *named_backing;          /* by the user, with -b or :backing; NULL: none */
     char *typed_backing;                /* ... with :backing: ours to free */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
-    struct cow_image *image;
-    unsigned generation; /* counts up whenever the image was read anew: what views keep of it is old */
     struct cow_usage usage;
     bool usage_known;
     struct cow_holder holder;
@@ -57,6 +59,7 @@ struct tui_app {
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
+    struct tui_job *job[TUI_APP_JOBS]; /* the three, in the order of their table */
     struct tui_edits edits;
 
     bool prompting;       /* the line at the bottom has the keys */
@@ -87,6 +90,10 @@ void tui_app_say(struct tui_app *app, enum tui_style style, const char *format, 
 /* Shows an error: message and hint, in the message line if they fit, else in a box. */
 void tui_app_error(struct tui_app *app, const struct cow_error *err);
 
+/* From the next reading on the image is seen through that file; NULL: through the one that its header names,
+ * or alone if it was begun so. The path is borrowed. */
+void tui_app_look_through(struct tui_app *app, const char *backing_path);
+
 /* Reads the image anew: what others have written to it, or after a change of ours the new file. On failure
  * the old image stays. */
 int tui_app_reopen(struct tui_app *app, struct cow_error *err);
@@ -94,11 +101,6 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err);
 /* The same after a change of ours: a backing file that the user named is the one to use as long as the header
  * names the file that it stands in for. */
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err);
-
-/* How the image is opened now: over the file that the user named, over the one that its header names, or
- * alone.
- */
-struct cow_open_options tui_app_open_options(const struct tui_app *app);
 
 /* Names a backing file for this session; NULL: the header's again, or none if it was started so. Errors:
  * those of opening, COW_REFUSED if it does not fit: another size, or a COW image. All stays as it is then. */
@@ -119,24 +121,39 @@ uint64_t tui_app_sectors(const struct tui_app *app);
 /* Selects a sector, cut to the disk. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
 
-/* Finds the whole run that a sector lies in. Returns 0 or a negative status. */
-int tui_app_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err);
-
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */
 enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end);
 enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first);
 
+/* Lights a file's cells on the map; NULL: none any more. Errors are shown. */
+void tui_app_light(struct tui_app *app, const struct cow_fs_file *file);
+
 /* Draws everything and shows it. */
 void tui_app_draw(struct tui_app *app);
 
-/* For long work: draws, takes what was typed meanwhile. Returns true if the user (Esc, q, C-c) or a signal
- * asks for a stop. */
+/* For what is being made while its page waits: draws, and takes what was typed meanwhile. All keys are
+ * refused but those that ask for a stop (Esc, q, C-c), so nothing else begins or changes inside of this.
+ * Returns true if the user or a signal asks for a stop. */
 bool tui_app_pump(struct tui_app *app);
 
-/* For check and files, which go on for long: one turn of the loop, with all that keys may do, without
- * waiting. */
-void tui_app_turn(struct tui_app *app);
+/* Makes the jobs, each of them off. The subject need not be filled yet. */
+void tui_app_begin_jobs(struct tui_app *app);
+
+/* Whether one of them has a slice of work to do now. */
+bool tui_app_work_waits(const struct tui_app *app);
+
+/* Does a slice of each that may go on, and hears them. */
+void tui_app_work(struct tui_app *app);
+
+/* Shows what a job has left to be told; behind each call that it may have said something in. */
+void tui_app_hear_job(struct tui_app *app, struct tui_job *job);
+
+/* All that they know is forgotten; before the image is closed. */
+void tui_app_forget_jobs(struct tui_app *app);
+
+/* The same, and what was kept beside; at the end. */
+void tui_app_end_jobs(struct tui_app *app);
 
 /* Asks for a line of text at the bottom of the screen. What is accepted goes to answer(), which may change
  * anything but not ask again. question is static. */
@@ -149,6 +166,29 @@ void tui_app_ask_file(struct tui_app *app, const char *question, const char *ini
 
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);
+
+/* ---- inside the room ---- */
+
+/* The view that has the keys. */
+struct tui_view *tui_app_top(struct tui_app *app);
+
+/* Does what a view's handler has answered. The view is a copy: it may have opened a message box before it
+ * ended, so it is looked for wherever it lies. */
+void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_result result);
+
+/* Does an action: asks the view on top, then the application itself. argument is what was typed behind a
+ * command, NULL for a key. */
+void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument);
+
+/* The same for a line that was typed behind a ':'. Errors are shown. */
+void tui_app_run_command(struct tui_app *app, const char *line);
+
+/* Asks for a command. */
+void tui_app_ask_command(struct tui_app *app);
+
+/* A key for the line at the bottom. Returns the command that it ends, the prompt's, or NULL; an answer goes
+ * to whoever asked. */
+const char *tui_app_ask_key(struct tui_app *app, int key);
 
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);

@@ -20,9 +20,9 @@ static void last_part(char *out, size_t out_bytes, const char *path)
 void tui_app_look_around(struct tui_app *app)
 {
     struct cow_holder holder = {0};
-    bool pending = tui_app_sectors(app) > 0 && cow_image_pending(app->image)[0] != '\0';
+    bool pending = tui_app_sectors(app) > 0 && cow_image_pending(app->subject.image)[0] != '\0';
 
-    if (cow_image_in_use(app->image, &holder, NULL))
+    if (cow_image_in_use(app->subject.image, &holder, NULL))
         holder = (struct cow_holder){0};
     if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending)
         app->redraw = true;
@@ -33,35 +33,42 @@ void tui_app_look_around(struct tui_app *app)
 /* What the title line shows; asked once, not at every key. */
 static void look_at_image(struct tui_app *app)
 {
-    last_part(app->name, sizeof app->name, cow_image_path(app->image));
-    last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->image)->path);
-    app->usage_known = tui_app_sectors(app) > 0 && cow_image_usage(app->image, &app->usage, NULL) == 0;
+    last_part(app->name, sizeof app->name, cow_image_path(app->subject.image));
+    last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->subject.image)->path);
+    app->usage_known =
+        tui_app_sectors(app) > 0 && cow_image_usage(app->subject.image, &app->usage, NULL) == 0;
     tui_app_look_around(app);
-    app->generation++;
+    app->subject.generation++;
     tui_app_select(app, app->sector);
     app->redraw = true;
 }
 
-struct cow_open_options tui_app_open_options(const struct tui_app *app)
+/* Over that file; NULL: over the one that the header names, or alone if it was begun so. */
+static struct cow_open_options open_over(const struct tui_app *app, const char *backing_path)
 {
-    return (struct cow_open_options){.backing_path = app->backing_path,
-                                     .no_backing = app->options->no_backing && !app->backing_path};
+    return (struct cow_open_options){.backing_path = backing_path,
+                                     .no_backing = app->without_backing && !backing_path};
 }
 
+void tui_app_look_through(struct tui_app *app, const char *backing_path)
+{
+    app->subject.open = open_over(app, backing_path);
+}
+
+/* The jobs forget first what they have of the old one: the scan borrows it. The check's result is told from
+ * another image's by its generation, and stays until there is another. */
 static void take_image(struct tui_app *app, struct cow_image *image)
 {
-    tui_scan_drop(app); /* it borrows the image */
-    tui_files_drop(app);
-    cow_image_close(app->image);
-    app->image = image;
+    tui_app_forget_jobs(app);
+    cow_image_close(app->subject.image);
+    app->subject.image = image;
     look_at_image(app);
 }
 
 int tui_app_reopen(struct tui_app *app, struct cow_error *err)
 {
-    struct cow_open_options options = tui_app_open_options(app);
     struct cow_image *image = NULL;
-    int status = cow_image_open(&image, app->options->image_path, &options, err);
+    int status = cow_image_open(&image, app->subject.image_path, &app->subject.open, err);
 
     if (status == 0)
         take_image(app, image);
@@ -70,12 +77,12 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
 
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
 {
-    app->backing_path = NULL;
+    tui_app_look_through(app, NULL);
     int status = tui_app_reopen(app, err);
     if (status || !app->named_backing ||
-        strcmp(cow_image_header(app->image)->backing_path, app->named_for) != 0)
+        strcmp(cow_image_header(app->subject.image)->backing_path, app->named_for) != 0)
         return status;
-    app->backing_path = app->named_backing;
+    tui_app_look_through(app, app->named_backing);
     return tui_app_reopen(app, err);
 }
 
@@ -102,12 +109,11 @@ static int check_fit(const struct cow_image *image, const char *path, struct cow
 
 int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error *err)
 {
-    const struct cow_open_options options = {.backing_path = path,
-                                             .no_backing = app->options->no_backing && !path};
+    const struct cow_open_options options = open_over(app, path);
     struct cow_image *image = NULL;
     char *typed = path ? strdup(path) : NULL;
     int status = path && !typed ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
-                                : cow_image_open(&image, app->options->image_path, &options, err);
+                                : cow_image_open(&image, app->subject.image_path, &options, err);
 
     if (status == 0 && path)
         status = check_fit(image, path, err);
@@ -117,7 +123,8 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
         return status;
     }
     free(app->typed_backing);
-    app->backing_path = app->named_backing = app->typed_backing = typed;
+    app->named_backing = app->typed_backing = typed;
+    tui_app_look_through(app, typed);
     snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(image)->backing_path);
     take_image(app, image);
     return 0;
@@ -125,7 +132,7 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
 
 void tui_app_say_backing(struct tui_app *app)
 {
-    const struct cow_backing *backing = cow_image_backing(app->image);
+    const struct cow_backing *backing = cow_image_backing(app->subject.image);
     char name[TUI_MESSAGE_BYTES / 2];
 
     cow_escape(name, sizeof name, backing->path);
@@ -134,7 +141,7 @@ void tui_app_say_backing(struct tui_app *app)
     else if (backing->state != COW_BACKING_FOUND)
         tui_app_say(app, TUI_WARN, "the backing file is the header's again: %s",
                     backing->path[0] ? backing->problem : "there is none");
-    else if (backing->mtime != (int64_t)cow_image_header(app->image)->mtime)
+    else if (backing->mtime != (int64_t)cow_image_header(app->subject.image)->mtime)
         tui_app_say(app, TUI_WARN, "the backing file is %s, whose date is not the header's: Check tells more",
                     name);
     else
@@ -144,7 +151,7 @@ void tui_app_say_backing(struct tui_app *app)
 
 uint64_t tui_app_sectors(const struct tui_app *app)
 {
-    return cow_image_header(app->image)->unfinished ? 0 : cow_image_layout(app->image)->sectors;
+    return tui_subject_sectors(&app->subject);
 }
 
 void tui_app_select(struct tui_app *app, uint64_t sector)
@@ -157,14 +164,13 @@ void tui_app_select(struct tui_app *app, uint64_t sector)
     app->redraw = true;
 }
 
-int tui_app_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err)
+void tui_app_light(struct tui_app *app, const struct cow_fs_file *file)
 {
-    struct cow_run before;
-    int status = cow_image_prev_run(app->image, sector + 1, &before, err);
+    struct cow_error err = {0};
 
-    if (status)
-        return status;
-    return cow_image_next_run(app->image, before.sectors ? before.first_sector : sector, out, err);
+    if (tui_files_light(&app->files, file, &err))
+        tui_app_error(app, &err);
+    tui_app_hear_job(app, &app->files.job);
 }
 
 static enum tui_result select_dirty(struct tui_app *app, int status, const struct cow_dirty_run *run,
@@ -187,12 +193,12 @@ enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end)
 
     if (tui_app_sectors(app) == 0)
         return TUI_NOTHING;
-    int status = cow_image_next_dirty(app->image, end, &run, &err);
+    int status = cow_image_next_dirty(app->subject.image, end, &run, &err);
     /* A run that only goes on behind the range is the one we come from. */
     if (status == 0 && run.sectors > 0 && run.first_sector == end && end > 0) {
-        status = cow_image_density(app->image, end - 1, 1, &before, &err);
+        status = cow_image_density(app->subject.image, end - 1, 1, &before, &err);
         if (status == 0 && before.dirty_sectors > 0)
-            status = cow_image_next_dirty(app->image, end + run.sectors, &run, &err);
+            status = cow_image_next_dirty(app->subject.image, end + run.sectors, &run, &err);
     }
     return select_dirty(app, status, &run, &err, "no further run in the COW");
 }
@@ -204,6 +210,6 @@ enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first)
 
     if (tui_app_sectors(app) == 0)
         return TUI_NOTHING;
-    int status = cow_image_prev_dirty(app->image, first, &run, &err);
+    int status = cow_image_prev_dirty(app->subject.image, first, &run, &err);
     return select_dirty(app, status, &run, &err, "no earlier run in the COW");
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/app/actions_told.h"
 #include "tui/app/app.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"
@@ -29,8 +30,8 @@ static void percent_text(char *out, size_t out_bytes, uint64_t part, uint64_t wh
 /* What the image is, from the long form (0) to the short (2). */
 static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
 {
-    const struct cow_header *header = cow_image_header(app->image);
-    const struct cow_backing *backing = cow_image_backing(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
+    const struct cow_backing *backing = cow_image_backing(app->subject.image);
     char size[COW_SIZE_TEXT_BYTES];
 
     if (header->unfinished) {
@@ -109,12 +110,13 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
     char job[32];
     int x = 0;
 
-    if (app->files.running)
-        snprintf(job, sizeof job, "files %d%%", app->files.percent);
+    bool reads_files = app->files.job.state == TUI_JOB_RUNNING;
+    bool scans = app->scan.job.state == TUI_JOB_RUNNING;
+    if (reads_files)
+        snprintf(job, sizeof job, "files %d%%", tui_job_percent(&app->files.job));
     else
-        tui_scan_text(app, job, sizeof job);
-    tui_text_right(canvas, canvas->cols - 1, 1, 24,
-                   app->files.running || app->scan.state == TUI_SCAN_RUNNING ? TUI_STRONG : TUI_DIM, job);
+        tui_scan_text(&app->scan, job, sizeof job);
+    tui_text_right(canvas, canvas->cols - 1, 1, 24, reads_files || scans ? TUI_STRONG : TUI_DIM, job);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
         x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,

@@ -16,10 +16,9 @@
 #include "tui/screen/script.h"
 #include "tui/screen/term.h"
 
-static int open_backend(struct tui_app *app, const struct tui_theme *theme, struct cow_error *err)
+static int open_backend(struct tui_app *app, const struct tui_options *options, const struct tui_theme *theme,
+                        struct cow_error *err)
 {
-    const struct tui_options *options = app->options;
-
     if (options->script_path)
         return tui_script_open(&app->backend, options->script_path, theme, err);
     return tui_term_open(&app->backend, theme, options->color, err);
@@ -60,8 +59,11 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     int status;
 
     memset(&app, 0, sizeof app);
-    app.options = options;
-    app.backing_path = app.named_backing = options->backing_path;
+    app.without_backing = options->no_backing;
+    app.named_backing = options->backing_path;
+    app.subject.image_path = options->image_path;
+    tui_app_look_through(&app, options->backing_path);
+    tui_app_begin_jobs(&app);
     setlocale(LC_CTYPE, "");
     status = find_theme(&theme, options->theme, err);
     if (status)
@@ -69,15 +71,16 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     status = tui_app_reopen(&app, err);
     if (status)
         return status;
-    snprintf(app.named_for, sizeof app.named_for, "%s", cow_image_header(app.image)->backing_path);
+    snprintf(app.named_for, sizeof app.named_for, "%s", cow_image_header(app.subject.image)->backing_path);
     status = tui_prompt_init(!options->script_path, err);
     if (status)
         goto out_image;
     status = open_tabs(&app, err);
     if (status == 0)
-        status = open_backend(&app, theme, err);
+        status = open_backend(&app, options, theme, err);
     if (status)
         goto out_views;
+    app.subject.interactive = app.backend->interactive;
     app.canvas.ascii = options->ascii || app.backend->ascii;
     if (app.pending && !app.holder.held) /* else the change may be under way just now */
         tui_app_offer_recovery(&app);
@@ -88,9 +91,8 @@ out_views:
     tui_canvas_free(&app.canvas);
     tui_prompt_end();
 out_image:
-    tui_files_end(&app);
-    tui_scan_drop(&app);
-    cow_image_close(app.image);
+    tui_app_end_jobs(&app);
+    cow_image_close(app.subject.image);
     free(app.typed_backing);
     if (status == 0 && app.stop_signal)
         raise(app.stop_signal); /* its old action is back: by default this is the end */

@@ -11,6 +11,7 @@
 #include "cow/error.h"
 #include "tui/app/actions.h"
 #include "tui/screen/canvas.h"
+#include "tui/screen/page.h"
 
 struct tui_app;
 

@@ -33,7 +33,7 @@ static bool has_preview(const struct change *change)
 }
 
 /* Keys that were on their way before a page was seen agree to nothing on it. */
-static void turn_to(struct tui_app *app, struct change *change, enum change_page page)
+static void turn_change_to(struct tui_app *app, struct change *change, enum change_page page)
 {
     tui_prompt_stop();
     change->at = page;
@@ -71,7 +71,7 @@ void change_begin(struct tui_app *app, struct change *change, const struct chang
     if (!has_preview(change))
         keeps_its_promises(app, change);
     change->button = change_has_work(change) ? CHANGE_COMMIT : CHANGE_BACK;
-    turn_to(app, change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
+    turn_change_to(app, change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
     app->redraw = true;
 }
 
@@ -122,14 +122,14 @@ bool change_goes_back(const struct change *change, enum tui_action_id action)
            (action == TUI_DO_BACK || (action == TUI_DO_ENTER && change->button == CHANGE_BACK));
 }
 
-static enum tui_result enter(struct tui_app *app, struct change *change)
+static enum tui_result enter_change(struct tui_app *app, struct change *change)
 {
     switch (change->at) {
     case CHANGE_PREVIEW:
         if (change_makes_file(change))
             change_commit(app, change);
         else if (keeps_its_promises(app, change))
-            turn_to(app, change, CHANGE_CONFIRM);
+            turn_change_to(app, change, CHANGE_CONFIRM);
         return TUI_REDRAW;
     case CHANGE_CONFIRM:
         if (strcmp(tui_prompt_text(), "yes") == 0)
@@ -156,11 +156,11 @@ enum tui_result change_act(struct tui_app *app, struct change *change, enum tui_
 {
     switch (action) {
     case TUI_DO_ENTER:
-        return enter(app, change);
+        return enter_change(app, change);
     case TUI_DO_BACK:
         if (change->at != CHANGE_CONFIRM || !has_preview(change))
             return TUI_NOTHING;
-        turn_to(app, change, CHANGE_PREVIEW);
+        turn_change_to(app, change, CHANGE_PREVIEW);
         return TUI_REDRAW;
     case TUI_DO_OTHER_BUTTON:
         return choose_button(change, change->button == CHANGE_BACK ? CHANGE_COMMIT : CHANGE_BACK);

@@ -3,8 +3,8 @@
  * What every change of the image has in common on the screen: a plan is shown, agreed to by the typed word
  * yes, carried out with progress, and its result told. The resize wizard ends in these pages; all other
  * changes are nothing but them. What only makes a new file needs no yes. change.c turns the pages,
- * change_preview.c and change_pages.c fill them, change_run.c commits: the one place of the screen that
- * writes, and that only after the yes.
+ * change_preview.c and change_pages.c fill them from change_layouts.c and change_parts.c, change_run.c
+ * commits: the one place of the screen that writes, and that only after the yes.
  */
 #ifndef COW_TUI_CHANGE_CHANGE_H
 #define COW_TUI_CHANGE_CHANGE_H
@@ -17,6 +17,9 @@ enum change_page { CHANGE_PREVIEW, CHANGE_CONFIRM, CHANGE_RUNNING, CHANGE_RESULT
 enum change_button { CHANGE_BACK, CHANGE_COMMIT };
 
 enum { CHANGE_SHORT = 64, CHANGE_SENTENCE = 1024, CHANGE_ROOMY_ROWS = 22 };
+
+/* Where labels and their values stand on all pages of a plan. */
+enum { CHANGE_LABEL_COL = 1, CHANGE_TEXT_COL = 9 };
 
 /* How a kind of change calls itself. */
 struct change_words {
@@ -39,9 +42,9 @@ struct change {
     char instead[CHANGE_SENTENCE]; /* other ways to the same end; "" if none */
 
     char phase[CHANGE_SHORT];
-    uint64_t done_bytes, total_bytes;
+    struct tui_progress progress; /* in bytes */
     bool can_cancel, stopping;
-    double started, drawn; /* seconds of a clock that only goes forward */
+    double drawn; /* when, on tui_clock() */
 
     bool succeeded; /* the result page's */
     struct cow_error error;
@@ -91,6 +94,9 @@ void change_put_content(struct tui_page *page, const struct cow_preview *preview
 void change_put_backing(struct tui_page *page, const struct cow_preview *preview);
 void change_put_future(struct tui_page *page, const struct cow_preview *preview);
 void change_put_command(struct tui_page *page, const struct cow_preview *preview);
+
+/* A blank line, which is a luxury of large screens. */
+void change_put_space(struct tui_page *page, bool roomy);
 
 /* A line that warns of who holds the image; nothing if nobody does. */
 void change_put_holder(struct tui_app *app, struct tui_page *page);

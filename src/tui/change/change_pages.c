@@ -7,23 +7,9 @@
 
 #include "tui/change/change.h"
 
-enum { LABEL_COL = 1, WORTH_A_BAR_BYTES = 4096 };
+enum { LABEL_COL = CHANGE_LABEL_COL, WORTH_A_BAR_BYTES = 4096 };
 
-void change_put_holder(struct tui_app *app, struct tui_page *page)
-{
-    if (!app->holder.held)
-        return;
-    tui_page_line(page);
-    if (app->holder.pid > 0)
-        tui_page_wrapf(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
-                       "! in use by pid %" PRId64 ": nothing can be written until that one stops",
-                       app->holder.pid);
-    else
-        tui_page_wrap(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
-                      "! in use by another program: nothing can be written until that one stops");
-}
-
-static void put_steps(struct tui_page *page, const struct cow_plan *plan)
+static void put_change_steps(struct tui_page *page, const struct cow_plan *plan)
 {
     size_t n_steps;
     const struct cow_step *step = cow_plan_steps(plan, &n_steps);
@@ -40,7 +26,7 @@ static void put_steps(struct tui_page *page, const struct cow_plan *plan)
 }
 
 /* Each file, so that nobody says yes to one that was not named. */
-static void put_files(struct tui_page *page, const struct cow_preview *preview)
+static void put_change_files(struct tui_page *page, const struct cow_preview *preview)
 {
     char name[1024];
 
@@ -80,14 +66,14 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     change_put_holder(app, page);
     if (tells_all || app->holder.held)
         tui_page_line(page);
-    put_steps(page, change->plan);
+    put_change_steps(page, change->plan);
     if (tells_all) {
         tui_page_line(page);
         change_put_backing(page, preview);
         change_put_future(page, preview);
         change_put_command(page, preview);
     }
-    put_files(page, preview);
+    put_change_files(page, preview);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
@@ -97,13 +83,9 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
                       "Until its last steps it can be stopped: nothing is changed then.");
 }
 
-static void progress_bar(struct tui_page *page, uint64_t done, uint64_t total)
+static void progress_bar(struct tui_page *page, double share)
 {
     int cols = page->cols - 12;
-    double share = total > 0 ? (double)done / (double)total : 0;
-
-    if (share > 1)
-        share = 1;
     int full = (int)(share * cols);
     for (int i = 0; i < cols; i++)
         tui_page_put_char(page, 2 + i, i < full ? TUI_MAP_FULL : TUI_MAP_BACKING, i < full ? 0x2588 : 0x00b7);
@@ -114,20 +96,17 @@ static void put_progress(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     char done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES], rate[COW_SIZE_TEXT_BYTES];
-    double elapsed = change->drawn - change->started;
+    const struct tui_progress *progress = &change->progress;
+    double elapsed = change->drawn - progress->started;
 
-    progress_bar(page, change->done_bytes, change->total_bytes);
+    progress_bar(page, tui_progress_share(progress));
     tui_page_line(page);
-    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, change->done_bytes),
-                            cow_size_text(total, change->total_bytes));
-    if (app->backend->interactive && elapsed > 1 && change->done_bytes > 0) {
-        double per_second = (double)change->done_bytes / elapsed;
-        double left = change->total_bytes > change->done_bytes
-                          ? (double)(change->total_bytes - change->done_bytes) / per_second
-                          : 0;
+    int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, progress->done),
+                            cow_size_text(total, progress->total));
+    if (app->subject.interactive && elapsed > 1 && progress->done > 0)
         tui_page_putf(page, col + 3, TUI_NORMAL, "%s/s, about %.0f s left",
-                      cow_size_text(rate, (uint64_t)per_second), left);
-    }
+                      cow_size_text(rate, (uint64_t)tui_progress_rate(progress, change->drawn)),
+                      tui_progress_seconds_left(progress, change->drawn));
 }
 
 void change_fill_running(struct tui_app *app, struct change *change)
@@ -139,7 +118,7 @@ void change_fill_running(struct tui_app *app, struct change *change)
     tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
     tui_page_line(page);
     tui_page_line(page);
-    if (change->total_bytes >= WORTH_A_BAR_BYTES)
+    if (change->progress.total >= WORTH_A_BAR_BYTES)
         put_progress(app, change);
     tui_page_line(page);
     tui_page_line(page);
@@ -151,7 +130,7 @@ void change_fill_running(struct tui_app *app, struct change *change)
         tui_page_put(page, 2, TUI_WARN, "The last steps: it cannot be stopped any more.");
 }
 
-static void section(struct tui_page *page, const char *title, const char *text)
+static void put_section(struct tui_page *page, const char *title, const char *text)
 {
     if (text[0] == '\0')
         return;
@@ -172,10 +151,11 @@ static void fill_failure(struct tui_app *app, struct change *change)
                                                                         : "Not done.";
 
     tui_page_put(page, LABEL_COL, status == COW_CANCELLED ? TUI_WARN : TUI_BAD, title);
-    section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
-    section(page, "What helps", change->error.hint);
-    section(page, "Here", app->pending ? ":recover shows what finishing it or taking it back would do" : "");
-    section(page, "Notes", change->notes);
+    put_section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
+    put_section(page, "What helps", change->error.hint);
+    put_section(page, "Here",
+                app->pending ? ":recover shows what finishing it or taking it back would do" : "");
+    put_section(page, "Notes", change->notes);
 }
 
 void change_fill_result(struct tui_app *app, struct change *change)
@@ -189,21 +169,21 @@ void change_fill_result(struct tui_app *app, struct change *change)
         fill_failure(app, change);
         return;
     }
-    cow_size_text(size, cow_image_header(app->image)->size_bytes);
+    cow_size_text(size, cow_image_header(app->subject.image)->size_bytes);
     if (change->target[0])
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
     else
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
                        change->words->done[0], change->words->done[1] ? size : "",
                        change->words->done[1] ? change->words->done[1] : "");
-    section(page, "What became of the data", change->content);
-    section(page, "What to do next", change->next_step);
-    section(page, "The way back",
-            change->undo[0] || !change->can_undo ? change->undo
-                                                 : "the change that was finished can be undone");
+    put_section(page, "What became of the data", change->content);
+    put_section(page, "What to do next", change->next_step);
+    put_section(page, "The way back",
+                change->undo[0] || !change->can_undo ? change->undo
+                                                     : "the change that was finished can be undone");
     if (change->can_undo) {
         tui_page_line(page);
         tui_page_put(page, 3, TUI_NORMAL, "Here: the key u.");
     }
-    section(page, "Notes", change->notes);
+    put_section(page, "Notes", change->notes);
 }

@@ -10,14 +10,14 @@
 #include "tui/screen/clock.h"
 #include "tui/screen/prompt.h"
 
-static const double seconds_between_looks = 0.1;
+static const double seconds_between_commit_looks = 0.1;
 
 struct run {
     struct tui_app *app;
     struct change *change;
 };
 
-static bool on_progress(void *context, const struct cow_progress *progress)
+static bool on_change_progress(void *context, const struct cow_progress *progress)
 {
     struct run *run = context;
     struct change *change = run->change;
@@ -25,10 +25,11 @@ static bool on_progress(void *context, const struct cow_progress *progress)
     bool cancel_changed = change->can_cancel != progress->can_cancel;
 
     snprintf(change->phase, sizeof change->phase, "%s", progress->phase);
-    change->done_bytes = progress->done_bytes;
-    change->total_bytes = progress->total_bytes;
+    change->progress.done = progress->done_bytes;
+    change->progress.total = progress->total_bytes;
     change->can_cancel = progress->can_cancel;
-    if (run->app->backend->interactive && !cancel_changed && time - change->drawn < seconds_between_looks)
+    if (run->app->subject.interactive && !cancel_changed &&
+        time - change->drawn < seconds_between_commit_looks)
         return change->stopping;
     change->drawn = time;
     if (tui_app_pump(run->app))
@@ -36,7 +37,7 @@ static bool on_progress(void *context, const struct cow_progress *progress)
     return change->stopping;
 }
 
-static void on_note(void *context, const char *text)
+static void on_change_note(void *context, const char *text)
 {
     struct change *change = ((struct run *)context)->change;
     size_t used = strlen(change->notes);
@@ -69,7 +70,7 @@ static bool can_undo(struct cow_image *image)
 void change_commit(struct tui_app *app, struct change *change)
 {
     struct run run = {app, change};
-    const struct cow_env env = {on_progress, on_note, &run};
+    const struct cow_env env = {on_change_progress, on_change_note, &run};
     struct cow_error err = {0};
 
     tui_prompt_stop();
@@ -78,16 +79,16 @@ void change_commit(struct tui_app *app, struct change *change)
     change->page.top = 0;
     change->stopping = false;
     change->notes[0] = '\0';
-    change->started = change->drawn = tui_clock();
+    change->progress.started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
     cow_plan_free(change->plan);
     change->plan = NULL;
     if (tui_app_reopen_changed(app, &err))
-        on_note(&run, err.message);
-    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->image);
+        on_change_note(&run, err.message);
+    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->subject.image);
     if (change->succeeded && !change->target[0])
-        memset(app->check.staged, 0, sizeof app->check.staged); /* they were of what is no longer there */
+        tui_check_unstage(&app->check); /* they were of what is no longer there */
     change->at = CHANGE_RESULT;
     change->page.top = 0;
     app->redraw = true;

@@ -11,11 +11,11 @@
 #include "tui/screen/clock.h"
 
 struct change_view {
-    struct change change; /* first: the handlers below take one for the other */
+    struct change change;
     enum tui_change_kind kind;
 };
 
-static const double seconds_between_looks = 0.1;
+static const double seconds_between_plan_looks = 0.1;
 
 /* What a builder that takes long is told to look in with. */
 struct planning {
@@ -32,7 +32,7 @@ static int plan_undo(struct cow_plan **out, struct tui_app *app, const char *arg
 {
     (void)argument;
     (void)env;
-    return cow_plan_undo(out, app->image, err);
+    return cow_plan_undo(out, app->subject.image, err);
 }
 
 static int plan_discard_undo(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -40,7 +40,7 @@ static int plan_discard_undo(struct cow_plan **out, struct tui_app *app, const c
 {
     (void)argument;
     (void)env;
-    return cow_plan_discard_undo(out, app->image, err);
+    return cow_plan_discard_undo(out, app->subject.image, err);
 }
 
 static int plan_recover(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -48,7 +48,7 @@ static int plan_recover(struct cow_plan **out, struct tui_app *app, const char *
 {
     (void)argument;
     (void)env;
-    return cow_plan_recover(out, app->image, err);
+    return cow_plan_recover(out, app->subject.image, err);
 }
 
 static int plan_pages(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -57,7 +57,7 @@ static int plan_pages(struct cow_plan **out, struct tui_app *app, const char *ar
     const struct cow_rewrite_options options = {.complete_pages = true, .env = env};
 
     (void)argument;
-    return cow_plan_rewrite(out, app->image, &options, err);
+    return cow_plan_rewrite(out, app->subject.image, &options, err);
 }
 
 static int plan_compact(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -68,7 +68,7 @@ static int plan_compact(struct cow_plan **out, struct tui_app *app, const char *
                                                 .larger = strcmp(argument, "larger") == 0,
                                                 .env = env};
 
-    return cow_plan_rewrite(out, app->image, &options, err);
+    return cow_plan_rewrite(out, app->subject.image, &options, err);
 }
 
 /* Cuts a last word off, if it is that one and something stands before it. */
@@ -96,7 +96,7 @@ static int plan_rebase(struct cow_plan **out, struct tui_app *app, const char *a
     options.restamp = take_word(path, "restamp");
     options.safe = take_word(path, "safe");
     options.backing_path = path;
-    int status = cow_plan_rewrite(out, app->image, &options, err);
+    int status = cow_plan_rewrite(out, app->subject.image, &options, err);
     free(path);
     return status;
 }
@@ -107,7 +107,7 @@ static int plan_restamp(struct cow_plan **out, struct tui_app *app, const char *
     const struct cow_rewrite_options options = {.restamp = true, .env = env};
 
     (void)argument;
-    return cow_plan_rewrite(out, app->image, &options, err);
+    return cow_plan_rewrite(out, app->subject.image, &options, err);
 }
 
 static int plan_convert(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -115,7 +115,7 @@ static int plan_convert(struct cow_plan **out, struct tui_app *app, const char *
 {
     const struct cow_rewrite_options options = {.convert = true, .output_path = argument, .env = env};
 
-    return cow_plan_rewrite(out, app->image, &options, err);
+    return cow_plan_rewrite(out, app->subject.image, &options, err);
 }
 
 static int plan_merge(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -124,7 +124,7 @@ static int plan_merge(struct cow_plan **out, struct tui_app *app, const char *ar
     const struct cow_merge_options options = {.output_path = argument};
 
     (void)env;
-    return cow_plan_merge(out, app->image, &options, err);
+    return cow_plan_merge(out, app->subject.image, &options, err);
 }
 
 static int plan_merge_in_place(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -134,7 +134,7 @@ static int plan_merge_in_place(struct cow_plan **out, struct tui_app *app, const
 
     (void)argument;
     (void)env;
-    return cow_plan_merge(out, app->image, &options, err);
+    return cow_plan_merge(out, app->subject.image, &options, err);
 }
 
 static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -145,7 +145,7 @@ static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *
         .volume = name->volume, .version = name->side, .path = name->path, .output_path = argument};
 
     (void)env;
-    return cow_plan_extract(out, app->image, &options, err);
+    return cow_plan_extract(out, app->subject.image, &options, err);
 }
 
 static int plan_edit(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -157,7 +157,7 @@ static int plan_edit(struct cow_plan **out, struct tui_app *app, const char *arg
                                                 .env = env};
 
     (void)argument;
-    return cow_plan_rewrite(out, app->image, &options, err);
+    return cow_plan_rewrite(out, app->subject.image, &options, err);
 }
 
 static int plan_repair(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -170,7 +170,7 @@ static int plan_repair(struct cow_plan **out, struct tui_app *app, const char *a
     (void)env;
     for (size_t i = 0; i < check->findings; i++)
         chosen[i] = app->check.staged[check->finding[i].code];
-    return cow_plan_repair(out, app->image, check, chosen, err);
+    return cow_plan_repair(out, app->subject.image, check, chosen, err);
 }
 
 #define ONE_PAGE                                                                                             \
@@ -189,7 +189,7 @@ static int plan_repair(struct cow_plan **out, struct tui_app *app, const char *a
 static const struct kind {
     struct change_words words;
     plan_function *plan;
-} kinds[] = {
+} change_kinds[] = {
     [TUI_CHANGE_UNDO] = {{"Undo",
                           ONE_PAGE,
                           "the last change is taken back, byte for byte.",
@@ -228,7 +228,7 @@ static bool on_planning(void *context, const struct cow_progress *progress)
     struct planning *planning = context;
     struct tui_app *app = planning->app;
 
-    if (app->backend->interactive && tui_clock() - planning->looked < seconds_between_looks)
+    if (app->subject.interactive && tui_clock() - planning->looked < seconds_between_plan_looks)
         return planning->stopping;
     tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", progress->phase,
                 (int)(100.0 * (double)progress->done_bytes / (double)progress->total_bytes));
@@ -241,7 +241,7 @@ static bool on_planning(void *context, const struct cow_progress *progress)
 static int change_view_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
     const struct tui_change_request *request = argument;
-    const struct kind *kind = &kinds[request->kind];
+    const struct kind *kind = &change_kinds[request->kind];
     struct planning planning = {app, tui_clock(), false};
     const struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
@@ -255,8 +255,8 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
         return status;
     }
     /* A repair may be nothing but a recovery: that tells all on one page. */
-    if (strcmp(cow_plan_preview(plan)->operation, "recover") == 0)
-        kind = &kinds[TUI_CHANGE_RECOVER];
+    if (cow_plan_preview(plan)->operation == COW_OPERATION_RECOVER)
+        kind = &change_kinds[TUI_CHANGE_RECOVER];
     view->kind = request->kind;
     change_begin(app, &view->change, &kind->words, plan);
     *state = view;
@@ -265,27 +265,35 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
 
 static void change_view_close(struct tui_app *app, void *state)
 {
+    struct change_view *view = state;
+
     (void)app;
-    change_end(state);
-    free(state);
+    change_end(&view->change);
+    free(view);
 }
 
 static unsigned change_view_contexts(struct tui_app *app, void *state)
 {
+    const struct change_view *view = state;
+
     (void)app;
-    return change_contexts(state);
+    return change_contexts(&view->change);
 }
 
 static enum tui_result change_view_key(struct tui_app *app, void *state, int key)
 {
+    struct change_view *view = state;
+
     (void)app;
-    return change_key(state, key);
+    return change_key(&view->change, key);
 }
 
 static enum tui_result change_view_paste(struct tui_app *app, void *state, const char *text)
 {
+    const struct change_view *view = state;
+
     (void)text;
-    return change_paste(app, state);
+    return change_paste(app, &view->change);
 }
 
 static enum tui_result change_view_act(struct tui_app *app, void *state, enum tui_action_id action,
@@ -305,7 +313,9 @@ static enum tui_result change_view_act(struct tui_app *app, void *state, enum tu
 static void change_view_draw(struct tui_app *app, void *state, struct tui_canvas *canvas,
                              struct tui_rect area)
 {
-    change_draw(app, state, canvas, area);
+    struct change_view *view = state;
+
+    change_draw(app, &view->change, canvas, area);
 }
 
 const struct tui_view_class tui_view_change = {

@@ -24,11 +24,6 @@ static const struct change_words words = {
     {"has ", " now."},
 };
 
-bool wizard_shrinks(const struct tui_app *app, const struct wizard *w)
-{
-    return w->size_bytes < cow_image_header(app->image)->size_bytes;
-}
-
 static uint64_t next_power_of_two(uint64_t size_bytes)
 {
     uint64_t power = 512;
@@ -51,13 +46,13 @@ static void add_preset(struct wizard *w, uint64_t now, const char *label, uint64
 
 static void make_presets(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes, smallest = wizard_look(app, w);
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes, smallest = wizard_look(app, w);
 
     add_preset(w, now, "double", now < largest_bytes ? now * 2 : 0);
     add_preset(w, now, "four times", now < largest_bytes ? now * 4 : 0);
     add_preset(w, now, "1 GiB more", now + ((uint64_t)1 << 30));
     add_preset(w, now, "next power of two", next_power_of_two(now));
-    add_preset(w, now, "as the backing file is", cow_image_backing(app->image)->size_bytes);
+    add_preset(w, now, "as the backing file is", cow_image_backing(app->subject.image)->size_bytes);
     if (smallest > 0)
         w->preset[w->presets++] = (struct wizard_preset){"smallest possible", smallest};
 }
@@ -65,7 +60,7 @@ static void make_presets(struct tui_app *app, struct wizard *w)
 /* Understands the size field as it stands. */
 static void parse_size(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes, size = 0;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes, size = 0;
 
     memset(&w->size_error, 0, sizeof w->size_error);
     snprintf(w->size_text, sizeof w->size_text, "%s", tui_prompt_text());
@@ -81,7 +76,7 @@ static void parse_size(struct tui_app *app, struct wizard *w)
         w->size_ok = true;
 }
 
-static void turn_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
+static void turn_wizard_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
 {
     change_end(&w->change);
     w->at = page;
@@ -102,7 +97,7 @@ static int wizard_open(struct tui_app *app, void **state, const void *argument, 
     w->preset_at = WIZARD_NONE;
     snprintf(w->size_text, sizeof w->size_text, "%s", (const char *)argument);
     make_presets(app, w);
-    turn_to(app, w, WIZARD_SIZE);
+    turn_wizard_to(app, w, WIZARD_SIZE);
     *state = w;
     return 0;
 }
@@ -189,7 +184,7 @@ static int plan_resize(struct tui_app *app, const struct wizard *w, enum cow_pol
     const struct cow_resize_options options = {
         .size_bytes = w->size_bytes, .policy = policy, .shrink = wizard_shrinks(app, w)};
 
-    return cow_plan_resize(plan, app->image, &options, err);
+    return cow_plan_resize(plan, app->subject.image, &options, err);
 }
 
 /* A smaller size goes no further than this page if something that matters would be lost. It takes a look at
@@ -210,13 +205,13 @@ static void ask_policy(struct tui_app *app, struct wizard *w)
 {
     if (wizard_shrinks(app, w) && !nothing_is_lost(app, w))
         return;
-    cow_resize_choices(w->choice, app->image, w->size_bytes);
+    cow_resize_choices(w->choice, app->subject.image, w->size_bytes);
     w->choice_at = WIZARD_NONE;
     for (int i = WIZARD_CHOICES - 1; i >= 0; i--) {
         if (w->choice[i].possible)
             w->choice_at = i;
     }
-    turn_to(app, w, WIZARD_POLICY);
+    turn_wizard_to(app, w, WIZARD_POLICY);
 }
 
 /* "policy copy or keep: Back; ..." */
@@ -252,7 +247,7 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     change_begin(app, &w->change, &words, plan);
 }
 
-static enum tui_result enter(struct tui_app *app, struct wizard *w)
+static enum tui_result enter_wizard(struct tui_app *app, struct wizard *w)
 {
     if (w->at == WIZARD_POLICY)
         make_plan(app, w);
@@ -271,12 +266,12 @@ static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 {
     if (w->at == WIZARD_SIZE)
         return TUI_NOTHING;
-    turn_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
+    turn_wizard_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
     return TUI_REDRAW;
 }
 
 /* Up and Down choose where there is something to choose, and scroll elsewhere. */
-static enum tui_result move(struct tui_app *app, struct wizard *w, int step)
+static enum tui_result move_wizard(struct tui_app *app, struct wizard *w, int step)
 {
     if (w->at == WIZARD_SIZE)
         choose_preset(app, w, step);
@@ -297,13 +292,13 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
         return change_goes_back(&w->change, action) ? go_back(app, w) : change_act(app, &w->change, action);
     switch (action) {
     case TUI_DO_ENTER:
-        return enter(app, w);
+        return enter_wizard(app, w);
     case TUI_DO_BACK:
         return go_back(app, w);
     case TUI_DO_UP:
-        return move(app, w, -1);
+        return move_wizard(app, w, -1);
     case TUI_DO_DOWN:
-        return move(app, w, 1);
+        return move_wizard(app, w, 1);
     case TUI_DO_LEAVE:
         return TUI_POP;
     default:

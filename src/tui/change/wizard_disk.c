@@ -10,8 +10,13 @@
 
 enum { UNIT_BYTES = 512 };
 
+bool wizard_shrinks(const struct tui_app *app, const struct wizard *w)
+{
+    return w->size_bytes < cow_image_header(app->subject.image)->size_bytes;
+}
+
 /* "On it: ext4, 64.0 MiB, 12.3 MiB used, clean; 10.1 MiB at least" */
-static void put_facts(struct wizard *w, const struct cow_volume *volume, size_t n_volumes)
+static void tell_volumes(struct wizard *w, const struct cow_volume *volume, size_t n_volumes)
 {
     char text[WIZARD_LINE], size[COW_SIZE_TEXT_BYTES];
     size_t used = (size_t)snprintf(w->facts, sizeof w->facts, "On it: ");
@@ -73,21 +78,21 @@ static void tell_smallest(struct wizard *w, const struct cow_volume *last, bool 
 
 uint64_t wizard_look(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     struct cow_fs *fs = NULL;
     size_t n_volumes;
     bool known = false;
 
     w->facts[0] = w->smallest[0] = '\0';
     w->at_smallest = false;
-    if (cow_fs_open(&fs, app->image, NULL))
+    if (cow_fs_open(&fs, app->subject.image, NULL))
         return 0; /* then the wizard does without */
     const struct cow_volume *volume = cow_fs_volumes(fs, &n_volumes), *last = last_of(volume, n_volumes);
     for (size_t i = 0; i < n_volumes; i++)
         known |= volume[i].type[0] || volume[i].readable;
     uint64_t smallest = 0;
     if (last && known) {
-        put_facts(w, volume, n_volumes);
+        tell_volumes(w, volume, n_volumes);
         w->at_smallest = end_of(last) >= now;
         tell_smallest(w, last, w->at_smallest);
         smallest = w->at_smallest ? 0 : end_of(last);

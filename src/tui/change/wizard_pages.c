@@ -14,7 +14,7 @@ enum { ECHO_COL = 36, PRESET_COL = 29 };
 /* "128 MiB (134217728 bytes), 64.0 MiB more" */
 static void echo_size(struct tui_app *app, struct wizard *w)
 {
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     char size[COW_SIZE_TEXT_BYTES], by[COW_SIZE_TEXT_BYTES];
     bool shrinks = wizard_shrinks(app, w);
 
@@ -34,7 +34,7 @@ static void echo_size(struct tui_app *app, struct wizard *w)
 }
 
 /* Without what is behind the last semicolon, where all of it does not fit. */
-static void put_facts(const struct wizard *w, struct tui_page *page)
+static void put_wizard_facts(const struct wizard *w, struct tui_page *page)
 {
     const char *last = strrchr(w->facts, ';');
     bool fits = tui_text_cells(w->facts) + 1 <= page->cols;
@@ -58,7 +58,7 @@ static void put_smallest(const struct wizard *w, struct tui_page *page)
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
 {
     struct tui_page *page = &w->page;
-    uint64_t now = cow_image_header(app->image)->size_bytes;
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
@@ -68,7 +68,7 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
                    cow_size_text(size, now), now);
     if (w->facts[0]) { /* in one line: the field has its place */
         tui_page_line(page);
-        put_facts(w, page);
+        put_wizard_facts(w, page);
     }
     if (app->holder.held)
         change_put_holder(app, page);

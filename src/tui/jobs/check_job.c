@@ -1,52 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Running the check. It opens the image itself, so that it may go on while the application opens its own
- * anew.
+ * Running the check. It opens the image itself, so that the application may open its own anew while this is
+ * half way. The first slice is the quick look, so that headers and bits are told before any byte is read.
  */
 #include "tui/jobs/check_job.h"
 
 #include <string.h>
 
-#include "tui/app/app.h"
-#include "tui/screen/clock.h"
-
-static const double seconds_between_turns = 0.02;
-
-bool tui_check_waiting(const struct tui_app *app)
+static bool check_waits(const void *owner)
 {
-    return !app->check.running && app->depth == 0 && app->tab_now == TUI_TAB_CHECK &&
-           app->check.generation != app->generation;
+    const struct tui_check *check = owner;
+
+    return !tui_job_is_current(&check->job);
 }
 
-void tui_check_again(struct tui_app *app)
+void tui_check_again(struct tui_check *check)
 {
-    app->check.generation = 0;
-    app->check.stop = true;
+    check->job.generation = 0;
+    tui_job_stop(&check->job);
 }
 
-size_t tui_check_staged(const struct tui_app *app)
+size_t tui_check_staged(const struct tui_check *check)
 {
     size_t n = 0;
 
     for (int i = 0; i < COW_FINDINGS; i++)
-        n += app->check.staged[i];
+        n += check->staged[i];
     return n;
 }
 
-static bool on_progress(void *context, const struct cow_progress *progress)
+void tui_check_unstage(struct tui_check *check)
 {
-    struct tui_app *app = context;
-    struct tui_check *check = &app->check;
-    int percent = (int)(100.0 * (double)progress->done_bytes / (double)progress->total_bytes);
-
-    if (percent != check->percent)
-        app->redraw = true;
-    check->percent = percent > 100 ? 100 : percent;
-    if (!app->backend->interactive || tui_clock() - check->looked >= seconds_between_turns) {
-        tui_app_turn(app);
-        check->looked = tui_clock();
-    }
-    return check->stop || app->leave || check->generation != app->generation;
+    memset(check->staged, 0, sizeof check->staged);
 }
 
 /* A fix stays staged as long as its finding is there. */
@@ -60,44 +45,67 @@ static void unstage_gone(struct tui_check *check)
         check->staged[code] = check->staged[code] && there[code];
 }
 
-static int look(struct tui_app *app, const struct cow_env *env)
+/* Without an environment only a quick look. A check that was stopped leaves what the quick one has found. */
+static int check_once(struct tui_check *check, const struct cow_env *env)
 {
-    struct tui_check *check = &app->check;
-    struct cow_open_options open = tui_app_open_options(app);
-    struct cow_check_options options = {
-        .backing_path = open.backing_path, .no_backing = open.no_backing, .quick = env == NULL, .env = env};
+    const struct tui_subject *subject = check->job.subject;
+    const struct cow_check_options options = {.backing_path = subject->open.backing_path,
+                                              .no_backing = subject->open.no_backing,
+                                              .quick = env == NULL,
+                                              .env = env};
     struct cow_check result;
     struct cow_error err = {0};
-    int status = cow_check(&result, app->options->image_path, &options, &err);
+    int status = cow_check(&result, subject->image_path, &options, &err);
 
-    app->redraw = true;
+    check->job.news = true;
     if (status == 0) {
         check->result = result;
         check->known = true;
     } else if (status != COW_CANCELLED) {
-        check->error = err;
+        check->job.error = err;
         check->known = false;
     }
     return status;
 }
 
-void tui_check_work(struct tui_app *app)
+static void check_all(void *owner)
 {
-    struct tui_check *check = &app->check;
-    const struct cow_env env = {.progress = on_progress, .context = app};
+    struct tui_check *check = owner;
+    const struct cow_env env = {.progress = tui_job_look_in, .context = &check->job};
+    int status = check_once(check, NULL);
 
-    check->running = true;
-    check->stop = check->stopped = false;
-    check->percent = 0;
-    check->looked = 0;
-    check->generation = app->generation;
-    int status = look(app, NULL);
     if (status == 0) {
-        tui_app_draw(app);
-        status = look(app, &env);
-        check->stopped = status == COW_CANCELLED;
+        tui_job_show(&check->job);
+        status = check_once(check, &env);
     }
     if (status == 0)
         unstage_gone(check);
-    check->running = false;
+    check->job.state = status == 0               ? TUI_JOB_DONE
+                       : status == COW_CANCELLED ? TUI_JOB_STOPPED
+                                                 : TUI_JOB_FAILED;
+}
+
+static void check_slice(void *owner)
+{
+    struct tui_check *check = owner;
+
+    tui_job_go_on(&check->job, check_all);
+    check->known &= check->job.state != TUI_JOB_FAILED;
+}
+
+static void check_forget(void *owner)
+{
+    struct tui_check *check = owner;
+
+    tui_job_halt(&check->job);
+    tui_check_again(check);
+}
+
+static const struct tui_job_class check_class = {
+    .waits = check_waits, .slice = check_slice, .forget = check_forget, .is_fiber = true};
+
+void tui_check_init(struct tui_check *check, const struct tui_subject *subject)
+{
+    memset(check, 0, sizeof *check);
+    tui_job_init(&check->job, &check_class, check, subject);
 }

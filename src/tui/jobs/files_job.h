@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The guest's filesystem as a job: its volumes, and a scan of who owns what and which files have changed. It
- * runs when Files is shown or the Map's owners are asked for, not before. While it reads, its progress
- * callback takes a turn of the loop, so that everything else goes on as usual.
+ * runs when Files is shown or the Map's owners are asked for, not before. It keeps the scan itself: the views
+ * ask that for rows and owners as they need them.
  */
 #ifndef COW_TUI_JOBS_FILES_JOB_H
 #define COW_TUI_JOBS_FILES_JOB_H
@@ -12,8 +12,7 @@
 #include <stdint.h>
 
 #include "cow/fs.h"
-
-struct tui_app;
+#include "tui/jobs/job.h"
 
 /* A file that outlives the scan it was found by. */
 struct tui_file_name {
@@ -23,62 +22,49 @@ struct tui_file_name {
 };
 
 struct tui_files {
-    unsigned generation; /* of the image that all this is of; 0: of none */
-    unsigned epoch;      /* counts up whenever files and owners may be other ones than before */
-    bool running;
-    bool stop;    /* asked for */
-    bool stopped; /* it did: nothing is known but the volumes */
-    bool known;   /* there is a scan; else error says why not */
-    bool colours; /* the Map shows owners */
-    int percent;
-    double looked; /* when the loop had its turn last */
+    struct tui_job job; /* stopped: nothing is known but the volumes */
+    unsigned epoch;     /* counts up whenever files and owners may be other ones than before */
+    bool colours;       /* the Map shows owners */
     struct cow_image *image;
     struct cow_fs *fs;
     struct cow_fs_scan *scan;
-    struct cow_error error;
     struct tui_file_name lit;     /* on the Map */
     unsigned lit_number;          /* counts up whenever that is another one */
     struct tui_file_name extract; /* what TUI_CHANGE_EXTRACT is about */
 };
 
-/* Whether there is one to do now: what is on the screen needs it, and it is not of this image. */
-bool tui_files_waiting(const struct tui_app *app);
+/* Off, nothing known. */
+void tui_files_init(struct tui_files *files, const struct tui_subject *subject);
 
-/* Does it. */
-void tui_files_work(struct tui_app *app);
+/* Gives back the choices that outlive a scan; at the end, when the job has forgotten everything else. */
+void tui_files_end(struct tui_files *files);
 
-/* Whether there is a scan of this image. */
-bool tui_files_known(const struct tui_app *app);
+/* Whether there is a scan of the image as it is now. */
+bool tui_files_known(const struct tui_files *files);
 
 /* Forgets what is known, so that it is looked for again where it is needed. */
-void tui_files_again(struct tui_app *app);
-
-/* Forgets all of it; before the image is closed. */
-void tui_files_drop(struct tui_app *app);
-
-/* The same, and what was kept beside it; at the end. */
-void tui_files_end(struct tui_app *app);
+void tui_files_again(struct tui_files *files);
 
 /* How many volumes can be read; *first (may be NULL) is the first of them. */
-size_t tui_files_readable(const struct tui_app *app, int *first);
+size_t tui_files_readable(const struct tui_files *files, int *first);
 
 /* What tells a volume's paths from another's: "1:", or "" where only one can be read. Returns out. */
 enum { TUI_PREFIX_BYTES = 16 };
-const char *tui_files_prefix(const struct tui_app *app, int volume, char out[TUI_PREFIX_BYTES]);
+const char *tui_files_prefix(const struct tui_files *files, int volume, char out[TUI_PREFIX_BYTES]);
 
 /* The changed file of that name; NULL if there is none (any more). */
-const struct cow_fs_file *tui_files_find(const struct tui_app *app, const struct tui_file_name *name);
+const struct cow_fs_file *tui_files_find(const struct tui_files *files, const struct tui_file_name *name);
 
 /* Keeps a file's name; NULL forgets it. Returns 0 or COW_NO_MEMORY (it is forgotten then). */
 int tui_file_name_set(struct tui_file_name *name, const struct cow_fs_file *file, struct cow_error *err);
 
-/* Lights a file's cells on the Map; NULL: none any more. */
-void tui_files_light(struct tui_app *app, const struct cow_fs_file *file);
+/* Lights a file's cells on the Map; NULL: none any more. Returns 0 or COW_NO_MEMORY (none is lit then). */
+int tui_files_light(struct tui_files *files, const struct cow_fs_file *file, struct cow_error *err);
 
 /* Whose that sector is, in so many cells: a path, cut at its left end, or what else it is. "" where nothing
  * is known. *end_sector (may be NULL) is the first one behind it that is another's. */
-void tui_files_owner_text(struct tui_app *app, uint64_t sector, int cells, char *out, size_t out_bytes,
-                          uint64_t *end_sector);
+void tui_files_owner_text(const struct tui_files *files, uint64_t sector, int cells, char *out,
+                          size_t out_bytes, uint64_t *end_sector);
 
 /* A path (raw bytes) as text, cut at its left end to so many cells. */
 void tui_path_text(char *out, size_t out_bytes, const char *path, int cells);

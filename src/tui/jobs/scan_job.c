@@ -10,16 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/app/app.h"
 #include "tui/screen/clock.h"
 
 enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096 };
 
-static const double slice_seconds = 0.02, seconds_between_draws = 0.1;
+static const double scan_slice_seconds = 0.02, seconds_between_draws = 0.1;
 
-bool tui_scan_on(const struct tui_app *app)
+bool tui_scan_on(const struct tui_scan *scan)
 {
-    return app->scan.reader != NULL;
+    return scan->reader != NULL;
 }
 
 static bool grid_waits(const struct tui_scan_grid *grid)
@@ -28,22 +27,22 @@ static bool grid_waits(const struct tui_scan_grid *grid)
 }
 
 /* When all is done another place or zoom of the map still wants its cells. */
-bool tui_scan_waiting(const struct tui_app *app)
+static bool scan_waits(const void *owner)
 {
-    const struct tui_scan *scan = &app->scan;
+    const struct tui_scan *scan = owner;
 
-    return scan->state == TUI_SCAN_RUNNING || (scan->state == TUI_SCAN_DONE && grid_waits(&scan->grid[0]));
+    return scan->job.state == TUI_JOB_DONE && grid_waits(&scan->grid[0]);
 }
 
-void tui_scan_drop(struct tui_app *app)
+static void scan_forget(void *owner)
 {
-    unsigned epoch = app->scan.epoch;
+    struct tui_scan *scan = owner;
 
-    cow_scan_close(app->scan.reader);
+    cow_scan_close(scan->reader);
     for (int i = 0; i < TUI_SCAN_GRIDS; i++)
-        free(app->scan.grid[i].cell);
-    memset(&app->scan, 0, sizeof app->scan);
-    app->scan.epoch = epoch + 1;
+        free(scan->grid[i].cell);
+    *scan = (struct tui_scan){.job = scan->job, .epoch = scan->epoch + 1};
+    scan->job.state = TUI_JOB_OFF;
 }
 
 static void rewind_grid(struct tui_scan_grid *grid)
@@ -54,10 +53,8 @@ static void rewind_grid(struct tui_scan_grid *grid)
 }
 
 /* From the beginning: the files may have changed since. */
-static void begin(struct tui_app *app)
+static void start_scan(struct tui_scan *scan)
 {
-    struct tui_scan *scan = &app->scan;
-
     memset(&scan->counts, 0, sizeof scan->counts);
     scan->at = scan->mixed_at = 0;
     scan->orphans = 0;
@@ -66,30 +63,36 @@ static void begin(struct tui_app *app)
         rewind_grid(&scan->grid[i]);
 }
 
-void tui_scan_toggle(struct tui_app *app)
+static void tell_progress(struct tui_scan *scan)
 {
-    struct tui_scan *scan = &app->scan;
-    struct cow_error err = {0};
+    scan->job.progress.done = scan->at;
+    scan->job.progress.total = tui_subject_sectors(scan->job.subject);
+}
 
-    app->redraw = true;
-    if (tui_app_sectors(app) == 0) {
-        tui_app_say(app, TUI_WARN, "there is nothing to scan in an unfinished image");
+void tui_scan_toggle(struct tui_scan *scan)
+{
+    struct tui_job *job = &scan->job;
+
+    job->news = true;
+    if (tui_subject_sectors(job->subject) == 0) {
+        tui_job_say(job, TUI_WARN, "there is nothing to scan in an unfinished image");
         return;
     }
-    if (scan->state == TUI_SCAN_RUNNING) {
-        scan->state = TUI_SCAN_STOPPED;
-        tui_app_say(app, TUI_DIM, "the scan has stopped; s goes on");
+    if (job->state == TUI_JOB_RUNNING) {
+        job->state = TUI_JOB_STOPPED;
+        tui_job_say(job, TUI_DIM, "the scan has stopped; s goes on");
         return;
     }
-    if (scan->state == TUI_SCAN_OFF || scan->state == TUI_SCAN_DONE) {
-        tui_scan_drop(app); /* what it had read is no longer to be relied on */
-        if (cow_scan_open(&scan->reader, app->image, &err)) {
-            tui_app_error(app, &err);
+    if (job->state != TUI_JOB_STOPPED) {
+        scan_forget(scan); /* what it had read is no longer to be relied on */
+        if (cow_scan_open(&scan->reader, job->subject->image, &job->error)) {
+            job->complains = true;
             return;
         }
-        begin(app);
+        start_scan(scan);
     }
-    scan->state = TUI_SCAN_RUNNING;
+    tui_job_begin(job);
+    tell_progress(scan);
 }
 
 static bool same_place(const struct tui_scan_grid *grid, uint64_t first_sector, uint64_t cell_sectors,
@@ -98,10 +101,10 @@ static bool same_place(const struct tui_scan_grid *grid, uint64_t first_sector, 
     return grid->cells == cells && grid->first_sector == first_sector && grid->cell_sectors == cell_sectors;
 }
 
-bool tui_scan_show(struct tui_app *app, uint64_t first_sector, uint64_t cell_sectors, size_t cells)
+bool tui_scan_show(struct tui_scan *scan, uint64_t first_sector, uint64_t cell_sectors, size_t cells)
 {
-    struct tui_scan_grid *grid = app->scan.grid, other = grid[0];
-    uint64_t sectors = tui_app_sectors(app);
+    struct tui_scan_grid *grid = scan->grid, other = grid[0];
+    uint64_t sectors = tui_subject_sectors(scan->job.subject);
 
     if (same_place(&grid[0], first_sector, cell_sectors, cells))
         return true;
@@ -131,9 +134,9 @@ bool tui_scan_show(struct tui_app *app, uint64_t first_sector, uint64_t cell_sec
     return true;
 }
 
-const struct tui_scan_cell *tui_scan_cell_at(const struct tui_app *app, size_t cell)
+const struct tui_scan_cell *tui_scan_cell_at(const struct tui_scan *scan, size_t cell)
 {
-    const struct tui_scan_grid *grid = &app->scan.grid[0];
+    const struct tui_scan_grid *grid = &scan->grid[0];
 
     if (cell >= grid->cells)
         return NULL;
@@ -169,9 +172,8 @@ static void keep_orphan(struct tui_scan *scan, const struct cow_run *run)
 }
 
 /* Looks into the next run. Returns how many sectors it has, 0 when all have been looked into. */
-static int next_run(struct tui_app *app, uint64_t *sectors, struct cow_error *err)
+static int scan_next_run(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
-    struct tui_scan *scan = &app->scan;
     bool on_screen = grid_waits(&scan->grid[0]);
     uint64_t sector = on_screen ? scan->grid[0].next : scan->at;
     struct cow_run run;
@@ -192,13 +194,12 @@ static int next_run(struct tui_app *app, uint64_t *sectors, struct cow_error *er
 }
 
 /* Counts some mixed pages: by bits only. */
-static int next_pages(struct tui_app *app, bool *more, struct cow_error *err)
+static int next_pages(struct tui_scan *scan, bool *more, struct cow_error *err)
 {
-    struct tui_scan *scan = &app->scan;
     struct cow_dirty_run page = {0, 1};
 
     for (int i = 0; i < PAGES_MOST && page.sectors > 0; i++) {
-        int status = cow_image_next_mixed(app->image, scan->mixed_at, &page, err);
+        int status = cow_image_next_mixed(scan->job.subject->image, scan->mixed_at, &page, err);
         if (status)
             return status;
         scan->counts.mixed_pages += page.sectors > 0;
@@ -208,59 +209,82 @@ static int next_pages(struct tui_app *app, bool *more, struct cow_error *err)
     return 0;
 }
 
-static void tell_result(struct tui_app *app)
+static void tell_result(struct tui_scan *scan)
 {
-    const uint64_t *sectors = app->scan.counts.sectors;
+    const uint64_t *sectors = scan->counts.sectors;
 
-    tui_app_say(app, TUI_NORMAL,
+    tui_job_say(&scan->job, TUI_NORMAL,
                 "scanned: %" PRIu64 " changed, %" PRIu64 " redundant, %" PRIu64 " zero, %" PRIu64
                 " orphan; mixed pages %" PRIu64,
                 sectors[COW_ORIGIN_CHANGED], sectors[COW_ORIGIN_REDUNDANT],
                 sectors[COW_ORIGIN_ZERO] + sectors[COW_ORIGIN_HOLE], sectors[COW_ORIGIN_ORPHAN],
-                app->scan.counts.mixed_pages);
+                scan->counts.mixed_pages);
 }
 
-void tui_scan_work(struct tui_app *app)
+/* Looks into runs as long as the slice lasts; *sectors is 0 when all have been looked into. A script's slices
+ * do not depend on how fast the machine is. */
+static int walk_runs(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
-    struct tui_scan *scan = &app->scan;
-    double until = tui_clock() + slice_seconds;
-    uint64_t sectors = 1, walked = 0, most = tui_app_sectors(app) / SCRIPT_SLICES + 1;
-    struct cow_error err = {0};
-    bool more = true;
+    bool interactive = scan->job.subject->interactive;
+    double until = tui_clock() + scan_slice_seconds;
+    uint64_t walked = 0, most = tui_subject_sectors(scan->job.subject) / SCRIPT_SLICES + 1;
     int status = 0;
 
-    /* A script's slices do not depend on how fast the machine is. */
-    while (status == 0 && sectors > 0 && tui_scan_waiting(app) &&
-           (app->backend->interactive ? tui_clock() < until : walked < most)) {
-        status = next_run(app, &sectors, &err);
-        walked += sectors;
+    *sectors = 1;
+    while (status == 0 && *sectors > 0 && tui_job_waits(&scan->job, true) &&
+           (interactive ? tui_clock() < until : walked < most)) {
+        status = scan_next_run(scan, sectors, err);
+        walked += *sectors;
     }
-    if (status == 0 && sectors == 0 && scan->state == TUI_SCAN_RUNNING) {
-        status = next_pages(app, &more, &err);
+    return status;
+}
+
+static void scan_slice(void *owner)
+{
+    struct tui_scan *scan = owner;
+    struct tui_job *job = &scan->job;
+    uint64_t sectors;
+    struct cow_error err = {0};
+    bool more = true;
+    int status = walk_runs(scan, &sectors, &err);
+
+    if (status == 0 && sectors == 0 && job->state == TUI_JOB_RUNNING) {
+        status = next_pages(scan, &more, &err);
         if (status == 0 && !more) {
-            scan->state = TUI_SCAN_DONE;
-            tell_result(app);
+            job->state = TUI_JOB_DONE;
+            tell_result(scan);
         }
     }
+    tell_progress(scan);
     if (status) {
-        scan->state = TUI_SCAN_STOPPED;
+        job->state = TUI_JOB_STOPPED;
         cow_error_prefix(&err, "the scan has stopped");
-        tui_app_error(app, &err);
+        job->error = err;
+        job->complains = true;
     }
-    if (app->backend->interactive && tui_scan_waiting(app) &&
+    if (job->subject->interactive && tui_job_waits(job, true) &&
         tui_clock() - scan->drawn < seconds_between_draws)
         return;
     scan->drawn = tui_clock();
-    app->redraw = true;
+    job->news = true;
+}
+
+static const struct tui_job_class scan_class = {
+    .waits = scan_waits, .slice = scan_slice, .forget = scan_forget};
+
+void tui_scan_init(struct tui_scan *scan, const struct tui_subject *subject)
+{
+    memset(scan, 0, sizeof *scan);
+    tui_job_init(&scan->job, &scan_class, scan, subject);
 }
 
 /* Cuts a clean run where the known orphans begin and end. */
-static void cut_at_orphans(const struct tui_app *app, uint64_t sector, struct cow_run *run)
+static void cut_at_orphans(const struct tui_scan *scan, uint64_t sector, struct cow_run *run)
 {
     uint64_t first = run->first_sector, end = first + run->sectors;
 
-    for (size_t i = 0; i < app->scan.orphans; i++) {
-        uint64_t from = app->scan.orphan[i].first_sector, to = from + app->scan.orphan[i].sectors;
+    for (size_t i = 0; i < scan->orphans; i++) {
+        uint64_t from = scan->orphan[i].first_sector, to = from + scan->orphan[i].sectors;
         if (to <= sector && to > first)
             first = to;
         if (from > sector && from < end)
@@ -273,15 +297,15 @@ static void cut_at_orphans(const struct tui_app *app, uint64_t sector, struct co
     }
     if (run->host_offset != COW_NO_OFFSET)
         run->host_offset +=
-            (int64_t)((first - run->first_sector) * cow_image_header(app->image)->sector_bytes);
+            (int64_t)((first - run->first_sector) * cow_image_header(scan->job.subject->image)->sector_bytes);
     run->first_sector = first;
     run->sectors = end - first;
 }
 
 /* Finds the part of a dirty run that the sector lies in: walks the MiB that it lies in from its beginning. */
-static int look_into(struct tui_app *app, uint64_t sector, struct cow_run *run, struct cow_error *err)
+static int look_into(const struct tui_scan *scan, uint64_t sector, struct cow_run *run, struct cow_error *err)
 {
-    uint64_t piece = PIECE_BYTES / cow_image_header(app->image)->sector_bytes;
+    uint64_t piece = PIECE_BYTES / cow_image_header(scan->job.subject->image)->sector_bytes;
     uint64_t from = sector / piece * piece, to = from + piece;
     uint64_t end = run->first_sector + run->sectors;
     struct cow_run found = {.sectors = 0}, next;
@@ -291,7 +315,7 @@ static int look_into(struct tui_app *app, uint64_t sector, struct cow_run *run, 
     if (to > end)
         to = end;
     for (uint64_t at = from; at < to; at += next.sectors) {
-        int status = cow_scan_run(app->scan.reader, at, &next, err);
+        int status = cow_scan_run(scan->reader, at, &next, err);
         if (status)
             return status;
         if (next.sectors == 0)
@@ -309,31 +333,32 @@ static int look_into(struct tui_app *app, uint64_t sector, struct cow_run *run, 
     return 0;
 }
 
-int tui_scan_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err)
+int tui_scan_run_at(const struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err)
 {
     struct cow_run run = {.sectors = 0};
     int status = 0;
 
-    if (sector < tui_app_sectors(app))
-        status = tui_app_run_at(app, sector, &run, err);
-    if (status == 0 && run.sectors > 0 && tui_scan_on(app)) {
+    if (sector < tui_subject_sectors(scan->job.subject))
+        status = tui_subject_run_at(scan->job.subject, sector, &run, err);
+    if (status == 0 && run.sectors > 0 && tui_scan_on(scan)) {
         if (cow_origin_dirty(run.origin))
-            status = look_into(app, sector, &run, err);
+            status = look_into(scan, sector, &run, err);
         else
-            cut_at_orphans(app, sector, &run);
+            cut_at_orphans(scan, sector, &run);
     }
     if (status == 0)
         *out = run;
     return status;
 }
 
-uint64_t tui_scan_mixed_pages(struct tui_app *app, uint64_t first_sector, uint64_t sectors, uint64_t most)
+uint64_t tui_scan_mixed_pages(const struct tui_scan *scan, uint64_t first_sector, uint64_t sectors,
+                              uint64_t most)
 {
     uint64_t pages = 0, end = first_sector + sectors, sector = first_sector;
     struct cow_dirty_run page;
 
-    while (tui_scan_on(app) && pages < most && sector < end &&
-           cow_image_next_mixed(app->image, sector, &page, NULL) == 0 && page.sectors > 0 &&
+    while (tui_scan_on(scan) && pages < most && sector < end &&
+           cow_image_next_mixed(scan->job.subject->image, sector, &page, NULL) == 0 && page.sectors > 0 &&
            page.first_sector < end) {
         pages++;
         sector = page.first_sector + page.sectors;
@@ -341,24 +366,13 @@ uint64_t tui_scan_mixed_pages(struct tui_app *app, uint64_t first_sector, uint64
     return pages;
 }
 
-void tui_scan_text(const struct tui_app *app, char *out, size_t out_bytes)
+void tui_scan_text(const struct tui_scan *scan, char *out, size_t out_bytes)
 {
-    const struct tui_scan *scan = &app->scan;
-    uint64_t sectors = tui_app_sectors(app);
-    int percent = sectors > 0 ? (int)(100.0 * (double)scan->at / (double)sectors) : 0;
-
-    switch (scan->state) {
-    case TUI_SCAN_OFF:
-        out[0] = '\0';
-        break;
-    case TUI_SCAN_RUNNING:
-        snprintf(out, out_bytes, "scan %d%%", percent);
-        break;
-    case TUI_SCAN_STOPPED:
-        snprintf(out, out_bytes, "scan stopped at %d%%", percent);
-        break;
-    case TUI_SCAN_DONE:
+    out[0] = '\0';
+    if (scan->job.state == TUI_JOB_RUNNING)
+        snprintf(out, out_bytes, "scan %d%%", tui_job_percent(&scan->job));
+    else if (scan->job.state == TUI_JOB_STOPPED)
+        snprintf(out, out_bytes, "scan stopped at %d%%", tui_job_percent(&scan->job));
+    else if (scan->job.state == TUI_JOB_DONE)
         snprintf(out, out_bytes, "scanned");
-        break;
-    }
 }

@@ -13,10 +13,7 @@
 
 #include "cow/image.h"
 #include "cow/scan.h"
-
-struct tui_app;
-
-enum tui_scan_state { TUI_SCAN_OFF, TUI_SCAN_RUNNING, TUI_SCAN_STOPPED, TUI_SCAN_DONE };
+#include "tui/jobs/job.h"
 
 enum { TUI_SCAN_GRIDS = 2, TUI_SCAN_ORPHANS = 64 };
 
@@ -34,9 +31,9 @@ struct tui_scan_grid {
 };
 
 struct tui_scan {
-    enum tui_scan_state state;
-    unsigned epoch; /* counts up whenever runs may be other ones than before */
-    double drawn;   /* when what it found was shown last */
+    struct tui_job job; /* stopped: it can go on */
+    unsigned epoch;     /* counts up whenever runs may be other ones than before */
+    double drawn;       /* when what it found was shown last */
     struct cow_scan *reader;
     uint64_t at;                               /* the whole disk's pass; all before it was looked into */
     struct cow_scan_counts counts;             /* of all before it */
@@ -46,36 +43,31 @@ struct tui_scan {
     struct cow_dirty_run orphan[TUI_SCAN_ORPHANS]; /* ascending */
 };
 
-/* Starts or goes on, or stops. Errors are shown. */
-void tui_scan_toggle(struct tui_app *app);
+/* Off, nothing known. */
+void tui_scan_init(struct tui_scan *scan, const struct tui_subject *subject);
 
-/* Forgets it all; before the image is closed. */
-void tui_scan_drop(struct tui_app *app);
-
-/* Whether there is a slice of work to do now. */
-bool tui_scan_waiting(const struct tui_app *app);
-
-/* Does one. */
-void tui_scan_work(struct tui_app *app);
+/* Starts or goes on, or stops. */
+void tui_scan_toggle(struct tui_scan *scan);
 
 /* Whether runs are looked into. */
-bool tui_scan_on(const struct tui_app *app);
+bool tui_scan_on(const struct tui_scan *scan);
 
 /* Names the cells that are on the screen. Returns false if there is no memory for them. */
-bool tui_scan_show(struct tui_app *app, uint64_t first_sector, uint64_t cell_sectors, size_t cells);
+bool tui_scan_show(struct tui_scan *scan, uint64_t first_sector, uint64_t cell_sectors, size_t cells);
 
 /* The counts of a cell on the screen, NULL as long as it was not looked into as a whole. */
-const struct tui_scan_cell *tui_scan_cell_at(const struct tui_app *app, size_t cell);
+const struct tui_scan_cell *tui_scan_cell_at(const struct tui_scan *scan, size_t cell);
 
 /* The whole run that a sector lies in, looked into if a scan was asked for. What is in the COW is then cut at
  * whole MiB of the disk, so that this reads no more than that. At or past the end of the disk: sectors is 0.
  */
-int tui_scan_run_at(struct tui_app *app, uint64_t sector, struct cow_run *out, struct cow_error *err);
+int tui_scan_run_at(const struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err);
 
 /* How many mixed pages a range touches, counted up to `most`; 0 without a scan. */
-uint64_t tui_scan_mixed_pages(struct tui_app *app, uint64_t first_sector, uint64_t sectors, uint64_t most);
+uint64_t tui_scan_mixed_pages(const struct tui_scan *scan, uint64_t first_sector, uint64_t sectors,
+                              uint64_t most);
 
 /* "scan 37%", "" if there was none. */
-void tui_scan_text(const struct tui_app *app, char *out, size_t out_bytes);
+void tui_scan_text(const struct tui_scan *scan, char *out, size_t out_bytes);
 
 #endif

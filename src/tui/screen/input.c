@@ -20,7 +20,7 @@ enum { ESC = 0x1b, CAN = 0x18, SUB = 0x1a, BEL = 0x07, DEL = 0x7f, C1 = 0x80, C1
 static const struct {
     const char *sequence;
     int key;
-} known[] = {
+} key_sequences[] = {
     {"\033[A", TUI_KEY_UP},    {"\033[B", TUI_KEY_DOWN},    {"\033[C", TUI_KEY_RIGHT},
     {"\033[D", TUI_KEY_LEFT},  {"\033[H", TUI_KEY_HOME},    {"\033[F", TUI_KEY_END},
     {"\033OA", TUI_KEY_UP},    {"\033OB", TUI_KEY_DOWN},    {"\033OC", TUI_KEY_RIGHT},
@@ -58,9 +58,9 @@ static int key_of(const struct tui_input *input)
         if (strcmp(input->own[i].sequence, sequence) == 0)
             return input->own[i].key;
     }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(known[i].sequence, sequence) == 0)
-            return known[i].key;
+    for (size_t i = 0; i < sizeof key_sequences / sizeof key_sequences[0]; i++) {
+        if (strcmp(key_sequences[i].sequence, sequence) == 0)
+            return key_sequences[i].key;
     }
     if (strncmp(sequence, "\033O", 2) == 0 && sequence[2] >= 'j' && sequence[2] <= 'y' && sequence[3] == '\0')
         return sequence[2] - 0x40;
@@ -73,24 +73,24 @@ static enum tui_input_kind give_key(struct tui_input *input, int key)
     return key == TUI_KEY_NONE ? TUI_INPUT_NOTHING : TUI_INPUT_KEY;
 }
 
-static void keep(struct tui_input *input, unsigned char byte)
+static void keep_byte(struct tui_input *input, unsigned char byte)
 {
     if (input->sequence_bytes < TUI_INPUT_SEQUENCE_BYTES)
         input->sequence[input->sequence_bytes++] = (char)byte;
     input->sequence[input->sequence_bytes] = '\0';
 }
 
-static void begin(struct tui_input *input, enum tui_input_state state, unsigned char second)
+static void begin_escape(struct tui_input *input, enum tui_input_state state, unsigned char second)
 {
     input->state = state;
     input->sequence_bytes = 0;
-    keep(input, ESC);
+    keep_byte(input, ESC);
     if (second)
-        keep(input, second);
+        keep_byte(input, second);
 }
 
 /* The sequence is whole. */
-static enum tui_input_kind end(struct tui_input *input)
+static enum tui_input_kind end_escape(struct tui_input *input)
 {
     input->state = TUI_INPUT_GROUND;
     return give_key(input, input->meta ? TUI_KEY_NONE : key_of(input));
@@ -130,18 +130,18 @@ static enum tui_input_kind begin_sequence(struct tui_input *input, unsigned char
 {
     switch (second) {
     case '[':
-        begin(input, TUI_INPUT_CSI, second);
+        begin_escape(input, TUI_INPUT_CSI, second);
         break;
     case 'N': /* SS2: the terminal's own, as SS3, but no key of ours comes so */
     case 'O':
-        begin(input, TUI_INPUT_SS3, second);
+        begin_escape(input, TUI_INPUT_SS3, second);
         break;
     case ']':
     case 'P':
     case 'X':
     case '^':
     case '_':
-        begin(input, TUI_INPUT_STRING, second);
+        begin_escape(input, TUI_INPUT_STRING, second);
         input->osc = second == ']';
         input->last = 0;
         break;
@@ -221,7 +221,7 @@ static enum tui_input_kind in_ground(struct tui_input *input, unsigned char byte
     input->character_meta = false;
     if (byte == ESC) {
         input->meta = false;
-        begin(input, TUI_INPUT_ESCAPE, 0);
+        begin_escape(input, TUI_INPUT_ESCAPE, 0);
         return TUI_INPUT_NOTHING;
     }
     if (input->pasting)
@@ -256,8 +256,8 @@ static enum tui_input_kind in_escape(struct tui_input *input, unsigned char byte
         input->character_meta = true;
         return take_high_byte(input, byte);
     }
-    keep(input, byte);
-    return end(input);
+    keep_byte(input, byte);
+    return end_escape(input);
 }
 
 /* Old mouse reports go on behind their end; learned sequences have been looked for before. */
@@ -288,24 +288,24 @@ static enum tui_input_kind end_of_csi(struct tui_input *input, unsigned char byt
         input->counted = reports[i].more;
         return TUI_INPUT_NOTHING;
     }
-    return end(input);
+    return end_escape(input);
 }
 
 /* CSI and SS3: parameters, then one final byte. Control characters in between are dropped. */
 static enum tui_input_kind in_sequence(struct tui_input *input, unsigned char byte)
 {
     if (byte == ESC) {
-        begin(input, TUI_INPUT_ESCAPE, 0);
+        begin_escape(input, TUI_INPUT_ESCAPE, 0);
         return TUI_INPUT_NOTHING;
     }
     if (byte == CAN || byte == SUB || byte >= 0x80)
         return drop_sequence(input);
     if (byte < 0x20 || byte == DEL)
         return TUI_INPUT_NOTHING;
-    keep(input, byte);
+    keep_byte(input, byte);
     if (byte < 0x40)
         return TUI_INPUT_NOTHING;
-    return input->state == TUI_INPUT_CSI ? end_of_csi(input, byte) : end(input);
+    return input->state == TUI_INPUT_CSI ? end_of_csi(input, byte) : end_escape(input);
 }
 
 static enum tui_input_kind in_string(struct tui_input *input, unsigned char byte)
@@ -314,7 +314,7 @@ static enum tui_input_kind in_string(struct tui_input *input, unsigned char byte
 
     input->last = byte;
     if (last == ESC && byte != '\\') { /* it is cut off by another sequence */
-        begin(input, TUI_INPUT_ESCAPE, 0);
+        begin_escape(input, TUI_INPUT_ESCAPE, 0);
         return in_escape(input, byte);
     }
     if (last == ESC || byte == CAN || byte == SUB || (byte == BEL && input->osc) ||

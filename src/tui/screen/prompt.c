@@ -59,7 +59,7 @@ static int byte_available(void)
     return prompt.queue_first < prompt.queue_end;
 }
 
-static void nothing(void)
+static void do_nothing(void)
 {
 }
 
@@ -84,7 +84,7 @@ static void accept_line(char *line)
     free(line);
 }
 
-static char *generate(const char *text, int again)
+static char *generate_candidate(const char *text, int again)
 {
     const char *word;
 
@@ -141,13 +141,13 @@ static char **complete_file(const char *text, size_t begin, size_t start, size_t
     return matches;
 }
 
-static char **complete(const char *text, int start, int end)
+static char **complete_line(const char *text, int start, int end)
 {
     size_t begin;
 
     rl_attempted_completion_over = 1; /* no file names where none is asked for */
     if (prompt.words && start == 0)
-        return rl_completion_matches(text, generate);
+        return rl_completion_matches(text, generate_candidate);
     if (prompt.file && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start)
         return complete_file(text, begin, (size_t)start, (size_t)end);
     return NULL;
@@ -224,11 +224,11 @@ int tui_prompt_init(bool interactive, struct cow_error *err)
     rl_catch_sigwinch = 0;
     rl_change_environment = 0;
     rl_prep_term_function = prepare_nothing;
-    rl_deprep_term_function = nothing;
-    rl_redisplay_function = nothing;
+    rl_deprep_term_function = do_nothing;
+    rl_redisplay_function = do_nothing;
     rl_getc_function = next_byte;
     rl_input_available_hook = byte_available;
-    rl_attempted_completion_function = complete;
+    rl_attempted_completion_function = complete_line;
     rl_completion_display_matches_hook = show_candidates;
     rl_completion_query_items = -1;
     rl_initialize();
@@ -285,7 +285,7 @@ void tui_prompt_set(const char *text)
     rl_point = rl_end;
 }
 
-static void feed(const char *bytes, size_t n)
+static void feed_readline(const char *bytes, size_t n)
 {
     memcpy(prompt.queue, bytes, n);
     prompt.queue_first = 0;
@@ -305,7 +305,7 @@ void tui_prompt_stop(void)
     snprintf(text, sizeof text, "%s", rl_line_buffer);
     prompt.words = NULL; /* not for the history */
     rl_callback_sigcleanup();
-    feed("\n", 1);
+    feed_readline("\n", 1);
     if (prompt.active) /* Enter means something else to this user */
         rl_callback_handler_remove();
     prompt.active = false;
@@ -373,7 +373,7 @@ enum tui_prompt_state tui_prompt_key(int key)
     const size_t n_bytes = key_bytes(bytes, key);
     if (n_bytes > 0)
         leave_search(bytes[0]);
-    feed(bytes, n_bytes);
+    feed_readline(bytes, n_bytes);
     cut_line();
     if (!prompt.ended)
         return TUI_PROMPT_EDITING;

@@ -40,7 +40,7 @@ struct command {
     int (*run)(struct script *script, char *argument, struct tui_event *event);
 };
 
-static int fail(struct script *script, const char *what, const char *text)
+static int fail_script(struct script *script, const char *what, const char *text)
 {
     script->failed =
         cow_error_set(&script->failure, COW_USAGE, "%s:%u: %s%s%s%s", script->path, script->number, what,
@@ -55,7 +55,7 @@ static int run_size(struct script *script, char *argument, struct tui_event *eve
 
     if (sscanf(argument, "%dx%d%c", &cols, &rows, &rest) != 2 || cols < 1 || rows < 1 ||
         cols > TUI_SIDE_MAX || rows > TUI_SIDE_MAX)
-        return fail(script, "a size is COLSxROWS, not", argument);
+        return fail_script(script, "a size is COLSxROWS, not", argument);
     script->cols = cols;
     script->rows = rows;
     event->kind = TUI_EVENT_RESIZE;
@@ -70,7 +70,7 @@ static int run_key(struct script *script, char *argument, struct tui_event *even
     for (char *name = strtok_r(argument, " \t", &rest); name; name = strtok_r(NULL, " \t", &rest)) {
         int key = tui_key_parse(name);
         if (key == TUI_KEY_NONE || script->key_end == KEYS_MAX)
-            return fail(script, "there is no key", name);
+            return fail_script(script, "there is no key", name);
         script->key[script->key_end++] = key;
     }
     return 0;
@@ -83,7 +83,7 @@ static int run_type(struct script *script, char *argument, struct tui_event *eve
     (void)event;
     for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;) {
         if (script->key_end == KEYS_MAX)
-            return fail(script, "too much text to type", NULL);
+            return fail_script(script, "too much text to type", NULL);
         script->key[script->key_end++] = (int)ch;
     }
     return 0;
@@ -109,10 +109,10 @@ static int run_during(struct script *script, char *argument, struct tui_event *e
 {
     (void)event;
     if (script->n_during == DURING_MAX)
-        return fail(script, "too many lines of \"during\"", NULL);
+        return fail_script(script, "too many lines of \"during\"", NULL);
     char *copy = strdup(argument);
     if (!copy)
-        return fail(script, "out of memory", NULL);
+        return fail_script(script, "out of memory", NULL);
     script->during[script->n_during++] = copy;
     return 0;
 }
@@ -138,40 +138,40 @@ static int run_expect(struct script *script, char *argument, struct tui_event *e
         return 0;
     if (script->shown)
         tui_canvas_dump(script->shown, stderr);
-    return fail(script, "the screen lacks", argument);
+    return fail_script(script, "the screen lacks", argument);
 }
 
 static int run_reject(struct script *script, char *argument, struct tui_event *event)
 {
     (void)event;
-    return screen_holds(script, argument) ? fail(script, "the screen shows", argument) : 0;
+    return screen_holds(script, argument) ? fail_script(script, "the screen shows", argument) : 0;
 }
 
 /* Writes with one of the writers, to a file or, for "", to standard output. */
-static int dump(struct script *script, const char *path, bool svg)
+static int dump_canvas(struct script *script, const char *path, bool svg)
 {
     FILE *out = path[0] ? fopen(path, "w") : stdout;
 
     if (!out)
-        return fail(script, "cannot write", path);
+        return fail_script(script, "cannot write", path);
     int status = 0;
     if (script->shown)
         status = svg ? tui_svg_write(script->shown, script->theme, out) : tui_canvas_dump(script->shown, out);
     if (out == stdout ? fflush(out) : fclose(out))
         status = COW_IO;
-    return status ? fail(script, "cannot write", path) : 0;
+    return status ? fail_script(script, "cannot write", path) : 0;
 }
 
 static int run_dump_screen(struct script *script, char *argument, struct tui_event *event)
 {
     (void)event;
-    return dump(script, argument, false);
+    return dump_canvas(script, argument, false);
 }
 
 static int run_dump_svg(struct script *script, char *argument, struct tui_event *event)
 {
     (void)event;
-    return dump(script, argument, true);
+    return dump_canvas(script, argument, true);
 }
 
 static const struct command commands[] = {
@@ -195,10 +195,10 @@ static int run_line(struct script *script, char *line, struct tui_event *event)
         if (strcmp(commands[i].name, line) != 0)
             continue;
         if (commands[i].wants_argument && argument[0] == '\0')
-            return fail(script, "something is missing behind", line);
+            return fail_script(script, "something is missing behind", line);
         return commands[i].run(script, argument, event);
     }
-    return fail(script, "there is no command", line);
+    return fail_script(script, "there is no command", line);
 }
 
 static bool take_key(struct script *script, struct tui_event *event)

@@ -117,7 +117,7 @@ static int run_length(const struct tui_canvas *canvas, const struct tui_cell *ro
     return end - x;
 }
 
-static void put_text(FILE *out, const struct tui_cell *cell, int x, int y, int n, struct colors c)
+static void put_svg_text(FILE *out, const struct tui_cell *cell, int x, int y, int n, struct colors c)
 {
     fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" textLength=\"%.1f\" fill=\"#%06x\"%s%s>", left_of(x),
             top_of(y) + cell_rows * 0.74, cell_cols * n, c.fg, c.bold ? " font-weight=\"bold\"" : "",
@@ -154,7 +154,7 @@ static void put_run(FILE *out, const struct tui_cell *cell, int x, int y, int n,
     case SHAPE_BLANK:
         break;
     case SHAPE_TEXT:
-        put_text(out, cell, x, y, n, c);
+        put_svg_text(out, cell, x, y, n, c);
         break;
     case SHAPE_BLOCK:
         fprintf(
@@ -174,7 +174,7 @@ static void put_run(FILE *out, const struct tui_cell *cell, int x, int y, int n,
     }
 }
 
-static void put_row(const struct tui_canvas *canvas, const struct tui_theme *theme, FILE *out, int y)
+static void put_svg_row(const struct tui_canvas *canvas, const struct tui_theme *theme, FILE *out, int y)
 {
     const struct tui_cell *row = canvas->cell + (size_t)y * (size_t)canvas->cols;
 
@@ -215,7 +215,7 @@ int tui_svg_write(const struct tui_canvas *canvas, const struct tui_theme *theme
             "monospace\" font-size=\"%.0f\" xml:space=\"preserve\" style=\"white-space:pre\">\n",
             font_size);
     for (int y = 0; y < canvas->rows; y++)
-        put_row(canvas, theme, out, y);
+        put_svg_row(canvas, theme, out, y);
     fputs("</g>\n</svg>\n", out);
     return ferror(out) ? COW_IO : 0;
 }

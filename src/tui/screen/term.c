@@ -105,7 +105,7 @@ static int64_t clock_ms(void)
 }
 
 /* Past curses: modes of the terminal that it does not know. */
-static void put(const char *text)
+static void put_raw(const char *text)
 {
     ssize_t written = write(STDOUT_FILENO, text, strlen(text));
 
@@ -116,11 +116,11 @@ static void put(const char *text)
 static void mark_pastes(const struct tui_term *term, bool on)
 {
     if (term->ansi)
-        put(on ? paste_on : paste_off);
+        put_raw(on ? paste_on : paste_off);
 }
 
 /* The variable's value where it is a size, else what the terminal says; 0 if nobody knows. */
-static int side(const char *variable, int terminal)
+static int terminal_side(const char *variable, int terminal)
 {
     const char *text = getenv(variable);
     long value = text ? strtol(text, NULL, 10) : 0;
@@ -135,8 +135,8 @@ static void ask_size(int *cols, int *rows)
     struct winsize size = {0};
 
     ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-    *cols = side("COLUMNS", size.ws_col);
-    *rows = side("LINES", size.ws_row);
+    *cols = terminal_side("COLUMNS", size.ws_col);
+    *rows = terminal_side("LINES", size.ws_row);
 }
 
 static void follow_size(void)
@@ -148,7 +148,7 @@ static void follow_size(void)
         resizeterm(rows, cols);
 }
 
-static void suspend(struct tui_term *term)
+static void suspend_screen(struct tui_term *term)
 {
     struct sigaction ours, stop;
 
@@ -262,7 +262,7 @@ static bool take_flag(struct tui_term *term, struct tui_event *event)
         return true;
     }
     if (suspend_signal)
-        suspend(term);
+        suspend_screen(term);
     if (resize_signal) {
         resize_signal = 0;
         follow_size();

@@ -33,7 +33,7 @@ static int find_run(struct walk *walk, uint64_t at, struct cow_error *err)
 
     if (walk->ended || walk->run_end > at)
         return 0;
-    int status = cow_image_next_dirty(walk->app->image, at / walk->sector_bytes, &run, err);
+    int status = cow_image_next_dirty(walk->app->subject.image, at / walk->sector_bytes, &run, err);
     if (status)
         return status;
     walk->ended = run.sectors == 0;
@@ -43,8 +43,8 @@ static int find_run(struct walk *walk, uint64_t at, struct cow_error *err)
 }
 
 /* Counts what is in the COW from one byte to another. */
-static int count(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[TUI_OWNERS],
-                 struct cow_error *err)
+static int count_owners(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[TUI_OWNERS],
+                        struct cow_error *err)
 {
     for (int i = 0; i < STRETCHES && from < to; i++) {
         struct cow_fs_owner owner;
@@ -69,7 +69,7 @@ static int count(struct walk *walk, uint64_t from, uint64_t to, uint64_t bytes[T
     return 0;
 }
 
-static uint8_t most(const uint64_t bytes[TUI_OWNERS])
+static uint8_t most_of_cell(const uint64_t bytes[TUI_OWNERS])
 {
     int found = 0;
 
@@ -83,14 +83,14 @@ static uint8_t most(const uint64_t bytes[TUI_OWNERS])
 static int fill_owners(struct tui_app *app, struct tui_owners *owners, uint64_t first, uint64_t cell_bytes,
                        struct cow_error *err)
 {
-    struct walk walk = {.app = app, .sector_bytes = cow_image_header(app->image)->sector_bytes};
+    struct walk walk = {.app = app, .sector_bytes = cow_image_header(app->subject.image)->sector_bytes};
 
     for (size_t i = 0; i < owners->cells; i++) {
         uint64_t bytes[TUI_OWNERS] = {0};
-        int status = count(&walk, first + i * cell_bytes, first + (i + 1) * cell_bytes, bytes, err);
+        int status = count_owners(&walk, first + i * cell_bytes, first + (i + 1) * cell_bytes, bytes, err);
         if (status)
             return status;
-        owners->cell[i] = most(bytes);
+        owners->cell[i] = most_of_cell(bytes);
     }
     return 0;
 }
@@ -147,10 +147,10 @@ static int make_room(struct tui_owners *owners, size_t cells, struct cow_error *
 int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t first_sector,
                     uint64_t cell_sectors, size_t cells, struct cow_error *err)
 {
-    uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
-    const struct cow_fs_file *file = tui_files_find(app, &app->files.lit);
+    uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
+    const struct cow_fs_file *file = tui_files_find(&app->files, &app->files.lit);
 
-    if (!tui_files_known(app) || (!app->files.colours && !file)) {
+    if (!tui_files_known(&app->files) || (!app->files.colours && !file)) {
         owners->cells = 0;
         return 0;
     }

@@ -52,18 +52,18 @@ static unsigned blocks_contexts(struct tui_app *app, void *state)
     return TUI_IN_BLOCKS;
 }
 
-static bool holds(const struct cow_run *run, uint64_t sector)
+static bool run_holds(const struct cow_run *run, uint64_t sector)
 {
     return sector >= run->first_sector && sector - run->first_sector < run->sectors;
 }
 
 /* Fills the list from view->top, if it is not that already: looking into runs takes a while. Returns 0 or a
  * negative status. */
-static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+static int fill_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     uint64_t sector = view->top;
 
-    if (tui_scan_on(app) && view->filled.generation == app->generation &&
+    if (tui_scan_on(&app->scan) && view->filled.generation == app->subject.generation &&
         view->filled.epoch == app->scan.epoch && view->filled.top == view->top &&
         view->filled.rows == view->rows)
         return 0;
@@ -71,8 +71,8 @@ static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error 
     view->n = 0;
     while (view->n < view->rows) {
         struct cow_run run;
-        int status = tui_scan_on(app) ? tui_scan_run_at(app, sector, &run, err)
-                                      : cow_image_next_run(app->image, sector, &run, err);
+        int status = tui_scan_on(&app->scan) ? tui_scan_run_at(&app->scan, sector, &run, err)
+                                             : cow_image_next_run(app->subject.image, sector, &run, err);
         if (status)
             return status;
         if (run.sectors == 0)
@@ -80,7 +80,7 @@ static int fill(struct tui_app *app, struct blocks_view *view, struct cow_error 
         view->run[view->n++] = run;
         sector = run.first_sector + run.sectors;
     }
-    view->filled.generation = app->generation;
+    view->filled.generation = app->subject.generation;
     view->filled.epoch = app->scan.epoch;
     view->filled.top = view->top;
     view->filled.rows = view->rows;
@@ -92,13 +92,13 @@ static int walk_back(struct tui_app *app, struct blocks_view *view, uint64_t sec
                      struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_scan_run_at(app, sector, &run, err);
+    int status = tui_scan_run_at(&app->scan, sector, &run, err);
 
     if (status)
         return status;
     view->top = run.first_sector;
     for (int i = 0; i < runs && view->top > 0; i++) {
-        status = tui_scan_run_at(app, view->top - 1, &run, err);
+        status = tui_scan_run_at(&app->scan, view->top - 1, &run, err);
         if (status)
             return status;
         view->top = run.first_sector;
@@ -109,25 +109,25 @@ static int walk_back(struct tui_app *app, struct blocks_view *view, uint64_t sec
 static bool selection_is_shown(const struct tui_app *app, const struct blocks_view *view)
 {
     for (int i = 0; i < view->n; i++) {
-        if (holds(&view->run[i], app->sector))
+        if (run_holds(&view->run[i], app->sector))
             return true;
     }
     return false;
 }
 
 /* Scrolls to the selection: by as little as possible if it is near, else it comes to the middle. */
-static int arrange(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+static int arrange_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_scan_run_at(app, view->top, &run, err); /* the image may have changed */
+    int status = tui_scan_run_at(&app->scan, view->top, &run, err); /* the image may have changed */
 
     if (status)
         return status;
     view->top = run.sectors ? run.first_sector : 0;
-    status = fill(app, view, err);
+    status = fill_blocks(app, view, err);
     if (status || selection_is_shown(app, view))
         goto end_of_list;
-    status = tui_scan_run_at(app, app->sector, &run, err);
+    status = tui_scan_run_at(&app->scan, app->sector, &run, err);
     if (status)
         return status;
     const struct cow_run *last = view->n > 0 ? &view->run[view->n - 1] : NULL;
@@ -138,17 +138,17 @@ static int arrange(struct tui_app *app, struct blocks_view *view, struct cow_err
     else
         status = walk_back(app, view, app->sector, view->rows / 2, err);
     if (status == 0)
-        status = fill(app, view, err);
+        status = fill_blocks(app, view, err);
 end_of_list:
     if (status == 0 && view->n < view->rows && view->top > 0) {
         status = walk_back(app, view, tui_app_sectors(app) - 1, view->rows - 1, err);
         if (status == 0)
-            status = fill(app, view, err);
+            status = fill_blocks(app, view, err);
     }
     return status;
 }
 
-static int digits(uint64_t value, int least)
+static int digits_of(uint64_t value, int least)
 {
     char text[24];
     int n = snprintf(text, sizeof text, "%" PRIu64, value);
@@ -158,18 +158,19 @@ static int digits(uint64_t value, int least)
 
 /* Columns fit the image: small ones leave room, the largest give up the byte offset (the line below has it).
  */
-static void choose_columns(struct tui_app *app, struct blocks_view *view, int cols)
+static void choose_blocks_columns(struct tui_app *app, struct blocks_view *view, int cols)
 {
-    const struct cow_layout *layout = cow_image_layout(app->image);
+    const struct cow_layout *layout = cow_image_layout(app->subject.image);
 
-    view->sector_cols = digits(layout->sectors, 7);
-    view->byte_cols = digits(cow_image_header(app->image)->size_bytes, 9);
-    view->offset_cols = digits(layout->end_offset, 9);
+    view->sector_cols = digits_of(layout->sectors, 7);
+    view->byte_cols = digits_of(cow_image_header(app->subject.image)->size_bytes, 9);
+    view->offset_cols = digits_of(layout->end_offset, 9);
     if (3 + 2 * view->sector_cols + 2 + view->byte_cols + 2 + 12 + 18 + view->offset_cols > cols)
         view->byte_cols = 0;
 }
 
-static void draw_heading(const struct blocks_view *view, struct tui_canvas *canvas, struct tui_rect area)
+static void draw_blocks_heading(const struct blocks_view *view, struct tui_canvas *canvas,
+                                struct tui_rect area)
 {
     int x = area.x + 2, end = area.x + area.cols;
 
@@ -183,15 +184,16 @@ static void draw_heading(const struct blocks_view *view, struct tui_canvas *canv
 /* Pages that are dirty in part, at the edges of what is in the COW. */
 static uint64_t mixed_pages(struct tui_app *app, const struct cow_run *run, uint64_t most)
 {
-    return cow_origin_dirty(run->origin) ? tui_scan_mixed_pages(app, run->first_sector, run->sectors, most)
-                                         : 0;
+    return cow_origin_dirty(run->origin)
+               ? tui_scan_mixed_pages(&app->scan, run->first_sector, run->sectors, most)
+               : 0;
 }
 
-static void draw_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
-                     struct tui_rect line, const struct cow_run *run)
+static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
+                            struct tui_rect line, const struct cow_run *run)
 {
-    bool selected = holds(run, app->sector);
-    uint64_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    bool selected = run_holds(run, app->sector);
+    uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     struct tui_mark mark = tui_origin_mark(run->origin);
     enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL;
     char size[COW_SIZE_TEXT_BYTES];
@@ -232,20 +234,20 @@ static void draw_owner(struct tui_app *app, struct tui_canvas *canvas, int x, in
 
     if (room < OWNER_COLS)
         return;
-    tui_files_owner_text(app, app->sector, room, text, sizeof text, &end);
+    tui_files_owner_text(&app->files, app->sector, room, text, sizeof text, &end);
     x += tui_text(canvas, x, y, room, TUI_LABEL, text);
     if (end > 0 && end < run->first_sector + run->sectors && x + (int)sizeof more < canvas->cols)
         tui_text(canvas, x, y, (int)sizeof more, TUI_DIM, more);
 }
 
-static void draw_info(struct tui_app *app, struct tui_canvas *canvas, int y, const struct cow_run *run)
+static void draw_blocks_info(struct tui_app *app, struct tui_canvas *canvas, int y, const struct cow_run *run)
 {
     struct tui_mark mark = tui_origin_mark(run->origin);
     char at[COW_SIZE_TEXT_BYTES];
     int x = 1, end = canvas->cols - 1;
     uint64_t pages = mixed_pages(app, run, 2);
 
-    cow_size_text(at, run->first_sector * cow_image_header(app->image)->sector_bytes);
+    cow_size_text(at, run->first_sector * cow_image_header(app->subject.image)->sector_bytes);
     if (run->sectors == 1)
         x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "sector %" PRIu64 " @ %s", run->first_sector, at);
     else
@@ -267,8 +269,8 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
     struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
     struct tui_rect inside =
         tui_frame(canvas, frame,
-                  tui_scan_on(app) ? "Blocks \u2500 runs of sectors, compared with the backing file"
-                                   : "Blocks \u2500 runs of sectors with one origin");
+                  tui_scan_on(&app->scan) ? "Blocks \u2500 runs of sectors, compared with the backing file"
+                                          : "Blocks \u2500 runs of sectors with one origin");
     struct cow_error err = {0};
     uint64_t sectors = tui_app_sectors(app);
 
@@ -277,16 +279,16 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
         return;
     }
     view->rows = inside.rows - 1 < RUNS_MAX ? inside.rows - 1 : RUNS_MAX;
-    if (arrange(app, view, &err))
+    if (arrange_blocks(app, view, &err))
         tui_app_say(app, TUI_BAD, "%s", err.message);
     app->redraw = false; /* a message set while drawing is drawn right after */
-    choose_columns(app, view, inside.cols);
-    draw_heading(view, canvas, inside);
+    choose_blocks_columns(app, view, inside.cols);
+    draw_blocks_heading(view, canvas, inside);
     for (int i = 0; i < view->n; i++) {
         struct tui_rect line = {inside.x, inside.y + 1 + i, inside.cols, 1};
-        draw_run(app, view, canvas, line, &view->run[i]);
-        if (holds(&view->run[i], app->sector)) {
-            draw_info(app, canvas, frame.y + frame.rows, &view->run[i]);
+        draw_blocks_run(app, view, canvas, line, &view->run[i]);
+        if (run_holds(&view->run[i], app->sector)) {
+            draw_blocks_info(app, canvas, frame.y + frame.rows, &view->run[i]);
             canvas->cursor_x = line.x;
             canvas->cursor_y = line.y;
         }
@@ -299,22 +301,22 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
 }
 
 /* Selects the run so many lines below (negative: above) the present one. */
-static enum tui_result step(struct tui_app *app, int lines)
+static enum tui_result step_blocks(struct tui_app *app, int lines)
 {
     struct cow_error err = {0};
     struct cow_run run;
-    int status = tui_scan_run_at(app, app->sector, &run, &err);
+    int status = tui_scan_run_at(&app->scan, app->sector, &run, &err);
     uint64_t sector = run.first_sector;
 
     for (int i = 0; i < lines && status == 0; i++) {
         uint64_t next = run.first_sector + run.sectors;
-        status = tui_scan_run_at(app, next, &run, &err);
+        status = tui_scan_run_at(&app->scan, next, &run, &err);
         if (status == 0 && run.sectors == 0)
             break;
         sector = next;
     }
     for (int i = 0; i > lines && status == 0 && sector > 0; i--) {
-        status = tui_scan_run_at(app, sector - 1, &run, &err);
+        status = tui_scan_run_at(&app->scan, sector - 1, &run, &err);
         if (status == 0)
             sector = run.first_sector;
     }
@@ -335,13 +337,13 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
         return TUI_IGNORED;
     switch (action) {
     case TUI_DO_UP:
-        return step(app, -1);
+        return step_blocks(app, -1);
     case TUI_DO_DOWN:
-        return step(app, 1);
+        return step_blocks(app, 1);
     case TUI_DO_PAGE_UP:
-        return step(app, -view->rows);
+        return step_blocks(app, -view->rows);
     case TUI_DO_PAGE_DOWN:
-        return step(app, view->rows);
+        return step_blocks(app, view->rows);
     case TUI_DO_FIRST:
         tui_app_select(app, 0);
         return TUI_REDRAW;

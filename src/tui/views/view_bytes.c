@@ -40,7 +40,7 @@ static int bytes_open(struct tui_app *app, void **state, const void *argument, s
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->at = view->top = app->sector * cow_image_header(app->image)->sector_bytes;
+    view->at = view->top = app->sector * cow_image_header(app->subject.image)->sector_bytes;
     *state = view;
     return 0;
 }
@@ -60,13 +60,13 @@ static unsigned bytes_contexts(struct tui_app *app, void *state)
 
 static uint64_t disk_bytes(const struct tui_app *app)
 {
-    return cow_image_header(app->image)->size_bytes;
+    return cow_image_header(app->subject.image)->size_bytes;
 }
 
 /* Another view or a command may have moved the selection, and the image may have become shorter. */
-static void follow(struct tui_app *app, struct bytes_view *view)
+static void follow_selection(struct tui_app *app, struct bytes_view *view)
 {
-    uint32_t sector_bytes = cow_image_header(app->image)->sector_bytes;
+    uint32_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
 
     if (view->at / sector_bytes != app->sector)
         view->at = app->sector * sector_bytes;
@@ -76,7 +76,7 @@ static void follow(struct tui_app *app, struct bytes_view *view)
 
 /* As wide as the screen allows: 16 bytes a row and side, 8, or 4; a gap between hex and text if there is
  * room. */
-static void choose_columns(struct tui_app *app, struct bytes_view *view, int cols)
+static void choose_bytes_columns(struct tui_app *app, struct bytes_view *view, int cols)
 {
     char text[24];
 
@@ -93,12 +93,12 @@ static void choose_columns(struct tui_app *app, struct bytes_view *view, int col
     view->side_x[1] = view->side_x[0] + side + view->text_gap + (spare >= 6 ? 3 : 1);
 }
 
-static void arrange(struct tui_app *app, struct bytes_view *view, struct tui_rect inside)
+static void arrange_bytes(struct tui_app *app, struct bytes_view *view, struct tui_rect inside)
 {
     uint64_t row_bytes, rows;
 
-    follow(app, view);
-    choose_columns(app, view, inside.cols);
+    follow_selection(app, view);
+    choose_bytes_columns(app, view, inside.cols);
     view->rows = inside.rows - 1;
     if (view->rows * view->row_bytes > PAGE_MAX)
         view->rows = PAGE_MAX / view->row_bytes;
@@ -119,13 +119,13 @@ static void read_page(struct tui_app *app, struct bytes_view *view)
     for (int s = 0; s < 2; s++) {
         struct cow_error err = {0};
         view->readable[s] =
-            cow_image_read_file(app->image, sides[s], view->top, view->page[s], view->n, &err) == 0;
+            cow_image_read_file(app->subject.image, sides[s], view->top, view->page[s], view->n, &err) == 0;
         if (!view->readable[s])
             snprintf(view->problem, sizeof view->problem, "%s", err.message);
     }
 }
 
-static bool differs(const struct bytes_view *view, size_t i)
+static bool sides_differ(const struct bytes_view *view, size_t i)
 {
     return view->readable[0] && view->readable[1] && view->page[0][i] != view->page[1][i];
 }
@@ -139,14 +139,14 @@ static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, 
     for (int i = 0; i < view->row_bytes && from + (size_t)i < view->n; i++) {
         size_t at = from + (size_t)i;
         uint8_t byte = view->page[side][at];
-        enum tui_style style = differs(view, at) ? TUI_DIFF : live ? TUI_NORMAL : TUI_DISABLED;
+        enum tui_style style = sides_differ(view, at) ? TUI_DIFF : live ? TUI_NORMAL : TUI_DISABLED;
         if (view->top + at == view->at)
             style = TUI_BYTE_CURSOR;
         if (!view->readable[side]) {
             tui_text(canvas, x + 3 * i, y, 3, TUI_DISABLED, " ??");
             continue;
         }
-        if (differs(view, at)) /* not by colour alone */
+        if (sides_differ(view, at)) /* not by colour alone */
             tui_put(canvas, x + 3 * i, y, '*', TUI_DIFF);
         tui_textf(canvas, x + 3 * i + 1, y, 2, style, "%02x", byte);
         tui_put(canvas, text_x + i, y, byte >= 0x20 && byte < 0x7f ? byte : 0x00b7, style);
@@ -156,22 +156,22 @@ static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, 
 /* Which side the guest sees at an offset: 0 COW, 1 backing. */
 static int live_side(struct tui_app *app, struct bytes_view *view, uint64_t offset)
 {
-    uint64_t sector = offset / cow_image_header(app->image)->sector_bytes;
+    uint64_t sector = offset / cow_image_header(app->subject.image)->sector_bytes;
 
     if (sector < view->run.first_sector || sector - view->run.first_sector >= view->run.sectors) {
-        if (cow_image_next_run(app->image, sector, &view->run, NULL))
+        if (cow_image_next_run(app->subject.image, sector, &view->run, NULL))
             view->run.sectors = 0;
     }
     return view->run.sectors > 0 && cow_origin_dirty(view->run.origin) ? 0 : 1;
 }
 
-static void draw_heading(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
-                         struct tui_rect inside, int live)
+static void draw_bytes_heading(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
+                               struct tui_rect inside, int live)
 {
     int cols = view->row_bytes * 4 - 1, x[2] = {inside.x + view->side_x[0], inside.x + view->side_x[1]};
-    const char *backing = cow_image_backing(app->image)->state == COW_BACKING_NONE ? "zeros"
-                          : view->row_bytes < ROW_BYTES_MAX                        ? "backing"
-                                                                                   : app->backing_name;
+    const char *backing = cow_image_backing(app->subject.image)->state == COW_BACKING_NONE ? "zeros"
+                          : view->row_bytes < ROW_BYTES_MAX                                ? "backing"
+                                                            : app->backing_name;
 
     tui_text_right(canvas, x[0], inside.y, view->offset_cols, TUI_LABEL, "at byte");
     const char *seen = cols >= 31 ? ": the guest sees this" : "";
@@ -181,10 +181,11 @@ static void draw_heading(struct tui_app *app, const struct bytes_view *view, str
               live == 1 ? seen : "");
 }
 
-static void draw_info(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas, int y)
+static void draw_bytes_info(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
+                            int y)
 {
     size_t i = (size_t)(view->at - view->top);
-    uint64_t sector = view->at / cow_image_header(app->image)->sector_bytes;
+    uint64_t sector = view->at / cow_image_header(app->subject.image)->sector_bytes;
     int x = 1, end = canvas->cols - 1;
 
     if (view->problem[0]) {
@@ -192,10 +193,10 @@ static void draw_info(struct tui_app *app, const struct bytes_view *view, struct
         return;
     }
     x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "byte %" PRIu64 ", sector %" PRIu64, view->at, sector);
-    x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, differs(view, i) ? TUI_DIFF : TUI_NORMAL,
+    x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, sides_differ(view, i) ? TUI_DIFF : TUI_NORMAL,
                        "COW %02x  backing %02x", view->page[0][i], view->page[1][i]);
     struct cow_run run;
-    if (tui_scan_run_at(app, sector, &run, NULL) || run.sectors == 0)
+    if (tui_scan_run_at(&app->scan, sector, &run, NULL) || run.sectors == 0)
         return;
     struct tui_mark mark = tui_origin_mark(run.origin);
     x += 3;
@@ -203,8 +204,8 @@ static void draw_info(struct tui_app *app, const struct bytes_view *view, struct
     tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
 }
 
-static void draw_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
-                     struct tui_rect inside, int row)
+static void draw_bytes_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
+                           struct tui_rect inside, int row)
 {
     size_t from = (size_t)(row * view->row_bytes);
     uint64_t offset = view->top + from;
@@ -228,14 +229,14 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
         tui_app_draw_unfinished(app, canvas, inside);
         return;
     }
-    arrange(app, view, inside);
+    arrange_bytes(app, view, inside);
     read_page(app, view);
     view->run.sectors = 0;
     for (int y = 0; y < view->rows && (size_t)(y * view->row_bytes) < view->n; y++)
-        draw_row(app, view, canvas, inside, y);
+        draw_bytes_row(app, view, canvas, inside, y);
     int live = live_side(app, view, view->at);
-    draw_heading(app, view, canvas, inside, live);
-    draw_info(app, view, canvas, frame.y + frame.rows);
+    draw_bytes_heading(app, view, canvas, inside, live);
+    draw_bytes_info(app, view, canvas, frame.y + frame.rows);
     size_t i = (size_t)(view->at - view->top);
     canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
     canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);
@@ -244,11 +245,11 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
 static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uint64_t at)
 {
     view->at = at;
-    tui_app_select(app, at / cow_image_header(app->image)->sector_bytes);
+    tui_app_select(app, at / cow_image_header(app->subject.image)->sector_bytes);
     return TUI_REDRAW;
 }
 
-static enum tui_result step(struct tui_app *app, struct bytes_view *view, uint64_t bytes, bool back)
+static enum tui_result step_bytes(struct tui_app *app, struct bytes_view *view, uint64_t bytes, bool back)
 {
     uint64_t last = disk_bytes(app) - 1;
 
@@ -270,20 +271,20 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
         return TUI_IGNORED;
     switch (action) {
     case TUI_DO_LEFT:
-        return view->at == 0 ? TUI_NOTHING : step(app, view, 1, true);
+        return view->at == 0 ? TUI_NOTHING : step_bytes(app, view, 1, true);
     case TUI_DO_RIGHT:
-        return step(app, view, 1, false);
+        return step_bytes(app, view, 1, false);
     case TUI_DO_UP:
-        return view->at < row ? TUI_NOTHING : step(app, view, row, true);
+        return view->at < row ? TUI_NOTHING : step_bytes(app, view, row, true);
     case TUI_DO_DOWN:
-        return step(app, view, row, false);
+        return step_bytes(app, view, row, false);
     case TUI_DO_PAGE_UP:
         view->top = view->top > page ? view->top - page : 0;
-        return step(app, view, page, true);
+        return step_bytes(app, view, page, true);
     case TUI_DO_PAGE_DOWN:
         if (page <= disk_bytes(app) - 1 - view->at)
             view->top += page;
-        return step(app, view, page, false);
+        return step_bytes(app, view, page, false);
     case TUI_DO_FIRST:
         return move_to(app, view, 0);
     case TUI_DO_LAST:

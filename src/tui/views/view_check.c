@@ -72,7 +72,7 @@ static unsigned finding_contexts(const struct tui_app *app, const struct cow_fin
 {
     return (finding && finding->fixable ? TUI_IN_FIXABLE : 0U) |
            (finding && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
-           (tui_check_staged(app) > 0 ? TUI_IN_STAGED : 0U);
+           (tui_check_staged(&app->check) > 0 ? TUI_IN_STAGED : 0U);
 }
 
 static unsigned check_contexts(struct tui_app *app, void *state)
@@ -132,30 +132,32 @@ static void put_finding(const struct tui_app *app, struct tui_page *page, const 
 }
 
 /* What stands above the findings: how far the check is. */
-static void put_state(const struct tui_app *app, struct tui_page *page)
+static void put_check_state(const struct tui_app *app, struct tui_page *page)
 {
     const struct tui_check *check = &app->check;
+    bool current = tui_job_is_current(&check->job), running = check->job.state == TUI_JOB_RUNNING;
 
     tui_page_line(page);
-    if (check->generation != app->generation || (check->running && !check->known))
+    if (!current || (running && !check->known))
         tui_page_put(page, LABEL_COL, TUI_DIM, "looking...");
-    else if (check->running)
+    else if (running)
         tui_page_putf(page, LABEL_COL, TUI_STRONG,
-                      "headers and bits are done; comparing the bytes: %d%% (s stops that)", check->percent);
+                      "headers and bits are done; comparing the bytes: %d%% (s stops that)",
+                      tui_job_percent(&check->job));
     else if (!check->known)
         tui_page_put(page, LABEL_COL, TUI_BAD, "it could not be checked:");
-    else if (check->stopped)
+    else if (check->job.state == TUI_JOB_STOPPED)
         tui_page_put(page, LABEL_COL, TUI_WARN, "stopped: the bytes were not compared; s checks anew");
     else if (!check->result.scanned)
         tui_page_put(page, LABEL_COL, TUI_WARN, "headers and bits only; the bytes could not be compared");
     else if (check->result.findings > 0)
         tui_page_put(page, LABEL_COL, TUI_DIM, "headers, bits and bytes were looked at");
-    if (!check->known && !check->running && check->generation == app->generation) {
+    if (!check->known && !running && current) {
         tui_page_line(page);
-        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->error.message);
-        if (check->error.hint[0])
+        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.message);
+        if (check->job.error.hint[0])
             tui_page_line(page);
-        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->error.hint);
+        tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.hint);
     }
 }
 
@@ -163,10 +165,11 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
 {
     const struct tui_check *check = &app->check;
     struct tui_page *page = &view->page;
-    bool current = check->known && check->generation == app->generation;
+    bool current = check->known && tui_job_is_current(&check->job);
 
-    put_state(app, page);
-    if (current && check->result.findings == 0 && !check->running && !check->stopped) {
+    put_check_state(app, page);
+    if (current && check->result.findings == 0 && check->job.state != TUI_JOB_RUNNING &&
+        check->job.state != TUI_JOB_STOPPED) {
         tui_page_line(page);
         tui_page_put(page, LABEL_COL, TUI_GOOD, "nothing is wrong");
     }
@@ -187,11 +190,11 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
 }
 
 /* "Check - 3 findings, 1 fix staged" */
-static void title_text(const struct tui_app *app, char *out, size_t out_bytes)
+static void check_title(const struct tui_app *app, char *out, size_t out_bytes)
 {
-    size_t findings = app->check.result.findings, staged = tui_check_staged(app);
+    size_t findings = app->check.result.findings, staged = tui_check_staged(&app->check);
 
-    if (!app->check.known || app->check.generation != app->generation)
+    if (!app->check.known || !tui_job_is_current(&app->check.job))
         snprintf(out, out_bytes, "Check");
     else if (staged > 0)
         snprintf(out, out_bytes, "Check \u2500 %zu finding%s, %zu fix%s staged", findings,
@@ -205,7 +208,7 @@ static void check_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     struct check_view *view = state;
     char title[96];
 
-    title_text(app, title, sizeof title);
+    check_title(app, title, sizeof title);
     struct tui_rect inside = tui_frame(canvas, area, title);
     view->rows = inside.rows;
     tui_page_begin(&view->page, inside.cols - 1);
@@ -229,7 +232,7 @@ static enum tui_result select_by(const struct tui_app *app, struct check_view *v
     return TUI_NOTHING;
 }
 
-static void stage(struct tui_app *app, const struct cow_finding *finding)
+static void stage_fix(struct tui_app *app, const struct cow_finding *finding)
 {
     if (!finding)
         return;
@@ -245,7 +248,7 @@ static void stage(struct tui_app *app, const struct cow_finding *finding)
 }
 
 /* Goes to where a finding is, to come back with q. */
-static void go_there(struct tui_app *app, const struct cow_finding *finding, enum tui_tab tab)
+static void go_to_finding(struct tui_app *app, const struct cow_finding *finding, enum tui_tab tab)
 {
     if (!finding || finding->sectors == 0) {
         tui_app_say(app, TUI_WARN, "this finding has no place on the disk");
@@ -261,13 +264,13 @@ static enum tui_result act_on(struct tui_app *app, const struct cow_finding *fin
 {
     switch (action) {
     case TUI_DO_STAGE:
-        stage(app, finding);
+        stage_fix(app, finding);
         return TUI_REDRAW;
     case TUI_DO_PLACE:
-        go_there(app, finding, TUI_TAB_BLOCKS);
+        go_to_finding(app, finding, TUI_TAB_BLOCKS);
         return TUI_REDRAW;
     case TUI_DO_PLACE_MAP:
-        go_there(app, finding, TUI_TAB_MAP);
+        go_to_finding(app, finding, TUI_TAB_MAP);
         return TUI_REDRAW;
     default:
         return TUI_IGNORED;
@@ -292,10 +295,10 @@ static enum tui_result check_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_SCAN:
         if (argument) /* the command means the scan of the map */
             return TUI_IGNORED;
-        if (app->check.running)
-            app->check.stop = true;
+        if (app->check.job.state == TUI_JOB_RUNNING)
+            tui_job_stop(&app->check.job);
         else
-            tui_check_again(app);
+            tui_check_again(&app->check);
         return TUI_REDRAW;
     default:
         break;
@@ -332,7 +335,8 @@ static unsigned finding_view_contexts(struct tui_app *app, void *state)
     return TUI_IN_FINDING | finding_contexts(app, finding_of(app, view->code));
 }
 
-static void put_section(struct tui_page *page, const char *title, enum tui_style style, const char *text)
+static void put_finding_section(struct tui_page *page, const char *title, enum tui_style style,
+                                const char *text)
 {
     tui_page_line(page);
     tui_page_line(page);
@@ -342,8 +346,8 @@ static void put_section(struct tui_page *page, const char *title, enum tui_style
 }
 
 /* Files that may be the backing file: the first is what f stages, where that is the finding's fix. */
-static void put_candidates(const struct tui_app *app, struct tui_page *page,
-                           const struct cow_finding *finding)
+static void put_check_candidates(const struct tui_app *app, struct tui_page *page,
+                                 const struct cow_finding *finding)
 {
     const struct cow_check *check = &app->check.result;
 
@@ -351,10 +355,11 @@ static void put_candidates(const struct tui_app *app, struct tui_page *page,
 
     if (!cow_finding_has_candidates(finding->code) || (!is_fix && check->candidates == 0))
         return;
-    put_section(page, is_fix ? "Files that may be it" : "Files that fit better", TUI_NORMAL,
-                check->candidates == 0 ? "none beside the image, nor where its header looks: of the disk's "
-                                         "size, and of the same name, date or filesystem"
-                                       : "");
+    put_finding_section(page, is_fix ? "Files that may be it" : "Files that fit better", TUI_NORMAL,
+                        check->candidates == 0
+                            ? "none beside the image, nor where its header looks: of the disk's "
+                              "size, and of the same name, date or filesystem"
+                            : "");
     for (size_t i = 0; i < check->candidates; i++) {
         if (i > 0)
             tui_page_line(page);
@@ -383,15 +388,15 @@ static const char *fix_text(const struct tui_app *app, enum cow_fix fix)
     return fix == COW_FIX_REBASE ? "name the first of these files as the backing file" : cow_fix_text(fix);
 }
 
-static void put_fix(const struct tui_app *app, struct tui_page *page, const struct cow_finding *finding)
+static void put_check_fix(const struct tui_app *app, struct tui_page *page, const struct cow_finding *finding)
 {
     enum cow_fix fix = cow_finding_fix(finding->code);
 
     if (fix == COW_FIX_NONE) {
-        put_section(page, "What mends it", TUI_NORMAL, "nothing that this program does");
+        put_finding_section(page, "What mends it", TUI_NORMAL, "nothing that this program does");
         return;
     }
-    put_section(page, "What mends it", TUI_NORMAL, fix_text(app, fix));
+    put_finding_section(page, "What mends it", TUI_NORMAL, fix_text(app, fix));
     if (fix == COW_FIX_REBASE && app->check.result.candidates == 0)
         return;
     tui_page_line(page);
@@ -416,7 +421,7 @@ static void put_place(struct tui_app *app, struct tui_page *page, const struct c
 
     if (finding->sectors == 0)
         return;
-    cow_size_text(at, finding->first_sector * cow_image_header(app->image)->sector_bytes);
+    cow_size_text(at, finding->first_sector * cow_image_header(app->subject.image)->sector_bytes);
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_HEADING, "Where");
@@ -440,12 +445,13 @@ static void finding_draw(struct tui_app *app, void *state, struct tui_canvas *ca
         put_severity(page, view->code, LABEL_COL, severities[cow_finding_severity(view->code)].style);
         tui_page_line(page);
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, finding->message);
-        put_section(page, "What that means for a stock kernel", TUI_NORMAL, cow_finding_meaning(view->code));
+        put_finding_section(page, "What that means for a stock kernel", TUI_NORMAL,
+                            cow_finding_meaning(view->code));
         if (cow_finding_fix(view->code) == COW_FIX_REBASE)
-            put_candidates(app, page, finding);
-        put_fix(app, page, finding);
+            put_check_candidates(app, page, finding);
+        put_check_fix(app, page, finding);
         if (cow_finding_fix(view->code) != COW_FIX_REBASE)
-            put_candidates(app, page, finding);
+            put_check_candidates(app, page, finding);
         put_place(app, page, finding);
     } else {
         tui_page_put(page, LABEL_COL, TUI_GOOD, "it is no longer there");

@@ -58,7 +58,7 @@ static unsigned header_contexts(struct tui_app *app, void *state)
     return TUI_IN_HEADER | (app->edits.path || app->edits.mtime ? TUI_IN_STAGED : 0U);
 }
 
-static void heading(struct tui_page *page, const char *text)
+static void put_header_heading(struct tui_page *page, const char *text)
 {
     if (page->lines > 0)
         tui_page_line(page);
@@ -78,13 +78,13 @@ static void time_text(char *out, size_t out_bytes, int64_t seconds)
     snprintf(out, out_bytes, "%" PRId64 "%s", seconds, date);
 }
 
-static void put_verdict(struct tui_app *app, struct header_view *view)
+static void put_header_verdict(struct tui_app *app, struct header_view *view)
 {
     struct tui_page *page = &view->page;
     const struct cow_verdict *verdict = &view->verdict;
-    const char *pending = cow_image_pending(app->image);
+    const char *pending = cow_image_pending(app->subject.image);
 
-    heading(page, "Would a stock UML kernel open it?");
+    put_header_heading(page, "Would a stock UML kernel open it?");
     tui_page_line(page);
     if (verdict->unknown) {
         tui_page_put(page, 3, TUI_NORMAL, "not known: its backing file is not looked at (--no-backing)");
@@ -191,20 +191,20 @@ static void put_edit(struct tui_app *app, struct tui_page *page, const char *nam
     }
 }
 
-static bool editable(const char *name)
+static bool field_is_editable(const char *name)
 {
     return strcmp(name, path_field) == 0 || strcmp(name, mtime_field) == 0;
 }
 
-static void put_fields(struct tui_app *app, struct header_view *view)
+static void put_header_fields(struct tui_app *app, struct header_view *view)
 {
     struct tui_page *page = &view->page;
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     struct cow_field field[COW_FIELDS_MAX];
     size_t n_raw, n = cow_format_fields(field, header->format);
-    const uint8_t *raw = cow_image_header_raw(app->image, &n_raw);
+    const uint8_t *raw = cow_image_header_raw(app->subject.image, &n_raw);
 
-    heading(page, "Fields of the header");
+    put_header_heading(page, "Fields of the header");
     tui_page_putf(page, RAW_COL + 16, TUI_DIM, "%s, %s", cow_format_title(header->format),
                   cow_format_name(header->format));
     tui_page_line(page);
@@ -214,7 +214,7 @@ static void put_fields(struct tui_app *app, struct header_view *view)
     tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
     view->fields = (int)n;
     for (int i = 0; view->field == FIRST_FIELD && i < view->fields; i++) {
-        if (editable(field[i].name))
+        if (field_is_editable(field[i].name))
             view->field = i;
     }
     if (view->field >= view->fields)
@@ -235,7 +235,7 @@ static void put_fields(struct tui_app *app, struct header_view *view)
     }
 }
 
-static void put_part(struct tui_page *page, const char *name, uint64_t from, uint64_t to)
+static void put_header_part(struct tui_page *page, const char *name, uint64_t from, uint64_t to)
 {
     char size[COW_SIZE_TEXT_BYTES];
 
@@ -245,16 +245,16 @@ static void put_part(struct tui_page *page, const char *name, uint64_t from, uin
     tui_page_putf(page, VALUE_COL + 36, TUI_DIM, "%10s", cow_size_text(size, to - from));
 }
 
-static void put_layout(struct tui_app *app, struct tui_page *page)
+static void put_header_layout(struct tui_app *app, struct tui_page *page)
 {
-    const struct cow_layout *layout = cow_image_layout(app->image);
+    const struct cow_layout *layout = cow_image_layout(app->subject.image);
 
     if (tui_app_sectors(app) == 0)
         return;
-    heading(page, "Layout of the file, in bytes");
-    put_part(page, "header", 0, layout->header_bytes);
-    put_part(page, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
-    put_part(page, "data", layout->data_offset, layout->end_offset);
+    put_header_heading(page, "Layout of the file, in bytes");
+    put_header_part(page, "header", 0, layout->header_bytes);
+    put_header_part(page, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
+    put_header_part(page, "data", layout->data_offset, layout->end_offset);
     if (layout->mapped_sectors < layout->sectors) {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN,
@@ -264,14 +264,14 @@ static void put_layout(struct tui_app *app, struct tui_page *page)
     }
 }
 
-static void put_backing(struct tui_app *app, struct tui_page *page)
+static void put_header_backing(struct tui_app *app, struct tui_page *page)
 {
     static const char *const state[] = {"none: clean sectors are zeros", "found", "not found", "not usable"};
-    const struct cow_backing *backing = cow_image_backing(app->image);
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_backing *backing = cow_image_backing(app->subject.image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     char text[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
 
-    heading(page, "Backing file");
+    put_header_heading(page, "Backing file");
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "file");
     cow_escape(text, sizeof text, backing->path);
@@ -302,14 +302,14 @@ static void put_backing(struct tui_app *app, struct tui_page *page)
                    same_time ? ", as the header says" : ", the header says another time");
 }
 
-static void put_usage(struct tui_app *app, struct tui_page *page)
+static void put_header_usage(struct tui_app *app, struct tui_page *page)
 {
     char size[COW_SIZE_TEXT_BYTES], file[COW_SIZE_TEXT_BYTES];
     uint64_t sectors = tui_app_sectors(app);
 
     if (!app->usage_known || sectors == 0)
         return;
-    heading(page, "Usage");
+    put_header_heading(page, "Usage");
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "in the COW");
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " sectors, %s",
@@ -336,16 +336,16 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     struct header_view *view = state;
     struct tui_rect inside = tui_frame(canvas, area, "Header");
 
-    if (view->generation != app->generation) {
-        cow_image_verdict(app->image, &view->verdict);
-        view->generation = app->generation;
+    if (view->generation != app->subject.generation) {
+        cow_image_verdict(app->subject.image, &view->verdict);
+        view->generation = app->subject.generation;
     }
     tui_page_begin(&view->page, inside.cols - 1);
-    put_verdict(app, view);
-    put_fields(app, view);
-    put_layout(app, &view->page);
-    put_backing(app, &view->page);
-    put_usage(app, &view->page);
+    put_header_verdict(app, view);
+    put_header_fields(app, view);
+    put_header_layout(app, &view->page);
+    put_header_backing(app, &view->page);
+    put_header_usage(app, &view->page);
     view->rows = inside.rows;
     if (view->reveal)
         tui_page_reveal(&view->page, view->first_line[0], view->first_line[1] - 1, inside.rows);
@@ -367,7 +367,7 @@ static void answer_path(struct tui_app *app, const char *text)
                     bytes ? "that path is too long" : "an image without a backing file cannot be written");
         return;
     }
-    if (strcmp(text, cow_image_header(app->image)->backing_path) == 0)
+    if (strcmp(text, cow_image_header(app->subject.image)->backing_path) == 0)
         return;
     memcpy(app->edits.new_path, text, bytes + 1);
     app->edits.path = true;
@@ -406,13 +406,13 @@ static void answer_mtime(struct tui_app *app, const char *text)
         return;
     }
     app->edits.new_mtime = mtime;
-    app->edits.mtime = mtime != cow_image_header(app->image)->mtime;
+    app->edits.mtime = mtime != cow_image_header(app->subject.image)->mtime;
 }
 
 /* Asks for a new value of the cursor's field, with the present one to begin with. */
-static enum tui_result edit(struct tui_app *app, const struct header_view *view)
+static enum tui_result edit_field(struct tui_app *app, const struct header_view *view)
 {
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     struct cow_field field[COW_FIELDS_MAX];
     char text[16];
 
@@ -434,7 +434,7 @@ static enum tui_result edit(struct tui_app *app, const struct header_view *view)
 }
 
 /* Up and Down walk along the fields while the cursor is on the screen, and scroll elsewhere. */
-static enum tui_result walk(struct header_view *view, enum tui_action_id action)
+static enum tui_result walk_fields(struct header_view *view, enum tui_action_id action)
 {
     int field = view->field + (action == TUI_DO_UP ? -1 : 1);
 
@@ -452,9 +452,9 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
 
     (void)argument;
     if (action == TUI_DO_EDIT)
-        return edit(app, view);
+        return edit_field(app, view);
     if (action == TUI_DO_UP || action == TUI_DO_DOWN)
-        return walk(view, action);
+        return walk_fields(view, action);
     return tui_page_act(&view->page, action, view->rows);
 }
 

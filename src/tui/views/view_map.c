@@ -89,7 +89,7 @@ static uint64_t row_sectors(const struct map_view *view)
 }
 
 /* Scrolls so that the selection is on the screen and no blank rows are shown without need. */
-static void place(struct tui_app *app, struct map_view *view)
+static void scroll_map(struct tui_app *app, struct map_view *view)
 {
     uint64_t total = divide_up(tui_app_sectors(app), row_sectors(view));
     uint64_t row = app->sector / row_sectors(view), rows = (uint64_t)view->rows;
@@ -103,7 +103,7 @@ static void place(struct tui_app *app, struct map_view *view)
 }
 
 /* Fits zoom and position to a grid of that size. */
-static void arrange(struct tui_app *app, struct map_view *view, int cols, int rows)
+static void arrange_map(struct tui_app *app, struct map_view *view, int cols, int rows)
 {
     uint64_t cells = (uint64_t)cols * (uint64_t)rows;
 
@@ -117,16 +117,16 @@ static void arrange(struct tui_app *app, struct map_view *view, int cols, int ro
         view->cell_sectors = view->fit_sectors;
         view->fitted = true;
     }
-    place(app, view);
+    scroll_map(app, view);
 }
 
-static int measure(struct tui_app *app, struct map_view *view, struct cow_error *err)
+static int measure_map(struct tui_app *app, struct map_view *view, struct cow_error *err)
 {
     size_t cells = (size_t)view->cols * (size_t)view->rows;
 
-    if (view->cached.generation == app->generation && view->cached.cell_sectors == view->cell_sectors &&
-        view->cached.top_row == view->top_row && view->cached.cols == view->cols &&
-        view->cached.rows == view->rows)
+    if (view->cached.generation == app->subject.generation &&
+        view->cached.cell_sectors == view->cell_sectors && view->cached.top_row == view->top_row &&
+        view->cached.cols == view->cols && view->cached.rows == view->rows)
         return 0;
     if (cells > view->n_density) {
         uint8_t *density = realloc(view->density, cells);
@@ -140,13 +140,13 @@ static int measure(struct tui_app *app, struct map_view *view, struct cow_error 
     for (size_t i = 0; i < cells; i++, sector += view->cell_sectors) {
         struct cow_density density = {0, 0, 0};
         if (sector < tui_app_sectors(app)) {
-            int status = cow_image_density(app->image, sector, view->cell_sectors, &density, err);
+            int status = cow_image_density(app->subject.image, sector, view->cell_sectors, &density, err);
             if (status)
                 return status;
         }
         view->density[i] = (uint8_t)tui_density_of(&density);
     }
-    view->cached.generation = app->generation;
+    view->cached.generation = app->subject.generation;
     view->cached.cell_sectors = view->cell_sectors;
     view->cached.top_row = view->top_row;
     view->cached.cols = view->cols;
@@ -157,7 +157,7 @@ static int measure(struct tui_app *app, struct map_view *view, struct cow_error 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                         struct tui_rect cells)
 {
-    const struct cow_header *header = cow_image_header(app->image);
+    const struct cow_header *header = cow_image_header(app->subject.image);
     char text[COW_SIZE_TEXT_BYTES], last[COW_SIZE_TEXT_BYTES] = "";
 
     for (int y = 0; y < cells.rows; y++) {
@@ -181,7 +181,7 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
     for (int y = 0; y < cells.rows; y++) {
         for (int x = 0; x < cells.cols; x++) {
             size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
-            const struct tui_scan_cell *scanned = tui_scan_cell_at(app, at);
+            const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, at);
             struct tui_mark mark =
                 scanned ? tui_scanned_mark((enum tui_density)view->density[at], scanned->sectors)
                         : tui_density_mark((enum tui_density)view->density[at]);
@@ -208,9 +208,10 @@ static void cell_text(struct tui_app *app, const struct map_view *view, bool bri
     uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
 
     out[0] = '\0';
-    if (cow_image_density(app->image, first, view->cell_sectors, &density, NULL) || density.sectors == 0)
+    if (cow_image_density(app->subject.image, first, view->cell_sectors, &density, NULL) ||
+        density.sectors == 0)
         return;
-    cow_size_text(at, first * cow_image_header(app->image)->sector_bytes);
+    cow_size_text(at, first * cow_image_header(app->subject.image)->sector_bytes);
     if (density.sectors == 1)
         snprintf(out, out_bytes, "sector %" PRIu64 " @ %s", first, at);
     else if (brief)
@@ -235,12 +236,13 @@ static bool scanned_text(struct tui_app *app, const struct map_view *view, char 
 {
     uint64_t cell = app->sector / view->cell_sectors;
     const struct tui_scan_cell *scanned =
-        tui_scan_cell_at(app, (size_t)(cell - view->top_row * (uint64_t)view->cols));
+        tui_scan_cell_at(&app->scan, (size_t)(cell - view->top_row * (uint64_t)view->cols));
 
     out[0] = '\0';
     if (!scanned)
         return false;
-    uint64_t mixed = tui_scan_mixed_pages(app, cell * view->cell_sectors, view->cell_sectors, MIXED_MOST);
+    uint64_t mixed =
+        tui_scan_mixed_pages(&app->scan, cell * view->cell_sectors, view->cell_sectors, MIXED_MOST);
     size_t used = 0;
     used = put_count(out, out_bytes, used, "orphan", scanned->sectors[COW_ORIGIN_ORPHAN], false);
     used = put_count(out, out_bytes, used, "changed", scanned->sectors[COW_ORIGIN_CHANGED], false);
@@ -256,18 +258,18 @@ static int owner_cells(struct tui_app *app)
 {
     char owner[OWNER_TEXT];
 
-    tui_files_owner_text(app, app->sector, OWNER_TEXT, owner, sizeof owner, NULL);
+    tui_files_owner_text(&app->files, app->sector, OWNER_TEXT, owner, sizeof owner, NULL);
     return tui_text_cells(owner);
 }
 
 /* The run that the selected sector lies in, and whose the sector is; the run's range only where it fits, too.
  */
-static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
+static void draw_map_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
 {
     struct cow_run run;
     char text[160], owner[OWNER_TEXT];
 
-    if (tui_scan_run_at(app, app->sector, &run, NULL) || run.sectors == 0)
+    if (tui_scan_run_at(&app->scan, app->sector, &run, NULL) || run.sectors == 0)
         return;
     struct tui_mark mark = tui_origin_mark(run.origin);
     x += 1 + tui_put(canvas, x, y, mark.glyph, mark.style);
@@ -282,7 +284,7 @@ static void draw_run(struct tui_app *app, struct tui_canvas *canvas, int x, int 
         x += tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
     if (owner_cols == 0 || x + 3 + OWNER_COLS > end)
         return;
-    tui_files_owner_text(app, app->sector, end - x - 3, owner, sizeof owner, NULL);
+    tui_files_owner_text(&app->files, app->sector, end - x - 3, owner, sizeof owner, NULL);
     tui_text(canvas, x + 3, y, end - x - 3, TUI_LABEL, owner);
 }
 
@@ -301,14 +303,14 @@ static void draw_inspector(struct tui_app *app, const struct map_view *view, str
     if (known)
         x += 3 + tui_text(canvas, x, y, end - x, TUI_NORMAL, scanned);
     if (!known || x + RUN_COLS <= end)
-        draw_run(app, canvas, x, y, end);
+        draw_map_run(app, canvas, x, y, end);
 }
 
 static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES];
 
-    cow_size_text(size, view->cell_sectors * cow_image_header(app->image)->sector_bytes);
+    cow_size_text(size, view->cell_sectors * cow_image_header(app->subject.image)->sector_bytes);
     snprintf(out, out_bytes, "Map \u2500 1 cell = %" PRIu64 " %s, %s%s%s", view->cell_sectors,
              view->cell_sectors == 1 ? "sector" : "sectors", size, view->fitted ? ", the whole disk" : "",
              app->files.colours ? ", by owners" : "");
@@ -321,7 +323,7 @@ static void draw_legend(struct tui_app *app, const struct map_view *view, struct
     else if (app->files.colours && view->owners.cells > 0)
         tui_legend_owners(canvas, 1, y, canvas->cols - 2);
     else
-        tui_legend_draw(canvas, 1, y, canvas->cols - 2, tui_scan_on(app));
+        tui_legend_draw(canvas, 1, y, canvas->cols - 2, tui_scan_on(&app->scan));
 }
 
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -340,10 +342,10 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
         cells.x += GUTTER;
         cells.cols -= GUTTER;
     }
-    arrange(app, view, cells.cols, cells.rows);
+    arrange_map(app, view, cells.cols, cells.rows);
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
-    if (measure(app, view, &err) ||
+    if (measure_map(app, view, &err) ||
         tui_owners_show(app, &view->owners, view->top_row * row_sectors(view), view->cell_sectors,
                         (size_t)view->cols * (size_t)view->rows, &err)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
@@ -351,8 +353,9 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     }
     if (area.cols >= GUTTER_FROM_COLS)
         draw_gutter(app, view, canvas, cells);
-    if (tui_scan_on(app) && !tui_scan_show(app, view->top_row * row_sectors(view), view->cell_sectors,
-                                           (size_t)cells.cols * (size_t)cells.rows))
+    if (tui_scan_on(&app->scan) &&
+        !tui_scan_show(&app->scan, view->top_row * row_sectors(view), view->cell_sectors,
+                       (size_t)cells.cols * (size_t)cells.rows))
         tui_text(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2, TUI_BAD, "out of memory");
     draw_cells(app, view, canvas, cells);
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
@@ -364,7 +367,7 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
 }
 
 /* Moves the cursor by whole cells. */
-static enum tui_result step(struct tui_app *app, const struct map_view *view, uint64_t cells, bool back)
+static enum tui_result step_map(struct tui_app *app, const struct map_view *view, uint64_t cells, bool back)
 {
     uint64_t cell = app->sector / view->cell_sectors;
     uint64_t last = (tui_app_sectors(app) - 1) / view->cell_sectors;
@@ -382,7 +385,7 @@ static enum tui_result step(struct tui_app *app, const struct map_view *view, ui
 }
 
 /* Changes the zoom; the cursor keeps its sector and, if it can, its line on the screen. */
-static enum tui_result zoom(struct tui_app *app, struct map_view *view, uint64_t cell_sectors)
+static enum tui_result zoom_map(struct tui_app *app, struct map_view *view, uint64_t cell_sectors)
 {
     uint64_t line = app->sector / row_sectors(view) - view->top_row;
 
@@ -428,17 +431,17 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     first = app->sector / view->cell_sectors * view->cell_sectors;
     switch (action) {
     case TUI_DO_LEFT:
-        return step(app, view, 1, true);
+        return step_map(app, view, 1, true);
     case TUI_DO_RIGHT:
-        return step(app, view, 1, false);
+        return step_map(app, view, 1, false);
     case TUI_DO_UP:
-        return step(app, view, cols, true);
+        return step_map(app, view, cols, true);
     case TUI_DO_DOWN:
-        return step(app, view, cols, false);
+        return step_map(app, view, cols, false);
     case TUI_DO_PAGE_UP:
-        return step(app, view, cols * (uint64_t)view->rows, true);
+        return step_map(app, view, cols * (uint64_t)view->rows, true);
     case TUI_DO_PAGE_DOWN:
-        return step(app, view, cols * (uint64_t)view->rows, false);
+        return step_map(app, view, cols * (uint64_t)view->rows, false);
     case TUI_DO_FIRST:
         tui_app_select(app, 0);
         return TUI_REDRAW;
@@ -446,11 +449,11 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         tui_app_select(app, tui_app_sectors(app) - 1);
         return TUI_REDRAW;
     case TUI_DO_ZOOM_IN:
-        return zoom(app, view, zoomed_in(view->cell_sectors));
+        return zoom_map(app, view, zoomed_in(view->cell_sectors));
     case TUI_DO_ZOOM_OUT:
-        return zoom(app, view, zoomed_out(view->cell_sectors));
+        return zoom_map(app, view, zoomed_out(view->cell_sectors));
     case TUI_DO_FIT:
-        return zoom(app, view, view->fit_sectors);
+        return zoom_map(app, view, view->fit_sectors);
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, first + view->cell_sectors);
     case TUI_DO_PREV_RUN:
@@ -459,7 +462,7 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         tui_app_show_tab(app, TUI_TAB_BLOCKS, true);
         return TUI_REDRAW;
     case TUI_DO_CLEAR:
-        tui_files_light(app, NULL);
+        tui_app_light(app, NULL);
         return TUI_REDRAW;
     default:
         return TUI_IGNORED;

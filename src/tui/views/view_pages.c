@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/app/actions_told.h"
 #include "tui/app/app.h"
 #include "tui/change/change.h"
 #include "tui/views/legend.h"
@@ -107,7 +108,7 @@ static void box_draw(struct page_view *view, struct tui_canvas *canvas, struct t
     canvas->cursor_x = canvas->cursor_y = -1;
 }
 
-static void paragraph(struct tui_page *page, enum tui_style style, const char *text)
+static void put_paragraph(struct tui_page *page, enum tui_style style, const char *text)
 {
     if (page->lines > 1)
         tui_page_line(page);
@@ -121,9 +122,9 @@ static void message_draw(struct tui_app *app, void *state, struct tui_canvas *ca
 
     (void)app;
     box_begin(view, area);
-    paragraph(&view->page, TUI_BAD, view->error.message);
+    put_paragraph(&view->page, TUI_BAD, view->error.message);
     if (view->error.hint[0])
-        paragraph(&view->page, TUI_NORMAL, view->error.hint);
+        put_paragraph(&view->page, TUI_NORMAL, view->error.hint);
     box_draw(view, canvas, area, "Message");
 }
 
@@ -147,14 +148,14 @@ static enum tui_result pending_act(struct tui_app *app, void *state, enum tui_ac
 static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct page_view *view = state;
-    const char *what = cow_image_pending(app->image);
+    const char *what = cow_image_pending(app->subject.image);
 
     box_begin(view, area);
     tui_page_line(&view->page);
     tui_page_wrapf(&view->page, 1, 1, TUI_WARN, "%s: %s", app->name,
                    what[0] ? what : "nothing is pending any more");
     change_put_holder(app, &view->page);
-    paragraph(
+    put_paragraph(
         &view->page, TUI_NORMAL,
         "Until then it can be looked at, but not changed. Enter shows what recovering would do; nothing "
         "is written before the yes there. q looks only; :recover comes back to this.");

@@ -137,7 +137,7 @@ static void check_preview(const struct cow_plan *plan)
     const struct cow_preview *p = cow_plan_preview(plan);
     size_t n_steps;
     const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
-    MUST(p->operation[0] != '\0' && is_terminal_safe(p->command) && is_terminal_safe(p->next_step));
+    MUST(p->operation < COW_OPERATIONS && is_terminal_safe(p->command) && is_terminal_safe(p->next_step));
     MUST(is_terminal_safe(p->backing_text) && is_terminal_safe(p->content_text) &&
          is_terminal_safe(p->undo_text));
     for (size_t i = 0; i < p->notes; i++) {
@@ -209,11 +209,11 @@ static void change(struct job *job, enum operation operation)
     if (getenv("FUZZ_TELL") != NULL) {
         const struct cow_preview *p = cow_plan_preview(plan);
         fprintf(stderr, "fuzz: %s (%s), disk of %llu, backing file of %llu, alignment %u, sectors of %u\n",
-                p->command, p->method, (unsigned long long)job->picture->header.size_bytes,
+                p->command, cow_method_name(p->method), (unsigned long long)job->picture->header.size_bytes,
                 (unsigned long long)job->picture->base_bytes, job->picture->header.alignment,
                 job->picture->header.sector_bytes);
     }
-    const bool nothing = strcmp(cow_plan_preview(plan)->method, "none") == 0;
+    const bool nothing = cow_plan_preview(plan)->method == COW_METHOD_NONE;
     status = cow_plan_commit(plan, NULL, &err);
     error_is_whole(status, &err);
     cow_plan_free(plan);

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "../lib/fuzzer.h"
+#include "core/base/crc.h"
 #include "core/base/io.h"
 #include "core/ledger/record.h"
+#include "core/ledger/record_codec.h"
 
 #define JOURNAL "." PICTURE_COW ".cowtui-journal"
 #define UNDO    "." PICTURE_COW ".cowtui-undo"
@@ -323,7 +325,7 @@ static void bend_bytes(uint8_t *bytes, size_t n_bytes, struct input *in)
     const size_t at = (size_t)input_below(in, n_bytes);
     bytes[at] = (uint8_t)input_number(in, 1);
     if (input_below(in, 8) != 7 && n_bytes > 32) {
-        const uint32_t sum = record_crc(bytes, n_bytes - 12);
+        const uint32_t sum = crc_ieee(bytes, n_bytes - 12);
         for (unsigned n = 0; n < 4; n++) {
             bytes[n_bytes - 12 + n] = (uint8_t)(sum >> 8 * (3 - n));
         }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See carry_out.h. The default is always the safe one: no terminal, no line, another word, a signal: nothing
+ * is written.
+ */
+#include "cli/carry_out.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/output/json.h"
+#include "cli/output/plan_told.h"
+#include "cli/output/progress_line.h"
+
+/* Waits for a line, or for a signal: one that comes just before the read would not end it, so the wait is in
+ * short pieces. */
+static bool line_is_there(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    while (!cli_interrupted())
+        if (poll(&input, 1, 100) > 0)
+            return true;
+    return false;
+}
+
+static int ask_for_yes(struct cow_error *err)
+{
+    char line[64];
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        cow_error_set(err, COW_REFUSED, "this changes an existing file, and there is no terminal to ask on");
+        return cow_error_hint(err, "give --yes to do it, or --dry-run to see the plan alone");
+    }
+    tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed or pasted before is no answer to this question */
+    fputs("Type yes to do this: ", stderr);
+    fflush(stderr);
+    if (!line_is_there() || !fgets(line, sizeof line, stdin)) {
+        fputc('\n', stderr);
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strcmp(line, "yes") != 0)
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    return 0;
+}
+
+static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+    int status;
+
+    if (cli_interrupted())
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    cli_progress_begin(&progress, &env, quiet);
+    status = cow_plan_commit(plan, &env, err);
+    cli_progress_end(&progress);
+    return status;
+}
+
+static void report_done(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+    bool changed = preview->method != COW_METHOD_NONE;
+
+    cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s",
+                 strcmp(preview->target_path, "-") == 0 ? "standard output"
+                                                        : cli_name(name, preview->target_path));
+    if (changed && *preview->next_step)
+        cli_row(out, "next", "%s", preview->next_step);
+}
+
+int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+{
+    const struct cow_preview *preview = cow_plan_preview(plan);
+    bool asks = preview->changes_existing && !options->yes;
+    struct cli_out out;
+    int status;
+
+    cli_catch_signals();
+    cli_out_init(&out, stderr, options->color_mode);
+    if ((status = cow_plan_probe(plan, err)))
+        return status;
+    if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
+        cli_plan_text(&out, plan);
+    else if (!options->quiet)
+        cli_plan_cautions(&out, preview);
+    else
+        cli_note(preview->outside_note);
+    if (asks && (status = ask_for_yes(err)))
+        return status;
+    status = commit_plan(plan, options->quiet, err);
+    if (!status && !options->quiet)
+        report_done(&out, preview);
+    return status;
+}
+
+int cli_change(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_out out;
+    int status;
+
+    if (!options->dry_run) {
+        status = cli_carry_out(plan, options, err);
+        if (status || !options->json)
+            return status;
+    }
+    if (options->json)
+        return cli_json_print(cli_plan_json(plan), err);
+    cli_out_init(&out, stdout, options->color_mode);
+    cli_plan_text(&out, plan);
+    return 0;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cowtui create, diff, merge, resize, recover, undo: from the arguments to a plan. Everything after that is
+ * the same (carry_out.c).
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/carry_out.h"
+#include "cli/commands.h"
+#include "cli/output/progress_line.h"
+#include "cow/image.h"
+#include "cow/ops.h"
+#include "cow/text.h"
+
+int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
+{
+    *out = 0;
+    if (!options->reserve)
+        return 0;
+    if (options->reserve[0] == '+' || options->reserve[0] == '-')
+        return cow_error_set(err, COW_USAGE, "--reserve is an absolute size, not '%s'", options->reserve);
+    return cow_size_parse(out, options->reserve, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
+}
+
+int cli_create(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_create_options create = {
+        .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
+    struct cow_plan *plan;
+    int status = cli_read_reserve(&create.reserve_bytes, options, err);
+
+    if (!status)
+        status = cow_plan_create(&plan, &create, err);
+    if (status)
+        return status;
+    status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    return status;
+}
+
+int cli_diff(const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+    struct cow_diff_options diff = {.output_path = options->output,
+                                    .backing_path = options->operand[0],
+                                    .raw_path = options->operand[1],
+                                    .sectors = options->sectors,
+                                    .force = options->force,
+                                    .env = &env};
+    struct cow_plan *plan;
+    int status = cli_read_reserve(&diff.reserve_bytes, options, err);
+
+    if (status)
+        return status;
+    if (!diff.output_path || !*diff.output_path) {
+        cow_error_set(err, COW_USAGE, "diff needs to know the image to make");
+        return cow_error_hint(err, "usage: cowtui diff -o COW BACKING RAW");
+    }
+    cli_catch_signals();
+    cli_progress_begin(&progress, &env, options->quiet);
+    status = cow_plan_diff(&plan, &diff, err);
+    cli_progress_end(&progress);
+    if (status)
+        return status;
+    status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    return status;
+}
+
+/* merge -o -: may standard output be the disk? */
+static int check_stream(const struct cli_options *options, struct cow_error *err)
+{
+    if (options->dry_run)
+        return 0;
+    if (options->json)
+        return cow_error_set(err, COW_USAGE,
+                             "the disk goes to standard output, so the plan cannot: --dry-run "
+                             "prints it alone");
+    if (isatty(STDOUT_FILENO) != 1)
+        return 0;
+    cow_error_set(err, COW_USAGE, "a disk is not written to a terminal");
+    return cow_error_hint(err, "send standard output to a file or another program: cowtui merge -o - IMAGE "
+                               "| gzip >disk.gz");
+}
+
+int cli_merge(const struct cli_options *options, struct cow_error *err)
+{
+    static const int standard_output = STDOUT_FILENO;
+    const bool streams = options->output && strcmp(options->output, "-") == 0;
+    const struct cow_merge_options merge = {.output_path = streams ? NULL : options->output,
+                                            .stream_fd = streams ? &standard_output : NULL,
+                                            .in_place = options->in_place,
+                                            .force = options->force};
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status;
+
+    if (merge.in_place && options->output)
+        return cow_error_set(err, COW_USAGE, "merge writes to a new file (-o) or --in-place, not both");
+    if (streams && (status = check_stream(options, err)))
+        return status;
+    if (!merge.in_place && (!options->output || !*options->output)) {
+        cow_error_set(err, COW_USAGE, "merge needs to know the file to make");
+        return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE, or: cowtui merge --in-place IMAGE");
+    }
+    status = cli_open_image(&image, options, err);
+    if (status)
+        return status;
+    status = cow_plan_merge(&plan, image, &merge, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+/* "extend", "copy", "copy:PATH", "keep" */
+static int read_policy(struct cow_resize_options *resize, const char *text, struct cow_error *err)
+{
+    static const enum cow_policy policies[] = {COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP};
+
+    if (!text)
+        return 0;
+    if (strncmp(text, "copy:", 5) == 0 && text[5]) {
+        resize->policy = COW_POLICY_COPY;
+        resize->copy_path = text + 5;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        if (strcmp(text, cow_policy_name(policies[i])) == 0) {
+            resize->policy = policies[i];
+            return 0;
+        }
+    }
+    return cow_error_set(err, COW_USAGE, "--policy is extend, copy, copy:PATH or keep, not '%s'", text);
+}
+
+static int read_resize(struct cow_resize_options *resize, const struct cli_options *options,
+                       const struct cow_header *header, struct cow_error *err)
+{
+    int status;
+
+    *resize = (struct cow_resize_options){.output_path = options->output,
+                                          .shrink = options->shrink,
+                                          .in_place = options->in_place,
+                                          .force = options->force,
+                                          .cut_foreign = options->cut_foreign};
+    status = cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
+    if (!status)
+        status = read_policy(resize, options->policy, err);
+    if (!status)
+        status = cli_read_reserve(&resize->reserve_bytes, options, err);
+    return status;
+}
+
+int cli_resize(const struct cli_options *options, struct cow_error *err)
+{
+    struct cow_resize_options resize;
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    if (cow_image_header(image)->unfinished)
+        status = cow_error_set(err, COW_INVALID, "%s: cannot be resized: %s", cow_image_path(image),
+                               cow_image_pending(image));
+    else
+        status = read_resize(&resize, options, cow_image_header(image), err);
+    if (!status)
+        status = cow_plan_resize(&plan, image, &resize, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+/* The operations that take nothing but an image. */
+static int change_image(const struct cli_options *options,
+                        int (*build)(struct cow_plan **out, struct cow_image *img, struct cow_error *err),
+                        struct cow_error *err)
+{
+    struct cow_image *image;
+    struct cow_plan *plan = NULL;
+    int status = cli_open_image(&image, options, err);
+
+    if (status)
+        return status;
+    status = build(&plan, image, err);
+    if (!status)
+        status = cli_change(plan, options, err);
+    cow_plan_free(plan);
+    cow_image_close(image);
+    return status;
+}
+
+int cli_recover(const struct cli_options *options, struct cow_error *err)
+{
+    return change_image(options, cow_plan_recover, err);
+}
+
+int cli_undo(const struct cli_options *options, struct cow_error *err)
+{
+    return change_image(options, options->discard ? cow_plan_discard_undo : cow_plan_undo, err);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What `files` has found, as its printers share it.
+ */
+#ifndef CLI_OUTPUT_FILES_FOUND_H
+#define CLI_OUTPUT_FILES_FOUND_H
+
+#include <jansson.h>
+
+#include "cli/output/out.h"
+#include "cow/fs.h"
+
+struct cli_files {
+    const struct cow_image *image;
+    const struct cow_fs *fs;
+    struct cow_fs_scan *scan;
+    const struct cow_volume *volume;
+    size_t volumes;
+    int only;                          /* the volume that was chosen; COW_NO_VOLUME: all */
+    const struct cow_fs_file **sorted; /* those that are told, the largest first */
+    size_t n_sorted;
+};
+
+void cli_files_text(struct cli_out *out, const struct cli_files *files, bool verbose);
+
+/* Whole or not at all, file by file through a spool. */
+int cli_files_json(const struct cli_files *files, struct cow_error *err);
+
+void cli_owner_text(struct cli_out *out, const struct cli_files *files, const struct cow_fs_owner *owner,
+                    uint64_t offset);
+int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err);
+
+/* All that is in the COW, piece by piece. */
+int cli_owners_text(const struct cli_files *files, struct cow_error *err);
+int cli_owners_json(const struct cli_files *files, struct cow_error *err);
+
+/* An owner as an object; NULL: out of memory. */
+json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner *owner);
+
+/* A file's two versions, compared. */
+struct cli_files_diff {
+    const char *path;
+    uint64_t guest_bytes, backing_bytes;
+    bool equal;
+    uint64_t first_difference; /* where they are not equal: the first byte, or the shorter one's length */
+};
+
+void cli_diff_text(struct cli_out *out, const struct cow_image *image, const struct cli_files_diff *diff);
+int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err);
+
+/* A path of the guest, safe to print, whole. The caller's. NULL: out of memory. */
+char *cli_guest_path(const char *path);
+
+#endif

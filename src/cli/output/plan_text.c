@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A plan for people: what it makes, where everything lies before and after, what it costs, who opens the
+ * result, and the steps.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/output/plan_told.h"
+#include "cow/text.h"
+
+static void put_size(struct cli_out *out, const struct cow_preview *preview)
+{
+    char before[COW_SIZE_TEXT_BYTES], after[CLI_AMOUNT_BYTES];
+
+    cli_amount(after, preview->has_after ? preview->after_size_bytes : preview->before_size_bytes);
+    if (preview->has_before && preview->has_after && preview->before_size_bytes != preview->after_size_bytes)
+        cli_row(out, "size", "%s -> %s", cow_size_text(before, preview->before_size_bytes), after);
+    else
+        cli_row(out, "size", "%s", after);
+}
+
+static void put_format(struct cli_out *out, const struct cow_preview *preview)
+{
+    const char *before = cow_format_title(preview->before_format);
+    const char *after = preview->has_after ? cow_format_title(preview->after_format) : "raw disk";
+
+    if (preview->has_before && strcmp(before, after) != 0)
+        cli_row(out, "format", "%s -> %s", before, after);
+    else
+        cli_row(out, "format", "%s", after);
+    if (*preview->policy)
+        cli_row(out, "policy", "%s", preview->policy);
+    cli_row(out, "method", "%s", cow_method_name(preview->method));
+}
+
+/* "header       8192 .. 24576        ->      1048576 .. 1081344": columns, so that eyes can compare. */
+static void put_plan_range(struct cli_out *out, const struct cow_preview *preview, const char *label,
+                           const uint64_t before[2], const uint64_t after[2])
+{
+    if (!preview->has_before)
+        cli_row(out, label, "%12" PRIu64 " .. %" PRIu64, after[0], after[1]);
+    else if (before[0] == after[0] && before[1] == after[1])
+        cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 "    unchanged", before[0], before[1]);
+    else
+        cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 " -> %12" PRIu64 " .. %" PRIu64, before[0],
+                before[1], after[0], after[1]);
+}
+
+static void put_plan_layout(struct cli_out *out, const struct cow_preview *preview)
+{
+    const struct cow_layout *from = &preview->before, *to = &preview->after;
+
+    if (!preview->has_after)
+        return;
+    put_plan_range(out, preview, "header", (const uint64_t[2]){0, from->header_bytes},
+                   (const uint64_t[2]){0, to->header_bytes});
+    put_plan_range(out, preview, "bitmap",
+                   (const uint64_t[2]){from->bitmap_offset, from->bitmap_offset + from->bitmap_bytes},
+                   (const uint64_t[2]){to->bitmap_offset, to->bitmap_offset + to->bitmap_bytes});
+    put_plan_range(out, preview, "data", (const uint64_t[2]){from->data_offset, from->end_offset},
+                   (const uint64_t[2]){to->data_offset, to->end_offset});
+}
+
+static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
+{
+    size_t n_steps;
+    const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
+
+    for (size_t i = 0; i < n_steps; i++)
+        if (steps[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* Each file that is touched, in the order of the steps. */
+static void put_plan_files(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+
+    for (size_t i = 0; i < preview->files; i++)
+        cli_row(out, cow_touch_name(preview->file[i].touch), "%s", cli_name(name, preview->file[i].path));
+}
+
+static void put_writes(struct cli_out *out, const struct cow_plan *plan)
+{
+    const struct cow_preview *preview = cow_plan_preview(plan);
+    char writes[COW_SIZE_TEXT_BYTES], needs[COW_NEEDS_TEXT_BYTES];
+    uint64_t sectors = preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors;
+
+    cow_size_text(writes, preview->writes_bytes);
+    cow_needs_text(needs, preview);
+    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE))
+        cli_row(out, "writes", "%s %s", writes,
+                has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");
+    else if (has_step(plan, COW_STEP_MERGE_BACKING))
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", writes,
+                preview->dirty_sectors, needs);
+    else if (has_step(plan, COW_STEP_WRITE_FILE))
+        cli_row(out, "writes", "%s, needs %s free", writes, needs);
+    else if (preview->has_before || preview->writes_bytes > 0)
+        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", writes, sectors, needs);
+    else
+        cli_row(out, "writes", "no data yet, needs %s free", needs);
+}
+
+static void put_content(struct cli_out *out, const struct cow_preview *preview)
+{
+    if (*preview->content_text)
+        cli_row(out, "content", "%s", preview->content_text);
+}
+
+static void put_plan_siblings(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES];
+
+    for (size_t i = 0; i < preview->siblings; i++)
+        cli_row_tone(out, CLI_WARN, i == 0 ? "  others" : "", "%s", cli_name(name, preview->sibling[i]));
+}
+
+static void put_consequences(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES], grow[CLI_AMOUNT_BYTES];
+
+    if (*preview->backing_text)
+        cli_row(out, "backing", "%s", preview->backing_text);
+    put_plan_siblings(out, preview);
+    if (preview->has_after && *preview->after_backing_path)
+        cli_row(out, "  stored as", "%s", cli_name(name, preview->after_backing_path));
+    if (preview->can_grow_to_bytes > preview->after_size_bytes)
+        cli_row(out, "reserve", "can grow to %s later without moving data",
+                cli_amount(grow, preview->can_grow_to_bytes));
+}
+
+static void put_plan_verdict(struct cli_out *out, const struct cow_preview *preview)
+{
+    const struct cow_verdict *verdict = &preview->after_verdict;
+
+    if (!preview->has_after)
+        return;
+    if (verdict->unknown)
+        cli_row(out, "UML kernel", "not known: the backing file is not looked at");
+    else if (verdict->opens)
+        cli_row_tone(out, CLI_GOOD, "UML kernel", "opens the result");
+    else
+        cli_row_tone(out, CLI_BAD, "UML kernel", "refuses the result: %s", verdict->reason);
+    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
+        cli_row_tone(out, CLI_WARN, "  warning", "%s", verdict->warning[i]);
+    if (!verdict->opens && !verdict->unknown)
+        cli_row(out, "  patched", "%s",
+                preview->patched_opens ? "a kernel with the 2003 resize patch opens it"
+                                       : "nor does a kernel with the 2003 resize patch open it");
+}
+
+static void put_plan_steps(struct cli_out *out, const struct cow_plan *plan)
+{
+    size_t n_steps;
+    const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
+
+    for (size_t i = 0; i < n_steps; i++) {
+        char label[32];
+
+        snprintf(label, sizeof label, "%s%2zu", i == 0 ? "steps " : "      ", i + 1);
+        cli_row(out, label, "%s", steps[i].text);
+    }
+}
+
+void cli_plan_cautions(struct cli_out *out, const struct cow_preview *preview)
+{
+    put_content(out, preview);
+    if (preview->has_after && (!preview->after_verdict.opens || preview->after_verdict.warnings))
+        put_plan_verdict(out, preview);
+    for (size_t i = 0; i < preview->notes; i++)
+        cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
+}
+
+void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
+{
+    const struct cow_preview *preview = cow_plan_preview(plan);
+    char name[CLI_NAME_BYTES];
+
+    cli_heading(out, "%s %s", cow_operation_name(preview->operation), cli_name(name, preview->target_path));
+    if (preview->has_after || preview->makes_raw) {
+        put_size(out, preview);
+        put_format(out, preview);
+    }
+    put_plan_layout(out, preview);
+    put_content(out, preview);
+    if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
+        has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
+        put_writes(out, plan);
+    put_plan_files(out, preview);
+    put_consequences(out, preview);
+    put_plan_verdict(out, preview);
+    for (size_t i = 0; i < preview->notes; i++)
+        cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
+    if (*preview->undo_text)
+        cli_row(out, "undo", "%s", preview->undo_text);
+    put_plan_steps(out, plan);
+    if (*preview->command)
+        cli_row(out, "the same", "%s", preview->command);
+}

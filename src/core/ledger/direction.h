@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which way an interrupted change is recovered: on to its end, or back to its beginning. The record says what
+ * was meant, the files say how far it came.
+ */
+#ifndef CORE_LEDGER_DIRECTION_H
+#define CORE_LEDGER_DIRECTION_H
+
+#include "core/ledger/journal.h"
+
+enum direction { FORWARD, BACK, NOWHERE };
+
+/* What is to be done, and why. */
+struct decision {
+    enum direction direction; /* NOWHERE: the image is neither the old nor the new one of that change */
+    bool base_changed; /* the new image is complete, but what it relies on has changed, or moved; of a merge
+                          that is given up: the backing file has another date than before it */
+};
+
+/* Which way recovery goes from what the record and the files say. 0 with *out, or -errno; nothing is written.
+ */
+int direction_choose(struct decision *out, const struct cow_image *img, const struct record *record);
+
+#endif

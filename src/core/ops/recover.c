@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * recover: finishing a change that was interrupted, or taking it back. The record says what was meant, the
+ * files say how far it came (recover_check.h). What is done then is commit/step_recover.c, which decides
+ * again under the lock.
+ */
+#include <fcntl.h>
+
+#include "core/ledger/record_check.h"
+#include "core/plan/method_words.h"
+#include "core/plan/plan_result.h"
+#include "core/plan/recover_check.h"
+#include "cow/text.h"
+
+static int strange_image(const struct cow_image *img, struct cow_error *err)
+{
+    char journal[PATH_MAX];
+    cow_error_set(err, COW_REFUSED, "%s: neither the old nor the new image of the interrupted change",
+                  img->path);
+    return cow_error_hint(err, "the journal is %s; if it is stale, and the image as you want it, remove it",
+                          side_path(journal, img->real_path, SIDE_JOURNAL));
+}
+
+/* The backing file that recovery will write; *facts are its. */
+static int look_at_backing(struct stat *facts, const struct cow_image *img, const struct record *record,
+                           enum direction direction, struct cow_error *err)
+{
+    struct host_file file;
+    int status = host_file_open(img->io, &file, record->backing_path, O_RDONLY, err);
+    if (status == 0) {
+        *facts = file.facts;
+        status = recover_check_backing(img, record, file.fd, direction, err);
+        host_file_close(img->io, &file);
+    }
+    return status;
+}
+
+/* Whether it can be recovered, and how. All of it is asked again under the lock. only_shown: the record is
+ * somebody else's, so nothing will be done, and the files that it names are not opened; backing: the facts of
+ * the file that will be written, if one is. */
+static int decide_recovery(struct decision *out, struct stat *backing, struct cow_image *img,
+                           struct record *record, bool only_shown, struct cow_error *err)
+{
+    *out = (struct decision){.direction = NOWHERE};
+    *backing = (struct stat){.st_size = 0};
+    int status = journal_check(record, img, SIDE_JOURNAL, err);
+    if (status == COW_REFUSED && only_shown) {
+        status = 0; /* whose it is comes first, and it may be looked at */
+    }
+    if (status == 0) {
+        status = recover_check_merge_files(img, record, err);
+    }
+    if (status == 0) {
+        status = recover_check_way(img, record, NOWHERE, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = direction_choose(out, img, record);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
+    }
+    if (out->direction == NOWHERE) {
+        return strange_image(img, err);
+    }
+    status = recover_check_way(img, record, out->direction, err);
+    if (status == 0 && record->extends && !only_shown) {
+        status = look_at_backing(backing, img, record, out->direction, err);
+    }
+    return status != 0 ? status : recover_check_others(img, record, out->direction, backing, err);
+}
+
+/* All that may be touched: what of it is done already cannot be told in each case. */
+static void name_recovered_files(struct cow_plan *plan, const struct record *record, enum direction direction)
+{
+    static const char *const left_over[] = {SIDE_JOURNAL, SIDE_NEW, SIDE_OLD, SIDE_DRAFT};
+    const struct record_kind_facts *kind = record_kind_facts(record->kind);
+    char undo[PATH_MAX], copy_new[PATH_MAX];
+    const bool makes_undo = direction == FORWARD && (kind->record_is_undo || record->keeps_undo);
+    plan_touch(plan, kind->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target.path);
+    for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, left_over[i]);
+    }
+    if (makes_undo) {
+        plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target.path, SIDE_UNDO));
+    } else {
+        plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
+    }
+    if (record->extends) {
+        plan_touch(plan, COW_TOUCH_CHANGES, record->backing_path);
+    }
+    if (record->copy_inode != 0) {
+        plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(copy_new, record->copy_path, SIDE_NEW));
+        plan_touch(plan, direction == FORWARD && !kind->goes_back ? COW_TOUCH_MAKES : COW_TOUCH_REMOVES,
+                   record->copy_path);
+    }
+}
+
+static void describe_recovery(struct cow_plan *plan, const struct record *record,
+                              const struct decision *decision)
+{
+    char image[PATH_MAX];
+    plan->preview.method = decision->direction == FORWARD ? COW_METHOD_FORWARD : COW_METHOD_BACK;
+    plan->preview.target_path = plan->target.path;
+    plan->preview.changes_existing = true;
+    if (plan->refusal.status != 0) {
+        plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
+    }
+    plan_note_in_use(plan);
+    name_recovered_files(plan, record, decision->direction);
+    plan->preview.command =
+        plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", method_recovery_text(record, decision),
+              record_kind_facts(record->kind)->writes_into_backing
+                  ? plan_text(plan, " (%s)", record->backing_path)
+                  : "");
+}
+
+static int build_recovery(struct cow_plan **out, struct cow_image *img, struct record *record,
+                          const struct cow_error *refusal, struct cow_error *err)
+{
+    struct decision decision;
+    struct stat backing;
+    int status = decide_recovery(&decision, &backing, img, record, refusal->status != 0, err);
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RECOVER);
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->refusal = *refusal;
+    plan->purpose = PLAN_RECOVERS;
+    plan->method = record->kind;
+    plan->target.path = img->real_path;
+    plan->holds.image = HOLD_WRITE;
+    plan->backing.path = NULL;
+    if (record->extends && refusal->status == 0) {
+        plan->backing.path = plan_text(plan, "%s", record->backing_path);
+        plan->backing.facts = backing;
+        plan->holds.backing = HOLD_WRITE;
+    }
+    describe_recovery(plan, record, &decision);
+    return plan_finish(out, plan, err);
+}
+
+int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local, refusal;
+    struct record record;
+    bool found;
+    err = err != NULL ? err : &local;
+    img = image_flat(img);
+    int status = journal_peek(&record, &found, img, &refusal, err);
+    if (status != 0) {
+        return status;
+    }
+    if (!found) {
+        return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
+    }
+    status = build_recovery(out, img, &record, &refusal, err);
+    record_clear(&record);
+    return status;
+}

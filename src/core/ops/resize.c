@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * resize: another size of the disk. What is decided, in the order in which it is: is the request sound, is
+ * the image in a state to be resized, what becomes of the backing file, can the data stay where it is (by
+ * header) or is it written anew (by copy), what does the new image look like. Each decision refuses with
+ * words; what is left at the end is described (resize_text.c) and listed as steps. Nothing is written here,
+ * and each refusal that others could make true meanwhile is asked again under the lock.
+ *
+ * Whatever is rewritten becomes a v3 with 512-byte sectors. Old sectors keep their bits; the bytes between an
+ * odd old end and its sector's end are zeroed, or what the backing file has there would show up in the guest.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/format/variants.h"
+#include "core/image/siblings.h"
+#include "core/ledger/record.h"
+#include "core/ops/resize_text.h"
+#include "core/ops/shrink.h"
+#include "core/plan/backing_rules.h"
+#include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
+#include "core/plan/plan_output.h"
+#include "core/plan/plan_result.h"
+#include "core/plan/plan_rules.h"
+#include "cow/text.h"
+
+static int check_resize_request(const struct cow_image *img, const struct cow_resize_options *opt,
+                                struct cow_error *err)
+{
+    const uint64_t old_bytes = img->header.size_bytes;
+    if (opt->in_place) {
+        return cow_error_set(err, COW_UNSUPPORTED, "moving data in place (--in-place) is not supported yet");
+    }
+    if (opt->size_bytes == 0 || opt->size_bytes % 512 != 0) {
+        return cow_error_set(err, COW_USAGE, "a size of %" PRIu64 " bytes is not a multiple of 512",
+                             opt->size_bytes);
+    }
+    if (opt->size_bytes < old_bytes && !opt->shrink) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: %" PRIu64 " bytes would be smaller than the disk is (%" PRIu64 ")", img->path,
+                      opt->size_bytes, old_bytes);
+        return cow_error_hint(err, "to grow by a size write it with a plus: +64M; --shrink makes it smaller");
+    }
+    if (opt->size_bytes < old_bytes && opt->policy != COW_POLICY_COPY && opt->policy != COW_POLICY_UNSET) {
+        cow_error_set(err, COW_USAGE, "shrinking goes with --policy copy only");
+        return cow_error_hint(
+            err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
+    }
+    if (backing_rule_size_fits(opt->size_bytes, NULL, err) != 0) {
+        return err->status;
+    }
+    if (opt->output_path != NULL && opt->policy == COW_POLICY_EXTEND) {
+        return cow_error_set(err, COW_USAGE,
+                             "-o leaves the image alone, so it goes with --policy copy or keep only");
+    }
+    if (opt->copy_path != NULL && opt->policy != COW_POLICY_COPY) {
+        return cow_error_set(err, COW_USAGE, "a path goes with --policy copy only");
+    }
+    if (opt->reserve_bytes != 0 && opt->reserve_bytes < opt->size_bytes) {
+        return cow_error_set(err, COW_USAGE, "the reserve is less than the new size");
+    }
+    return 0;
+}
+
+/* Without a policy: extend, if that harms nobody. */
+static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, struct cow_error *err)
+{
+    struct siblings siblings;
+    char why[COW_MESSAGE_BYTES / 2] = "";
+    if (opt->policy != COW_POLICY_UNSET) {
+        return 0;
+    }
+    if (opt->shrink && opt->size_bytes < img->header.size_bytes) {
+        opt->policy = COW_POLICY_COPY;
+        return 0;
+    }
+    const struct cow_backing *backing = &img->backing.facts;
+    if (backing->state != COW_BACKING_FOUND || backing->size_bytes == opt->size_bytes) {
+        opt->policy = COW_POLICY_EXTEND; /* it has the size, or there are other words for what is wrong */
+        return 0;
+    }
+    int status = siblings_find(&siblings, img, err);
+    if (status != 0) {
+        return status;
+    }
+    struct stat facts;
+    const bool is_device = S_ISBLK(img->backing.file.facts.st_mode);
+    int fd = is_device ? -EINVAL : io_open_regular(img->io, backing->path, O_RDWR, &facts);
+    if (fd >= 0) {
+        img->io->close(img->io->context, fd);
+    }
+    if (is_device) {
+        snprintf(why, sizeof why, "it is a block device, which is not lengthened");
+    } else if (siblings.incomplete) {
+        snprintf(why, sizeof why, "not all of the directories can be searched for other images on it");
+    } else if (siblings.n > 0) {
+        snprintf(why, sizeof why, "%s%s is on the same backing file", siblings.sibling[0].path,
+                 siblings.n > 1 ? " (and others)" : "");
+    } else if (fd < 0) {
+        snprintf(why, sizeof why, "the backing file cannot be written");
+    } else if (opt->output_path != NULL) {
+        snprintf(why, sizeof why, "-o leaves the image as it is, and so its backing file");
+    }
+    siblings_clear(&siblings);
+    if (why[0] != '\0') {
+        cow_error_set(err, COW_REFUSED, "%s: growing needs a decision about the backing file: %s", img->path,
+                      why);
+        return cow_error_hint(
+            err, "--policy extend lengthens the backing file (other images on it must then be resized, "
+                 "too); --policy copy makes a private, longer copy of it");
+    }
+    opt->policy = COW_POLICY_EXTEND;
+    return 0;
+}
+
+static int check_resized_backing(const struct cow_image *img, const struct cow_resize_options *opt,
+                                 struct cow_error *err)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    if (backing->state == COW_BACKING_NONE) {
+        if (opt->policy == COW_POLICY_COPY) {
+            return 0;
+        }
+        cow_error_set(err, COW_UNSUPPORTED, "%s: it has no backing file, and a v3 image needs one",
+                      img->path);
+        return cow_error_hint(err, "--policy copy makes one (a hole); -b FILE names one");
+    }
+    uint32_t mtime;
+    int status = backing_rule_found(img, NULL, err);
+    if (status == 0 && !opt->force) {
+        status = backing_rule_date_is_headers(
+            img, "if you know that its content is the same: --force takes over its date", err);
+    }
+    return status != 0 ? status : backing_rule_date_fits(&mtime, backing->mtime, backing->path, err);
+}
+
+/* extend: may this backing file become size_bytes long? */
+static int check_extend(const struct cow_image *img, const struct cow_resize_options *opt,
+                        struct cow_error *err)
+{
+    const struct cow_backing *backing = &img->backing.facts;
+    const uint64_t old_bytes = img->header.size_bytes;
+    if (backing->size_bytes > opt->size_bytes) {
+        char size[COW_SIZE_TEXT_BYTES];
+        cow_error_set(err, COW_REFUSED,
+                      "%s: the backing file %s has %" PRIu64 " bytes, more than the new size", img->path,
+                      backing->path, backing->size_bytes);
+        return cow_error_hint(err, "a kernel wants both equal: resize to %s",
+                              cow_size_argument(size, backing->size_bytes));
+    }
+    if (backing->size_bytes == opt->size_bytes) {
+        return 0;
+    }
+    if (S_ISBLK(img->backing.file.facts.st_mode)) {
+        cow_error_set(err, COW_REFUSED, "%s: the backing file %s is a block device, which is not lengthened",
+                      img->path, backing->path);
+        return cow_error_hint(err, "--policy copy makes a longer copy of it in a file; or lengthen it with "
+                                   "its own tool (lvextend), then resize to its new size");
+    }
+    if (backing->size_bytes > old_bytes && !opt->force) {
+        cow_error_set(err, COW_REFUSED,
+                      "%s: the backing file %s has %" PRIu64 " bytes, neither the old size (%" PRIu64
+                      ") nor the new one",
+                      img->path, backing->path, backing->size_bytes, old_bytes);
+        return cow_error_hint(
+            err, "what it holds past the old end would show up in the guest; --force accepts that");
+    }
+    struct stat facts;
+    int fd = io_open_regular(img->io, backing->path, O_RDWR, &facts);
+    if (fd < 0) {
+        cow_error_system(err, -fd, "%s cannot be lengthened", backing->path);
+        return cow_error_hint(err, "--policy copy makes a private, longer copy of it");
+    }
+    img->io->close(img->io->context, fd);
+    return 0;
+}
+
+/* Where new bits will lie, the old file may hold anything: it is kept in the journal, up to a limit. 1, 0 or
+ * -errno. */
+static int room_is_small(struct cow_image *img, const struct cow_layout *layout, uint64_t *saved_bytes)
+{
+    const uint64_t begin = img->layout.bitmap_offset + img->layout.bitmap_bytes;
+    const uint64_t end = layout->bitmap_offset + layout->bitmap_bytes;
+    uint64_t data_end = begin;
+    for (uint64_t at = begin; at < end;) {
+        struct io_extent extent;
+        int status = host_file_extent(img->io, &img->cow, at, end, &extent);
+        if (status < 0) {
+            return status;
+        }
+        data_end = extent.data ? extent.end : data_end;
+        at = extent.end;
+    }
+    *saved_bytes = data_end - begin;
+    return data_end - begin <= RECORD_HELD_BYTES_MAX;
+}
+
+/* Whether the bitmap has room to grow where it is: then one write of the first sector is all that the image
+ * needs. 0 with *out, or -errno. */
+static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img,
+                         const struct cow_resize_options *opt)
+{
+    struct cow_header header = img->header;
+    struct cow_layout layout;
+    header.size_bytes = opt->size_bytes;
+    *out =
+        img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && opt->output_path == NULL &&
+        opt->size_bytes > img->header.size_bytes && opt->size_bytes < SIZE_LIMIT_BYTES &&
+        cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+        layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
+        opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
+        /* the new sectors of keep are dirty holes: nothing may lie there */
+        (opt->policy != COW_POLICY_KEEP ||
+         ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset && img->header.size_bytes % 512 == 0));
+    int yes = *out ? room_is_small(img, &layout, saved_bytes) : 0;
+    *out = yes > 0;
+    return yes < 0 ? yes : 0;
+}
+
+/* Where the image goes. */
+static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_options *opt,
+                                struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    if (opt->output_path != NULL) {
+        plan->target.named_path = opt->output_path;
+        plan->target.path =
+            plan_choose_output(plan, opt->output_path, opt->force, &plan->target.replaces, err);
+        plan->holds.image = HOLD_READ;
+        plan->result.is_callers = true;
+        return plan->target.path == NULL ? err->status : 0;
+    }
+    bool stays;
+    int status = data_may_stay(&stays, &plan->result.saved_bytes, img, opt);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking for holes", img->path);
+    }
+    plan->target.path = img->real_path;
+    plan->target.replaces = true;
+    plan->method = stays ? RECORD_HEADER : RECORD_COPY;
+    plan->keep_undo = img->cow.facts.st_nlink == 1;
+    plan->holds.image = HOLD_WRITE;
+    return 0;
+}
+
+/* policy copy: the private backing file's name. */
+static int choose_copy_path(struct cow_plan *plan, const struct cow_resize_options *opt,
+                            struct cow_error *err)
+{
+    const char *path = opt->copy_path;
+    struct stat facts;
+    for (unsigned n = 0; path == NULL; n++) {
+        const char *base = opt->output_path != NULL ? opt->output_path : plan->img->path;
+        const char *guess =
+            n == 0 ? plan_text(plan, "%s.backing", base) : plan_text(plan, "%s.backing.%u", base, n);
+        int status = plan->io->stat(plan->io->context, guess, &facts);
+        if (status == -ENOENT) {
+            path = guess;
+        } else if (status < 0 || n == 9) {
+            return status < 0 ? cow_error_system(err, -status, "%s", guess)
+                              : cow_error_set(err, COW_REFUSED,
+                                              "%s: exists already, as do those numbered before it", guess);
+        }
+    }
+    bool exists;
+    plan->backing.copy_path = plan_choose_output(plan, path, false, &exists, err);
+    if (plan->backing.copy_path == NULL) {
+        return err->status;
+    }
+    if (strcmp(plan->backing.copy_path, plan->target.path) == 0) {
+        return cow_error_set(err, COW_REFUSED, "%s: image and backing file cannot be the same file", path);
+    }
+    plan->backing.copy_temp_path = plan_temp_path(plan, plan->backing.copy_path);
+    plan->backing.copy_mtime = plan->backing.path != NULL
+                                   ? plan->backing.facts.st_mtim
+                                   : (struct timespec){.tv_sec = (time_t)plan->img->header.mtime};
+    return 0;
+}
+
+static const char *new_backing_path(struct cow_plan *plan, struct cow_error *err)
+{
+    if (plan->backing.copy_path != NULL) {
+        return plan->backing.copy_path;
+    }
+    if (plan->img->header.backing_path[0] != '\0') {
+        return plan->img->header.backing_path; /* an untouched path stays as it is */
+    }
+    return plan_absolute_path(plan, plan->backing.path, err);
+}
+
+/* policy keep: where an odd end of the old disk is clean, and the backing file goes on behind it, its bytes
+ * would show up in the guest; so that sector becomes a dirty one, with zeros behind the old end. */
+static int decide_odd_end(struct cow_plan *plan, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    const uint64_t old_bytes = img->header.size_bytes;
+    bool dirty;
+    if (old_bytes % 512 == 0 || plan->backing.size_bytes <= old_bytes) {
+        return 0;
+    }
+    int status = bitmap_get(img->bitmap, img->layout.sectors - 1, &dirty, err);
+    if (status == 0 && !dirty) {
+        plan->result.odd_end_is_born = true;
+        plan->result.born_dirty.first_sector--;
+        plan->result.born_dirty.sectors++;
+    }
+    return status;
+}
+
+/* policy keep: the new sectors are dirty. */
+static int bear_sectors(struct cow_plan *plan, struct cow_error *err)
+{
+    const uint64_t old_sectors = arith_div_up(plan->img->header.size_bytes, 512);
+    plan->result.born_dirty = (struct cow_dirty_run){old_sectors, plan->result.layout.sectors - old_sectors};
+    return decide_odd_end(plan, err);
+}
+
+static int fill_header(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    const struct new_header wish = {.size_bytes = opt->size_bytes,
+                                    .backing_path = new_backing_path(plan, err),
+                                    .mtime = plan->backing.path != NULL
+                                                 ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
+                                                 : plan->img->header.mtime,
+                                    .reserve_bytes = opt->reserve_bytes};
+    if (wish.backing_path == NULL) {
+        return err->status;
+    }
+    int status = new_header_fill(plan, &wish, err);
+    return status == 0 && opt->policy == COW_POLICY_KEEP ? bear_sectors(plan, err) : status;
+}
+
+/* The disk has the size already. What may be left to do is the backing file. */
+static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_resize_options *opt)
+{
+    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->policy != COW_POLICY_COPY &&
+           opt->output_path == NULL && opt->reserve_bytes == 0 && img->header.format == COW_FORMAT_V3;
+}
+
+/* What lies on the disk: whether it may become smaller, and what is to be done when it has become larger.
+ * That is advice, and a disk that cannot be read grows without it. */
+static int look_at_content(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct cow_error ignored;
+    plan->result.shrinks = opt->size_bytes < plan->img->header.size_bytes;
+    int status = cow_fs_open(&plan->fs, plan->img, plan->result.shrinks ? err : &ignored);
+    if (status == 0 && plan->result.shrinks) {
+        status = shrink_check(plan, opt, err);
+    } else if (status == COW_NO_MEMORY && !plan->result.shrinks) {
+        *err = ignored;
+    } else if (!plan->result.shrinks) {
+        status = 0;
+    }
+    return status;
+}
+
+/* First: which files the change is about, and by which method the image is written. */
+static int decide_files(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct cow_image *img = plan->img;
+    int status = opt->policy == COW_POLICY_EXTEND ? check_extend(img, opt, err) : 0;
+    if (status == 0) {
+        status = choose_resize_target(plan, opt, err);
+    }
+    if (status == 0 && opt->policy == COW_POLICY_COPY) {
+        status = choose_copy_path(plan, opt, err);
+        if (status == 0 && plan->method == RECORD_HEADER &&
+            strlen(plan->backing.copy_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
+            plan->method = RECORD_COPY;
+        }
+    }
+    if (status == 0 && nothing_to_rewrite(img, opt)) {
+        plan->method = RECORD_HEADER;
+        plan->reach = REACH_BACKING;
+    }
+    if (status != 0) {
+        return status;
+    }
+    plan->backing.new_size_bytes =
+        opt->policy == COW_POLICY_KEEP ? plan->backing.size_bytes : opt->size_bytes;
+    plan->holds.backing = plan->backing.path == NULL          ? HOLD_NOT
+                          : resize_extends_backing(plan, opt) ? HOLD_WRITE
+                                                              : HOLD_READ;
+    plan->target.temp_path = plan_temp_path(plan, plan->target.path);
+    return plan->method == RECORD_COPY ? plan_check_names(img, opt->force, err) : 0;
+}
+
+/* Second: what the new image looks like, and what a kernel will say of it. */
+static int decide_result(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    int status = 0;
+    if (plan->reach == REACH_BACKING) {
+        plan->result.header = plan->img->header;
+    } else {
+        status = fill_header(plan, opt, err);
+    }
+    if (status == 0 && plan->method != RECORD_HEADER) {
+        status = footprint_of_image(plan, NULL, err);
+    }
+    return status != 0
+               ? status
+               : plan_predict_verdict(plan, plan->backing.new_size_bytes, plan->result.header.mtime, err);
+}
+
+static int build_resize(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct cow_usage usage;
+    int status = decide_files(plan, opt, err);
+    if (status == 0) {
+        status = cow_image_usage(plan->img, &usage, err);
+    }
+    if (status == 0 && resize_extends_backing(plan, opt)) {
+        status = plan_list_siblings(plan, err);
+    }
+    if (status == 0) {
+        status = look_at_content(plan, opt, err);
+    }
+    if (status == 0) {
+        status = decide_result(plan, opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    if (plan->reach == REACH_BACKING) {
+        resize_describe_backing_only(plan, opt, &usage);
+    } else {
+        resize_describe(plan, opt, &usage);
+    }
+    return 0;
+}
+
+int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
+                    struct cow_error *err)
+{
+    struct cow_error local;
+    struct cow_resize_options decided = *options;
+    const struct cow_resize_options *opt = &decided;
+    err = err != NULL ? err : &local;
+    img = image_flat(img);
+    int status = image_require_layout(img, err);
+    if (status == 0) { /* first of all: what it left looks like other trouble */
+        status = plan_check_pending(img, err);
+    }
+    if (status == 0) {
+        status = check_resize_request(img, opt, err);
+    }
+    if (status == 0) {
+        status = decide_policy(&decided, img, err);
+    }
+    if (status == 0) {
+        status = check_resized_backing(img, opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RESIZE);
+    if (plan == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->force = opt->force;
+    status = build_resize(plan, opt, err);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * resize: the preview and the steps of a plan whose decisions (resize.c) are taken.
+ */
+#ifndef CORE_OPS_RESIZE_TEXT_H
+#define CORE_OPS_RESIZE_TEXT_H
+
+#include "core/plan/plan.h"
+
+/* Whether the backing file itself becomes longer. plan->backing is decided. */
+bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize_options *opt);
+
+/* The image is written, or a new one is. */
+void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
+                     const struct cow_usage *usage);
+
+/* The image stays as it is; at most its backing file is lengthened. */
+void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,
+                                  const struct cow_usage *usage);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * undo: going back after a commit, byte for byte, as long as nobody has written to the image since.
+ */
+#include "core/plan/undo_check.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/ledger/state.h"
+#include "core/plan/method_words.h"
+#include "core/plan/plan.h"
+#include "core/plan/plan_result.h"
+#include "core/plan/plan_rules.h"
+#include "cow/text.h"
+
+static int changed_since(const struct cow_image *img, const char *what, struct cow_error *err)
+{
+    cow_error_set(err, COW_REFUSED, "%s: %s has changed since: going back would lose that", img->path, what);
+    return cow_error_hint(err, "\"cowtui undo --discard\" removes the undo data");
+}
+
+static int read_undo(struct record *record, struct cow_image *img, struct stat *facts, struct cow_error *err)
+{
+    bool found;
+    int status = journal_read(record, &found, img, SIDE_UNDO, facts, err);
+    if (status == 0 && !found) {
+        status = cow_error_set(err, COW_REFUSED, "%s: there is nothing to undo", img->path);
+    }
+    return status;
+}
+
+/* The private backing file goes with the change that made it, unless somebody has used it since. */
+static int check_copy(const struct cow_plan *plan, const struct record *record, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    struct host_file file;
+    int64_t pid = 0;
+    if (record->copy_inode == 0 || record->copy_is_foreign ||
+        host_file_open(img->io, &file, record->copy_path, O_RDONLY, NULL) != 0) {
+        return 0;
+    }
+    int held = img->io->lock_holder(img->io->context, file.fd, IO_LOCK_WRITE, &pid);
+    host_file_close(img->io, &file);
+    if (held > 0) {
+        return cow_error_set(err, COW_LOCKED, "%s: the private backing file is in use by pid %" PRId64,
+                             record->copy_path, pid);
+    }
+    return journal_copy_is_unwritten(record, &file.facts)
+               ? 0
+               : changed_since(img, "its private backing file", err);
+}
+
+/* The header that the image will have again, as bytes: from the old image, which is the undo file, or from
+ * the present one with its first sector put back. */
+static int old_header(uint8_t bytes[COW_HEADER_BYTES_MAX], const struct cow_image *img,
+                      const struct record *record)
+{
+    char undo[PATH_MAX];
+    memset(bytes, 0, COW_HEADER_BYTES_MAX);
+    if (record_kind_facts(record->kind)->keeps_file) {
+        memcpy(bytes, img->raw, img->raw_bytes);
+        memcpy(bytes, record->old_sector, sizeof record->old_sector);
+        return 0;
+    }
+    struct stat facts;
+    int fd =
+        io_open_regular(img->io, side_path(undo, img->real_path, SIDE_UNDO), O_RDONLY | O_NOFOLLOW, &facts);
+    if (fd < 0) {
+        return fd;
+    }
+    int status = io_read_padded(img->io, fd, bytes, COW_HEADER_BYTES_MAX, 0);
+    img->io->close(img->io->context, fd);
+    if (status == 0) {
+        bytes_put(bytes + record->size_field_offset, 8, true, record->old_size_field);
+    }
+    return status;
+}
+
+/* What a stock kernel will say of the old header, with the backing file as it will be. */
+static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_HEADER_BYTES_MAX],
+                                const struct record *record)
+{
+    struct stat backing = {.st_size = 0};
+    struct verdict_facts facts = {.bytes = bytes,
+                                  .n_bytes = COW_HEADER_BYTES_MAX,
+                                  .header = &plan->result.header,
+                                  .image_path = plan->img->path,
+                                  .boot_path = plan->img->path,
+                                  .backing_path = plan->result.header.backing_path};
+    int status = io_stat_disk(plan->io, plan->result.header.backing_path, &backing);
+    facts.backing_errno = status < 0 ? -status : 0;
+    facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
+    facts.backing_mtime = backing.st_mtim.tv_sec;
+    verdict_of(&plan->preview.after_verdict, &facts);
+}
+
+/* "64 MiB -> 128 MiB", where the old header can be read: only the preview wants to know. */
+static void show_old_image(struct cow_plan *plan, const struct record *record)
+{
+    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    if (old_header(bytes, plan->img, record) == 0 &&
+        cow_header_decode(&plan->result.header, bytes, sizeof bytes, record->old_file_bytes,
+                          record->backing_old_bytes, NULL) == 0 &&
+        cow_layout_of(&plan->result.layout, &plan->result.header, NULL) == 0) {
+        plan_show_new_image(plan);
+        plan->preview.can_grow_to_bytes = 0;
+        predict_old_verdict(plan, bytes, record);
+        plan->preview.patched_opens = plan->preview.after_verdict.opens;
+    }
+}
+
+static int check_unchanged(struct cow_plan *plan, struct record *record, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    if (journal_view(record, img) != JOURNAL_SEES_NEW || !journal_unwritten(record, &img->cow.facts, true)) {
+        return changed_since(img, "the image", err);
+    }
+    int status = journal_check(record, img, SIDE_UNDO, err);
+    if (status == 0) {
+        status = undo_check_base(img, record, err);
+    }
+    if (status == 0) {
+        status = check_copy(plan, record, err);
+    }
+    if (status != 0 || !record->extends) {
+        return status;
+    }
+    status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing.facts);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s", record->backing_path);
+    }
+    if ((uint64_t)plan->backing.facts.st_size != record->backing_new_bytes ||
+        !same_time(plan->backing.facts.st_mtim, record->backing_mtime)) {
+        return changed_since(img, "its backing file", err);
+    }
+    plan->backing.path = plan_text(plan, "%s", record->backing_path);
+    plan->holds.backing = HOLD_WRITE;
+    return 0;
+}
+
+/* What becomes of the private backing file. */
+static void describe_copy(struct cow_plan *plan, const struct record *record)
+{
+    struct stat facts;
+    if (record->copy_inode == 0 || plan->io->lstat(plan->io->context, record->copy_path, &facts) < 0) {
+        return;
+    }
+    if (record->copy_is_foreign) {
+        plan_note(plan,
+                  "the private backing file %s is kept: it does not lie beside the image, and is not named",
+                  record->copy_path);
+    } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
+        plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
+    } else if (state_copy_has_others(plan->img, record, &facts) != 0) {
+        plan_note(plan,
+                  "the private backing file %s is kept: other images (or other names of this one) are on it, "
+                  "or could be",
+                  record->copy_path);
+    } else {
+        plan_note(plan, "the private backing file %s is removed", record->copy_path);
+        plan_touch(plan, COW_TOUCH_REMOVES, record->copy_path);
+    }
+}
+
+/* A faithful copy (cp -p, a restored backup) is as good as the file of then, to a kernel too; whether it is
+ * one, size and date cannot tell. */
+static void describe_base(struct cow_plan *plan, const struct record *record)
+{
+    struct stat facts;
+    if (record->backing_path[0] != '\0' &&
+        plan->io->stat(plan->io->context, record->backing_path, &facts) == 0 &&
+        !journal_number_fits(record, facts.st_ino, record->backing_inode)) {
+        plan_note(
+            plan,
+            "the backing file %s is another file than then (its inode number is another), with the same "
+            "size and date: going back is right if it is a copy",
+            record->backing_path);
+    }
+}
+
+static void name_undone_files(struct cow_plan *plan, const struct record *record)
+{
+    plan_touch_sized(plan,
+                     record_kind_facts(record->kind)->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES,
+                     plan->target.path, record->old_file_bytes);
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_DRAFT);
+    if (record->extends) {
+        plan_touch_sized(plan, COW_TOUCH_CUTS, record->backing_path, record->backing_old_bytes);
+    }
+}
+
+static void describe_undo(struct cow_plan *plan, const struct record *record)
+{
+    char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    struct cow_preview *p = &plan->preview;
+    p->method = record_kind_facts(record->kind)->method;
+    p->target_path = plan->target.path;
+    p->changes_existing = true;
+    show_old_image(plan, record);
+    plan_note_in_use(plan);
+    p->undo_text = "none: the change would have to be made again";
+    p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
+    if (record->extends) {
+        /* As its user calls it, if that is the same file. */
+        const struct backing_file *backing = &plan->img->backing;
+        const bool same = same_file(&backing->file.facts, &plan->backing.facts);
+        p->backing_text = plan_words(
+            plan,
+            "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
+            same ? backing->facts.path : record->backing_path,
+            cow_size_text(size, record->backing_old_bytes));
+    }
+    describe_base(plan, record);
+    name_undone_files(plan, record);
+    describe_copy(plan, record);
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
+    plan_step(plan, COW_STEP_UNDO, 0, "%s", method_undo_text(record->kind));
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
+}
+
+static int start_undo(struct cow_plan **plan, struct cow_image *img, struct record *record,
+                      struct stat *facts, struct cow_error *err)
+{
+    int status = plan_check_pending(img, err);
+    if (status == 0) {
+        status = read_undo(record, img, facts, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    *plan = plan_new(img->io, img, COW_OPERATION_UNDO);
+    if (*plan == NULL) {
+        record_clear(record);
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    (*plan)->purpose = PLAN_UNDOES;
+    (*plan)->target.path = img->real_path;
+    (*plan)->holds.image = HOLD_WRITE;
+    (*plan)->backing.path = NULL;
+    return 0;
+}
+
+int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local;
+    struct record record;
+    struct cow_plan *plan;
+    err = err != NULL ? err : &local;
+    int status = start_undo(&plan, img, &record, NULL, err);
+    if (status != 0) {
+        return status;
+    }
+    plan->method = record_kind_facts(record.kind)->undone_by;
+    status = check_unchanged(plan, &record, err);
+    if (status == 0) {
+        describe_undo(plan, &record);
+    }
+    record_clear(&record);
+    if (status != 0) {
+        cow_plan_free(plan);
+        return status;
+    }
+    return plan_finish(out, plan, err);
+}
+
+int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    struct cow_error local;
+    struct record record;
+    struct cow_plan *plan;
+    struct stat facts;
+    char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    err = err != NULL ? err : &local;
+    int status = start_undo(&plan, img, &record, &facts, err);
+    if (status != 0) {
+        return status;
+    }
+    record_clear(&record);
+    struct cow_preview *p = &plan->preview;
+    plan->purpose = PLAN_DISCARDS;
+    p->operation = COW_OPERATION_DISCARD_UNDO;
+    p->method = COW_METHOD_DISCARD;
+    p->target_path = plan->target.path;
+    p->changes_existing = true;
+    p->undo_text = "none: this gives up going back";
+    p->command = plan_text(plan, "cowtui undo --discard %s", cow_shell_quote(image, sizeof image, img->path));
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image");
+    plan_step(plan, COW_STEP_DISCARD_UNDO, 0, "remove the undo data (%s)",
+              cow_size_text(size, (uint64_t)facts.st_blocks * 512));
+    return plan_finish(out, plan, err);
+}

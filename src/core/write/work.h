@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A commit under way: the open files, what has been made so far (so that a failure can take it back),
+ * progress, and the tools that all steps use.
+ */
+#ifndef CORE_WRITE_WORK_H
+#define CORE_WRITE_WORK_H
+
+#include "core/ledger/record.h"
+#include "core/plan/plan.h"
+
+struct commit {
+    const struct cow_plan *plan;
+    const struct cow_io *io;
+    const struct cow_env *env;
+    struct cow_error *err;
+    int image_fd;                  /* the old image, locked */
+    int backing_fd;                /* locked */
+    int out_fd;                    /* the temporary file, locked */
+    int input_fd[PLAN_INPUTS_MAX]; /* the plan's further inputs, locked */
+    int copy_fd;                   /* the private backing file, under its temporary name */
+    mode_t copy_mode;              /* plan_output_mode, less the umask */
+    bool out_made;
+    bool copy_made;
+    bool copy_placed; /* it has its final name */
+    bool backing_written;
+    bool merging;         /* ... bytes of it: even its date cannot be put back any more */
+    struct timespec beat; /* when merging last dated the journal; zeros: not yet */
+    bool spilled;         /* something was written to a stream or a device, and cannot be taken back */
+    bool journal_made;
+    bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
+    struct record record; /* once the journal is made, or read */
+    bool has_record;
+    const char *phase;
+    uint64_t done_bytes;
+    uint64_t total_bytes;
+    uint64_t waiting_from; /* of the file in the making: where what waits to be written to the disk begins, */
+    uint64_t waiting_bytes; /* and how much that is (commit_written) */
+};
+
+/* Makes a temporary file, empty and locked; one that a crash left behind is replaced, one that another cowtui
+ * is writing is not (COW_LOCKED).  mode is for the umask. */
+int commit_make_file(struct commit *c, const char *path, mode_t mode, int *fd);
+
+/* Checks that fd's filesystem has room. */
+int commit_require_space(struct commit *c, int fd, uint64_t bytes);
+
+/* Whether what was read has still the length that it had. Asked before a new file is called complete. */
+int commit_check_sources(struct commit *c);
+
+/* Counts bytes as done and tells the caller. COW_CANCELLED if it wants to stop and that is still possible. */
+int commit_advance(struct commit *c, uint64_t bytes);
+
+/* Tells that a piece of a new file, behind all others, has been written. So that the disk is busy while we
+ * are, and the fsync in the end has little left to wait for, its writing to the disk begins soon. */
+void commit_written(struct commit *c, int fd, uint64_t offset, uint64_t n_bytes);
+
+/* A failed call: COW_IO with words; a full disk is told with what helps. */
+int commit_failed(struct commit *c, int status, const char *what, const char *path);
+
+/* Copies length bytes from one open file to another, at most COMMIT_PIECE_BYTES at a time, and advances.
+ * Holes of the source stay holes (the target is sparse there already). */
+int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
+                    uint64_t to_offset, uint64_t length);
+
+/* Bytes that are no hole, all of them, by copy_file_range where that is to be had. 0 or -errno. */
+int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
+                   uint64_t length);
+
+/* A buffer stays in a processor's own cache, and a page cache of large pages likes no larger writes: with 1
+ * MiB a merge takes twice the time. */
+enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 256 * 1024 };
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The application's jobs: one table of them, which the loop walks whenever nothing else is to be done. A row
+ * says where what a job finds is wanted, and what is to be done when it has ended.
+ *
+ * Of the jobs that are fibers one goes on at a time, to its end, even where nobody looks at it any more:
+ * coming back finds it done. The scan has slices of its own and goes on beside it.
+ */
+#include "tui/app/app.h"
+
+/* Check is on the screen, and nothing over it. */
+static bool wants_check(const struct tui_app *app)
+{
+    return app->depth == 0 && app->tab_now == TUI_TAB_CHECK;
+}
+
+/* Files, or a file over it, or a coloured Map. */
+static bool wants_files(const struct tui_app *app)
+{
+    const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
+
+    if (app->tab_now == TUI_TAB_FILES)
+        return !top || top == &tui_view_file;
+    return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
+}
+
+/* It is asked for by its key, wherever one is. */
+static bool wants_scan(const struct tui_app *app)
+{
+    (void)app;
+    return true;
+}
+
+/* Files shows itself why there is nothing; the Map has no place for that, and is no longer coloured. */
+static void end_files(struct tui_app *app)
+{
+    struct tui_job *job = &app->files.job;
+
+    if (job->state == TUI_JOB_DONE)
+        return;
+    job->complains = app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
+    app->files.colours = false;
+}
+
+static void end_quietly(struct tui_app *app)
+{
+    (void)app;
+}
+
+/* In the order in which they are asked. */
+static const struct {
+    bool (*wants)(const struct tui_app *app);
+    void (*end)(struct tui_app *app);
+} rows[TUI_APP_JOBS] = {
+    [TUI_APP_CHECK] = {wants_check, end_quietly},
+    [TUI_APP_FILES] = {wants_files, end_files},
+    [TUI_APP_SCAN] = {wants_scan, end_quietly},
+};
+
+void tui_app_begin_jobs(struct tui_app *app)
+{
+    tui_check_init(&app->check, &app->subject);
+    tui_files_init(&app->files, &app->subject);
+    tui_scan_init(&app->scan, &app->subject);
+    app->job[TUI_APP_CHECK] = &app->check.job;
+    app->job[TUI_APP_FILES] = &app->files.job;
+    app->job[TUI_APP_SCAN] = &app->scan.job;
+}
+
+void tui_app_forget_jobs(struct tui_app *app)
+{
+    for (int i = 0; i < TUI_APP_JOBS; i++)
+        app->job[i]->job_class->forget(app->job[i]->owner);
+}
+
+void tui_app_end_jobs(struct tui_app *app)
+{
+    tui_app_forget_jobs(app);
+    tui_files_end(&app->files);
+}
+
+static bool job_waits(const struct tui_app *app, int i)
+{
+    return tui_job_waits(app->job[i], rows[i].wants(app));
+}
+
+bool tui_app_work_waits(const struct tui_app *app)
+{
+    for (int i = 0; i < TUI_APP_JOBS; i++) {
+        if (job_waits(app, i))
+            return true;
+    }
+    return false;
+}
+
+void tui_app_hear_job(struct tui_app *app, struct tui_job *job)
+{
+    if (job->said[0])
+        tui_app_say(app, job->said_style, "%s", job->said);
+    if (job->complains)
+        tui_app_error(app, &job->error);
+    app->redraw |= job->news;
+    job->said[0] = '\0';
+    job->complains = job->news = false;
+}
+
+static void do_slice(struct tui_app *app, int i)
+{
+    struct tui_job *job = app->job[i];
+
+    job->job_class->slice(job->owner);
+    if (job->state != TUI_JOB_RUNNING)
+        rows[i].end(app);
+    tui_app_hear_job(app, job);
+}
+
+/* The fiber that goes on next: the one that runs, or the first that waits; -1 if none does. */
+static int next_fiber(const struct tui_app *app)
+{
+    int next = -1;
+
+    for (int i = TUI_APP_JOBS - 1; i >= 0; i--) {
+        if (app->job[i]->job_class->is_fiber && job_waits(app, i) &&
+            (next < 0 || app->job[next]->state != TUI_JOB_RUNNING))
+            next = i;
+    }
+    return next;
+}
+
+void tui_app_work(struct tui_app *app)
+{
+    int fiber = next_fiber(app);
+
+    for (int i = 0; i < TUI_APP_JOBS; i++) {
+        if (i == fiber || (!app->job[i]->job_class->is_fiber && job_waits(app, i)))
+            do_slice(app, i);
+    }
+}

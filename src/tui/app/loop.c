@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The loop: draw, wait for an event, hand it to the prompt, the top view, or the table of actions; and where
+ * nothing is to be waited for, a slice of work. It is the only loop that hears all keys. The other one here,
+ * tui_app_pump(), runs inside of work that was begun by a key, and refuses everything but a stop.
+ */
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/keys.h"
+#include "tui/screen/prompt.h"
+
+enum {
+    TICKS_PER_LOOK = 10, /* once a second: who holds the image? */
+    SLICES_PER_TICK = 5, /* of work in between */
+};
+
+static void handle_key(struct tui_app *app, int key)
+{
+    if (app->prompting) {
+        const char *line = tui_app_ask_key(app, key);
+        if (line)
+            tui_app_run_command(app, line);
+        return;
+    }
+    if (app->message[0]) {
+        app->message[0] = '\0';
+        app->redraw = true;
+    }
+    if (key != 'q')
+        app->warned = false;
+    struct tui_view view = *tui_app_top(app);
+    if (view.view_class->key) {
+        enum tui_result result = view.view_class->key(app, view.state, key);
+        if (result != TUI_IGNORED) {
+            tui_app_finish(app, &view, result);
+            return;
+        }
+    }
+    enum tui_action_id action = tui_action_of_key(key, view.view_class->contexts(app, view.state));
+    if (action != TUI_DO_NOTHING)
+        tui_app_perform(app, action, NULL);
+}
+
+/* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */
+static void handle_paste(struct tui_app *app, const char *text)
+{
+    struct tui_view view = *tui_app_top(app);
+    enum tui_result result = TUI_IGNORED;
+
+    if (app->prompting) {
+        tui_prompt_paste(text);
+        app->redraw = true;
+        return;
+    }
+    if (view.view_class->paste)
+        result = view.view_class->paste(app, view.state, text);
+    if (result == TUI_IGNORED)
+        tui_app_say(app, TUI_WARN, "pasted text is taken where text is asked for, and nowhere else");
+    else
+        tui_app_finish(app, &view, result);
+}
+
+static void handle_tick(struct tui_app *app)
+{
+    struct tui_view view = *tui_app_top(app);
+
+    if (app->ticks++ % TICKS_PER_LOOK == 0)
+        tui_app_look_around(app);
+    if (view.view_class->tick)
+        tui_app_finish(app, &view, view.view_class->tick(app, view.state));
+}
+
+/* What is the same whether we wait for work or work is going on. */
+static void handle_outside(struct tui_app *app, const struct tui_event *event)
+{
+    if (event->kind == TUI_EVENT_RESIZE || event->kind == TUI_EVENT_REDRAW)
+        app->redraw = true;
+    if (event->kind == TUI_EVENT_REDRAW)
+        app->backend->ops->forget(app->backend);
+    if (event->kind == TUI_EVENT_STOP) {
+        app->leave = true;
+        app->stop_signal = event->signal_number;
+    }
+}
+
+bool tui_app_pump(struct tui_app *app)
+{
+    struct tui_event event = {.kind = TUI_EVENT_TICK};
+    bool stop = false;
+
+    tui_app_draw(app);
+    /* An error of a script is kept there and comes back from the main loop's next(). */
+    while (!app->leave && app->backend->ops->next(app->backend, &event, TUI_WAIT_NOT, NULL) == 0 &&
+           event.kind != TUI_EVENT_TICK) {
+        handle_outside(app, &event);
+        stop |= event.kind == TUI_EVENT_KEY &&
+                (event.key == TUI_KEY_ESC || event.key == 'q' || event.key == TUI_CTRL('c'));
+    }
+    return stop || app->leave;
+}
+
+/* Work takes the place of waiting: the clock has to go on. */
+static void count_slice(struct tui_app *app)
+{
+    if (++app->slices % SLICES_PER_TICK == 0)
+        handle_tick(app);
+}
+
+int tui_app_loop(struct tui_app *app, struct cow_error *err)
+{
+    app->redraw = true;
+    while (!app->leave) {
+        struct tui_event event = {.kind = TUI_EVENT_TICK};
+        if (app->redraw)
+            tui_app_draw(app);
+        bool busy = tui_app_work_waits(app);
+        int status = app->backend->ops->next(app->backend, &event, busy ? TUI_WAIT_NOT : TUI_WAIT_EVENT, err);
+        if (status)
+            return status;
+        handle_outside(app, &event);
+        if (event.kind == TUI_EVENT_KEY)
+            handle_key(app, event.key);
+        if (event.kind == TUI_EVENT_PASTE)
+            handle_paste(app, event.text);
+        if (event.kind == TUI_EVENT_TICK && busy) {
+            tui_app_work(app);
+            count_slice(app);
+        }
+        if (event.kind == TUI_EVENT_TICK && !busy)
+            handle_tick(app);
+    }
+    return 0;
+}

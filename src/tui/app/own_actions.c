@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Doing an action: the view on top is asked first; what it ignores is looked up in the table of what the
+ * application itself does. Where several rows share a function, `which` is what they differ in: the tab that
+ * is shown, how far tabs are turned, the kind of change that is opened.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/prompt.h"
+
+static enum tui_result do_help(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_app_push(app, &tui_view_help, NULL);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_tab(struct tui_app *app, int tab, const char *argument)
+{
+    (void)argument;
+    tui_app_show_tab(app, (enum tui_tab)tab, false);
+    return TUI_REDRAW;
+}
+
+/* Here and in Check the key shows what is known, and the command looks anew. */
+static enum tui_result do_files(struct tui_app *app, const char *argument)
+{
+    tui_app_show_tab(app, TUI_TAB_FILES, false);
+    if (argument)
+        tui_files_again(&app->files);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_owners(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    app->files.colours = app->tab_now != TUI_TAB_MAP || app->depth > 0 || !app->files.colours;
+    bool running = app->files.job.state == TUI_JOB_RUNNING;
+    if (app->files.colours ? !tui_files_known(&app->files) && !running : running)
+        tui_files_again(&app->files);
+    tui_app_show_tab(app, TUI_TAB_MAP, false);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_check(struct tui_app *app, const char *argument)
+{
+    tui_app_show_tab(app, TUI_TAB_CHECK, false);
+    if (argument)
+        tui_check_again(&app->check);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_turn_tabs(struct tui_app *app, int by, const char *argument)
+{
+    (void)argument;
+    tui_app_show_tab(app, (enum tui_tab)((app->tab_now + by) % TUI_TABS), false);
+    return TUI_REDRAW;
+}
+
+/* Opens a change. An interrupted one has to be recovered before. */
+static enum tui_result do_change(struct tui_app *app, int kind, const char *argument)
+{
+    const struct tui_change_request request = {(enum tui_change_kind)kind, argument ? argument : ""};
+
+    if (app->pending && kind != TUI_CHANGE_RECOVER)
+        tui_app_offer_recovery(app);
+    else
+        tui_app_push(app, &tui_view_change, &request);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_resize(struct tui_app *app, const char *argument)
+{
+    if (app->pending)
+        tui_app_offer_recovery(app);
+    else
+        tui_app_push(app, &tui_view_wizard, argument ? argument : "");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_undo(struct tui_app *app, const char *argument)
+{
+    return do_change(app, argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO, NULL);
+}
+
+/* What is staged where we are goes first. An interrupted change that is one of the findings is no obstacle:
+ * its fix is the recovery. */
+static enum tui_result do_write(struct tui_app *app, const char *argument)
+{
+    bool fixes = tui_check_staged(&app->check) > 0, edits = app->edits.path || app->edits.mtime;
+
+    (void)argument;
+    if (fixes && (app->tab_now == TUI_TAB_CHECK || !edits)) {
+        const struct tui_change_request request = {TUI_CHANGE_REPAIR, ""};
+        tui_app_push(app, &tui_view_change, &request);
+        return TUI_REDRAW;
+    }
+    if (edits)
+        return do_change(app, TUI_CHANGE_EDIT, NULL);
+    tui_app_say(app, TUI_DIM, "nothing is staged: in Check f stages a fix, in Header e edits a field");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_unstage(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    if (app->tab_now == TUI_TAB_CHECK)
+        tui_check_unstage(&app->check);
+    else
+        app->edits.path = app->edits.mtime = false;
+    tui_app_say(app, TUI_DIM, "nothing is staged any more");
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_scan(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_scan_toggle(&app->scan);
+    tui_app_hear_job(app, &app->scan.job);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_goto(struct tui_app *app, const char *argument)
+{
+    const struct cow_header *header = cow_image_header(app->subject.image);
+    struct cow_error err = {0};
+    uint64_t at = 0;
+    bool sector = argument && argument[0] == 's';
+    uint64_t sectors = tui_app_sectors(app);
+
+    if (!argument || sectors == 0)
+        return TUI_NOTHING;
+    if (cow_size_parse(&at, sector ? argument + 1 : argument,
+                       sector ? app->sector : app->sector * header->sector_bytes, &err)) {
+        cow_error_prefix(&err, "goto");
+        tui_app_error(app, &err);
+        return TUI_REDRAW;
+    }
+    if (!sector)
+        at /= header->sector_bytes;
+    if (at >= sectors) {
+        at = sectors - 1;
+        tui_app_say(app, TUI_WARN, "that is past the end of the disk; this is its last sector");
+    }
+    tui_app_select(app, at);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_refresh(struct tui_app *app, const char *argument)
+{
+    struct cow_error err = {0};
+
+    (void)argument;
+    if (tui_app_reopen(app, &err))
+        tui_app_error(app, &err);
+    else
+        tui_app_say(app, TUI_DIM, "read anew");
+    return TUI_REDRAW;
+}
+
+/* As leaving, and starting again with -b. What was staged for another backing file may not fit this one. */
+static enum tui_result do_backing(struct tui_app *app, const char *argument)
+{
+    struct cow_error err = {0};
+
+    if (tui_app_name_backing(app, argument && argument[0] ? argument : NULL, &err)) {
+        tui_app_error(app, &err);
+        return TUI_REDRAW;
+    }
+    tui_check_unstage(&app->check);
+    tui_app_say_backing(app);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_redraw(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    app->backend->ops->forget(app->backend);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_prompt(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_app_ask_command(app);
+    return TUI_REDRAW;
+}
+
+/* Whether leaving is fine: the first time it is not where something staged would be forgotten. */
+static bool may_leave(struct tui_app *app)
+{
+    bool staged = tui_check_staged(&app->check) > 0 || app->edits.path || app->edits.mtime;
+
+    if (!staged || app->warned)
+        return true;
+    app->warned = true;
+    tui_app_say(app, TUI_WARN, "what is staged is not written: W shows what it does, q again leaves");
+    return false;
+}
+
+static enum tui_result do_leave(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    if (app->depth > 0)
+        return TUI_POP;
+    if (app->tab_return == TUI_NO_TAB)
+        return may_leave(app) ? TUI_QUIT : TUI_REDRAW;
+    tui_app_show_tab(app, (enum tui_tab)app->tab_return, false);
+    return TUI_REDRAW;
+}
+
+static enum tui_result do_quit(struct tui_app *app, const char *argument)
+{
+    (void)app;
+    (void)argument;
+    return TUI_QUIT;
+}
+
+static const struct {
+    enum tui_action_id id;
+    enum tui_result (*does)(struct tui_app *app, const char *argument);
+    enum tui_result (*does_one)(struct tui_app *app, int which, const char *argument);
+    int which;
+} own_actions[] = {
+    {TUI_DO_HELP, .does = do_help},
+    {TUI_DO_HEADER, .does_one = do_tab, .which = TUI_TAB_HEADER},
+    {TUI_DO_MAP, .does_one = do_tab, .which = TUI_TAB_MAP},
+    {TUI_DO_BLOCKS, .does_one = do_tab, .which = TUI_TAB_BLOCKS},
+    {TUI_DO_FILES, .does = do_files},
+    {TUI_DO_CHECK, .does = do_check},
+    {TUI_DO_EDIT, .does_one = do_tab, .which = TUI_TAB_HEADER},
+    {TUI_DO_OWNERS, .does = do_owners},
+    {TUI_DO_NEXT_VIEW, .does_one = do_turn_tabs, .which = 1},
+    {TUI_DO_PREV_VIEW, .does_one = do_turn_tabs, .which = TUI_TABS - 1},
+    {TUI_DO_RESIZE, .does = do_resize},
+    {TUI_DO_UNDO, .does = do_undo},
+    {TUI_DO_RECOVER, .does_one = do_change, .which = TUI_CHANGE_RECOVER},
+    {TUI_DO_PAGES, .does_one = do_change, .which = TUI_CHANGE_PAGES},
+    {TUI_DO_COMPACT, .does_one = do_change, .which = TUI_CHANGE_COMPACT},
+    {TUI_DO_REBASE, .does_one = do_change, .which = TUI_CHANGE_REBASE},
+    {TUI_DO_RESTAMP, .does_one = do_change, .which = TUI_CHANGE_RESTAMP},
+    {TUI_DO_CONVERT, .does_one = do_change, .which = TUI_CHANGE_CONVERT},
+    {TUI_DO_MERGE, .does_one = do_change, .which = TUI_CHANGE_MERGE},
+    {TUI_DO_MERGE_IN_PLACE, .does_one = do_change, .which = TUI_CHANGE_MERGE_IN_PLACE},
+    {TUI_DO_SCAN, .does = do_scan},
+    {TUI_DO_WRITE, .does = do_write},
+    {TUI_DO_UNSTAGE, .does = do_unstage},
+    {TUI_DO_GOTO, .does = do_goto},
+    {TUI_DO_REFRESH, .does = do_refresh},
+    {TUI_DO_BACKING, .does = do_backing},
+    {TUI_DO_REDRAW, .does = do_redraw},
+    {TUI_DO_PROMPT, .does = do_prompt},
+    {TUI_DO_LEAVE, .does = do_leave},
+    {TUI_DO_QUIT, .does = do_quit},
+};
+
+void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument)
+{
+    struct tui_view view = *tui_app_top(app);
+    enum tui_result result = view.view_class->act(app, view.state, action, argument);
+
+    for (size_t i = 0; result == TUI_IGNORED && i < sizeof own_actions / sizeof own_actions[0]; i++) {
+        if (own_actions[i].id == action)
+            result = own_actions[i].does ? own_actions[i].does(app, argument)
+                                         : own_actions[i].does_one(app, own_actions[i].which, argument);
+    }
+    tui_app_finish(app, &view, result);
+}
+
+void tui_app_run_command(struct tui_app *app, const char *line)
+{
+    char copy[TUI_PROMPT_BYTES];
+    struct cow_error err = {0};
+    enum tui_action_id action;
+    const char *argument;
+
+    snprintf(copy, sizeof copy, "%s", line);
+    size_t n = strlen(copy);
+    while (n > 0 && copy[n - 1] == ' ')
+        copy[--n] = '\0';
+    if (n == 0)
+        return;
+    if (tui_action_of_command(&action, &argument, copy, &err)) {
+        tui_app_error(app, &err);
+        return;
+    }
+    char *path = tui_command_file(copy, &n) ? tui_prompt_expand(argument) : NULL;
+    tui_app_perform(app, action, path ? path : argument);
+    free(path);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What can be done with one of the guest's files, wherever it is shown: in the list of Files, or explained.
+ */
+#ifndef COW_TUI_FILES_FILE_ACT_H
+#define COW_TUI_FILES_FILE_ACT_H
+
+#include "cow/fs.h"
+#include "tui/app/view.h"
+
+/* What the file allows: TUI_IN_... bits; 0 for NULL. */
+unsigned tui_file_contexts(const struct cow_fs_file *file);
+
+/* Does it; TUI_IGNORED for all other actions. file may be NULL: then it says so. */
+enum tui_result tui_file_act(struct tui_app *app, const struct cow_fs_file *file, enum tui_action_id action);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What all jobs have in common: progress, stopping, and slices of calls that go on until they are done.
+ *
+ * A fiber in its middle holds open files and memory that only its own way out gives back, so it is never
+ * thrown away: who wants it gone asks for a stop, and enters it until it has ended. The core hears of that at
+ * its next step, so this is soon.
+ */
+#include "tui/jobs/job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/jobs/fiber.h"
+#include "tui/screen/clock.h"
+
+static const double slice_seconds = 0.02;
+
+void tui_job_init(struct tui_job *job, const struct tui_job_class *job_class, void *owner,
+                  const struct tui_subject *subject)
+{
+    memset(job, 0, sizeof *job);
+    job->job_class = job_class;
+    job->owner = owner;
+    job->subject = subject;
+}
+
+bool tui_job_is_current(const struct tui_job *job)
+{
+    return job->generation == job->subject->generation;
+}
+
+bool tui_job_waits(const struct tui_job *job, bool wanted)
+{
+    return job->state == TUI_JOB_RUNNING || (wanted && job->job_class->waits(job->owner));
+}
+
+void tui_job_begin(struct tui_job *job)
+{
+    job->state = TUI_JOB_RUNNING;
+    job->generation = job->subject->generation;
+    job->stop = false;
+    job->progress = (struct tui_progress){.started = tui_clock()};
+    job->news = true;
+}
+
+int tui_job_percent(const struct tui_job *job)
+{
+    return tui_progress_percent(&job->progress);
+}
+
+double tui_job_seconds_left(const struct tui_job *job)
+{
+    return job->state == TUI_JOB_RUNNING ? tui_progress_seconds_left(&job->progress, tui_clock()) : -1;
+}
+
+void tui_job_stop(struct tui_job *job)
+{
+    job->stop = job->state == TUI_JOB_RUNNING;
+}
+
+void tui_job_say(struct tui_job *job, enum tui_style style, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(job->said, sizeof job->said, format, arguments);
+    va_end(arguments);
+    job->said_style = style;
+}
+
+void tui_job_go_on(struct tui_job *job, void (*look)(void *owner))
+{
+    if (job->state != TUI_JOB_RUNNING) {
+        tui_job_begin(job);
+        if (tui_fiber_new(&job->fiber, look, job->owner, &job->error)) {
+            job->state = TUI_JOB_FAILED;
+            return;
+        }
+    }
+    job->looked = tui_clock();
+    if (tui_fiber_enter(job->fiber)) {
+        tui_fiber_free(job->fiber);
+        job->fiber = NULL;
+        job->news = true;
+    }
+}
+
+void tui_job_show(struct tui_job *job)
+{
+    job->news = true;
+    if (job->subject->interactive)
+        tui_fiber_leave(job->fiber);
+}
+
+static bool is_to_stop(const struct tui_job *job)
+{
+    return job->stop || !tui_job_is_current(job);
+}
+
+bool tui_job_look_in(void *context, const struct cow_progress *progress)
+{
+    struct tui_job *job = context;
+    int before = tui_job_percent(job);
+
+    job->progress.done = progress->done_bytes;
+    job->progress.total = progress->total_bytes;
+    job->news |= tui_job_percent(job) != before;
+    if (!is_to_stop(job) && (!job->subject->interactive || tui_clock() - job->looked >= slice_seconds))
+        tui_fiber_leave(job->fiber);
+    return is_to_stop(job);
+}
+
+void tui_job_halt(struct tui_job *job)
+{
+    while (job->fiber) {
+        job->stop = true;
+        job->job_class->slice(job->owner);
+    }
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * An open image: what it is, what each sector's origin is, and reading the composed disk. Looking takes no
- * lock and writes nothing, so an image that a guest is using can be opened. One image belongs to one thread.
+ * An open image: its header, its backing file, what a kernel would say of it. What is on its disk is asked by
+ * cow/disk.h. Looking takes no lock and writes nothing, so an image that a guest is using can be opened. One
+ * image belongs to one thread.
  */
 #ifndef COW_IMAGE_H
 #define COW_IMAGE_H
@@ -10,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cow/disk.h"
 #include "cow/error.h"
 #include "cow/header.h"
 #include "cow/layout.h"
 
-struct cow_image;
 struct cow_io;
 
 struct cow_open_options {
@@ -109,87 +110,5 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);
-
-/* Where a run's bytes come from. The last four are told by a scan only (cow/scan.h), which reads the bytes.
- * name is the JSON value; the meaning of each is in README and format.md. */
-#define COW_ORIGIN_LIST(X)                                                                                   \
-    X(BACKING, "backing", "read from the backing file")                                                      \
-    X(BACKING_HOLE, "backing-hole", "the backing file has a hole there: zeros")                              \
-    X(BEYOND_BACKING, "beyond-backing", "past the end of the backing file: zeros")                           \
-    X(HOLE, "hole", "in the COW, as a hole: zeros, costs nothing")                                           \
-    X(COW, "cow", "in the COW")                                                                              \
-    X(REDUNDANT, "redundant", "in the COW, but equal to what the backing file gives")                        \
-    X(ZERO, "zero", "in the COW, as written zeros")                                                          \
-    X(CHANGED, "changed", "in the COW, and different from the backing file")                                 \
-    X(ORPHAN, "orphan",                                                                                      \
-      "read from the backing file, though the COW holds other data: a write that a crash lost")
-
-enum cow_origin {
-#define COW_ORIGIN_ENUM(id, name, text) COW_ORIGIN_##id,
-    COW_ORIGIN_LIST(COW_ORIGIN_ENUM)
-#undef COW_ORIGIN_ENUM
-        COW_ORIGINS
-};
-
-const char *cow_origin_name(enum cow_origin origin); /* "backing-hole" */
-const char *cow_origin_text(enum cow_origin origin); /* the sentence above */
-bool cow_origin_dirty(enum cow_origin origin);       /* is the bit set? */
-
-enum { COW_NO_OFFSET = -1 };
-
-struct cow_run {
-    uint64_t first_sector;
-    uint64_t sectors; /* 0: there is none (the end of the disk) */
-    enum cow_origin origin;
-    int64_t host_offset; /* of the first sector, in the file of the layer; those behind it follow each other
-                            there without a gap. COW_NO_OFFSET where no file has a place for it */
-    unsigned layer; /* whose file that is: 0 the COW, 1 its backing file, more where that is a COW itself */
-};
-
-/* The run that begins at `sector` and reaches as far as the origin is the same. At or past the end of the
- * disk: out->sectors is 0. A backing file that is not there counts as data (nothing is known about its
- * holes). */
-int cow_image_next_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);
-
-/* The run that ends just before `sector`, from its beginning. sector 0: out->sectors is 0. */
-int cow_image_prev_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);
-
-struct cow_dirty_run {
-    uint64_t first_sector;
-    uint64_t sectors; /* 0: there is none */
-};
-
-/* Bits only, fast over any distance: the first run of dirty sectors at or after `sector` (cut at `sector` if
- * it lies inside one), or the last run that begins before `sector`. */
-int cow_image_next_dirty(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
-                         struct cow_error *err);
-int cow_image_prev_dirty(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
-                         struct cow_error *err);
-
-struct cow_density {
-    uint64_t sectors;                /* of the range that lie on the disk */
-    uint64_t dirty_sectors;          /* of them in the COW */
-    uint64_t beyond_backing_sectors; /* of them past the end of the backing file */
-};
-
-/* What a range holds, for one cell of a heatmap. Cost: at most two bitmap pages, whatever the range; nothing
- * where it begins and ends at multiples of this number of sectors and has been counted before
- * (cow_image_usage counts all). */
-enum { COW_DENSITY_UNIT_SECTORS = 64 * 1024 };
-int cow_image_density(struct cow_image *img, uint64_t first_sector, uint64_t sectors, struct cow_density *out,
-                      struct cow_error *err);
-
-/* Reads n_bytes of the composed disk (what the guest sees) at offset_bytes. Errors: COW_USAGE past the end of
- * the disk; COW_IO if a clean sector is asked for and its backing file is not there. */
-int cow_image_read(struct cow_image *img, uint64_t offset_bytes, void *buffer, size_t n_bytes,
-                   struct cow_error *err);
-
-/* One of the two files of an image, whatever the bitmap says. Whose version of the disk is meant (the
- * guest's, or that of the backing file) is another question: enum cow_version in cow/fs.h. */
-enum cow_file { COW_FILE_COW, COW_FILE_BACKING };
-
-/* Reads what one file has for that range of the disk, whatever the bitmap says; zeros past the file's end. */
-int cow_image_read_file(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, void *buffer,
-                        size_t n_bytes, struct cow_error *err);
 
 #endif

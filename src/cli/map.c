@@ -22,11 +22,29 @@ struct extent {
     uint64_t start, length;
     const char *origin;
     int64_t offset;
+    unsigned layer;
 };
 
 /* Prints one; first tells that nothing was printed before. 0, or a status. */
 typedef int print_extent(FILE *file, const struct extent *extent, bool first, int width,
                          struct cow_error *err);
+
+/* Where a backing file is a COW itself, offsets are those of several files. */
+static int print_text_layers(FILE *file, const struct extent *extent, bool first, int width,
+                             struct cow_error *err)
+{
+    char offset[24] = "-";
+
+    (void)err;
+    if (first)
+        fprintf(file, "#%*s %*s  %-14s %*s  layer\n", width - 1, "start", width, "length", "origin", width,
+                "offset");
+    if (extent->offset != COW_NO_OFFSET)
+        snprintf(offset, sizeof offset, "%" PRId64, extent->offset);
+    fprintf(file, "%*" PRIu64 " %*" PRIu64 "  %-14s %*s  %5u\n", width, extent->start, width, extent->length,
+            extent->origin, width, offset, extent->layer);
+    return 0;
+}
 
 static int print_text(FILE *file, const struct extent *extent, bool first, int width, struct cow_error *err)
 {
@@ -53,6 +71,7 @@ static int print_json(FILE *file, const struct extent *extent, bool first, int w
     cli_json_put(&value, "origin", json_string(extent->origin));
     cli_json_put(&value, "offset",
                  extent->offset == COW_NO_OFFSET ? json_null() : json_integer(extent->offset));
+    cli_json_put(&value, "layer", json_integer((json_int_t)extent->layer));
     return cli_json_spool(file, first ? "[\n  " : ",\n  ", value, err);
 }
 
@@ -86,7 +105,8 @@ static bool goes_on(const struct cow_run *run, const struct cow_run *next, uint3
 
     if (expected != COW_NO_OFFSET)
         expected += (int64_t)(run->sectors * sector_bytes);
-    return next->sectors > 0 && next->origin == run->origin && next->host_offset == expected;
+    return next->sectors > 0 && next->origin == run->origin && next->layer == run->layer &&
+           next->host_offset == expected;
 }
 
 static int one_run(struct walk *walk, uint64_t sector, struct cow_run *run, struct cow_error *err)
@@ -143,6 +163,7 @@ static int print_extents(struct walk *walk, FILE *file, print_extent *print, str
             extent.length = header->size_bytes - extent.start;
         extent.origin = cow_origin_name(run.origin);
         extent.offset = run.host_offset;
+        extent.layer = run.layer;
         status = print(file, &extent, sector == 0, width, err);
         if (!status && ferror(file))
             status = cow_error_system(err, errno ? errno : EIO, "%s",
@@ -168,7 +189,8 @@ static int map_json(struct walk *walk, struct cow_error *err)
 
 static int map_text(struct walk *walk, struct cow_error *err)
 {
-    return print_extents(walk, stdout, print_text, err);
+    return print_extents(walk, stdout, cow_image_layers(walk->image) > 2 ? print_text_layers : print_text,
+                         err);
 }
 
 /* Progress only where it does not run into the map itself. */

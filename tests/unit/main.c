@@ -33,7 +33,7 @@ static const struct {
     {"guestfs", guestfs_suite, 0},   {"kinds", kinds_suite, 0},
     {"rescue", rescue_suite, 0},     {"jobs", jobs_suite, 0},
     {"input", input_suite, 0},       {"canvas", canvas_suite, 0},
-    {"promise", promise_suite, 0},
+    {"promise", promise_suite, 0},   {"chain", chain_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

@@ -220,6 +220,7 @@ Suite *kernel_suite(void);
 Suite *layout_suite(void);
 Suite *bitmap_suite(void);
 Suite *overlay_suite(void);
+Suite *chain_suite(void);
 Suite *image_suite(void);
 Suite *verdict_suite(void);
 Suite *plan_suite(void);

@@ -43,6 +43,23 @@ static json_t *holder_json(const struct cli_facts *facts)
     return object;
 }
 
+static json_t *layers_json(const struct cow_image *image)
+{
+    json_t *array = json_array();
+    struct cow_layer layer;
+
+    for (size_t i = 0; i < cow_image_layers(image); i++) {
+        json_t *object = json_object();
+
+        cow_image_layer(image, i, &layer);
+        cli_json_put(&object, "path", cli_json_text(layer.path));
+        cli_json_put(&object, "format", json_string(layer.format));
+        cli_json_put(&object, "size_bytes", cli_json_u64(layer.size_bytes));
+        cli_json_append(&array, object);
+    }
+    return array;
+}
+
 json_t *cli_info_json(const struct cli_facts *facts)
 {
     const struct cow_header *header = facts->header;
@@ -56,6 +73,8 @@ json_t *cli_info_json(const struct cli_facts *facts)
     cli_json_put(&object, "sector_bytes", json_integer(header->sector_bytes));
     cli_json_put(&object, "alignment", header->alignment ? json_integer(header->alignment) : json_null());
     cli_json_put(&object, "backing", backing_json(facts->backing, header));
+    cli_json_put(&object, "layers", layers_json(facts->image));
+    cli_json_put(&object, "below", cli_json_sentence_or_null(cow_image_cut_text(facts->image)));
     cli_json_put(&object, "layout", layout ? cli_json_layout(layout) : json_null());
     cli_json_put(&object, "usage", layout ? usage_json(&facts->usage) : json_null());
     cli_json_put(&object, "uml", cli_json_verdict(&facts->verdict));

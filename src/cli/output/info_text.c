@@ -91,6 +91,24 @@ static void put_info_backing(struct cli_out *out, const struct cli_facts *facts)
     }
 }
 
+/* What a backing file that is a COW itself lies on. */
+static void put_info_layers(struct cli_out *out, const struct cow_image *image)
+{
+    const size_t layers = cow_image_layers(image);
+    const char *cut = cow_image_cut_text(image);
+    char path[CLI_NAME_BYTES], size[COW_SIZE_TEXT_BYTES], label[32];
+    struct cow_layer layer;
+
+    for (size_t i = 1; i < layers && (layers > 2 || *cut); i++) {
+        cow_image_layer(image, i, &layer);
+        snprintf(label, sizeof label, "  layer %zu", i);
+        cli_row(out, label, "%s: %s, %s", cli_name(path, layer.path), layer.title,
+                cow_size_text(size, layer.size_bytes));
+    }
+    if (*cut)
+        cli_row_tone(out, CLI_BAD, "  below", "%s", cut);
+}
+
 static void put_info_range(struct cli_out *out, const char *label, uint64_t from, uint64_t to)
 {
     char size[COW_SIZE_TEXT_BYTES];
@@ -170,6 +188,7 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
     put_title(out, facts);
     put_header(out, facts);
     put_info_backing(out, facts);
+    put_info_layers(out, facts->image);
     if (facts->layout) {
         put_info_layout(out, facts->layout);
         put_info_usage(out, facts);

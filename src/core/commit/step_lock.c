@@ -117,10 +117,9 @@ static int hold(struct commit *c, int *fd, const struct held_file *held)
 static int refuse_backing_writer(struct commit *c)
 {
     const struct backing_file *backing = &c->plan->img->backing;
-    int64_t pid;
-    if (backing->file.fd < 0 || !same_file(&backing->file.facts, &c->plan->backing.facts) ||
-        c->io->has_writer(c->io->context, backing->file.fd) != 1 ||
-        c->io->lock_holder(c->io->context, backing->file.fd, IO_LOCK_WRITE, &pid) > 0) { /* that tells more */
+    if (backing->facts.state != COW_BACKING_FOUND ||
+        !same_file(&backing->file.facts, &c->plan->backing.facts) ||
+        !host_file_has_silent_writer(c->io, &backing->file)) { /* a lock tells more, by another message */
         return 0;
     }
     cow_error_set(c->err, COW_LOCKED, "%s: the backing file is open for writing in another process",

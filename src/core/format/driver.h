@@ -66,7 +66,8 @@ struct format_place {
 };
 
 struct format_driver {
-    const char *name;
+    const char *name;  /* of what has no header with a name of its own (enum cow_format) */
+    const char *title; /* the same for people */
     /* Has every sector, so that nothing lies below it, and no bits have to be asked for. */
     bool flat;
 

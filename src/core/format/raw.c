@@ -69,6 +69,7 @@ static int raw_place(const struct format_disk *disk, const struct format_file *f
 }
 
 const struct format_driver format_raw = {.name = "raw",
+                                         .title = "raw disk",
                                          .flat = true,
                                          .probe = raw_probe,
                                          .decode = raw_decode,

@@ -84,6 +84,7 @@ static int uml_place(const struct format_disk *disk, const struct format_file *f
 }
 
 const struct format_driver format_uml = {.name = "cow",
+                                         .title = "COW image",
                                          .probe = uml_probe,
                                          .decode = uml_decode,
                                          .guess_bits = uml_guess_bits,

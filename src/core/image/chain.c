@@ -120,6 +120,7 @@ int chain_build(struct chain *chain, const struct cow_io *io, struct backing_fil
         *layer = (struct layer){.io = io, .file = &next->file, .path = next->path};
         layer->backing.file.fd = -1;
         decode_layer(layer, &header, flat);
+        layer->format = header.format;
         next = NULL;
         if (header.unfinished) {
             char name[COW_MESSAGE_BYTES / 2];

@@ -22,6 +22,7 @@ struct layer {
     const struct cow_io *io;
     struct host_file *file; /* belongs to the image, or to the layer above */
     const char *path;       /* for messages; as `file` */
+    enum cow_format format; /* of its header; COW_FORMAT_RAW: none */
     struct format_disk disk;
     struct bitmap *bits;         /* NULL: it has every sector */
     struct backing_file backing; /* of a layer below the first that is a COW: where the next one is from */

@@ -85,6 +85,13 @@ int host_file_free_bytes(const struct cow_io *io, const struct host_file *file, 
     return file->fd < 0 ? -EBADF : io->free_bytes(io->context, file->fd, out);
 }
 
+bool host_file_has_silent_writer(const struct cow_io *io, const struct host_file *file)
+{
+    int64_t pid;
+    return io->has_writer(io->context, file->fd) == 1 &&
+           io->lock_holder(io->context, file->fd, IO_LOCK_WRITE, &pid) <= 0;
+}
+
 bool host_file_writes_elsewhere(const struct cow_io *io, const struct host_file *file)
 {
     return io->writes_elsewhere != NULL && io->writes_elsewhere(io->context, file->fd) > 0;

@@ -34,6 +34,8 @@ int host_file_read_padded(const struct cow_io *io, const struct host_file *file,
                           uint64_t offset);
 /* What is free on the filesystem that the file lies on. 0 or -errno; -EBADF where no file is open. */
 int host_file_free_bytes(const struct cow_io *io, const struct host_file *file, uint64_t *out);
+/* Whether another process has it open for writing without a lock, as far as that can be told. */
+bool host_file_has_silent_writer(const struct cow_io *io, const struct host_file *file);
 /* Whether what is written over in it takes new room, as far as that can be told. */
 bool host_file_writes_elsewhere(const struct cow_io *io, const struct host_file *file);
 

@@ -89,7 +89,8 @@ static int open_chain(struct cow_image *img, const struct format_disk *disk, boo
     struct layer *top = &img->chain->layer[0];
     const enum cow_backing_state state = img->backing.facts.state;
     const struct format_file file = {img->io, img->cow.fd};
-    *top = (struct layer){.io = img->io, .file = &img->cow, .path = img->path, .disk = *disk};
+    *top = (struct layer){
+        .io = img->io, .file = &img->cow, .path = img->path, .format = img->header.format, .disk = *disk};
     int status = bitmap_open_disk(&img->bitmap, disk, &file, err);
     top->bits = disk->driver->flat ? NULL : img->bitmap;
     img->chain->n = 1;
@@ -200,11 +201,11 @@ static int open_image(struct cow_image **out, const char *path, const struct cow
     return 0;
 }
 
-/* Is the backing file a COW itself? */
+/* Is the backing file something else than a raw disk? */
 static bool is_stack(const struct cow_image *img)
 {
     return img->chain != NULL && img->backing.facts.state == COW_BACKING_FOUND &&
-           (img->chain->n == 1 || !img->chain->layer[1].disk.driver->flat);
+           (img->chain->n == 1 || img->chain->layer[1].disk.driver != &format_raw);
 }
 
 int cow_image_open(struct cow_image **out, const char *path, const struct cow_open_options *opt,
@@ -318,23 +319,60 @@ const struct cow_backing *cow_image_backing(const struct cow_image *img)
     return &img->backing.facts;
 }
 
+/* Does a path, links resolved, lie outside of the directory of img? */
+static bool lies_outside(const struct cow_image *img, const char *path, char real[PATH_MAX])
+{
+    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
+    if (img->io->resolve(img->io->context, path, real, PATH_MAX) != 0) {
+        snprintf(real, PATH_MAX, "%s", path);
+        return true;
+    }
+    return strncmp(real, img->real_path, directory) != 0;
+}
+
 const char *cow_image_outside_text(char *out, size_t out_bytes, const struct cow_image *img)
 {
-    const struct cow_backing *backing = &img->backing.facts;
-    const size_t directory = (size_t)(strrchr(img->real_path, '/') - img->real_path) + 1;
     char path[PATH_MAX], shown[COW_MESSAGE_BYTES];
     out[0] = '\0';
-    if (backing->state != COW_BACKING_FOUND || backing->named) {
+    if (img->backing.facts.state != COW_BACKING_FOUND) {
         return out;
     }
-    const bool resolved = img->io->resolve(img->io->context, backing->path, path, sizeof path) == 0;
-    if (!resolved || strncmp(path, img->real_path, directory) != 0) {
-        snprintf(out, out_bytes,
-                 "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
-                 "directory",
-                 cow_escape(shown, sizeof shown, resolved ? path : backing->path));
+    const size_t layers = img->chain == NULL ? 2 : img->chain->n;
+    for (size_t i = img->backing.facts.named ? 2 : 1; i < layers;
+         i++) { /* named: the caller chose that one */
+        const char *file = i == 1 ? img->backing.facts.path : img->chain->layer[i].path;
+        if (lies_outside(img, file, path)) {
+            snprintf(
+                out, out_bytes,
+                "what is copied comes from %s, too, as the image wants it: that lies outside the image's "
+                "directory",
+                cow_escape(shown, sizeof shown, path));
+            break;
+        }
     }
     return out;
+}
+
+size_t cow_image_layers(const struct cow_image *img)
+{
+    return img->chain == NULL ? 0 : img->chain->n;
+}
+
+void cow_image_layer(const struct cow_image *img, size_t index, struct cow_layer *out)
+{
+    const struct layer *layer = &img->chain->layer[index];
+    const bool is_cow = layer->format != COW_FORMAT_RAW;
+    *out = (struct cow_layer){
+        .path = layer->path,
+        .format = is_cow ? cow_format_name(layer->format) : layer->disk.driver->name,
+        .title = is_cow ? cow_format_title(layer->format) : layer->disk.driver->title,
+        .size_bytes = layer->disk.size_bytes,
+    };
+}
+
+const char *cow_image_cut_text(const struct cow_image *img)
+{
+    return img->chain == NULL ? "" : img->chain->problem;
 }
 
 int image_require_layout(const struct cow_image *img, struct cow_error *err)

@@ -53,16 +53,13 @@ static int split_sector(struct cow_image *img, size_t layer, uint64_t sector, st
 {
     const uint64_t begin = sector * img->header.sector_bytes, end = begin + img->header.sector_bytes;
     struct chain_extent piece;
-    *out =
-        (struct stretch_of_sectors){.kind = CHAIN_NOTHING, .end = sector + 1, .host_offset = COW_NO_OFFSET};
     for (uint64_t at = begin; at < end; at = piece.end) {
         int status = chain_extent_at(img->chain, layer, at, end, &piece, err);
         if (status != 0) {
             return status;
         }
-        if (piece.kind != CHAIN_NOTHING && out->kind == CHAIN_NOTHING) {
+        if (at == begin) {
             *out = (struct stretch_of_sectors){piece.kind, sector + 1, piece.layer, piece.host_offset};
-            out->host_offset = at == begin ? piece.host_offset : COW_NO_OFFSET;
         } else if (piece.kind != CHAIN_NOTHING) {
             const bool follows = piece.layer == out->layer && out->host_offset != COW_NO_OFFSET &&
                                  piece.host_offset == out->host_offset + (int64_t)(at - begin);

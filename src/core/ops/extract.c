@@ -85,8 +85,8 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (plan == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    plan->img =
-        img; /* the file that files shows, through all layers; neither image nor backing file is touched */
+    /* The file that `files` shows, through all layers: neither the image nor its backing file is touched. */
+    plan->img = img;
     status = build_extract(plan, opt, err);
     if (status != 0) {
         cow_plan_free(plan);

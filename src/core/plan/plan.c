@@ -63,8 +63,9 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
         return NULL;
     }
     plan->io = io;
-    plan->img = img =
-        img != NULL ? image_flat(img) : NULL; /* what changes an image reads it as a kernel does */
+    /* What changes an image reads it as a kernel does. */
+    img = img != NULL ? image_flat(img) : NULL;
+    plan->img = img;
     plan->target.stream_fd = -1;
     plan->preview = (struct cow_preview){.operation = operation,
                                          .method = COW_METHOD_COPY,

@@ -23,7 +23,7 @@ mode_t plan_output_mode(const struct cow_plan *plan)
         return 0666;
     }
     mode &= img->cow.facts.st_mode;
-    if (img->backing.file.fd >= 0) {
+    if (img->backing.facts.state == COW_BACKING_FOUND) {
         mode &= img->backing.file.facts.st_mode;
     }
     for (size_t i = 0; i < plan->n_inputs; i++) {

@@ -50,7 +50,7 @@ static void put_bar(struct tui_page *page, const char *name, const struct cow_la
     int bitmap_end =
         at_least(bar_column(layout->bitmap_offset + layout->bitmap_bytes, total, cols), bitmap + 1);
     int data = at_least(bar_column(layout->data_offset, total, cols), bitmap_end);
-    int kept = at_least(bar_column(layout->data_offset + kept_data->bytes, total, cols), data + 1);
+    int kept = at_least(bar_column(cow_layout_place(layout, kept_data->bytes), total, cols), data + 1);
     int end = at_least(bar_column(layout->end_offset, total, cols), kept);
 
     tui_page_line(page);

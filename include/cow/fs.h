@@ -168,13 +168,14 @@ const char *cow_fs_scan_damage(const struct cow_fs_scan *scan);
 
 struct cow_fs_owner {
     enum cow_fs_class fs_class;
-    int volume;            /* index, COW_NO_VOLUME outside of all */
-    uint64_t first_byte;   /* of the disk: from here ... */
-    uint64_t length_bytes; /* from there on that are the same owner's, in one piece; 0: past the end of the disk */
-    bool known;            /* false: the index does not hold it (only where nothing is in the COW) */
-    bool dirty;            /* the sector that was asked for is in the COW */
-    uint64_t inode;        /* 0: none */
-    bool has_file_offset;  /* file_offset holds: where in the file first_byte is */
+    int volume;          /* index, COW_NO_VOLUME outside of all */
+    uint64_t first_byte; /* of the disk: from here ... */
+    uint64_t
+        length_bytes; /* from there on that are the same owner's, in one piece; 0: past the end of the disk */
+    bool known;       /* false: the index does not hold it (only where nothing is in the COW) */
+    bool dirty;       /* the sector that was asked for is in the COW */
+    uint64_t inode;   /* 0: none */
+    bool has_file_offset; /* file_offset holds: where in the file first_byte is */
     uint64_t file_offset;
     const char *path; /* raw bytes, the scan's; NULL: none */
 };

@@ -24,7 +24,7 @@ struct commit {
     bool copy_made;
     bool copy_placed; /* it has its final name */
     bool backing_written;
-    bool merging;         /* bytes of the backing file are written: even its date cannot be put back any more */
+    bool merging; /* bytes of the backing file are written: even its date cannot be put back any more */
     struct timespec beat; /* when merging last dated the journal; zeros: not yet */
     bool spilled;         /* something was written to a stream or a device, and cannot be taken back */
     bool journal_made;

@@ -7,6 +7,7 @@
 static const struct record_kind_facts kinds[RECORD_KINDS] = {
     [RECORD_COPY] = {.exists = true, .since_version = 2, .makes_file = true, .undone_by = RECORD_UNDO_COPY},
     [RECORD_HEADER] = {.exists = true,
+                       .since_version = 2,
                        .keeps_file = true,
                        .record_is_undo = true,
                        .undone_by = RECORD_UNDO_HEADER},

@@ -224,6 +224,11 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
     }
+    if (out->opens && image_flat(img) != img) {
+        warn(out,
+             "the backing file is a COW image itself: the kernel shows the guest its header and bitmap as "
+             "if they were the disk");
+    }
     if (!out->opens && *cow_image_pending(img) != '\0') {
         char image[COW_HINT_BYTES / 2];
         ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",

@@ -37,6 +37,10 @@ three_layers()
     eq false "$(json .uml.opens)" "would UML open it"
     run 0 info top.cow
     has "layer 2" out
+    run 0 create -q -f over.cow sub/root.cow # as large as that file: a kernel opens it
+    run 0 info over.cow
+    has "as if they were the disk" out
+    rm over.cow
     run 0 map --json top.cow
     eq "0 1 2" "$(json '[.[].layer] | unique | map(tostring) | join(" ")')" "layers of the map"
     eq "backing backing-hole cow" "$(json '[.[].origin] | unique | join(" ")')" origins

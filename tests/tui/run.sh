@@ -94,7 +94,7 @@ prepare_holes() {
     for file in root.cow root_fs.img; do
         cp --sparse=always --preserve=timestamps,mode "$fresh/$file" .
     done
-    [ "$("$program" map --json root.cow | tr -d ' \n' | sha256sum | cut -c 1-16)" = $holes_map ] || skip "this filesystem keeps holes in another way"
+    [ "$("$program" map --json root.cow | sed 's/, "layer": [0-9]*//' | tr -d ' \n' | sha256sum | cut -c 1-16)" = $holes_map ] || skip "this filesystem keeps holes in another way"
 }
 
 prepare_names() { # a bell, a colour sequence, wide and combining characters, broken UTF-8, and length

@@ -4,6 +4,12 @@
  * beside the image, or in the directory that the header names. Who made the image has chosen that directory,
  * so little is done there: names are listed (not all, if there are many), nothing but regular files of the
  * disk's size are opened, and no link is followed.
+ *
+ * Order: first the same name, then a bounded list of names; lstat chooses those of the disk's size, and each
+ * of the likeliest 16 is opened as the image's backing file, to ask cow_fs_find_other about its UUID. A file
+ * of another size, or with another filesystem than the image remembers, is no candidate. To name the first
+ * one is a fix (COW_FIX_REBASE), and never one that --repair makes by itself: that its content is the right
+ * one is believed on the strength of names and dates.
  */
 #include <fcntl.h>
 #include <limits.h>

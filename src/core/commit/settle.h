@@ -9,8 +9,8 @@
 #include "core/ledger/journal.h"
 #include "core/write/work.h"
 
-/* Puts back what a change in place wrote over: first sector, saved ranges, length. fd is open for writing and
- * locked. exact: the old length; else never below the end of the old layout, for a guest may have run in
+/* Puts back what a change by header wrote over: first sector, saved ranges, length. fd is open for writing
+ * and locked. exact: the old length; else never below the end of the old layout, for a guest may have run in
  * between. 0 or -errno. */
 int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
 

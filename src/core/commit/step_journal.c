@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The journal of a change: written before the image is touched, and after the commit either dropped (the old
- * image, which is kept, carries the same record) or renamed to be the undo file itself (a change in place).
+ * image, which is kept, carries the same record) or renamed to be the undo file itself (a change by header).
  */
 #include <errno.h>
 #include <fcntl.h>

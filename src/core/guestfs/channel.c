@@ -2,6 +2,12 @@
  *
  * See channel.h. An io_manager's open() gets nothing but a name, so the name is where the source lies in
  * memory. That keeps the table constant, and any number of filesystems can be open at once.
+ *
+ * Hazards: libext2fs (1.47) keeps the last inodes it has read, and one with a wrong checksum is put over
+ * another without its number; what is told of that other one is wrong from then on (found by fuzzing: a
+ * second scan told other owners). The hook that it calls before each reading of an inode empties that cache.
+ * And set_com_err_hook is state of the process: libext2fs would write to the terminal otherwise, and there is
+ * no other way to silence it.
  */
 #include "core/guestfs/channel.h"
 

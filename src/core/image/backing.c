@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Finding the backing file. A kernel resolves a relative path against its working directory, QEMU against the
- * image's directory; people have both in mind, so both are tried and the one that fits the header wins.
+ * image's directory; people have both in mind, so both are tried and the one that fits the header wins: its
+ * size and date are the header's. If neither fits, one that opens wins over one that does not, and then the
+ * kernel's way wins.
+ *
+ * A missing backing file is no error here, for everything but clean sectors can be looked at without it.
+ * Regular files and block devices only, opened so that a FIFO does not block. What is deliberately not looked
+ * into is the content: that a backing file is a COW itself is the chain's business (chain.c).
  */
 #include "core/image/backing.h"
 

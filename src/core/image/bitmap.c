@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
+ * The bits are never loaded whole: the summary is 4 bytes for each 64 KiB of bitmap, which is 256 MiB of
+ * disk; for 8 TiB that is 128 KiB of memory. A page of which the driver knows that it is empty or full is
+ * counted without being read.
+ *
  * Pages are loaded on demand into a small cache; the count of each page is kept once known, so that a search
  * steps over empty and full pages without reading them again. So is the count of each eighth of a page: a
  * density whose ends are multiples of that costs no reading, any other at most its two edge pages. Bits past

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Looking into the bytes. A piece of the disk is read from both sides at once, and compared sector by sector;
- * what is a hole on a side is not read.
+ * Looking into the bytes. It is a thing of its own that one asks for: run by run, in any order, two buffers,
+ * nothing in proportion to the disk. A piece of the disk is read from both sides at once (the COW, and what
+ * lies below it), and compared sector by sector. What is a hole on the side that would have to be read is not
+ * read: a dirty hole over a hole below is redundant without a look, a clean sector over a hole of the COW
+ * cannot be an orphan. The scanned origins, a sector each:
+ *
+ *   redundant  bit 1  equal to what lies below; wins over hole and zero
+ *   hole       bit 1  a hole, and below is something else
+ *   zero       bit 1  written zeros, and below is something else
+ *   changed    bit 1  anything else
+ *   orphan     bit 0  the COW has other bytes than what lies below, not only zeros: a crash lost the bit
+ *
+ * Mixed pages are found by bits alone, at the edges of dirty runs.
  */
 #include "cow/scan.h"
 

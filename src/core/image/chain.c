@@ -242,9 +242,11 @@ int chain_extent_at(struct chain *chain, size_t first, uint64_t offset, uint64_t
             return status;
         }
     }
-    *out = (struct chain_extent){.kind = chain->cut ? CHAIN_UNKNOWN : CHAIN_NOTHING,
-                                 .end = limit,
-                                 .layer = chain->n,
-                                 .host_offset = chain->cut ? (int64_t)offset : COW_NO_OFFSET};
+    *out =
+        (struct chain_extent){.kind = chain->cut ? CHAIN_UNKNOWN : CHAIN_NOTHING,
+                              .end = limit,
+                              .layer = chain->n,
+                              /* a backing file that is not there is a raw disk, as far as anybody knows */
+                              .host_offset = chain->cut && chain->n == 1 ? (int64_t)offset : COW_NO_OFFSET};
     return 0;
 }

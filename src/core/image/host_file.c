@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See host_file.h.
+ * See host_file.h. An extent is asked for once and remembered: runs of one extent are many, and each question
+ * is a call or two. Data ends in a hole, so at the end of data the other question is asked first; elsewhere
+ * what is asked for are places that something was written to.
  */
 #include "core/image/host_file.h"
 

@@ -145,11 +145,11 @@ int cow_image_next_run(struct cow_image *img, uint64_t sector, struct cow_run *o
         *out = (struct cow_run){.first_sector = img->layout.sectors, .host_offset = COW_NO_OFFSET};
         return 0;
     }
-    bool dirty;
-    uint64_t end;
-    status = bitmap_get(img->bitmap, sector, &dirty, err);
-    if (status == 0) {
-        status = bitmap_find(img->bitmap, sector, !dirty, &end, err);
+    bool dirty = true;
+    uint64_t end = img->layout.sectors;
+    if (img->chain->layer[0].bits != NULL) {
+        status = bitmap_get(img->bitmap, sector, &dirty, err);
+        status = status == 0 ? bitmap_find(img->bitmap, sector, !dirty, &end, err) : status;
     }
     if (status != 0) {
         return cow_error_prefix(err, "%s", img->path);

@@ -3,6 +3,12 @@
  * Would a stock UML kernel open it? The checks of open_ubd_file() and backing_file_mismatch() in the kernel's
  * ubd_kern.c, in their order and with their words; measured with UML 6.1 (tests/guest compares them with a
  * real one).
+ *
+ * Our own decoder is not asked: it would be no honest witness, for what it knows to be QEMU's, the kernel
+ * takes for a v2. format/kernel.c reads the header as the kernel does, without range checks. The same
+ * function judges images that are not written yet (a plan encodes the header that it is going to write, and
+ * asks), so a preview cannot promise what `info` would deny later. Where the backing file is a COW itself,
+ * the kernel sees the size and the date of that file, and so does this.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -217,6 +223,11 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     if (out->opens && !img->header.unfinished &&
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
+    }
+    if (out->opens && image_flat(img) != img) {
+        warn(out,
+             "the backing file is a COW image itself: the kernel shows the guest its header and bitmap as "
+             "if they were the disk");
     }
     if (!out->opens && *cow_image_pending(img) != '\0') {
         char image[COW_HINT_BYTES / 2];

@@ -30,7 +30,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
         if (cuts < 0) {
             return cow_error_system(err, -cuts, "%s", img->path);
         }
-        fits = cuts == 0 && record_fits_in_place(record, img->raw, img->raw_bytes);
+        fits = cuts == 0 && record_fits_by_header(record, img->raw, img->raw_bytes);
     } else {
         fits = record_fits_new_header(record, new_header, sizeof new_header) &&
                (journal_view(record, img) == JOURNAL_SEES_NEW

@@ -5,27 +5,15 @@
 #include "core/ledger/kind.h"
 
 static const struct record_kind_facts kinds[RECORD_KINDS] = {
-    [RECORD_COPY] = {.exists = true,
-                     .since_version = 2,
-                     .method = COW_METHOD_COPY,
-                     .makes_file = true,
-                     .undone_by = RECORD_UNDO_COPY},
+    [RECORD_COPY] = {.exists = true, .since_version = 2, .makes_file = true, .undone_by = RECORD_UNDO_COPY},
     [RECORD_HEADER] = {.exists = true,
-                       .method = COW_METHOD_HEADER,
+                       .since_version = 2,
                        .keeps_file = true,
                        .record_is_undo = true,
                        .undone_by = RECORD_UNDO_HEADER},
-    [RECORD_UNDO_COPY] = {.exists = true, .since_version = 2, .method = COW_METHOD_COPY, .goes_back = true},
-    [RECORD_UNDO_HEADER] = {.exists = true,
-                            .since_version = 2,
-                            .method = COW_METHOD_HEADER,
-                            .keeps_file = true,
-                            .goes_back = true},
-    [RECORD_MERGE] = {.exists = true,
-                      .since_version = 2,
-                      .method = COW_METHOD_IN_PLACE,
-                      .makes_file = true,
-                      .writes_into_backing = true},
+    [RECORD_UNDO_COPY] = {.exists = true, .since_version = 2, .goes_back = true},
+    [RECORD_UNDO_HEADER] = {.exists = true, .since_version = 2, .keeps_file = true, .goes_back = true},
+    [RECORD_MERGE] = {.exists = true, .since_version = 2, .makes_file = true, .writes_into_backing = true},
 };
 
 const struct record_kind_facts *record_kind_facts(unsigned kind)

@@ -10,8 +10,6 @@
 
 #include <stdbool.h>
 
-#include "cow/plan.h"
-
 /* The numbers are those of records on the disk. */
 enum record_kind {
     RECORD_NONE = 0,
@@ -27,7 +25,6 @@ enum record_kind {
 struct record_kind_facts {
     bool exists;
     unsigned since_version;     /* of records (record_codec.h): the oldest that can tell of it */
-    enum cow_method method;     /* as previews call it */
     bool keeps_file;            /* the image's file stays the same one: one inode, before and after */
     bool makes_file;            /* a file that was made beside the image takes its name */
     bool writes_into_backing;   /* bytes of the backing file, not only its length */

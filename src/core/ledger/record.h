@@ -31,7 +31,7 @@ enum {
     RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
 
-/* Bytes of the old image that a change in place writes over. */
+/* Bytes of the old image that a change by header writes over. */
 struct record_saved {
     uint64_t offset;
     uint64_t n_bytes;    /* of the range */
@@ -41,7 +41,7 @@ struct record_saved {
 
 struct record {
     uint32_t kind;      /* enum record_kind */
-    uint64_t old_inode; /* of the image's file before; in place: the same as new_inode */
+    uint64_t old_inode; /* of the image's file before; by header: the same as new_inode */
     uint64_t new_inode;
     uint64_t old_file_bytes; /* lengths */
     uint64_t new_file_bytes;
@@ -51,7 +51,7 @@ struct record {
     uint32_t new_header_crc;                 /* of COW_V3_HEADER_BYTES */
     uint32_t size_field_offset;              /* of the old header, and what it held */
     uint64_t old_size_field;                 /* as 8 bytes, big endian, whatever the header's order is */
-    uint8_t old_sector[RECORD_SECTOR_BYTES]; /* the first of the file; in place */
+    uint8_t old_sector[RECORD_SECTOR_BYTES]; /* the first of the file; by header */
     uint8_t new_sector[RECORD_SECTOR_BYTES];
     struct timespec old_mtime; /* of the image's file */
     struct timespec new_mtime; /* given to it, so that a later write shows */
@@ -65,7 +65,8 @@ struct record {
     char backing_path[PATH_MAX];       /* absolute; "" = none */
     uint64_t copy_inode;               /* of a private backing file that the change makes; 0 = none */
     char copy_path[PATH_MAX];          /* its name; absolute */
-    /* in place: the byte that holds the last old bits and, above `shared_bits` of them, the first new ones */
+    /* by header: the byte that holds the last old bits and, above `shared_bits` of them, the first new ones
+     */
     uint64_t shared_offset;
     uint32_t shared_bits; /* 0: the bits part at a whole byte */
     uint32_t shared_byte;

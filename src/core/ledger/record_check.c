@@ -134,8 +134,8 @@ void record_ranges(struct record *out, const struct cow_header *old, const struc
     out->saved[1].n_bytes = old_layout->end_offset - data_end;
 }
 
-/* What a change in place says that it has written over is what growing from one layout to the other does; one
- * of path or date alone, or of the backing file alone, writes over nothing. */
+/* What a change by header says that it has written over is what growing from one layout to the other does;
+ * one of path or date alone, or of the backing file alone, writes over nothing. */
 static bool ranges_fit(const struct record *r, const struct cow_header *old,
                        const struct cow_layout *old_layout, const struct cow_header *new,
                        const struct cow_layout *new_layout)
@@ -190,7 +190,7 @@ bool record_fits_new_header(const struct record *r, const uint8_t *bytes, size_t
              (int64_t)header.mtime == (int64_t)r->backing_mtime.tv_sec));
 }
 
-bool record_fits_in_place(const struct record *r, const uint8_t *bytes, size_t n_bytes)
+bool record_fits_by_header(const struct record *r, const uint8_t *bytes, size_t n_bytes)
 {
     uint8_t old_bytes[COW_HEADER_BYTES_MAX], new_bytes[COW_HEADER_BYTES_MAX];
     struct cow_header old, new;

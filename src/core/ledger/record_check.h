@@ -14,13 +14,13 @@ bool record_is_sane(const struct record *record);
 /* Does it say of the old image what the old header says (size_field_offset, old_end_offset...)? bytes are
  * that header, of a sane record; n_bytes at most COW_HEADER_BYTES_MAX. */
 bool record_fits_old_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
-/* The same of the new image and its header; true for a change in place. */
+/* The same of the new image and its header; true for a change by header. */
 bool record_fits_new_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
-/* Are the ranges of a change in place those that lie outside the old layout and inside the new one? bytes are
- * the image's header, old or new. */
-bool record_fits_in_place(const struct record *record, const uint8_t *bytes, size_t n_bytes);
+/* Are the ranges of a change by header those that lie outside the old layout and inside the new one? bytes
+ * are the image's header, old or new. */
+bool record_fits_by_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
 
-/* What growing in place writes over: shared_offset, shared_bits, and offset and length of saved[]. */
+/* What growing by header writes over: shared_offset, shared_bits, and offset and length of saved[]. */
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
                    const struct cow_layout *new_layout);
 

@@ -12,7 +12,7 @@
 int state_is_empty(const struct cow_io *io, int fd, uint64_t begin, uint64_t end);
 
 /* Would giving the old image its old length cut off data of its layout? fd is that file, or the image that
- * was changed in place. 1, 0 or -errno. */
+ * was changed by header. 1, 0 or -errno. */
 int state_cuts_data(const struct cow_io *io, const struct record *record, int fd);
 
 /* Whether an open file is the old image of a copy, marked or not: 0, -ENOENT if it is not, or another -errno.

@@ -36,7 +36,7 @@ static void add_gpt_holes(struct footprint *footprint, struct cow_image *img, ui
 
 /* In place: the journal, the bits of new sectors that are dirty, and the byte that old and new bits share,
  * which is written, and may lie in a hole. */
-static uint64_t room_in_place(const struct cow_plan *plan)
+static uint64_t room_by_header(const struct cow_plan *plan)
 {
     const uint64_t block_bytes = footprint_block_bytes(plan);
     struct footprint bits = {.block_bytes = block_bytes};
@@ -223,7 +223,7 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
 {
     struct cow_preview *p = &plan->preview;
     uint64_t image_bytes =
-        plan->method == RECORD_HEADER ? room_in_place(plan) : plan->result.counted.needs_bytes;
+        plan->method == RECORD_HEADER ? room_by_header(plan) : plan->result.counted.needs_bytes;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
     p->target_path = plan->target.path;

@@ -204,7 +204,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
-    p->method = record_kind_facts(record->kind)->method;
+    p->method = method_shown(record->kind);
     p->target_path = plan->target.path;
     p->changes_existing = true;
     show_old_image(plan, record);

@@ -5,6 +5,7 @@
 #include "core/plan/method_words.h"
 
 struct words {
+    enum cow_method shown;
     const char *forward;
     const char *forward_without_undo; /* NULL: the same */
     const char *back;
@@ -15,6 +16,7 @@ struct words {
 static const struct words words[RECORD_KINDS] = {
     [RECORD_COPY] =
         {
+            .shown = COW_METHOD_COPY,
             .forward = "the new image is complete: it is put in place, and the old one kept for undo",
             .forward_without_undo =
                 "the new image is complete: it is put in place; the old one keeps its other names",
@@ -26,12 +28,14 @@ static const struct words words[RECORD_KINDS] = {
         },
     [RECORD_HEADER] =
         {
+            .shown = COW_METHOD_HEADER,
             .forward = "the header is the new one already: what undoes it is kept",
             .back = "the header is still the old one: what was prepared is taken back",
             .undo = "write back the old header and what the change wrote over",
         },
     [RECORD_MERGE] =
         {
+            .shown = COW_METHOD_IN_PLACE,
             .forward = "the backing file is being written: the merge is finished, and the image empty then",
             .back = "nothing has been written into the backing file: the image stays as it is",
             .back_for_base =
@@ -40,15 +44,22 @@ static const struct words words[RECORD_KINDS] = {
         },
     [RECORD_UNDO_COPY] =
         {
+            .shown = COW_METHOD_COPY,
             .forward = "an undo was interrupted: it is finished",
             .back = "an undo was interrupted and the image used since: the undo is given up",
         },
     [RECORD_UNDO_HEADER] =
         {
+            .shown = COW_METHOD_HEADER,
             .forward = "an undo was interrupted: it is finished",
             .back = "an undo was interrupted and the image used since: the undo is given up",
         },
 };
+
+enum cow_method method_shown(enum record_kind kind)
+{
+    return words[kind].shown;
+}
 
 const char *method_recovery_text(const struct record *record, const struct decision *decision)
 {

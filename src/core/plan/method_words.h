@@ -6,6 +6,10 @@
 #define CORE_PLAN_METHOD_WORDS_H
 
 #include "core/ledger/direction.h"
+#include "cow/plan.h"
+
+/* How previews call the method of that kind, undone or done. */
+enum cow_method method_shown(enum record_kind kind);
 
 /* What happens when the interrupted change of a record is recovered as it was decided: a sentence for its
  * step. */

@@ -36,7 +36,7 @@ struct plan_input {
 
 /* Where the result goes. */
 struct plan_target {
-    const char *path;       /* the file that appears by rename; of a change in place, the image */
+    const char *path;       /* the file that appears by rename; of a change by header, the image */
     const char *named_path; /* the same as the caller named it; NULL: the image */
     const char *temp_path;  /* where a new file is made, beside it */
     bool takes_device;      /* it may be a block device, which is written over */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * See kinds.h. Offsets are named with their source: kernel headers where there are some, else the tool's.
+ *
+ * libblkid knows some eighty kinds, and the order in which signatures count; no table of ours would keep up
+ * with it. What it does not tell (before 2.39 of no kind, since then of some) is how large a filesystem says
+ * that it is, and shrinking a disk needs just that. What has no row here, or no size in its superblock (LUKS,
+ * ZFS), counts as taking all of its place.
  */
 #include "core/volumes/kinds.h"
 

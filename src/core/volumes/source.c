@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See source.h.
+ * See source.h. A failed read is kept beside the source, for libblkid and libext2fs hide it behind words of
+ * their own, and what looks like a broken filesystem then is a broken host.
  */
 #include "core/volumes/source.h"
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
+ * Was a backing file with another date only touched, or modified? Its superblock is the witness: last written
+ * before the header's date, it was touched; after it, modified. A file dated before its filesystem was made
+ * was dated by hand, and its date tells nothing; then, and always, the guest's own copy of the superblock
+ * counts: it began as a copy of the backing file's and only gets younger. If the copy is older (written
+ * earlier, or mounted less often), the backing file was written since, even if its date was put back.
+ *
  * Offsets: struct ext4_super_block in the kernel's fs/ext4/ext4.h, the same since ext2.
  */
 #include "core/volumes/superblock.h"

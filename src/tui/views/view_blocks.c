@@ -189,6 +189,19 @@ static uint64_t mixed_pages(struct tui_app *app, const struct cow_run *run, uint
                : 0;
 }
 
+/* Whose file a run's offset is in: below a backing file that is a COW itself there are more. */
+static const char *holder_name(const struct tui_app *app, const struct cow_run *run, char *out,
+                               size_t out_bytes)
+{
+    struct cow_layer layer;
+
+    if (run->layer <= 1)
+        return run->layer == 0 ? app->name : app->backing_name;
+    cow_image_layer(app->subject.image, run->layer, &layer);
+    const char *slash = strrchr(layer.path, '/');
+    return cow_escape(out, out_bytes, slash ? slash + 1 : layer.path);
+}
+
 static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
                             struct tui_rect line, const struct cow_run *run)
 {
@@ -196,7 +209,7 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
     uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     struct tui_mark mark = tui_origin_mark(run->origin);
     enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL;
-    char size[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], holder[256];
     int x = line.x + 2, y = line.y, end = line.x + line.cols;
 
     if (selected) {
@@ -220,7 +233,7 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
                    run->host_offset);
     if (end - x > 16)
         tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, " in %s",
-                  cow_origin_dirty(run->origin) ? app->name : app->backing_name);
+                  holder_name(app, run, holder, sizeof holder));
 }
 
 /* Whose the selected sector is, where there is room. */

@@ -163,7 +163,7 @@ bool journal_is_file(const struct record *record, const struct cow_io *io, int f
             !is_other_filesystem(record, io, fd));
 }
 
-/* In place, where numbers say nothing, the header decides alone: while it is changed the date is neither the
+/* By header, where numbers say nothing, the header decides alone: while it is changed the date is neither the
  * old one nor the new one, and what is put back lies outside the layout. */
 static bool is_in_between(const struct record *record, const struct stat *facts)
 {

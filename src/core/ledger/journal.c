@@ -20,7 +20,6 @@
 
 #include "core/base/arith.h"
 #include "core/base/crc.h"
-#include "core/ledger/record_check.h"
 #include "core/ledger/record_codec.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */

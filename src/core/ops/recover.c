@@ -9,7 +9,6 @@
  */
 #include <fcntl.h>
 
-#include "core/ledger/record_check.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/recover_check.h"

@@ -5,8 +5,6 @@
 #include "core/ops/resize_text.h"
 
 #include <inttypes.h>
-#include <limits.h>
-#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/ops/resize_command.h"

@@ -123,6 +123,19 @@ refused()
     unchanged diff
 }
 
+# A raw disk that is a COW itself, on a file that must not go, whatever is forced.
+raw_is_a_cow()
+{
+    truncate -s 64K below
+    run 0 create raw below
+    truncate -s "$(stat -c %s raw)" b.img
+    freeze below raw b.img
+    run 3 diff -f -o below b.img raw
+    has "below: is the backing file of $PWD/raw, whose disk would be lost" err
+    unchanged "a refused diff"
+    run 0 diff -o x.cow b.img raw
+}
+
 # merge and back: as small as compact makes it.
 guest()
 {
@@ -146,4 +159,5 @@ t "diff: larger than a chunk" differs 9437184 0,77,8191-8192,10000-12000,18431
 t "diff: holes" holes
 t "diff: reserve" reserve
 t "diff: refused" refused
+t "diff: the output is below the raw disk" raw_is_a_cow
 t "diff: the disk of a guest" guest

@@ -302,6 +302,27 @@ unclaimed()
     has "1 sectors of data past 32.5 KiB are lost" err
 }
 
+# As many partitions as a table can have: no more notes than can be read, and all are counted.
+many_partitions()
+{
+    local i
+    rm -f b.img
+    truncate -s "$old" b.img
+    {
+        echo 'label: gpt'
+        for ((i = 0; i < 40; i++)); do
+            echo "$((430080 + i * 4096)),2048"
+        done
+    } | table b.img
+    on_it
+    run 3 resize --shrink -y x.cow 200M
+    run 0 resize --shrink -n --force=cut-foreign x.cow 200M
+    has "partition 12 (nothing known), which ends at 233 MiB, is cut off at 200 MiB" out
+    hasnt "partition 13" out
+    has "28 more are cut off there" out
+    has "the backup of the partition table (GPT)" out
+}
+
 # Somebody has cut the file under it. check tells, whatever the date is.
 larger() # KIND TYPE
 {
@@ -496,6 +517,7 @@ t "disk: partitions, logical" logical
 t "disk: partitions, gpt" gpt
 t "disk: words of --force" words
 t "disk: data that nothing claims" unclaimed
+t "disk: partitions, more than notes" many_partitions
 t "disk: larger, xfs" larger xfs xfs
 t "disk: larger, btrfs" larger btrfs btrfs
 t "disk: larger, swap" larger swap swap

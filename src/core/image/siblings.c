@@ -61,6 +61,14 @@ static bool is_found_anyway(const struct search *search, const char *path, const
            strchr(real_path + length, '/') == NULL;
 }
 
+/* The image whose siblings they are is none of them. A raw disk whose bytes are a COW's (diff takes any file)
+ * is: it is not read as one, but the file below it must not go for that. */
+static bool is_the_image_itself(const struct search *search, const struct stat *facts)
+{
+    const struct cow_image *img = search->img;
+    return img != NULL && img->header.format != COW_FORMAT_RAW && same_file(facts, &img->cow.facts);
+}
+
 /* What is gone, or not ours to read, is passed over; a disk that fails is remembered. */
 static void remember_failure(struct search *search, int status)
 {
@@ -72,7 +80,6 @@ static void remember_failure(struct search *search, int status)
 
 static bool is_sibling(struct search *search, const char *path, struct sibling *out)
 {
-    const struct cow_image *img = search->img;
     const struct cow_io *io = search->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
     char real_path[PATH_MAX];
@@ -83,8 +90,8 @@ static bool is_sibling(struct search *search, const char *path, struct sibling *
     bool is = false;
     int status = io->stat(io->context, path, &facts);
     remember_failure(search, status);
-    if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 ||
-        (img != NULL && same_file(&facts, &img->cow.facts)) || same_file(&facts, search->backing)) {
+    if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 || is_the_image_itself(search, &facts) ||
+        same_file(&facts, search->backing)) {
         return false;
     }
     status = io->resolve(io->context, path, real_path, sizeof real_path);

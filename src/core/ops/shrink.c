@@ -157,6 +157,9 @@ static int refuse_foreign(struct cow_plan *plan, const struct cow_resize_options
     return hint_at_force(plan, opt, first, err);
 }
 
+/* A partition table can list a hundred: so many are told one by one. */
+enum { CUT_NOTES_MAX = 12 };
+
 static void note_cut(struct cow_plan *plan, const struct cow_volume *volume, uint64_t size_bytes)
 {
     char end[COW_SIZE_TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
@@ -172,8 +175,9 @@ static void note_cut(struct cow_plan *plan, const struct cow_volume *volume, uin
     }
 }
 
+/* *cut counts what is cut off. */
 static int check_volume(struct cow_plan *plan, const struct cow_resize_options *opt,
-                        const struct cow_volume *volume, struct cow_error *err)
+                        const struct cow_volume *volume, size_t *cut, struct cow_error *err)
 {
     if (volume_end(volume) <= opt->size_bytes) {
         return 0;
@@ -187,7 +191,9 @@ static int check_volume(struct cow_plan *plan, const struct cow_resize_options *
                    ? cow_error_hint(err, "shrink what is in it, and then the partition, in the guest first")
                    : status;
     }
-    note_cut(plan, volume, opt->size_bytes);
+    if (++*cut <= CUT_NOTES_MAX) {
+        note_cut(plan, volume, opt->size_bytes);
+    }
     return 0;
 }
 
@@ -230,21 +236,25 @@ static void note_gpt(struct cow_plan *plan, uint64_t size_bytes)
 /* Refuses a size that cuts something that lies on the disk, or a partition. */
 static int check_content(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
-    size_t n;
+    size_t n, cut = 0;
     bool told = false;
     int status = 0;
     const struct cow_volume *volume = cow_fs_volumes(plan->fs, &n), *whole = cow_fs_whole(plan->fs);
     for (size_t i = 0; i < n && status == 0; i++) {
         told = told || (volume[i].partition > 0 && volume_end(&volume[i]) > opt->size_bytes);
-        status = check_volume(plan, opt, &volume[i], err);
+        status = check_volume(plan, opt, &volume[i], &cut, err);
     }
     if (status == 0 && cow_fs_table(plan->fs)[0] != '\0') {
         status = check_partitions(plan, opt, told, err);
         /* an ext superblock under a partition table is a leftover, or the table is: both are told elsewhere
          */
         if (status == 0 && whole->type[0] != '\0' && strncmp(whole->type, "ext", 3) != 0) {
-            status = check_volume(plan, opt, whole, err);
+            status = check_volume(plan, opt, whole, &cut, err);
         }
+    }
+    if (status == 0 && cut > CUT_NOTES_MAX) {
+        plan_note(plan, "%zu more are cut off there: what they held may be unreadable, too",
+                  cut - CUT_NOTES_MAX);
     }
     if (status == 0) {
         note_gpt(plan, opt->size_bytes);

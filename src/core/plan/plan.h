@@ -18,7 +18,7 @@
 enum {
     PLAN_STEPS_MAX = 16,
     PLAN_STRINGS_MAX = 200,
-    PLAN_NOTES_MAX = 12,
+    PLAN_NOTES_MAX = 32, /* 13 of what is cut off (ops/shrink.c), and whatever else there can be to say */
     PLAN_INPUTS_MAX = 2,
     PLAN_SIBLINGS_MAX = 32,
     PLAN_FILES_MAX = 12,

@@ -52,8 +52,8 @@ static int check_resize_request(const struct cow_image *img, const struct cow_re
         return cow_error_hint(
             err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
     }
-    if (backing_rule_size_fits(opt->size_bytes, NULL, err) != 0) {
-        return err->status;
+    if (opt->size_bytes <= BACKING_HANGS_BYTES) {
+        return cow_error_set(err, COW_INVALID, "a disk of 32 KiB or less hangs the guest at its first write");
     }
     if (opt->output_path != NULL && opt->policy == COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE,

@@ -184,8 +184,8 @@ void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *si
 void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 
 /* The end of every builder. With status 0 it names the files, and hands the plan out, unless something is in
- * the way (COW_REFUSED) or a string was lost (COW_NO_MEMORY). On any failure, also with a status that is not 0
- * (whose words are in err), it frees the plan. */
+ * the way (COW_REFUSED) or a string was lost (COW_NO_MEMORY). On any failure, also with a status that is not
+ * 0 (whose words are in err), it frees the plan. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err);
 
 #endif

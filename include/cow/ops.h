@@ -32,11 +32,11 @@ struct cow_resize_options {
 
 /* Changes the size of the disk. Without a policy: extend, if the backing file can be written and no other
  * image on it is found; copy for a smaller disk. Errors: COW_USAGE (size, combination of options),
- * COW_REFUSED (a size that no disk can have; no policy and others on the backing file; its date is not the
- * header's, or does not fit one; smaller without shrink or with loss (the hint names the command that accepts
- * it, where there is one); several hard links; output exists; an interrupted change waits for recovery),
- * COW_UNSUPPORTED (in place, a QEMU image without a backing unless it is copied), COW_INVALID (the result
- * would not fit a kernel's offsets). */
+ * COW_REFUSED (no policy and others on the backing file; its date is not the header's, or does not fit one;
+ * smaller without shrink or with loss (the hint names the command that accepts it, where there is one);
+ * several hard links; output exists; an interrupted change waits for recovery),
+ * COW_UNSUPPORTED (in place, a QEMU image without a backing unless it is copied), COW_INVALID (a size that no
+ * disk can have; the result would not fit a kernel's offsets). */
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
                     struct cow_error *err);
 

@@ -229,7 +229,7 @@ refused()
     for size in 1000000 +1 65537 0 12Q 1.3 x "" -1M 1M1 0x100000; do
         run 2 resize -y --policy copy x.cow "$size"
     done
-    run 3 resize -y --policy copy x.cow 8T
+    run 5 resize -y --policy copy x.cow 8T
     run 2 resize -y --policy copy --reserve 100K x.cow 1M
     run 2 resize -y --policy copy:nowhere/b x.cow 1M
     run 2 resize -y --policy copy -o nowhere/x.cow x.cow 1M

@@ -41,7 +41,7 @@ refused()
     has copy err
     run 2 resize -y --shrink --policy keep x.cow 640K
     run 2 resize -y --shrink x.cow 100000
-    run 3 resize -y --shrink x.cow 32K
+    run 5 resize -y --shrink x.cow 32K
     run 3 resize --shrink x.cow 640K # no terminal
     has terminal err
     run 2 resize -y --shrink x.cow 0

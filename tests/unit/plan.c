@@ -86,9 +86,9 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
                  {NEW_SIZE + 256, COW_USAGE},
                  {SIZE - 512, COW_REFUSED},
                  {512, COW_REFUSED},
-                 {8 * TIB, COW_REFUSED},
-                 {16 * TIB, COW_REFUSED},
-                 {UINT64_MAX - 511, COW_REFUSED},
+                 {8 * TIB, COW_INVALID},
+                 {16 * TIB, COW_INVALID},
+                 {UINT64_MAX - 511, COW_INVALID},
                  {8 * TIB - (UINT64_C(1) << 30), 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         opt.size_bytes = sizes[i].size;
@@ -117,7 +117,7 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
     opt = grow(COW_POLICY_COPY);
     opt.shrink = true;
     opt.size_bytes = 32768;
-    check_resize(img, opt, COW_REFUSED);
+    check_resize(img, opt, COW_INVALID);
     opt = grow(COW_POLICY_EXTEND);
     opt.output_path = out;
     check_resize(img, opt, COW_USAGE);

@@ -76,9 +76,9 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
 {
     struct cow_error local;
     err = err != NULL ? err : &local;
-    struct cow_plan *plan = plan_new(opt->io != NULL ? opt->io : &io_system, NULL, COW_OPERATION_CREATE);
+    struct cow_plan *plan = plan_new(opt->io != NULL ? opt->io : &io_system, NULL, COW_OPERATION_CREATE, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->holds.backing = HOLD_READ;
     plan->result.is_callers = true;
@@ -105,10 +105,8 @@ int cow_plan_create(struct cow_plan **out, const struct cow_create_options *opt,
     if (status == 0) {
         status = footprint_of_image(plan, NULL, err);
     }
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
+    if (status == 0) {
+        describe_create(plan, opt);
     }
-    describe_create(plan, opt);
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

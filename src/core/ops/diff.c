@@ -115,18 +115,14 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(io, raw, COW_OPERATION_DIFF);
+    struct cow_plan *plan = plan_new(io, raw, COW_OPERATION_DIFF, err);
     if (plan == NULL) {
         cow_image_close(raw);
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->own_image = raw;
     plan->result.is_callers = true;
     plan->force = opt->force;
     status = build_diff(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

@@ -81,16 +81,12 @@ int cow_plan_extract(struct cow_plan **out, struct cow_image *img, const struct 
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_EXTRACT);
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_EXTRACT, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     /* The file that `files` shows, through all layers: neither the image nor its backing file is touched. */
     plan->img = img;
     status = build_extract(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

@@ -119,19 +119,17 @@ int cow_plan_merge(struct cow_plan **out, struct cow_image *img, const struct co
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE);
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->holds.image = HOLD_READ;
     plan->holds.backing = plan->backing.path != NULL ? HOLD_READ : HOLD_NOT;
     plan->force = opt->force;
     plan->holds.are_optional = opt->force;
     status = choose_raw_target(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
+    if (status == 0) {
+        describe_merge(plan, opt, &usage);
     }
-    describe_merge(plan, opt, &usage);
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

@@ -297,15 +297,11 @@ int merge_into_backing(struct cow_plan **out, struct cow_image *img, const struc
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE);
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_MERGE, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->force = opt->force;
     status = build_merge(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

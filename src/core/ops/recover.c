@@ -128,9 +128,9 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RECOVER);
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RECOVER, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->refusal = *refusal;
     plan->purpose = PLAN_RECOVERS;
@@ -144,7 +144,7 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
         plan->holds.backing = HOLD_WRITE;
     }
     describe_recovery(plan, record, &decision);
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, 0, err);
 }
 
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)

@@ -52,8 +52,8 @@ static int check_resize_request(const struct cow_image *img, const struct cow_re
         return cow_error_hint(
             err, "a kernel wants a backing file of the smaller size, too, and a shared one is never cut");
     }
-    if (backing_rule_size_fits(opt->size_bytes, NULL, err) != 0) {
-        return err->status;
+    if (opt->size_bytes <= BACKING_HANGS_BYTES) {
+        return cow_error_set(err, COW_INVALID, "a disk of 32 KiB or less hangs the guest at its first write");
     }
     if (opt->output_path != NULL && opt->policy == COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE,
@@ -459,15 +459,11 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RESIZE);
+    struct cow_plan *plan = plan_new(img->io, img, COW_OPERATION_RESIZE, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->force = opt->force;
     status = build_resize(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

@@ -491,15 +491,11 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(img->io, img, operation);
+    struct cow_plan *plan = plan_new(img->io, img, operation, err);
     if (plan == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     plan->force = opt->force;
     status = build_rewrite(plan, opt, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }

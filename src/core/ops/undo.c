@@ -239,10 +239,10 @@ static int start_undo(struct cow_plan **plan, struct cow_image *img, struct reco
     if (status != 0) {
         return status;
     }
-    *plan = plan_new(img->io, img, COW_OPERATION_UNDO);
+    *plan = plan_new(img->io, img, COW_OPERATION_UNDO, err);
     if (*plan == NULL) {
         record_clear(record);
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        return COW_NO_MEMORY;
     }
     (*plan)->purpose = PLAN_UNDOES;
     (*plan)->target.path = img->real_path;
@@ -267,11 +267,7 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
         describe_undo(plan, &record);
     }
     record_clear(&record);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
-    }
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, status, err);
 }
 
 int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
@@ -299,5 +295,5 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image");
     plan_step(plan, COW_STEP_DISCARD_UNDO, 0, "remove the undo data (%s)",
               cow_size_text(size, (uint64_t)facts.st_blocks * 512));
-    return plan_finish(out, plan, err);
+    return plan_finish(out, plan, 0, err);
 }

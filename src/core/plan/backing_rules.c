@@ -52,18 +52,15 @@ int backing_rule_path_fits(const char *path, struct cow_error *err)
 int backing_rule_size_fits(uint64_t size_bytes, const char *path, struct cow_error *err)
 {
     if (size_bytes >= SIZE_LIMIT_BYTES) {
-        cow_error_set(err, COW_REFUSED, "a disk of %" PRIu64 " bytes is not possible: 8 TiB is the limit",
-                      size_bytes);
-        return path == NULL ? err->status : cow_error_prefix(err, "%s", path);
+        return cow_error_set(err, COW_REFUSED,
+                             "%s: a disk of %" PRIu64 " bytes is not possible: 8 TiB is the limit", path,
+                             size_bytes);
     }
-    if (size_bytes > BACKING_HANGS_BYTES) {
-        return 0;
-    }
-    return path == NULL ? cow_error_set(err, COW_REFUSED,
-                                        "a disk of 32 KiB or less hangs the guest at its first write")
-                        : cow_error_set(err, COW_REFUSED,
-                                        "%s: %" PRIu64 " bytes; a disk of 32 KiB or less hangs the guest",
-                                        path, size_bytes);
+    return size_bytes > BACKING_HANGS_BYTES
+               ? 0
+               : cow_error_set(err, COW_REFUSED,
+                               "%s: %" PRIu64 " bytes; a disk of 32 KiB or less hangs the guest", path,
+                               size_bytes);
 }
 
 bool backing_is_cow(const struct cow_io *io, const struct host_file *file)

@@ -28,8 +28,7 @@ int backing_rule_date_fits(uint32_t *out, int64_t mtime, const char *path, struc
 /* A header can hold this path. */
 int backing_rule_path_fits(const char *path, struct cow_error *err);
 
-/* A disk of so many bytes is possible, and no guest hangs on it. path: whose they are; NULL: of what was
- * asked for. */
+/* A disk of so many bytes is possible, and no guest hangs on it. path: whose they are. */
 int backing_rule_size_fits(uint64_t size_bytes, const char *path, struct cow_error *err);
 
 /* It is no COW file itself, in any variant: a kernel would show its header to the guest as data. */

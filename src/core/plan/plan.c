@@ -56,10 +56,12 @@ bool plan_is_journaled(const struct cow_plan *plan)
     return plan->method != RECORD_NONE && (plan->purpose == PLAN_CHANGES || plan->purpose == PLAN_UNDOES);
 }
 
-struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation)
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation,
+                          struct cow_error *err)
 {
     struct cow_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) {
+        cow_error_set(err, COW_NO_MEMORY, "out of memory");
         return NULL;
     }
     plan->io = io;

@@ -156,8 +156,9 @@ struct cow_plan {
  * the journal that it found.) */
 bool plan_is_journaled(const struct cow_plan *plan);
 
-/* A new, empty plan. NULL: out of memory. */
-struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation);
+/* A new, empty plan; img: NULL where there is none yet. NULL with err (COW_NO_MEMORY). */
+struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation,
+                          struct cow_error *err);
 
 /* A string that the plan owns, as it is: for paths. Answers "" and remembers it if there is no memory
  * (plan_finish tells). */
@@ -182,7 +183,9 @@ void plan_touch_if_there(struct cow_plan *plan, enum cow_touch touch, const char
 void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *side);
 void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 
-/* Hands the plan out, or frees it with COW_NO_MEMORY if a string was lost. */
-int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err);
+/* The end of every builder. With status 0 it names the files, and hands the plan out, unless something is in
+ * the way (COW_REFUSED) or a string was lost (COW_NO_MEMORY). On any failure, also with a status that is not
+ * 0 (whose words are in err), it frees the plan. */
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err);
 
 #endif

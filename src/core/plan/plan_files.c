@@ -160,18 +160,19 @@ void plan_name_files(struct cow_plan *plan)
     }
 }
 
-int plan_finish(struct cow_plan **out, struct cow_plan *plan, struct cow_error *err)
+int plan_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err)
 {
-    plan_name_files(plan);
-    if (plan->out_of_memory) {
-        cow_plan_free(plan);
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    if (status == 0) {
+        plan_name_files(plan);
+        status = plan->out_of_memory ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
     }
-    int status = plan_check_way(plan, err);
-    if (status != 0) {
-        cow_plan_free(plan);
-        return status;
+    if (status == 0) {
+        status = plan_check_way(plan, err);
     }
-    *out = plan;
-    return 0;
+    if (status == 0) {
+        *out = plan;
+    } else {
+        cow_plan_free(plan);
+    }
+    return status;
 }

@@ -147,7 +147,7 @@ struct cow_diff_options {
 
 /* A new v3 image that turns the backing file into the raw disk. Errors: COW_USAGE, COW_IO, COW_REFUSED (sizes
  * differ; output exists or is one of the inputs; the backing file does not fit a header), COW_INVALID (the
- * raw disk has no bytes), COW_CANCELLED. */
+ * raw disk is empty, or has 8 TiB or more), COW_CANCELLED. */
 int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, struct cow_error *err);
 
 #endif

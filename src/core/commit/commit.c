@@ -10,8 +10,6 @@
  */
 #include "core/commit/steps.h"
 
-#include <errno.h>
-
 #include "core/base/arith.h"
 #include "core/commit/methods.h"
 #include "core/image/side.h"

@@ -4,7 +4,7 @@
  * crash, undo, a commit that failed, the end of the journal. All of them go through this table; none knows a
  * method by its name. What the steps of a method do stands in its file, beside its ways: method_copy.c,
  * method_header.c, method_merge.c. A further method is a file here, a row in methods.c, and its rows in
- * ledger/kind.c, ledger/direction.c, ledger/journal_check.c and plan/method_words.c.
+ * ledger/kind.c, ledger/direction.c and plan/method_words.c.
  *
  * Every way can be interrupted and taken again: it asks what is there before it does a thing. It answers 0 or
  * -errno, stops at the first call that fails, and leaves the journal alone, so that recovery can go on.

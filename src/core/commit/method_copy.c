@@ -35,7 +35,6 @@
 #include "core/commit/method.h"
 #include "core/commit/retreat.h"
 #include "core/commit/settle.h"
-#include "core/ledger/state.h"
 
 /* A crash may have left what was written in the page cache only, and the date unset. */
 static int flush_new_file(struct commit *c)

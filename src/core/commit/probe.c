@@ -186,9 +186,11 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
     }
     probe_directory(plan);
     int status = 0;
-    if (plan->method != RECORD_NONE && plan->purpose == PLAN_CHANGES) {
+    const bool changes = plan->purpose == PLAN_CHANGES && plan->method != RECORD_NONE;
+    const struct record_kind_facts *kind = record_kind_facts(plan->method);
+    if (changes) {
         status = try_beside(plan, plan->target.path, plan->img->cow.facts.st_mtim, &keeps, err);
-        if (status == 0 && keeps.tried && plan->keep_undo && plan->method == RECORD_COPY &&
+        if (status == 0 && keeps.tried && plan->keep_undo && !kind->record_is_undo &&
             probe_cannot_be_had(keeps.link_status)) {
             give_undo_up(plan);
         }
@@ -196,7 +198,7 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
     if (status == 0 && plan->backing.copy_path != NULL) {
         status = probe_copy(plan, err);
     }
-    if (status == 0 && record_kind_facts(plan->method)->writes_into_backing) {
+    if (status == 0 && changes && kind->writes_into_backing) {
         status = probe_space(plan, err);
     }
     if (status == 0 && plan->out_of_memory) {

@@ -87,7 +87,7 @@ static int fill_old_image(struct commit *c)
     struct stat now;
     int status = c->io->fstat(c->io->context, c->image_fd, &now);
     if (status < 0) {
-        return commit_failed(c, status, "looking at", img->path);
+        return commit_failed(c, status, "looking at", c->plan->target.path);
     }
     r->old_inode = now.st_ino;
     r->old_file_bytes = (uint64_t)img->cow.facts.st_size;
@@ -254,7 +254,7 @@ static int save_range(struct commit *c, struct record_saved *saved, uint64_t off
     return status;
 }
 
-/* In place: the bitmap's growth, the byte where it begins, and what lies between an odd end and its sector's
+/* By header: the bitmap's growth, the byte where it begins, and what lies between an odd end and its sector's
  * end. */
 static int fill_saved(struct commit *c)
 {
@@ -288,8 +288,8 @@ static int fill_record(struct commit *c)
     if (status == 0) {
         status = make_copy_file(c);
     }
-    return status == 0 && c->plan->method == RECORD_HEADER && c->plan->reach == REACH_SIZE ? fill_saved(c)
-                                                                                           : status;
+    const bool grows_in_file = record_kind_facts(c->plan->method)->keeps_file && c->plan->reach == REACH_SIZE;
+    return status == 0 && grows_in_file ? fill_saved(c) : status;
 }
 
 /* The record of the change that is about to be undone: what it said is what has to be put back. */

@@ -11,9 +11,6 @@
  * What is to be done by which method stands in the table of methods.h; nothing here knows a method by
  * its name.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include "core/commit/methods.h"
 #include "core/commit/steps.h"

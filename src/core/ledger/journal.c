@@ -20,7 +20,6 @@
 
 #include "core/base/arith.h"
 #include "core/base/crc.h"
-#include "core/ledger/record_check.h"
 #include "core/ledger/record_codec.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */
@@ -163,7 +162,7 @@ bool journal_is_file(const struct record *record, const struct cow_io *io, int f
             !is_other_filesystem(record, io, fd));
 }
 
-/* In place, where numbers say nothing, the header decides alone: while it is changed the date is neither the
+/* By header, where numbers say nothing, the header decides alone: while it is changed the date is neither the
  * old one nor the new one, and what is put back lies outside the layout. */
 static bool is_in_between(const struct record *record, const struct stat *facts)
 {

@@ -2,8 +2,8 @@
  *
  * The kinds of a change that a record can tell of. What belongs to a kind stands in one row of three tables,
  * which this enum joins: what it is (here), which way it is recovered from what the files say (direction.c),
- * and how it goes on, back and to its end (commit/method.h); its words are in plan/method_words.c. Nothing
- * else asks for a kind by its name.
+ * and how it goes on, back and to its end (commit/method.h); its words are in plan/method_words.c. The
+ * builders (core/ops) choose a kind by its name; nothing else asks for one.
  */
 #ifndef CORE_LEDGER_KIND_H
 #define CORE_LEDGER_KIND_H

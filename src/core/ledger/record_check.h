@@ -7,8 +7,7 @@
 
 #include "core/ledger/record.h"
 
-/* Is each of them in range, by itself and against
- * the others? What record_read hands out is. */
+/* Is each of them in range, by itself and against the others? What record_read hands out is. */
 bool record_is_sane(const struct record *record);
 
 /* Does it say of the old image what the old header says (size_field_offset, old_end_offset...)? bytes are

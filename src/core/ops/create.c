@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <string.h>
 
 #include "core/format/kernel.h"
 #include "core/plan/backing_rules.h"

@@ -4,7 +4,6 @@
  * any dirty sector, to the first.
  */
 #include <inttypes.h>
-#include <string.h>
 
 #include "core/image/image.h"
 #include "core/ops/rewrite.h"

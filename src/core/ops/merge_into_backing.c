@@ -5,14 +5,12 @@
  */
 #include "core/ops/merge_into_backing.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 
 #include "core/base/arith.h"
 #include "core/format/kernel.h"
 #include "core/image/siblings.h"
-#include "core/ops/rewrite.h"
 #include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"

@@ -9,7 +9,6 @@
  */
 #include <fcntl.h>
 
-#include "core/ledger/record_check.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/recover_check.h"
@@ -45,7 +44,7 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
                            struct record *record, bool only_shown, struct cow_error *err)
 {
     *out = (struct decision){.direction = NOWHERE};
-    *backing = (struct stat){.st_size = 0};
+    *backing = img->backing.file.facts; /* of a record that is only shown they are all that is looked at */
     int status = journal_check(record, img, SIDE_JOURNAL, err);
     if (status == COW_REFUSED && only_shown) {
         status = 0; /* whose it is comes first, and it may be looked at */

@@ -5,8 +5,6 @@
 #include "core/ops/resize_text.h"
 
 #include <inttypes.h>
-#include <limits.h>
-#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/ops/resize_command.h"
@@ -19,7 +17,7 @@
 enum { NEXT_STEP_BYTES = 1024 };
 
 /* Of [begin, end) of the image's file, what is a hole now. */
-static void add_gpt_holes(struct footprint *footprint, struct cow_image *img, uint64_t begin, uint64_t end)
+static void add_image_holes(struct footprint *footprint, struct cow_image *img, uint64_t begin, uint64_t end)
 {
     for (uint64_t at = begin; at < end;) {
         struct io_extent extent;
@@ -34,7 +32,7 @@ static void add_gpt_holes(struct footprint *footprint, struct cow_image *img, ui
     }
 }
 
-/* In place: the journal, the bits of new sectors that are dirty, and the byte that old and new bits share,
+/* By header: the journal, the bits of new sectors that are dirty, and the byte that old and new bits share,
  * which is written, and may lie in a hole. */
 static uint64_t room_by_header(const struct cow_plan *plan)
 {
@@ -48,11 +46,11 @@ static uint64_t room_by_header(const struct cow_plan *plan)
     if (plan->result.saved_bytes >
         0) { /* what is kept of it is cleared as a whole, with the holes in between */
         const uint64_t begin = to->bitmap_offset + plan->img->layout.bitmap_bytes;
-        add_gpt_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
+        add_image_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
     }
     if (plan->result.born_dirty.sectors > 0) {
-        add_gpt_holes(&bits, plan->img, to->bitmap_offset + plan->result.born_dirty.first_sector / 8,
-                      to->bitmap_offset + to->bitmap_bytes);
+        add_image_holes(&bits, plan->img, to->bitmap_offset + plan->result.born_dirty.first_sector / 8,
+                        to->bitmap_offset + to->bitmap_bytes);
     }
     /* one block more in a hole may take another one to note where it is */
     const uint64_t map_bytes = bits.blocks > 0 ? footprint_map_bytes(bits.blocks * block_bytes, 5) : 0;
@@ -155,7 +153,7 @@ static void list_copy_backing(struct cow_plan *plan, const char *size)
 
 /* The data stays where it is. The new space is made ready outside what the old header shows; then the header
  * changes. */
-static void list_in_place_steps(struct cow_plan *plan, bool extends, const char *size)
+static void list_header_steps(struct cow_plan *plan, bool extends, const char *size)
 {
     plan_step(plan, COW_STEP_JOURNAL, 0,
               "write down what is about to happen, so that it can be finished or taken back");
@@ -180,7 +178,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
     const bool extends = resize_extends_backing(plan, opt);
     plan_steps_begin(plan, image_bytes);
     if (plan->method == RECORD_HEADER) {
-        list_in_place_steps(plan, extends, size);
+        list_header_steps(plan, extends, size);
         return;
     }
     plan_steps_new_image(plan);

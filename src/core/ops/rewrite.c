@@ -32,7 +32,6 @@
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
-#include "cow/scan.h"
 #include "cow/text.h"
 
 static bool rebases(const struct cow_rewrite_options *opt)

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/format/kernel.h"

@@ -5,10 +5,7 @@
  */
 #include "core/plan/identity.h"
 
-#include <string.h>
-
 #include "cow/fs.h"
-#include "cow/text.h"
 
 struct side {
     struct cow_image *img;

@@ -42,7 +42,7 @@ int new_header_fill(struct cow_plan *plan, const struct new_header *wish, struct
         return status;
     }
     memcpy(h->backing_path, wish->backing_path, strlen(wish->backing_path) + 1);
-    if (plan->method == RECORD_HEADER) {
+    if (record_kind_facts(plan->method)->keeps_file) {
         h->alignment = plan->img->header.alignment;
         h->cow_format = plan->img->header.cow_format;
     } else {

@@ -139,7 +139,7 @@ static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
         plan_touch(plan, COW_TOUCH_CHANGES, plan->target.path);
         break;
     case COW_STEP_END_JOURNAL:
-        touch_undo(plan, plan->method == RECORD_HEADER || plan->keep_undo);
+        touch_undo(plan, record_kind_facts(plan->method)->record_is_undo || plan->keep_undo);
         break;
     default:
         break;

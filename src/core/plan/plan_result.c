@@ -5,7 +5,6 @@
  */
 #include "core/plan/plan_result.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -84,7 +84,7 @@ const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint6
     const char *name = strrchr(side_path(undo, plan->target.path, SIDE_UNDO), '/');
     name = name != NULL ? name + 1 : undo;
     return output_path != NULL ? plan_words(plan, "the image stays as it is; remove %s", output_path)
-           : plan->method == RECORD_HEADER
+           : record_kind_facts(plan->method)->record_is_undo
                ? plan_words(plan, "\"cowtui undo\", with %s; it costs nothing", name)
            : plan->keep_undo ? plan_words(plan, "\"cowtui undo\"; for it the old image (%s) is kept as %s",
                                           cow_size_text(size, allocated_bytes), name)

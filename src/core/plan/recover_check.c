@@ -3,13 +3,13 @@
  * See recover_check.h.
  */
 #include "core/plan/recover_check.h"
-#include "core/base/crc.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/base/crc.h"
 #include "core/image/siblings.h"
 #include "core/ledger/state.h"
 #include "core/plan/plan_rules.h"

@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/ledger/state.h"
-
 int undo_check_base(const struct cow_image *img, const struct record *record, struct cow_error *err)
 {
     struct stat facts;

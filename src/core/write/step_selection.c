@@ -4,7 +4,6 @@
  * is.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/plan/stretch.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * create: a new, empty v3 image on a backing file.
+ * create: a new, empty v3 image on a backing file. It names that file by its absolute path: a kernel
+ * looks for a relative one from the directory in which it is started, and nobody knows that.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * diff: a new image that turns one raw disk into another. It is a rebase of the second, as an image without
- * any dirty sector, to the first.
+ * diff: a new image that turns one raw disk into another. It is a rebase of the second, as an image of
+ * one layer, to the first: what differs becomes dirty. So it has no rules of its own for pages, for
+ * what hangs together or for room.
  */
 #include <inttypes.h>
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A file of the guest as a file of the host.
+ * A file of the guest as a file of the host, as the guest sees it or as the backing file alone has it.
+ * Its length is known, what it takes is not: holes of the guest's file stay holes.
+ *
+ * It looks through all layers of the image, as files does, for nothing of the image is written by it.
  */
 #include <inttypes.h>
 #include <limits.h>

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * merge -o: the composed disk as a raw file.
+ * merge -o: the composed disk as a raw file, to a stream, or over a block device.
+ *
+ * A new file appears by rename, complete, and changes nothing that exists, so there is no question and
+ * no journal. To a stream or a device nothing can appear by rename: a crash or a failure leaves what
+ * was written, and that is said; a device wants --force, for there is no way back.
+ *
+ * How much room it takes is told as "up to": blocks of zeros are found only while writing.
  */
 #include <limits.h>
 

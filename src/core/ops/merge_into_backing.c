@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * merge --in-place: the dirty sectors go into the backing file, and an empty image with the backing file's
- * new date takes the image's place.
+ * merge --in-place: the dirty sectors go into the backing file, and an empty image with the backing
+ * file's new date takes the image's place. What is done, and in which order, is told in
+ * commit/method_merge.c.
+ *
+ * There is no undo, so more is asked before than of any other change: size and date of the backing
+ * file, nobody on it, no interrupted change of another image on it, a date that no other image's header
+ * has, and room for what fills holes of it, or for all of it where a filesystem writes nothing over.
  */
 #include "core/ops/merge_into_backing.h"
 

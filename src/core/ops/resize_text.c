@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * resize: what a decided plan says to people, and its steps.
+ * resize: what a decided plan says to people, and its steps. Nothing is decided here: whatever a
+ * sentence depends on stands in the plan, so that what is said and what is done cannot part.
  */
 #include "core/ops/resize_text.h"
 

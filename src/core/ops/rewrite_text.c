@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * pages, compact, rebase, convert, diff: what a decided plan says to people, and its steps.
+ * pages, compact, rebase, convert, diff: what a decided plan says to people, and its steps. Each number
+ * in a sentence is one that was counted (plan/footprint.c), and the suites compare it with what the
+ * commit does.
  */
 #include "core/ops/rewrite.h"
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See identity.h. The image is opened a second time, over the other file: what it composes then is what its
- * guest would see.
+ * See identity.h. A date says that a file was written, and not what is in it; the UUID of its
+ * filesystem does. The image is opened a second time, over the other file: what it composes then is
+ * what its guest would see, so its own copy of a superblock, if it has one, wins.
+ *
+ * A note, and no refusal: a disk can be made anew with another filesystem on purpose.
  */
 #include "core/plan/identity.h"
 

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Where an output goes. Nothing that somebody needs is written over: not the files that are read, not a
- * backing file of another image, and what exists only by --force. Names are looked at again under the lock,
- * where the commit makes the file.
+ * Where an output goes. Nothing that somebody needs is written over: not the files that are read, under
+ * any name (device and inode tell), not a backing file of another image, and what exists only by
+ * --force. That the name is still free is asked again where the file appears: the rename replaces
+ * nothing that was not there.
+ *
+ * A symbolic link to a file is followed, as cp does, with a note; one that leads nowhere is refused,
+ * for a file would be made where nobody named one.
+ *
+ * A new file has the permission bits that all of its inputs have, and so never more: what somebody
+ * could not read before, the copy of it does not show.
  */
 #include "core/plan/plan_output.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the preview says of the image that there will be: its layout, what a kernel will make of it, and the
- * notes that follow from whose files it is made of.
+ * What the preview says of the image that there will be: its layout, what a kernel will make of it, and
+ * the notes that follow from whose files it is made of. The verdict is that of image/verdict.c on the
+ * very bytes that will be written, so a preview cannot promise what info would deny later.
  */
 #include "core/plan/plan_result.h"
 

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See plan_steps.h.
+ * The steps that all builders of new images have in common, in the order in which they must stand: what
+ * a step here relies on is done by the one before it.
+ *
+ * - The journal comes after the new file is begun, for it names that file's inode: so the record can
+ *   tell the file that was meant from any other of that name. A temporary file without a journal is
+ *   harmless.
+ * - Attributes come before the file is called complete, so that an image is never in place with an
+ *   owner or mode that its guest cannot use.
+ * - The old image is kept for undo after the rename only, and before the journal goes: else a crash
+ *   could leave it under a name that nobody looks for.
  */
 #include "core/plan/plan_steps.h"
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See recover_check.h.
+ * See recover_check.h. All of it is asked twice: when planning, so that nobody is asked for a yes in
+ * vain, and under the lock, for between the two others may have acted: a guest, an admin, another
+ * cowtui. Where something is not as the change has left it, nothing is touched, and the words say which
+ * ways there are.
  */
 #include "core/plan/recover_check.h"
 

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See stretch.h.
+ * What of a disk is copied in one go. Two rules, for two kinds of new images, and both are asked by the
+ * count before the yes (footprint.c) and by the commit, so that they cannot differ.
+ *
+ * Where the bits are those of the old image, its dirty runs are copied in whole blocks of 4 KiB, and as
+ * one where at most 16 KiB lie between them: a few clean sectors cost less than a call a run. They are
+ * moved along and stay clean, so nobody sees them.
+ *
+ * Where sectors were selected anew, each range is cut into pieces by where its bytes come from. A run
+ * of 1 MiB and more is moved by its extents, so that holes stay holes and blocks are shared where the
+ * filesystem can; short ones are read and written together.
  */
 #include "core/plan/stretch.h"
 

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What going back relies on: asked by undo when it plans, and by undo and recovery again under the lock.
+ * What going back relies on: asked by undo when it plans, and by undo and recovery again under the
+ * lock.
+ *
+ * Where the change only read the backing file (copy, rebase, compact...), the old image gets its name
+ * back and reads from that file again: with another content it would show another disk. Size and date
+ * tell, as they do to a kernel. Where the change lengthened it, it is held and looked at itself
+ * (ledger/state_backing.c).
  */
 #include "core/plan/undo_check.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The composed disk as a raw file; or one file of the guest.
+ * The composed disk as a raw file; or one file of the guest. Flushed before it gets its name, for a
+ * rename can reach the disk before the content does.
  */
 #include <stdlib.h>
 

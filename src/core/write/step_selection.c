@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The data of a new image whose dirty sectors were selected anew: what the disk shows there, from wherever it
- * is.
+ * The data of a new image whose dirty sectors were selected anew: what the disk shows there, from
+ * wherever it is. The selection is asked a second time; the plan asked it to count. That the answer is
+ * the same rests on the locks and on the check that the files are those of the plan
+ * (commit/step_lock.c).
  */
 #include <stdlib.h>
 

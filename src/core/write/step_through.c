@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The composed disk where no new file can appear by rename: to a stream, from its first byte to its last, or
- * over what is on a block device. Zeros are written, too. What has been written cannot be taken back, and
- * that is said.
+ * The composed disk where no new file can appear by rename: to a stream, from its first byte to its
+ * last, or over what is on a block device. Zeros are written, too: what was there before would show.
+ * What has been written cannot be taken back, and that is said.
+ *
+ * A device is opened exclusively, so one that is mounted is refused; a backing file that is a device is
+ * held in the same way for as long, so that neither can be a part of the other; and a loop device that
+ * shows an input is refused. The stream is written in pieces that wait a moment at most, so a stop is
+ * noticed even where nobody reads.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Moving bytes between files: whole extents by copy_file_range (which shares blocks where the filesystem
- * can), by a buffer where that is not to be had. Holes are stepped over: copy_file_range would allocate them.
+ * Moving bytes between files: whole extents by copy_file_range (which shares blocks where the
+ * filesystem can), by a buffer where that is not to be had. Holes are stepped over: copy_file_range
+ * would allocate them.
+ *
+ * A copy_file_range that fails is read and written instead, but for a full disk, which would fail
+ * again.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -169,7 +169,9 @@ int commit_check_sources(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
     const struct cow_image *img = plan->img;
-    int status = img == NULL ? 0 : check_source(c, &img->cow, img->path, "image");
+    int status = img == NULL
+                     ? 0
+                     : check_source(c, &img->cow, img->path, plan->own_image != NULL ? "raw disk" : "image");
     if (status == 0 && img != NULL && !record_kind_facts(plan->method)->writes_into_backing) {
         status = check_source(c, &img->backing.file, img->backing.facts.path, "backing file");
     }

@@ -5,7 +5,7 @@
 #ifndef CORE_COMMIT_STEPS_H
 #define CORE_COMMIT_STEPS_H
 
-#include "core/write/steps.h"
+#include "core/write/fill.h"
 
 /* The steps. Each answers 0 or a status with err set, and records in c what it made. */
 int commit_lock(struct commit *c);            /* step_lock.c */

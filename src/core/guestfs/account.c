@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 enum { GPT_TAIL_BYTES = 33 * 512, BOOT_BYTES = 1024 };
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "core/base/grow.h"
+#include "core/guestfs/fs_scan.h"
 #include "core/guestfs/reader.h"
-#include "core/guestfs/scan.h"
 
 /* ---- what differs ---- */
 

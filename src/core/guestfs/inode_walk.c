@@ -10,7 +10,7 @@
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 #include "core/guestfs/extents.h"
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 enum {
     OWNED_MAX = 512 * 1024,        /* stretches; with more of them only those that are in the COW are kept */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 enum {
     CRTIME_END = 148,  /* bytes of an inode up to the end of i_crtime_extra */

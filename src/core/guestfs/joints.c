@@ -4,7 +4,7 @@
  * that lie one behind the other on the disk are one piece of a request, wherever on the disk they begin. All
  * else it reads by blocks. (Measured with Linux 6.1.)
  */
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 enum { PAGE_BYTES = 4096 };
 

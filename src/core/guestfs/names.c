@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/base/grow.h"
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 enum { COMPONENTS_MAX = 1024, PATH_FIRST_ROOM = 256 };
 

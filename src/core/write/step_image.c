@@ -17,7 +17,7 @@
 #include "core/plan/footprint.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/stretch.h"
-#include "core/write/steps.h"
+#include "core/write/fill.h"
 
 enum {
     BITMAP_PIECE_BYTES = 64 * 1024,

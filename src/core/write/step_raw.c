@@ -10,7 +10,7 @@
 #include "core/guestfs/reader.h"
 #include "core/plan/plan_output.h"
 #include "core/write/compose.h"
-#include "core/write/steps.h"
+#include "core/write/fill.h"
 
 int commit_begin_raw(struct commit *c)
 {

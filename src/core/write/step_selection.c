@@ -10,7 +10,7 @@
 #include "core/base/arith.h"
 #include "core/plan/stretch.h"
 #include "core/write/compose.h"
-#include "core/write/steps.h"
+#include "core/write/fill.h"
 
 enum {
     SECTOR_BYTES = 512,

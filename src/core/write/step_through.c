@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
-#include "core/write/steps.h"
+#include "core/write/fill.h"
 
 static int write_through(struct commit *c, const uint8_t *bytes, size_t n_bytes, uint64_t offset)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "core/base/arith.h"
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 int scan_tell(struct cow_fs_scan *scan, const char *phase, uint64_t bytes, struct cow_error *err)
 {

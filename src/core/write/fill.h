@@ -2,8 +2,8 @@
  *
  * The steps that fill a new file, which nobody but its maker sees until it is complete.
  */
-#ifndef CORE_WRITE_STEPS_H
-#define CORE_WRITE_STEPS_H
+#ifndef CORE_WRITE_FILL_H
+#define CORE_WRITE_FILL_H
 
 #include "core/write/work.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A scan from its beginning to its end, volume by volume. See scan.h for the order of the work.
+ * A scan from its beginning to its end, volume by volume. See fs_scan.h for the order of the work.
  */
-#include "core/guestfs/scan.h"
+#include "core/guestfs/fs_scan.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
  * both sides; inode_walk.c finds the blocks of the guest's; account.c gives each byte in the COW to an owner;
  * names.c reads directories; changes.c makes the list of changed files of all that.
  */
-#ifndef CORE_GUESTFS_SCAN_H
-#define CORE_GUESTFS_SCAN_H
+#ifndef CORE_GUESTFS_FS_SCAN_H
+#define CORE_GUESTFS_FS_SCAN_H
 
 #include "core/guestfs/guestfs.h"
 #include "core/guestfs/nodes.h"

@@ -38,6 +38,8 @@ def run(work, words):
                               text=True, check=False, timeout=RUN_SECONDS, env={**os.environ, "ONLY_CASE": "*"})
     except subprocess.TimeoutExpired:
         return "hangs"
+    if done.returncode < 0:
+        return "fails"  # the core died in it; without the mutant the same run passes (judge asks that first)
     if done.returncode not in (0, 1) and "VIOLATION" not in done.stdout and "it makes calls" not in done.stdout:
         return "ends badly: " + done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "ends badly"
     return "passes" if done.returncode == 0 else "fails"

@@ -732,12 +732,19 @@ END_TEST
 START_TEST(what_happens_after_the_plan_is_noticed)
 {
     const bool in_place = kinds[_i] == RECORD_HEADER || kinds[_i] == RECORD_UNDO_HEADER;
-    for (int event = 0; event < 3; event++) {
+    for (int event = 0; event < 4; event++) {
         struct cow_error err = {.status = 0};
         struct cow_image *img;
         struct cow_plan *plan;
         const struct cow_open_options quick = {.io = quick_io()};
         struct scene scene = scene_of(OPERATION_EXTEND, in_place);
+        const bool undoes = kinds[_i] == RECORD_UNDO_COPY || kinds[_i] == RECORD_UNDO_HEADER;
+        const struct record was = *scene.record;
+        if (event == 3 && undoes) { /* a base that is not held would have to have another date */
+            scene.record->old_mode ^= 1;
+        } else if (event == 3) {
+            scene.record->extends = 0;
+        }
         put_journal(&scene, kinds[_i]);
         must_succeed(cow_image_open(&img, scene.image, &quick, &err), err);
         must_succeed(cow_plan_recover(&plan, img, &err), err);
@@ -748,8 +755,13 @@ START_TEST(what_happens_after_the_plan_is_noticed)
             unlink(scene.journal);
         } else if (event == 1) {
             guest_writes(&scene);
-        } else {
+        } else if (event == 2) {
             file_set_mtime(scene.s->model->backing_path, MODEL_MTIME + 3);
+        } else { /* another change was begun, and cut off: one that writes a file that the plan does not hold
+                  */
+            unlink(scene.journal);
+            *scene.record = was;
+            put_journal(&scene, kinds[_i]);
         }
         const struct witness image = witness_of(scene.image),
                              backing = witness_of(scene.s->model->backing_path);

@@ -303,6 +303,9 @@ static int turn_record(struct commit *c)
     }
     if (status == 0) {
         c->has_record = true;
+        status = commit_check_record(c);
+    }
+    if (status == 0) {
         status = journal_check(&c->record, c->plan->img, SIDE_UNDO, c->err);
     }
     if (status == 0) {

@@ -33,6 +33,16 @@ int commit_undo(struct commit *c)
     return status < 0 ? commit_failed(c, status, "going back to the old", c->plan->target.path) : 0;
 }
 
+int commit_check_record(struct commit *c)
+{
+    if (c->record.sum == c->plan->record_sum) {
+        return 0;
+    }
+    cow_error_set(c->err, COW_REFUSED, "%s: another change of it was begun since it was looked at",
+                  c->plan->img->path);
+    return cow_error_hint(c->err, "look again: the plan was made from what was there before");
+}
+
 int commit_recover(struct commit *c)
 {
     bool found;
@@ -47,7 +57,10 @@ int commit_recover(struct commit *c)
     }
     c->has_record = true;
     c->journal_made = true;
-    status = journal_check(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
+    status = commit_check_record(c);
+    if (status == 0) {
+        status = journal_check(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
+    }
     if (status != 0) {
         return status;
     }

@@ -20,6 +20,9 @@ int commit_keep_undo(struct commit *c);
 int commit_end_journal(struct commit *c);
 int commit_prepare(struct commit *c); /* method_header.c */
 int commit_write_header(struct commit *c);
+/* No step: whether the record that was read is the one that the plan was made from, whose words were shown,
+ * and whose files are held. COW_REFUSED. */
+int commit_check_record(struct commit *c);
 int commit_recover(struct commit *c); /* step_recover.c */
 int commit_undo(struct commit *c);    /* the same way as recovery goes */
 int commit_discard_undo(struct commit *c);

@@ -80,6 +80,7 @@ struct record {
 
     /* not on the disk */
     uint32_t version;       /* as it was read */
+    uint32_t sum;           /* its CRC, as it was read: which record it is */
     uid_t owner;            /* of the file that it was read from */
     bool backing_elsewhere; /* not in the image's directory */
     bool copy_elsewhere;

@@ -263,6 +263,7 @@ int record_read(struct record *out, uint64_t *offset, const struct cow_io *io, i
     }
     free(bytes);
     if (status == 0) {
+        out->sum = (uint32_t)bytes_get(trailer + 4, 4, true);
         *offset = begin;
     }
     return status;

@@ -135,6 +135,7 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
     plan->refusal = *refusal;
     plan->purpose = PLAN_RECOVERS;
     plan->method = record->kind;
+    plan->record_sum = record->sum;
     plan->target.path = img->real_path;
     plan->holds.image = HOLD_WRITE;
     plan->backing.path = NULL;

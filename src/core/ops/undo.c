@@ -262,6 +262,7 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
         return status;
     }
     plan->method = record_kind_facts(record.kind)->undone_by;
+    plan->record_sum = record.sum;
     status = check_unchanged(plan, &record, err);
     if (status == 0) {
         describe_undo(plan, &record);

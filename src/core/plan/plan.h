@@ -133,6 +133,7 @@ struct cow_plan {
     bool force;
 
     enum plan_purpose purpose;
+    uint32_t record_sum; /* undo, recover: of the record that the plan was made from (record.h) */
     enum record_kind
         method; /* how an existing image is changed; RECORD_NONE: no image is, only files are made */
     enum plan_reach reach; /* of RECORD_HEADER */

@@ -775,6 +775,31 @@ START_TEST(what_happens_after_the_plan_is_noticed)
 }
 END_TEST
 
+/* Shown was that the new image is put in place; since then it has gone, so the old one would stay. */
+START_TEST(another_way_than_was_shown_is_not_taken)
+{
+    struct cow_error err = {.status = 0};
+    struct cow_image *img;
+    struct cow_plan *plan;
+    struct scene scene = scene_of(OPERATION_EXTEND, false);
+    before_the_rename(&scene);
+    put_journal(&scene, RECORD_COPY);
+    must_succeed(cow_image_open(&img, scene.image, NULL, &err), err);
+    must_succeed(cow_plan_recover(&plan, img, &err), err);
+    ck_assert_int_eq(cow_plan_preview(plan)->method, COW_METHOD_FORWARD);
+    unlink(scene.fresh);
+    const struct witness image = witness_of(scene.image), backing = witness_of(scene.s->model->backing_path);
+    must_fail(cow_plan_commit(plan, NULL, &err), COW_REFUSED, err);
+    must(strstr(err.hint, "back") != NULL, "%s", err.hint);
+    must(file_exists(scene.journal), "the journal has gone");
+    witness_check(&image, "another way");
+    witness_check(&backing, "another way");
+    cow_plan_free(plan);
+    cow_image_close(img);
+    scene_end(&scene);
+}
+END_TEST
+
 /* A date that cannot be put back is known before anything is written. */
 static int foreign_futimens(void *context, int fd, const struct timespec times[2])
 {
@@ -828,6 +853,7 @@ Suite *recover_suite(void)
     tcase_add_test(tc, an_old_image_with_another_header_is_none);
     tcase_add_test(tc, a_private_backing_that_was_written_is_kept);
     tcase_add_loop_test(tc, what_happens_after_the_plan_is_noticed, 0, 4);
+    tcase_add_test(tc, another_way_than_was_shown_is_not_taken);
     tcase_add_test(tc, a_backing_that_belongs_to_somebody_else);
     suite_add_tcase(suite, tc);
     return suite;

@@ -43,9 +43,57 @@ int commit_check_record(struct commit *c)
     return cow_error_hint(c->err, "look again: the plan was made from what was there before");
 }
 
+/* Decides again, under the lock, and refuses where that is not what was shown: the yes was said to the other
+ * way. */
+static int decide_again(struct commit *c, enum direction *out)
+{
+    const struct cow_image *img = c->plan->img;
+    const struct record *r = &c->record;
+    struct decision decision;
+    int status = recover_check_way(img, r, NOWHERE, c->err);
+    if (status != 0) {
+        return status;
+    }
+    status = direction_choose(&decision, img, r);
+    if (status < 0) {
+        return commit_failed(c, status, "looking at what is left beside", img->path);
+    }
+    *out = decision.direction;
+    if (*out == NOWHERE) {
+        return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about", img->path);
+    }
+    if ((*out == FORWARD) != (c->plan->preview.method == COW_METHOD_FORWARD)) {
+        cow_error_set(c->err, COW_REFUSED,
+                      "%s: what is left of the change is not what it was when it was looked at", img->path);
+        return cow_error_hint(c->err, "look again: recovery would go %s now",
+                              *out == FORWARD ? "forward" : "back");
+    }
+    status = recover_check_way(img, r, *out, c->err);
+    if (status == 0) {
+        status = recover_check_others(img, r, *out, &c->plan->backing.facts, c->err);
+    }
+    return status == 0 && c->backing_fd >= 0 ? recover_check_backing(img, r, c->backing_fd, *out, c->err)
+                                             : status;
+}
+
+/* What is decided on must be durable first: names that only the page cache knows could be gone after a power
+ * cut, and what was done by them not. */
+static int go_that_way(struct commit *c, enum direction direction)
+{
+    int status = io_sync_directory(c->io, c->plan->target.path);
+    if (status == 0 && c->record.copy_inode != 0) {
+        status = io_sync_directory(c->io, c->record.copy_path);
+    }
+    if (status == 0) {
+        status = direction == FORWARD ? method_of(c)->forward(c) : method_of(c)->back(c);
+    }
+    return status == 0 ? method_end_journal(c, direction == FORWARD) : status;
+}
+
 int commit_recover(struct commit *c)
 {
     bool found;
+    enum direction direction = NOWHERE;
     c->renamed = true; /* nothing of this is taken back */
     int status = journal_read(&c->record, &found, c->plan->img, SIDE_JOURNAL, NULL, c->err);
     if (status != 0) {
@@ -61,45 +109,13 @@ int commit_recover(struct commit *c)
     if (status == 0) {
         status = journal_check(&c->record, c->plan->img, SIDE_JOURNAL, c->err);
     }
-    if (status != 0) {
-        return status;
-    }
-    struct decision decision;
-    status = recover_check_way(c->plan->img, &c->record, NOWHERE, c->err);
-    if (status != 0) {
-        return status;
-    }
-    status = direction_choose(&decision, c->plan->img, &c->record);
-    if (status < 0) {
-        return commit_failed(c, status, "looking at what is left beside", c->plan->img->path);
-    }
-    const enum direction direction = decision.direction;
-    if (direction == NOWHERE) {
-        return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about",
-                             c->plan->img->path);
-    }
-    status = recover_check_way(c->plan->img, &c->record, direction, c->err);
     if (status == 0) {
-        status = recover_check_others(c->plan->img, &c->record, direction, &c->plan->backing.facts, c->err);
-    }
-    if (status == 0 && c->backing_fd >= 0) {
-        status = recover_check_backing(c->plan->img, &c->record, c->backing_fd, direction, c->err);
+        status = decide_again(c, &direction);
     }
     if (status != 0) {
         return status;
     }
-    /* What is decided on must be durable first: names that only the page cache knows could be gone after a
-     * power cut, and what was done by them not. */
-    status = io_sync_directory(c->io, c->plan->target.path);
-    if (status == 0 && c->record.copy_inode != 0) {
-        status = io_sync_directory(c->io, c->record.copy_path);
-    }
-    if (status == 0) {
-        status = direction == FORWARD ? method_of(c)->forward(c) : method_of(c)->back(c);
-    }
-    if (status == 0) {
-        status = method_end_journal(c, direction == FORWARD);
-    }
+    status = go_that_way(c, direction);
     return status < 0 ? commit_failed(c, status, "recovering", c->plan->img->path) : status;
 }
 

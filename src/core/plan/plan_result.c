@@ -16,8 +16,7 @@
 void plan_note_outside(struct cow_plan *plan)
 {
     char text[COW_MESSAGE_BYTES + 256];
-    if (*cow_image_outside_text(text, sizeof text, plan->img) != '\0' &&
-        plan->preview.notes < PLAN_NOTES_MAX) {
+    if (*cow_image_outside_text(text, sizeof text, plan->img) != '\0') {
         plan_note(plan, "%s", text);
         plan->preview.outside_note = plan->notes[plan->preview.notes - 1];
     }

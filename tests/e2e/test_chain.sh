@@ -37,10 +37,21 @@ three_layers()
     eq false "$(json .uml.opens)" "would UML open it"
     run 0 info top.cow
     has "layer 2" out
-    run 0 create -q -f over.cow sub/root.cow # as large as that file: a kernel opens it
+    # As large as that file: a kernel opens it. The preview knows what info will say.
+    run 0 create -n -f over.cow sub/root.cow
+    has "as if they were the disk" out
+    run 0 create -q -f over.cow sub/root.cow
     run 0 info over.cow
     has "as if they were the disk" out
-    rm over.cow
+    run 0 rebase -n --restamp over.cow
+    has "as if they were the disk" out
+    cp sub/root.cow other.cow
+    run 0 rebase -n --force --restamp --to other.cow over.cow
+    has "as if they were the disk" out
+    truncate -s "$(stat -c %s other.cow)" plain.img
+    run 0 rebase -n --force --restamp --to plain.img over.cow
+    hasnt "as if they were the disk" out
+    rm over.cow other.cow plain.img
     run 0 map --json top.cow
     eq "0 1 2" "$(json '[.[].layer] | unique | map(tostring) | join(" ")')" "layers of the map"
     eq "backing backing-hole cow" "$(json '[.[].origin] | unique | join(" ")')" origins

@@ -152,3 +152,12 @@ void backing_close(const struct cow_io *io, struct backing_file *backing)
     free(backing->path);
     backing->path = NULL;
 }
+
+bool backing_is_cow(const struct cow_io *io, const struct host_file *file)
+{
+    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    struct cow_header header;
+    ssize_t n = io_read(io, file->fd, bytes, sizeof bytes, 0);
+    return n > 0 &&
+           cow_header_decode(&header, bytes, (size_t)n, (uint64_t)file->facts.st_size, UINT64_MAX, NULL) == 0;
+}

@@ -24,4 +24,7 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
 int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err);
 void backing_close(const struct cow_io *io, struct backing_file *backing);
 
+/* Whether an open file is a COW itself, in any variant: a kernel shows it as raw bytes all the same. */
+bool backing_is_cow(const struct cow_io *io, const struct host_file *file);
+
 #endif

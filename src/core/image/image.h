@@ -43,8 +43,9 @@ struct verdict_facts {
     int backing_errno;               /* of a stat of the backing file; then the next two do not count */
     uint64_t backing_bytes;
     int64_t backing_mtime;
-    bool switches;     /* the caller named a backing that is not the stored one */
-    bool beside_image; /* a relative path that was found beside the image only */
+    bool backing_is_cow; /* the kernel reads it as raw bytes */
+    bool switches;       /* the caller named a backing that is not the stored one */
+    bool beside_image;   /* a relative path that was found beside the image only */
 };
 void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 

@@ -140,6 +140,11 @@ static void add_warnings(struct cow_verdict *out, const struct verdict_facts *fa
         warn(out, "the backing path is relative: the kernel finds it only if it is started in the image's "
                   "directory");
     }
+    if (facts->backing_is_cow) {
+        warn(out,
+             "the backing file is a COW image itself: the kernel shows the guest its header and bitmap as "
+             "if they were the disk");
+    }
     if (header->sector_bytes != 512) {
         warn(out, "the kernel misreads sectors of %" PRIu32 " bytes: it takes 512 whatever the header says",
              header->sector_bytes);
@@ -200,6 +205,7 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
                                   .image_path = img->path,
                                   .boot_path = img->path,
                                   .backing_path = backing->named ? backing->path : img->header.backing_path,
+                                  .backing_is_cow = image_flat(img) != img,
                                   .beside_image = backing->beside_image};
     struct stat found = img->backing.file.facts;
     if (backing->state == COW_BACKING_IGNORED) {
@@ -223,11 +229,6 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     if (out->opens && !img->header.unfinished &&
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
-    }
-    if (out->opens && image_flat(img) != img) {
-        warn(out,
-             "the backing file is a COW image itself: the kernel shows the guest its header and bitmap as "
-             "if they were the disk");
     }
     if (!out->opens && *cow_image_pending(img) != '\0') {
         char image[COW_HINT_BYTES / 2];

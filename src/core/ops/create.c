@@ -26,15 +26,11 @@ static int check_new_images_backing(struct cow_plan *plan, uint32_t *mtime,
     if (status != 0) {
         return cow_error_prefix(err, "the backing file");
     }
-    const bool is_cow = backing_is_cow(plan->io, &file);
+    plan->backing.is_cow = backing_is_cow(plan->io, &file);
     status = opt->force ? 0 : backing_rule_is_no_cow(plan->io, &file, opt->backing_path, err);
     host_file_close(plan->io, &file);
     if (status != 0) {
         return status;
-    }
-    if (is_cow) {
-        plan_note(plan, "%s is a COW image itself: a kernel takes its header for the disk's first bytes",
-                  opt->backing_path);
     }
     plan->backing.facts = file.facts;
     plan->backing.size_bytes = (uint64_t)file.facts.st_size;

@@ -69,6 +69,7 @@ static int build_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
     if (status == 0) {
         status = choose_diff_target(plan, opt, err);
     }
+    plan->backing.is_cow = status == 0 && backing_is_cow(plan->io, &plan->input[0].file);
     const char *stored = status == 0 ? plan_absolute_path(plan, opt->backing_path, err) : NULL;
     if (stored == NULL) {
         return status != 0 ? status : err->status;

@@ -292,10 +292,7 @@ static int build_merge(struct cow_plan *plan, const struct cow_merge_options *op
 int merge_into_backing(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
                        struct cow_error *err)
 {
-    int status = image_require_layout(img, err);
-    if (status == 0) {
-        status = plan_check_pending(img, err);
-    }
+    int status = plan_check_ready(img, err);
     if (status == 0) {
         status = check(img, opt, err);
     }

@@ -443,10 +443,7 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
     const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    int status = image_require_layout(img, err);
-    if (status == 0) { /* first of all: what it left looks like other trouble */
-        status = plan_check_pending(img, err);
-    }
+    int status = plan_check_ready(img, err);
     if (status == 0) {
         status = check_resize_request(img, opt, err);
     }

@@ -173,6 +173,7 @@ static int name_new_backing(struct cow_plan *plan, struct named *named, const st
     if (named->path == NULL) {
         return err->status;
     }
+    plan->backing.is_cow = backing_is_cow(plan->io, &plan->input[0].file);
     named->size_bytes = (uint64_t)facts->st_size;
     named->file_mtime = facts->st_mtim.tv_sec;
     return opt->set_mtime ? 0
@@ -481,10 +482,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
     enum cow_operation operation;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    int status = image_require_layout(img, err);
-    if (status == 0) {
-        status = plan_check_pending(img, err);
-    }
+    int status = plan_check_ready(img, err);
     if (status == 0) {
         status = check_rewrite_request(&operation, opt, err);
     }

@@ -63,15 +63,6 @@ int backing_rule_size_fits(uint64_t size_bytes, const char *path, struct cow_err
                                size_bytes);
 }
 
-bool backing_is_cow(const struct cow_io *io, const struct host_file *file)
-{
-    uint8_t bytes[COW_HEADER_BYTES_MAX];
-    struct cow_header header;
-    ssize_t n = io_read(io, file->fd, bytes, sizeof bytes, 0);
-    return n > 0 &&
-           cow_header_decode(&header, bytes, (size_t)n, (uint64_t)file->facts.st_size, UINT64_MAX, NULL) == 0;
-}
-
 int backing_rule_is_no_cow(const struct cow_io *io, const struct host_file *file, const char *path,
                            struct cow_error *err)
 {

@@ -32,7 +32,6 @@ int backing_rule_path_fits(const char *path, struct cow_error *err);
 int backing_rule_size_fits(uint64_t size_bytes, const char *path, struct cow_error *err);
 
 /* It is no COW file itself, in any variant: a kernel would show its header to the guest as data. */
-bool backing_is_cow(const struct cow_io *io, const struct host_file *file);
 int backing_rule_is_no_cow(const struct cow_io *io, const struct host_file *file, const char *path,
                            struct cow_error *err);
 

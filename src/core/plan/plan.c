@@ -92,6 +92,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
         if (img->backing.facts.state == COW_BACKING_FOUND) {
             plan->backing.path = img->backing.facts.path;
             plan->backing.facts = img->backing.file.facts;
+            plan->backing.is_cow = backing_is_cow(io, &img->backing.file);
             plan->backing.size_bytes = plan->backing.new_size_bytes = img->backing.facts.size_bytes;
         }
     }

@@ -57,6 +57,7 @@ struct plan_backing {
     const char *path; /* as it can be opened; NULL: none */
     struct stat facts;
     int missing_errno;       /* the file that the new header names is not there: for the verdict */
+    bool is_cow;             /* the file that the new header names is one itself */
     uint64_t size_bytes;     /* now */
     uint64_t new_size_bytes; /* afterwards; of a private copy, its */
     bool is_trusted; /* a header that says which backing file is right, and which date: not while another

@@ -74,6 +74,7 @@ int plan_predict_verdict(struct cow_plan *plan, uint64_t backing_bytes, int64_t 
                                   .backing_errno = plan->backing.missing_errno,
                                   .backing_bytes = backing_bytes,
                                   .backing_mtime = backing_mtime,
+                                  .backing_is_cow = plan->backing.is_cow,
                                   .beside_image = path_kept && backing->beside_image};
     if (path_kept && backing->named) {
         struct stat stored;

@@ -41,6 +41,12 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
                           cow_shell_quote(image, sizeof image, img->path));
 }
 
+int plan_check_ready(const struct cow_image *img, struct cow_error *err)
+{
+    int status = image_require_layout(img, err);
+    return status != 0 ? status : plan_check_pending(img, err);
+}
+
 int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,
                       struct cow_error *err)
 {

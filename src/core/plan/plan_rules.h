@@ -10,6 +10,10 @@
 /* COW_REFUSED if an interrupted change of the image waits for recovery. */
 int plan_check_pending(const struct cow_image *img, struct cow_error *err);
 
+/* First of all, for every change of an image: it has a layout, and nothing waits for recovery. What a crash
+ * left looks like other trouble, so this comes before all other questions. COW_INVALID, COW_REFUSED. */
+int plan_check_ready(const struct cow_image *img, struct cow_error *err);
+
 /* COW_REFUSED if an image that is to be replaced by rename has further names, unless force. */
 int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
 

@@ -243,6 +243,9 @@ START_TEST(a_refresh_follows_all_layers)
     must(unlink(base.path) == 0, "unlink");
     file_write(base.path, base.disk, (size_t)base.size_bytes);
     must_succeed(cow_image_refresh(img, &err), err);
+    struct stat facts;
+    must(stat(base.path, &facts) == 0 && image_has_below(image_flat(img), &facts),
+         "the flat one knows no layers");
     check_reads(&top, img, &rng);
     check_all_runs(&top, img, 3);
     cow_image_close(img);

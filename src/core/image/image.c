@@ -69,13 +69,17 @@ static int set_layout(struct cow_image *img, const struct format_disk *disk, str
     return 0;
 }
 
-/* The chain knows files by their place in the image; a refresh moves those. */
+/* The chain knows files by their place in the image, and a flat image knows the whole one; a refresh moves
+ * those. */
 static void point_chain(struct cow_image *img)
 {
     img->backing.facts.problem = img->backing.problem;
     if (img->chain != NULL) {
         img->chain->layer[0].file = &img->cow;
         img->chain->layer[1].file = &img->backing.file;
+    }
+    if (img->flat != NULL) {
+        img->flat->whole = img;
     }
 }
 
@@ -219,7 +223,9 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
         status = open_image(&img->flat, path, opt, true, err);
         if (status != 0) {
             free_image(img);
+            return status;
         }
+        img->flat->whole = img;
     }
     if (status == 0) {
         *out = img;
@@ -230,6 +236,29 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
 struct cow_image *image_flat(struct cow_image *img)
 {
     return img->flat != NULL ? img->flat : img;
+}
+
+bool image_has_below(const struct cow_image *img, const struct stat *facts)
+{
+    const struct chain *chain = img->whole != NULL ? img->whole->chain : img->chain;
+    bool found = false;
+    for (size_t i = 1; chain != NULL && i < chain->n && !found; i++) { /* also what is not followed further */
+        const struct backing_file *below = &chain->layer[i].backing;
+        found = below->facts.state == COW_BACKING_FOUND && same_file(facts, &below->file.facts);
+    }
+    return found;
+}
+
+mode_t image_common_mode(const struct cow_image *img)
+{
+    mode_t mode = 0777 & img->cow.facts.st_mode;
+    if (img->backing.facts.state == COW_BACKING_FOUND) {
+        mode &= img->backing.file.facts.st_mode;
+    }
+    for (size_t i = 2; img->chain != NULL && i < img->chain->n; i++) {
+        mode &= img->chain->layer[i].file->facts.st_mode;
+    }
+    return mode;
 }
 
 int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)

@@ -24,8 +24,9 @@ struct cow_image {
     struct bitmap *bitmap;       /* of layer 0; NULL for an unfinished image */
     struct chain *chain;         /* all layers; none for an unfinished image */
     struct cow_image
-        *flat;        /* the same image with its backing file as a raw disk, where that is a COW; else NULL */
-    uint8_t *scratch; /* SCRATCH_BYTES, made when first needed */
+        *flat; /* the same image with its backing file as a raw disk, where that is a COW; else NULL */
+    const struct cow_image *whole; /* of a flat one: the same with all layers, which it belongs to */
+    uint8_t *scratch;              /* SCRATCH_BYTES, made when first needed */
 };
 
 enum { SCRATCH_BYTES = 256 * 1024 };
@@ -52,6 +53,13 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
  * image, and what judges it for a kernel, uses this one. It belongs to img, and is img itself but for a COW
  * on a COW. */
 struct cow_image *image_flat(struct cow_image *img);
+
+/* Is it one of the files below the backing file, through all layers? A flat image answers as the whole one:
+ * that a kernel does not read a file is no reason to lose it. */
+bool image_has_below(const struct cow_image *img, const struct stat *facts);
+
+/* The permission bits that all files have which the image is read from: of a flat one, two. */
+mode_t image_common_mode(const struct cow_image *img);
 
 /* Opens a raw disk as an image of one layer, whatever is in the file: so whatever reads an image reads raw
  * disks. *out is the caller's, cow_image_close. Its header has no format but COW_FORMAT_RAW. Errors: COW_IO,

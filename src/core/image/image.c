@@ -20,41 +20,20 @@
 #include "core/image/side.h"
 #include "cow/text.h"
 
-/* The header by its driver. What only the raw one takes is no image; UML's says so best. */
-static int decode_bytes(struct cow_image *img, struct format_disk *disk, uint64_t backing_bytes,
+/* The first bytes, and the header of them by its driver. What only the raw one takes is no image; UML's says
+ * so best. */
+static int decode_image(struct cow_image *img, struct format_source *source, struct format_disk *disk,
                         struct cow_error *err)
-{
-    const struct format_source source = {img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size,
-                                         backing_bytes};
-    const struct format_driver *driver = format_driver_of(&source);
-    driver = driver == &format_raw ? &format_uml : driver;
-    return driver->decode(disk, &img->header, &source, err);
-}
-
-static int decode_image(struct cow_image *img, struct format_disk *disk, struct cow_error *err)
 {
     ssize_t n = io_read(img->io, img->cow.fd, img->raw, sizeof img->raw, 0);
     if (n < 0) {
         return cow_error_system(err, (int)-n, "reading the header");
     }
     img->raw_bytes = (size_t)n;
-    return decode_bytes(img, disk, UINT64_MAX, err);
-}
-
-/* Two variants can be equally plausible; the backing file's size breaks the tie. */
-static void decode_again_with_backing(struct cow_image *img, struct format_disk *disk)
-{
-    const struct cow_backing *backing = &img->backing.facts;
-    const struct cow_header first = img->header;
-    const struct format_disk first_disk = *disk;
-    if (backing->state != COW_BACKING_FOUND || backing->size_bytes == first.size_bytes) {
-        return;
-    }
-    if (decode_bytes(img, disk, backing->size_bytes, NULL) != 0 ||
-        strcmp(first.backing_path, img->header.backing_path) != 0) {
-        img->header = first;
-        *disk = first_disk;
-    }
+    *source = (struct format_source){img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size, UINT64_MAX};
+    const struct format_driver *driver = format_driver_of(source);
+    driver = driver == &format_raw ? &format_uml : driver;
+    return driver->decode(disk, &img->header, source, err);
 }
 
 static int set_layout(struct cow_image *img, const struct format_disk *disk, struct cow_error *err)
@@ -106,8 +85,9 @@ static int open_chain(struct cow_image *img, const struct format_disk *disk, boo
 
 static int load(struct cow_image *img, bool flat, struct cow_error *err)
 {
-    struct format_disk disk;
-    int status = decode_image(img, &disk, err);
+    struct format_source source;
+    struct format_disk disk = {.driver = NULL};
+    int status = decode_image(img, &source, &disk, err);
     if (status == 0) {
         status = img->no_backing ? backing_ignore(&img->backing, &img->header, err)
                                  : backing_open(&img->backing, img->io, &img->header, img->real_path,
@@ -121,7 +101,7 @@ static int load(struct cow_image *img, bool flat, struct cow_error *err)
         return cow_error_set(err, backing->is_image ? COW_REFUSED : COW_IO, "the backing file: %s",
                              backing->problem);
     }
-    decode_again_with_backing(img, &disk);
+    backing_break_tie(&disk, &img->header, &source, backing);
     if (img->header.unfinished) {
         return 0;
     }

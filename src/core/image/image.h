@@ -6,6 +6,7 @@
 #define CORE_IMAGE_IMAGE_H
 
 #include "core/image/chain.h"
+#include "cow/env.h"
 #include "cow/image.h"
 
 struct cow_image {
@@ -77,6 +78,10 @@ int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_dirty_r
 /* From `sector` on, how many sectors no file has data for, so that they are zeros whatever the bits say; 0 as
  * well where there is no image, or no backing file, that could tell. */
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err);
+
+/* Tells how far a comparison with the backing file is. env may be NULL. COW_CANCELLED if it is to end. */
+int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+                        struct cow_error *err);
 
 /* ---- one of the two files of a flat image, for what copies and counts by extents; bytes are those of the
  * disk ---- */

@@ -70,7 +70,24 @@ for line in open("runs"):
 END
     run 0 map top.cow
     has "layer" out
-    run 0 map --scan top.cow
+    run 0 map --scan --json top.cow
+    json '.[] | select(.origin == "redundant" or .origin == "changed") | "\(.start) \(.length) \(.origin)"' >runs
+    py <<'END' || die "not so: $(cat wrong)"
+below, disk = open("below.raw", "rb"), open("disk.raw", "rb")
+seen = set()
+for line in open("runs"):
+    start, length, origin = line.split()
+    seen.add(origin)
+    for at in range(int(start), int(start) + int(length), 512):
+        below.seek(at)
+        disk.seek(at)
+        if (below.read(512) == disk.read(512)) != (origin == "redundant"):
+            open("wrong", "w").write(line)
+            raise SystemExit(1)
+if len(seen) < 2:
+    open("wrong", "w").write(f"only {seen}")
+    raise SystemExit(1)
+END
     unchanged "looking"
 }
 
@@ -110,6 +127,36 @@ as_a_kernel_does()
     unchanged "a change"
 }
 
+# sub/root.cow's backing file lies elsewhere, and nobody but its owner may read it; no image beside top.cow, nor beside that
+# file, is on it. What copies through all layers says so, and shows nobody more; nothing takes the file's place.
+file_below()
+{
+    local command size output
+    stack
+    mkdir below
+    mv sub/root_fs.img below
+    "$COWTUI" rebase -q -y --to "$PWD/below/root_fs.img" sub/root.cow || die "no image"
+    mkdir top
+    "$COWTUI" create -q -f top/top.cow sub/root.cow || die "no image on the image"
+    chmod 600 below/root_fs.img
+    ln below/root_fs.img link.img
+    freeze top/top.cow sub/root.cow below/root_fs.img
+    run 0 files -b sub/root.cow --extract /etc/hostname -o - top/top.cow
+    has "comes from $(realpath below/root_fs.img), too" err
+    run 0 files -q --extract /etc/hostname -o got top/top.cow
+    has "outside the image's directory" err
+    eq 600 "$(stat -c %a got)" "permissions of what was copied"
+    for command in "files --extract /etc/hostname" merge compact "resize --policy keep"; do
+        case $command in resize*) size=128M ;; *) size= ;; esac
+        for output in below/root_fs.img link.img; do
+            # shellcheck disable=SC2086 # words
+            run 3 $command --force -y -o $output top/top.cow $size
+            has "the image lies on it" err
+        done
+    done
+    unchanged "a refusal"
+}
+
 loop()
 {
     small
@@ -133,6 +180,7 @@ loop()
 missing_middle()
 {
     small
+    model make x.cow b.img 4096 7-9,127
     cp x.cow y.cow
     model poke x.cow 32 "$(path_hex y.cow)"
     model poke y.cow 32 "$(path_hex nowhere.img)"
@@ -142,11 +190,15 @@ missing_middle()
     run 0 map --json x.cow
     run 2 files x.cow
     has "nowhere.img: No such file" err
+    run 0 merge -o got.raw x.cow # a kernel does not ask for it
+    model raw x.cow uml-cow-v3 y.cow want.raw
+    cmp want.raw got.raw || die "another merge"
     unchanged "a missing middle"
 }
 
 t "chain: three layers" three_layers
 t "chain: files of all layers" files_of_all_layers
 t "chain: as a kernel does" as_a_kernel_does
+t "chain: a file below" file_below
 t "chain: a loop" loop
 t "chain: a missing middle" missing_middle

@@ -76,6 +76,20 @@ prepare_no-backing() {
     rm root_fs.img
 }
 
+prepare_unusable-backing() {
+    ln --symbolic --force root.cow root_fs.img
+}
+
+prepare_layers() { # an image on the image
+    image=root-top.cow
+    touch --date=@$backing_date root.cow
+    "$program" --quiet create --force $image root.cow || fail "cannot make an image on the image"
+}
+
+prepare_layers-cut() { # ... whose own backing file is gone
+    prepare_layers && prepare_no-backing
+}
+
 # Renamed, and beside it the same of another date, one that is too short, and more names. The date is of its content.
 prepare_moved() {
     prepare_holes || return

@@ -235,13 +235,17 @@ START_TEST(a_refresh_follows_all_layers)
     const unsigned open_before = open_files();
     struct cow_image *img = open_top(top.path);
     check_reads(&top, img, &rng);
-    for (uint64_t i = 0; i < base.size_bytes;
-         i++) { /* the raw disk turns over, and so does what shows of it */
+    /* Another file takes the raw disk's name, with each bit the other way: so does what shows of it. */
+    for (uint64_t i = 0; i < base.size_bytes; i++) {
         base.disk[i] ^= 0xff;
         top.disk[i] ^= top.layer[i] == 0 ? 0xff : 0;
     }
-    file_write_at(base.path, 0, base.disk, (size_t)base.size_bytes);
+    must(unlink(base.path) == 0, "unlink");
+    file_write(base.path, base.disk, (size_t)base.size_bytes);
     must_succeed(cow_image_refresh(img, &err), err);
+    struct stat facts;
+    must(stat(base.path, &facts) == 0 && image_has_below(image_flat(img), &facts),
+         "the flat one knows no layers");
     check_reads(&top, img, &rng);
     check_all_runs(&top, img, 3);
     cow_image_close(img);
@@ -347,6 +351,35 @@ START_TEST(an_unfinished_layer_is_told)
 }
 END_TEST
 
+/* A v2-64 of 4 GiB + 512 bytes can be read as a packed v2 of one byte: it is what fits its backing file, as
+ * where it is opened by itself. */
+START_TEST(a_tie_is_broken_below_as_well)
+{
+    const uint64_t size_bytes = (UINT64_C(4) << 30) + 512;
+    char *base = test_path("base.img"), *mid = test_path("mid.cow"), *top = plain_cow("top.cow", "mid.cow");
+    uint8_t header[COW_HEADER_BYTES_MAX], byte;
+    struct cow_error err = {.status = 0};
+    struct cow_layer layer;
+    file_write(base, "raw disk", 8);
+    file_truncate(base, size_bytes);
+    file_write(mid, header,
+               model_header(header, COW_FORMAT_V2_64, "base.img", size_bytes, 512, 0, MODEL_MTIME, false));
+    file_truncate(mid, 4608);
+    struct cow_image *img = open_top(top), *alone = open_top(mid);
+    cow_image_layer(img, 1, &layer);
+    must(layer.size_bytes == size_bytes && cow_image_header(alone)->size_bytes == size_bytes, "layer 1 is %s",
+         layer.format);
+    must(strcmp(layer.format, cow_format_name(COW_FORMAT_V2_64)) == 0, "layer 1 is %s", layer.format);
+    must_succeed(cow_image_read(img, 2, &byte, 1, &err), err);
+    must(byte == 'w', "what shows is not the raw disk");
+    cow_image_close(alone);
+    cow_image_close(img);
+    free(base);
+    free(mid);
+    free(top);
+}
+END_TEST
+
 START_TEST(the_depth_has_a_limit)
 {
     char name[32], below[32];
@@ -385,6 +418,7 @@ Suite *chain_suite(void)
     tcase_add_test(tc, a_loop_is_cut);
     tcase_add_test(tc, a_missing_middle_is_told);
     tcase_add_test(tc, an_unfinished_layer_is_told);
+    tcase_add_test(tc, a_tie_is_broken_below_as_well);
     tcase_add_test(tc, the_depth_has_a_limit);
     suite_add_tcase(suite, tc);
     return suite;

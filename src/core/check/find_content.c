@@ -204,18 +204,6 @@ static int add_run_by_holes(struct checkup *c, struct content *t, struct cow_run
     return status;
 }
 
-static int tell_checked(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
-                        struct cow_error *err)
-{
-    const struct cow_progress progress = {.phase = "comparing with the backing file",
-                                          .done_bytes = arith_min(done_bytes, total_bytes),
-                                          .total_bytes = total_bytes,
-                                          .can_cancel = true};
-    return env != NULL && env->progress != NULL && env->progress(env->context, &progress)
-               ? cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed")
-               : 0;
-}
-
 /* Where bits change more often than pages, and neither file has data: *run becomes the pages that were added
  * at once. Not before the first that can be dropped is known, which is pointed at. */
 static int skip_holes(struct checkup *c, struct content *t, struct cow_run *run, struct cow_error *err)
@@ -266,7 +254,7 @@ static int scan_content(struct checkup *c, struct content *t, struct cow_error *
         }
         if (status == 0 && passed_bytes >= 1024 * 1024) { /* clean sectors that have data are read, too */
             passed_bytes = 0;
-            status = tell_checked(c->env, done_bytes, total_bytes, err);
+            status = image_tell_compared(c->env, done_bytes, total_bytes, err);
         }
     } while (status == 0 && run.sectors > 0);
     cow_scan_close(scan);

@@ -146,6 +146,21 @@ int backing_ignore(struct backing_file *out, const struct cow_header *header, st
     return 0;
 }
 
+void backing_break_tie(struct format_disk *disk, struct cow_header *header,
+                       const struct format_source *source, const struct cow_backing *backing)
+{
+    struct format_source with_backing = *source;
+    struct format_disk other_disk = *disk;
+    struct cow_header other;
+    with_backing.backing_bytes = backing->size_bytes;
+    if (backing->state == COW_BACKING_FOUND && backing->size_bytes != header->size_bytes &&
+        format_driver_of(source)->decode(&other_disk, &other, &with_backing, NULL) == 0 &&
+        strcmp(other.backing_path, header->backing_path) == 0) {
+        *disk = other_disk;
+        *header = other;
+    }
+}
+
 void backing_close(const struct cow_io *io, struct backing_file *backing)
 {
     host_file_close(io, &backing->file);

@@ -5,6 +5,7 @@
 #ifndef CORE_IMAGE_BACKING_H
 #define CORE_IMAGE_BACKING_H
 
+#include "core/format/driver.h"
 #include "core/image/host_file.h"
 #include "cow/image.h"
 
@@ -22,6 +23,11 @@ int backing_open(struct backing_file *out, const struct cow_io *io, const struct
                  struct cow_error *err);
 /* The same where none is to be looked for. */
 int backing_ignore(struct backing_file *out, const struct cow_header *header, struct cow_error *err);
+/* Two variants of a header can be equally plausible, and the size of the backing file breaks the tie: decodes
+ * once more where that size is another one. disk and header, decoded from source, stay as they were where
+ * that makes no header of the same path. */
+void backing_break_tie(struct format_disk *disk, struct cow_header *header,
+                       const struct format_source *source, const struct cow_backing *backing);
 void backing_close(const struct cow_io *io, struct backing_file *backing);
 
 /* Whether an open file is a COW itself, in any variant: a kernel shows it as raw bytes all the same. */

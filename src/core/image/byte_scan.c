@@ -239,7 +239,7 @@ int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_dirty_run
     return status;
 }
 
-static int tell_scanned(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
                         struct cow_error *err)
 {
     const struct cow_progress progress = {.phase = "comparing with the backing file",
@@ -272,7 +272,7 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
             counts.sectors[run.origin] += run.sectors;
         }
         if (status == 0 && scan->read_bytes - told_bytes >= PIECE_BYTES) {
-            status = tell_scanned(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
+            status = image_tell_compared(env, scan->read_bytes, arith_max(usage.allocated_bytes, 1), err);
             told_bytes = scan->read_bytes;
         }
     } while (status == 0 && run.sectors > 0);

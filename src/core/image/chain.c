@@ -49,16 +49,21 @@ static void take_as_raw(struct layer *layer)
                                        .mapped_sectors = arith_div_up(size_bytes, 512)};
 }
 
-/* What the file of a layer is. What no driver can decode is a raw disk, as it is for a kernel. */
-static void decode_layer(struct layer *layer, struct cow_header *header, bool flat)
-{
+/* What a layer is decoded from. */
+struct first_bytes {
     uint8_t bytes[COW_HEADER_BYTES_MAX];
+    struct format_source source;
+};
+
+/* What the file of a layer is. What no driver can decode is a raw disk, as it is for a kernel. */
+static void decode_layer(struct layer *layer, struct cow_header *header, struct first_bytes *first, bool flat)
+{
     *header = (struct cow_header){.format = COW_FORMAT_RAW};
-    ssize_t n = flat ? 0 : io_read(layer->io, layer->file->fd, bytes, sizeof bytes, 0);
+    ssize_t n = flat ? 0 : io_read(layer->io, layer->file->fd, first->bytes, sizeof first->bytes, 0);
     if (n > 0) {
-        const struct format_source source = {bytes, (size_t)n, (uint64_t)layer->file->facts.st_size,
-                                             UINT64_MAX};
-        if (format_driver_of(&source)->decode(&layer->disk, header, &source, NULL) == 0) {
+        first->source =
+            (struct format_source){first->bytes, (size_t)n, (uint64_t)layer->file->facts.st_size, UINT64_MAX};
+        if (format_driver_of(&first->source)->decode(&layer->disk, header, &first->source, NULL) == 0) {
             return;
         }
     }
@@ -116,11 +121,11 @@ int chain_build(struct chain *chain, const struct cow_io *io, struct backing_fil
     int status = 0;
     while (status == 0 && next != NULL) {
         struct cow_header header;
+        struct first_bytes first;
         struct layer *layer = &chain->layer[chain->n];
         *layer = (struct layer){.io = io, .file = &next->file, .path = next->path};
         layer->backing.file.fd = -1;
-        decode_layer(layer, &header, flat);
-        layer->format = header.format;
+        decode_layer(layer, &header, &first, flat);
         next = NULL;
         if (header.unfinished) {
             char name[COW_MESSAGE_BYTES / 2];
@@ -129,10 +134,12 @@ int chain_build(struct chain *chain, const struct cow_io *io, struct backing_fil
             return 0;
         }
         chain->n++;
-        status = layer_open_bits(layer, err);
-        if (status == 0 && !layer->disk.driver->flat) {
+        if (!layer->disk.driver->flat) {
             status = find_next(&next, chain, &header, err);
+            backing_break_tie(&layer->disk, &header, &first.source, &layer->backing.facts);
         }
+        layer->format = header.format;
+        status = status == 0 ? layer_open_bits(layer, err) : status;
     }
     return status;
 }

@@ -20,41 +20,20 @@
 #include "core/image/side.h"
 #include "cow/text.h"
 
-/* The header by its driver. What only the raw one takes is no image; UML's says so best. */
-static int decode_bytes(struct cow_image *img, struct format_disk *disk, uint64_t backing_bytes,
+/* The first bytes, and the header of them by its driver. What only the raw one takes is no image; UML's says
+ * so best. */
+static int decode_image(struct cow_image *img, struct format_source *source, struct format_disk *disk,
                         struct cow_error *err)
-{
-    const struct format_source source = {img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size,
-                                         backing_bytes};
-    const struct format_driver *driver = format_driver_of(&source);
-    driver = driver == &format_raw ? &format_uml : driver;
-    return driver->decode(disk, &img->header, &source, err);
-}
-
-static int decode_image(struct cow_image *img, struct format_disk *disk, struct cow_error *err)
 {
     ssize_t n = io_read(img->io, img->cow.fd, img->raw, sizeof img->raw, 0);
     if (n < 0) {
         return cow_error_system(err, (int)-n, "reading the header");
     }
     img->raw_bytes = (size_t)n;
-    return decode_bytes(img, disk, UINT64_MAX, err);
-}
-
-/* Two variants can be equally plausible; the backing file's size breaks the tie. */
-static void decode_again_with_backing(struct cow_image *img, struct format_disk *disk)
-{
-    const struct cow_backing *backing = &img->backing.facts;
-    const struct cow_header first = img->header;
-    const struct format_disk first_disk = *disk;
-    if (backing->state != COW_BACKING_FOUND || backing->size_bytes == first.size_bytes) {
-        return;
-    }
-    if (decode_bytes(img, disk, backing->size_bytes, NULL) != 0 ||
-        strcmp(first.backing_path, img->header.backing_path) != 0) {
-        img->header = first;
-        *disk = first_disk;
-    }
+    *source = (struct format_source){img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size, UINT64_MAX};
+    const struct format_driver *driver = format_driver_of(source);
+    driver = driver == &format_raw ? &format_uml : driver;
+    return driver->decode(disk, &img->header, source, err);
 }
 
 static int set_layout(struct cow_image *img, const struct format_disk *disk, struct cow_error *err)
@@ -69,13 +48,17 @@ static int set_layout(struct cow_image *img, const struct format_disk *disk, str
     return 0;
 }
 
-/* The chain knows files by their place in the image; a refresh moves those. */
+/* The chain knows files by their place in the image, and a flat image knows the whole one; a refresh moves
+ * those. */
 static void point_chain(struct cow_image *img)
 {
     img->backing.facts.problem = img->backing.problem;
     if (img->chain != NULL) {
         img->chain->layer[0].file = &img->cow;
         img->chain->layer[1].file = &img->backing.file;
+    }
+    if (img->flat != NULL) {
+        img->flat->whole = img;
     }
 }
 
@@ -102,8 +85,9 @@ static int open_chain(struct cow_image *img, const struct format_disk *disk, boo
 
 static int load(struct cow_image *img, bool flat, struct cow_error *err)
 {
-    struct format_disk disk;
-    int status = decode_image(img, &disk, err);
+    struct format_source source;
+    struct format_disk disk = {.driver = NULL};
+    int status = decode_image(img, &source, &disk, err);
     if (status == 0) {
         status = img->no_backing ? backing_ignore(&img->backing, &img->header, err)
                                  : backing_open(&img->backing, img->io, &img->header, img->real_path,
@@ -117,7 +101,7 @@ static int load(struct cow_image *img, bool flat, struct cow_error *err)
         return cow_error_set(err, backing->is_image ? COW_REFUSED : COW_IO, "the backing file: %s",
                              backing->problem);
     }
-    decode_again_with_backing(img, &disk);
+    backing_break_tie(&disk, &img->header, &source, backing);
     if (img->header.unfinished) {
         return 0;
     }
@@ -219,7 +203,9 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
         status = open_image(&img->flat, path, opt, true, err);
         if (status != 0) {
             free_image(img);
+            return status;
         }
+        img->flat->whole = img;
     }
     if (status == 0) {
         *out = img;
@@ -230,6 +216,29 @@ int cow_image_open(struct cow_image **out, const char *path, const struct cow_op
 struct cow_image *image_flat(struct cow_image *img)
 {
     return img->flat != NULL ? img->flat : img;
+}
+
+bool image_has_below(const struct cow_image *img, const struct stat *facts)
+{
+    const struct chain *chain = img->whole != NULL ? img->whole->chain : img->chain;
+    bool found = false;
+    for (size_t i = 1; chain != NULL && i < chain->n && !found; i++) { /* also what is not followed further */
+        const struct backing_file *below = &chain->layer[i].backing;
+        found = below->facts.state == COW_BACKING_FOUND && same_file(facts, &below->file.facts);
+    }
+    return found;
+}
+
+mode_t image_common_mode(const struct cow_image *img)
+{
+    mode_t mode = 0777 & img->cow.facts.st_mode;
+    if (img->backing.facts.state == COW_BACKING_FOUND) {
+        mode &= img->backing.file.facts.st_mode;
+    }
+    for (size_t i = 2; img->chain != NULL && i < img->chain->n; i++) {
+        mode &= img->chain->layer[i].file->facts.st_mode;
+    }
+    return mode;
 }
 
 int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)

@@ -6,6 +6,7 @@
 #define CORE_IMAGE_IMAGE_H
 
 #include "core/image/chain.h"
+#include "cow/env.h"
 #include "cow/image.h"
 
 struct cow_image {
@@ -24,8 +25,9 @@ struct cow_image {
     struct bitmap *bitmap;       /* of layer 0; NULL for an unfinished image */
     struct chain *chain;         /* all layers; none for an unfinished image */
     struct cow_image
-        *flat;        /* the same image with its backing file as a raw disk, where that is a COW; else NULL */
-    uint8_t *scratch; /* SCRATCH_BYTES, made when first needed */
+        *flat; /* the same image with its backing file as a raw disk, where that is a COW; else NULL */
+    const struct cow_image *whole; /* of a flat one: the same with all layers, which it belongs to */
+    uint8_t *scratch;              /* SCRATCH_BYTES, made when first needed */
 };
 
 enum { SCRATCH_BYTES = 256 * 1024 };
@@ -54,6 +56,13 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
  * on a COW. */
 struct cow_image *image_flat(struct cow_image *img);
 
+/* Is it one of the files below the backing file, through all layers? A flat image answers as the whole one:
+ * that a kernel does not read a file is no reason to lose it. */
+bool image_has_below(const struct cow_image *img, const struct stat *facts);
+
+/* The permission bits that all files have which the image is read from: of a flat one, two. */
+mode_t image_common_mode(const struct cow_image *img);
+
 /* Opens a raw disk as an image of one layer, whatever is in the file: so whatever reads an image reads raw
  * disks. *out is the caller's, cow_image_close. Its header has no format but COW_FORMAT_RAW. Errors: COW_IO,
  * COW_INVALID (an empty file, or 8 TiB and more), COW_NO_MEMORY. */
@@ -70,6 +79,10 @@ int image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_dirty_r
 /* From `sector` on, how many sectors no file has data for, so that they are zeros whatever the bits say; 0 as
  * well where there is no image, or no backing file, that could tell. */
 int image_hole(struct cow_image *img, uint64_t sector, uint64_t *sectors, struct cow_error *err);
+
+/* Tells how far a comparison with the backing file is. env may be NULL. COW_CANCELLED if it is to end. */
+int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
+                        struct cow_error *err);
 
 /* ---- one of the two files of a flat image, for what copies and counts by extents; bytes are those of the
  * disk ---- */

@@ -24,15 +24,10 @@
 
 mode_t plan_output_mode(const struct cow_plan *plan)
 {
-    const struct cow_image *img = plan->img;
-    mode_t mode = 0777;
-    if (img == NULL) { /* create: nothing of anybody's is in it */
+    if (plan->img == NULL) { /* create: nothing of anybody's is in it */
         return 0666;
     }
-    mode &= img->cow.facts.st_mode;
-    if (img->backing.facts.state == COW_BACKING_FOUND) {
-        mode &= img->backing.file.facts.st_mode;
-    }
+    mode_t mode = image_common_mode(plan->img);
     for (size_t i = 0; i < plan->n_inputs; i++) {
         mode &= plan->input[i].file.facts.st_mode;
     }
@@ -131,6 +126,9 @@ static int check_output(struct cow_plan *plan, const char *path, bool force, str
     if (is_image || is_input(plan, facts)) {
         return cow_error_set(err, COW_REFUSED, "%s: the output would be the %s itself", path,
                              is_image ? "image" : "backing file");
+    }
+    if (plan->img != NULL && image_has_below(plan->img, facts)) {
+        return cow_error_set(err, COW_REFUSED, "%s: the image lies on it, below its backing file", path);
     }
     if (S_ISBLK(facts->st_mode) && plan->target.takes_device) {
         return check_device(plan, path, force, err);

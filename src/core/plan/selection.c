@@ -233,14 +233,7 @@ static int read_selected(struct selection *s, uint64_t first, uint64_t sectors, 
 
 static int tell_selection(const struct selection *s, uint64_t sector, struct cow_error *err)
 {
-    const struct cow_progress progress = {.phase = "comparing with the backing file",
-                                          .done_bytes = sector * SECTOR_BYTES,
-                                          .total_bytes = s->sectors * SECTOR_BYTES,
-                                          .can_cancel = true};
-    return s->rule.env != NULL && s->rule.env->progress != NULL &&
-                   s->rule.env->progress(s->rule.env->context, &progress)
-               ? cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed")
-               : 0;
+    return image_tell_compared(s->rule.env, sector * SECTOR_BYTES, s->sectors * SECTOR_BYTES, err);
 }
 
 /* Whether all that differs in these bytes of the disk lies where the guest's filesystem has nothing. */

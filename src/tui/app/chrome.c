@@ -50,9 +50,10 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     else
         snprintf(out, out_bytes, "%s \u00b7 %s over %s%s", cow_format_title(header->format), size,
                  app->backing_name,
-                 backing->state == COW_BACKING_FOUND     ? ""
-                 : backing->state == COW_BACKING_IGNORED ? " (not opened)"
-                                                         : " (not found)");
+                 backing->state == COW_BACKING_FOUND      ? ""
+                 : backing->state == COW_BACKING_IGNORED  ? " (not opened)"
+                 : backing->state == COW_BACKING_UNUSABLE ? " (not usable)"
+                                                          : " (not found)");
 }
 
 static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)

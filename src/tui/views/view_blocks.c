@@ -256,7 +256,7 @@ static void draw_owner(struct tui_app *app, struct tui_canvas *canvas, int x, in
 static void draw_blocks_info(struct tui_app *app, struct tui_canvas *canvas, int y, const struct cow_run *run)
 {
     struct tui_mark mark = tui_origin_mark(run->origin);
-    char at[COW_SIZE_TEXT_BYTES];
+    char at[COW_SIZE_TEXT_BYTES], holder[256];
     int x = 1, end = canvas->cols - 1;
     uint64_t pages = mixed_pages(app, run, 2);
 
@@ -273,6 +273,9 @@ static void draw_blocks_info(struct tui_app *app, struct tui_canvas *canvas, int
     }
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
     x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
+    if (run->layer > 1 && run->host_offset != COW_NO_OFFSET) /* the line above may lack room for it */
+        x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, " (in %s)",
+                       holder_name(app, run, holder, sizeof holder));
     draw_owner(app, canvas, x + 3, y, run);
 }
 

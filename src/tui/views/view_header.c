@@ -266,7 +266,11 @@ static void put_header_layout(struct tui_app *app, struct tui_page *page)
 
 static void put_header_backing(struct tui_app *app, struct tui_page *page)
 {
-    static const char *const state[] = {"none: clean sectors are zeros", "found", "not found", "not usable"};
+    static const char *const state[] = {[COW_BACKING_NONE] = "none: clean sectors are zeros",
+                                        [COW_BACKING_FOUND] = "found",
+                                        [COW_BACKING_MISSING] = "not found",
+                                        [COW_BACKING_IGNORED] = "not opened",
+                                        [COW_BACKING_UNUSABLE] = "not usable"};
     const struct cow_backing *backing = cow_image_backing(app->subject.image);
     const struct cow_header *header = cow_image_header(app->subject.image);
     char text[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
@@ -300,6 +304,30 @@ static void put_header_backing(struct tui_app *app, struct tui_page *page)
     tui_page_put(page, 3, TUI_LABEL, "changed");
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, same_time ? TUI_NORMAL : TUI_WARN, "%s%s", text,
                    same_time ? ", as the header says" : ", the header says another time");
+}
+
+/* What a backing file that is a COW itself lies on, as `cowtui info` has it. */
+static void put_header_layers(struct tui_app *app, struct tui_page *page)
+{
+    const struct cow_image *image = app->subject.image;
+    const size_t layers = cow_image_layers(image);
+    const char *cut = cow_image_cut_text(image);
+    char path[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
+    struct cow_layer layer;
+
+    for (size_t i = 1; i < layers && (layers > 2 || *cut); i++) {
+        cow_image_layer(image, i, &layer);
+        cow_escape(path, sizeof path, layer.path);
+        tui_page_line(page);
+        tui_page_putf(page, 3, TUI_LABEL, "layer %zu", i);
+        tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%s: %s, %s", path, layer.title,
+                       cow_size_text(size, layer.size_bytes));
+    }
+    if (*cut) {
+        tui_page_line(page);
+        tui_page_put(page, 3, TUI_LABEL, "below");
+        tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_WARN, cut);
+    }
 }
 
 static void put_header_usage(struct tui_app *app, struct tui_page *page)
@@ -345,6 +373,7 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     put_header_fields(app, view);
     put_header_layout(app, &view->page);
     put_header_backing(app, &view->page);
+    put_header_layers(app, &view->page);
     put_header_usage(app, &view->page);
     view->rows = inside.rows;
     if (view->reveal)

@@ -14,7 +14,7 @@
 #include "tui/screen/svg.h"
 #include "tui/screen/utf8.h"
 
-enum { KEYS_MAX = 512, DURING_MAX = 8, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
+enum { KEYS_MAX = 512, DURING_MAX = 16, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
 
 struct script {
     struct tui_backend backend;

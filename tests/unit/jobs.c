@@ -316,7 +316,9 @@ START_TEST(progress_says_how_far_and_how_long)
     ck_assert(tui_progress_rate(&progress, 12) == 25.0);
     ck_assert(tui_progress_seconds_left(&progress, 12) == 6.0);
     ck_assert(tui_progress_seconds_left(&progress, 10) < 0); /* no time has passed */
-    progress.done = 300;                                     /* more than was announced */
+    progress.done = 58;                                      /* 0.29 * 100 is less than 29 */
+    ck_assert_int_eq(tui_progress_percent(&progress), 29);
+    progress.done = 300; /* more than was announced */
     ck_assert_int_eq(tui_progress_percent(&progress), 100);
     ck_assert(tui_progress_share(&progress) == 1.0);
     ck_assert(tui_progress_seconds_left(&progress, 12) == 0.0);

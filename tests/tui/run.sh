@@ -48,6 +48,17 @@ skip() {
     return 77
 }
 
+# What the program says is compared less than elsewhere where the filesystem has it say something else. On the usual
+# ones it is the program that has changed, and nothing is skipped.
+skip_elsewhere() { # WHY
+    local there
+    there=$(stat -f -c %T .)
+    case $there in
+    ext2/ext3 | tmpfs) fail "$1, on $there, where that cannot be" ;;
+    *) skip "$1, on $there" ;;
+    esac
+}
+
 # sha256 of standard input. Where the processor can do it, openssl lets it: that takes a sixth of the time.
 sum() {
     if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi | cut -d ' ' -f 1
@@ -108,7 +119,10 @@ prepare_holes() {
     for file in root.cow root_fs.img; do
         cp --sparse=always --preserve=timestamps,mode "$fresh/$file" .
     done
-    [ "$("$program" map --json root.cow | sed 's/, "layer": [0-9]*//' | tr -d ' \n' | sha256sum | cut -c 1-16)" = $holes_map ] || skip "this filesystem keeps holes in another way"
+    [ "$("$program" map --json root.cow | sed 's/, "layer": [0-9]*//' | tr -d ' \n' | sha256sum | cut -c 1-16)" = $holes_map ] && return
+    printf x | dd of=probe bs=4096 seek=5 status=none && set -- "$(stat -c %b probe)" && rm probe || fail "cannot ask how holes are kept" || return
+    [ "$1" = 8 ] || skip "this filesystem keeps holes in another way" || return # a tmpfs with huge pages, an ext4 with small blocks
+    skip_elsewhere "the map of an image with holes is another one"
 }
 
 prepare_names() { # a bell, a colour sequence, wide and combining characters, broken UTF-8, and length
@@ -448,7 +462,7 @@ compare() {
         return
     fi
     if grep -qE '(needs|takes) +about ' screens.txt; then # src/core/base/io.h, counts_blocks
-        skip "of room the screens say about, on $(stat -f -c %T .): only elsewhere are they compared"
+        skip_elsewhere "of room the screens say about: they are not compared"
         return
     fi
     diff -u "$1" screens.txt >screens.diff || fail "the screens differ from golden/$(basename "$1")"

@@ -9,13 +9,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.h"
+#include "tui/jobs/fiber.h"
 
 static const char farewell[] = "(farewell)";
 
@@ -45,6 +48,41 @@ static void die_by_overflow(void)
 
     raw_mode();
     overflow(first, 1 << 30);
+}
+
+enum { FIBER_BYTES = 8 * 1024 * 1024, FAR_BYTES = 60 * 1024 };
+
+static int overflow_by_far(volatile char *above, int depth)
+{
+    volatile char here[FAR_BYTES];
+
+    here[0] = (char)(above[0] + 1);
+    return depth == 0 ? 0 : overflow_by_far(here, depth - 1) + here[0];
+}
+
+/* The same on a fiber's stack, by steps that are larger than a page. All that was free below the stack is
+ * memory that may be written to, and the steps have an end: where the stack is not guarded by more than a
+ * page, this ends well. */
+static void overflow_fiber(void *argument)
+{
+    volatile char first[1] = {0};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *top = (char *)((uintptr_t)first / page * page);
+
+    (void)argument;
+    for (char *at = top - 2 * FIBER_BYTES; at < top; at += page)
+        mmap(at, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    overflow_by_far(first, (FIBER_BYTES + 8 * FAR_BYTES) / FAR_BYTES);
+}
+
+static void die_by_overflow_of_fiber(void)
+{
+    struct tui_fiber *fiber = NULL;
+    struct cow_error err = {0};
+
+    raw_mode();
+    if (tui_fiber_new(&fiber, overflow_fiber, NULL, &err) == 0)
+        tui_fiber_enter(fiber);
 }
 
 static void die_by_abort(void)
@@ -91,8 +129,10 @@ static const struct death {
     int number;
     bool restored;
 } deaths[] = {
-    {die_by_overflow, SIGSEGV, true}, {die_by_abort, SIGABRT, true},         {die_by_quit, SIGQUIT, true},
-    {ignore, SIGQUIT, false},         {die_while_suspended, SIGQUIT, false}, {die_afterwards, SIGQUIT, false},
+    {die_by_overflow, SIGSEGV, true}, {die_by_overflow_of_fiber, SIGSEGV, true},
+    {die_by_abort, SIGABRT, true},    {die_by_quit, SIGQUIT, true},
+    {ignore, SIGQUIT, false},         {die_while_suspended, SIGQUIT, false},
+    {die_afterwards, SIGQUIT, false},
 };
 
 START_TEST(the_terminal_is_given_back)

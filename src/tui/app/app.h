@@ -137,6 +137,17 @@ void tui_app_draw(struct tui_app *app);
  * Returns true if the user or a signal asks for a stop. */
 bool tui_app_pump(struct tui_app *app);
 
+/* What a page waits for while it is being made. */
+struct tui_waiting {
+    struct tui_app *app;
+    double looked; /* for keys, on tui_clock(); to begin with, now */
+    bool stopping; /* a stop was asked for */
+};
+
+/* Tells how far it is, by its name (a total of 0: nobody knows), and pumps; on a terminal ten times a second
+ * at most, in a script each time. Returns whether to stop. */
+bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total);
+
 /* Makes the jobs, each of them off. The subject need not be filled yet. */
 void tui_app_begin_jobs(struct tui_app *app);
 

@@ -127,11 +127,12 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
         free(typed);
         return status;
     }
-    free(app->typed_backing);
+    char *old = app->typed_backing; /* a job in its middle was begun with it */
     app->named_backing = app->typed_backing = typed;
     tui_app_look_through(app, typed);
     snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(image)->backing_path);
     take_image(app, image);
+    free(old);
     return 0;
 }
 

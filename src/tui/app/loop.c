@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/screen/clock.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
 
@@ -18,6 +19,8 @@ enum {
     TICKS_PER_LOOK = 10, /* once a second: who holds the image? */
     SLICES_PER_TICK = 5, /* of work in between */
 };
+
+static const double seconds_between_looks = 0.1;
 
 static void handle_key(struct tui_app *app, int key)
 {
@@ -102,6 +105,23 @@ bool tui_app_pump(struct tui_app *app)
                 (event.key == TUI_KEY_ESC || event.key == 'q' || event.key == TUI_CTRL('c'));
     }
     return stop || app->leave;
+}
+
+bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total)
+{
+    struct tui_app *app = waiting->app;
+    const struct tui_progress progress = {.done = done, .total = total};
+
+    if (app->subject.interactive && tui_clock() - waiting->looked < seconds_between_looks)
+        return waiting->stopping;
+    if (total > 0)
+        tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", what, tui_progress_percent(&progress));
+    else
+        tui_app_say(app, TUI_NORMAL, "%s; Esc stops", what);
+    waiting->stopping |= tui_app_pump(app);
+    waiting->looked = tui_clock();
+    app->message[0] = '\0';
+    return waiting->stopping;
 }
 
 /* Work takes the place of waiting: the clock has to go on. */

@@ -87,13 +87,13 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
                       "Until its last steps it can be stopped: nothing is changed then.");
 }
 
-static void progress_bar(struct tui_page *page, double share)
+static void progress_bar(struct tui_page *page, const struct tui_progress *progress)
 {
     int cols = page->cols - 12;
-    int full = (int)(share * cols);
+    int full = (int)(tui_progress_share(progress) * cols);
     for (int i = 0; i < cols; i++)
         tui_page_put_char(page, 2 + i, i < full ? TUI_MAP_FULL : TUI_MAP_BACKING, i < full ? 0x2588 : 0x00b7);
-    tui_page_putf(page, 2 + cols + 1, TUI_STRONG, "%3d%%", (int)(share * 100));
+    tui_page_putf(page, 2 + cols + 1, TUI_STRONG, "%3d%%", tui_progress_percent(progress));
 }
 
 static void put_progress(struct tui_app *app, struct change *change)
@@ -103,7 +103,7 @@ static void put_progress(struct tui_app *app, struct change *change)
     const struct tui_progress *progress = &change->progress;
     double elapsed = change->drawn - progress->started;
 
-    progress_bar(page, tui_progress_share(progress));
+    progress_bar(page, progress);
     tui_page_line(page);
     int col = tui_page_putf(page, 2, TUI_NORMAL, "%s of about %s", cow_size_text(done, progress->done),
                             cow_size_text(total, progress->total));

@@ -16,15 +16,6 @@ struct change_view {
     enum tui_change_kind kind;
 };
 
-static const double seconds_between_plan_looks = 0.1;
-
-/* What a builder that takes long is told to look in with. */
-struct planning {
-    struct tui_app *app;
-    double looked;
-    bool stopping;
-};
-
 typedef int plan_function(struct cow_plan **out, struct tui_app *app, const char *argument,
                           const struct cow_env *env, struct cow_error *err);
 
@@ -224,26 +215,17 @@ static const struct kind {
     [TUI_CHANGE_REPAIR] = {{"Repair", TWO_PAGES, "", {"is mended as chosen.", NULL}}, plan_repair},
 };
 
+/* A builder that takes long looks in; the context is a struct tui_waiting. */
 static bool on_planning(void *context, const struct cow_progress *progress)
 {
-    struct planning *planning = context;
-    struct tui_app *app = planning->app;
-
-    if (app->subject.interactive && tui_clock() - planning->looked < seconds_between_plan_looks)
-        return planning->stopping;
-    tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", progress->phase,
-                (int)(100.0 * (double)progress->done_bytes / (double)progress->total_bytes));
-    planning->stopping |= tui_app_pump(app);
-    planning->looked = tui_clock();
-    app->message[0] = '\0';
-    return planning->stopping;
+    return tui_app_look_in(context, progress->phase, progress->done_bytes, progress->total_bytes);
 }
 
 static int change_view_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
     const struct tui_change_request *request = argument;
     const struct kind *kind = &change_kinds[request->kind];
-    struct planning planning = {app, tui_clock(), false};
+    struct tui_waiting planning = {app, tui_clock(), false};
     const struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
     struct change_view *view = calloc(1, sizeof *view);

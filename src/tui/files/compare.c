@@ -20,7 +20,7 @@ enum { PROBE_BYTES = 8192, LABEL_PATH_BYTES = 512 };
 static int open_version(struct tui_versions *versions, enum cow_version side, const struct cow_fs_file *file,
                         struct cow_error *err)
 {
-    struct tui_app *app = versions->app;
+    struct tui_app *app = versions->waiting.app;
     bool guest = side == COW_VERSION_GUEST;
     const char *path = !guest && file->from ? file->from : file->path;
     char text[LABEL_PATH_BYTES];
@@ -88,7 +88,7 @@ static int cut_into_lines(struct tui_diff *diff, struct cow_error *err)
 int tui_diff_make(struct tui_diff *out, struct tui_app *app, const struct cow_fs_file *file,
                   struct cow_error *err)
 {
-    struct tui_versions versions = {.app = app, .looked = tui_clock()};
+    struct tui_versions versions = {.waiting = {app, tui_clock(), false}};
     struct tui_diff diff = {0};
     int status = open_version(&versions, COW_VERSION_GUEST, file, err);
 

@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/app/app.h"
-#include "tui/screen/clock.h"
-
-static const double seconds_between_compare_looks = 0.1;
-
 void tui_diff_free(struct tui_diff *diff)
 {
     free(diff->text);
@@ -50,18 +45,8 @@ int tui_diff_addf(struct tui_diff *diff, struct cow_error *err, const char *form
 
 int tui_versions_look(struct tui_versions *versions, uint64_t done, uint64_t total, struct cow_error *err)
 {
-    struct tui_app *app = versions->app;
+    bool stop = tui_app_look_in(&versions->waiting, "comparing", done, total);
 
-    if (app->subject.interactive && tui_clock() - versions->looked < seconds_between_compare_looks)
-        return 0;
-    if (total > 0)
-        tui_app_say(app, TUI_NORMAL, "comparing: %d%%; Esc stops",
-                    (int)(100.0 * (double)done / (double)total));
-    else
-        tui_app_say(app, TUI_NORMAL, "comparing; Esc stops");
-    bool stop = tui_app_pump(app);
-    versions->looked = tui_clock();
-    app->message[0] = '\0';
     return stop ? cow_error_set(err, COW_CANCELLED, "stopped: nothing was compared") : 0;
 }
 

@@ -10,8 +10,7 @@
 #include <stdint.h>
 
 #include "cow/fs.h"
-
-struct tui_app;
+#include "tui/app/app.h"
 
 /* Lines of raw bytes; whoever shows them escapes them. Each says by its beginning what it is, as diff's do:
  * "+" and "-" for the guest's version and the backing file's, "@" for a place. */
@@ -26,8 +25,7 @@ void tui_diff_free(struct tui_diff *diff);
 
 /* Both versions; [COW_VERSION_GUEST] and [COW_VERSION_BASE]. */
 struct tui_versions {
-    struct tui_app *app;
-    double looked;
+    struct tui_waiting waiting;
     struct cow_fs_reader *reader[2]; /* NULL: it is not there */
     uint64_t size_bytes[2];
     char label[2][COW_MESSAGE_BYTES]; /* escaped */

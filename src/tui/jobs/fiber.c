@@ -5,10 +5,11 @@
  * have to be known to be there twice, or shared.
  *
  * The stack is as large as a program's first one usually is, for the core was written for that; only what is
- * touched of it costs memory. Below it lies a page that nobody may touch: a fiber that goes too deep is a
- * fault that the screen is rescued from (screen/rescue.c, which has a stack of its own), and does not write
- * over others' memory. The address sanitizer is told of each change of stacks, or it would take the one for a
- * mistake in the other.
+ * touched of it costs memory. Below it lies what nobody may touch: a fiber that goes too deep is a fault that
+ * the screen is rescued from (screen/rescue.c, which has a stack of its own), and does not write over others'
+ * memory. A page would not do for that, for a function whose arrays are larger steps over it without touching
+ * it; so this is as large as what the kernel leaves below a program's first stack. The address sanitizer is
+ * told of each change of stacks, or it would take the one for a mistake in the other.
  */
 #include "tui/jobs/fiber.h"
 
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -31,12 +31,11 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-enum { STACK_BYTES = 8 * 1024 * 1024 };
+enum { STACK_BYTES = 8 * 1024 * 1024, GUARD_BYTES = 1024 * 1024 /* whole pages, however large they are */ };
 
 struct tui_fiber {
     ucontext_t inside, outside;
-    char *memory; /* the page below the stack, and the stack */
-    size_t guard_bytes;
+    char *memory; /* what guards the stack, and above it the stack */
     void (*function)(void *argument);
     void *argument;
     bool entered, ended;
@@ -96,22 +95,20 @@ int tui_fiber_new(struct tui_fiber **out, void (*function)(void *argument), void
                   struct cow_error *err)
 {
     struct tui_fiber *fiber = calloc(1, sizeof *fiber);
-    size_t guard_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    char *memory = mmap(NULL, guard_bytes + STACK_BYTES, PROT_READ | PROT_WRITE,
+    char *memory = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     bool mapped = memory != MAP_FAILED;
 
-    if (!fiber || !mapped || mprotect(memory, guard_bytes, PROT_NONE) || getcontext(&fiber->inside)) {
+    if (!fiber || !mapped || mprotect(memory, GUARD_BYTES, PROT_NONE) || getcontext(&fiber->inside)) {
         if (mapped)
-            munmap(memory, guard_bytes + STACK_BYTES);
+            munmap(memory, GUARD_BYTES + STACK_BYTES);
         free(fiber);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     fiber->memory = memory;
-    fiber->guard_bytes = guard_bytes;
     fiber->function = function;
     fiber->argument = argument;
-    fiber->inside.uc_stack.ss_sp = memory + guard_bytes;
+    fiber->inside.uc_stack.ss_sp = memory + GUARD_BYTES;
     fiber->inside.uc_stack.ss_size = STACK_BYTES;
     fiber->inside.uc_link = &fiber->outside;
     makecontext(&fiber->inside, (void (*)(void))run_fiber, 2, (unsigned)((uint64_t)(uintptr_t)fiber >> 32),
@@ -126,7 +123,7 @@ bool tui_fiber_enter(struct tui_fiber *fiber)
 
     assert(!fiber->ended);
     fiber->entered = true;
-    change_begins(&kept, fiber->memory + fiber->guard_bytes, STACK_BYTES);
+    change_begins(&kept, fiber->memory + GUARD_BYTES, STACK_BYTES);
     change_stacks(&fiber->outside, &fiber->inside);
     change_is_done(kept, NULL, NULL);
     return fiber->ended;
@@ -146,6 +143,6 @@ void tui_fiber_free(struct tui_fiber *fiber)
     if (!fiber)
         return;
     assert(fiber->ended || !fiber->entered);
-    munmap(fiber->memory, fiber->guard_bytes + STACK_BYTES);
+    munmap(fiber->memory, GUARD_BYTES + STACK_BYTES);
     free(fiber);
 }

@@ -50,11 +50,6 @@ int tui_job_percent(const struct tui_job *job)
     return tui_progress_percent(&job->progress);
 }
 
-double tui_job_seconds_left(const struct tui_job *job)
-{
-    return job->state == TUI_JOB_RUNNING ? tui_progress_seconds_left(&job->progress, tui_clock()) : -1;
-}
-
 void tui_job_stop(struct tui_job *job)
 {
     job->stop = job->state == TUI_JOB_RUNNING;
@@ -94,11 +89,6 @@ void tui_job_show(struct tui_job *job)
         tui_fiber_leave(job->fiber);
 }
 
-static bool is_to_stop(const struct tui_job *job)
-{
-    return job->stop || !tui_job_is_current(job);
-}
-
 bool tui_job_look_in(void *context, const struct cow_progress *progress)
 {
     struct tui_job *job = context;
@@ -107,9 +97,9 @@ bool tui_job_look_in(void *context, const struct cow_progress *progress)
     job->progress.done = progress->done_bytes;
     job->progress.total = progress->total_bytes;
     job->news |= tui_job_percent(job) != before;
-    if (!is_to_stop(job) && (!job->subject->interactive || tui_clock() - job->looked >= slice_seconds))
+    if (!job->subject->interactive || tui_clock() - job->looked >= slice_seconds)
         tui_fiber_leave(job->fiber);
-    return is_to_stop(job);
+    return job->stop || !tui_job_is_current(job);
 }
 
 void tui_job_halt(struct tui_job *job)

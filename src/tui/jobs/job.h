@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The one shape of long looking. A job begins, does a slice of work whenever the loop has nothing else to do,
- * says how far it is and how long it will go on, can be stopped, and forgets what it found. What it finds and
- * how is its own: scan, check and files are rows of the application's table of jobs (app/app_jobs.c).
+ * says how far it is, can be stopped, and forgets what it found. What it finds and how is its own: scan,
+ * check and files are rows of the application's table of jobs (app/app_jobs.c).
  *
  * Jobs know the image that is looked at, and not the application: a job never draws, takes no key, and has no
  * loop turned. What it has to say it leaves in `news`, `said` and `error`, and the loop fetches that behind
@@ -75,9 +75,6 @@ void tui_job_begin(struct tui_job *job);
 
 /* How far it is. */
 int tui_job_percent(const struct tui_job *job);
-
-/* How many seconds it will go on, a negative number as long as nobody can tell. */
-double tui_job_seconds_left(const struct tui_job *job);
 
 /* Asks for a stop, if it runs. */
 void tui_job_stop(struct tui_job *job);

@@ -14,7 +14,7 @@
 #include "tui/screen/svg.h"
 #include "tui/screen/utf8.h"
 
-enum { KEYS_MAX = 512, DURING_MAX = 8, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
+enum { KEYS_MAX = 512, DURING_MAX = 16, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
 
 struct script {
     struct tui_backend backend;
@@ -30,6 +30,7 @@ struct script {
     size_t key_first, key_end;
     char *during[DURING_MAX];
     size_t n_during;
+    char *done; /* the last of them: what was pasted is text of it */
     int failed; /* a status that next() keeps returning */
     struct cow_error failure;
 };
@@ -221,8 +222,9 @@ static int next_during(struct script *script, struct tui_event *event)
     char *line = script->during[0];
     script->n_during--;
     memmove(script->during, script->during + 1, script->n_during * sizeof script->during[0]);
+    free(script->done);
+    script->done = line;
     int status = run_line(script, line, event);
-    free(line);
     if (status == 0)
         take_key(script, event);
     return status;
@@ -281,6 +283,7 @@ static void script_end(struct tui_backend *self)
 
     for (size_t i = 0; i < script->n_during; i++)
         free(script->during[i]);
+    free(script->done);
     fclose(script->file);
     free(script->line);
     free(script->path);

@@ -158,6 +158,17 @@ int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit,
     return until_hole(offset, limit, hole, out);
 }
 
+int io_punch(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
+{
+    if (n_bytes == 0) {
+        return 0;
+    }
+    int status = io->fallocate(io->context, fd, IO_ROOM_PUNCH, offset, n_bytes);
+    return status == -EOPNOTSUPP || status == -ENOSYS || status == -EINVAL
+               ? io_write_zeros(io, fd, offset, n_bytes)
+               : status;
+}
+
 bool io_is_no_directory_sync(int status)
 {
     return status == -EINVAL || status == -ENOSYS || status == -EOPNOTSUPP;

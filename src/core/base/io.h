@@ -22,6 +22,15 @@ enum { IO_FILESYSTEM_ID_BYTES = 17 }; /* which kind of number it is, and up to 1
 
 enum io_lock { IO_LOCK_READ, IO_LOCK_WRITE };
 
+/* What fallocate does with a range of a file. The first two move whole blocks of the filesystem, and answer
+ * -EINVAL for less, and -EOPNOTSUPP where the filesystem cannot. Neither of them is atomic: after a crash, or
+ * an error, a part of the blocks behind the range may have moved, and the file may be longer already. */
+enum io_room {
+    IO_ROOM_INSERT,   /* a hole appears at offset; what lay there and behind it lies n_bytes further on */
+    IO_ROOM_COLLAPSE, /* the range goes, what lies behind it moves up; it must end before the file does */
+    IO_ROOM_PUNCH,    /* the range becomes a hole; the file keeps its length */
+};
+
 struct cow_io {
     int (*open)(void *context, const char *path, int flags, mode_t mode);
     int (*close)(void *context, int fd);
@@ -47,6 +56,10 @@ struct cow_io {
     int (*list)(void *context, const char *directory, int (*each)(void *each_context, const char *name),
                 void *each_context);
     int (*ftruncate)(void *context, int fd, uint64_t size_bytes);
+    int (*fallocate)(void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes);
+    /* 1: a file beside the open one, on its filesystem, could have n_bytes inserted at offset (tried on one
+     * without a name, which is gone again); 0: it could not, and why does not matter; -errno. */
+    int (*can_insert)(void *context, int fd, const char *path, uint64_t offset, uint64_t n_bytes);
     int (*fsync)(void *context, int fd);
     /* Begins to write a range to the disk, and does not wait for it: a hint, which promises nothing and tells
      * of no error. May be NULL. */
@@ -69,7 +82,8 @@ struct cow_io {
     /* Which filesystem a file lies on, as far as that can be told: the same after a reboot, and for a clone
      * of the disk. 0 or -errno where the system does not tell. */
     int (*filesystem_id)(void *context, int fd, uint8_t id[IO_FILESYSTEM_ID_BYTES]);
-    uid_t (*caller)(void *context); /* who does all this: the effective user */
+    uid_t (*caller)(void *context);                          /* who does all this: the effective user */
+    int (*random)(void *context, void *out, size_t n_bytes); /* bytes that nobody else has */
     void (*now)(void *context, struct timespec *out);
     void (*pause)(void *context, unsigned milliseconds);
     int (*free_bytes)(void *context, int fd, uint64_t *out);
@@ -121,6 +135,10 @@ int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit,
 
 /* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */
 int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
+
+/* Makes [offset, offset + n_bytes) of a file a hole; where the filesystem cannot, zeros. The file keeps its
+ * length. 0 or -errno. */
+int io_punch(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
 
 /* Whether what fsync answers for a directory means that this filesystem does not know how. */
 bool io_is_no_directory_sync(int status);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -352,6 +353,68 @@ static int system_filesystem_id(void *context, int fd, uint8_t id[IO_FILESYSTEM_
     return 0;
 }
 
+static int system_fallocate(void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes)
+{
+    static const int modes[] = {
+        [IO_ROOM_INSERT] = FALLOC_FL_INSERT_RANGE,
+        [IO_ROOM_COLLAPSE] = FALLOC_FL_COLLAPSE_RANGE,
+        [IO_ROOM_PUNCH] = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+    };
+    (void)context;
+    if (offset > INT64_MAX || n_bytes > INT64_MAX) {
+        return -EFBIG;
+    }
+    return fallocate(fd, modes[how], (off_t)offset, (off_t)n_bytes) < 0 ? -errno : 0;
+}
+
+/* Does what is said to be possible happen? Clusters of ext4 and extents of a realtime device take other
+ * units than the block that statfs tells of. */
+static bool trial_insert(int fd, uint64_t offset, uint64_t n_bytes)
+{
+    const uint8_t sent = 'x';
+    uint8_t back = 0;
+    struct stat facts;
+    return pwrite(fd, &sent, 1, (off_t)offset) == 1 &&
+           fallocate(fd, FALLOC_FL_INSERT_RANGE, (off_t)offset, (off_t)n_bytes) == 0 &&
+           pread(fd, &back, 1, (off_t)(offset + n_bytes)) == 1 && back == sent && fstat(fd, &facts) == 0 &&
+           (uint64_t)facts.st_size == offset + n_bytes + 1 &&
+           fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, (off_t)offset, (off_t)n_bytes) == 0 &&
+           pread(fd, &back, 1, (off_t)offset) == 1 && back == sent;
+}
+
+static int system_can_insert(void *context, int fd, const char *path, uint64_t offset, uint64_t n_bytes)
+{
+    struct statfs facts;
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    (void)context;
+    if (offset > INT64_MAX / 2 || n_bytes > INT64_MAX / 2 || length >= sizeof directory ||
+        fstatfs(fd, &facts) < 0) {
+        return 0;
+    }
+    /* Of the others that have the call none keeps what a cut-off one leaves to the rules that recovery knows.
+     */
+    if ((uint32_t)facts.f_type != EXT4_SUPER_MAGIC && (uint32_t)facts.f_type != XFS_SUPER_MAGIC) {
+        return 0;
+    }
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+    int trial = open(length == 0 ? "." : directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (trial < 0) {
+        return 0;
+    }
+    const bool can = trial_insert(trial, offset, n_bytes);
+    close(trial);
+    return can;
+}
+
+static int system_random(void *context, void *out, size_t n_bytes)
+{
+    (void)context;
+    return getrandom(out, n_bytes, 0) == (ssize_t)n_bytes ? 0 : -EIO;
+}
+
 static uid_t system_caller(void *context)
 {
     (void)context;
@@ -456,6 +519,8 @@ const struct cow_io io_system = {
     .resolve = system_resolve,
     .list = system_list,
     .ftruncate = system_ftruncate,
+    .fallocate = system_fallocate,
+    .can_insert = system_can_insert,
     .fsync = system_fsync,
     .start_writing = system_start_writing,
     .futimens = system_futimens,
@@ -472,6 +537,7 @@ const struct cow_io io_system = {
     .has_writer = system_has_writer,
     .filesystem_id = system_filesystem_id,
     .caller = system_caller,
+    .random = system_random,
     .now = system_now,
     .pause = system_pause,
     .free_bytes = system_free_bytes,

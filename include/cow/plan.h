@@ -50,7 +50,7 @@ struct cow_plan;
     X(MARK, "mark")                                                                                          \
     X(SHIFT, "shift-data")                                                                                   \
     X(FILL, "write-bits")                                                                                    \
-    X(CLEAR_MARK, "clear-mark")
+    X(CLEAR_UP, "clear-up")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,

@@ -57,6 +57,8 @@ struct action {
     bool force;        /* and without it, it is refused */
     const char *file;  /* of the guest, that is extracted: a name of filesystem_file */
     bool backing;      /* ... as the backing file has it */
+    enum cow_resize_method method;
+    enum cow_recover_way way;
     const char *image; /* on which it acts; NULL: IMAGE_PATH */
     const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };

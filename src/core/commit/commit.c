@@ -48,7 +48,7 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_MARK] = {commit_mark, "marking"},
     [COW_STEP_SHIFT] = {commit_shift, "moving data"},
     [COW_STEP_FILL] = {commit_fill, "writing the bitmap"},
-    [COW_STEP_CLEAR_MARK] = {commit_clear_mark, "flushing to disk"},
+    [COW_STEP_CLEAR_UP] = {commit_clear_up, "flushing to disk"},
     [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };

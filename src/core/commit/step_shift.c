@@ -2,7 +2,7 @@
  *
  * The steps of moving data where it lies, and the parts that the ways on and back (method_shift.c) have in
  * common with them. From the mark on no kernel opens the image; before it, the position file is whole and
- * durable, and so is the id that joins the two.
+ * durable.
  */
 #include "core/commit/step_shift.h"
 
@@ -22,10 +22,9 @@
 
 int shift_layouts(struct commit *c, struct cow_layout layout[2])
 {
-    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    const struct cow_image *img = c->plan->img;
     struct cow_header header[2];
-    const size_t n_bytes = journal_header_under(bytes, &c->record, c->plan->img);
-    return record_layouts(header, layout, &c->record, bytes, n_bytes) ? 0 : -EUCLEAN;
+    return record_layouts(header, layout, &c->record, img->raw, img->raw_bytes) ? 0 : -EUCLEAN;
 }
 
 static bool advance(void *context, uint64_t n_bytes)
@@ -69,7 +68,7 @@ static void describe_half(struct commit *c, const struct cow_layout layout[2], b
                           .data_offset = layout[0].data_offset,
                           .file_bytes = c->record.old_file_bytes,
                           .shift_bytes = layout[1].data_offset - layout[0].data_offset,
-                          .phase = is_up ? HALF_FILLED : HALF_SHIFTING};
+                          .phase = is_up ? HALF_LEAVING : HALF_SHIFTING};
     memcpy(half->id, c->record.half_id, sizeof half->id);
     half->gap = is_up ? half->data_offset : half_end(half);
 }
@@ -109,24 +108,16 @@ int shift_open_position(struct commit *c)
     int fd = io_open_regular(c->io, side_path(path, c->plan->target.path, SIDE_POSITION), O_RDWR | O_NOFOLLOW,
                              &facts);
     c->shift.half_fd = fd;
-    return fd < 0 ? fd : 0;
+    /* What is acted on must not be older after a power cut than it was when it was read. */
+    return fd < 0 ? fd : c->io->fsync(c->io->context, fd);
 }
 
 int shift_write_mark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES])
 {
-    uint8_t id[HALF_MARK_BYTES], marked[RECORD_SECTOR_BYTES];
-    half_mark(id, c->record.half_id);
-    int status = io_write(c->io, c->image_fd, id, sizeof id, HALF_MARK_OFFSET);
-    if (status == 0) {
-        status = c->io->fsync(c->io->context, c->image_fd);
-    }
-    if (status < 0) {
-        return status;
-    }
-    memcpy(marked, sector, sizeof marked);
-    bytes_put(marked + c->record.size_field_offset, 8, true, SIZE_UNFINISHED);
+    uint8_t marked[RECORD_SECTOR_BYTES];
+    journal_mark_sector(marked, &c->record, sector);
     c->marked = true;
-    status = io_write(c->io, c->image_fd, marked, sizeof marked, 0);
+    int status = io_write(c->io, c->image_fd, marked, sizeof marked, 0);
     return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
 }
 
@@ -176,9 +167,9 @@ int shift_failed(struct commit *c, int status)
                                 : commit_failed(c, status, "moving the data of", c->plan->target.path);
 }
 
-int shift_go(struct commit *c, bool is_up)
+int shift_go(struct commit *c, bool is_up, bool can_stop)
 {
-    c->stoppable = true;
+    c->stoppable = can_stop;
     int status = is_up ? shift_up(&c->shift) : shift_down(&c->shift);
     c->stoppable = false;
     return status;
@@ -186,7 +177,7 @@ int shift_go(struct commit *c, bool is_up)
 
 int commit_shift(struct commit *c)
 {
-    int status = shift_go(c, true);
+    int status = shift_go(c, true, true);
     return status < 0 ? shift_failed(c, status) : 0;
 }
 
@@ -259,15 +250,11 @@ int commit_fill(struct commit *c)
     return status < 0 ? commit_failed(c, status, "writing the bitmap of", c->plan->target.path) : 0;
 }
 
-int shift_clear_mark(struct commit *c, bool is_upper, const struct timespec *date)
+int shift_clear_up(struct commit *c, bool is_upper, const struct timespec *date)
 {
     char path[PATH_MAX];
     struct cow_layout layout[2];
     int status = shift_layouts(c, layout);
-    if (status == 0) {
-        status =
-            io_write(c->io, c->image_fd, c->record.under_id, sizeof c->record.under_id, HALF_MARK_OFFSET);
-    }
     if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
         status = io_punch(c->io, c->image_fd, layout[0].bitmap_offset, layout[0].bitmap_bytes);
     }
@@ -282,11 +269,11 @@ int shift_clear_mark(struct commit *c, bool is_upper, const struct timespec *dat
         return status;
     }
     status = c->io->unlink(c->io->context, side_path(path, c->plan->target.path, SIDE_POSITION));
-    return status == -ENOENT ? 0 : status;
+    return status == -ENOENT ? 0 : status == 0 ? io_sync_directory(c->io, path) : status;
 }
 
-int commit_clear_mark(struct commit *c)
+int commit_clear_up(struct commit *c)
 {
-    int status = shift_clear_mark(c, true, &c->record.new_mtime);
+    int status = shift_clear_up(c, true, &c->record.new_mtime);
     return status < 0 ? commit_failed(c, status, "flushing", c->plan->target.path) : 0;
 }

@@ -107,7 +107,7 @@ static int read_half(struct cow_image *img, struct format_disk *disk, struct cow
     if (status < 0) {
         return 0;
     }
-    status = half_find_gap(&gap, &half, img->io, img->cow.fd);
+    status = half.phase == HALF_LEAVING ? -ENODATA : half_find_gap(&gap, &half, img->io, img->cow.fd);
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.unfinished = false;

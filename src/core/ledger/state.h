@@ -61,6 +61,7 @@ int state_refuse_backing(const struct record *record, struct cow_error *err);
 enum {
     STATE_SECOND_NS = 1000000000,
     STATE_SLOW_NS = 200 * 1000 * 1000, /* from the journal's date to the lengthening */
+    STATE_GRAIN_NS = 20 * 1000 * 1000, /* two ticks: the clock that dates files may be so much behind */
 };
 
 /* INT64_MAX or INT64_MIN where it is more than an hour. */

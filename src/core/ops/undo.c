@@ -16,6 +16,7 @@
 
 #include "core/base/bytes.h"
 #include "core/ledger/state.h"
+#include "core/ops/resize_in_place.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
@@ -199,6 +200,15 @@ static void name_undone_files(struct cow_plan *plan, const struct record *record
     }
 }
 
+/* Data that has moved moves back, through the free space, and the bits are written once more. */
+static void describe_shift(struct cow_plan *plan, const struct record *record)
+{
+    const struct record_kind_facts *kind = record_kind_facts(record->kind);
+    if (kind->shifts) {
+        in_place_describe_undo(plan, !kind->inserts);
+    }
+}
+
 static void describe_undo(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
@@ -222,6 +232,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
     }
     describe_base(plan, record);
     name_undone_files(plan, record);
+    describe_shift(plan, record);
     describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");

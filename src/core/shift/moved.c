@@ -133,8 +133,8 @@ static int clean_gap(struct shift *s)
 static int move_up(struct shift *s, uint64_t end, uint64_t chunk)
 {
     const uint64_t shift = s->half.shift_bytes, floor = s->half.data_offset;
-    uint64_t begin = (end - 1) / chunk * chunk, copied;
-    begin = begin < floor || end - begin > chunk ? floor : begin;
+    const uint64_t begin = floor + (end - 1 - floor) / chunk * chunk;
+    uint64_t copied;
     int status = begin + shift < s->half.gap ? note_gap(s, end) : 0;
     if (status == 0) {
         status = copy_piece(s, begin, end, begin + shift, &copied);
@@ -181,8 +181,8 @@ static int first_data(const struct shift *s, uint64_t begin, uint64_t end, uint6
 /* One piece that begins at `begin`, in places of the lower layout. */
 static int move_down(struct shift *s, uint64_t begin, uint64_t chunk)
 {
-    const uint64_t shift = s->half.shift_bytes;
-    const uint64_t end = arith_min((begin / chunk + 1) * chunk, half_end(&s->half));
+    const uint64_t shift = s->half.shift_bytes, floor = s->half.data_offset;
+    const uint64_t end = arith_min(floor + ((begin - floor) / chunk + 1) * chunk, half_end(&s->half));
     uint64_t copied;
     int status = end > s->half.gap + shift ? note_gap(s, begin) : 0;
     if (status == 0) {

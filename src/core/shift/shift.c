@@ -14,7 +14,8 @@ uint64_t shift_chunk_bytes(uint64_t shift_bytes, uint64_t free_bytes)
 {
     enum { LEAST_BYTES = 64 * 1024, PART = 4 };
     const uint64_t fits = arith_max(free_bytes / PART / LEAST_BYTES * LEAST_BYTES, LEAST_BYTES);
-    return arith_min(shift_bytes, arith_min(fits, SHIFT_CHUNK_BYTES));
+    const uint64_t chunk = arith_min(shift_bytes, arith_min(fits, SHIFT_CHUNK_BYTES));
+    return chunk / HALF_SLOT_BYTES * HALF_SLOT_BYTES; /* a shift has as many at least */
 }
 
 int shift_note(struct shift *s)

@@ -15,6 +15,15 @@ enum cow_policy { COW_POLICY_UNSET, COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLI
 
 const char *cow_policy_name(enum cow_policy policy); /* "extend", "copy", "keep", "" */
 
+/* How the image is written; the default: by its header where the data may stay, else by copy. */
+enum cow_resize_method {
+    COW_RESIZE_ANY,
+    COW_RESIZE_COPY,
+    COW_RESIZE_HEADER,
+    COW_RESIZE_INSERTED, /* these two imply in_place */
+    COW_RESIZE_MOVED
+};
+
 struct cow_resize_options {
     uint64_t size_bytes; /* the new size of the disk; a multiple of 512 */
     enum cow_policy policy;
@@ -23,7 +32,8 @@ struct cow_resize_options {
     const char *output_path; /* leave the image alone and write the result here; NULL: replace the image */
     uint64_t reserve_bytes;  /* be able to grow to this size without moving anything; 0: the default */
     bool shrink;             /* allow a smaller size, where nothing that matters is lost; with policy copy */
-    bool in_place;           /* not supported yet */
+    bool in_place;           /* never by copy: where the data has to move, it does so where it lies */
+    enum cow_resize_method method;
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
     bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims
@@ -43,6 +53,16 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
 /* Finishes an interrupted change or takes it back, whatever is possible. Errors: COW_REFUSED (there is none,
  * or the image is neither its old nor its new one), COW_INVALID (a strange journal). */
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
+
+/* The same, one of the two ways. Both are open where the data of an image was being moved; of any other
+ * change one is closed: COW_REFUSED, with the reason. */
+enum cow_recover_way {
+    COW_RECOVER_AS_IT_IS, /* the way that is open; where both are, the shorter */
+    COW_RECOVER_FORWARD,
+    COW_RECOVER_BACK
+};
+int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
+                         struct cow_error *err);
 
 /* Takes back the last committed change of an image, byte for byte. Errors: COW_REFUSED (nothing to undo,
  * image or backing file changed since), COW_INVALID (strange undo data). */

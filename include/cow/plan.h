@@ -46,7 +46,11 @@ struct cow_plan;
     X(MERGE_BACKING, "merge-into-backing")                                                                   \
     X(WRITE_FILE, "write-file")                                                                              \
     X(WRITE_STREAM, "write-stream")                                                                          \
-    X(WRITE_DEVICE, "write-device")
+    X(WRITE_DEVICE, "write-device")                                                                          \
+    X(MARK, "mark")                                                                                          \
+    X(SHIFT, "shift-data")                                                                                   \
+    X(FILL, "write-bits")                                                                                    \
+    X(CLEAR_MARK, "clear-mark")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -119,6 +123,8 @@ const char *cow_operation_name(enum cow_operation operation);
 #define COW_METHOD_LIST(X)                                                                                   \
     X(COPY, "copy")                 /* a new file, whole, takes its place by one rename */                   \
     X(HEADER, "header")             /* one write of the first sector; the data stays where it is */          \
+    X(INSERTED, "inserted")         /* the filesystem inserts room before the data, where it lies */         \
+    X(MOVED, "moved")               /* the data is moved where it lies, from its end to its beginning */     \
     X(BACKING_ONLY, "backing-only") /* the backing file is lengthened, the image is not written */           \
     X(IN_PLACE, "in place")         /* merge: into the backing file */                                       \
     X(FORWARD, "forward")           /* recover: to its end */                                                \

@@ -137,6 +137,42 @@ static int read_policy(struct cow_resize_options *resize, const char *text, stru
     return cow_error_set(err, COW_USAGE, "--policy is extend, copy, copy:PATH or keep, not '%s'", text);
 }
 
+static int read_method(enum cow_resize_method *out, const char *text, struct cow_error *err)
+{
+    static const char *const names[] = {[COW_RESIZE_COPY] = "copy",
+                                        [COW_RESIZE_HEADER] = "header",
+                                        [COW_RESIZE_INSERTED] = "inserted",
+                                        [COW_RESIZE_MOVED] = "moved"};
+
+    *out = COW_RESIZE_ANY;
+    if (!text)
+        return 0;
+    for (size_t i = COW_RESIZE_COPY; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum cow_resize_method)i;
+            return 0;
+        }
+    }
+    return cow_error_set(err, COW_USAGE, "--method is copy, header, inserted or moved, not '%s'", text);
+}
+
+/* It may be left out where room to grow is all that is wanted. */
+static int read_size(struct cow_resize_options *resize, const struct cli_options *options,
+                     const struct cow_header *header, struct cow_error *err)
+{
+    const bool in_place =
+        resize->in_place || resize->method == COW_RESIZE_INSERTED || resize->method == COW_RESIZE_MOVED;
+
+    if (options->operands > 1)
+        return cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
+    resize->size_bytes = header->size_bytes;
+    if (in_place && resize->reserve_bytes)
+        return 0;
+    cow_error_set(err, COW_USAGE, "resize needs IMAGE SIZE");
+    return cow_error_hint(err, "SIZE may be left out with --in-place and --reserve only; try: cowtui resize "
+                               "--help");
+}
+
 static int read_resize(struct cow_resize_options *resize, const struct cli_options *options,
                        const struct cow_header *header, struct cow_error *err)
 {
@@ -147,11 +183,13 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
                                           .in_place = options->in_place,
                                           .force = options->force,
                                           .cut_foreign = options->cut_foreign};
-    status = cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
-    if (!status)
-        status = read_policy(resize, options->policy, err);
+    status = read_method(&resize->method, options->method, err);
     if (!status)
         status = cli_read_reserve(&resize->reserve_bytes, options, err);
+    if (!status)
+        status = read_size(resize, options, header, err);
+    if (!status)
+        status = read_policy(resize, options->policy, err);
     return status;
 }
 
@@ -197,9 +235,25 @@ static int change_image(const struct cli_options *options,
     return status;
 }
 
+static int plan_forward(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    return cow_plan_recover_way(out, img, COW_RECOVER_FORWARD, err);
+}
+
+static int plan_back(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    return cow_plan_recover_way(out, img, COW_RECOVER_BACK, err);
+}
+
 int cli_recover(const struct cli_options *options, struct cow_error *err)
 {
-    return change_image(options, cow_plan_recover, err);
+    if (options->forward && options->back)
+        return cow_error_set(err, COW_USAGE, "recover goes --forward or --back, not both");
+    return change_image(options,
+                        options->forward ? plan_forward
+                        : options->back  ? plan_back
+                                         : cow_plan_recover,
+                        err);
 }
 
 int cli_undo(const struct cli_options *options, struct cow_error *err)

@@ -248,7 +248,8 @@ static int check_operands(const struct cli_options *options, struct cow_error *e
         return cow_error_hint(err,
                               "usage: cowtui IMAGE, or: cowtui COMMAND [OPTIONS] IMAGE; see cowtui --help");
     }
-    if (options->operands == options->command->n_operands)
+    if (options->operands == options->command->n_operands ||
+        (strchr(options->command->operands, '[') && options->operands + 1 == options->command->n_operands))
         return 0;
     cow_error_set(err, COW_USAGE, "%s needs %s", options->command->name, options->command->operands);
     return cow_error_hint(err, "try: cowtui %s --help", options->command->name);

@@ -57,10 +57,11 @@ struct cli_options {
     bool larger;
     bool ascii;
     bool shrink, in_place, discard;
+    bool forward, back;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
     bool no_backing;
-    const char *backing, *output, *policy, *reserve, *to;
+    const char *backing, *output, *policy, *reserve, *to, *method;
     const char *owner, *extract, *diff, *from, *partition;
     struct cli_words in;
     const char *color, *theme, *script;
@@ -96,11 +97,11 @@ struct cli_force_word {
 struct cli_command {
     const char *name;
     unsigned bit;
-    const char *operands;
+    const char *operands; /* one in [brackets] may be left out: the command says when */
     size_t n_operands;
     int (*run)(const struct cli_options *options, struct cow_error *err); /* NULL: not supported yet */
     const char *summary;
-    const char *detail; /* a few lines for `cowtui COMMAND --help` */
+    const char *detail;    /* a few lines for `cowtui COMMAND --help` */
 };
 
 /* The tables end with an entry whose name is NULL. cli_screen_command stands for "an image alone". */

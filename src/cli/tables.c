@@ -42,9 +42,11 @@ const struct cli_option cli_option_table[] = {
      "work by sectors, not by pages of 4 KiB"},
     {"unused", 0, NULL, CLI_FLAG, MEMBER(unused), CLI_COMPACT, 0,
      "drop what the guest's filesystem has free, too"},
-    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE,
-     CLI_RESIZE, /* refused by the core, which knows why */
-     "write into the backing file; there is no way back"},
+    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE | CLI_RESIZE, 0,
+     "merge: write into the backing file; resize: make no copy"},
+    {"method", 0, "METHOD", CLI_TEXT, MEMBER(method), CLI_RESIZE, 0, "how: copy, header, inserted, moved"},
+    {"forward", 0, NULL, CLI_FLAG, MEMBER(forward), CLI_RECOVER, 0, "to its end, where both ways are open"},
+    {"back", 0, NULL, CLI_FLAG, MEMBER(back), CLI_RECOVER, 0, "to its beginning, where both ways are open"},
     {"output", 'o', "FILE", CLI_TEXT, MEMBER(output),
      CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES, 0, "write the result to this new file"},
     {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
@@ -121,7 +123,7 @@ const struct cli_command cli_command_table[] = {
      "With --in-place instead of -o it is written into the backing file, and the image\n"
      "is empty then. Other images on that file no longer fit it, and there is no way\n"
      "back.\n"},
-    {"resize", CLI_RESIZE, "IMAGE SIZE", 2, cli_resize, "make the disk larger, or smaller",
+    {"resize", CLI_RESIZE, "IMAGE [SIZE]", 2, cli_resize, "make the disk larger, or smaller",
      "SIZE is absolute (400M, 419430400) or relative (+1G); K M G T are powers of\n"
      "1024; the result is a multiple of 512. The policy says what becomes of the\n"
      "backing file, which a UML kernel wants to be as large as the disk:\n"
@@ -130,7 +132,11 @@ const struct cli_command cli_command_table[] = {
      "  keep         it stays as it is; a stock kernel refuses the image then\n"
      "Without one: extend, if no other image is found on that file. A smaller SIZE\n"
      "wants --shrink, and goes with copy; what it would cut, it refuses to, but with\n"
-     "--force=cut-foreign (what is no ext filesystem, and data that nobody claims).\n"},
+     "--force=cut-foreign (what is no ext filesystem, and data that nobody claims).\n"
+     "The image is changed by its header where its data may stay, else copied. With\n"
+     "--in-place it never is: the filesystem inserts room before the data, or the data\n"
+     "is moved piece by piece, from its end to its beginning. SIZE may be left out\n"
+     "then, with --reserve: room to grow, for the same disk.\n"},
     {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
      "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
      "a guest's kernel read wrong data. Each such page is put into the image as a\n"

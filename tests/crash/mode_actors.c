@@ -258,6 +258,11 @@ static void one_sample(struct cast *cast, size_t call, unsigned sample)
     power_begin(&power, &run->trial->sim);
     while (power.mutation < call && power_step(&power)) {
     }
+    if (power_shifts_next(&power) && sample % 2 == 0) { /* or in its middle */
+        power.splits = 1;
+        power.split_seed = seed;
+        power_step(&power);
+    }
     interrupted(cast, &power, seed, first);
     power_end(&power);
 }

@@ -25,15 +25,26 @@ static const struct {
     {"EINTR", {.kind = FAULT_ERROR, .error = EINTR, .only_transfers = true}},
     {"a short transfer", {.kind = FAULT_SHORT, .only_transfers = true}},
     {"short transfers for ever", {.kind = FAULT_SHORT, .for_ever = true, .only_transfers = true}},
+    /* for machines that insert */
+    {"EIO in the middle", {.kind = FAULT_SPLIT, .error = EIO, .only_room = true}},
+    {"ENOSPC in the middle", {.kind = FAULT_SPLIT, .error = ENOSPC, .only_room = true, .split = 1}},
+    {"EINTR in the middle", {.kind = FAULT_SPLIT, .error = EINTR, .only_room = true, .split = 2}},
+    {"EIO of what moves, for ever", {.kind = FAULT_ERROR, .error = EIO, .only_room = true, .for_ever = true}},
 };
-enum { FAULTS = sizeof faults / sizeof faults[0] };
+enum { FAULTS = sizeof faults / sizeof faults[0], FAULTS_OF_ROOM = 4 };
+
+/* The last ones strike nothing where nothing is moved. */
+static unsigned n_faults(const struct run *run)
+{
+    return run->trial->scene->can_insert ? FAULTS : FAULTS - FAULTS_OF_ROOM;
+}
 
 static void boot_copy(struct sim *machine, const struct tree *tree, const struct scene *scene)
 {
     struct tree copy;
     tree_copy(&copy, tree);
     sim_boot(machine, &copy);
-    machine->can_clone = scene->can_clone;
+    scene_equip(scene, machine);
 }
 
 /* Nothing open, nothing allocated, and words for a failure. */
@@ -143,11 +154,12 @@ enum { FAULTS_ESTIMATE = 83000, RECOVERY_ESTIMATE = 24600 };
 
 static void fail_change(struct run *run, uint64_t number)
 {
-    for (unsigned f = 0; f < FAULTS; f++) {
+    for (unsigned f = 0; f < n_faults(run); f++) {
         bool struck = true;
         for (unsigned long at = 1; struck && !run_time_is_up(run); at++) {
             struct fault_plan plan = faults[f].plan;
             plan.at = at;
+            plan.split = rng_mix(run->seed, plan.split * 1000 + at);
             if (run_leaves_out(run, FAULTS_ESTIMATE, rng_mix(number, f * 1000 + at))) {
                 struck = at < 400;
                 continue;
@@ -164,6 +176,8 @@ static void fail_recovery(struct run *run, uint64_t number)
     const struct action recover = {.verb = VERB_RECOVER};
     struct power power;
     power_begin(&power, &run->trial->sim);
+    power.splits = KILL_SPLITS;
+    power.split_seed = run->seed;
     do {
         struct tree tree;
         uint64_t print;
@@ -171,10 +185,12 @@ static void fail_recovery(struct run *run, uint64_t number)
         power_sample(&power, POWER_ALL, &rng, false, &tree, &print);
         bool struck = journal_there(&tree);
         for (unsigned long at = 1; struck && !run_time_is_up(run); at++) {
-            uint64_t seed = rng_mix(number, power.mutation * 1000 + at);
-            unsigned f = (unsigned)(seed % FAULTS);
+            uint64_t seed = rng_mix(number, power.mutation * 1000 + at + power.part * 1000000);
+            unsigned f = (unsigned)(seed % n_faults(run));
             struct fault_plan plan = faults[f].plan;
             plan.at = plan.only_mutations || plan.only_transfers ? at / 3 + 1 : at;
+            plan.at = plan.only_room ? at % 8 + 1 : plan.at;
+            plan.split = seed;
             struck = at < 200;
             if (!run_leaves_out(run, RECOVERY_ESTIMATE * 6, seed)) {
                 char during[40];
@@ -192,11 +208,12 @@ static void fail_recovery(struct run *run, uint64_t number)
 static void fail_twice(struct run *run, uint64_t seed)
 {
     struct rng rng = {seed};
-    unsigned f = (unsigned)rng_below(&rng, FAULTS);
+    unsigned f = (unsigned)rng_below(&rng, n_faults(run));
     struct fault_plan plan = faults[f].plan;
     plan.for_ever = false;
-    plan.at = 1 + (unsigned long)rng_below(&rng, 120);
+    plan.at = 1 + (unsigned long)rng_below(&rng, plan.only_room ? 8 : 120);
     plan.second = plan.at + 1 + (unsigned long)rng_below(&rng, 12);
+    plan.split = seed;
     tell_fault(run, faults[f].text, plan.at, " and again");
     one_fault(run, &run->trial->before.tree, &run->trial->action, &plan);
 }
@@ -335,6 +352,7 @@ static void oom_scene(struct run *run, uint64_t number)
     (void)number;
     starve(run, &run->trial->before.tree, &run->trial->action, "");
     power_begin(&power, &run->trial->sim);
+    power.splits = 1;
     do {
         struct tree tree;
         uint64_t print;

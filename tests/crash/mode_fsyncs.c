@@ -184,7 +184,7 @@ static int run_attempt(const struct run *run, const struct attempt *a, unsigned 
         tree_copy(&copy, a->from);
         sim_boot(machine, &copy);
     }
-    machine->can_clone = run->trial->scene->can_clone;
+    scene_equip(run->trial->scene, machine);
     sim_set_fault(machine, &plan);
     return action_run(machine, a->action, NULL, &err);
 }
@@ -256,9 +256,10 @@ static void scene_recoveries(struct run *run, struct list *list, struct attempt 
     const unsigned long wanted = run->wanted;
     run->wanted = wanted / 8 + 1;
     power_begin(&power, &run->trial->sim);
+    power.splits = KILL_SPLITS;
     do {
         bool skip = !everywhere && rng_mix(run->seed, power.mutation) % 3 != 0;
-        for (unsigned s = 0; s < 2 && !skip; s++) {
+        for (unsigned s = 0; s < (power.part > 0 ? 1 : 2) && !skip; s++) {
             struct tree tree;
             uint64_t print;
             struct rng rng = {rng_mix(run->seed, power.mutation)};

@@ -86,6 +86,12 @@ static void survive(const struct walk *walk, const struct power *power, struct t
     sim_free(&machine);
 }
 
+/* A kill is one sample a stop: those within a call have other numbers. */
+static unsigned sample_number(const struct power *power, unsigned sample)
+{
+    return power->part > 0 ? power->part : sample;
+}
+
 static bool finished(const struct walk *walk)
 {
     const struct run *run = walk->run;
@@ -99,7 +105,8 @@ static void explore_call(const struct walk *walk, const struct power *power)
     uint64_t seen[64];
     unsigned n_seen = 0;
     run->place.call[walk->depth] = power->mutation;
-    for (unsigned s = 0; s < walk->per_call && !finished(walk); s++) {
+    for (unsigned i = 0; i < walk->per_call && !finished(walk); i++) {
+        const unsigned s = sample_number(power, i);
         if (replaying(walk) && s != run->replay->sample[walk->depth]) {
             continue;
         }
@@ -115,8 +122,8 @@ static void explore_call(const struct walk *walk, const struct power *power)
         }
         power_sample(power, strategy, &rng, say, &tree, &print);
         bool known = false;
-        for (unsigned i = 0; i < n_seen; i++) {
-            known |= seen[i] == print;
+        for (unsigned at = 0; at < n_seen; at++) {
+            known |= seen[at] == print;
         }
         if (known && !replaying(walk)) {
             tree_clear(&tree);
@@ -136,6 +143,8 @@ static void explore(struct walk *walk)
 {
     struct power power;
     power_begin(&power, walk->sim);
+    power.splits = walk->kill ? KILL_SPLITS : 0;
+    power.split_seed = walk->seed;
     do {
         bool skip = replaying(walk) && power.mutation != walk->run->replay->call[walk->depth];
         /* Inside a recovery of a power cut a few places do: there will be others. */

@@ -70,6 +70,8 @@ static void pause_here(struct pair *pair)
 PAUSED(open, (void *context, const char *path, int flags, mode_t mode), (context, path, flags, mode))
 PAUSED(clone, (void *context, int from_fd, int to_fd), (context, from_fd, to_fd))
 PAUSED(ftruncate, (void *context, int fd, uint64_t size_bytes), (context, fd, size_bytes))
+PAUSED(fallocate, (void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes),
+       (context, fd, how, offset, n_bytes))
 PAUSED(fsync, (void *context, int fd), (context, fd))
 PAUSED(futimens, (void *context, int fd, const struct timespec times[2]), (context, fd, times))
 PAUSED(fchown, (void *context, int fd, uid_t uid, gid_t gid), (context, fd, uid, gid))
@@ -100,11 +102,12 @@ static void pair_boot(struct pair *pair, const struct tree *from, const struct s
     memset(pair, 0, sizeof *pair);
     tree_copy(&copy, from);
     sim_boot(&pair->sim, &copy);
-    pair->sim.can_clone = scene->can_clone;
+    scene_equip(scene, &pair->sim);
     struct cow_io *io = &pair->sim.io;
     io->open = paused_open;
     io->clone = paused_clone;
     io->ftruncate = paused_ftruncate;
+    io->fallocate = paused_fallocate;
     io->fsync = paused_fsync;
     io->futimens = paused_futimens;
     io->fchown = paused_fchown;
@@ -257,6 +260,7 @@ static void second_scene(struct run *run)
     struct power power;
     meet(run, &run->trial->before.tree, &run->trial->action, CHANGES_ESTIMATE);
     power_begin(&power, &run->trial->sim);
+    power.splits = 1;
     do {
         struct tree tree;
         uint64_t print;

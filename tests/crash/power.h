@@ -6,21 +6,16 @@
 #ifndef CRASH_POWER_H
 #define CRASH_POWER_H
 
+#include "rng.h"
 #include "sim.h"
 
-struct rng {
-    uint64_t state;
-};
-
-uint64_t rng_next(struct rng *rng);
-uint64_t rng_below(struct rng *rng, uint64_t limit);
-/* Mixes a number into a seed. */
-uint64_t rng_mix(uint64_t seed, uint64_t value);
-
 struct waiting {
-    uint32_t item;
-    bool lost; /* its fsync has failed: it may or may not be there, for ever */
+    uint32_t item;   /* POWER_CUT_OFF: power->cut_off */
+    bool lost;       /* its fsync has failed: it may or may not be there, for ever */
+    uint64_t sector; /* of ITEM_SECTOR: where it would go now */
 };
+
+enum { POWER_CUT_OFF = UINT32_MAX, KILL_SPLITS = 3 };
 
 struct power {
     const struct sim *sim;
@@ -29,10 +24,20 @@ struct power {
     size_t mutation; /* calls that have been made */
     struct waiting *waiting;
     size_t n_waiting, room;
+    /* The caller's to set after power_begin: how often to stop within each call that inserts or collapses, at
+     * some step, as if the process had been killed there; and a number for other steps. */
+    unsigned splits; /* KILL_SPLITS is what the modes take */
+    uint64_t split_seed;
+    unsigned part;                    /* which of these stops this is, from 1; 0: it is between two calls */
+    size_t part_item, part_n_waiting; /* as they were before it */
+    struct item cut_off;
 };
 
 void power_begin(struct power *power, const struct sim *sim);
-bool power_step(struct power *power); /* over the next call; false: there is none */
+/* Whether the next call inserts or collapses. */
+bool power_shifts_next(const struct power *power);
+/* Over the next call, or to the next stop in it. False: there is none. */
+bool power_step(struct power *power);
 void power_end(struct power *power);
 
 /* The machine at this point, its process killed, its page cache as it was. */

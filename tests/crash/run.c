@@ -142,7 +142,7 @@ static bool again(struct run *run, const struct sim *machine)
     const struct allowance none = {.left_overs = false};
     tree_copy(&tree, &machine->live);
     sim_boot(&fresh, &tree);
-    fresh.can_clone = run->trial->scene->can_clone;
+    scene_equip(run->trial->scene, &fresh);
     run->again++;
     bool good = action_run_promised(&fresh, &run->trial->action, &err) == 0;
     if (!good) {
@@ -169,6 +169,7 @@ static bool undo(struct run *run, const struct sim *machine, bool must)
     const struct allowance none = {.left_overs = false};
     tree_copy(&tree, &machine->live);
     sim_boot(&fresh, &tree);
+    scene_equip(run->trial->scene, &fresh);
     int status = action_run_promised(&fresh, &action, &err);
     bool good = status == 0 || (status == COW_REFUSED && !must);
     run->undone += status == 0;
@@ -224,7 +225,7 @@ bool run_survive(struct run *run, struct tree *crashed, struct survival *how, ui
     } else {
         sim_boot(machine, crashed);
     }
-    machine->can_clone = trial->scene->can_clone;
+    scene_equip(trial->scene, machine);
     if (good && had_journal) {
         good = recover(run, machine);
         how->recovered = good;

@@ -18,6 +18,7 @@ modes()
     case $level in
     check)
         cat <<MODES
+sim 1
 power 9 --count 12000
 fault 4 --count 2500
 kill 4 --count 1500
@@ -36,6 +37,7 @@ kill 100 --count 50000
 oom 100
 look 30
 cancel 30
+sim 1
 real-kills 300
 MODES
         ;;
@@ -51,6 +53,7 @@ kill 10 --count 5000
 oom 20 --count 6000
 look 15
 cancel 10
+sim 1
 real-kills 60
 MODES
         ;;

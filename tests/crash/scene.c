@@ -302,6 +302,17 @@ static void find_backing(struct trial *trial, const struct tree *tree, enum form
     trial->backing = trial->backing_path;
 }
 
+void scene_equip(const struct scene *scene, struct sim *machine)
+{
+    machine->can_clone = scene->can_clone;
+    machine->can_insert = scene->can_insert;
+    machine->no_punch = scene->no_punch;
+    machine->block_bytes = scene->block_bytes;
+    machine->size_order = scene->size_order;
+    machine->capacity_bytes = scene->capacity_bytes;
+    machine->room_comes_late = scene->room_comes_late;
+}
+
 void trial_begin(struct trial *trial, const struct scene *scene)
 {
     struct tree tree;
@@ -316,7 +327,7 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     trial->journaled = !trial->action.elsewhere && trial->action.verb != VERB_DISCARD;
     past[0] = (struct past){model_build(&tree, &scene->spec), scene->spec.form};
     sim_boot(&trial->sim, &tree);
-    trial->sim.can_clone = scene->can_clone;
+    scene_equip(scene, &trial->sim);
     for (size_t i = 0; i < n; i++) {
         past[i + 1] = past_after(past, &scene->action[i], i, &trial->sim.live);
         if (i + 1 < n) {

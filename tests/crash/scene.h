@@ -67,7 +67,14 @@ struct scene {
     const char *name;
     struct spec spec;
     struct action action[SCENE_ACTIONS]; /* the last one is the one that is tried */
+    /* The machine (sim.h). */
     bool can_clone;
+    bool can_insert;
+    bool no_punch;
+    uint32_t block_bytes;
+    enum size_order size_order;
+    uint64_t capacity_bytes;
+    bool room_comes_late;
 };
 
 extern const struct scene scenes[];
@@ -98,6 +105,9 @@ struct trial {
     struct sim sim; /* with the log of the change */
     char backing_path[2 * TREE_NAME_BYTES];
 };
+
+/* What the scene's machine can, and has. */
+void scene_equip(const struct scene *scene, struct sim *machine);
 
 /* Plays the scene. Ends the program if the change does not work even without a mishap. */
 void trial_begin(struct trial *trial, const struct scene *scene);

@@ -71,6 +71,7 @@ void sim_log_sectors(struct sim *sim, uint8_t inode, uint64_t offset, uint64_t n
     for (uint64_t s = offset / SECTOR_BYTES; n_bytes > 0 && s * SECTOR_BYTES < offset + n_bytes; s++) {
         struct item *item = sim_log_item(sim, ITEM_SECTOR, inode);
         item->data.sector = s;
+        item->data.block = inode_block(&sim->live.inode[inode], s * SECTOR_BYTES);
         item->data.page = page_ref(inode_page(&sim->live.inode[inode], s * SECTOR_BYTES));
     }
 }
@@ -93,13 +94,14 @@ int sim_gate(struct sim *sim, const char *call, bool mutates, bool transfers)
     const struct fault_plan *f = &sim->fault;
     sim->clock_ns += SIM_CALL_NS;
     memory_require(sim->calls_max == 0 || ++sim->calls < sim->calls_max, "it makes calls without an end");
-    if ((f->only_mutations && !mutates) || (f->only_transfers && !transfers)) {
+    const bool is_room = strncmp(call, "fallocate", 9) == 0;
+    if ((f->only_mutations && !mutates) || (f->only_transfers && !transfers) || (f->only_room && !is_room)) {
         return FAULT_NONE;
     }
     sim->n_calls++;
     bool hit = f->kind != FAULT_NONE && f->at != 0 &&
                (f->for_ever ? sim->n_calls >= f->at : sim->n_calls == f->at || sim->n_calls == f->second);
-    if (!hit || (f->kind == FAULT_SHORT && !transfers) ||
+    if (!hit || (f->kind == FAULT_SHORT && !transfers) || (f->kind == FAULT_SPLIT && !is_room) ||
         (f->kind == FAULT_LATE && (!mutates || strncmp(call, "open", 4) == 0))) {
         return FAULT_NONE;
     }
@@ -153,16 +155,15 @@ void sim_boot(struct sim *sim, struct tree *tree)
     sim_settle(sim);
 }
 
-void sim_resume(struct sim *sim, struct tree *files, const struct tree *durable, const struct sim *other,
-                const struct waiting *waiting, size_t n_waiting)
+void sim_resume(struct sim *sim, struct tree *files, const struct tree *durable, const struct item *waiting,
+                size_t n_waiting)
 {
     start(sim, files);
     tree_copy(&sim->base, durable);
     sim_log_call(sim, "what waited before", "", 0, 0);
     for (size_t i = 0; i < n_waiting; i++) {
-        const struct item *old = &other->item[waiting[i].item];
-        struct item *item = sim_log_item(sim, (enum item_kind)old->kind, old->inode);
-        *item = *old;
+        struct item *item = sim_log_item(sim, (enum item_kind)waiting[i].kind, waiting[i].inode);
+        *item = waiting[i];
         item->mutation = 0;
         if (item->kind == ITEM_SECTOR) {
             page_ref(item->data.page);
@@ -170,9 +171,18 @@ void sim_resume(struct sim *sim, struct tree *files, const struct tree *durable,
     }
 }
 
+static void forget_flushed(struct sim *sim)
+{
+    for (unsigned i = 0; i < TREE_INODES; i++) {
+        inode_forget(&sim->flushed[i]);
+        sim->is_flushed[i] = false;
+    }
+}
+
 void sim_settle(struct sim *sim)
 {
     drop_log(sim);
+    forget_flushed(sim);
     tree_clear(&sim->base);
     tree_settle(&sim->live);
     tree_copy(&sim->base, &sim->live);
@@ -181,6 +191,7 @@ void sim_settle(struct sim *sim)
 void sim_free(struct sim *sim)
 {
     drop_log(sim);
+    forget_flushed(sim);
     tree_clear(&sim->live);
     tree_clear(&sim->base);
     memory_free(sim->item);

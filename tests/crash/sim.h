@@ -8,17 +8,35 @@
  * (size, times, mode...) reaches the disk as one, in the order in which it changed. A name does, too, and a
  * rename is one such step. fsync of a file makes its bytes and its inode durable, not its name; fsync of a
  * directory makes its names durable, nothing else. (Real filesystems promise more; the core does not use it.)
+ *
+ * Room within a file. A page that is punched reaches the disk as a hole by itself, in any order, until fsync
+ * of the file; what of a page is cut at its edges is zeros that are written. Inserting and collapsing
+ * (shift.h) move page after page, and the disk may show any step. What an inode's journal says of it comes in
+ * order: a shift begins on the disk only if all facts and holes before it are there, and facts, holes and
+ * shifts after it come only if it is whole. Bytes that are written after a shift which the disk does not have
+ * (whole) need no journal if they go to a block that was the file's before: they may arrive any time,
+ * wherever that block lies then. Those of a new block do not arrive. An error in the middle (FAULT_SPLIT) and
+ * a kill in the middle (power.h, `splits`) leave a step to the running machine, too.
+ *
+ * A disk with a capacity counts the pages of its files. With room_comes_late, what was punched, cut off or
+ * removed is free only once that is durable: by fsync of the file, or of the directory that had its name.
+ *
+ * Kinder than real ones: a longer length shows what lies past the end (after a shift that was cut off) up to
+ * the byte; Linux would clear the rest of the last block.
  */
 #ifndef CRASH_SIM_H
 #define CRASH_SIM_H
 
 #include "core/base/io.h"
+#include "shift.h"
 #include "tree.h"
 
 enum item_kind {
     ITEM_SECTOR, /* new bytes of a sector */
     ITEM_FACTS,  /* a new version of an inode's facts */
     ITEM_ENTRY,  /* names of a directory, all or none */
+    ITEM_HOLE,   /* a page is not allocated any more */
+    ITEM_SHIFT,  /* pages move, step by step */
     ITEM_SYNC,   /* what came before for this inode is durable */
     ITEM_LOSE,   /* fsync failed: bytes that wait are never made durable by a later one */
 };
@@ -31,8 +49,11 @@ struct item {
     union {
         struct {
             uint64_t sector;
+            uint64_t block;    /* that holds it */
             struct page *page; /* as it was then */
         } data;
+        uint64_t hole; /* where the page was, in bytes */
+        struct shift shift;
         struct facts facts;
         struct {
             char name[TREE_NAME_BYTES]; /* "" = unused */
@@ -54,6 +75,7 @@ enum fault {
     FAULT_ERROR, /* the call does nothing and fails */
     FAULT_LATE,  /* the call does its work and fails */
     FAULT_SHORT, /* a read or write does less than asked for */
+    FAULT_SPLIT, /* fallocate does a part of its work, and fails */
 };
 
 struct fault_plan {
@@ -63,6 +85,8 @@ struct fault_plan {
     bool for_ever;           /* and all that follow */
     bool only_mutations;     /* looking always works */
     bool only_transfers;     /* only reads, writes and copies of bytes fail */
+    bool only_room;          /* only fallocate fails */
+    uint64_t split;          /* of FAULT_SPLIT: another number, another part */
     unsigned long second;    /* one more call that fails, in the same way; 0: none */
     unsigned long skip_sync; /* this fsync, counted from 1, answers 0 and does nothing; 0: none */
 };
@@ -88,7 +112,19 @@ struct sim {
     size_t n_mutations, room_mutations;
     struct sim_fd fd[SIM_FDS];
     uint64_t clock_ns;
+    uint64_t n_random; /* how often random bytes were asked for */
+    /* What the machine can, and has; the caller's to set after sim_boot or sim_resume. */
     bool can_clone;
+    bool can_insert;            /* and collapse; else -EOPNOTSUPP */
+    bool no_punch;              /* a hole cannot be made: -EOPNOTSUPP */
+    uint32_t block_bytes;       /* what is inserted and collapsed; a multiple of PAGE_BYTES; 0: that */
+    enum size_order size_order; /* of inserting and collapsing */
+    uint64_t capacity_bytes;    /* of each device; 0: there is room for everything */
+    bool room_comes_late;
+    /* For room_comes_late: of the files that were flushed (or whose directory was, after their last name had
+     * gone), what is allocated on the disk; of the others base says it. */
+    bool is_flushed[TREE_INODES];
+    struct inode flushed[TREE_INODES];
     uid_t caller;        /* 0 may do everything */
     bool reuses_numbers; /* a number comes back as soon as its file is gone, as on ext4: no power cut then */
     unsigned long calls_max; /* that do not end: the program ends with a word; 0: no limit */
@@ -104,10 +140,9 @@ struct sim {
 /* A machine that has just booted with these files, all of them durable. Takes over *tree. */
 void sim_boot(struct sim *sim, struct tree *tree);
 /* A machine on which a process was just killed: it has these files (taken over), of which only `durable` is
- * on the disk; item[] of another machine still waits. No number of an inode comes back. */
-struct waiting;
-void sim_resume(struct sim *sim, struct tree *files, const struct tree *durable, const struct sim *other,
-                const struct waiting *waiting, size_t n_waiting);
+ * on the disk; the rest, in this order, still waits. No number of an inode comes back. */
+void sim_resume(struct sim *sim, struct tree *files, const struct tree *durable, const struct item *waiting,
+                size_t n_waiting);
 /* Everything that is there now is durable; the log begins anew. Numbers of inodes may come back. */
 void sim_settle(struct sim *sim);
 void sim_free(struct sim *sim);

@@ -176,7 +176,11 @@ static ssize_t sim_pwrite(void *context, int fd, const void *buffer, size_t n_by
     if (fault < 0) {
         return fault;
     }
-    n_bytes = shorter(fault, n_bytes);
+    const size_t wanted = shorter(fault, n_bytes);
+    n_bytes = sim_fits(sim, d->inode, offset, wanted);
+    if (n_bytes == 0 && wanted > 0) {
+        return -ENOSPC;
+    }
     sim_log_call(sim, "pwrite", d->name, offset, n_bytes);
     inode_write(&sim->live.inode[d->inode], offset, buffer, n_bytes);
     sim_log_sectors(sim, d->inode, offset, n_bytes);
@@ -199,6 +203,10 @@ static ssize_t sim_copy_range(void *context, int from_fd, uint64_t from, int to_
     n_bytes = shorter(fault, left < n_bytes ? (size_t)left : n_bytes);
     if (n_bytes == 0) {
         return 0;
+    }
+    n_bytes = sim_fits(sim, d->inode, to, n_bytes);
+    if (n_bytes == 0) {
+        return -ENOSPC;
     }
     sim_log_call(sim, "copy_range", d->name, to, n_bytes);
     for (size_t done = 0; done < n_bytes;) {
@@ -357,6 +365,7 @@ static int sim_ftruncate(void *context, int fd, uint64_t size_bytes)
     }
     sim_log_call(sim, "ftruncate", d->name, size_bytes, 0);
     inode_cut(inode, size_bytes);
+    inode->has_past = false;
     inode->facts.size_bytes = size_bytes;
     sim_touch(sim, inode);
     sim_log_facts(sim, d->inode, true);
@@ -369,7 +378,8 @@ static bool content_waits(const struct sim *sim, uint8_t inode)
     for (size_t i = sim->n_items; i > 0; i--) {
         const struct item *item = &sim->item[i - 1];
         if (item->inode == inode &&
-            (item->kind == ITEM_SECTOR || item->kind == ITEM_SYNC || item->truncates)) {
+            (item->kind == ITEM_SECTOR || item->kind == ITEM_HOLE || item->kind == ITEM_SHIFT ||
+             item->kind == ITEM_SYNC || item->truncates)) {
             return item->kind != ITEM_SYNC;
         }
     }
@@ -400,6 +410,7 @@ static int sim_fsync(void *context, int fd)
     }
     sim->clock_ns += takes_ns;
     sim_log_item(sim, ITEM_SYNC, d->inode);
+    sim_room_flushed(sim, d->inode);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
 }
 
@@ -661,11 +672,16 @@ static void sim_pause(void *context, unsigned milliseconds)
     sim->clock_ns += milliseconds * UINT64_C(1000000);
 }
 
-static int sim_free_bytes(void *context, int fd, uint64_t *out)
+/* No two machines begin at the same time. */
+static int sim_random(void *context, void *out, size_t n_bytes)
 {
-    (void)fd;
-    int fault = sim_gate(context, "statvfs", false, false);
-    *out = UINT64_C(1) << 40;
+    struct sim *sim = context;
+    struct rng rng = {rng_mix(sim->clock_ns, sim->n_random++)};
+    uint8_t *to = out;
+    int fault = sim_gate(sim, "getrandom", false, false);
+    for (size_t i = 0; fault == 0 && i < n_bytes; i++) {
+        to[i] = (uint8_t)rng_next(&rng);
+    }
     return fault < 0 ? fault : 0;
 }
 
@@ -684,6 +700,8 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .resolve = sim_resolve,
                                  .list = sim_list,
                                  .ftruncate = sim_ftruncate,
+                                 .fallocate = sim_fallocate,
+                                 .can_insert = sim_can_insert,
                                  .fsync = sim_fsync,
                                  .futimens = sim_futimens,
                                  .fchown = sim_fchown,
@@ -699,6 +717,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .has_writer = sim_has_writer,
                                  .filesystem_id = sim_filesystem_id,
                                  .caller = sim_caller,
+                                 .random = sim_random,
                                  .now = sim_now,
                                  .pause = sim_pause,
                                  .free_bytes = sim_free_bytes};

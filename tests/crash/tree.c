@@ -12,6 +12,7 @@
 
 struct slot {
     uint64_t index;
+    uint64_t block;
     struct page *page;
 };
 
@@ -104,8 +105,11 @@ static struct content *own_content(struct inode *inode)
     return inode->content;
 }
 
-/* A page that may be written to. */
-static struct page *own_page(struct inode *inode, uint64_t index)
+/* Of the disk: every allocation takes a new one. */
+static uint64_t last_block;
+
+/* A page that may be written to; where there is none, in this block (0: a new one). */
+static struct page *own_page(struct inode *inode, uint64_t index, uint64_t block)
 {
     struct content *c = own_content(inode);
     unsigned at = content_search(c, index);
@@ -115,7 +119,7 @@ static struct page *own_page(struct inode *inode, uint64_t index)
             c->slot = memory_resize(c->slot, c->room * sizeof *c->slot);
         }
         memmove(c->slot + at + 1, c->slot + at, (c->n - at) * sizeof *c->slot);
-        c->slot[at] = (struct slot){index, page_new(NULL)};
+        c->slot[at] = (struct slot){index, block != 0 ? block : ++last_block, page_new(NULL)};
         c->n++;
     } else if (c->slot[at].page->refs > 1) {
         struct page *mine = page_new(c->slot[at].page);
@@ -161,17 +165,17 @@ void inode_write(struct inode *inode, uint64_t offset, const void *buffer, size_
     const uint8_t *from = buffer;
     while (n_bytes > 0) {
         size_t piece = in_page(offset, n_bytes);
-        memcpy(own_page(inode, offset / PAGE_BYTES)->bytes + offset % PAGE_BYTES, from, piece);
+        memcpy(own_page(inode, offset / PAGE_BYTES, 0)->bytes + offset % PAGE_BYTES, from, piece);
         from += piece;
         offset += piece;
         n_bytes -= piece;
     }
 }
 
-void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page)
+void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page, uint64_t block)
 {
     size_t at = (size_t)(sector * SECTOR_BYTES % PAGE_BYTES);
-    struct page *mine = own_page(inode, sector * SECTOR_BYTES / PAGE_BYTES);
+    struct page *mine = own_page(inode, sector * SECTOR_BYTES / PAGE_BYTES, block);
     if (mine != page) {
         memcpy(mine->bytes + at, page->bytes + at, SECTOR_BYTES);
     }
@@ -192,7 +196,7 @@ void inode_cut(struct inode *inode, uint64_t size_bytes)
     struct page *last = tail > 0 ? inode_page(inode, size_bytes) : NULL;
     static const uint8_t zeros[PAGE_BYTES];
     if (last != NULL && memcmp(last->bytes + tail, zeros, PAGE_BYTES - tail) != 0) {
-        memset(own_page(inode, size_bytes / PAGE_BYTES)->bytes + tail, 0, PAGE_BYTES - tail);
+        memset(own_page(inode, size_bytes / PAGE_BYTES, 0)->bytes + tail, 0, PAGE_BYTES - tail);
     }
 }
 
@@ -230,6 +234,84 @@ uint64_t inode_allocated_bytes(const struct inode *inode)
 {
     return inode->content == NULL ? 0 : (uint64_t)inode->content->n * PAGE_BYTES;
 }
+
+/* ---- blocks ---- */
+
+uint64_t inode_block(const struct inode *inode, uint64_t offset)
+{
+    const struct content *c = inode->content;
+    unsigned at = content_search(c, offset / PAGE_BYTES);
+    return c != NULL && at < c->n && c->slot[at].index == offset / PAGE_BYTES ? c->slot[at].block : 0;
+}
+
+uint64_t inode_find_block(const struct inode *inode, uint64_t block)
+{
+    const struct content *c = inode->content;
+    for (unsigned i = 0; c != NULL && i < c->n; i++) {
+        if (c->slot[i].block == block) {
+            return c->slot[i].index * PAGE_BYTES;
+        }
+    }
+    return UINT64_MAX;
+}
+
+unsigned inode_other_blocks(const struct inode *a, const struct inode *b)
+{
+    const struct content *c = a->content;
+    unsigned others = 0;
+    for (unsigned i = 0; c != NULL && i < c->n && (b == NULL || b->content != c); i++) {
+        const uint64_t block = c->slot[i].block;
+        others += b == NULL || (inode_block(b, c->slot[i].index * PAGE_BYTES) != block &&
+                                inode_find_block(b, block) == UINT64_MAX);
+    }
+    return others;
+}
+
+unsigned inode_pages_from(const struct inode *inode, uint64_t offset)
+{
+    const struct content *c = inode->content;
+    return c == NULL ? 0 : c->n - content_search(c, (offset + PAGE_BYTES - 1) / PAGE_BYTES);
+}
+
+uint64_t inode_nth_page(const struct inode *inode, uint64_t offset, unsigned n)
+{
+    const struct content *c = inode->content;
+    return c->slot[content_search(c, (offset + PAGE_BYTES - 1) / PAGE_BYTES) + n].index * PAGE_BYTES;
+}
+
+void inode_drop(struct inode *inode, uint64_t begin, uint64_t end)
+{
+    const unsigned from = content_search(inode->content, begin / PAGE_BYTES);
+    const unsigned to = content_search(inode->content, end / PAGE_BYTES);
+    if (from >= to) {
+        return;
+    }
+    struct content *c = own_content(inode);
+    for (unsigned i = from; i < to; i++) {
+        page_unref(c->slot[i].page);
+    }
+    memmove(c->slot + from, c->slot + to, (c->n - to) * sizeof *c->slot);
+    c->n -= to - from;
+}
+
+void inode_move(struct inode *inode, uint64_t begin, uint64_t end, uint64_t n_bytes, bool back)
+{
+    const unsigned from = content_search(inode->content, begin / PAGE_BYTES);
+    const unsigned to = content_search(inode->content, end / PAGE_BYTES);
+    const uint64_t step = n_bytes / PAGE_BYTES;
+    if (from >= to || step == 0) {
+        return;
+    }
+    struct content *c = own_content(inode);
+    for (unsigned i = from; i < to; i++) {
+        c->slot[i].index = back ? c->slot[i].index - step : c->slot[i].index + step;
+    }
+    memory_require((from == 0 || c->slot[from - 1].index < c->slot[from].index) &&
+                       (to == c->n || c->slot[to - 1].index < c->slot[to].index),
+                   "pages are moved onto others");
+}
+
+/* ---- comparing ---- */
 
 /* What lies at offset, to the end of its page at most (*n_bytes is cut to that); NULL: zeros. */
 static const uint8_t *piece_at(const struct inode *inode, uint64_t offset, size_t *n_bytes)
@@ -337,7 +419,7 @@ void tree_settle(struct tree *tree)
         if (is_file && tree_links(tree, (uint8_t)i) == 0) {
             content_unref(inode->content);
             *inode = (struct inode){.kind = INODE_FREE};
-        } else if (inode->kind == INODE_FILE) {
+        } else if (inode->kind == INODE_FILE && !inode->has_past) {
             inode_cut(inode, inode->facts.size_bytes);
         }
     }

@@ -50,6 +50,7 @@ struct inode {
     uint64_t number; /* st_ino: the lowest free one, so numbers come back after a boot */
     uint8_t device;  /* that it lies on; files lie on their directory's */
     bool gone;       /* without a name, and closed: its number is free */
+    bool has_past;   /* blocks behind its end that a longer one will show: a shift was cut off (shift.h) */
     struct facts facts;
     struct content *content; /* NULL: nothing allocated */
 };
@@ -79,7 +80,7 @@ struct tree {
 void tree_init(struct tree *tree);                        /* with an empty root directory */
 void tree_copy(struct tree *to, const struct tree *from); /* to is not initialised before */
 void tree_clear(struct tree *tree);
-/* Forgets inodes without a name (but directories), and bytes past the end of files. */
+/* Forgets inodes without a name (but directories), and bytes past the end of files (but has_past). */
 void tree_settle(struct tree *tree);
 
 /* The same files under the same names. */
@@ -106,10 +107,27 @@ void inode_cut(struct inode *inode, uint64_t size_bytes); /* drops what lies beh
 void inode_share(struct inode *to, const struct inode *from);
 /* The page that holds offset, or NULL in a hole. */
 struct page *inode_page(const struct inode *inode, uint64_t offset);
-void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page);
+/* Takes a sector over from a page as it was once, into block `block` where none is allocated yet. */
+void inode_put_sector(struct inode *inode, uint64_t sector, const struct page *page, uint64_t block);
 /* The first byte at or after offset that is (data) or is not allocated; UINT64_MAX: none. */
 uint64_t inode_next(const struct inode *inode, uint64_t offset, bool data);
 uint64_t inode_allocated_bytes(const struct inode *inode);
+
+/* Blocks. What is allocated lies in a block of the disk, whose number no other allocation has had; it keeps
+ * it while pages move within the file, and in copies of the tree. */
+uint64_t inode_block(const struct inode *inode, uint64_t offset); /* 0: a hole */
+/* Where in the file a block lies now; UINT64_MAX: it is not the file's. */
+uint64_t inode_find_block(const struct inode *inode, uint64_t block);
+/* How many blocks of a that are not b's; b may be NULL. */
+unsigned inode_other_blocks(const struct inode *a, const struct inode *b);
+/* How many pages lie at or behind offset, and where the n-th of them (from 0) does. */
+unsigned inode_pages_from(const struct inode *inode, uint64_t offset);
+uint64_t inode_nth_page(const struct inode *inode, uint64_t offset, unsigned n);
+/* Whole pages, bytes [begin, end), become a hole. */
+void inode_drop(struct inode *inode, uint64_t begin, uint64_t end);
+/* The pages in [begin, end) (UINT64_MAX: all from begin on) lie n_bytes further on, or back, where nothing is
+ * in their way. n_bytes of whole pages. */
+void inode_move(struct inode *inode, uint64_t begin, uint64_t end, uint64_t n_bytes, bool back);
 bool inode_same_bytes(const struct inode *a, const struct inode *b, uint64_t from, uint64_t to);
 /* The same at two places. Takes time for what is allocated only. */
 bool inode_same_range(const struct inode *a, uint64_t a_at, const struct inode *b, uint64_t b_at,

@@ -600,7 +600,7 @@ void world_boot(const struct world *w, struct sim *machine)
     struct tree files;
     tree_copy(&files, &w->tree);
     sim_boot(machine, &files);
-    machine->can_clone = w->trial->scene->can_clone;
+    scene_equip(w->trial->scene, machine);
     machine->caller = w->caller;
     machine->clock_ns -= w->clock_back_ns;
     machine->reuses_numbers = true;

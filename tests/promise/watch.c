@@ -144,6 +144,12 @@ static int w_ftruncate(void *context, int fd, uint64_t size_bytes)
     return now->inner->ftruncate(context, fd, size_bytes);
 }
 
+static int w_fallocate(void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes)
+{
+    touch_fd(fd, true);
+    return now->inner->fallocate(context, fd, how, offset, n_bytes);
+}
+
 static int w_futimens(void *context, int fd, const struct timespec times[2])
 {
     touch_fd(fd, false);
@@ -208,6 +214,7 @@ void watch_begin(struct watch *watch, const struct cow_io *inner, const char *co
     watch->io.copy_range = w_copy_range;
     watch->io.clone = w_clone;
     watch->io.ftruncate = w_ftruncate;
+    watch->io.fallocate = w_fallocate;
     watch->io.futimens = w_futimens;
     watch->io.fchown = w_fchown;
     watch->io.fchmod = w_fchmod;

@@ -708,6 +708,12 @@ static int faulty_ftruncate(void *context, int fd, uint64_t size_bytes)
     MUTATE(f, fd, "ftruncate", io_system.ftruncate(NULL, fd, size_bytes));
 }
 
+static int faulty_fallocate(void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes)
+{
+    struct faulty *f = context;
+    MUTATE(f, fd, "fallocate", io_system.fallocate(NULL, fd, how, offset, n_bytes));
+}
+
 static int faulty_futimens(void *context, int fd, const struct timespec times[2])
 {
     struct faulty *f = context;
@@ -814,6 +820,7 @@ void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at)
     f->io.clone = faulty_clone;
     f->io.ftruncate = faulty_ftruncate;
     f->io.fsync = faulty_fsync;
+    f->io.fallocate = faulty_fallocate;
     f->io.futimens = faulty_futimens;
     f->io.fchown = faulty_fchown;
     f->io.fchmod = faulty_fchmod;

@@ -21,7 +21,7 @@ static int gather(struct checkup *c, struct cow_error *err)
         c->holder = (struct cow_holder){.held = false};
     }
     c->journal =
-        img->io->lstat(img->io->context, side_path(journal, img->real_path, SIDE_JOURNAL), &facts) == 0;
+        img->io->lstat(img->io->context, side_journal_path(journal, img->io, img->real_path), &facts) == 0;
     c->has_backing = backing->state == COW_BACKING_FOUND;
     c->same_size = !c->has_backing || backing->size_bytes == img->header.size_bytes;
     c->same_date = !c->has_backing || backing->mtime == (int64_t)img->header.mtime;

@@ -45,6 +45,10 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_MERGE_BACKING] = {commit_merge_backing, "writing into the backing file"},
     [COW_STEP_WRITE_FILE] = {commit_write_file, "writing the file"},
     [COW_STEP_WRITE_STREAM] = {commit_write_stream, "writing the disk"},
+    [COW_STEP_MARK] = {commit_mark, "marking"},
+    [COW_STEP_SHIFT] = {commit_shift, "moving data"},
+    [COW_STEP_FILL] = {commit_fill, "writing the bitmap"},
+    [COW_STEP_CLEAR_MARK] = {commit_clear_mark, "flushing to disk"},
     [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
@@ -92,7 +96,7 @@ static bool take_back(struct commit *c)
     }
     int status = method->take_back == NULL ? 0 : method->take_back(c);
     if (status == 0) {
-        status = c->io->unlink(c->io->context, side_path(journal, c->plan->target.path, SIDE_JOURNAL));
+        status = c->io->unlink(c->io->context, side_journal_path(journal, c->io, c->plan->target.path));
     }
     return status == 0;
 }
@@ -101,6 +105,13 @@ static bool take_back(struct commit *c)
 static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
+    if (c->marked) {
+        cow_error_hint(c->err,
+                       "it stays half way, and no kernel opens it: \"cowtui recover %s\" goes on with it, "
+                       "\"--back\" takes it back",
+                       cow_shell_quote(image, sizeof image, c->plan->img->path));
+        return;
+    }
     const char *path = c->plan->img != NULL ? c->plan->img->path : c->plan->target.path;
     cow_error_hint(c->err, "the change is half done: \"cowtui recover %s\" finishes it or takes it back",
                    cow_shell_quote(image, sizeof image, path));
@@ -128,6 +139,7 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
                        .out_fd = -1,
                        .input_fd = {-1, -1},
                        .copy_fd = -1,
+                       .shift = {.half_fd = -1},
                        .phase = "",
                        .total_bytes = total_bytes(plan)};
     if (plan->committed) {
@@ -157,6 +169,8 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     if (c.has_record) {
         record_clear(&c.record);
     }
+    half_clear(&c.shift.half);
+    close_fd(&c, &c.shift.half_fd);
     close_fd(&c, &c.copy_fd);
     close_fd(&c, &c.out_fd);
     for (size_t i = 0; i < PLAN_INPUTS_MAX; i++) {

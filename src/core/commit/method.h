@@ -33,6 +33,7 @@ struct method {
 
 extern const struct method method_copy, method_undo_copy;     /* method_copy.c */
 extern const struct method method_header, method_undo_header; /* method_header.c */
+extern const struct method method_shift, method_undo_shift;   /* method_shift.c */
 extern const struct method method_merge;                      /* method_merge.c */
 
 #endif

@@ -69,23 +69,8 @@ static int clean_range(struct commit *c, const struct record_saved *saved)
 static int set_born_bits(struct commit *c)
 {
     const struct cow_dirty_run *born = &c->plan->result.born_dirty;
-    uint8_t piece[4096];
-    uint64_t end = born->first_sector + born->sectors;
-    int status = 0;
-    for (uint64_t sector = born->first_sector; sector < end && status == 0;) {
-        uint64_t first_byte = sector / 8;
-        uint64_t stop = arith_min(end, (first_byte + sizeof piece) * 8);
-        size_t n_bytes = (size_t)(arith_div_up(stop, 8) - first_byte);
-        uint64_t offset = c->plan->result.layout.bitmap_offset + first_byte;
-        status = io_read_padded(c->io, c->image_fd, piece, n_bytes, offset);
-        for (; sector < stop; sector++) {
-            piece[sector / 8 - first_byte] |= (uint8_t)(1u << sector % 8);
-        }
-        if (status == 0) {
-            status = io_write(c->io, c->image_fd, piece, n_bytes, offset);
-        }
-    }
-    return status;
+    return settle_set_bits(c->io, c->image_fd, c->plan->result.layout.bitmap_offset, born->first_sector,
+                           born->sectors);
 }
 
 int commit_prepare(struct commit *c)

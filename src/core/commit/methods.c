@@ -9,9 +9,15 @@
 #include "core/image/side.h"
 
 static const struct method *const methods[RECORD_KINDS] = {
-    [RECORD_COPY] = &method_copy,           [RECORD_HEADER] = &method_header,
-    [RECORD_UNDO_COPY] = &method_undo_copy, [RECORD_UNDO_HEADER] = &method_undo_header,
+    [RECORD_COPY] = &method_copy,
+    [RECORD_HEADER] = &method_header,
+    [RECORD_UNDO_COPY] = &method_undo_copy,
+    [RECORD_UNDO_HEADER] = &method_undo_header,
     [RECORD_MERGE] = &method_merge,
+    [RECORD_MOVE] = &method_shift,
+    [RECORD_INSERT] = &method_shift,
+    [RECORD_UNDO_MOVE] = &method_undo_shift,
+    [RECORD_UNDO_INSERT] = &method_undo_shift,
 };
 
 const struct method *method_of(const struct commit *c)
@@ -24,7 +30,7 @@ int method_end_journal(struct commit *c, bool done)
     char journal[PATH_MAX], undo[PATH_MAX];
     const char *image = c->plan->target.path;
     const enum journal_end end = done ? method_of(c)->end : JOURNAL_GOES;
-    side_path(journal, image, SIDE_JOURNAL);
+    side_journal_path(journal, c->io, image);
     side_path(undo, image, SIDE_UNDO);
     int status = end == JOURNAL_BECOMES_UNDO ? c->io->rename(c->io->context, journal, undo, true)
                                              : c->io->unlink(c->io->context, journal);

@@ -35,7 +35,7 @@ static int restore_range(const struct cow_io *io, int fd, const struct record_sa
 }
 
 /* Only the bits above the old ones: a guest may have set one of those since. */
-static int restore_shared_byte(const struct cow_io *io, int fd, const struct record *record)
+int settle_shared_byte_back(const struct cow_io *io, const struct record *record, int fd)
 {
     const uint8_t low = (uint8_t)((1u << record->shared_bits % 8) - 1);
     uint8_t byte;
@@ -50,6 +50,36 @@ static int restore_shared_byte(const struct cow_io *io, int fd, const struct rec
     return status;
 }
 
+int settle_set_bits(const struct cow_io *io, int fd, uint64_t bitmap_offset, uint64_t first, uint64_t count)
+{
+    uint8_t piece[4096];
+    const uint64_t end = first + count;
+    int status = 0;
+    for (uint64_t bit = first; bit < end && status == 0;) {
+        uint64_t first_byte = bit / 8;
+        uint64_t stop = arith_min(end, (first_byte + sizeof piece) * 8);
+        size_t n_bytes = (size_t)(arith_div_up(stop, 8) - first_byte);
+        uint64_t offset = bitmap_offset + first_byte;
+        status = io_read_padded(io, fd, piece, n_bytes, offset);
+        for (; bit < stop; bit++) {
+            piece[bit / 8 - first_byte] |= (uint8_t)(1u << bit % 8);
+        }
+        if (status == 0) {
+            status = io_write(io, fd, piece, n_bytes, offset);
+        }
+    }
+    return status;
+}
+
+int settle_ranges_back(const struct cow_io *io, const struct record *record, int fd)
+{
+    int status = settle_shared_byte_back(io, record, fd);
+    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
+        status = restore_range(io, fd, &record->saved[i]);
+    }
+    return status;
+}
+
 int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact)
 {
     /* The header first: from then on nobody reads a bitmap where the saved ranges lie. */
@@ -58,10 +88,7 @@ int settle_header_back(const struct cow_io *io, const struct record *record, int
         status = io->fsync(io->context, fd);
     }
     if (status == 0) {
-        status = restore_shared_byte(io, fd, record);
-    }
-    for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
-        status = restore_range(io, fd, &record->saved[i]);
+        status = settle_ranges_back(io, record, fd);
     }
     struct stat facts;
     if (status == 0) {
@@ -236,8 +263,8 @@ int settle_remove(const struct cow_io *io, const struct record *record, const ch
     return status < 0 ? status : io->unlink(io->context, path);
 }
 
-int settle_write_journal(const struct cow_io *io, const char *image_path, const uint8_t *bytes,
-                         size_t n_bytes)
+int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
+                         const uint8_t *bytes, size_t n_bytes)
 {
     char draft[PATH_MAX], path[PATH_MAX];
     side_path(draft, image_path, SIDE_DRAFT);
@@ -258,7 +285,7 @@ int settle_write_journal(const struct cow_io *io, const char *image_path, const 
         /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
          * replacing, what does it instead (system_rename) would leave an empty journal after a kill. */
         struct stat facts;
-        status = io->lstat(io->context, side_path(path, image_path, SIDE_JOURNAL), &facts);
+        status = io->lstat(io->context, side_path(path, image_path, name), &facts);
         status = status == -ENOENT ? io->rename(io->context, draft, path, true)
                  : status < 0      ? status
                                    : -EEXIST;

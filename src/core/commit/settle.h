@@ -14,15 +14,25 @@
  * between. 0 or -errno. */
 int settle_header_back(const struct cow_io *io, const struct record *record, int fd, bool exact);
 
+/* Sets bits of a bitmap that begins at an offset of an open file. 0 or -errno. */
+int settle_set_bits(const struct cow_io *io, int fd, uint64_t bitmap_offset, uint64_t first, uint64_t count);
+
+/* Of the byte that old and new bits share those that were not the old disk's, as they were. 0 or -errno. */
+int settle_shared_byte_back(const struct cow_io *io, const struct record *record, int fd);
+
+/* Of settle_header_back all but the first sector, the length and the date. 0 or -errno. */
+int settle_ranges_back(const struct cow_io *io, const struct record *record, int fd);
+
 /* Gives the backing file that was lengthened the record's old or new size, and its date. fd is open for
  * writing and locked. One that is not ours is left alone: -EBUSY. */
 int settle_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
                    bool back);
 
-/* Writes the journal of an image that is locked. It has its name only when it is complete and durable, so a
- * torn one is never found there. -EEXIST if there is one already. 0 or -errno. */
-int settle_write_journal(const struct cow_io *io, const char *image_path, const uint8_t *bytes,
-                         size_t n_bytes);
+/* Writes the journal of an image that is locked; name: SIDE_JOURNAL or SIDE_MOVE. It has its name only when
+ * it is complete and durable, so a torn one is never found there. -EEXIST if there is one already. 0 or
+ * -errno. */
+int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
+                         const uint8_t *bytes, size_t n_bytes);
 
 /* Dates the journal "now", durably: the next call may date the backing file. 0 or -errno. */
 int settle_date_journal(const struct cow_io *io, const char *image_path);

@@ -19,7 +19,7 @@ static int date_journal_once(const struct cow_io *io, const char *image_path, st
     char path[PATH_MAX];
     struct stat facts;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-    int fd = io_open_regular(io, side_path(path, image_path, SIDE_JOURNAL), O_WRONLY | O_NOFOLLOW, &facts);
+    int fd = io_open_regular(io, side_journal_path(path, io, image_path), O_WRONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }

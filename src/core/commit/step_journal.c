@@ -130,9 +130,13 @@ static uint64_t new_file_bytes(const struct cow_plan *plan)
 {
     const uint64_t old_bytes = (uint64_t)plan->img->cow.facts.st_size;
     const uint64_t end_offset = plan->result.layout.end_offset;
-    return !record_kind_facts(plan->method)->keeps_file ? end_offset
-           : plan->reach == REACH_SIZE                  ? arith_max(old_bytes, end_offset)
-                                                        : old_bytes;
+    const struct record_kind_facts *kind = record_kind_facts(plan->method);
+    const uint64_t shift_bytes =
+        kind->shifts ? plan->result.layout.data_offset - plan->img->layout.data_offset : 0;
+    return !kind->keeps_file           ? end_offset
+           : kind->shifts              ? arith_max(old_bytes + shift_bytes, end_offset)
+           : plan->reach == REACH_SIZE ? arith_max(old_bytes, end_offset)
+                                       : old_bytes;
 }
 
 /* What it will be. */
@@ -261,13 +265,30 @@ static int fill_saved(struct commit *c)
     const struct cow_image *img = c->plan->img;
     struct record *r = &c->record;
     uint8_t shared = 0;
-    record_ranges(r, &img->header, &img->layout, &c->plan->result.layout);
+    if (record_kind_facts(r->kind)->shifts) {
+        record_shift_ranges(r, &img->header, &img->layout, &c->plan->result.layout);
+    } else {
+        record_ranges(r, &img->header, &img->layout, &c->plan->result.layout);
+    }
     int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
     r->shared_byte = shared;
     for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
         status = save_range(c, &r->saved[i], r->saved[i].offset, r->saved[i].n_bytes);
     }
     return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
+}
+
+/* A change that shifts is told by an id, which nobody else has. */
+static int fill_shift(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct cow_image *img = c->plan->img;
+    if (!record_kind_facts(r->kind)->shifts) {
+        return 0;
+    }
+    memcpy(r->under_id, img->raw + HALF_MARK_OFFSET, sizeof r->under_id);
+    int status = c->io->random(c->io->context, r->half_id, sizeof r->half_id);
+    return status < 0 ? commit_failed(c, status, "looking for a random number for", img->path) : 0;
 }
 
 /* The record of a change that is about to be made. */
@@ -278,9 +299,14 @@ static int fill_record(struct commit *c)
     c->record.version = RECORD_VERSION;
     c->record.owner = c->io->caller(c->io->context);
     c->record.keeps_undo = c->plan->keep_undo;
+    c->record.born_first_sector = c->plan->result.born_dirty.first_sector;
+    c->record.born_sectors = c->plan->result.born_dirty.sectors;
     int status = fill_old_image(c);
     if (status == 0) {
         status = fill_new_image(c);
+    }
+    if (status == 0) {
+        status = fill_shift(c);
     }
     if (status == 0) {
         status = fill_backing(c);
@@ -315,7 +341,7 @@ static int turn_record(struct commit *c)
         c->record.kind = record_kind_facts(c->record.kind)->undone_by;
         record_settle_here(&c->record, c->plan->img->real_path);
     }
-    return status;
+    return status == 0 ? fill_shift(c) : status;
 }
 
 int commit_journal(struct commit *c)
@@ -330,7 +356,8 @@ int commit_journal(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = settle_write_journal(c->io, plan->target.path, bytes, n_bytes);
+    status =
+        settle_write_journal(c->io, plan->target.path, record_kind_journal(c->record.kind), bytes, n_bytes);
     free(bytes);
     if (status < 0) {
         return commit_failed(c, status, "writing the journal of", plan->target.path);

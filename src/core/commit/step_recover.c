@@ -13,9 +13,16 @@
  */
 
 #include "core/commit/methods.h"
+#include "core/commit/step_shift.h"
 #include "core/commit/steps.h"
 #include "core/ledger/state.h"
 #include "core/plan/recover_check.h"
+
+static int failed(struct commit *c, int status, const char *what, const char *path)
+{
+    return record_kind_facts(c->record.kind)->shifts ? shift_failed(c, status)
+                                                     : commit_failed(c, status, what, path);
+}
 
 int commit_undo(struct commit *c)
 {
@@ -30,7 +37,7 @@ int commit_undo(struct commit *c)
         c->renamed = true; /* from here on: what is left is finished by recovery, not taken back */
         status = method_of(c)->forward(c);
     }
-    return status < 0 ? commit_failed(c, status, "going back to the old", c->plan->target.path) : 0;
+    return status < 0 ? failed(c, status, "going back to the old", c->plan->target.path) : 0;
 }
 
 int commit_check_record(struct commit *c)
@@ -58,11 +65,12 @@ static int decide_again(struct commit *c, enum direction *out)
     if (status < 0) {
         return commit_failed(c, status, "looking at what is left beside", img->path);
     }
-    *out = decision.direction;
+    const bool forward = c->plan->preview.method == COW_METHOD_FORWARD;
+    *out = decision.has_choice ? (forward ? FORWARD : BACK) : decision.direction;
     if (*out == NOWHERE) {
         return cow_error_set(c->err, COW_REFUSED, "%s: not the image that the journal is about", img->path);
     }
-    if ((*out == FORWARD) != (c->plan->preview.method == COW_METHOD_FORWARD)) {
+    if ((*out == FORWARD) != forward) {
         cow_error_set(c->err, COW_REFUSED,
                       "%s: what is left of the change is not what it was when it was looked at", img->path);
         return cow_error_hint(c->err, "look again: recovery would go %s now",
@@ -116,7 +124,7 @@ int commit_recover(struct commit *c)
         return status;
     }
     status = go_that_way(c, direction);
-    return status < 0 ? commit_failed(c, status, "recovering", c->plan->img->path) : status;
+    return status < 0 ? failed(c, status, "recovering", c->plan->img->path) : status;
 }
 
 int commit_discard_undo(struct commit *c)

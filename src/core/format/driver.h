@@ -44,6 +44,8 @@ struct format_disk {
     uint64_t mapped_sectors; /* that have a bit; those behind them are never in the file */
     uint64_t bits_offset;    /* where the bits begin; the driver's own business, as is the next one */
     uint64_t data_offset;    /* where sector 0 lies */
+    uint64_t gap_sector;     /* from here on, in a half-moved image, sectors lie gap_bytes further on */
+    uint64_t gap_bytes;      /* 0: there is no gap */
 };
 
 /* Bits come in pages of this size: bit n of a page is bit n % 8 of byte n / 8, set where the file has the
@@ -97,6 +99,9 @@ struct format_driver {
 
 /* All variants of UML's COW, and QEMU's old ones: the table of variants.c. */
 extern const struct format_driver format_uml;
+/* What its driver knows of an image with this header and layout, which need not be those in the file. */
+void format_uml_disk(struct format_disk *out, const struct cow_header *header,
+                     const struct cow_layout *layout);
 /* A raw disk: any file at all. */
 extern const struct format_driver format_raw;
 

@@ -19,8 +19,8 @@ static bool uml_probe(const struct format_source *source)
            (memcmp(source->bytes, "OOOM", 4) == 0 || memcmp(source->bytes, "MOOO", 4) == 0);
 }
 
-static void fill_disk(struct format_disk *out, const struct cow_header *header,
-                      const struct cow_layout *layout)
+void format_uml_disk(struct format_disk *out, const struct cow_header *header,
+                     const struct cow_layout *layout)
 {
     *out = (struct format_disk){.driver = &format_uml,
                                 .size_bytes = header->size_bytes,
@@ -46,7 +46,7 @@ static int uml_decode(struct format_disk *out, struct cow_header *header, const 
     }
     *header = decoded;
     if (!decoded.unfinished) {
-        fill_disk(out, &decoded, &layout);
+        format_uml_disk(out, &decoded, &layout);
     }
     return 0;
 }
@@ -78,8 +78,12 @@ static int uml_place(const struct format_disk *disk, const struct format_file *f
                      struct format_place *out)
 {
     (void)file;
-    *out = (struct format_place){FORMAT_PLACE_FILE, disk->data_offset + sector * disk->sector_bytes,
-                                 sector < disk->sectors ? disk->sectors - sector : 1};
+    const bool above = disk->gap_bytes > 0 && sector >= disk->gap_sector;
+    const uint64_t end =
+        disk->gap_bytes > 0 && !above ? arith_min(disk->gap_sector, disk->sectors) : disk->sectors;
+    *out = (struct format_place){
+        FORMAT_PLACE_FILE, disk->data_offset + sector * disk->sector_bytes + (above ? disk->gap_bytes : 0),
+        sector < end ? end - sector : 1};
     return 0;
 }
 

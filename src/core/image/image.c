@@ -10,6 +10,7 @@
  */
 #include "core/image/image.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/image/half.h"
 #include "core/image/side.h"
 #include "cow/text.h"
 
@@ -83,6 +85,46 @@ static int open_chain(struct cow_image *img, const struct format_disk *disk, boo
                : status;
 }
 
+/* A marked image whose data was being moved: the position file tells what it was, and where its data lies.
+ * Where there is none, or it does not fit, the image stays an unfinished one. Errors: COW_NO_MEMORY. */
+static int read_half(struct cow_image *img, struct format_disk *disk, struct cow_error *err)
+{
+    struct half half;
+    uint8_t id[HALF_ID_BYTES];
+    uint64_t gap;
+    int64_t pid;
+    if (!half_is_marked(id, img->raw, img->raw_bytes)) {
+        return 0;
+    }
+    img->is_moving = img->io->lock_holder(img->io->context, img->cow.fd, IO_LOCK_WRITE, &pid) > 0;
+    if (img->is_moving) {
+        return 0;
+    }
+    int status = half_read_beside(&half, img->io, img->real_path, &img->cow.facts, img->path, id);
+    if (status == -ENOMEM) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    if (status < 0) {
+        return 0;
+    }
+    status = half_find_gap(&gap, &half, img->io, img->cow.fd);
+    struct cow_header header = img->header;
+    struct cow_layout layout;
+    header.unfinished = false;
+    header.size_bytes = half.size_bytes;
+    header.alignment = half.alignment;
+    if (status == 0 && header.sector_bytes == HALF_SLOT_BYTES && cow_layout_of(&layout, &header, NULL) == 0 &&
+        layout.data_offset == half.data_offset && layout.bitmap_offset == half.bitmap_offset) {
+        img->header = header;
+        img->is_half = true;
+        format_uml_disk(disk, &header, &layout);
+        disk->gap_sector = (gap - half.data_offset) / header.sector_bytes;
+        disk->gap_bytes = half.shift_bytes;
+    }
+    half_clear(&half);
+    return 0;
+}
+
 static int load(struct cow_image *img, bool flat, struct cow_error *err)
 {
     struct format_source source;
@@ -103,7 +145,10 @@ static int load(struct cow_image *img, bool flat, struct cow_error *err)
     }
     backing_break_tie(&disk, &img->header, &source, backing);
     if (img->header.unfinished) {
-        return 0;
+        status = read_half(img, &disk, err);
+    }
+    if (status != 0 || img->header.unfinished) {
+        return status;
     }
     status = set_layout(img, &disk, err);
     return status == 0 ? open_chain(img, &disk, flat, err) : status;
@@ -386,6 +431,10 @@ const char *cow_image_cut_text(const struct cow_image *img)
 
 int image_require_layout(const struct cow_image *img, struct cow_error *err)
 {
+    if (img->is_moving) {
+        cow_error_set(err, COW_LOCKED, "%s: %s", img->path, cow_image_pending(img));
+        return cow_error_hint(err, "look again when it is done");
+    }
     if (img->bitmap == NULL) {
         return cow_error_set(err, COW_INVALID, "%s: %s", img->path, cow_image_pending(img));
     }
@@ -450,6 +499,13 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 const char *cow_image_pending(const struct cow_image *img)
 {
     int64_t pid;
+    if (img->is_moving) {
+        return "its data is being moved at this moment; no kernel opens it until that is done";
+    }
+    if (img->is_half) {
+        return "the moving of its data was interrupted half way: no kernel opens it until \"cowtui recover\" "
+               "has finished it or taken it back; nothing else may be done with it";
+    }
     if (img->header.unfinished) {
         return "an interrupted change left this file unfinished (its size field is the mark); no kernel "
                "opens it";

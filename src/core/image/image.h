@@ -15,6 +15,8 @@ struct cow_image {
     char *real_path;         /* resolved, absolute */
     char *named_backing;     /* by the caller, or NULL */
     bool no_backing;         /* ... who wants none opened */
+    bool is_half;            /* its data is being moved: what it was is read through the position file */
+    bool is_moving;          /* ... by somebody, at this moment: it cannot be read until that is done */
     struct host_file cow;    /* layer 0 of the chain */
     struct timespec seen_at; /* when it was opened, or refreshed */
     uint8_t raw[COW_HEADER_BYTES_MAX];

@@ -41,6 +41,14 @@ const char *side_path(char out[PATH_MAX], const char *path, const char *what)
     return out;
 }
 
+const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path)
+{
+    struct stat facts;
+    return io->lstat(io->context, side_path(out, path, SIDE_MOVE), &facts) == 0
+               ? out
+               : side_path(out, path, SIDE_JOURNAL);
+}
+
 /* A rename that is made of a link and the removal of the old name leaves both where it is killed. */
 static bool is_named_twice_by_us(const struct cow_io *io, const char *path, const struct stat *facts)
 {
@@ -100,7 +108,7 @@ enum side_journal side_find_journal(const struct cow_io *io, const char *image_r
 {
     char path[PATH_MAX];
     struct stat facts;
-    if (io->lstat(io->context, side_path(path, image_real_path, SIDE_JOURNAL), &facts) < 0) {
+    if (io->lstat(io->context, side_journal_path(path, io, image_real_path), &facts) < 0) {
         return SIDE_NO_JOURNAL;
     }
     if (!S_ISREG(facts.st_mode)) {

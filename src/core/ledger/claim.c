@@ -125,7 +125,7 @@ static bool is_claimed(const struct record *record, const struct cow_image *img,
 static bool is_own_new_copy(const struct record *record, const struct cow_image *img, enum place place)
 {
     return place == PLACE_HOME && record->owner == img->io->caller(img->io->context) &&
-           journal_view(record, img) == JOURNAL_SEES_OLD;
+           (journal_view(record, img) == JOURNAL_SEES_OLD || journal_view(record, img) == JOURNAL_SEES_HALF);
 }
 
 int claim_check(struct record *record, const struct cow_image *img, const char *path, struct cow_error *err)

@@ -165,13 +165,51 @@ static int undo_header_goes_forward(struct decision *out, const struct cow_image
     return view == JOURNAL_SEES_OLD || journal_unwritten(record, &img->cow.facts, true);
 }
 
+/* Half way, whichever way is the shorter; the end where they are the same. */
+static int half_goes_forward(struct decision *out, const struct cow_image *img, bool forward_is_up)
+{
+    struct shift_left left;
+    int status = state_shift_left(&left, img);
+    if (status == -ENODATA || status == -ENOENT || status == -EUCLEAN) {
+        out->is_lost = true;
+        return 0;
+    }
+    if (status < 0) {
+        return status;
+    }
+    out->has_choice = true;
+    out->moves_forward_bytes = forward_is_up ? left.up_bytes : left.down_bytes;
+    out->moves_back_bytes = forward_is_up ? left.down_bytes : left.up_bytes;
+    return out->moves_forward_bytes <= out->moves_back_bytes;
+}
+
+static int shift_goes_forward(struct decision *out, const struct cow_image *img, const struct record *record,
+                              enum journal_view view)
+{
+    (void)record;
+    return view == JOURNAL_SEES_HALF ? half_goes_forward(out, img, true) : view == JOURNAL_SEES_NEW;
+}
+
+static int undo_shift_goes_forward(struct decision *out, const struct cow_image *img,
+                                   const struct record *record, enum journal_view view)
+{
+    return view == JOURNAL_SEES_HALF ? half_goes_forward(out, img, false)
+                                     : undo_header_goes_forward(out, img, record, view);
+}
+
 typedef int goes_forward(struct decision *out, const struct cow_image *img, const struct record *record,
                          enum journal_view view);
 
 static goes_forward *const ways[RECORD_KINDS] = {
-    [RECORD_COPY] = copy_goes_forward,           [RECORD_HEADER] = header_goes_forward,
-    [RECORD_UNDO_COPY] = undo_copy_goes_forward, [RECORD_UNDO_HEADER] = undo_header_goes_forward,
+    [RECORD_COPY] = copy_goes_forward,
+    [RECORD_HEADER] = header_goes_forward,
+    [RECORD_UNDO_COPY] = undo_copy_goes_forward,
+    [RECORD_UNDO_HEADER] = undo_header_goes_forward,
     [RECORD_MERGE] = merge_goes_forward,
+    [RECORD_MOVE] = shift_goes_forward,
+    [RECORD_INSERT] = shift_goes_forward,
+    [RECORD_UNDO_MOVE] = undo_shift_goes_forward,
+    [RECORD_UNDO_INSERT] = undo_shift_goes_forward,
 };
 
 int direction_choose(struct decision *out, const struct cow_image *img, const struct record *record)
@@ -185,6 +223,6 @@ int direction_choose(struct decision *out, const struct cow_image *img, const st
     if (yes < 0) {
         return yes;
     }
-    out->direction = yes ? FORWARD : BACK;
+    out->direction = out->is_lost ? NOWHERE : yes ? FORWARD : BACK;
     return 0;
 }

@@ -12,6 +12,9 @@ enum direction { FORWARD, BACK, NOWHERE };
 
 /* What is to be done, and why. */
 struct decision {
+    bool has_choice; /* the other way is open, too: data that is being moved goes on as well as back */
+    bool is_lost;    /* nobody knows how far the data has been moved: there is no way */
+    uint64_t moves_forward_bytes, moves_back_bytes; /* of data, where there is a choice */
     enum direction direction; /* NOWHERE: the image is neither the old nor the new one of that change */
     bool base_changed; /* the new image is complete, but what it relies on has changed, or moved; of a merge
                           that is given up: the backing file has another date than before it */

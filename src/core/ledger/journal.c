@@ -74,10 +74,37 @@ static int read_beside(struct record *out, bool *found, const struct cow_image *
     return 0;
 }
 
+const char *record_kind_journal(unsigned kind)
+{
+    return record_kind_facts(kind)->shifts ? SIDE_MOVE : SIDE_JOURNAL;
+}
+
+/* As journal_read; of a journal, whichever there is. Each kind of a change has its own name for it. */
+static int read_of_kind(struct record *out, bool *found, const struct cow_image *img, const char *what,
+                        struct stat *facts, bool peek, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct stat there;
+    if (strcmp(what, SIDE_JOURNAL) == 0 &&
+        img->io->lstat(img->io->context, side_path(path, img->real_path, SIDE_MOVE), &there) == 0) {
+        what = SIDE_MOVE;
+    }
+    int status = read_beside(out, found, img, what, facts, peek, err);
+    if (status == 0 && *found && strcmp(what, SIDE_UNDO) != 0 &&
+        strcmp(what, record_kind_journal(out->kind)) != 0) {
+        record_clear(out);
+        *found = false;
+        cow_error_set(err, COW_INVALID, "%s: a record of another kind of change than its name says",
+                      side_path(path, img->real_path, what));
+        return cow_error_hint(err, "it was not written by this program; nothing is done with it");
+    }
+    return status;
+}
+
 int journal_read(struct record *out, bool *found, const struct cow_image *img, const char *what,
                  struct stat *facts, struct cow_error *err)
 {
-    return read_beside(out, found, img, what, facts, false, err);
+    return read_of_kind(out, found, img, what, facts, false, err);
 }
 
 int journal_peek(struct record *out, bool *found, const struct cow_image *img, struct cow_error *refusal,
@@ -86,17 +113,53 @@ int journal_peek(struct record *out, bool *found, const struct cow_image *img, s
     char path[PATH_MAX];
     struct stat facts;
     *refusal = (struct cow_error){.status = 0};
-    int status = read_beside(out, found, img, SIDE_JOURNAL, &facts, true, err);
+    int status = read_of_kind(out, found, img, SIDE_JOURNAL, &facts, true, err);
     if (status == 0 && *found) {
-        (void)side_check_owner(img->io, side_path(path, img->real_path, SIDE_JOURNAL), &facts,
+        (void)side_check_owner(img->io, side_journal_path(path, img->io, img->real_path), &facts,
                                &img->cow.facts, img->path, refusal);
     }
     return status;
 }
 
-static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t crc)
+size_t journal_header_under(uint8_t out[COW_HEADER_BYTES_MAX], const struct record *record,
+                            const struct cow_image *img)
 {
-    return n_bytes <= img->raw_bytes && crc_ieee(img->raw, n_bytes) == crc;
+    memcpy(out, img->raw, img->raw_bytes);
+    if (journal_bears_id(record, img)) {
+        memcpy(out + HALF_MARK_OFFSET, record->under_id, sizeof record->under_id);
+    }
+    return img->raw_bytes;
+}
+
+bool journal_bears_id(const struct record *record, const struct cow_image *img)
+{
+    uint8_t id[HALF_ID_BYTES];
+    return record_kind_facts(record->kind)->shifts && half_is_marked(id, img->raw, img->raw_bytes) &&
+           memcmp(id, record->half_id, sizeof id) == 0;
+}
+
+static bool header_is(const struct record *record, const struct cow_image *img, uint32_t n_bytes,
+                      uint32_t crc)
+{
+    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    return n_bytes <= journal_header_under(bytes, record, img) && crc_ieee(bytes, n_bytes) == crc;
+}
+
+/* Its data is being moved: the mark, or what a torn write has left of it. What an unmarked one with the id
+ * is, its header tells. */
+static bool is_half(const struct record *record, const struct cow_image *img)
+{
+    const size_t field = record->size_field_offset;
+    if (!journal_bears_id(record, img)) {
+        return false;
+    }
+    for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
+        const bool marked = i >= field && i < field + 8 && img->raw[i] == UINT8_MAX;
+        if (!marked && img->raw[i] != record->old_sector[i] && img->raw[i] != record->new_sector[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* A disk that tears a sector leaves the first one part old, part new. With the old one put back, the header
@@ -104,8 +167,8 @@ static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t cr
 static bool header_is_torn(const struct record *record, const struct cow_image *img)
 {
     uint8_t old[COW_HEADER_BYTES_MAX];
-    if (!record_kind_facts(record->kind)->keeps_file || img->raw_bytes < RECORD_SECTOR_BYTES ||
-        record->old_header_bytes > img->raw_bytes) {
+    if (!record_kind_facts(record->kind)->keeps_file || record_kind_facts(record->kind)->shifts ||
+        img->raw_bytes < RECORD_SECTOR_BYTES || record->old_header_bytes > img->raw_bytes) {
         return false;
     }
     for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
@@ -120,18 +183,20 @@ static bool header_is_torn(const struct record *record, const struct cow_image *
 
 static bool has_new_header(const struct record *record, const struct cow_image *img)
 {
-    return header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc);
+    return header_is(record, img, COW_V3_HEADER_BYTES, record->new_header_crc);
 }
 
 static bool has_old_header(const struct record *record, const struct cow_image *img)
 {
-    return header_is(img, record->old_header_bytes, record->old_header_crc) || header_is_torn(record, img);
+    return header_is(record, img, record->old_header_bytes, record->old_header_crc) ||
+           header_is_torn(record, img);
 }
 
 enum journal_view journal_header_view(const struct record *record, const struct cow_image *img)
 {
     return has_new_header(record, img)   ? JOURNAL_SEES_NEW
            : has_old_header(record, img) ? JOURNAL_SEES_OLD
+           : is_half(record, img)        ? JOURNAL_SEES_HALF
                                          : JOURNAL_SEES_STRANGE;
 }
 
@@ -178,6 +243,9 @@ enum journal_view journal_view(const struct record *record, const struct cow_ima
 {
     const struct stat *facts = &img->cow.facts;
     const bool new = has_new_header(record, img), old = has_old_header(record, img);
+    if (!new && !old && is_half(record, img)) { /* by its id: whatever file it is now */
+        return JOURNAL_SEES_HALF;
+    }
     if (new && facts->st_ino == record->new_inode) {
         return JOURNAL_SEES_NEW;
     }

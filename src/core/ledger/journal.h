@@ -21,13 +21,23 @@ int journal_read(struct record *out, bool *found, const struct cow_image *img, c
 int journal_peek(struct record *out, bool *found, const struct cow_image *img, struct cow_error *refusal,
                  struct cow_error *err);
 
+/* The name of the journal of a kind of change (side.h). */
+const char *record_kind_journal(unsigned kind);
+
 /* What the image's file is, seen from a record. */
 enum journal_view {
     JOURNAL_SEES_OLD,     /* the file, and the header, from before the change */
     JOURNAL_SEES_NEW,     /* those from after it */
+    JOURNAL_SEES_HALF,    /* the file is marked, and bears the record's id: its data is being moved */
     JOURNAL_SEES_STRANGE, /* neither: somebody put another file there */
 };
 enum journal_view journal_view(const struct record *record, const struct cow_image *img);
+
+/* Of a change that shifts: has the image's file its id? */
+bool journal_bears_id(const struct record *record, const struct cow_image *img);
+/* The first bytes of the image, without the id that it bears meanwhile: how many. */
+size_t journal_header_under(uint8_t out[COW_HEADER_BYTES_MAX], const struct record *record,
+                            const struct cow_image *img);
 
 /* The same by the header alone: one that was copied has it, too. */
 enum journal_view journal_header_view(const struct record *record, const struct cow_image *img);

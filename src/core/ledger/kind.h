@@ -17,14 +17,20 @@ enum record_kind {
     RECORD_HEADER = 2, /* the image was changed where it is; the commit is one write of its first sector */
     RECORD_UNDO_COPY = 3,
     RECORD_UNDO_HEADER = 4,
-    RECORD_MERGE = 5, /* the dirty sectors are written into the backing file, and a new, empty file takes the
-                         image's place; only ever finished, once the backing file is being written */
+    RECORD_MERGE = 5,  /* the dirty sectors are written into the backing file, and a new, empty file takes the
+                          image's place; only ever finished, once the backing file is being written */
+    RECORD_MOVE = 6,   /* the data was moved where it lies, piece by piece, and a header written over */
+    RECORD_INSERT = 7, /* the same, and the filesystem inserted the room */
+    RECORD_UNDO_MOVE = 8,
+    RECORD_UNDO_INSERT = 9,
     RECORD_KINDS
 };
 
 struct record_kind_facts {
     bool exists;
     unsigned since_version;     /* of records (record_codec.h): the oldest that can tell of it */
+    bool shifts;                /* the data moves within the file, which is marked meanwhile (image/half.h) */
+    bool inserts;               /* ... by the filesystem */
     bool keeps_file;            /* the image's file stays the same one: one inode, before and after */
     bool makes_file;            /* a file that was made beside the image takes its name */
     bool writes_into_backing;   /* bytes of the backing file, not only its length */

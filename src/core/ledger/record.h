@@ -18,15 +18,17 @@
 #include <time.h>
 
 #include "core/base/io.h"
+#include "core/image/half.h"
 #include "core/ledger/kind.h"
 #include "cow/layout.h"
 
 enum {
     RECORD_SECTOR_BYTES = 512,
+    RECORD_ID_BYTES = HALF_ID_BYTES,
     RECORD_SAVED_MAX = 2,
     RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
     RECORD_BYTES_MAX = 64 * 1024 * 1024,
-    RECORD_VERSION = 3,          /* the newest that is read; the oldest is 2 */
+    RECORD_VERSION = 4,          /* the newest that is read; the oldest is 2 */
     RECORD_LEAST_WRITTEN = 3,    /* what is written; newer only where the kind of the change needs that */
     RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
@@ -77,6 +79,14 @@ struct record {
     uint32_t old_uid, old_gid;
     char image_path[PATH_MAX];                  /* where the image is; absolute. "": not known */
     uint8_t filesystem[IO_FILESYSTEM_ID_BYTES]; /* that it lies on; zeros: not known */
+
+    /* since version 4 */
+    uint8_t family_id[RECORD_ID_BYTES]; /* of a change of several images; where it is "", they are zeros: */
+    char family_path[PATH_MAX];         /* the backing file that they share, absolute */
+    uint8_t half_id[RECORD_ID_BYTES];   /* of a shift: what the half-moved image is told by (image/half.h) */
+    uint8_t under_id[HALF_MARK_BYTES];  /* what lay where the image bears it meanwhile */
+    uint64_t born_first_sector;         /* of a shift: new sectors that are dirty, none where it is 0 */
+    uint64_t born_sectors;
 
     /* not on the disk */
     uint32_t version;       /* as it was read */

@@ -88,7 +88,8 @@ static bool saved_is_sane(const struct record *r)
 
 static bool place_is_sane(const struct record *r)
 {
-    return is_path(r->image_path) && r->old_mode <= (RECORD_MODE_KNOWN | 07777) &&
+    return (r->family_path[0] == '\0' || is_file(r, r->family_path)) && is_path(r->image_path) &&
+           r->old_mode <= (RECORD_MODE_KNOWN | 07777) &&
            (r->old_mode == 0 || (r->old_mode & RECORD_MODE_KNOWN) != 0);
 }
 
@@ -134,6 +135,44 @@ void record_ranges(struct record *out, const struct cow_header *old, const struc
     out->saved[1].n_bytes = old_layout->end_offset - data_end;
 }
 
+void record_shift_ranges(struct record *out, const struct cow_header *old,
+                         const struct cow_layout *old_layout, const struct cow_layout *new_layout)
+{
+    record_ranges(out, old, old_layout, new_layout);
+    const uint64_t end =
+        new_layout->bitmap_offset != old_layout->bitmap_offset
+            ? 0
+            : arith_min(new_layout->bitmap_offset + new_layout->bitmap_bytes, old_layout->data_offset);
+    out->saved[0].n_bytes = arith_sub_floor(end, out->saved[0].offset);
+}
+
+static bool same_ranges(const struct record *a, const struct record *b)
+{
+    return a->shared_bits == b->shared_bits && a->shared_offset == b->shared_offset &&
+           a->saved[0].offset == b->saved[0].offset && a->saved[0].n_bytes == b->saved[0].n_bytes &&
+           a->saved[1].offset == b->saved[1].offset && a->saved[1].n_bytes == b->saved[1].n_bytes;
+}
+
+/* The data lies further on, and the bits of the new layout lie where those of the old one do, or behind all
+ * of them. */
+static bool shift_fits(const struct record *r, const struct cow_header *old,
+                       const struct cow_layout *old_layout, const struct cow_header *new,
+                       const struct cow_layout *new_layout)
+{
+    struct record want = {.shared_bits = 0};
+    if (new_layout->data_offset <= old_layout->data_offset || old->size_bytes > new->size_bytes ||
+        old->sector_bytes != 512 || new->sector_bytes != 512 ||
+        (new_layout->bitmap_offset != old_layout->bitmap_offset &&
+         new_layout->bitmap_offset < old_layout->data_offset)) {
+        return false;
+    }
+    const uint64_t shift_bytes = new_layout->data_offset - old_layout->data_offset;
+    record_shift_ranges(&want, old, old_layout, new_layout);
+    return same_ranges(r, &want) && is_range(r->born_first_sector, r->born_sectors, new_layout->sectors) &&
+           (r->born_sectors == 0 || r->born_first_sector + 1 >= old_layout->sectors) &&
+           r->new_file_bytes == arith_max(r->old_file_bytes + shift_bytes, new_layout->end_offset);
+}
+
 /* What a change by header says that it has written over is what growing from one layout to the other does;
  * one of path or date alone, or of the backing file alone, writes over nothing. */
 static bool ranges_fit(const struct record *r, const struct cow_header *old,
@@ -144,10 +183,8 @@ static bool ranges_fit(const struct record *r, const struct cow_header *old,
     if (old->size_bytes != new->size_bytes) {
         record_ranges(&want, old, old_layout, new_layout);
     }
-    return new_layout->data_offset == old_layout->data_offset && old->size_bytes <= new->size_bytes &&
-           r->shared_bits == want.shared_bits && r->shared_offset == want.shared_offset &&
-           r->saved[0].offset == want.saved[0].offset && r->saved[0].n_bytes == want.saved[0].n_bytes &&
-           r->saved[1].offset == want.saved[1].offset && r->saved[1].n_bytes == want.saved[1].n_bytes &&
+    return new_layout->data_offset == old_layout->data_offset &&
+           old->size_bytes <= new->size_bytes &&same_ranges(r, &want) &&
            r->new_file_bytes == (old->size_bytes == new->size_bytes
                                      ? r->old_file_bytes
                                      : arith_max(r->old_file_bytes, new_layout->end_offset));
@@ -190,11 +227,10 @@ bool record_fits_new_header(const struct record *r, const uint8_t *bytes, size_t
              (int64_t)header.mtime == (int64_t)r->backing_mtime.tv_sec));
 }
 
-bool record_fits_by_header(const struct record *r, const uint8_t *bytes, size_t n_bytes)
+bool record_layouts(struct cow_header header[2], struct cow_layout layout[2], const struct record *r,
+                    const uint8_t *bytes, size_t n_bytes)
 {
     uint8_t old_bytes[COW_HEADER_BYTES_MAX], new_bytes[COW_HEADER_BYTES_MAX];
-    struct cow_header old, new;
-    struct cow_layout old_layout, new_layout;
     if (n_bytes < COW_V3_HEADER_BYTES || n_bytes > sizeof old_bytes) {
         return false;
     }
@@ -205,8 +241,17 @@ bool record_fits_by_header(const struct record *r, const uint8_t *bytes, size_t 
     return crc_ieee(old_bytes, r->old_header_bytes) == r->old_header_crc &&
            crc_ieee(new_bytes, COW_V3_HEADER_BYTES) == r->new_header_crc &&
            record_fits_old_header(r, old_bytes, n_bytes) &&
-           decode_old(&old, &old_layout, r, old_bytes, n_bytes) && old.format == COW_FORMAT_V3 &&
-           cow_header_decode(&new, new_bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&
-           new.format == COW_FORMAT_V3 &&cow_layout_of(&new_layout, &new, NULL) == 0 &&
-           ranges_fit(r, &old, &old_layout, &new, &new_layout);
+           decode_old(&header[0], &layout[0], r, old_bytes, n_bytes) && header[0].format == COW_FORMAT_V3 &&
+           cow_header_decode(&header[1], new_bytes, n_bytes, r->new_file_bytes, UINT64_MAX, NULL) == 0 &&
+           header[1].format == COW_FORMAT_V3 && cow_layout_of(&layout[1], &header[1], NULL) == 0;
+}
+
+bool record_fits_by_header(const struct record *r, const uint8_t *bytes, size_t n_bytes)
+{
+    struct cow_header header[2];
+    struct cow_layout layout[2];
+    return record_layouts(header, layout, r, bytes, n_bytes) &&
+           (record_kind_facts(r->kind)->shifts
+                ? shift_fits(r, &header[0], &layout[0], &header[1], &layout[1])
+                : ranges_fit(r, &header[0], &layout[0], &header[1], &layout[1]));
 }

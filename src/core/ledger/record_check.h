@@ -19,6 +19,15 @@ bool record_fits_new_header(const struct record *record, const uint8_t *bytes, s
  * are the image's header, old or new. */
 bool record_fits_by_header(const struct record *record, const uint8_t *bytes, size_t n_bytes);
 
+/* The same of a change that shifts: the range for the bits is none where they move, too. */
+void record_shift_ranges(struct record *out, const struct cow_header *old,
+                         const struct cow_layout *old_layout, const struct cow_layout *new_layout);
+
+/* Both headers of a change by header, and their layouts: the old first sector, and the new one, before the
+ * rest of these bytes. False where they are none. */
+bool record_layouts(struct cow_header header[2], struct cow_layout layout[2], const struct record *record,
+                    const uint8_t *bytes, size_t n_bytes);
+
 /* What growing by header writes over: shared_offset, shared_bits, and offset and length of saved[]. */
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
                    const struct cow_layout *new_layout);

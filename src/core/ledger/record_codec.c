@@ -155,12 +155,21 @@ static void all_fields(struct cursor *c, struct record *r, uint32_t version)
         field_path(c, r->image_path);
         field_raw(c, r->filesystem, sizeof r->filesystem);
     }
+    if (version >= 4) {
+        field_raw(c, r->family_id, sizeof r->family_id);
+        field_path(c, r->family_path);
+        field_raw(c, r->half_id, sizeof r->half_id);
+        field_raw(c, r->under_id, sizeof r->under_id);
+        field_number(c, 8, &r->born_first_sector);
+        field_number(c, 8, &r->born_sectors);
+    }
 }
 
 /* No newer one than the kind needs, so that a program of before can finish what it knows. */
 static uint32_t version_for(const struct record *record)
 {
-    const uint32_t since = record_kind_facts(record->kind)->since_version;
+    const bool of_family = record->family_path[0] != '\0';
+    const uint32_t since = of_family ? 4 : record_kind_facts(record->kind)->since_version;
     return since > RECORD_LEAST_WRITTEN ? since : RECORD_LEAST_WRITTEN;
 }
 

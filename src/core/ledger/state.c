@@ -67,6 +67,51 @@ int state_cuts_data(const struct cow_io *io, const struct record *record, int fd
     return status < 0 ? status : status == 0;
 }
 
+int state_read_half(struct half *out, const struct cow_image *img)
+{
+    uint8_t id[HALF_ID_BYTES];
+    return half_is_marked(id, img->raw, img->raw_bytes)
+               ? half_read_beside(out, img->io, img->real_path, &img->cow.facts, img->path, id)
+               : -ENODATA;
+}
+
+/* Of data, in a range of the image's file. 0 or -errno. */
+static int count_data(uint64_t *out, const struct cow_io *io, int fd, uint64_t begin, uint64_t end)
+{
+    *out = 0;
+    while (begin < end) {
+        struct io_extent extent;
+        int status = io_extent_at(io, fd, begin, end, &extent);
+        if (status < 0) {
+            return status;
+        }
+        *out += extent.data ? extent.end - begin : 0;
+        begin = extent.end;
+    }
+    return 0;
+}
+
+int state_shift_left(struct shift_left *out, const struct cow_image *img)
+{
+    struct half half;
+    uint64_t gap;
+    *out = (struct shift_left){.up_bytes = 0};
+    int status = state_read_half(&half, img);
+    if (status < 0) {
+        return status;
+    }
+    if (!half.inserts) {
+        gap = half.gap;
+        status = count_data(&out->up_bytes, img->io, img->cow.fd, half.data_offset, gap);
+        if (status == 0) {
+            status = count_data(&out->down_bytes, img->io, img->cow.fd, gap + half.shift_bytes,
+                                half_end(&half) + half.shift_bytes);
+        }
+    }
+    half_clear(&half);
+    return status;
+}
+
 /* An inode number alone proves little: it is given to the next file when the first is gone. */
 int state_is_old_image(const struct cow_io *io, const struct record *record, int fd)
 {

@@ -31,6 +31,19 @@ int state_copy_has_others(const struct cow_image *img, const struct record *reco
  * way back. 1, 0 or -errno; -ENOENT if the backing file or the new image are gone. */
 int state_merge_has_begun(const struct cow_io *io, const struct record *record, const char *image_path);
 
+/* Of an image whose data is being moved: how much there is left to move. */
+struct shift_left {
+    uint64_t up_bytes;   /* to the upper layout (image/half.h) */
+    uint64_t down_bytes; /* to the lower one */
+};
+/* 0 or -errno; -ENODATA or -ENOENT where the position file does not tell how far it is, -EUCLEAN where the
+ * image does not fit it. What a filesystem moves counts as nothing. */
+int state_shift_left(struct shift_left *out, const struct cow_image *img);
+
+/* Opens the position file of a marked image, and reads it, if it has the image's id. 0 or -errno, as above;
+ * on success half_clear. */
+int state_read_half(struct half *out, const struct cow_image *img);
+
 /* Is the backing file that was to be lengthened as the change, or its way back, can have left it? 1, 0 or
  * -errno. back: it would be cut, so nothing may lie behind its old end. */
 int state_backing_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,

@@ -49,7 +49,7 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
 {
     char path[PATH_MAX];
     struct stat journal;
-    if (io->lstat(io->context, side_path(path, image_path, SIDE_JOURNAL), &journal) < 0) {
+    if (io->lstat(io->context, side_journal_path(path, io, image_path), &journal) < 0) {
         return false;
     }
     const int64_t after = state_nanoseconds_between(journal.st_mtim, date);

@@ -20,7 +20,34 @@ static int strange_image(const struct cow_image *img, struct cow_error *err)
     cow_error_set(err, COW_REFUSED, "%s: neither the old nor the new image of the interrupted change",
                   img->path);
     return cow_error_hint(err, "the journal is %s; if it is stale, and the image as you want it, remove it",
-                          side_path(journal, img->real_path, SIDE_JOURNAL));
+                          side_journal_path(journal, img->io, img->real_path));
+}
+
+/* Never from the beginning once more: what has been moved would be moved twice. */
+static int lost_position(const struct cow_image *img, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    cow_error_set(err, COW_REFUSED,
+                  "%s: nobody knows how far its data has been moved: %s is missing, or not whole", img->path,
+                  side_path(path, img->real_path, SIDE_POSITION));
+    return cow_error_hint(err,
+                          "put that file back (from the same backup as the image), then recover; nothing is "
+                          "done without it");
+}
+
+static int take_way(struct decision *decision, enum cow_recover_way way, const struct cow_image *img,
+                    const struct record *record, struct cow_error *err)
+{
+    const enum direction wanted = way == COW_RECOVER_FORWARD ? FORWARD : BACK;
+    if (way == COW_RECOVER_AS_IT_IS || decision->direction == wanted) {
+        return 0;
+    }
+    if (decision->has_choice) {
+        decision->direction = wanted;
+        return 0;
+    }
+    return cow_error_set(err, COW_REFUSED, "%s: recovery does not go %s: %s", img->path,
+                         wanted == FORWARD ? "forward" : "back", method_recovery_text(record, decision));
 }
 
 /* The backing file that recovery will write; *facts are its. */
@@ -41,7 +68,8 @@ static int look_at_backing(struct stat *facts, const struct cow_image *img, cons
  * somebody else's, so nothing will be done, and the files that it names are not opened; backing: the facts of
  * the file that will be written, if one is. */
 static int decide_recovery(struct decision *out, struct stat *backing, struct cow_image *img,
-                           struct record *record, bool only_shown, struct cow_error *err)
+                           struct record *record, enum cow_recover_way way, bool only_shown,
+                           struct cow_error *err)
 {
     *out = (struct decision){.direction = NOWHERE};
     *backing = img->backing.file.facts; /* of a record that is only shown they are all that is looked at */
@@ -62,8 +90,11 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     }
-    if (out->direction == NOWHERE) {
-        return strange_image(img, err);
+    status = out->is_lost                ? lost_position(img, err)
+             : out->direction == NOWHERE ? strange_image(img, err)
+                                         : take_way(out, way, img, record, err);
+    if (status != 0) {
+        return status;
     }
     status = recover_check_way(img, record, out->direction, err);
     if (status == 0 && record->extends && !only_shown) {
@@ -75,7 +106,8 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
 /* All that may be touched: what of it is done already cannot be told in each case. */
 static void name_recovered_files(struct cow_plan *plan, const struct record *record, enum direction direction)
 {
-    static const char *const left_over[] = {SIDE_JOURNAL, SIDE_NEW, SIDE_OLD, SIDE_DRAFT};
+    static const char *const left_over[] = {SIDE_JOURNAL, SIDE_MOVE, SIDE_POSITION,
+                                            SIDE_NEW,     SIDE_OLD,  SIDE_DRAFT};
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     char undo[PATH_MAX], copy_new[PATH_MAX];
     const bool makes_undo = direction == FORWARD && (kind->record_is_undo || record->keeps_undo);
@@ -98,6 +130,30 @@ static void name_recovered_files(struct cow_plan *plan, const struct record *rec
     }
 }
 
+/* How far it is, and what each way costs. */
+static void note_choice(struct cow_plan *plan, const struct decision *decision)
+{
+    char forward[COW_SIZE_TEXT_BYTES], back[COW_SIZE_TEXT_BYTES];
+    if (!decision->has_choice) {
+        return;
+    }
+    const uint64_t total = decision->moves_forward_bytes + decision->moves_back_bytes;
+    const bool inserts = record_kind_facts(plan->method)->inserts;
+    if (inserts || total == 0) {
+        plan_note(plan,
+                  "both ways are open, and take milliseconds: --forward finishes the change, --back takes it "
+                  "back");
+        return;
+    }
+    plan_note(
+        plan,
+        "both ways are open: --forward moves %s, --back moves %s (%ju%% are done); the shorter is taken if "
+        "neither is named",
+        cow_size_text(forward, decision->moves_forward_bytes),
+        cow_size_text(back, decision->moves_back_bytes),
+        (uintmax_t)(decision->moves_back_bytes * 100 / total));
+}
+
 static void describe_recovery(struct cow_plan *plan, const struct record *record,
                               const struct decision *decision)
 {
@@ -108,23 +164,29 @@ static void describe_recovery(struct cow_plan *plan, const struct record *record
     if (plan->refusal.status != 0) {
         plan_note(plan, "not obeyed, and so refused: %s", plan->refusal.message);
     }
+    note_choice(plan, decision);
     plan_note_in_use(plan);
     name_recovered_files(plan, record, decision->direction);
-    plan->preview.command =
-        plan_text(plan, "cowtui recover %s", cow_shell_quote(image, sizeof image, plan->img->path));
+    plan->preview.command = plan_text(plan, "cowtui recover %s%s",
+                                      !decision->has_choice            ? ""
+                                      : decision->direction == FORWARD ? "--forward "
+                                                                       : "--back ",
+                                      cow_shell_quote(image, sizeof image, plan->img->path));
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
-    plan_step(plan, COW_STEP_RECOVER, 0, "%s%s", method_recovery_text(record, decision),
-              record_kind_facts(record->kind)->writes_into_backing
-                  ? plan_text(plan, " (%s)", record->backing_path)
-                  : "");
+    plan->preview.writes_bytes =
+        decision->direction == FORWARD ? decision->moves_forward_bytes : decision->moves_back_bytes;
+    plan_step(
+        plan, COW_STEP_RECOVER, plan->preview.writes_bytes, "%s%s", method_recovery_text(record, decision),
+        record_kind_facts(record->kind)->writes_into_backing ? plan_text(plan, " (%s)", record->backing_path)
+                                                             : "");
 }
 
 static int build_recovery(struct cow_plan **out, struct cow_image *img, struct record *record,
-                          const struct cow_error *refusal, struct cow_error *err)
+                          enum cow_recover_way way, const struct cow_error *refusal, struct cow_error *err)
 {
     struct decision decision;
     struct stat backing;
-    int status = decide_recovery(&decision, &backing, img, record, refusal->status != 0, err);
+    int status = decide_recovery(&decision, &backing, img, record, way, refusal->status != 0, err);
     if (status != 0) {
         return status;
     }
@@ -150,6 +212,12 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
 
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
 {
+    return cow_plan_recover_way(out, img, COW_RECOVER_AS_IT_IS, err);
+}
+
+int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
+                         struct cow_error *err)
+{
     struct cow_error local, refusal;
     struct record record;
     bool found;
@@ -162,7 +230,7 @@ int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_er
     if (!found) {
         return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
     }
-    status = build_recovery(out, img, &record, &refusal, err);
+    status = build_recovery(out, img, &record, way, &refusal, err);
     record_clear(&record);
     return status;
 }

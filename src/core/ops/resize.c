@@ -20,6 +20,7 @@
 #include "core/format/variants.h"
 #include "core/image/siblings.h"
 #include "core/ledger/record.h"
+#include "core/ops/resize_in_place.h"
 #include "core/ops/resize_text.h"
 #include "core/ops/shrink.h"
 #include "core/plan/backing_rules.h"
@@ -30,12 +31,25 @@
 #include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
+static bool wants_in_place(const struct cow_resize_options *opt)
+{
+    return opt->in_place || opt->method == COW_RESIZE_INSERTED || opt->method == COW_RESIZE_MOVED;
+}
+
 static int check_resize_request(const struct cow_image *img, const struct cow_resize_options *opt,
                                 struct cow_error *err)
 {
     const uint64_t old_bytes = img->header.size_bytes;
-    if (opt->in_place) {
-        return cow_error_set(err, COW_UNSUPPORTED, "moving data in place (--in-place) is not supported yet");
+    const bool in_place = wants_in_place(opt);
+    if (in_place && (opt->method == COW_RESIZE_COPY || opt->output_path != NULL)) {
+        return cow_error_set(err, COW_USAGE,
+                             opt->output_path != NULL
+                                 ? "-o writes a new file, and --in-place none"
+                                 : "--method copy writes a new file, and --in-place none");
+    }
+    if (in_place && opt->size_bytes < old_bytes) {
+        cow_error_set(err, COW_USAGE, "a smaller disk is written to a new file, and --in-place writes none");
+        return cow_error_hint(err, "shrink it without --in-place");
     }
     if (opt->size_bytes == 0 || opt->size_bytes % 512 != 0) {
         return cow_error_set(err, COW_USAGE, "a size of %" PRIu64 " bytes is not a multiple of 512",
@@ -223,6 +237,34 @@ static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img
     return yes < 0 ? yes : 0;
 }
 
+/* The disk has the size already. What may be left to do is the backing file. */
+static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_resize_options *opt)
+{
+    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->policy != COW_POLICY_COPY &&
+           opt->output_path == NULL && img->header.format == COW_FORMAT_V3 &&
+           opt->reserve_bytes <= (wants_in_place(opt)
+                                      ? cow_layout_capacity(img->header.alignment, img->layout.data_offset)
+                                      : 0);
+}
+
+/* By header where the data may stay; else by copy, or where it lies. */
+static int choose_method(struct cow_plan *plan, const struct cow_resize_options *opt, bool stays,
+                         struct cow_error *err)
+{
+    const bool names_another = opt->method != COW_RESIZE_ANY && opt->method != COW_RESIZE_HEADER;
+    plan->method = RECORD_COPY;
+    if (stays && !names_another) {
+        plan->method = RECORD_HEADER;
+        return 0;
+    }
+    if (opt->method == COW_RESIZE_HEADER) {
+        cow_error_set(err, COW_REFUSED, "%s: the data has to move: the header alone is not enough",
+                      plan->img->path);
+        return cow_error_hint(err, "without --method it is copied, with --in-place moved where it lies");
+    }
+    return wants_in_place(opt) && !nothing_to_rewrite(plan->img, opt) ? in_place_choose(plan, opt, err) : 0;
+}
+
 /* Where the image goes. */
 static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_options *opt,
                                 struct cow_error *err)
@@ -243,10 +285,9 @@ static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_o
     }
     plan->target.path = img->real_path;
     plan->target.replaces = true;
-    plan->method = stays ? RECORD_HEADER : RECORD_COPY;
     plan->keep_undo = img->cow.facts.st_nlink == 1;
     plan->holds.image = HOLD_WRITE;
-    return 0;
+    return choose_method(plan, opt, stays, err);
 }
 
 /* policy copy: the private backing file's name. */
@@ -328,19 +369,13 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
                                     .mtime = plan->backing.path != NULL
                                                  ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
                                                  : plan->img->header.mtime,
-                                    .reserve_bytes = opt->reserve_bytes};
+                                    .reserve_bytes = opt->reserve_bytes,
+                                    .alignment = plan->result.shift_alignment};
     if (wish.backing_path == NULL) {
         return err->status;
     }
     int status = new_header_fill(plan, &wish, err);
     return status == 0 && opt->policy == COW_POLICY_KEEP ? bear_sectors(plan, err) : status;
-}
-
-/* The disk has the size already. What may be left to do is the backing file. */
-static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_resize_options *opt)
-{
-    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->policy != COW_POLICY_COPY &&
-           opt->output_path == NULL && opt->reserve_bytes == 0 && img->header.format == COW_FORMAT_V3;
 }
 
 /* What lies on the disk: whether it may become smaller, and what is to be done when it has become larger.
@@ -370,8 +405,9 @@ static int decide_files(struct cow_plan *plan, const struct cow_resize_options *
     }
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
-        if (status == 0 && plan->method == RECORD_HEADER &&
+        if (status == 0 && record_kind_facts(plan->method)->keeps_file &&
             strlen(plan->backing.copy_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
+            status = wants_in_place(opt) ? in_place_refuse_path(img->path, err) : 0;
             plan->method = RECORD_COPY;
         }
     }
@@ -400,12 +436,30 @@ static int decide_result(struct cow_plan *plan, const struct cow_resize_options 
     } else {
         status = fill_header(plan, opt, err);
     }
-    if (status == 0 && plan->method != RECORD_HEADER) {
+    if (status == 0 && !record_kind_facts(plan->method)->keeps_file) {
         status = footprint_of_image(plan, NULL, err);
     }
     return status != 0
                ? status
                : plan_predict_verdict(plan, plan->backing.new_size_bytes, plan->result.header.mtime, err);
+}
+
+/* A copy that does not fit, where moving the data would do. */
+static int check_room(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    uint64_t free_bytes;
+    char needs[COW_NEEDS_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
+    const enum record_kind method = plan->method;
+    if (method != RECORD_COPY || opt->method != COW_RESIZE_ANY || plan->result.shrinks ||
+        plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes) < 0 ||
+        free_bytes >= plan->preview.needs_free_bytes || in_place_choose(plan, opt, NULL) != 0) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: a copy needs %s, and %s are free", plan->img->path,
+                  cow_needs_text(needs, &plan->preview), cow_size_text(there, free_bytes));
+    return cow_error_hint(err,
+                          "--in-place moves the data where it lies, which needs hardly any room; or write "
+                          "elsewhere with -o FILE");
 }
 
 static int build_resize(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
@@ -430,9 +484,9 @@ static int build_resize(struct cow_plan *plan, const struct cow_resize_options *
     if (plan->reach == REACH_BACKING) {
         resize_describe_backing_only(plan, opt, &usage);
     } else {
-        resize_describe(plan, opt, &usage);
+        status = resize_describe(plan, opt, &usage, err);
     }
-    return 0;
+    return status == 0 ? check_room(plan, opt, err) : status;
 }
 
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,

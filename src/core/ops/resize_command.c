@@ -24,6 +24,12 @@ const char *resize_command(struct cow_plan *plan, const struct cow_resize_option
     if (opt->output_path != NULL) {
         text = plan_text(plan, "%s -o %s", text, cow_shell_quote(other, sizeof other, opt->output_path));
     }
+    if (opt->method != COW_RESIZE_ANY) {
+        static const char *const names[] = {"", "copy", "header", "inserted", "moved"};
+        text = plan_text(plan, "%s --method %s", text, names[opt->method]);
+    } else if (opt->in_place) {
+        text = plan_text(plan, "%s --in-place", text);
+    }
     if (plan->result.shrinks) {
         text = plan_text(plan, "%s --shrink", text);
     }

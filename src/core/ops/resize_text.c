@@ -9,6 +9,7 @@
 
 #include "core/base/arith.h"
 #include "core/ops/resize_command.h"
+#include "core/ops/resize_in_place.h"
 #include "core/ops/shrink.h"
 #include "core/plan/footprint.h"
 #include "core/plan/plan_result.h"
@@ -170,6 +171,22 @@ static void list_header_steps(struct cow_plan *plan, bool extends, const char *s
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
 }
 
+/* The same, but for the data, which moves; the header is the last to change. */
+static void list_in_place_steps(struct cow_plan *plan, bool extends, const char *size)
+{
+    plan_step(plan, COW_STEP_JOURNAL, 0,
+              "write down what is about to happen, so that it can be finished or taken back");
+    list_copy_backing(plan, size);
+    in_place_list_steps(plan);
+    if (extends) {
+        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
+                  plan->backing.path, size);
+    }
+    plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
+    plan_step(plan, COW_STEP_CLEAR_MARK, 0, "take away what was beside the mark, and the old bitmap");
+    plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
+}
+
 static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_options *opt,
                               uint64_t image_bytes)
 {
@@ -180,6 +197,10 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
     plan_steps_begin(plan, image_bytes);
     if (plan->method == RECORD_HEADER) {
         list_header_steps(plan, extends, size);
+        return;
+    }
+    if (record_kind_facts(plan->method)->shifts) {
+        list_in_place_steps(plan, extends, size);
         return;
     }
     plan_steps_new_image(plan);
@@ -217,12 +238,32 @@ bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize
     return opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < plan->backing.new_size_bytes;
 }
 
-void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
-                     const struct cow_usage *usage)
+/* What the method costs. */
+static int describe_method(struct cow_plan *plan, const struct cow_usage *usage, struct cow_error *err)
 {
     struct cow_preview *p = &plan->preview;
-    uint64_t image_bytes =
-        plan->method == RECORD_HEADER ? room_by_header(plan) : plan->result.counted.needs_bytes;
+    p->after_dirty_sectors = usage->dirty_sectors + plan->result.born_dirty.sectors;
+    if (record_kind_facts(plan->method)->shifts) {
+        return in_place_describe(plan, err);
+    }
+    if (plan->method == RECORD_HEADER) {
+        p->method = COW_METHOD_HEADER;
+        footprint_needs(plan, room_by_header(plan),
+                        plan->result.saved_bytes > 0); /* of that, zeros at its end are not kept */
+        plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
+        return 0;
+    }
+    p->after_dirty_sectors = plan->result.counted.dirty_sectors;
+    plan_show_image(plan);
+    p->dirty_sectors = plan->result.counted.carried_sectors;
+    p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
+    return 0;
+}
+
+int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
+                    const struct cow_usage *usage, struct cow_error *err)
+{
+    struct cow_preview *p = &plan->preview;
     plan_show_new_image(plan);
     p->policy = cow_policy_name(opt->policy);
     p->target_path = plan->target.path;
@@ -230,18 +271,11 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     p->changes_existing = opt->output_path == NULL;
     p->dirty_sectors = usage->dirty_sectors;
     p->has_after_dirty = true;
-    p->after_dirty_sectors = plan->result.counted.dirty_sectors;
-    if (plan->method != RECORD_HEADER) {
-        plan_show_image(plan);
-        p->dirty_sectors = plan->result.counted.carried_sectors;
-        p->moves_bytes = p->dirty_sectors * plan->img->header.sector_bytes;
-    } else {
-        p->method = COW_METHOD_HEADER;
-        footprint_needs(plan, image_bytes,
-                        plan->result.saved_bytes > 0); /* of that, zeros at its end are not kept */
-        p->after_dirty_sectors = usage->dirty_sectors + plan->result.born_dirty.sectors;
-        plan_note(plan, "the data stays where it is: its offset leaves the bitmap room to grow");
+    int status = describe_method(plan, usage, err);
+    if (status != 0) {
+        return status;
     }
+    const uint64_t image_bytes = p->needs_free_bytes;
     if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
         const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;
         footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);
@@ -253,6 +287,7 @@ void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt
     note_resize(plan, opt, usage);
     p->command = resize_command(plan, opt);
     list_resize_steps(plan, opt, image_bytes);
+    return 0;
 }
 
 void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,

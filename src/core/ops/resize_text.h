@@ -10,9 +10,9 @@
 /* Whether the backing file itself becomes longer. plan->backing is decided. */
 bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize_options *opt);
 
-/* The image is written, or a new one is. */
-void resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
-                     const struct cow_usage *usage);
+/* The image is written, or a new one is. COW_IO where holes cannot be looked for. */
+int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
+                    const struct cow_usage *usage, struct cow_error *err);
 
 /* The image stays as it is; at most its backing file is lengthened. */
 void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,

@@ -13,6 +13,19 @@ struct words {
     const char *undo;          /* how a change of this kind is undone; NULL: it cannot be */
 };
 
+#define SHIFT_WORDS(method)                                                                                  \
+    {                                                                                                        \
+        .shown = (method),                                                                                   \
+        .forward = "the data is moved on to its new place, then the header is the new one",                  \
+        .back = "the data is moved back to where it was, and the image is the old one again",                \
+        .undo = "mark the image, move its data back, write the old bits and the old header",                 \
+    }
+#define UNDO_SHIFT_WORDS(method)                                                                             \
+    {                                                                                                        \
+        .shown = (method), .forward = "an undo was interrupted: the data is moved back to where it was",     \
+        .back = "an undo was interrupted: it is given up, and the data moved to where it lay before that",   \
+    }
+
 static const struct words words[RECORD_KINDS] = {
     [RECORD_COPY] =
         {
@@ -33,6 +46,10 @@ static const struct words words[RECORD_KINDS] = {
             .back = "the header is still the old one: what was prepared is taken back",
             .undo = "write back the old header and what the change wrote over",
         },
+    [RECORD_MOVE] = SHIFT_WORDS(COW_METHOD_MOVED),
+    [RECORD_INSERT] = SHIFT_WORDS(COW_METHOD_INSERTED),
+    [RECORD_UNDO_MOVE] = UNDO_SHIFT_WORDS(COW_METHOD_MOVED),
+    [RECORD_UNDO_INSERT] = UNDO_SHIFT_WORDS(COW_METHOD_INSERTED),
     [RECORD_MERGE] =
         {
             .shown = COW_METHOD_IN_PLACE,

@@ -43,7 +43,7 @@ int new_header_fill(struct cow_plan *plan, const struct new_header *wish, struct
     }
     memcpy(h->backing_path, wish->backing_path, strlen(wish->backing_path) + 1);
     if (record_kind_facts(plan->method)->keeps_file) {
-        h->alignment = plan->img->header.alignment;
+        h->alignment = wish->alignment != 0 ? wish->alignment : plan->img->header.alignment;
         h->cow_format = plan->img->header.cow_format;
     } else {
         status = choose_alignment(plan, wish, err);

@@ -18,6 +18,7 @@ struct new_header {
     const char *backing_path;
     uint32_t mtime;         /* of the backing file, as the header says it */
     uint64_t reserve_bytes; /* the disk can grow to so much without moving data; 0: as it comes */
+    uint32_t alignment;     /* 0: the image's where its file stays, else chosen by the reserve */
     bool keeps_room; /* what room to grow the old image had, the new one has, unless reserve_bytes says */
 };
 

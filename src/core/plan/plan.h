@@ -99,6 +99,8 @@ struct plan_result {
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
     bool odd_end_is_born;            /* of born_dirty the first is the old disk's odd end */
     struct plan_image counted;
+    uint32_t shift_alignment; /* in place, where the data moves: of the new layout */
+    uint64_t chunk_bytes;     /* ... that are moved at once */
 };
 
 /* Whose word is followed. */

@@ -114,17 +114,25 @@ static void touch_target(struct cow_plan *plan)
                      size_bytes);
 }
 
+/* Of an image that keeps its file. */
+static uint64_t changed_bytes(const struct cow_plan *plan)
+{
+    const uint64_t old_bytes = (uint64_t)plan->img->cow.facts.st_size;
+    const struct cow_layout *to = &plan->result.layout, *from = &plan->img->layout;
+    const bool shifts = record_kind_facts(plan->method)->shifts;
+    return plan->reach == REACH_NAMES
+               ? old_bytes
+               : arith_max(old_bytes + (shifts ? to->data_offset - from->data_offset : 0), to->end_offset);
+}
+
 static void touch_by_step(struct cow_plan *plan, const struct cow_step *step)
 {
-    const uint64_t old_bytes = plan->img != NULL ? (uint64_t)plan->img->cow.facts.st_size : 0;
     switch (step->kind) {
     case COW_STEP_RENAME:
         touch_target(plan);
         break;
     case COW_STEP_WRITE_HEADER:
-        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target.path,
-                         plan->reach == REACH_NAMES ? old_bytes
-                                                    : arith_max(old_bytes, plan->result.layout.end_offset));
+        plan_touch_sized(plan, COW_TOUCH_CHANGES, plan->target.path, changed_bytes(plan));
         break;
     case COW_STEP_COPY_BACKING:
         plan_touch_sized(plan, COW_TOUCH_MAKES, plan->backing.copy_path, plan->result.header.size_bytes);

@@ -70,7 +70,8 @@ int plan_check_way_of(const struct cow_image *img, const char *target_path, cons
 
 int plan_check_way(const struct cow_plan *plan, struct cow_error *err)
 {
-    static const char *const names[] = {SIDE_NEW, SIDE_DRAFT, SIDE_OLD, SIDE_JOURNAL, SIDE_UNDO};
+    static const char *const names[] = {SIDE_NEW,  SIDE_DRAFT,    SIDE_OLD, SIDE_JOURNAL,
+                                        SIDE_MOVE, SIDE_POSITION, SIDE_UNDO};
     /* Recovery and undo start from what is there, and judge it themselves. */
     const bool changes = plan->purpose == PLAN_CHANGES && plan->method != RECORD_NONE;
     int status = 0;

@@ -93,6 +93,8 @@ const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint6
     const char *name = strrchr(side_path(undo, plan->target.path, SIDE_UNDO), '/');
     name = name != NULL ? name + 1 : undo;
     return output_path != NULL ? plan_words(plan, "the image stays as it is; remove %s", output_path)
+           : record_kind_facts(plan->method)->shifts
+               ? plan_words(plan, "\"cowtui undo\", with %s; it moves the data back", name)
            : record_kind_facts(plan->method)->record_is_undo
                ? plan_words(plan, "\"cowtui undo\", with %s; it costs nothing", name)
            : plan->keep_undo ? plan_words(plan, "\"cowtui undo\"; for it the old image (%s) is kept as %s",

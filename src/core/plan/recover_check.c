@@ -165,7 +165,7 @@ int recover_check_merge_files(const struct cow_image *img, const struct record *
                       img->path, temp);
         return cow_error_hint(
             err, "the image still shows the whole disk: remove %s, then cowtui rebase --restamp %s",
-            side_path(journal, img->real_path, SIDE_JOURNAL),
+            side_journal_path(journal, img->io, img->real_path),
             cow_shell_quote(image, sizeof image, img->path));
     }
     status = has_merged_header(img, record, side_path(temp, img->real_path, SIDE_NEW));

@@ -23,7 +23,7 @@ int commit_advance(struct commit *c, uint64_t bytes)
     if (c->env == NULL || c->env->progress == NULL) {
         return 0;
     }
-    const bool can_cancel = !c->backing_written && !c->renamed;
+    const bool can_cancel = c->stoppable || (!c->backing_written && !c->renamed && !c->marked);
     const struct cow_progress progress = {.phase = c->phase,
                                           .done_bytes = arith_min(c->done_bytes, c->total_bytes),
                                           .total_bytes = c->total_bytes,
@@ -50,7 +50,9 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
 {
     int answer = cow_error_system(c->err, -status, "%s %s", what, path);
     if (status == -ENOSPC || status == -EDQUOT) {
-        cow_error_hint(c->err, "nothing has changed; free some space, or write elsewhere with -o FILE");
+        cow_error_hint(c->err, c->marked ? "free some space, then go on with \"cowtui recover\""
+                                         : "nothing has changed; free some space, or write elsewhere "
+                                           "with -o FILE");
     }
     return answer;
 }

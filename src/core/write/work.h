@@ -6,8 +6,10 @@
 #ifndef CORE_WRITE_WORK_H
 #define CORE_WRITE_WORK_H
 
+#include "core/base/transfer.h"
 #include "core/ledger/record.h"
 #include "core/plan/plan.h"
+#include "core/shift/shift.h"
 
 struct commit {
     const struct cow_plan *plan;
@@ -28,6 +30,9 @@ struct commit {
     struct timespec beat; /* when merging last dated the journal; zeros: not yet */
     bool spilled;         /* something was written to a stream or a device, and cannot be taken back */
     bool journal_made;
+    bool marked;          /* its data is being moved: it stays half way if that is stopped */
+    bool stoppable;       /* ... and so it can be, at this moment */
+    struct shift shift;   /* half_fd: the open position file, or -1 */
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */
     bool has_record;
@@ -63,12 +68,6 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
 int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
                     uint64_t to_offset, uint64_t length);
 
-/* Bytes that are no hole, all of them, by copy_file_range where that is to be had. 0 or -errno. */
-int transfer_bytes(const struct cow_io *io, int from_fd, uint64_t from, int to_fd, uint64_t to,
-                   uint64_t length);
-
-/* A buffer stays in a processor's own cache, and a page cache of large pages likes no larger writes: with 1
- * MiB a merge takes twice the time. */
-enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = 256 * 1024 };
+enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = TRANSFER_BUFFER_BYTES };
 
 #endif

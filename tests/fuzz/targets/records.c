@@ -75,6 +75,12 @@ static int killing_ftruncate(void *context, int fd, uint64_t size_bytes)
     return io_system.ftruncate(context, fd, size_bytes);
 }
 
+static int killing_fallocate(void *context, int fd, enum io_room how, uint64_t offset, uint64_t n_bytes)
+{
+    count();
+    return io_system.fallocate(context, fd, how, offset, n_bytes);
+}
+
 static int killing_futimens(void *context, int fd, const struct timespec times[2])
 {
     count();
@@ -89,6 +95,7 @@ static void prepare_io(void)
     killing.link = killing_link;
     killing.unlink = killing_unlink;
     killing.ftruncate = killing_ftruncate;
+    killing.fallocate = killing_fallocate;
     killing.futimens = killing_futimens;
 }
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * In place, where the data has to move: the filesystem inserts the room, or the bytes are moved piece by
+ * piece (core/shift). Unlike the other methods there is a long time in which the image is neither the old one
+ * nor the new one. It is marked then, so that no kernel opens it; the record says what it was and will be,
+ * the position file how far it is; and both ways are open all the time.
+ *
+ * The steps, and what a crash in the middle of each leaves:
+ *
+ * - journal, copy-backing: the old image. Recovery goes back.
+ * - mark: the position file and the id first, durably, then the mark by one write of the first sector. Before
+ *   that the old image; after it a marked one with nothing moved.
+ * - shift-data: a marked image with a gap somewhere (image/half.h).
+ * - write-bits: the same, the gap at the beginning, and noted as filled: going back empties it first.
+ * - extend-backing: the same.
+ * - write-header: a marked image or the new one, by one write of the first sector.
+ * - clear-mark: the new image with leftovers outside of its layout: the id, the old bits. Recovery goes
+ * forward.
+ * - end-journal: the new image. The journal, renamed, is the undo data.
+ *
+ * Undo is the same from the other end: the old bits are written where they were, outside of the new layout,
+ * then the mark, then the gap goes to the end.
+ *
+ * A stop or an error leaves it half way, with words: going back might take as long as going on, and which is
+ * wanted is not ours to say. Only where nothing has been moved, or the filesystem moves, it is taken back at
+ * once.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/commit/method.h"
+#include "core/commit/retreat.h"
+#include "core/commit/settle.h"
+#include "core/commit/step_shift.h"
+#include "core/ledger/journal.h"
+
+static int write_sector(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES])
+{
+    int status = io_write(c->io, c->image_fd, sector, RECORD_SECTOR_BYTES, 0);
+    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+}
+
+/* From half way to the new image. */
+static int half_to_upper(struct commit *c)
+{
+    int status = shift_go(c, true);
+    if (status == 0) {
+        status = shift_fill(c);
+    }
+    if (status == 0) {
+        status = retreat_backing(c, false);
+    }
+    if (status == 0) {
+        status = write_sector(c, c->record.new_sector);
+    }
+    return status == 0 ? shift_clear_mark(c, true, &c->record.new_mtime) : status;
+}
+
+/* From half way to the old image. */
+static int half_to_lower(struct commit *c)
+{
+    int status = shift_go(c, false);
+    if (status == 0) {
+        status = settle_ranges_back(c->io, &c->record, c->image_fd);
+    }
+    if (status == 0) {
+        status = c->io->ftruncate(c->io->context, c->image_fd, c->record.old_file_bytes);
+    }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->image_fd);
+    }
+    if (status == 0) {
+        status = write_sector(c, c->record.old_sector);
+    }
+    return status == 0 ? shift_clear_mark(c, false, &c->record.old_mtime) : status;
+}
+
+/* What lies outside of the new layout still. Where nobody has written since, the date says so again. */
+static int finish_upper(struct commit *c)
+{
+    const bool unwritten = journal_unwritten(&c->record, &c->plan->img->cow.facts, true);
+    return shift_clear_mark(c, true, unwritten ? &c->record.new_mtime : NULL);
+}
+
+/* There was no mark yet, or there is none any more; a guest may have run. */
+static int finish_lower(struct commit *c, bool exact)
+{
+    int status = settle_header_back(c->io, &c->record, c->image_fd, exact);
+    return status == 0 ? shift_clear_mark(c, false, exact ? &c->record.old_mtime : NULL) : status;
+}
+
+static int to_upper(struct commit *c)
+{
+    int status = journal_view(&c->record, c->plan->img) == JOURNAL_SEES_HALF ? shift_open_position(c) : 1;
+    c->marked = status <= 0;
+    if (status > 0) {
+        status = retreat_backing(c, false);
+        return status == 0 ? finish_upper(c) : status;
+    }
+    return status == 0 ? half_to_upper(c) : status;
+}
+
+static int to_lower(struct commit *c)
+{
+    int status = journal_view(&c->record, c->plan->img) == JOURNAL_SEES_HALF ? shift_open_position(c) : 1;
+    c->marked = status <= 0;
+    status = status > 0 ? finish_lower(c, false) : status == 0 ? half_to_lower(c) : status;
+    if (status == 0) {
+        status = retreat_backing(c, true);
+    }
+    return status == 0 ? retreat_remove_copy(c) : status;
+}
+
+static int shift_take_back(struct commit *c)
+{
+    const struct half *half = &c->shift.half;
+    int status;
+    if (!c->marked) {
+        status = finish_lower(c, true);
+    } else if (half->inserts || half->gap == half_end(half)) {
+        status = half_to_lower(c);
+    } else {
+        return -EINPROGRESS;
+    }
+    if (status == 0) {
+        status = retreat_backing(c, true);
+    }
+    return status == 0 ? retreat_remove_copy(c) : status;
+}
+
+/* The bits of the old layout where they were: in the new one nothing lies there. */
+static int lay_old_bits(struct commit *c, const struct cow_layout *old, const struct cow_layout *new)
+{
+    int status = 0;
+    if (old->bitmap_offset != new->bitmap_offset) {
+        status = shift_copy(&c->shift, new->bitmap_offset, new->bitmap_offset + old->bitmap_bytes,
+                            old->bitmap_offset);
+    }
+    return status == 0 ? settle_shared_byte_back(c->io, &c->record, c->image_fd) : status;
+}
+
+/* The beginning of an undo: the new image, which nobody has written to, becomes a half-moved one. */
+static int leave_upper(struct commit *c)
+{
+    struct cow_layout layout[2];
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
+    int status = shift_layouts(c, layout);
+    if (status == 0) {
+        status = shift_make_position(c, layout, true);
+    }
+    if (status == 0) {
+        status = lay_old_bits(c, &layout[0], &layout[1]);
+    }
+    if (status == 0) {
+        status = c->io->futimens(c->io->context, c->image_fd, times);
+    }
+    return status == 0 ? shift_write_mark(c, c->record.new_sector) : status;
+}
+
+/* The way back that the user asked for. */
+static int undo_shift_forward(struct commit *c)
+{
+    char undo[PATH_MAX];
+    int status = 0;
+    if (journal_view(&c->record, c->plan->img) == JOURNAL_SEES_NEW) {
+        status = leave_upper(c);
+        status = status == 0 ? half_to_lower(c) : status;
+        status = status == 0 ? retreat_backing(c, true) : status;
+    } else {
+        status = to_lower(c);
+    }
+    if (status == 0) {
+        status = c->io->unlink(c->io->context, side_path(undo, c->plan->target.path, SIDE_UNDO));
+        status = status == -ENOENT ? 0 : status;
+    }
+    return status == 0 ? retreat_remove_copy(c) : status;
+}
+
+const struct method method_shift = {
+    .forward = to_upper, .back = to_lower, .take_back = shift_take_back, .end = JOURNAL_BECOMES_UNDO};
+
+const struct method method_undo_shift = {
+    .forward = undo_shift_forward, .back = to_upper, .end = JOURNAL_GOES};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * resize --in-place: the data moves towards the end of the file, as the seed's patched kernel did it. Decided
+ * here: by which of the two methods, and how far. Far enough that it is for once in an image's life: the new
+ * alignment leaves the bitmap room to grow, and the gap is as long as a piece that is moved at once, so that
+ * where a piece comes from and where it goes never overlap. What is skipped is a hole, and costs nothing.
+ *
+ * The bits have to lie where those of the old layout do, or behind all of them, in the gap: the old ones are
+ * read until the end. Very large disks have no such place further on below the 2 GiB that kernels can count
+ * to; there the bits stay, and the gap is as short as their growth.
+ *
+ * Whether the filesystem inserts is tried on a file without a name, which is gone when that is known.
+ */
+#include "core/ops/resize_in_place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/format/variants.h"
+#include "core/plan/footprint.h"
+#include "core/plan/new_header.h"
+#include "core/shift/shift.h"
+#include "cow/text.h"
+
+enum {
+    LEAST_ALIGNMENT = 512,
+    USUAL_ALIGNMENT = SHIFT_CHUNK_BYTES,
+    LARGEST_ALIGNMENT = 1 << 30,
+    USUAL_BYTES_A_SECOND = 200 * 1024 * 1024,
+};
+
+/* Can the data move to where this alignment has it? */
+static bool alignment_fits(struct cow_layout *out, const struct cow_image *img, uint64_t size_bytes,
+                           uint64_t reserve_bytes, uint32_t alignment)
+{
+    const struct cow_header header = {
+        .format = COW_FORMAT_V3, .size_bytes = size_bytes, .sector_bytes = 512, .alignment = alignment};
+    const struct cow_layout *old = &img->layout;
+    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset > old->data_offset &&
+           out->data_offset <= INT32_MAX &&
+           (out->bitmap_offset == old->bitmap_offset || out->bitmap_offset >= old->data_offset) &&
+           reserve_bytes <= cow_layout_capacity(alignment, out->data_offset);
+}
+
+/* The smallest usual one that has the wanted room; else the one with the longest gap. 0: there is none. */
+static uint32_t choose_alignment(const struct cow_image *img, uint64_t size_bytes, uint64_t reserve_bytes)
+{
+    const uint64_t usual_reserve = UINT64_C(4) << 30;
+    const uint64_t wanted = reserve_bytes != 0
+                                ? reserve_bytes
+                                : arith_max(usual_reserve, arith_min(size_bytes, SIZE_LIMIT_BYTES) * 2);
+    struct cow_layout layout;
+    uint64_t best_offset = 0;
+    uint32_t best = 0;
+    for (uint64_t alignment = USUAL_ALIGNMENT; alignment <= LARGEST_ALIGNMENT; alignment *= 2) {
+        if (alignment_fits(&layout, img, size_bytes, wanted, (uint32_t)alignment)) {
+            return (uint32_t)alignment;
+        }
+    }
+    for (uint64_t alignment = LEAST_ALIGNMENT; alignment <= LARGEST_ALIGNMENT; alignment *= 2) {
+        if (alignment_fits(&layout, img, size_bytes, reserve_bytes, (uint32_t)alignment) &&
+            layout.data_offset > best_offset) {
+            best = (uint32_t)alignment;
+            best_offset = layout.data_offset;
+        }
+    }
+    const uint32_t old = img->header.alignment; /* which need be no power of two */
+    return best == 0 && old >= LEAST_ALIGNMENT && old % LEAST_ALIGNMENT == 0 &&
+                   alignment_fits(&layout, img, size_bytes, reserve_bytes, old)
+               ? old
+               : best;
+}
+
+static int check_variant(const struct cow_image *img, struct cow_error *err)
+{
+    char image[COW_HINT_BYTES / 3];
+    if (img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
+        img->layout.data_offset % LEAST_ALIGNMENT == 0) {
+        return 0;
+    }
+    cow_error_set(err, COW_UNSUPPORTED, "%s: only a UML COW v3 with sectors of 512 bytes is moved in place",
+                  img->path);
+    return cow_error_hint(err,
+                          "\"cowtui convert --to v3 -o FILE %s\" makes one; or resize it without --in-place",
+                          cow_shell_quote(image, sizeof image, img->path));
+}
+
+int in_place_refuse_path(const char *image_path, struct cow_error *err)
+{
+    cow_error_set(
+        err, COW_REFUSED,
+        "%s: the path of the backing file is too long to be changed in place: it does not end in the "
+        "header's first sector",
+        image_path);
+    return cow_error_hint(err, "\"cowtui rebase --to PATH\" with a shorter one first; or resize it without "
+                               "--in-place");
+}
+
+/* What is written over, and cannot be put elsewhere. */
+static int check_header_room(const struct cow_plan *plan, const struct cow_resize_options *opt,
+                             struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    if (strlen(img->header.backing_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
+        return in_place_refuse_path(img->path, err);
+    }
+    if (opt->policy == COW_POLICY_KEEP &&
+        ((uint64_t)img->cow.facts.st_size > img->layout.end_offset || img->header.size_bytes % 512 != 0)) {
+        cow_error_set(err, COW_REFUSED, "%s: new sectors would show what lies behind the disk's end",
+                      img->path);
+        return cow_error_hint(err, "resize it without --in-place, or with another policy");
+    }
+    return 0;
+}
+
+static bool can_insert(const struct cow_plan *plan, const struct cow_layout *new_layout)
+{
+    const struct cow_image *img = plan->img;
+    const uint64_t block = footprint_block_of(&img->cow.facts);
+    const uint64_t offset = img->layout.data_offset, shift = new_layout->data_offset - offset;
+    return offset % block == 0 && shift % block == 0 &&
+           img->io->can_insert(img->io->context, img->cow.fd, img->real_path, offset, shift) > 0;
+}
+
+int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    const struct cow_image *img = plan->img;
+    struct cow_layout layout;
+    int status = check_variant(img, err);
+    if (status == 0) {
+        status = check_header_room(plan, opt, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    const uint32_t alignment = choose_alignment(img, opt->size_bytes, opt->reserve_bytes);
+    if (alignment == 0) {
+        cow_error_set(err, COW_UNSUPPORTED,
+                      "%s: there is no place that its data could move to: kernels count to 2 GiB before it",
+                      img->path);
+        return cow_error_hint(err, "less --reserve; or resize it without --in-place");
+    }
+    alignment_fits(&layout, img, opt->size_bytes, 0, alignment);
+    const bool inserts = opt->method != COW_RESIZE_MOVED && can_insert(plan, &layout);
+    if (opt->method == COW_RESIZE_INSERTED && !inserts) {
+        cow_error_set(err, COW_UNSUPPORTED, "%s: its filesystem cannot insert room into it", img->path);
+        return cow_error_hint(err,
+                              "ext4 and XFS can, in units of their blocks; \"--method moved\" needs nothing");
+    }
+    plan->method = inserts ? RECORD_INSERT : RECORD_MOVE;
+    plan->result.shift_alignment = alignment;
+    return 0;
+}
+
+struct allocated {
+    uint64_t n_bytes;
+    uint64_t runs;
+};
+
+/* What is allocated in a part of the image, whatever the bits say. 0 or -errno. */
+static int count(struct allocated *out, struct cow_image *img, uint64_t begin, uint64_t end)
+{
+    *out = (struct allocated){.runs = 0};
+    while (begin < end) {
+        struct io_extent extent;
+        int status = host_file_extent(img->io, &img->cow, begin, end, &extent);
+        if (status < 0) {
+            return status;
+        }
+        out->n_bytes += extent.data ? extent.end - begin : 0;
+        out->runs += extent.data;
+        begin = extent.end;
+    }
+    return 0;
+}
+
+/* No more than that is used beyond what is there: two pieces that are moved, the bits twice, what stands
+ * beside the image, and notes of where all is. Runs that come to lie otherwise in the blocks take one more
+ * each. */
+static uint64_t room_needed(const struct cow_plan *plan, const struct allocated *data,
+                            const struct allocated *bits)
+{
+    enum { BESIDE_BLOCKS = 8 }; /* position file, the id, the length that is tried */
+    const uint64_t block = footprint_block_bytes(plan);
+    const uint64_t shift = plan->result.layout.data_offset - plan->img->layout.data_offset;
+    const bool moves = plan->method == RECORD_MOVE;
+    const uint64_t pieces = arith_min(2 * plan->result.chunk_bytes, data->n_bytes);
+    const uint64_t map = moves ? 0 : data->runs * HALF_SEGMENT_BYTES;
+    return (moves ? footprint_round(pieces, block) + (shift % block != 0 ? data->runs * block : 0) : 0) +
+           footprint_round(bits->n_bytes + plan->result.born_dirty.sectors / 8, block) +
+           footprint_round(map, block) + footprint_record_bytes(plan, block) + BESIDE_BLOCKS * block +
+           footprint_map_bytes(data->n_bytes, data->runs);
+}
+
+static void note_cost(struct cow_plan *plan, uint64_t data_bytes)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    const uint64_t seconds = arith_div_up(data_bytes, USUAL_BYTES_A_SECOND);
+    if (plan->method == RECORD_INSERT) {
+        plan_note(plan, "the filesystem moves the data, which takes milliseconds for any size");
+    } else {
+        plan_note(plan,
+                  "%s of data are moved within the file: about %ju second%s at 200 MiB a second; it can be "
+                  "stopped, and goes on later",
+                  cow_size_text(size, data_bytes), (uintmax_t)seconds, seconds == 1 ? "" : "s");
+    }
+    plan_note(plan,
+              "in the middle, also after a crash, the image is unusable until \"cowtui recover\" has run: "
+              "nothing else may be done with it then");
+}
+
+int in_place_describe(struct cow_plan *plan, struct cow_error *err)
+{
+    struct cow_preview *p = &plan->preview;
+    const struct cow_layout *l = &plan->img->layout;
+    struct allocated data, bits;
+    uint64_t free_bytes = 0;
+    int status = count(&data, plan->img, l->data_offset, (uint64_t)plan->img->cow.facts.st_size);
+    if (status == 0) {
+        status = count(&bits, plan->img, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes);
+    }
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking for holes", plan->img->path);
+    }
+    (void)plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes);
+    const uint64_t shift = plan->result.layout.data_offset - l->data_offset;
+    const bool moves = plan->method == RECORD_MOVE;
+    plan->result.chunk_bytes = shift_chunk_bytes(shift, free_bytes);
+    p->method = moves ? COW_METHOD_MOVED : COW_METHOD_INSERTED;
+    p->moves_bytes = data.n_bytes;
+    p->writes_bytes = moves ? data.n_bytes : 0;
+    footprint_needs(plan, room_needed(plan, &data, &bits), true);
+    note_cost(plan, data.n_bytes);
+    return 0;
+}
+
+void in_place_list_steps(struct cow_plan *plan)
+{
+    char shift[COW_SIZE_TEXT_BYTES], data[COW_SIZE_TEXT_BYTES];
+    const bool moves = plan->method == RECORD_MOVE;
+    cow_size_text(shift, plan->result.layout.data_offset - plan->img->layout.data_offset);
+    cow_size_text(data, plan->preview.moves_bytes);
+    plan_step(plan, COW_STEP_MARK, 0,
+              "mark the image, so that no kernel opens it, and note where its data is");
+    plan_step(plan, COW_STEP_SHIFT, plan->preview.writes_bytes,
+              moves ? "move %s of data by %s, from the end to the beginning, noting how far it is"
+                    : "let the filesystem move %s of data by %s",
+              data, shift);
+    plan_step(plan, COW_STEP_FILL, 0, "write the bitmap%s before it, flush",
+              plan->result.born_dirty.sectors > 0 ? ", the new sectors dirty," : "");
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See shift.h. A slot holds a position and no data: where source and target do not overlap, a piece can be
+ * moved again as often as one likes, so it is enough to know up to where all of it is durable.
+ */
+#include "core/shift/shift.h"
+
+#include <errno.h>
+
+#include "core/base/arith.h"
+#include "core/shift/ways.h"
+
+uint64_t shift_chunk_bytes(uint64_t shift_bytes, uint64_t free_bytes)
+{
+    enum { LEAST_BYTES = 64 * 1024, PART = 4 };
+    const uint64_t fits = arith_max(free_bytes / PART / LEAST_BYTES * LEAST_BYTES, LEAST_BYTES);
+    return arith_min(shift_bytes, arith_min(fits, SHIFT_CHUNK_BYTES));
+}
+
+int shift_note(struct shift *s)
+{
+    uint8_t slot[HALF_SLOT_BYTES];
+    s->half.sequence++;
+    half_encode_slot(slot, &s->half);
+    int status = io_write(s->io, s->half_fd, slot, sizeof slot, half_slot_offset(&s->half));
+    return status == 0 ? s->io->fsync(s->io->context, s->half_fd) : status;
+}
+
+bool shift_stops(struct shift *s, uint64_t n_bytes)
+{
+    return s->advance != NULL && s->advance(s->context, n_bytes);
+}
+
+/* At least so long: what lies past the end is the gap, or what a size that has not arrived yet hides. */
+int shift_lengthen(struct shift *s)
+{
+    struct stat facts;
+    const uint64_t wanted = half_end(&s->half) + s->half.shift_bytes;
+    int status = s->io->fstat(s->io->context, s->fd, &facts);
+    return status == 0 && (uint64_t)facts.st_size < wanted ? s->io->ftruncate(s->io->context, s->fd, wanted)
+                                                           : status;
+}
+
+int shift_up(struct shift *s)
+{
+    if (s->half.phase == HALF_FILLED) {
+        return 0;
+    }
+    return s->half.inserts ? inserted_up(s) : moved_up(s);
+}
+
+int shift_down(struct shift *s)
+{
+    int status = s->half.phase == HALF_FILLED ? shift_empty(s) : 0;
+    if (status == 0) {
+        status = s->half.inserts ? inserted_down(s) : moved_down(s);
+    }
+    return status;
+}
+
+int shift_fill_begins(struct shift *s)
+{
+    s->half.phase = HALF_FILLED;
+    s->half.gap = s->half.data_offset;
+    return shift_note(s);
+}
+
+int shift_empty(struct shift *s)
+{
+    int status = io_punch(s->io, s->fd, s->half.data_offset, s->half.shift_bytes);
+    if (status == 0) {
+        status = s->io->fsync(s->io->context, s->fd);
+    }
+    s->half.phase = HALF_SHIFTING;
+    s->half.gap = s->half.data_offset;
+    return status == 0 ? shift_note(s) : status;
+}

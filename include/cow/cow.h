@@ -18,6 +18,7 @@
 #include "cow/check.h"
 #include "cow/env.h"
 #include "cow/error.h"
+#include "cow/family.h"
 #include "cow/fs.h"
 #include "cow/header.h"
 #include "cow/image.h"

@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --owner --extract --diff --from --partition --policy --to --output --reserve
+    local with_argument='--backing --in --owner --extract --diff --from --partition --policy --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -33,7 +33,7 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
+        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
             command=$word
             break
             ;;
@@ -44,6 +44,7 @@ _cowtui()
     case $command in
     info) options="--backing --no-backing --json $common" ;;
     map) options="--backing --no-backing --scan --json $common" ;;
+    family) options="--in --json $common" ;;
     files) options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
     create) options="--reserve $changes $common" ;;
@@ -74,7 +75,7 @@ _cowtui()
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
         --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;
-        -b | -o | --backing | --output | --script | --to)
+        -b | -o | --backing | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$value")
             else
@@ -94,7 +95,7 @@ _cowtui()
     *)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
-            [ -n "$command" ] || compgen -W 'info map files check create diff merge resize pages compact rebase convert
+            [ -n "$command" ] || compgen -W 'info map family files check create diff merge resize pages compact rebase convert
                 recover undo' -- "$current"
             compgen -f -- "$current"
         )

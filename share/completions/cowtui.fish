@@ -1,13 +1,14 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map files check create diff merge resize pages compact rebase convert recover undo
+set -l commands info map family files check create diff merge resize pages compact rebase convert recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
 
 complete -c cowtui -n "$none" -a info -d "header, layout, usage; would UML open it?"
 complete -c cowtui -n "$none" -a map -d "where the disk's bytes come from, run by run"
+complete -c cowtui -n "$none" -a family -d "every image on a backing file"
 complete -c cowtui -n "$none" -a files -d "which files of the guest have changed"
 complete -c cowtui -n "$none" -a check -d "what is wrong with the image, and what helps"
 complete -c cowtui -n "$none" -a create -d "make a new, empty image on a backing file"
@@ -21,8 +22,9 @@ complete -c cowtui -n "$none" -a convert -d "write the same disk as a UML COW v3
 complete -c cowtui -n "$none" -a recover -d "finish or take back an interrupted change"
 complete -c cowtui -n "$none" -a undo -d "take back the last change"
 
-complete -c cowtui -n "not __fish_seen_subcommand_from create diff recover undo" -l no-backing -d "open no backing file"
-complete -c cowtui -n "not __fish_seen_subcommand_from create diff" -s b -l backing -r -d "use this backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo" -l no-backing -d "open no backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff" -s b -l backing -r -d "use this backing file"
+complete -c cowtui -n "__fish_seen_subcommand_from family" -l in -r -d "look in this directory, or at this image, too"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"

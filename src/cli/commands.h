@@ -13,6 +13,7 @@
 
 int cli_info(const struct cli_options *options, struct cow_error *err);
 int cli_map(const struct cli_options *options, struct cow_error *err);
+int cli_family(const struct cli_options *options, struct cow_error *err);
 int cli_create(const struct cli_options *options, struct cow_error *err);
 int cli_merge(const struct cli_options *options, struct cow_error *err);
 int cli_resize(const struct cli_options *options, struct cow_error *err);

@@ -129,7 +129,18 @@ static int check_force_words(const struct cli_options *options, struct cow_error
     return 0;
 }
 
-static void set_member(struct cli_options *options, const struct cli_option *option, const char *argument)
+static int add_word(struct cli_words *words, const struct cli_option *option, const char *argument,
+                    struct cow_error *err)
+{
+    if (words->n == CLI_WORDS_MAX)
+        return cow_error_set(err, COW_USAGE, "--%s stands there more than %d times", option->name,
+                             (int)CLI_WORDS_MAX);
+    words->word[words->n++] = argument;
+    return 0;
+}
+
+static int set_member(struct cli_options *options, const struct cli_option *option, const char *argument,
+                      struct cow_error *err)
 {
     char *base = (char *)options;
 
@@ -137,6 +148,9 @@ static void set_member(struct cli_options *options, const struct cli_option *opt
         *(bool *)(void *)(base + option->offset) = true;
     else if (option->kind == CLI_TEXT)
         *(const char **)(void *)(base + option->offset) = argument;
+    else if (option->kind == CLI_MANY)
+        return add_word((struct cli_words *)(void *)(base + option->offset), option, argument, err);
+    return 0;
 }
 
 /* Words for what getopt did not like; word is the argument it stood in. */
@@ -186,7 +200,7 @@ static int read_words(struct cli_options *options, bool *given, int argc, char *
             if (option->kind == CLI_FORCE && optarg)
                 one = set_force_words(options, optarg, to);
             else
-                set_member(options, option, optarg);
+                one = set_member(options, option, optarg, to);
         }
         if (one && !status)
             status = one;

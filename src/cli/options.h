@@ -29,15 +29,22 @@ enum {
     CLI_CONVERT = 1 << 12,
     CLI_DIFF = 1 << 13,
     CLI_FILES = 1 << 14,
-    CLI_READERS = CLI_INFO | CLI_MAP,
+    CLI_FAMILY = 1 << 15,
+    CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
     CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
 };
 
-enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 48 };
+enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 48, CLI_WORDS_MAX = 64 };
 
 struct cli_command;
+
+/* What an option was given each time that it stood there. */
+struct cli_words {
+    const char *word[CLI_WORDS_MAX];
+    size_t n;
+};
 
 /* The arguments, read. Strings are argv's. */
 struct cli_options {
@@ -56,6 +63,7 @@ struct cli_options {
     bool no_backing;
     const char *backing, *output, *policy, *reserve, *to, *method;
     const char *owner, *extract, *diff, *from, *partition;
+    struct cli_words in;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };
@@ -63,6 +71,7 @@ struct cli_options {
 enum cli_option_kind {
     CLI_FLAG,  /* sets a bool */
     CLI_TEXT,  /* sets a string */
+    CLI_MANY,  /* adds to the words of that option */
     CLI_FORCE, /* sets a bool, or with words behind a "=" those of the words */
     CLI_LATER, /* known, but not supported yet */
 };

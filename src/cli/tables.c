@@ -11,13 +11,15 @@
 #define MEMBER(name) offsetof(struct cli_options, name)
 
 const struct cli_option cli_option_table[] = {
-    {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing), CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF), 0,
+    {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing),
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY), 0,
      "use this backing file instead of the stored one"},
     {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO), 0,
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY), 0,
      "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
+    {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY, 0, "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
      "who has that byte (16M) or sector (s32768)?"},
     {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES, 0,
@@ -105,6 +107,11 @@ const struct cli_command cli_command_table[] = {
      "the way in which the two fit. Says what each finding means and what mends it.\n"
      "--repair makes the fixes that are safe, and checks again. Exit codes: 0 clean,\n"
      "1 findings, 5 not a valid image.\n"},
+    {"family", CLI_FAMILY, "BACKING", 1, cli_family, "every image on a backing file",
+     "Lists the COW files on BACKING: size, how much of it is in the image, who has it\n"
+     "in use, whether a stock UML kernel would open it, and what an interrupted change\n"
+     "left. They are looked for in the directory of BACKING and in each --in PLACE,\n"
+     "which may stand there several times: a directory, or an image file.\n"},
     {"create", CLI_CREATE, "IMAGE BACKING", 2, cli_create, "make a new, empty image on a backing file",
      "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"},
     {"diff", CLI_DIFF, "-o COW BACKING RAW", 2, cli_diff, "make an image that turns BACKING into RAW",

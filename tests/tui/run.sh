@@ -249,6 +249,16 @@ prepare_siblings() { # two other images on its backing file
     "$program" --quiet create lab2.cow root_fs.img && "$program" --quiet create lab3.cow root_fs.img || fail "cannot make other images"
 }
 
+prepare_family() { # besides: one of another size, one whose change was interrupted, one broken
+    local name
+    for name in another marked broken; do
+        cp --sparse=always root.cow $name.cow || fail "cannot copy the image" || return
+    done
+    "$program" --quiet resize --policy keep --yes another.cow 128M && "$program" --quiet undo --yes --discard another.cow || fail "cannot grow" || return
+    printf '\377\377\377\377\377\377\377\377' | dd of=marked.cow bs=1 seek=12 conv=notrunc status=none
+    printf '\0\0\0\0' | dd of=broken.cow bs=1 seek=24 conv=notrunc status=none
+}
+
 prepare_holes-no-backing() {
     prepare_holes && prepare_no-backing
 }

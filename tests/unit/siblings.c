@@ -352,6 +352,11 @@ START_TEST(in_use_without_a_lock_and_pending)
     must_succeed(siblings_find(&found, img, &err), err);
     must(found.n == 1 && !found.sibling[0].holder.held && found.sibling[0].pending, "pending");
     siblings_clear(&found);
+    must(unlink(journal) == 0, "unlink");
+    file_write_at(a, 12, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    must_succeed(siblings_find(&found, img, &err), err);
+    must(found.n == 1 && found.sibling[0].pending, "one with the mark");
+    siblings_clear(&found);
     const struct cow_resize_options extend = {.size_bytes = 400 * 512, .policy = COW_POLICY_EXTEND};
     struct cow_plan *plan;
     must_fail(cow_plan_resize(&plan, img, &extend, &err), COW_REFUSED, err);

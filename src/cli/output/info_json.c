@@ -32,17 +32,6 @@ static json_t *usage_json(const struct cow_usage *usage)
     return object;
 }
 
-static json_t *holder_json(const struct cli_facts *facts)
-{
-    json_t *object;
-
-    if (!facts->holder_known || !facts->holder.held)
-        return json_null();
-    object = json_object();
-    cli_json_put(&object, "pid", facts->holder.pid > 0 ? json_integer(facts->holder.pid) : json_null());
-    return object;
-}
-
 static json_t *layers_json(const struct cow_image *image)
 {
     json_t *array = json_array();
@@ -78,7 +67,7 @@ json_t *cli_info_json(const struct cli_facts *facts)
     cli_json_put(&object, "layout", layout ? cli_json_layout(layout) : json_null());
     cli_json_put(&object, "usage", layout ? usage_json(&facts->usage) : json_null());
     cli_json_put(&object, "uml", cli_json_verdict(&facts->verdict));
-    cli_json_put(&object, "in_use", holder_json(facts));
+    cli_json_put(&object, "in_use", facts->holder_known ? cli_json_holder(&facts->holder) : json_null());
     cli_json_put(&object, "pending", cli_json_sentence_or_null(facts->pending));
     return object;
 }

@@ -152,6 +152,17 @@ json_t *cli_json_layout(const struct cow_layout *layout)
     return object;
 }
 
+json_t *cli_json_holder(const struct cow_holder *holder)
+{
+    json_t *object;
+
+    if (!holder->held)
+        return json_null();
+    object = json_object();
+    cli_json_put(&object, "pid", holder->pid > 0 ? json_integer(holder->pid) : json_null());
+    return object;
+}
+
 json_t *cli_json_verdict(const struct cow_verdict *verdict)
 {
     json_t *object = json_object(), *warnings = json_array();

@@ -49,4 +49,7 @@ json_t *cli_json_layout(const struct cow_layout *layout);
 /* {opens, reason, advice, warnings} */
 json_t *cli_json_verdict(const struct cow_verdict *verdict);
 
+/* {pid} of who has an image in use, null for nobody; pid is null where the system does not tell. */
+json_t *cli_json_holder(const struct cow_holder *holder);
+
 #endif

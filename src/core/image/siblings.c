@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format/kernel.h"
 #include "core/image/side.h"
 
 struct search {
@@ -19,6 +20,8 @@ struct search {
     const struct cow_image *img; /* whose siblings they are; NULL: nobody's */
     const struct stat *backing;  /* the file that is asked about */
     char directory[PATH_MAX];    /* with its slash */
+    bool invalid_too;            /* those that only a kernel can read */
+    bool alone;                  /* one file is asked about, and not what else is in its directory */
     bool no_memory;
 };
 
@@ -30,10 +33,10 @@ static bool is_siblings_backing(const struct search *search, const char *path)
 
 /* Does this header name the backing file? A relative path may be meant from the working directory, as kernels
  * do, or from the file's own: where it is listed, and, for a link, where it leads. */
-static bool names_backing(const struct search *search, const struct cow_header *header, const char *real_path)
+static bool names_backing(const struct search *search, const char *path, const char *real_path)
 {
     char beside[2 * PATH_MAX];
-    const char *path = header->backing_path, *slash = strrchr(real_path, '/');
+    const char *slash = strrchr(real_path, '/');
     if (path[0] == '\0' || is_siblings_backing(search, path) || path[0] == '/') {
         return path[0] != '\0' && is_siblings_backing(search, path);
     }
@@ -57,8 +60,8 @@ static struct cow_holder holder_of(const struct cow_io *io, int fd)
 static bool is_found_anyway(const struct search *search, const char *path, const char *real_path)
 {
     const size_t length = strlen(search->directory);
-    return strcmp(path, real_path) != 0 && strncmp(real_path, search->directory, length) == 0 &&
-           strchr(real_path + length, '/') == NULL;
+    return !search->alone && strcmp(path, real_path) != 0 &&
+           strncmp(real_path, search->directory, length) == 0 && strchr(real_path + length, '/') == NULL;
 }
 
 /* The image whose siblings they are is none of them. A raw disk whose bytes are a COW's (diff takes any file)
@@ -78,16 +81,48 @@ static void remember_failure(struct search *search, int status)
     }
 }
 
+/* Whether it is an image on the backing file. One that is broken is believed as far as a kernel would read
+ * it. */
+static bool is_on_backing(const struct search *search, const uint8_t *bytes, size_t n_bytes,
+                          const struct stat *facts, const char *real_path, struct sibling *out)
+{
+    struct kernel_header kernels;
+    struct cow_header header;
+    if (cow_header_decode(&header, bytes, n_bytes, (uint64_t)facts->st_size, UINT64_MAX, NULL) == 0) {
+        out->mtime = header.mtime;
+        out->pending = header.unfinished; /* the mark is of a change, too */
+        return names_backing(search, header.backing_path, real_path);
+    }
+    if (!search->invalid_too) {
+        return false;
+    }
+    kernel_header_read(&kernels, bytes, n_bytes);
+    out->mtime = (uint32_t)kernels.mtime;
+    out->invalid = true;
+    return kernels.refusal == NULL && names_backing(search, kernels.backing_path, real_path);
+}
+
+/* An open file whose header has been read and names the backing file. */
+static void look_closer(const struct search *search, const struct host_file *file, const char *real_path,
+                        const char *path, struct sibling *out)
+{
+    const enum side_journal journal = side_find_journal(search->io, real_path, &file->facts, path, NULL);
+    out->holder = holder_of(search->io, file->fd);
+    out->pending = out->pending || journal != SIDE_NO_JOURNAL;
+    out->pending_is_strange = journal == SIDE_JOURNAL_STRANGE;
+    out->device = file->facts.st_dev;
+    out->inode = file->facts.st_ino;
+    out->is_link = strcmp(path, real_path) != 0;
+}
+
 static bool is_sibling(struct search *search, const char *path, struct sibling *out)
 {
     const struct cow_io *io = search->io;
     uint8_t bytes[COW_HEADER_BYTES_MAX];
     char real_path[PATH_MAX];
-    struct cow_header header;
     struct host_file file;
     struct stat facts;
     struct cow_error err = {.status = 0};
-    bool is = false;
     int status = io->stat(io->context, path, &facts);
     remember_failure(search, status);
     if (status < 0 || !S_ISREG(facts.st_mode) || facts.st_size < 280 || is_the_image_itself(search, &facts) ||
@@ -103,15 +138,9 @@ static bool is_sibling(struct search *search, const char *path, struct sibling *
     }
     ssize_t n = io_read(io, file.fd, bytes, sizeof bytes, 0);
     remember_failure(search, n < 0 ? (int)n : 0);
-    if (n > 0 &&
-        cow_header_decode(&header, bytes, (size_t)n, (uint64_t)facts.st_size, UINT64_MAX, NULL) == 0 &&
-        names_backing(search, &header, real_path)) {
-        is = true;
-        out->mtime = header.mtime;
-        out->holder = holder_of(io, file.fd);
-        const enum side_journal journal = side_find_journal(io, real_path, &facts, path, NULL);
-        out->pending = journal != SIDE_NO_JOURNAL || header.unfinished; /* the mark is of a change, too */
-        out->pending_is_strange = journal == SIDE_JOURNAL_STRANGE;
+    const bool is = n > 0 && is_on_backing(search, bytes, (size_t)n, &facts, real_path, out);
+    if (is) {
+        look_closer(search, &file, real_path, path, out);
     }
     host_file_close(io, &file);
     return is;
@@ -139,7 +168,7 @@ static int look_at_sibling(void *context, const char *name)
     struct siblings *found = search->found;
     struct sibling sibling = {.path = NULL};
     char path[PATH_MAX];
-    if (is_side_file(name) ||
+    if ((is_side_file(name) && !search->alone) ||
         snprintf(path, sizeof path, "%s%s", search->directory, name) >= (int)sizeof path ||
         is_known_sibling(found, path) || !is_sibling(search, path, &sibling)) {
         return 0;
@@ -158,32 +187,98 @@ static int look_at_sibling(void *context, const char *name)
     return 0;
 }
 
+/* directory: absolute, links resolved, with its slash. 0 or -errno. */
+static int search_directory(struct search *search, const char *directory)
+{
+    if (strcmp(search->directory, directory) == 0) { /* both may lie in one */
+        return 0;
+    }
+    snprintf(search->directory, sizeof search->directory, "%s", directory);
+    return search->io->list(search->io->context, directory, look_at_sibling, search);
+}
+
+/* The directory of a file, links resolved, with its slash. 0 or -errno. */
+static int directory_of(const struct cow_io *io, const char *file_path, char out[PATH_MAX])
+{
+    const int status = io->resolve(io->context, file_path, out, PATH_MAX);
+    char *slash = status == 0 ? strrchr(out, '/') : NULL;
+    if (status == 0 && slash != NULL) {
+        slash[1] = '\0';
+    }
+    return status == 0 && slash == NULL ? -ENOENT : status;
+}
+
 static void search_beside(struct search *search, const char *file_path)
 {
-    const struct cow_io *io = search->io;
-    char path[PATH_MAX];
-    char *slash = NULL;
-    int resolved = io->resolve(io->context, file_path, path, sizeof path);
-    remember_failure(search, resolved);
-    if (resolved == 0) {
-        slash = strrchr(path, '/');
+    char directory[PATH_MAX];
+    int status = directory_of(search->io, file_path, directory);
+    if (status == 0) {
+        status = search_directory(search, directory);
     }
-    if (slash == NULL) {
-        search->found->incomplete = true;
-        return;
-    }
-    slash[1] = '\0';
-    if (strcmp(search->directory, path) != 0) { /* both may lie in one */
-        snprintf(search->directory, sizeof search->directory, "%s", path);
-        int status = io->list(io->context, path, look_at_sibling, search);
-        remember_failure(search, status);
-        search->found->incomplete = search->found->incomplete || status < 0;
-    }
+    remember_failure(search, status);
+    search->found->incomplete = search->found->incomplete || status < 0;
 }
 
 static int siblings_by_path(const void *a, const void *b)
 {
     return strcmp(((const struct sibling *)a)->path, ((const struct sibling *)b)->path);
+}
+
+static int add_directory(struct search *search, const char *path)
+{
+    char directory[PATH_MAX];
+    int status = search->io->resolve(search->io->context, path, directory, sizeof directory);
+    const size_t length = status == 0 ? strlen(directory) : 0;
+    if (status == 0 && length + 2 > sizeof directory) {
+        status = -ENAMETOOLONG;
+    }
+    if (status < 0) {
+        return status;
+    }
+    if (directory[length - 1] != '/') {
+        memcpy(directory + length, "/", 2);
+    }
+    return search_directory(search, directory);
+}
+
+/* A link is itself: where it stands, not where it leads, a relative path may be meant from. */
+static int add_file(struct search *search, const char *path)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    const int status = search->io->resolve(search->io->context, directory, search->directory, PATH_MAX - 1);
+    if (status == 0) {
+        const size_t length = strlen(search->directory);
+        memcpy(search->directory + length, "/", search->directory[length - 1] == '/' ? 1 : 2);
+        search->alone = true;
+        look_at_sibling(search, name);
+    }
+    return status;
+}
+
+static void sort_siblings(struct siblings *found)
+{
+    if (found->n > 1) {
+        qsort(found->sibling, found->n, sizeof *found->sibling, siblings_by_path);
+    }
+}
+
+int siblings_add(struct siblings *found, const struct cow_io *io, const struct stat *facts, const char *place,
+                 struct cow_error *err)
+{
+    struct search search = {.found = found, .io = io, .backing = facts, .invalid_too = true};
+    struct stat place_facts;
+    int status = io->stat(io->context, place, &place_facts);
+    if (status == 0) {
+        status = S_ISDIR(place_facts.st_mode) ? add_directory(&search, place) : add_file(&search, place);
+    }
+    if (search.no_memory) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    sort_siblings(found);
+    return status < 0 ? cow_error_system(err, -status, "%s", place) : 0;
 }
 
 int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct cow_image *img,
@@ -199,9 +294,7 @@ int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct
         siblings_clear(&found);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    if (found.n > 1) {
-        qsort(found.sibling, found.n, sizeof *found.sibling, siblings_by_path);
-    }
+    sort_siblings(&found);
     *out = found;
     return 0;
 }

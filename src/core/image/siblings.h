@@ -15,6 +15,10 @@ struct sibling {
     struct cow_holder holder; /* who has it locked, or open for writing without a lock */
     bool pending;             /* a change of it was interrupted: a journal, or the mark */
     bool pending_is_strange;  /* ... says a journal that is not obeyed */
+    bool invalid;             /* its header is none, but a kernel would read it (siblings_add alone) */
+    bool is_link;             /* the path is a symbolic link, or leads through one */
+    dev_t device;             /* of the file: several names can be one */
+    ino_t inode;
 };
 
 struct siblings {
@@ -31,6 +35,11 @@ int siblings_find(struct siblings *out, const struct cow_image *img, struct cow_
 /* The same of another file: the images on it, but for img (NULL: all), in its directory and in img's. */
 int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct cow_image *img,
                      const char *path, const struct stat *facts, struct cow_error *err);
+/* Adds those in one more place, a directory or an image file, to what was found (or is all zero), by name; a
+ * broken one is found, too. A file that is none adds nothing. facts: of the backing file. COW_IO where the
+ * place cannot be read, COW_NO_MEMORY; what was found stays. */
+int siblings_add(struct siblings *found, const struct cow_io *io, const struct stat *facts, const char *place,
+                 struct cow_error *err);
 void siblings_clear(struct siblings *siblings);
 
 /* The first of which a change was interrupted, or NULL. */

@@ -21,7 +21,7 @@
 #define ESC   TUI_KEY_ESC
 #define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF)
+#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_PREVIEW)
 
 /* Of one meaning wherever the row holds, or of several. */
@@ -78,6 +78,7 @@ static const struct tui_action table[] = {
      HELPS({TUI_IN_ANY_FINDING, "its place on the Map"}, {TUI_IN_ANY_FILE, "the file's cells lit on the Map"})},
 
     {TUI_DO_EDIT, TUI_IN_HEADER, {'e'}, .command = "edit", HELP("edit the field (backing path, mtime)")},
+    {TUI_DO_FAMILY, TUI_IN_HEADER, {'f'}, .command = "family", HELP("all images on the backing file")},
     {TUI_DO_WRITE, TUI_IN_HEADER | TUI_IN_ANY_FINDING, {'W'}, .command = "write",
      HELP("write what is staged in Header or Check: shows first what that does")},
     {TUI_DO_UNSTAGE, TUI_IN_STAGED, {'u'}, .command = "unstage", HELP("with something staged: forget it")},

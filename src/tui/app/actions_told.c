@@ -14,7 +14,7 @@
 #include "tui/screen/utf8.h"
 
 #define PAGES (TUI_IN_CHOICE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF)
+#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
 
 static const struct footer_entry {
     unsigned contexts;
@@ -40,6 +40,7 @@ static const struct footer_entry {
     {TUI_IN_PLACE, TUI_DO_PLACE, "b", "Blocks"},
     {TUI_IN_PLACE, TUI_DO_PLACE_MAP, "m", "Map"},
     {TUI_IN_HEADER, TUI_DO_EDIT, "e", "Edit"},
+    {TUI_IN_HEADER, TUI_DO_FAMILY, "f", "Family"},
     {TUI_IN_STAGED, TUI_DO_WRITE, "W", "Write"},
     {TUI_IN_STAGED, TUI_DO_UNSTAGE, "u", "Unstage"},
     {TUI_IN_CHOICE, TUI_DO_ENTER, "Enter", "Next"},

@@ -18,6 +18,14 @@ static enum tui_result do_help(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+static enum tui_result do_family(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    if (tui_app_top(app)->view_class != &tui_view_family)
+        tui_app_push(app, &tui_view_family, NULL);
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_tab(struct tui_app *app, int tab, const char *argument)
 {
     (void)argument;
@@ -231,6 +239,7 @@ static const struct {
     {TUI_DO_BLOCKS, .does_one = do_tab, .which = TUI_TAB_BLOCKS},
     {TUI_DO_FILES, .does = do_files},
     {TUI_DO_CHECK, .does = do_check},
+    {TUI_DO_FAMILY, .does = do_family},
     {TUI_DO_EDIT, .does_one = do_tab, .which = TUI_TAB_HEADER},
     {TUI_DO_OWNERS, .does = do_owners},
     {TUI_DO_NEXT_VIEW, .does_one = do_turn_tabs, .which = 1},

@@ -79,6 +79,7 @@ extern const struct tui_view_class tui_view_map;
 extern const struct tui_view_class tui_view_blocks;
 extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
+extern const struct tui_view_class tui_view_family;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
 extern const struct tui_view_class tui_view_files;

@@ -117,11 +117,13 @@ static bool judge(struct run *run, struct verdict v, const char *when)
     return true;
 }
 
-static bool recover(struct run *run, struct sim *machine)
+/* random: by which way it is told to go; the same again when a crash is repeated. 0: in turn. */
+static bool recover(struct run *run, struct sim *machine, uint64_t random)
 {
     struct cow_error err;
     static const enum cow_recover_way ways[] = {COW_RECOVER_FORWARD, COW_RECOVER_BACK, COW_RECOVER_AS_IT_IS};
-    const struct action action = {.verb = VERB_RECOVER, .way = ways[run->recovered % 3]};
+    const uint64_t turn = random != 0 ? rng_mix(random, 8) : run->recovered;
+    const struct action action = {.verb = VERB_RECOVER, .way = ways[turn % 3]};
     const struct action as_it_is = {.verb = VERB_RECOVER};
     int status = action_run_promised(machine, &action, &err);
     if (status == COW_REFUSED) { /* that way is closed */
@@ -233,7 +235,7 @@ bool run_survive(struct run *run, struct tree *crashed, struct survival *how, ui
     }
     scene_equip(trial->scene, machine);
     if (good && had_journal) {
-        good = recover(run, machine);
+        good = recover(run, machine, random);
         how->recovered = good;
     }
     if (!good) {

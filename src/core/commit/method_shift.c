@@ -170,6 +170,9 @@ static int shift_take_back(struct commit *c)
         status = finish_lower(c, true);
     } else if (half->inserts || half->gap == half_end(half)) {
         status = shift_write_mark(c, c->record.old_sector);
+        if (status == 0) {
+            status = c->io->fsync(c->io->context, c->image_fd);
+        }
         status = status == 0 ? half_to_lower(c, false) : status;
     } else {
         return -EINPROGRESS;
@@ -180,7 +183,8 @@ static int shift_take_back(struct commit *c)
     return status == 0 ? retreat_remove_copy(c) : status;
 }
 
-/* The beginning of an undo: the new image, which nobody has written to, becomes a half-moved one. */
+/* The beginning of an undo: the new image, which nobody has written to, becomes a half-moved one. The mark is
+ * flushed with the old bits. */
 static int leave_upper(struct commit *c)
 {
     struct cow_layout layout[2];

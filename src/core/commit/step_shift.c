@@ -42,7 +42,7 @@ static void aim(struct commit *c)
     c->shift.context = c;
 }
 
-/* Both slots: one of them is whole from now on. */
+/* The map and a first slot. */
 static int write_position(struct commit *c)
 {
     uint8_t *map;
@@ -52,10 +52,7 @@ static int write_position(struct commit *c)
         status = io_write(c->io, c->shift.half_fd, map, n_bytes, HALF_MAP_OFFSET);
         free(map);
     }
-    for (unsigned i = 0; i < 2 && status == 0; i++) {
-        status = shift_note(&c->shift);
-    }
-    return status;
+    return status == 0 ? shift_note(&c->shift) : status;
 }
 
 static void describe_half(struct commit *c, const struct cow_layout layout[2], bool is_up)
@@ -118,8 +115,7 @@ int shift_write_mark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES]
     uint8_t marked[RECORD_SECTOR_BYTES];
     journal_mark_sector(marked, &c->record, sector);
     c->marked = true;
-    int status = io_write(c->io, c->image_fd, marked, sizeof marked, 0);
-    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+    return io_write(c->io, c->image_fd, marked, sizeof marked, 0);
 }
 
 /* May the file be as long as it will have to be? Better known before there is a mark. */
@@ -129,7 +125,7 @@ static int try_length(struct commit *c)
     if (status == 0) {
         status = c->io->ftruncate(c->io->context, c->image_fd, c->record.old_file_bytes);
     }
-    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+    return status;
 }
 
 /* What the change before would be undone with is of no use once the image is another one. */
@@ -153,6 +149,9 @@ int commit_mark(struct commit *c)
     }
     if (status == 0) {
         status = shift_write_mark(c, c->record.old_sector);
+    }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->image_fd);
     }
     return status < 0 ? commit_failed(c, status, "marking", plan->target.path) : 0;
 }
@@ -246,6 +245,9 @@ int shift_fill(struct commit *c)
     int status = shift_layouts(c, layout);
     if (status == 0) {
         status = shift_fill_begins(&c->shift);
+    }
+    if (status == 0) { /* what the gap was before, and perhaps is again after a power cut */
+        status = io_punch(c->io, c->image_fd, old->data_offset, new->data_offset - old->data_offset);
     }
     if (status == 0) {
         status = old->bitmap_offset == new->bitmap_offset ? clear_behind_bits(c, old, new)

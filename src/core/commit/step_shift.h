@@ -16,7 +16,7 @@ int shift_make_position(struct commit *c, const struct cow_layout layout[2], boo
 /* Opens that of a marked image. */
 int shift_open_position(struct commit *c);
 
-/* Mark and id in this first sector, by one write. From here on c->marked. */
+/* Mark and id in this first sector, by one write, which is not flushed. From here on c->marked. */
 int shift_write_mark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES]);
 
 /* Moves the gap up, or down; where it can be stopped, and is, -ECANCELED. */

@@ -166,7 +166,7 @@ int moved_up(struct shift *s)
             status = move_up(s, end, chunk);
         }
     }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    return status;
 }
 
 /* The first data at or behind `begin`; `end` where there is none. */
@@ -216,5 +216,5 @@ int moved_down(struct shift *s)
             status = move_down(s, from, chunk);
         }
     }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    return status;
 }

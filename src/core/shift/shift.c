@@ -69,7 +69,7 @@ int shift_fill_begins(struct shift *s)
 int shift_empty(struct shift *s)
 {
     int status = io_punch(s->io, s->fd, s->half.data_offset, s->half.shift_bytes);
-    if (status == 0) {
+    if (status == 0 && s->half.inserts) { /* what moves bytes empties it once more before it begins */
         status = s->io->fsync(s->io->context, s->fd);
     }
     s->half.phase = HALF_SHIFTING;

@@ -19,6 +19,7 @@
 #include "core/ledger/journal.h"
 #include "core/ledger/record_check.h"
 #include "core/ledger/state.h"
+#include "cow/text.h"
 
 int shift_layouts(struct commit *c, struct cow_layout layout[2])
 {
@@ -155,6 +156,25 @@ int commit_mark(struct commit *c)
     return status < 0 ? commit_failed(c, status, "marking", plan->target.path) : 0;
 }
 
+/* Where nothing has been moved, or the filesystem moves, a change is taken back at once, and has its words; a
+ * recovery or an undo is not. */
+static int shift_stopped(struct commit *c)
+{
+    const struct half *half = &c->shift.half;
+    char moved[COW_SIZE_TEXT_BYTES], all[COW_SIZE_TEXT_BYTES];
+    struct shift_left left;
+    if (!c->renamed && (half->inserts || half->gap == half_end(half))) {
+        return COW_CANCELLED;
+    }
+    if (half->inserts || state_count_left(&left, half, c->io, c->image_fd) < 0) {
+        return cow_error_set(c->err, COW_CANCELLED, "%s: stopped half way", c->plan->img->path);
+    }
+    return cow_error_set(c->err, COW_CANCELLED,
+                         "%s: stopped half way: %s of its %s of data have their new place",
+                         c->plan->img->path, cow_size_text(moved, left.down_bytes),
+                         cow_size_text(all, left.up_bytes + left.down_bytes));
+}
+
 int shift_failed(struct commit *c, int status)
 {
     if (status == -EUCLEAN) {
@@ -162,7 +182,7 @@ int shift_failed(struct commit *c, int status)
                       c->plan->img->path);
         return cow_error_hint(c->err, "somebody wrote to it meanwhile: nothing is moved any more");
     }
-    return status == -ECANCELED ? cow_error_set(c->err, COW_CANCELLED, "%s: stopped", c->plan->img->path)
+    return status == -ECANCELED ? shift_stopped(c)
                                 : commit_failed(c, status, "moving the data of", c->plan->target.path);
 }
 
@@ -257,6 +277,10 @@ int shift_clear_up(struct commit *c, bool is_upper, const struct timespec *date)
     char path[PATH_MAX];
     struct cow_layout layout[2];
     int status = shift_layouts(c, layout);
+    if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
+        status = date == NULL ? 0 : settle_date_position(c->io, c->plan->target.path); /* as end_half */
+        status = status < 0 && status != -ENOENT ? status : 0;
+    }
     if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
         status = io_punch(c->io, c->image_fd, layout[0].bitmap_offset, layout[0].bitmap_bytes);
     }

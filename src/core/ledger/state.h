@@ -39,6 +39,8 @@ struct shift_left {
 /* 0 or -errno; -ENODATA or -ENOENT where the position file does not tell how far it is, -EUCLEAN where the
  * image does not fit it. What a filesystem moves counts as nothing. */
 int state_shift_left(struct shift_left *out, const struct cow_image *img);
+/* The same by what is known already, of the image that is open there. */
+int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd);
 
 /* Opens the position file of a marked image, and reads it, if it has the image's id. 0 or -errno, as above;
  * on success half_clear. */

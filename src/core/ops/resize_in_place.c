@@ -27,7 +27,6 @@ enum {
     LEAST_ALIGNMENT = 512,
     USUAL_ALIGNMENT = SHIFT_CHUNK_BYTES,
     LARGEST_ALIGNMENT = 1 << 30,
-    USUAL_BYTES_A_SECOND = 200 * 1024 * 1024,
 };
 
 /* Can the data move to where this alignment has it? */
@@ -215,15 +214,12 @@ static int count_cost(struct cow_plan *plan, bool moves)
 
 static void note_cost(struct cow_plan *plan, bool moves, uint64_t data_bytes)
 {
-    char size[COW_SIZE_TEXT_BYTES];
-    const uint64_t seconds = arith_div_up(data_bytes, USUAL_BYTES_A_SECOND);
+    char size[COW_SIZE_TEXT_BYTES], time[COW_DURATION_TEXT_BYTES];
     if (!moves) {
         plan_note(plan, "the filesystem moves the data, which takes milliseconds for any size");
     } else {
-        plan_note(plan,
-                  "%s of data are moved within the file: about %ju second%s at 200 MiB a second; it can be "
-                  "stopped, and goes on later",
-                  cow_size_text(size, data_bytes), (uintmax_t)seconds, seconds == 1 ? "" : "s");
+        plan_note(plan, "%s of data are moved within the file: %s; it can be stopped, and goes on later",
+                  cow_size_text(size, data_bytes), cow_duration_text(time, data_bytes));
     }
     plan_note(plan,
               "in the middle, also after a crash, the image is unusable until \"cowtui recover\" has run: "

@@ -11,8 +11,8 @@
 #include "core/commit/steps.h"
 
 #include "core/base/arith.h"
+#include "core/beside/side.h"
 #include "core/commit/methods.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 struct step_row {

@@ -36,8 +36,8 @@ static bool alignment_fits(struct cow_layout *out, const struct cow_image *img, 
     const struct cow_header header = {
         .format = COW_FORMAT_V3, .size_bytes = size_bytes, .sector_bytes = 512, .alignment = alignment};
     const struct cow_layout *old = &img->layout;
-    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset >= old->data_offset + HALF_SLOT_BYTES &&
-           out->data_offset <= INT32_MAX &&
+    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset > old->data_offset &&
+           out->data_offset - old->data_offset >= HALF_SLOT_BYTES && out->data_offset <= INT32_MAX &&
            (out->bitmap_offset == old->bitmap_offset || out->bitmap_offset >= old->data_offset) &&
            reserve_bytes <= cow_layout_capacity(alignment, out->data_offset);
 }

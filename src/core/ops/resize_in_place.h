@@ -5,7 +5,7 @@
 #ifndef CORE_OPS_RESIZE_IN_PLACE_H
 #define CORE_OPS_RESIZE_IN_PLACE_H
 
-#include "core/image/half.h"
+#include "core/beside/half.h"
 #include "core/plan/plan.h"
 
 /* Chooses the method (inserted, or moved) and the new alignment, into the plan. COW_UNSUPPORTED where the
@@ -14,7 +14,7 @@
  * helps. */
 int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err);
 
-/* In the first sector, with the mark of a half-moved image behind it (core/image/half.h). */
+/* In the first sector, with the mark of a half-moved image behind it (core/beside/half.h). */
 enum { IN_PLACE_PATH_BYTES = HALF_MARK_OFFSET - 32 };
 
 /* A path of the new header that one write of its first sector cannot hold: COW_REFUSED. */

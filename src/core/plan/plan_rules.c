@@ -10,8 +10,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "core/beside/side.h"
 #include "core/image/siblings.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 int plan_no_lock(struct cow_error *err, int status, const char *path)

@@ -152,7 +152,6 @@ const struct scene scenes[] = {
     {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true}, .action = {IN_PLACE(EXTEND, 4200, MOVED)}},
     {.name = "moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 1200 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .capacity_bytes = 1600 * 1024, .room_comes_late = true},
     {.name = "moved-pieces-keep", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 900 * 512, .pattern = PATTERN_ALL}, .action = {IN_PLACE(KEEP, 9000, MOVED)}, .capacity_bytes = 1400 * 1024},
-    {.name = "moved-under-bits", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 33200 * 512, .pattern = PATTERN_EDGES, .garbage = true}, .action = {IN_PLACE(EXTEND, 70000, MOVED)}},
     {.name = "moved-short-shift", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = HUGE_BYTES}, .action = {IN_PLACE(EXTEND, HUGE_SECTORS, MOVED)}},
     {.name = "moved-copy", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(COPY, 320, MOVED)}, .can_clone = true},
     {.name = "moved-no-punch", .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RUNS}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .no_punch = true},

@@ -34,23 +34,15 @@
 #include "core/ledger/journal.h"
 #include "core/ledger/state.h"
 
-static int unmark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES])
-{
-    int status = io_write(c->io, c->image_fd, sector, RECORD_SECTOR_BYTES, 0);
-    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
-}
-
 /* The end of being half way. The position file is dated just before, so that a date of the image that follows
  * at once is known for ours: a cut-off one can be undone then. */
 static int end_half(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES])
 {
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-    c->io->now(c->io->context, &times[1]);
-    int status = c->io->futimens(c->io->context, c->shift.half_fd, times);
+    int status = settle_date_position(c->io, c->plan->target.path);
     if (status == 0) {
-        status = c->io->fsync(c->io->context, c->shift.half_fd);
+        status = io_write(c->io, c->image_fd, sector, RECORD_SECTOR_BYTES, 0);
     }
-    return status == 0 ? unmark(c, sector) : status;
+    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
 }
 
 /* From half way to the new image. Where an undo has only begun, all of it is there. */
@@ -111,7 +103,9 @@ static int half_to_lower(struct commit *c, bool can_stop)
     return status == 0 ? shift_clear_up(c, false, &c->record.old_mtime) : status;
 }
 
-/* Has the image the date that the last write of its header gave it? */
+/* Has the image the date that the last writes outside of its data gave it? They come at once after the
+ * position file is dated, and that is dated again only where the date before was ours: so one that is older
+ * is, too. A guest that has run since has written later. */
 static bool is_dated_by_us(const struct commit *c)
 {
     char path[PATH_MAX];
@@ -121,8 +115,8 @@ static bool is_dated_by_us(const struct commit *c)
         c->io->lstat(c->io->context, side_path(path, c->plan->target.path, SIDE_POSITION), &position) < 0) {
         return false;
     }
-    const int64_t after = state_nanoseconds_between(position.st_mtim, facts->st_mtim);
-    return after >= -(int64_t)STATE_GRAIN_NS && after <= (int64_t)STATE_SLOW_NS + STATE_GRAIN_NS;
+    return state_nanoseconds_between(position.st_mtim, facts->st_mtim) <=
+           (int64_t)STATE_SLOW_NS + STATE_GRAIN_NS;
 }
 
 /* What lies outside of the new layout still. Where nobody has written since, the date says so again. */

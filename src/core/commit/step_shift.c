@@ -278,6 +278,10 @@ int shift_clear_up(struct commit *c, bool is_upper, const struct timespec *date)
     struct cow_layout layout[2];
     int status = shift_layouts(c, layout);
     if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
+        status = date == NULL ? 0 : settle_date_position(c->io, c->plan->target.path); /* as end_half */
+        status = status < 0 && status != -ENOENT ? status : 0;
+    }
+    if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
         status = io_punch(c->io, c->image_fd, layout[0].bitmap_offset, layout[0].bitmap_bytes);
     }
     if (status == 0 && date != NULL) {

@@ -257,8 +257,8 @@ case_wizard() {
     keys r && wait_for '1 of 4' || return
     keys -l '+64M' && wait_for '= 128 MiB' || return
     keys Enter && wait_for '2 of 4' || return
-    keys Enter && wait_for '3 of 4' && wait_for 'moves by' || return
-    keys Enter && wait_for '4 of 4' || return
+    keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && wait_for 'moves by' || return
+    keys Enter && wait_for '5 of 5' || return
     keys -l 'yes' && keys Enter && wait_for 'Done: root.cow has 128 MiB now.' || return
     keys Enter && wait_for '128 MiB over root_fs.img' || return
     keys q && wait_end 0 || return

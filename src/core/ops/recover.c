@@ -7,10 +7,13 @@
  *
  * A record of somebody else's is shown, and not obeyed: then the plan carries its refusal.
  */
+#include <errno.h>
 #include <fcntl.h>
 
+#include "core/image/half.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
+#include "core/plan/plan_rules.h"
 #include "core/plan/recover_check.h"
 #include "cow/text.h"
 
@@ -33,6 +36,25 @@ static int lost_position(const struct cow_image *img, struct cow_error *err)
     return cow_error_hint(err,
                           "put that file back (from the same backup as the image), then recover; nothing is "
                           "done without it");
+}
+
+/* How far it is, is written in a file that is not obeyed: whose it is, or that it has other names. */
+static int strange_position(const struct cow_image *img, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    int status = img->io->lstat(img->io->context, side_path(path, img->real_path, SIDE_POSITION), &facts);
+    return status < 0 ? cow_error_system(err, -status, "%s", path)
+                      : side_check_owner(img->io, path, &facts, &img->cow.facts, img->path, err);
+}
+
+/* Nothing says what was meant. */
+static int no_record(const struct cow_image *img, struct cow_error *err)
+{
+    uint8_t id[HALF_ID_BYTES];
+    return half_is_marked(id, img->raw, img->raw_bytes)
+               ? plan_refuse_without_journal(img, err)
+               : cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
 }
 
 static int take_way(struct decision *decision, enum cow_recover_way way, const struct cow_image *img,
@@ -87,6 +109,9 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
         return status;
     }
     status = direction_choose(out, img, record);
+    if (status == -EACCES && record_kind_facts(record->kind)->shifts) {
+        return strange_position(img, err);
+    }
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     }
@@ -229,7 +254,7 @@ int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_
         return status;
     }
     if (!found) {
-        return cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
+        return no_record(img, err);
     }
     status = build_recovery(out, img, &record, way, &refusal, err);
     record_clear(&record);

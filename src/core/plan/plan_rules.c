@@ -22,6 +22,17 @@ int plan_no_lock(struct cow_error *err, int status, const char *path)
              "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
 }
 
+int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    cow_error_set(err, COW_REFUSED,
+                  "%s: is unfinished: its data was being moved, and the journal of that is not beside it: %s",
+                  img->path, side_path(path, img->real_path, SIDE_MOVE));
+    return cow_error_hint(
+        err, "put that file and the position file back (from the same backup as the image), then "
+             "\"cowtui recover\"");
+}
+
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 2];
@@ -30,8 +41,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
         return image_require_layout(img, err);
     }
     switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
-    case SIDE_NO_JOURNAL:
-        return 0;
+    case SIDE_NO_JOURNAL: /* what it was can be read; to move its data again would be the end of it */
+        return img->is_half ? plan_refuse_without_journal(img, err) : 0;
     case SIDE_JOURNAL_STRANGE:
         cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
                       img->path, whose.message);

@@ -41,8 +41,9 @@ unsigned long promise_commits, promises_broken;
 
 static struct watch watch;
 static struct cow_preview said; /* a copy, perhaps falsified */
-static struct cow_touched said_file[PLAN_FILES_MAX];
-static struct cow_step said_step[PLAN_STEPS_MAX];
+enum { FILES_MAX = 256, STEPS_MAX = 512 };
+static struct cow_touched said_file[FILES_MAX];
+static struct cow_step said_step[STEPS_MAX];
 static size_t said_steps;
 static struct bits old_bits, new_bits;
 static uint64_t old_dirty_sectors, old_mixed, old_allocated;
@@ -230,7 +231,7 @@ static bool fits(const struct cow_touched *file, const struct watched *w)
 
 static void compare_touched(void)
 {
-    bool met[PLAN_FILES_MAX] = {false};
+    bool met[FILES_MAX] = {false};
     if (watch.full) {
         differs("more files were touched than can be watched");
     }
@@ -659,7 +660,7 @@ static void falsify(void)
     if (falsify_field >= listed) {
         falsify_other(falsify_field - listed);
     }
-    said.files = said.files > PLAN_FILES_MAX ? PLAN_FILES_MAX : said.files;
+    said.files = said.files > FILES_MAX ? FILES_MAX : said.files;
 }
 
 /* ---- around the commit ---- */

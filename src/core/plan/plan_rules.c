@@ -22,13 +22,27 @@ int plan_no_lock(struct cow_error *err, int status, const char *path)
              "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
 }
 
+/* A change of all images on its backing file, of which this one may have been finished already. */
+static int check_pending_family(const struct cow_image *img, struct cow_error *err)
+{
+    char image[COW_HINT_BYTES / 2];
+    const struct cow_backing *backing = &img->backing.facts;
+    if (backing->state != COW_BACKING_FOUND || !side_has_family_journal(img->io, backing->path)) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: a change of all images on %s was interrupted", img->path,
+                  backing->path);
+    return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
+                          cow_shell_quote(image, sizeof image, img->path));
+}
+
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 2];
     struct cow_error whose;
     switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
     case SIDE_NO_JOURNAL:
-        return 0;
+        return check_pending_family(img, err);
     case SIDE_JOURNAL_STRANGE:
         cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
                       img->path, whose.message);

@@ -146,6 +146,7 @@ struct cow_plan {
     bool committed;
     bool probed; /* cow_plan_probe */
     bool force;
+    bool is_member; /* of a change of several images: the backing file is none of its business */
 
     enum plan_purpose purpose;
     uint32_t record_sum; /* undo, recover: of the record that the plan was made from (record.h) */

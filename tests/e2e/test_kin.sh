@@ -212,13 +212,13 @@ cut_off()
     shift 3
     can_trace
     made "$many"
-    [ -z "$prepared" ] || grow || die "it does not grow"
     mkdir ../"kept.$many.$call$prepared" && cp -a . ../"kept.$many.$call$prepared"
     local kept=$PWD/../kept.$many.$call$prepared
     while :; do
         n=$((n + 1))
         find . -mindepth 1 -delete
         cp -a "$kept/." .
+        [ -z "$prepared" ] || grow 2>err || die "it does not grow: $(cat err)" # here: copied files have other inodes
         { strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$program" "$@" >out 2>err </dev/null
             code=$?; } 2>/dev/null
         [ $code != 0 ] || break
@@ -228,12 +228,18 @@ cut_off()
         code=$?
         [ $code = 0 ] || { [ $code = 3 ] && grep -q 'nothing to recover' err; } ||
             die "killed at $call $n, recover $m: $code $(cat err)"
-        eq '' "$(left)" "killed at $call $n, recovered: left"
+        # What nobody looks for was there before there was a journal, and the next change replaces it.
+        eq '' "$(left | tr ' ' '\n' | grep -v -e 'cowtui-new$' -e 'cowtui-trial-' -e 'cowtui-journal-new$' |
+            { [ $code = 0 ] && cat || grep -v 'cowtui-family-new$'; } | tr '\n' ' ')" "killed at $call $n, recovered: left"
         if [ "$(facts "${files[@]}")" != "$old" ]; then
             all_new || die "killed at $call $n, recovered by $m: neither old nor new: $(ls -la . sub)"
             if [ -z "$prepared" ]; then
-                "$program" undo -y -q "${members[0]}" 2>err || die "killed at $call $n: undo: $(cat err)"
-                eq "$old" "$(facts "${files[@]}")" "killed at $call $n, recovered and undone"
+                if "$program" undo -y -q "${members[0]}" 2>err; then
+                    eq "$old" "$(facts "${files[@]}")" "killed at $call $n, recovered and undone"
+                else # a header that was written, and not dated yet: nobody can tell who has written since
+                    [ $call = utimensat ] && grep -q 'the image has changed since' err ||
+                        die "killed at $call $n: undo: $(cat err)"
+                fi
             fi
         fi
         find . -name '.*cowtui*' -delete
@@ -255,5 +261,5 @@ t 'written since' written_since
 t 'changed alone since' changed_alone
 for call in pwrite64 fsync rename,renameat2 ftruncate utimensat unlink; do
     t "killed at $call" cut_off 5 '' $call resize --family --yes --quiet --in sub m1.cow $new_size
-    t "undo killed at $call" cut_off 5 grown $call undo --yes --quiet m2.cow
+    t "undo killed at $call" cut_off 3 grown $call undo --yes --quiet m2.cow
 done

@@ -243,11 +243,13 @@ int commit_family_backing(struct commit *c)
 /* The journal's end; done: the change is, and not taken back. 0 or -errno. */
 static int end_family_journal(struct commit *c, bool done)
 {
-    char journal[PATH_MAX], undo[PATH_MAX];
+    char journal[PATH_MAX], undo[PATH_MAX], draft[PATH_MAX];
     const struct family_record *r = &c->plan->family->record;
     const char *backing = c->plan->family->backing_path;
     side_path(journal, backing, SIDE_FAMILY);
     side_path(undo, backing, SIDE_FAMILY_UNDO);
+    c->io->unlink(c->io->context,
+                  side_path(draft, backing, SIDE_FAMILY_DRAFT)); /* of a crash, if there is one */
     int status = 0;
     if (done && !r->goes_back) {
         status = c->io->rename(c->io->context, journal, undo, true);

@@ -238,8 +238,11 @@ int direction_of_member(struct decision *out, const struct cow_image *img, const
     if (status < 0 || out->direction == NOWHERE) {
         return status;
     }
-    const bool may =
-        committed ? out->direction == FORWARD || out->has_choice : view == from || view == JOURNAL_SEES_HALF;
+    /* by header: room was made, durably, before that was decided, and one write is left */
+    const struct record_kind_facts *kind = record_kind_facts(record->kind);
+    const bool is_ready = kind->keeps_file && !kind->shifts && !begun_from_new && view == JOURNAL_SEES_OLD;
+    const bool may = committed ? out->direction == FORWARD || out->has_choice || is_ready
+                               : view == from || view == JOURNAL_SEES_HALF;
     out->direction = !may ? NOWHERE : committed ? FORWARD : BACK;
     out->has_choice = false;
     return 0;

@@ -185,9 +185,9 @@ static void name_family_files(struct cow_plan *plan)
             plan_add_file(plan, &f->member[i]->files[k]);
         }
     }
-    const char *const journal = plan->purpose == PLAN_RECOVERS ? SIDE_FAMILY : SIDE_FAMILY_DRAFT;
     char path[PATH_MAX];
-    plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(path, f->backing_path, journal));
+    plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(path, f->backing_path, SIDE_FAMILY));
+    plan_touch_if_there(plan, COW_TOUCH_REMOVES, side_path(path, f->backing_path, SIDE_FAMILY_DRAFT));
     if (f->extends) {
         const bool cuts = plan->purpose == PLAN_UNDOES;
         const bool known = plan->purpose != PLAN_RECOVERS && plan->purpose != PLAN_DISCARDS;

@@ -535,6 +535,12 @@ const char *cow_image_pending(const struct cow_image *img)
                "obeyed; "
                "\"cowtui recover\" says whose it is";
     case SIDE_NO_JOURNAL:
+        if (img->backing.facts.state == COW_BACKING_FOUND &&
+            side_has_family_journal(img->io, img->backing.facts.path)) {
+            return "a change of all images on its backing file was interrupted; \"cowtui recover\" finishes "
+                   "it or "
+                   "takes it back";
+        }
         break;
     }
     return "";

@@ -88,9 +88,10 @@ struct record {
     uint64_t born_sectors;
 
     /* not on the disk */
-    uint32_t version;       /* as it was read */
-    uint32_t sum;           /* its CRC, as it was read: which record it is */
-    uid_t owner;            /* of the file that it was read from */
+    uint32_t version; /* as it was read */
+    uint32_t sum;     /* its CRC, as it was read: which record it is */
+    uid_t owner;      /* of the file that it was read from */
+    bool is_family;   /* made of a family's (family_record.h): the journal lies beside the backing file */
     bool backing_elsewhere; /* not in the image's directory */
     bool copy_elsewhere;
     bool copy_is_foreign; /* the private backing file is none of ours to remove */

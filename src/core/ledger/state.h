@@ -59,6 +59,10 @@ int state_merged_is_ours(const struct cow_io *io, const struct record *record, c
 /* COW_REFUSED with words for one that is not ours. */
 int state_refuse_backing(const struct record *record, struct cow_error *err);
 
+/* The journal of that record: beside the image, or, of a family, beside the backing file. Returns out. */
+const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, const struct record *record,
+                               const char *image_path);
+
 /* The clocks that tell whether a date of the backing file is ours (state_backing.c). */
 enum {
     STATE_SECOND_NS = 1000000000,

@@ -22,9 +22,6 @@ int in_place_refuse_path(const char *image_path, struct cow_error *err);
 
 /* The preview of a plan that has such a method: costs, risk, steps. COW_IO. */
 int in_place_describe(struct cow_plan *plan, struct cow_error *err);
-/* The same of going back: plan->result is what there will be then. moves: byte by byte. Where holes cannot be
- * looked for, it says nothing of it. */
-void in_place_describe_undo(struct cow_plan *plan, bool moves);
 void in_place_list_steps(struct cow_plan *plan);
 
 #endif

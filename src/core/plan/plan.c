@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "core/base/grow.h"
-#include "core/plan/plan_family.h"
 #include "cow/text.h"
 
 static const char *const step_names[COW_STEPS] = {

@@ -71,8 +71,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 
 int plan_check_ready(const struct cow_image *img, struct cow_error *err)
 {
-    int status = image_require_layout(img, err);
-    return status != 0 ? status : plan_check_pending(img, err);
+    int status = plan_check_pending(img, err);
+    return status != 0 ? status : image_require_layout(img, err);
 }
 
 int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,

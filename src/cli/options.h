@@ -57,7 +57,7 @@ struct cli_options {
     bool larger;
     bool ascii;
     bool shrink, in_place, discard;
-    bool forward, back;
+    bool forward, back, family;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
     bool no_backing;
@@ -101,7 +101,7 @@ struct cli_command {
     size_t n_operands;
     int (*run)(const struct cli_options *options, struct cow_error *err); /* NULL: not supported yet */
     const char *summary;
-    const char *detail;    /* a few lines for `cowtui COMMAND --help` */
+    const char *detail; /* a few lines for `cowtui COMMAND --help` */
 };
 
 /* The tables end with an entry whose name is NULL. cli_screen_command stands for "an image alone". */

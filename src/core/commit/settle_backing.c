@@ -14,11 +14,11 @@
 enum { TRIES = 10 };
 
 /* Dates a file by the clock, durably; *date is what it got. 0 or -errno. */
-static int date_once(const struct cow_io *io, const char *path, struct timespec *date)
+static int date_once(const struct cow_io *io, const char *journal_path, struct timespec *date)
 {
     struct stat facts;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-    int fd = io_open_regular(io, path, O_WRONLY | O_NOFOLLOW, &facts);
+    int fd = io_open_regular(io, journal_path, O_WRONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }
@@ -32,34 +32,29 @@ static int date_once(const struct cow_io *io, const char *path, struct timespec 
     return status;
 }
 
-static int date_soon(const struct cow_io *io, const char *path)
+int settle_date_journal(const struct cow_io *io, const char *journal_path)
 {
     struct timespec date, after;
     unsigned tries = 0;
     int status;
     do { /* where flushing took long, what follows would not be taken for ours */
-        status = date_once(io, path, &date);
+        status = date_once(io, journal_path, &date);
         io->now(io->context, &after);
     } while (status == 0 && state_nanoseconds_between(date, after) > STATE_SLOW_NS / 2 && ++tries < TRIES);
     return status;
 }
 
-int settle_date_journal(const struct cow_io *io, const char *image_path)
-{
-    char path[PATH_MAX];
-    return date_soon(io, side_journal_path(path, io, image_path));
-}
-
 int settle_date_position(const struct cow_io *io, const char *image_path)
 {
     char path[PATH_MAX];
-    return date_soon(io, side_path(path, image_path, SIDE_POSITION));
+    return settle_date_journal(io, side_path(path, image_path, SIDE_POSITION));
 }
 
 int settle_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
                    bool back)
 {
     struct stat facts;
+    char journal[PATH_MAX];
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->backing_mtime};
     const uint64_t wanted = back ? record->backing_old_bytes : record->backing_new_bytes;
     int status = state_backing_is_ours(io, record, image_path, fd, back);
@@ -76,7 +71,7 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
          * not flushed, the disk has the date of the lengthening, which is only known by the journal's. */
         status = io->fsync(io->context, fd);
         if (status == 0) {
-            status = settle_date_journal(io, image_path);
+            status = settle_date_journal(io, state_journal_path(journal, io, record, image_path));
         }
         if (status == 0) {
             status = io->ftruncate(io->context, fd, wanted);
@@ -90,11 +85,11 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
 
 int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last)
 {
-    char path[PATH_MAX];
     struct timespec now;
+    char journal[PATH_MAX];
     io->now(io->context, &now);
     const int64_t since = state_nanoseconds_between(*last, now);
     return since >= 0 && since < STATE_SECOND_NS
                ? 0
-               : date_once(io, side_journal_path(path, io, image_path), last);
+               : date_once(io, side_journal_path(journal, io, image_path), last);
 }

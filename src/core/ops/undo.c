@@ -16,11 +16,12 @@
 
 #include "core/base/bytes.h"
 #include "core/ledger/state.h"
-#include "core/ops/resize_in_place.h"
+#include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
+#include "core/plan/shift_cost.h"
 #include "cow/text.h"
 
 static int changed_since(const struct cow_image *img, const char *what, struct cow_error *err)
@@ -99,7 +100,8 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
                                   .backing_path = plan->result.header.backing_path};
     int status = io_stat_disk(plan->io, plan->result.header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;
-    facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
+    facts.backing_bytes = record->extends || record->family_path[0] != 0 ? record->backing_old_bytes
+                                                                         : (uint64_t)backing.st_size;
     facts.backing_mtime = backing.st_mtim.tv_sec;
     verdict_of(&plan->preview.after_verdict, &facts);
 }
@@ -205,7 +207,7 @@ static void describe_shift(struct cow_plan *plan, const struct record *record)
 {
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     if (kind->shifts) {
-        in_place_describe_undo(plan, !kind->inserts);
+        (void)shift_cost(plan, !kind->inserts); /* where it cannot be told, nothing is said */
     }
 }
 
@@ -262,19 +264,23 @@ static int start_undo(struct cow_plan **plan, struct cow_image *img, struct reco
     return 0;
 }
 
-int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+static int plan_undo(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
+                     struct cow_error *err)
 {
-    struct cow_error local;
     struct record record;
     struct cow_plan *plan;
-    err = err != NULL ? err : &local;
     int status = start_undo(&plan, img, &record, NULL, err);
     if (status != 0) {
         return status;
     }
     plan->method = record_kind_facts(record.kind)->undone_by;
     plan->record_sum = record.sum;
-    status = check_unchanged(plan, &record, err);
+    if (family != NULL && memcmp(record.family_id, family->record.id, sizeof record.family_id) != 0) {
+        status = changed_since(img, "the image", err);
+    }
+    if (status == 0) {
+        status = check_unchanged(plan, &record, err);
+    }
     if (status == 0) {
         describe_undo(plan, &record);
     }
@@ -282,14 +288,23 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
     return plan_finish(out, plan, status, err);
 }
 
-int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+int undo_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
+                     struct cow_error *err)
 {
-    struct cow_error local;
+    return plan_undo(out, img, family, err);
+}
+
+int undo_plan_alone(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    return plan_undo(out, img, NULL, err);
+}
+
+int discard_plan_alone(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
     struct record record;
     struct cow_plan *plan;
     struct stat facts;
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
-    err = err != NULL ? err : &local;
     int status = start_undo(&plan, img, &record, &facts, err);
     if (status != 0) {
         return status;

@@ -18,8 +18,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/image/siblings.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 mode_t plan_output_mode(const struct cow_plan *plan)

@@ -159,6 +159,13 @@ looked_at()
         run 3 $words
         has "cowtui recover x.cow" err
     done
+    for words in "create -f x.cow b.img" "diff -f -o x.cow b.img raw" "merge -f -o x.cow other.cow"; do
+        [ -e other.cow ] || { run 0 create -q other.cow b.img && cp --sparse=always b.img raw; }
+        # shellcheck disable=SC2086
+        run 3 $words
+        has "cowtui recover x.cow" err
+    done
+    rm other.cow raw
     run 0 recover -n --json x.cow
     eq "recover forward" "$(json '"\(.operation) \(.method)"')" "what recovery would do"
     forward=$(json .moves_bytes)

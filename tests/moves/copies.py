@@ -51,10 +51,11 @@ class Copies:
         if self.call is None:
             if self.method == "inserted":
                 halves.have_insertion(s)
-            calls = halves.calls_of(s, s.grow(self.method))
-            moving = [i for i, (call, _) in enumerate(calls) if call == "fallocate"]
-            # The first piece is being given back; or all has been inserted, and that is being flushed.
-            self.call = calls[moving[1]] if self.method == "moved" else calls[moving[-2] + 1]
+            # All has been inserted, and that is being flushed; or the first piece is being given back.
+            if self.method == "inserted":
+                self.call = halves.calls_of(s, s.grow(self.method), after="INSERT_RANGE")[1]
+            else:
+                self.call = halves.chunks_of(halves.calls_of(s, s.grow(self.method)))[0][-1]
             return self.fresh()
         halves.kill_at(s, s.grow(self.method), *self.call)
         expect(True, s.is_half(), "is it half way")
@@ -138,6 +139,20 @@ class Copies:
         else:
             s.settle("back")
 
+    def odd_end(self):
+        """A file that ends within a block of the filesystem: the rest of that block is no hole, and no data."""
+        place = os.path.join(self.scratch, "odd")
+        os.mkdir(place)
+        s = Scene(self.scene.binary, place, 512, 4097, more=8 << 20)
+        if self.method == "inserted":
+            halves.have_insertion(s)
+        for call, n in [c for c in halves.calls_of(s, s.grow(self.method)) if c[0] in ("fallocate", "fsync")][-8:]:
+            s.back_to_old()
+            halves.kill_at(s, s.grow(self.method), call, n)
+            s.settle("back" if n % 2 else "forward")
+        s.check_moo() if s.size_field() == s.new_size else None
+        s.back_to_old()
+
     def lost(self, name, *words):
         """Without one of the side files nothing is begun anew; when it is back, all goes well."""
         s = self.fresh()
@@ -160,7 +175,7 @@ class Copies:
             whole = read(s.at(POSITION))
             for slot in slots:
                 poke(s.at(POSITION), slot * 4096 + 256, b"\xa5" * 256)
-            if len(slots) == 2:
+            if not any(whole[slot * 4096 : slot * 4096 + 6] == b"cowtui" for slot in {0, 1} - set(slots)):  # it was the only one
                 self.refused(self.home, ["position"], ())
                 poke(s.at(POSITION), 0, whole)
             s.settle("back")
@@ -206,6 +221,7 @@ def cases(binary, scratch):
             yield f"{method}: a copy, when the original has gone on", copies.beside_original
             yield f"{method}: a restored backup", copies.restored
             yield f"{method}: a backup without holes", copies.without_holes
+            yield f"{method}: a file that ends within a block", copies.odd_end
             yield f"{method}: the position file is lost", lambda c=copies: c.lost(POSITION, "position")
             yield f"{method}: the journal is lost", lambda c=copies: c.lost(JOURNAL, "journal of that is not beside it")
             yield f"{method}: torn slots, and another image's", copies.torn

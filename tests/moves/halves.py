@@ -21,8 +21,8 @@ def need_strace():
         raise mounts.Skip("strace may not trace here")
 
 
-def calls_of(scene, command):
-    """What it calls, in order: [(call, n-th of its kind)]. It is done then."""
+def calls_of(scene, command, after=""):
+    """What it calls, in order: [(call, n-th of its kind)]. It is done then. after: from the last one with these words on."""
     log = os.path.join(os.path.dirname(scene.place), "calls")
     scene.must(0, *STRACE, "-o", log, "-e", "trace=" + CALLS, *command)
     seen, out = collections.Counter(), []
@@ -31,6 +31,8 @@ def calls_of(scene, command):
             found = re.match(r"(?:\d+ +)?([a-z0-9_]+)\(", line)
             if found:
                 seen[found[1]] += 1
+                if after and after in line:
+                    out = []
                 out.append((found[1], seen[found[1]]))
     os.unlink(log)
     return out

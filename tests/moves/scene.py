@@ -244,6 +244,8 @@ class Scene:
         if done.returncode not in (0, 3) or (done.returncode == 3 and was_half):
             raise Wrong(f"recover {' '.join(way)} answers {done.returncode}: {done.said}")
         which = "new" if self.size_field() == self.new_size else "old"
+        if undoing and re.search(rf"^ *makes .*{re.escape(UNDO)}$", done.stdout, re.M):
+            raise Wrong("the preview says that finishing an undo makes undo data")
         if was_half and way:
             expect("new" if (way[0] == "--forward") != undoing else "old", which, f"image after recover {way[0]}")
         if which == "new":

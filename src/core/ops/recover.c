@@ -154,14 +154,16 @@ static void name_recovered_files(struct cow_plan *plan, const struct record *rec
                                             SIDE_NEW,     SIDE_OLD,  SIDE_DRAFT};
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     char undo[PATH_MAX], copy_new[PATH_MAX];
-    const bool makes_undo = direction == FORWARD && (kind->record_is_undo || record->keeps_undo);
+    const bool makes_undo =
+        direction == FORWARD && !kind->goes_back && (kind->record_is_undo || record->keeps_undo);
+    const bool keeps_undo = direction == BACK && kind->goes_back && kind->shifts;
     plan_touch(plan, kind->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target.path);
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, left_over[i]);
     }
     if (makes_undo) {
         plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target.path, SIDE_UNDO));
-    } else {
+    } else if (!keeps_undo) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     }
     if (record->extends) {

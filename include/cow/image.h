@@ -111,4 +111,18 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);
 
+/* Whether the data of an image lies partly where it was, partly where it shall be. */
+enum cow_half {
+    COW_HALF_NOT,
+    COW_HALF_MOVED, /* that was interrupted: header, layout, runs and contents are those of the disk as it was
+                     */
+    COW_HALF_MOVING /* another program does so at this moment: header->unfinished is true, and what needs the
+                       layout answers COW_LOCKED */
+};
+enum cow_half cow_image_half(const struct cow_image *img);
+
+/* How large the disk can become (bytes) before the data of an image has to move: the header alone is written
+ * until then. 0 where any growth writes the image anew, or where it is pending. */
+uint64_t cow_image_can_grow_to(const struct cow_image *img);
+
 #endif

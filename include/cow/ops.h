@@ -10,6 +10,7 @@
 
 #include "cow/fs.h"
 #include "cow/plan.h"
+#include "cow/text.h"
 
 enum cow_policy { COW_POLICY_UNSET, COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP };
 
@@ -92,6 +93,30 @@ struct cow_policy_choice {
 
 /* Fills choices[3] for growing img to size_bytes, the recommended one first, impossible ones last. */
 void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img, uint64_t size_bytes);
+
+/* The ways to write the image where its data has to move, as a choice for people: by copy, or in place. What
+ * each costs is a phrase, "" where it is not known. */
+struct cow_method_choice {
+    bool in_place;
+    enum cow_method method; /* COPY, or INSERTED or MOVED */
+    bool possible;
+    bool recommended;
+    char how[96];
+    char writes[96];
+    char time[COW_DURATION_TEXT_BYTES];
+    char needs[COW_NEEDS_TEXT_BYTES]; /* of free space */
+    char free[COW_SIZE_TEXT_BYTES];   /* that there is */
+    char crash[128];                  /* what one in the middle does */
+    char undo[64];
+    char obstacle[256]; /* why it is not possible, else "" */
+};
+
+enum { COW_METHOD_CHOICES = 2 };
+
+/* Fills choices, the copy first, and answers how many there are: none where the data may stay where it is, or
+ * where there is one way only. opt: as for cow_plan_resize; where it names a method, there is no choice. */
+size_t cow_resize_method_choices(struct cow_method_choice choices[COW_METHOD_CHOICES], struct cow_image *img,
+                                 const struct cow_resize_options *opt);
 
 struct cow_create_options {
     const char *path;         /* the new image */

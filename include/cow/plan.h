@@ -50,7 +50,7 @@ struct cow_plan;
     X(MARK, "mark")                                                                                          \
     X(SHIFT, "shift-data")                                                                                   \
     X(FILL, "write-bits")                                                                                    \
-    X(CLEAR_MARK, "clear-mark")                                                                              \
+    X(CLEAR_UP, "clear-up")                                                                                  \
     X(FAMILY_LOCK, "lock-backing")                                                                           \
     X(FAMILY_SPACE, "check-all-space")                                                                       \
     X(FAMILY_JOURNAL, "family-journal")                                                                      \

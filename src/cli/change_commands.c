@@ -215,10 +215,8 @@ int cli_resize(const struct cli_options *options, struct cow_error *err)
 
     if (status)
         return status;
-    if (cow_image_header(image)->unfinished)
-        status = cow_error_set(err, COW_INVALID, "%s: cannot be resized: %s", cow_image_path(image),
-                               cow_image_pending(image));
-    else
+    status = cli_need_layout(image, "cannot be resized", err);
+    if (!status)
         status = read_resize(&resize, options, cow_image_header(image), err);
     if (!status)
         status = plan_resize(&plan, image, options, &resize, err);

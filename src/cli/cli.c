@@ -121,6 +121,16 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
     return cow_status_exit_code(status);
 }
 
+int cli_need_layout(struct cow_image *image, const char *lacks, struct cow_error *err)
+{
+    bool moves = cow_image_half(image) == COW_HALF_MOVING;
+
+    if (!cow_image_header(image)->unfinished)
+        return 0;
+    return cow_error_set(err, moves ? COW_LOCKED : COW_INVALID, "%s: %s: %s", cow_image_path(image), lacks,
+                         cow_image_pending(image));
+}
+
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err)
 {
     const struct cow_open_options open = {.backing_path = options->backing,

@@ -33,4 +33,8 @@ int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct co
 /* Opens the image that the first operand names, with the backing file that the options name. */
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);
 
+/* What needs the layout of an image whose change was interrupted: "IMAGE: has no map: why". COW_INVALID, or
+ * COW_LOCKED where its data is being moved at this moment; 0 for any other image. */
+int cli_need_layout(struct cow_image *image, const char *lacks, struct cow_error *err);
+
 #endif

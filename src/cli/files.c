@@ -306,10 +306,8 @@ int cli_files(const struct cli_options *options, struct cow_error *err)
     if (status)
         return status;
     files.image = image;
-    if (cow_image_header(image)->unfinished)
-        status = cow_error_set(err, COW_INVALID, "%s: has no files: %s", cow_image_path(image),
-                               cow_image_pending(image));
-    else
+    status = cli_need_layout(image, "has no files", err);
+    if (!status)
         status = cow_fs_open(&fs, image, err);
     files.fs = fs;
     if (!status)

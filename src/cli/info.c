@@ -17,6 +17,7 @@ static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, s
         .header = cow_image_header(image),
         .backing = cow_image_backing(image),
         .pending = cow_image_pending(image),
+        .can_grow_to_bytes = cow_image_can_grow_to(image),
     };
     if (!facts->header->unfinished) {
         facts->layout = cow_image_layout(image);
@@ -47,6 +48,8 @@ int cli_info(const struct cli_options *options, struct cow_error *err)
         cli_out_init(&out, stdout, options->color_mode);
         cli_info_text(&out, &facts, options->verbose);
     }
+    if (!status && cow_image_half(image) == COW_HALF_MOVING) /* the rest of it cannot be told now */
+        status = cli_need_layout(image, "size, layout and usage are not known", err);
 out:
     cow_image_close(image);
     return status;

@@ -218,13 +218,9 @@ int cli_map(const struct cli_options *options, struct cow_error *err)
 
     if (status)
         return status;
-    if (cow_image_header(walk.image)->unfinished)
-        status = cow_error_set(err, COW_INVALID, "%s: has no map: %s", cow_image_path(walk.image),
-                               cow_image_pending(walk.image));
-    else if (options->scan)
-        status = map_scanned(&walk, options, print, err);
-    else
-        status = print(&walk, err);
+    status = cli_need_layout(walk.image, "has no map", err);
+    if (!status)
+        status = options->scan ? map_scanned(&walk, options, print, err) : print(&walk, err);
     cow_image_close(walk.image);
     return status;
 }

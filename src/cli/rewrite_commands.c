@@ -44,10 +44,8 @@ static int rewrite_image(struct cow_rewrite_options rewrite, const struct cli_op
     status = cli_open_image(&image, options, err);
     if (status)
         return status;
-    if (cow_image_header(image)->unfinished)
-        status = cow_error_set(err, COW_INVALID, "%s: cannot be changed: %s", cow_image_path(image),
-                               cow_image_pending(image));
-    else
+    status = cli_need_layout(image, "cannot be changed", err);
+    if (!status)
         status = plan_rewriting(&plan, image, rewrite, options, err);
     if (!status)
         status = cli_change(plan, options, err);

@@ -301,6 +301,11 @@ static void past_end(struct run *run)
         }
     }
     power_end(&power);
+    sim_free(&sim);
+    if (strcmp(picture, "AB..|CD") != 0) {
+        run_violation(run, "never AB..|CD");
+        return;
+    }
     fd = next.io.open(&next, "/f", O_RDWR, 0);
     check_is(run, next.io.seek(&next, fd, 8192, SEEK_DATA), -ENXIO, "nothing up to the end");
     next.io.ftruncate(&next, fd, 6 * page_bytes);
@@ -310,18 +315,25 @@ static void past_end(struct run *run)
     next.io.ftruncate(&next, fd, 3 * page_bytes);
     next.io.ftruncate(&next, fd, 6 * page_bytes);
     expect_live(run, &next, "AB....", "and can be cut off");
+    next.io.ftruncate(&next, fd, 3 * page_bytes);
+    next.io.fsync(&next, fd);
+    put(&next, fd, 4, 'N');
+    expect_disk(run, &next, "AB. AB..N AB...", "nothing new is past the end");
+    next.io.ftruncate(&next, fd, 3 * page_bytes);
+    sim_settle(&next);
+    put(&next, fd, 4, 'N');
+    expect_disk(run, &next, "AB. AB..N AB...", "nor after it has settled");
     sim_free(&next);
-    sim_free(&sim);
 }
 
 /* ---- what comes before and after a shift ---- */
 
-static void after_shift(struct run *run, void (*then)(struct sim *sim, int fd), const char *wanted,
-                        const char *what)
+static void after_shift(struct run *run, enum size_order order, void (*then)(struct sim *sim, int fd),
+                        const char *wanted, const char *what)
 {
     struct sim sim;
     int fd = boot(&sim, "ABCD");
-    sim.size_order = SIZE_FIRST;
+    sim.size_order = order;
     room(&sim, fd, IO_ROOM_INSERT, 1, 2);
     then(&sim, fd);
     expect_disk(run, &sim, wanted, what);
@@ -358,19 +370,20 @@ static void collapse_again(struct sim *sim, int fd)
 
 static void orders(struct run *run)
 {
-    after_shift(run, write_moved, FIRST_SPLITS " A..BCD AXCD AXCD.. AXC..D AX..CD A..XCD",
+    after_shift(run, SIZE_FIRST, write_moved, FIRST_SPLITS " A..BCD AXCD AXCD.. AXC..D AX..CD A..XCD",
                 "a block that was the file's before");
-    after_shift(run, write_gap, FIRST_SPLITS " A..BCD AN.BCD AM.BCD", "a new block");
-    after_shift(run, write_again, FIRST_SPLITS " A..BCD A...CD A..NCD",
+    after_shift(run, SIZE_FIRST, write_gap, FIRST_SPLITS " A..BCD AN.BCD AM.BCD", "a new block");
+    after_shift(run, SIZE_LAST, write_gap, LAST_SPLITS " A..BCD AN.BCD AM.BCD", "a new block, the size last");
+    after_shift(run, SIZE_FIRST, write_again, FIRST_SPLITS " A..BCD A...CD A..NCD",
                 "a new block in the place of an old one");
-    after_shift(run, lengthen, FIRST_SPLITS " A..BCD A..BCD..", "a length");
-    after_shift(run, collapse_again,
+    after_shift(run, SIZE_FIRST, lengthen, FIRST_SPLITS " A..BCD A..BCD..", "a length");
+    after_shift(run, SIZE_FIRST, collapse_again,
                 FIRST_SPLITS " A..BCD AXCD AXCD.. AXC..D AX..CD A..XCD "
                              "A..B|CD A..X|CD AB..|CD AX..|CD ABC.|.D AXC.|.D",
                 "a collapse");
 }
 
-static void holes_come_before(struct run *run)
+static void what_comes_before(struct run *run)
 {
     struct sim sim;
     int fd = boot(&sim, "ABCD");
@@ -378,6 +391,12 @@ static void holes_come_before(struct run *run)
     room(&sim, fd, IO_ROOM_PUNCH, 0, 1);
     room(&sim, fd, IO_ROOM_INSERT, 1, 2);
     expect_disk(run, &sim, "ABCD .BCD .BCD.. .BC..D .B..CD ...BCD", "a hole before a shift");
+    sim_free(&sim);
+    fd = boot(&sim, "ABCD");
+    sim.size_order = SIZE_LAST;
+    sim.io.ftruncate(&sim, fd, 5 * page_bytes);
+    room(&sim, fd, IO_ROOM_INSERT, 1, 2);
+    expect_disk(run, &sim, "ABCD ABCD. ABC..|D AB..C|D A..BC|D A..BCD.", "a length before a shift");
     sim_free(&sim);
 }
 
@@ -598,8 +617,8 @@ static const struct {
     {"refuse", refuses},
     {"large-blocks", large_blocks},
     {"past-end", past_end},
-    {"order", orders},
-    {"holes-first", holes_come_before},
+    {"after", orders},
+    {"before", what_comes_before},
     {"lost", lost_bytes},
     {"error-in-middle", errors_in_middle},
     {"kill-in-middle", kills_in_middle},

@@ -353,7 +353,7 @@ static bool shift_arrives(struct choice *c, size_t at, const struct item *item, 
     if (arrival == ARRIVES_PARTLY && shift_cut_off(shift, before, c->rng)) {
         arrival = ARRIVES;
     }
-    if (((c->closed | c->holey | c->broken) & bit) != 0) {
+    if (((c->closed | c->holey) & bit) != 0) {
         arrival = ARRIVES_NOT;
     }
     c->broken |= arrival != ARRIVES ? bit : 0;

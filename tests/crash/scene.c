@@ -25,6 +25,7 @@ static int plan_resize(struct cow_plan **plan, struct cow_image *img, const stru
     struct cow_resize_options opt = {.size_bytes = action->sectors * 512,
                                      .policy = policies[action->verb],
                                      .shrink = action->verb == VERB_SHRINK,
+                                     .method = action->method,
                                      .force = action->force,
                                      .copy_path = action->away ? AWAY_PATH : NULL,
                                      .output_path = action->elsewhere ? OUTPUT_PATH : NULL};
@@ -90,7 +91,7 @@ static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct
     case VERB_DISCARD:
         return cow_plan_discard_undo(plan, img, err);
     case VERB_RECOVER:
-        return cow_plan_recover(plan, img, err);
+        return cow_plan_recover_way(plan, img, action->way, err);
     case VERB_MERGE:
     case VERB_MERGE_IN_PLACE:
         return plan_merge(plan, img, action, err);
@@ -172,7 +173,8 @@ int action_run_promised(struct sim *sim, const struct action *action, struct cow
 
 bool journal_there(const struct tree *tree)
 {
-    return tree_find(tree, "/img/.x.cow.cowtui-journal") != NO_INODE;
+    return tree_find(tree, "/img/.x.cow.cowtui-journal") != NO_INODE ||
+           tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE;
 }
 
 /* ---- trials ---- */

@@ -51,12 +51,14 @@ static inline bool verb_rewrites(enum verb verb)
 
 struct action {
     enum verb verb;
-    uint64_t sectors;  /* the new size, in sectors of 512 */
-    bool elsewhere;    /* the result goes to OUTPUT_PATH */
-    bool away;         /* the private backing file goes to AWAY_PATH, into another directory */
-    bool force;        /* and without it, it is refused */
-    const char *file;  /* of the guest, that is extracted: a name of filesystem_file */
-    bool backing;      /* ... as the backing file has it */
+    uint64_t sectors; /* the new size, in sectors of 512 */
+    bool elsewhere;   /* the result goes to OUTPUT_PATH */
+    bool away;        /* the private backing file goes to AWAY_PATH, into another directory */
+    bool force;       /* and without it, it is refused */
+    const char *file; /* of the guest, that is extracted: a name of filesystem_file */
+    bool backing;     /* ... as the backing file has it */
+    enum cow_resize_method method;
+    enum cow_recover_way way;
     const char *image; /* on which it acts; NULL: IMAGE_PATH */
     const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };

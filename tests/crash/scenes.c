@@ -25,6 +25,11 @@
         .verb = VERB_##change, .sectors = (n), .elsewhere = true                                             \
     }
 
+#define IN_PLACE(change, n, how)                                                                             \
+    {                                                                                                        \
+        .verb = VERB_##change, .sectors = (n), .method = COW_RESIZE_##how                                    \
+    }
+
 #define EXTRACT(name, ...)                                                                                   \
     {                                                                                                        \
         .verb = VERB_EXTRACT, .elsewhere = true, .file = (name), __VA_ARGS__                                 \
@@ -142,6 +147,26 @@ const struct scene scenes[] = {
     {.name = "chain-compact-header", .spec = {.form = FORM_V3, .redundant = true, .garbage = true}, .action = {DO(COMPACT, 0), DO(EXTEND, 320)}},
     {.name = "chain-compact-pages", .spec = {.form = FORM_V3, .redundant = true, .garbage = true}, .action = {DO(COMPACT_SECTORS, 0), DO(PAGES, 0)}},
     {.name = "chain-undo-pages", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(PAGES, 0), DO(UNDO, 0)}},
+    /* where the data lies: moved, with several pieces where there is little space (64 KiB then) */
+    {.name = "moved-extend", .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED)}},
+    {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true}, .action = {IN_PLACE(EXTEND, 4200, MOVED)}},
+    {.name = "moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 1200 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .capacity_bytes = 1600 * 1024, .room_comes_late = true},
+    {.name = "moved-pieces-keep", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 900 * 512, .pattern = PATTERN_ALL}, .action = {IN_PLACE(KEEP, 9000, MOVED)}, .capacity_bytes = 1400 * 1024},
+    {.name = "moved-short-shift", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = HUGE_BYTES}, .action = {IN_PLACE(EXTEND, HUGE_SECTORS, MOVED)}},
+    {.name = "moved-copy", .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(COPY, 320, MOVED)}, .can_clone = true},
+    {.name = "moved-no-punch", .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RUNS}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .no_punch = true},
+    {.name = "moved-twin", .spec = {.form = FORM_V3, .garbage = true, .twin = true}, .action = {IN_PLACE(EXTEND, 320, MOVED)}},
+    {.name = "undo-moved-extend", .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED), DO(UNDO, 0)}},
+    {.name = "undo-moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 1200 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED), DO(UNDO, 0)}, .capacity_bytes = 1600 * 1024, .room_comes_late = true},
+    {.name = "undo-moved-keep", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 200 * 512}, .action = {IN_PLACE(KEEP, 9000, MOVED), DO(UNDO, 0)}},
+    {.name = "chain-moved-header", .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED), DO(EXTEND, 400)}},
+    {.name = "chain-copy-moved", .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 256), IN_PLACE(EXTEND, 16500000, MOVED)}},
+    /* ... inserted by the filesystem */
+    {.name = "inserted-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 40000, INSERTED)}, .can_insert = true},
+    {.name = "inserted-size-last", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, INSERTED)}, .can_insert = true, .size_order = SIZE_LAST},
+    {.name = "inserted-copy", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD}, .action = {IN_PLACE(COPY, 40000, INSERTED)}, .can_insert = true},
+    {.name = "undo-inserted", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 40000, INSERTED), DO(UNDO, 0)}, .can_insert = true},
+    {.name = "undo-inserted-last", .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, INSERTED), DO(UNDO, 0)}, .can_insert = true, .size_order = SIZE_LAST},
     /* into the backing file; another image is on it */
     {.name = "inplace-v1", .spec = {.form = FORM_V1, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-v2-tail", .spec = {.form = FORM_V2, .size_bytes = ODD, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},

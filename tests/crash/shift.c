@@ -83,9 +83,6 @@ bool shift_cut_off(struct shift *shift, const struct inode *before, struct rng *
 
 void shift_apply(struct inode *inode, const struct shift *shift)
 {
-    if (shift->collapse) {
-        inode_drop(inode, shift->offset, shift->offset + shift->n_bytes);
-    }
     inode_move(inode, first_of(shift), end_of(shift), shift->n_bytes, shift->collapse);
     if (shift->sized) {
         inode->facts.size_bytes = shift->size_bytes;

@@ -38,6 +38,7 @@ struct shift shift_whole(bool collapse, uint64_t offset, uint64_t n_bytes, uint6
  * True: it has done all of them. */
 bool shift_cut_off(struct shift *shift, const struct inode *before, struct rng *rng);
 
+/* Of a collapse: the range itself is a hole already. */
 void shift_apply(struct inode *inode, const struct shift *shift);
 
 #endif

@@ -112,7 +112,6 @@ struct sim {
     size_t n_mutations, room_mutations;
     struct sim_fd fd[SIM_FDS];
     uint64_t clock_ns;
-    uint64_t n_random; /* how often random bytes were asked for */
     /* What the machine can, and has; the caller's to set after sim_boot or sim_resume. */
     bool can_clone;
     bool can_insert;            /* and collapse; else -EOPNOTSUPP */

@@ -57,7 +57,7 @@ disks()
 
 grow()
 {
-    "$program" resize --family --yes --quiet --in sub "$@" m1.cow $new_size
+    "$program" resize --family --yes --quiet --in sub m1.cow $new_size
 }
 
 # all_new: each has the new size, the disk is what it was and zeros, and a kernel opens it.
@@ -91,6 +91,28 @@ several() # HOW_MANY
         [ -e .b.img.cowtui-family-undo ] || die "nothing undoes it for all"
         run 0 undo -y -q "${members[-1]}"
         eq "$old" "$(facts "${files[@]}")" "what undo leaves"
+        [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
+    done
+}
+
+# Members go in place, but for a v1, which is not changed where it lies.
+in_place()
+{
+    made 5
+    run 3 resize --family --yes --quiet --in-place --in sub m1.cow $new_size
+    has m4.cow err
+    eq "$old" "$(facts "${files[@]}")" "after what was refused"
+    rm m4.cow
+    members=(m1.cow m2.cow sub/m3.cow m5.cow) files=(b.img m1.cow m2.cow sub/m3.cow m5.cow)
+    old=$(facts "${files[@]}") old_disks=$(disks old)
+    for method in '--in-place' '--method moved'; do
+        inodes=$(stat -c %i "${members[@]}")
+        # shellcheck disable=SC2086 # two words
+        run 0 resize --family --yes --quiet $method --in sub m5.cow $new_size
+        all_new || die "not all are new ($method)"
+        eq "$inodes" "$(stat -c %i "${members[@]}")" "the files"
+        run 0 undo -y -q m2.cow
+        eq "$old" "$(facts "${files[@]}")" "what undo leaves ($method)"
         [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
     done
 }
@@ -254,6 +276,7 @@ cut_off()
 for n in 1 2 5; do
     t "$n images" several $n
 done
+t 'in place' in_place
 t 'told and refused' told
 t 'one is in the way' in_the_way
 t 'one has the size already' one_has_it

@@ -359,7 +359,8 @@ static void compare_space(void)
     if (!space_is_exact_here(said.target_path) || io->stat(io->context, said.target_path, &facts) < 0) {
         return;
     }
-    const uint64_t used = used_bytes(), room = (runs_of(io, said.target_path) + 4) * (said.images + 1) * BLOCK_BYTES;
+    const uint64_t used = used_bytes(),
+                   room = (runs_of(io, said.target_path) + 4) * (said.images + 1) * BLOCK_BYTES;
     const uint64_t allocated = (uint64_t)facts.st_blocks * 512;
     if (used > said.needs_free_bytes) {
         differs("%" PRIu64 " bytes of space are used, %" PRIu64 " were said to be needed", used,

@@ -100,7 +100,21 @@ START_TEST(resize_refuses_requests_that_make_no_sense)
     check_resize(img, opt, COW_REFUSED);
     opt = grow(COW_POLICY_KEEP);
     opt.in_place = true;
-    check_resize(img, opt, COW_UNSUPPORTED);
+    check_resize(img, opt, 0);
+    opt.method = COW_RESIZE_COPY; /* which makes a new file */
+    check_resize(img, opt, COW_USAGE);
+    opt.method = COW_RESIZE_ANY;
+    opt.output_path = out;
+    check_resize(img, opt, COW_USAGE);
+    opt = grow(COW_POLICY_KEEP);
+    opt.method = COW_RESIZE_MOVED; /* implies it */
+    check_resize(img, opt, 0);
+    opt.output_path = out;
+    check_resize(img, opt, COW_USAGE);
+    opt = grow(COW_POLICY_COPY);
+    opt.in_place = opt.shrink = true;
+    opt.size_bytes = SIZE / 2;
+    check_resize(img, opt, COW_USAGE);
     static const struct {
         enum cow_policy policy;
         int status;

@@ -17,6 +17,7 @@ struct cli_facts {
     const struct cow_layout *layout;   /* NULL: an unfinished image has none */
     const struct cow_backing *backing; /* never NULL */
     const char *pending;               /* "" if nothing */
+    uint64_t can_grow_to_bytes;        /* before its data has to move; 0: that is not so */
     struct cow_usage usage;            /* all zero for an unfinished image */
     struct cow_verdict verdict;
     struct cow_holder holder;

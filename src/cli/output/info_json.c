@@ -65,6 +65,8 @@ json_t *cli_info_json(const struct cli_facts *facts)
     cli_json_put(&object, "layers", layers_json(facts->image));
     cli_json_put(&object, "below", cli_json_sentence_or_null(cow_image_cut_text(facts->image)));
     cli_json_put(&object, "layout", layout ? cli_json_layout(layout) : json_null());
+    cli_json_put(&object, "can_grow_to_bytes",
+                 facts->can_grow_to_bytes ? cli_json_u64(facts->can_grow_to_bytes) : json_null());
     cli_json_put(&object, "usage", layout ? usage_json(&facts->usage) : json_null());
     cli_json_put(&object, "uml", cli_json_verdict(&facts->verdict));
     cli_json_put(&object, "in_use", facts->holder_known ? cli_json_holder(&facts->holder) : json_null());

@@ -30,7 +30,10 @@ static void put_header(struct cli_out *out, const struct cli_facts *facts)
     cli_row(out, "format", "%s, version %u, %s endian", cow_format_name(header->format), header->version,
             header->big_endian ? "big" : "little");
     if (header->unfinished)
-        cli_row_tone(out, CLI_WARN, "size", "unknown: a change of this image was interrupted");
+        cli_row_tone(out, CLI_WARN, "size", "unknown: %s",
+                     cow_image_half(facts->image) == COW_HALF_MOVING
+                         ? "its data is being moved at this moment"
+                         : "a change of this image was interrupted");
     else
         cli_row(out, "size", "%s, %" PRIu64 " sectors of %" PRIu32, cli_amount(size, header->size_bytes),
                 facts->layout->sectors, header->sector_bytes);
@@ -123,6 +126,16 @@ static void put_info_layout(struct cli_out *out, const struct cow_layout *layout
     put_info_range(out, "data", layout->data_offset, layout->end_offset);
 }
 
+/* Of an image that has more room than it uses, or none: both are worth knowing before it grows. */
+static void put_info_growth(struct cli_out *out, const struct cli_facts *facts)
+{
+    char size[CLI_AMOUNT_BYTES];
+
+    if (facts->can_grow_to_bytes)
+        cli_row(out, "can grow", "to %s before its data has to move",
+                cli_amount(size, facts->can_grow_to_bytes));
+}
+
 static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
 {
     const struct cow_usage *usage = &facts->usage;
@@ -191,6 +204,7 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
     put_info_layers(out, facts->image);
     if (facts->layout) {
         put_info_layout(out, facts->layout);
+        put_info_growth(out, facts);
         put_info_usage(out, facts);
     }
     put_info_verdict(out, &facts->verdict);

@@ -104,6 +104,20 @@ static void put_writes(struct cli_out *out, const struct cow_plan *plan)
         cli_row(out, "writes", "no data yet, needs %s free", needs);
 }
 
+/* What moves within the file, by whom; of a recovery, what is left of it. */
+static void put_moves(struct cli_out *out, const struct cow_preview *preview)
+{
+    char moves[COW_SIZE_TEXT_BYTES], needs[COW_NEEDS_TEXT_BYTES];
+    bool by_filesystem = preview->method == COW_METHOD_INSERTED;
+
+    cow_size_text(moves, preview->moves_bytes);
+    if (preview->method == COW_METHOD_MOVED || by_filesystem)
+        cli_row(out, "moves", "%s of data within the file%s, needs %s free", moves,
+                by_filesystem ? ", by the filesystem" : "", cow_needs_text(needs, preview));
+    else if (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes)
+        cli_row(out, "moves", "%s of data within the file", moves);
+}
+
 static void put_content(struct cli_out *out, const struct cow_preview *preview)
 {
     if (*preview->content_text)
@@ -210,6 +224,7 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
         put_writes(out, plan);
+    put_moves(out, preview);
     put_plan_files(out, preview);
     put_consequences(out, preview);
     put_plan_verdict(out, preview);

@@ -149,6 +149,20 @@ int cow_size_parse(uint64_t *out, const char *text, uint64_t base_bytes, struct 
     return 0;
 }
 
+const char *cow_duration_text(char *buffer, uint64_t moves_bytes)
+{
+    const uint64_t bytes_a_second = 200 * 1024 * 1024;
+    const uint64_t seconds = moves_bytes / bytes_a_second + (moves_bytes % bytes_a_second != 0);
+    if (seconds > 120) {
+        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " minutes, at 200 MiB a second",
+                 (seconds + 59) / 60);
+    } else {
+        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " second%s, at 200 MiB a second", seconds,
+                 seconds == 1 ? "" : "s");
+    }
+    return buffer;
+}
+
 const char *cow_time_text(char *buffer, int64_t seconds)
 {
     const time_t time = (time_t)seconds;

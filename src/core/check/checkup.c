@@ -80,7 +80,7 @@ static int check_files(struct checkup *c, bool quick, struct cow_error *err)
 
 static int check_image(struct checkup *c, bool quick, struct cow_error *err)
 {
-    int status = gather(c, err);
+    int status = c->img->is_moving ? image_require_layout(c->img, err) : gather(c, err);
     if (status != 0) {
         return status;
     }

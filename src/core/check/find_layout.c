@@ -55,7 +55,7 @@ void find_file_long(struct checkup *c)
     const struct cow_layout *l = &c->img->layout;
     const uint64_t end = arith_max(l->end_offset, l->bitmap_offset + l->bitmap_bytes + SLACK_BYTES);
     char size[COW_SIZE_TEXT_BYTES];
-    if (c->usage.file_bytes > end) {
+    if (c->usage.file_bytes > end && !c->img->is_half) {
         report(c, COW_FINDING_FILE_LONG,
                "the file has %" PRIu64 " bytes, %" PRIu64 " (%s) more than its layout", c->usage.file_bytes,
                c->usage.file_bytes - end, cow_size_text(size, c->usage.file_bytes - end));

@@ -43,6 +43,9 @@ int settle_write_family(const struct cow_io *io, const char *backing_path, const
 /* Dates a journal "now", durably: the next call may date the backing file. 0 or -errno. */
 int settle_date_journal(const struct cow_io *io, const char *journal_path);
 
+/* The same of the position file of an image whose data is being moved: the image will be written. */
+int settle_date_position(const struct cow_io *io, const char *image_path);
+
 /* A merge is about to write into the backing file: dates the journal, durably, if that was a second ago or
  * more (*last; zeros: never). 0 or -errno. */
 int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last);

@@ -286,7 +286,6 @@ static int fill_shift(struct commit *c)
     if (!record_kind_facts(r->kind)->shifts) {
         return 0;
     }
-    memcpy(r->under_id, img->raw + HALF_MARK_OFFSET, sizeof r->under_id);
     int status = c->io->random(c->io->context, r->half_id, sizeof r->half_id);
     return status < 0 ? commit_failed(c, status, "looking for a random number for", img->path) : 0;
 }

@@ -2,7 +2,7 @@
  *
  * The steps of moving data where it lies, and the parts that the ways on and back (method_shift.c) have in
  * common with them. From the mark on no kernel opens the image; before it, the position file is whole and
- * durable, and so is the id that joins the two.
+ * durable.
  */
 #include "core/commit/step_shift.h"
 
@@ -19,13 +19,13 @@
 #include "core/ledger/journal.h"
 #include "core/ledger/record_check.h"
 #include "core/ledger/state.h"
+#include "cow/text.h"
 
 int shift_layouts(struct commit *c, struct cow_layout layout[2])
 {
-    uint8_t bytes[COW_HEADER_BYTES_MAX];
+    const struct cow_image *img = c->plan->img;
     struct cow_header header[2];
-    const size_t n_bytes = journal_header_under(bytes, &c->record, c->plan->img);
-    return record_layouts(header, layout, &c->record, bytes, n_bytes) ? 0 : -EUCLEAN;
+    return record_layouts(header, layout, &c->record, img->raw, img->raw_bytes) ? 0 : -EUCLEAN;
 }
 
 static bool advance(void *context, uint64_t n_bytes)
@@ -42,7 +42,7 @@ static void aim(struct commit *c)
     c->shift.context = c;
 }
 
-/* Both slots: one of them is whole from now on. */
+/* The map and a first slot. */
 static int write_position(struct commit *c)
 {
     uint8_t *map;
@@ -52,10 +52,7 @@ static int write_position(struct commit *c)
         status = io_write(c->io, c->shift.half_fd, map, n_bytes, HALF_MAP_OFFSET);
         free(map);
     }
-    for (unsigned i = 0; i < 2 && status == 0; i++) {
-        status = shift_note(&c->shift);
-    }
-    return status;
+    return status == 0 ? shift_note(&c->shift) : status;
 }
 
 static void describe_half(struct commit *c, const struct cow_layout layout[2], bool is_up)
@@ -69,7 +66,7 @@ static void describe_half(struct commit *c, const struct cow_layout layout[2], b
                           .data_offset = layout[0].data_offset,
                           .file_bytes = c->record.old_file_bytes,
                           .shift_bytes = layout[1].data_offset - layout[0].data_offset,
-                          .phase = is_up ? HALF_FILLED : HALF_SHIFTING};
+                          .phase = is_up ? HALF_LEAVING : HALF_SHIFTING};
     memcpy(half->id, c->record.half_id, sizeof half->id);
     half->gap = is_up ? half->data_offset : half_end(half);
 }
@@ -109,25 +106,16 @@ int shift_open_position(struct commit *c)
     int fd = io_open_regular(c->io, side_path(path, c->plan->target.path, SIDE_POSITION), O_RDWR | O_NOFOLLOW,
                              &facts);
     c->shift.half_fd = fd;
-    return fd < 0 ? fd : 0;
+    /* What is acted on must not be older after a power cut than it was when it was read. */
+    return fd < 0 ? fd : c->io->fsync(c->io->context, fd);
 }
 
 int shift_write_mark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES])
 {
-    uint8_t id[HALF_MARK_BYTES], marked[RECORD_SECTOR_BYTES];
-    half_mark(id, c->record.half_id);
-    int status = io_write(c->io, c->image_fd, id, sizeof id, HALF_MARK_OFFSET);
-    if (status == 0) {
-        status = c->io->fsync(c->io->context, c->image_fd);
-    }
-    if (status < 0) {
-        return status;
-    }
-    memcpy(marked, sector, sizeof marked);
-    bytes_put(marked + c->record.size_field_offset, 8, true, SIZE_UNFINISHED);
+    uint8_t marked[RECORD_SECTOR_BYTES];
+    journal_mark_sector(marked, &c->record, sector);
     c->marked = true;
-    status = io_write(c->io, c->image_fd, marked, sizeof marked, 0);
-    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+    return io_write(c->io, c->image_fd, marked, sizeof marked, 0);
 }
 
 /* May the file be as long as it will have to be? Better known before there is a mark. */
@@ -137,7 +125,7 @@ static int try_length(struct commit *c)
     if (status == 0) {
         status = c->io->ftruncate(c->io->context, c->image_fd, c->record.old_file_bytes);
     }
-    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+    return status;
 }
 
 /* What the change before would be undone with is of no use once the image is another one. */
@@ -162,7 +150,29 @@ int commit_mark(struct commit *c)
     if (status == 0) {
         status = shift_write_mark(c, c->record.old_sector);
     }
+    if (status == 0) {
+        status = c->io->fsync(c->io->context, c->image_fd);
+    }
     return status < 0 ? commit_failed(c, status, "marking", plan->target.path) : 0;
+}
+
+/* Where nothing has been moved, or the filesystem moves, a change is taken back at once, and has its words; a
+ * recovery or an undo is not. */
+static int shift_stopped(struct commit *c)
+{
+    const struct half *half = &c->shift.half;
+    char moved[COW_SIZE_TEXT_BYTES], all[COW_SIZE_TEXT_BYTES];
+    struct shift_left left;
+    if (!c->renamed && (half->inserts || half->gap == half_end(half))) {
+        return COW_CANCELLED;
+    }
+    if (half->inserts || state_count_left(&left, half, c->io, c->image_fd) < 0) {
+        return cow_error_set(c->err, COW_CANCELLED, "%s: stopped half way", c->plan->img->path);
+    }
+    return cow_error_set(c->err, COW_CANCELLED,
+                         "%s: stopped half way: %s of its %s of data have their new place",
+                         c->plan->img->path, cow_size_text(moved, left.down_bytes),
+                         cow_size_text(all, left.up_bytes + left.down_bytes));
 }
 
 int shift_failed(struct commit *c, int status)
@@ -172,13 +182,13 @@ int shift_failed(struct commit *c, int status)
                       c->plan->img->path);
         return cow_error_hint(c->err, "somebody wrote to it meanwhile: nothing is moved any more");
     }
-    return status == -ECANCELED ? cow_error_set(c->err, COW_CANCELLED, "%s: stopped", c->plan->img->path)
+    return status == -ECANCELED ? shift_stopped(c)
                                 : commit_failed(c, status, "moving the data of", c->plan->target.path);
 }
 
-int shift_go(struct commit *c, bool is_up)
+int shift_go(struct commit *c, bool is_up, bool can_stop)
 {
-    c->stoppable = true;
+    c->stoppable = can_stop;
     int status = is_up ? shift_up(&c->shift) : shift_down(&c->shift);
     c->stoppable = false;
     return status;
@@ -186,7 +196,7 @@ int shift_go(struct commit *c, bool is_up)
 
 int commit_shift(struct commit *c)
 {
-    int status = shift_go(c, true);
+    int status = shift_go(c, true, true);
     return status < 0 ? shift_failed(c, status) : 0;
 }
 
@@ -236,6 +246,9 @@ int shift_fill(struct commit *c)
     if (status == 0) {
         status = shift_fill_begins(&c->shift);
     }
+    if (status == 0) { /* what the gap was before, and perhaps is again after a power cut */
+        status = io_punch(c->io, c->image_fd, old->data_offset, new->data_offset - old->data_offset);
+    }
     if (status == 0) {
         status = old->bitmap_offset == new->bitmap_offset ? clear_behind_bits(c, old, new)
                                                           : move_bits(c, old, new);
@@ -259,14 +272,14 @@ int commit_fill(struct commit *c)
     return status < 0 ? commit_failed(c, status, "writing the bitmap of", c->plan->target.path) : 0;
 }
 
-int shift_clear_mark(struct commit *c, bool is_upper, const struct timespec *date)
+int shift_clear_up(struct commit *c, bool is_upper, const struct timespec *date)
 {
     char path[PATH_MAX];
     struct cow_layout layout[2];
     int status = shift_layouts(c, layout);
-    if (status == 0) {
-        status =
-            io_write(c->io, c->image_fd, c->record.under_id, sizeof c->record.under_id, HALF_MARK_OFFSET);
+    if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
+        status = date == NULL ? 0 : settle_date_position(c->io, c->plan->target.path); /* as end_half */
+        status = status < 0 && status != -ENOENT ? status : 0;
     }
     if (status == 0 && is_upper && layout[1].bitmap_offset != layout[0].bitmap_offset) {
         status = io_punch(c->io, c->image_fd, layout[0].bitmap_offset, layout[0].bitmap_bytes);
@@ -282,11 +295,11 @@ int shift_clear_mark(struct commit *c, bool is_upper, const struct timespec *dat
         return status;
     }
     status = c->io->unlink(c->io->context, side_path(path, c->plan->target.path, SIDE_POSITION));
-    return status == -ENOENT ? 0 : status;
+    return status == -ENOENT ? 0 : status == 0 ? io_sync_directory(c->io, path) : status;
 }
 
-int commit_clear_mark(struct commit *c)
+int commit_clear_up(struct commit *c)
 {
-    int status = shift_clear_mark(c, true, &c->record.new_mtime);
+    int status = shift_clear_up(c, true, &c->record.new_mtime);
     return status < 0 ? commit_failed(c, status, "flushing", c->plan->target.path) : 0;
 }

@@ -16,18 +16,18 @@ int shift_make_position(struct commit *c, const struct cow_layout layout[2], boo
 /* Opens that of a marked image. */
 int shift_open_position(struct commit *c);
 
-/* The id, durable; then the mark in this first sector. From here on c->marked. */
+/* Mark and id in this first sector, by one write, which is not flushed. From here on c->marked. */
 int shift_write_mark(struct commit *c, const uint8_t sector[RECORD_SECTOR_BYTES]);
 
-/* Moves the gap up, or down; can be stopped, which is -ECANCELED. */
-int shift_go(struct commit *c, bool is_up);
+/* Moves the gap up, or down; where it can be stopped, and is, -ECANCELED. */
+int shift_go(struct commit *c, bool is_up, bool can_stop);
 
 /* The upper layout's bits, what a partial last sector had behind its end, and the length; durable. */
 int shift_fill(struct commit *c);
 
-/* What the image bore beside the mark goes, the header being that of the upper layout, or of the lower one.
- * date: the file's afterwards; NULL: whatever it is. */
-int shift_clear_mark(struct commit *c, bool is_upper, const struct timespec *date);
+/* What lies outside of the layout that the header has now, the upper one or the lower one, goes, and the
+ * position file. date: the image's afterwards; NULL: whatever it is. */
+int shift_clear_up(struct commit *c, bool is_upper, const struct timespec *date);
 
 /* Words for what shift_go answered: a COW_ status, with err set. */
 int shift_failed(struct commit *c, int status);

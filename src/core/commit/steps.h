@@ -23,7 +23,7 @@ int commit_write_header(struct commit *c);
 int commit_mark(struct commit *c); /* step_shift.c */
 int commit_shift(struct commit *c);
 int commit_fill(struct commit *c);
-int commit_clear_mark(struct commit *c);
+int commit_clear_up(struct commit *c);
 /* No step: whether the record that was read is the one that the plan was made from, whose words were shown,
  * and whose files are held. COW_REFUSED. */
 int commit_check_record(struct commit *c);

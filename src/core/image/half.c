@@ -126,11 +126,10 @@ static bool is_sane(const struct half *h)
     const uint64_t limit = (uint64_t)INT64_MAX / 4;
     return h->inserts <= 1 && h->size_bytes > 0 && h->size_bytes < limit && h->file_bytes < limit &&
            h->shift_bytes > 0 && h->shift_bytes < limit && h->data_offset < limit &&
-           h->bitmap_offset < h->data_offset && h->shift_bytes % HALF_SLOT_BYTES == 0 &&
-           h->data_offset % HALF_SLOT_BYTES == 0 && (h->phase == HALF_SHIFTING || h->phase == HALF_FILLED) &&
+           h->bitmap_offset < h->data_offset && h->phase >= HALF_SHIFTING && h->phase <= HALF_LEAVING &&
            h->segments <= HALF_SEGMENTS_MAX && h->gap >= h->data_offset && h->gap <= half_end(h) &&
            (h->gap - h->data_offset) % HALF_SLOT_BYTES == 0 &&
-           (h->phase != HALF_FILLED || h->gap == h->data_offset);
+           (h->phase == HALF_SHIFTING || h->gap == h->data_offset);
 }
 
 static bool decode_slot(struct half *out, uint32_t *crc_of_map, const uint8_t bytes[HALF_SLOT_BYTES])
@@ -149,7 +148,7 @@ static bool decode_slot(struct half *out, uint32_t *crc_of_map, const uint8_t by
     h.segments = bytes_get(bytes + SLOT_SEGMENTS_AT, 8, true);
     h.inserts = wide[1] <= 1 ? (uint32_t)wide[1] : 2;
     h.alignment = (uint32_t)wide[2];
-    h.phase = wide[3] <= HALF_FILLED ? (uint32_t)wide[3] : 0;
+    h.phase = wide[3] <= HALF_LEAVING ? (uint32_t)wide[3] : 0;
     *crc_of_map = (uint32_t)wide[4];
     if (wide[0] != SLOT_VERSION || !is_sane(&h)) {
         return false;
@@ -343,7 +342,7 @@ static int check_gap(const struct half *half, uint64_t gap, const struct cow_io 
 
 int half_find_gap(uint64_t *out, const struct half *half, const struct cow_io *io, int fd)
 {
-    if (!half->inserts || half->phase == HALF_FILLED) {
+    if (!half->inserts || half->phase != HALF_SHIFTING) {
         *out = half->gap;
         return 0;
     }

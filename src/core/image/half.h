@@ -12,7 +12,8 @@
  * The position file, ".NAME.cowtui-position": two slots of 512 bytes, 4096 bytes apart, which are written in
  * turn, so that one of them is whole at any time; behind them, where the filesystem inserts the room, the map
  * of the data as it lay. Both it and the image bear an id; they belong together by that, and not by inode
- * numbers, so that a backup of both is as good.
+ * numbers, so that a backup of both is as good. The id lies in the same sector as the mark: they come and go
+ * by one write.
  */
 #ifndef CORE_IMAGE_HALF_H
 #define CORE_IMAGE_HALF_H
@@ -25,7 +26,7 @@
 
 enum {
     HALF_ID_BYTES = 16,
-    HALF_MARK_OFFSET = 4096, /* of the image: the last 32 bytes of the path's field */
+    HALF_MARK_OFFSET = 480, /* of the image: the end of the first sector, behind the path */
     HALF_MARK_BYTES = 32,
     HALF_SLOT_BYTES = 512,
     HALF_SLOT_STRIDE = 4096,
@@ -37,6 +38,7 @@ enum {
 enum half_phase {
     HALF_SHIFTING = 1, /* the gap is empty */
     HALF_FILLED = 2,   /* the gap is at data_offset, and the bits of the upper layout may lie in it */
+    HALF_LEAVING = 3,  /* the same, and those of the lower layout do not lie at their place yet */
 };
 
 /* A stretch of the old file that was no hole. */

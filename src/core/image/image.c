@@ -107,7 +107,7 @@ static int read_half(struct cow_image *img, struct format_disk *disk, struct cow
     if (status < 0) {
         return 0;
     }
-    status = half_find_gap(&gap, &half, img->io, img->cow.fd);
+    status = half.phase == HALF_LEAVING ? -ENODATA : half_find_gap(&gap, &half, img->io, img->cow.fd);
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.unfinished = false;
@@ -494,6 +494,20 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
     }
     *out = (struct cow_holder){.held = held > 0, .pid = pid};
     return 0;
+}
+
+enum cow_half cow_image_half(const struct cow_image *img)
+{
+    return img->is_moving ? COW_HALF_MOVING : img->is_half ? COW_HALF_MOVED : COW_HALF_NOT;
+}
+
+uint64_t cow_image_can_grow_to(const struct cow_image *img)
+{
+    const struct cow_header *h = &img->header;
+    const bool stays = h->format == COW_FORMAT_V3 && h->sector_bytes == 512 && !h->unfinished &&
+                       !img->is_half && img->layout.data_offset <= INT32_MAX;
+    const uint64_t capacity = stays ? cow_layout_capacity(h->alignment, img->layout.data_offset) : 0;
+    return capacity >= h->size_bytes ? capacity : 0;
 }
 
 const char *cow_image_pending(const struct cow_image *img)

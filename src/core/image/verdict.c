@@ -230,7 +230,9 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
     }
-    if (!out->opens && *cow_image_pending(img) != '\0') {
+    if (!out->opens && img->is_moving) {
+        ADVISE(out, "wait until its data has been moved");
+    } else if (!out->opens && *cow_image_pending(img) != '\0') {
         char image[COW_HINT_BYTES / 2];
         ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
                cow_shell_quote(image, sizeof image, img->path));

@@ -19,7 +19,9 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/bytes.h"
 #include "core/base/crc.h"
+#include "core/format/variants.h"
 #include "core/ledger/record_codec.h"
 
 /* As journal_read. peek: whoever it belongs to, for looking only. */
@@ -121,41 +123,30 @@ int journal_peek(struct record *out, bool *found, const struct cow_image *img, s
     return status;
 }
 
-size_t journal_header_under(uint8_t out[COW_HEADER_BYTES_MAX], const struct record *record,
-                            const struct cow_image *img)
+static bool header_is(const struct cow_image *img, uint32_t n_bytes, uint32_t crc)
 {
-    memcpy(out, img->raw, img->raw_bytes);
-    if (journal_bears_id(record, img)) {
-        memcpy(out + HALF_MARK_OFFSET, record->under_id, sizeof record->under_id);
-    }
-    return img->raw_bytes;
+    return n_bytes <= img->raw_bytes && crc_ieee(img->raw, n_bytes) == crc;
 }
 
-bool journal_bears_id(const struct record *record, const struct cow_image *img)
+void journal_mark_sector(uint8_t out[RECORD_SECTOR_BYTES], const struct record *record,
+                         const uint8_t sector[RECORD_SECTOR_BYTES])
 {
-    uint8_t id[HALF_ID_BYTES];
-    return record_kind_facts(record->kind)->shifts && half_is_marked(id, img->raw, img->raw_bytes) &&
-           memcmp(id, record->half_id, sizeof id) == 0;
+    memcpy(out, sector, RECORD_SECTOR_BYTES);
+    bytes_put(out + record->size_field_offset, 8, true, SIZE_UNFINISHED);
+    half_mark(out + HALF_MARK_OFFSET, record->half_id);
 }
 
-static bool header_is(const struct record *record, const struct cow_image *img, uint32_t n_bytes,
-                      uint32_t crc)
-{
-    uint8_t bytes[COW_HEADER_BYTES_MAX];
-    return n_bytes <= journal_header_under(bytes, record, img) && crc_ieee(bytes, n_bytes) == crc;
-}
-
-/* Its data is being moved: the mark, or what a torn write has left of it. What an unmarked one with the id
- * is, its header tells. */
+/* Its data is being moved: the first sector bears mark and id, or is what a torn write has left of that. */
 static bool is_half(const struct record *record, const struct cow_image *img)
 {
-    const size_t field = record->size_field_offset;
-    if (!journal_bears_id(record, img)) {
+    uint8_t marked[RECORD_SECTOR_BYTES];
+    if (!record_kind_facts(record->kind)->shifts || img->raw_bytes < RECORD_SECTOR_BYTES) {
         return false;
     }
+    journal_mark_sector(marked, record, record->old_sector);
     for (size_t i = 0; i < RECORD_SECTOR_BYTES; i++) {
-        const bool marked = i >= field && i < field + 8 && img->raw[i] == UINT8_MAX;
-        if (!marked && img->raw[i] != record->old_sector[i] && img->raw[i] != record->new_sector[i]) {
+        if (img->raw[i] != marked[i] && img->raw[i] != record->old_sector[i] &&
+            img->raw[i] != record->new_sector[i]) {
             return false;
         }
     }
@@ -183,13 +174,12 @@ static bool header_is_torn(const struct record *record, const struct cow_image *
 
 static bool has_new_header(const struct record *record, const struct cow_image *img)
 {
-    return header_is(record, img, COW_V3_HEADER_BYTES, record->new_header_crc);
+    return header_is(img, COW_V3_HEADER_BYTES, record->new_header_crc);
 }
 
 static bool has_old_header(const struct record *record, const struct cow_image *img)
 {
-    return header_is(record, img, record->old_header_bytes, record->old_header_crc) ||
-           header_is_torn(record, img);
+    return header_is(img, record->old_header_bytes, record->old_header_crc) || header_is_torn(record, img);
 }
 
 enum journal_view journal_header_view(const struct record *record, const struct cow_image *img)

@@ -33,11 +33,11 @@ enum journal_view {
 };
 enum journal_view journal_view(const struct record *record, const struct cow_image *img);
 
-/* Of a change that shifts: has the image's file its id? */
-bool journal_bears_id(const struct record *record, const struct cow_image *img);
-/* The first bytes of the image, without the id that it bears meanwhile: how many. */
-size_t journal_header_under(uint8_t out[COW_HEADER_BYTES_MAX], const struct record *record,
-                            const struct cow_image *img);
+/* Of a change that shifts: the first sector while its data is being moved: this one, with the mark and the
+ * id.
+ */
+void journal_mark_sector(uint8_t out[RECORD_SECTOR_BYTES], const struct record *record,
+                         const uint8_t sector[RECORD_SECTOR_BYTES]);
 
 /* The same by the header alone: one that was copied has it, too. */
 enum journal_view journal_header_view(const struct record *record, const struct cow_image *img);

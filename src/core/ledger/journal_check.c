@@ -11,7 +11,6 @@
 
 int journal_check(struct record *record, const struct cow_image *img, const char *what, struct cow_error *err)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX];
     uint8_t new_header[COW_V3_HEADER_BYTES] = {0}; /* of a long path the end is missing: it does not count */
     char path[PATH_MAX];
     const bool is_undo = strcmp(what, SIDE_UNDO) == 0;
@@ -31,8 +30,7 @@ int journal_check(struct record *record, const struct cow_image *img, const char
         if (cuts < 0) {
             return cow_error_system(err, -cuts, "%s", img->path);
         }
-        const size_t n_bytes = journal_header_under(header, record, img);
-        fits = cuts == 0 && record_fits_by_header(record, header, n_bytes);
+        fits = cuts == 0 && record_fits_by_header(record, img->raw, img->raw_bytes);
     } else {
         fits = record_fits_new_header(record, new_header, sizeof new_header) &&
                (journal_view(record, img) == JOURNAL_SEES_NEW

@@ -84,7 +84,6 @@ struct record {
     uint8_t family_id[RECORD_ID_BYTES]; /* of a change of several images; where it is "", they are zeros: */
     char family_path[PATH_MAX];         /* the backing file that they share, absolute */
     uint8_t half_id[RECORD_ID_BYTES];   /* of a shift: what the half-moved image is told by (image/half.h) */
-    uint8_t under_id[HALF_MARK_BYTES];  /* what lay where the image bears it meanwhile */
     uint64_t born_first_sector;         /* of a shift: new sectors that are dirty, none where it is 0 */
     uint64_t born_sectors;
 

@@ -159,7 +159,6 @@ static void all_fields(struct cursor *c, struct record *r, uint32_t version)
         field_raw(c, r->family_id, sizeof r->family_id);
         field_path(c, r->family_path);
         field_raw(c, r->half_id, sizeof r->half_id);
-        field_raw(c, r->under_id, sizeof r->under_id);
         field_number(c, 8, &r->born_first_sector);
         field_number(c, 8, &r->born_sectors);
     }

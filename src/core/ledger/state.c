@@ -91,23 +91,27 @@ static int count_data(uint64_t *out, const struct cow_io *io, int fd, uint64_t b
     return 0;
 }
 
+int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd)
+{
+    *out = (struct shift_left){.up_bytes = 0};
+    if (half->inserts) {
+        return 0;
+    }
+    int status = count_data(&out->up_bytes, io, fd, half->data_offset, half->gap);
+    return status == 0 ? count_data(&out->down_bytes, io, fd, half->gap + half->shift_bytes,
+                                    half_end(half) + half->shift_bytes)
+                       : status;
+}
+
 int state_shift_left(struct shift_left *out, const struct cow_image *img)
 {
     struct half half;
-    uint64_t gap;
     *out = (struct shift_left){.up_bytes = 0};
     int status = state_read_half(&half, img);
     if (status < 0) {
         return status;
     }
-    if (!half.inserts) {
-        gap = half.gap;
-        status = count_data(&out->up_bytes, img->io, img->cow.fd, half.data_offset, gap);
-        if (status == 0) {
-            status = count_data(&out->down_bytes, img->io, img->cow.fd, gap + half.shift_bytes,
-                                half_end(&half) + half.shift_bytes);
-        }
-    }
+    status = state_count_left(out, &half, img->io, img->cow.fd);
     half_clear(&half);
     return status;
 }

@@ -39,6 +39,8 @@ struct shift_left {
 /* 0 or -errno; -ENODATA or -ENOENT where the position file does not tell how far it is, -EUCLEAN where the
  * image does not fit it. What a filesystem moves counts as nothing. */
 int state_shift_left(struct shift_left *out, const struct cow_image *img);
+/* The same by what is known already, of the image that is open there. */
+int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd);
 
 /* Opens the position file of a marked image, and reads it, if it has the image's id. 0 or -errno, as above;
  * on success half_clear. */
@@ -65,6 +67,7 @@ const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, cons
 enum {
     STATE_SECOND_NS = 1000000000,
     STATE_SLOW_NS = 200 * 1000 * 1000, /* from the journal's date to the lengthening */
+    STATE_GRAIN_NS = 20 * 1000 * 1000, /* two ticks: the clock that dates files may be so much behind */
 };
 
 /* INT64_MAX or INT64_MIN where it is more than an hour. */

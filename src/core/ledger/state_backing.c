@@ -15,7 +15,7 @@
 #include "cow/text.h"
 
 enum {
-    GRAIN_NS = 20 * 1000 * 1000,   /* two ticks: the clock that dates files may be so much behind */
+
     MERGE_SLOW_S = 5,              /* from the journal's date to a merge's writing (settle_merge_beat) */
     MERGE_AHEAD_S = 60,            /* its date is the clock's, or a little ahead of it */
     OLD_SLOW_NS = STATE_SECOND_NS, /* version 2 wrote its journal earlier */
@@ -68,7 +68,7 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
     }
     const int64_t last =
         record->version < 3 ? last_moment_of_version_2(io, image_path, journal.st_mtim) : STATE_SLOW_NS;
-    return after >= -GRAIN_NS && after <= last + GRAIN_NS;
+    return after >= -STATE_GRAIN_NS && after <= last + STATE_GRAIN_NS;
 }
 
 int state_backing_is_ours(const struct cow_io *io, const struct record *record, const char *image_path,

@@ -194,6 +194,7 @@ static void describe_recovery(struct cow_plan *plan, const struct record *record
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan->preview.writes_bytes =
         decision->direction == FORWARD ? decision->moves_forward_bytes : decision->moves_back_bytes;
+    plan->preview.moves_bytes = plan->preview.writes_bytes;
     plan_step(
         plan, COW_STEP_RECOVER, plan->preview.writes_bytes, "%s%s", method_recovery_text(record, decision),
         record_kind_facts(record->kind)->writes_into_backing ? plan_text(plan, " (%s)", record->backing_path)

@@ -408,7 +408,9 @@ static int decide_files(struct cow_plan *plan, const struct cow_resize_options *
     if (status == 0 && opt->policy == COW_POLICY_COPY) {
         status = choose_copy_path(plan, opt, err);
         if (status == 0 && record_kind_facts(plan->method)->keeps_file &&
-            strlen(plan->backing.copy_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
+            strlen(plan->backing.copy_path) >= (plan->method == RECORD_HEADER
+                                                    ? (size_t)NEW_HEADER_SECTOR_PATH_BYTES
+                                                    : (size_t)IN_PLACE_PATH_BYTES)) {
             status = wants_in_place(opt) ? in_place_refuse_path(img->path, err) : 0;
             plan->method = RECORD_COPY;
         }

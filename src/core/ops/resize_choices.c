@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/image/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
@@ -42,6 +43,15 @@ static void word_keep(struct cow_policy_choice *choice)
         "kernel refuses the result: its size is not the backing file's.");
 }
 
+/* By any method: what is not possible by copy may be in place. */
+static bool can_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
+                       struct cow_error *err)
+{
+    struct cow_resize_options in_place = *options;
+    in_place.in_place = true;
+    return cow_plan_resize(out, img, options, err) == 0 || cow_plan_resize(out, img, &in_place, NULL) == 0;
+}
+
 void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img, uint64_t size_bytes)
 {
     static const enum cow_policy order[] = {COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP};
@@ -63,7 +73,7 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
         const struct cow_resize_options options = {
             .size_bytes = size_bytes, .policy = order[i], .shrink = shrinks};
         all[i] = (struct cow_policy_choice){.policy = order[i]};
-        all[i].possible = cow_plan_resize(&plan, img, &options, &err) == 0;
+        all[i].possible = can_resize(&plan, img, &options, &err);
         snprintf(all[i].obstacle, sizeof all[i].obstacle, "%.250s", err.message);
         siblings += plan != NULL ? cow_plan_preview(plan)->siblings : 0; /* extend's plan lists them */
         cow_plan_free(plan);
@@ -89,4 +99,78 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
     }
     /* keep makes an image that stock kernels refuse: never a recommendation. */
     choices[0].recommended = choices[0].possible && choices[0].policy != COW_POLICY_KEEP;
+}
+
+static void word_by_copy(struct cow_method_choice *choice, const struct cow_preview *p)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    snprintf(choice->how, sizeof choice->how, "a new file takes the place of the old one");
+    snprintf(choice->writes, sizeof choice->writes, "%s; less where the filesystem can share blocks",
+             cow_size_text(size, p->writes_bytes));
+    cow_duration_text(choice->time, p->writes_bytes);
+    snprintf(choice->crash, sizeof choice->crash, "leaves the old image, or the new one");
+}
+
+static void word_in_place(struct cow_method_choice *choice, const struct cow_preview *p)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    const bool moves = p->method == COW_METHOD_MOVED;
+    snprintf(choice->how, sizeof choice->how,
+             moves ? "the data is moved within the file, from its end to its beginning"
+                   : "the filesystem inserts room before the data");
+    snprintf(choice->writes, sizeof choice->writes, "%s",
+             moves ? cow_size_text(size, p->writes_bytes) : "nothing but the bitmap");
+    snprintf(choice->time, sizeof choice->time, "milliseconds");
+    if (moves) {
+        cow_duration_text(choice->time, p->writes_bytes);
+    }
+    snprintf(choice->crash, sizeof choice->crash,
+             "leaves it unusable until \"cowtui recover\" has run: nothing else may be done with it");
+}
+
+/* One of the ways, as the builder has it. Where it refuses a copy for lack of room, what it would need is
+ * known all the same. */
+static void ask_method(struct cow_method_choice *choice, struct cow_image *img,
+                       const struct cow_resize_options *options)
+{
+    uint64_t free_bytes;
+    struct cow_error err = {.status = 0};
+    struct cow_plan *plan = NULL;
+    struct cow_resize_options named = *options;
+    choice->possible = cow_plan_resize(&plan, img, options, &err) == 0;
+    snprintf(choice->obstacle, sizeof choice->obstacle, "%.250s", err.message);
+    if (plan == NULL && !options->in_place) {
+        named.method = COW_RESIZE_COPY;
+        (void)cow_plan_resize(&plan, img, &named, NULL);
+    }
+    if (plan == NULL) {
+        return;
+    }
+    const struct cow_preview *p = cow_plan_preview(plan);
+    choice->method = p->method;
+    (options->in_place ? word_in_place : word_by_copy)(choice, p);
+    cow_needs_text(choice->needs, p);
+    snprintf(choice->undo, sizeof choice->undo, "%s",
+             !options->in_place ? "the old image is kept for it" : "moves the data back");
+    if (img->io->free_bytes(img->io->context, img->cow.fd, &free_bytes) == 0) {
+        cow_size_text(choice->free, free_bytes);
+    }
+    cow_plan_free(plan);
+}
+
+size_t cow_resize_method_choices(struct cow_method_choice choices[COW_METHOD_CHOICES], struct cow_image *img,
+                                 const struct cow_resize_options *opt)
+{
+    struct cow_resize_options options = *opt;
+    if (opt->method != COW_RESIZE_ANY || opt->output_path != NULL || opt->shrink) {
+        return 0;
+    }
+    memset(choices, 0, COW_METHOD_CHOICES * sizeof *choices);
+    for (unsigned i = 0; i < COW_METHOD_CHOICES; i++) {
+        choices[i].in_place = options.in_place = i == 1;
+        ask_method(&choices[i], img, &options);
+    }
+    const bool moves = choices[1].method == COW_METHOD_INSERTED || choices[1].method == COW_METHOD_MOVED;
+    choices[0].recommended = choices[0].possible;
+    return moves && choices[1].possible ? COW_METHOD_CHOICES : 0;
 }

@@ -27,7 +27,6 @@ enum {
     LEAST_ALIGNMENT = 512,
     USUAL_ALIGNMENT = SHIFT_CHUNK_BYTES,
     LARGEST_ALIGNMENT = 1 << 30,
-    USUAL_BYTES_A_SECOND = 200 * 1024 * 1024,
 };
 
 /* Can the data move to where this alignment has it? */
@@ -37,7 +36,7 @@ static bool alignment_fits(struct cow_layout *out, const struct cow_image *img, 
     const struct cow_header header = {
         .format = COW_FORMAT_V3, .size_bytes = size_bytes, .sector_bytes = 512, .alignment = alignment};
     const struct cow_layout *old = &img->layout;
-    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset > old->data_offset &&
+    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset >= old->data_offset + HALF_SLOT_BYTES &&
            out->data_offset <= INT32_MAX &&
            (out->bitmap_offset == old->bitmap_offset || out->bitmap_offset >= old->data_offset) &&
            reserve_bytes <= cow_layout_capacity(alignment, out->data_offset);
@@ -66,17 +65,13 @@ static uint32_t choose_alignment(const struct cow_image *img, uint64_t size_byte
         }
     }
     const uint32_t old = img->header.alignment; /* which need be no power of two */
-    return best == 0 && old >= LEAST_ALIGNMENT && old % LEAST_ALIGNMENT == 0 &&
-                   alignment_fits(&layout, img, size_bytes, reserve_bytes, old)
-               ? old
-               : best;
+    return best == 0 && alignment_fits(&layout, img, size_bytes, reserve_bytes, old) ? old : best;
 }
 
 static int check_variant(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 3];
-    if (img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
-        img->layout.data_offset % LEAST_ALIGNMENT == 0) {
+    if (img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512) {
         return 0;
     }
     cow_error_set(err, COW_UNSUPPORTED, "%s: only a UML COW v3 with sectors of 512 bytes is moved in place",
@@ -90,8 +85,8 @@ int in_place_refuse_path(const char *image_path, struct cow_error *err)
 {
     cow_error_set(
         err, COW_REFUSED,
-        "%s: the path of the backing file is too long to be changed in place: it does not end in the "
-        "header's first sector",
+        "%s: the path of the backing file is too long: the header's first sector has no room behind it "
+        "for the mark of an image whose data is being moved",
         image_path);
     return cow_error_hint(err, "\"cowtui rebase --to PATH\" with a shorter one first; or resize it without "
                                "--in-place");
@@ -102,7 +97,7 @@ static int check_header_room(const struct cow_plan *plan, const struct cow_resiz
                              struct cow_error *err)
 {
     const struct cow_image *img = plan->img;
-    if (strlen(img->header.backing_path) >= NEW_HEADER_SECTOR_PATH_BYTES) {
+    if (strlen(img->header.backing_path) >= IN_PLACE_PATH_BYTES) {
         return in_place_refuse_path(img->path, err);
     }
     if (opt->policy == COW_POLICY_KEEP &&
@@ -178,13 +173,13 @@ static int count(struct allocated *out, struct cow_image *img, uint64_t begin, u
 /* No more than that is used beyond what is there: two pieces that are moved, the bits twice, what stands
  * beside the image, and notes of where all is. Runs that come to lie otherwise in the blocks take one more
  * each. */
-static uint64_t room_needed(const struct cow_plan *plan, const struct allocated *data,
+static uint64_t room_needed(const struct cow_plan *plan, bool moves, const struct allocated *data,
                             const struct allocated *bits)
 {
-    enum { BESIDE_BLOCKS = 8 }; /* position file, the id, the length that is tried */
+    enum { BESIDE_BLOCKS = 8 }; /* position file, the length that is tried, partly filled blocks */
     const uint64_t block = footprint_block_bytes(plan);
-    const uint64_t shift = plan->result.layout.data_offset - plan->img->layout.data_offset;
-    const bool moves = plan->method == RECORD_MOVE;
+    const uint64_t to = plan->result.layout.data_offset, from = plan->img->layout.data_offset;
+    const uint64_t shift = arith_max(to, from) - arith_min(to, from);
     const uint64_t pieces = arith_min(2 * plan->result.chunk_bytes, data->n_bytes);
     const uint64_t map = moves ? 0 : data->runs * HALF_SEGMENT_BYTES;
     return (moves ? footprint_round(pieces, block) + (shift % block != 0 ? data->runs * block : 0) : 0) +
@@ -193,17 +188,38 @@ static uint64_t room_needed(const struct cow_plan *plan, const struct allocated 
            footprint_map_bytes(data->n_bytes, data->runs);
 }
 
-static void note_cost(struct cow_plan *plan, uint64_t data_bytes)
+/* What moves, and what it costs, into the preview. 0 or -errno. */
+static int count_cost(struct cow_plan *plan, bool moves)
 {
-    char size[COW_SIZE_TEXT_BYTES];
-    const uint64_t seconds = arith_div_up(data_bytes, USUAL_BYTES_A_SECOND);
-    if (plan->method == RECORD_INSERT) {
+    struct cow_preview *p = &plan->preview;
+    const struct cow_layout *l = &plan->img->layout;
+    const uint64_t to = plan->result.layout.data_offset;
+    struct allocated data, bits;
+    uint64_t free_bytes = 0;
+    int status = count(&data, plan->img, l->data_offset, (uint64_t)plan->img->cow.facts.st_size);
+    if (status == 0) {
+        status = count(&bits, plan->img, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes);
+    }
+    if (status < 0) {
+        return status;
+    }
+    (void)plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes);
+    plan->result.chunk_bytes =
+        shift_chunk_bytes(arith_max(to, l->data_offset) - arith_min(to, l->data_offset), free_bytes);
+    p->moves_bytes = data.n_bytes;
+    p->writes_bytes = moves ? data.n_bytes : 0;
+    footprint_needs(plan, room_needed(plan, moves, &data, &bits), true);
+    return 0;
+}
+
+static void note_cost(struct cow_plan *plan, bool moves, uint64_t data_bytes)
+{
+    char size[COW_SIZE_TEXT_BYTES], time[COW_DURATION_TEXT_BYTES];
+    if (!moves) {
         plan_note(plan, "the filesystem moves the data, which takes milliseconds for any size");
     } else {
-        plan_note(plan,
-                  "%s of data are moved within the file: about %ju second%s at 200 MiB a second; it can be "
-                  "stopped, and goes on later",
-                  cow_size_text(size, data_bytes), (uintmax_t)seconds, seconds == 1 ? "" : "s");
+        plan_note(plan, "%s of data are moved within the file: %s; it can be stopped, and goes on later",
+                  cow_size_text(size, data_bytes), cow_duration_text(time, data_bytes));
     }
     plan_note(plan,
               "in the middle, also after a crash, the image is unusable until \"cowtui recover\" has run: "
@@ -213,26 +229,21 @@ static void note_cost(struct cow_plan *plan, uint64_t data_bytes)
 int in_place_describe(struct cow_plan *plan, struct cow_error *err)
 {
     struct cow_preview *p = &plan->preview;
-    const struct cow_layout *l = &plan->img->layout;
-    struct allocated data, bits;
-    uint64_t free_bytes = 0;
-    int status = count(&data, plan->img, l->data_offset, (uint64_t)plan->img->cow.facts.st_size);
-    if (status == 0) {
-        status = count(&bits, plan->img, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes);
-    }
+    const bool moves = plan->method == RECORD_MOVE;
+    int status = count_cost(plan, moves);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking for holes", plan->img->path);
     }
-    (void)plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes);
-    const uint64_t shift = plan->result.layout.data_offset - l->data_offset;
-    const bool moves = plan->method == RECORD_MOVE;
-    plan->result.chunk_bytes = shift_chunk_bytes(shift, free_bytes);
     p->method = moves ? COW_METHOD_MOVED : COW_METHOD_INSERTED;
-    p->moves_bytes = data.n_bytes;
-    p->writes_bytes = moves ? data.n_bytes : 0;
-    footprint_needs(plan, room_needed(plan, &data, &bits), true);
-    note_cost(plan, data.n_bytes);
+    note_cost(plan, moves, p->moves_bytes);
     return 0;
+}
+
+void in_place_describe_undo(struct cow_plan *plan, bool moves)
+{
+    if (count_cost(plan, moves) == 0) {
+        note_cost(plan, moves, plan->preview.moves_bytes);
+    }
 }
 
 void in_place_list_steps(struct cow_plan *plan)

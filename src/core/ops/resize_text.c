@@ -183,7 +183,7 @@ static void list_in_place_steps(struct cow_plan *plan, bool extends, const char 
                   plan->backing.path, size);
     }
     plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
-    plan_step(plan, COW_STEP_CLEAR_MARK, 0, "take away what was beside the mark, and the old bitmap");
+    plan_step(plan, COW_STEP_CLEAR_UP, 0, "punch out the old bitmap, remove the note of where the data is");
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
 }
 

@@ -18,6 +18,4 @@ int plan_family_add(struct cow_plan *plan, struct cow_plan *member, struct cow_i
 /* Lists steps and files anew, from those of the members. */
 void plan_family_compose(struct cow_plan *plan);
 
-void plan_family_free(struct plan_family *family); /* NULL is allowed */
-
 #endif

@@ -40,6 +40,9 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 2];
     struct cow_error whose;
+    if (img->is_moving) {
+        return image_require_layout(img, err);
+    }
     switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
     case SIDE_NO_JOURNAL:
         return check_pending_family(img, err);

@@ -7,8 +7,9 @@
  *
  * So nothing is inserted twice: wherever the gap is, it is first brought to the end, then to its place. Where
  * it reaches the end already it is cut off instead, for a range that is collapsed must end before the file
- * does. After success all is flushed before anything relies on it: a success that only the page cache knows
- * can be gone after a power cut.
+ * does. What an inode's journal says comes in order, so nothing is flushed between the two; but before
+ * anything is written because of the new place, for a success that only the page cache knows can be gone
+ * after a power cut.
  */
 #include <errno.h>
 
@@ -22,11 +23,7 @@ static int close_gap(struct shift *s, uint64_t gap)
     if (gap >= end) {
         return s->io->ftruncate(s->io->context, s->fd, end);
     }
-    int status = s->io->fallocate(s->io->context, s->fd, IO_ROOM_COLLAPSE, gap, s->half.shift_bytes);
-    if (status == 0) {
-        status = s->io->fsync(s->io->context, s->fd);
-    }
-    return status;
+    return s->io->fallocate(s->io->context, s->fd, IO_ROOM_COLLAPSE, gap, s->half.shift_bytes);
 }
 
 /* Where it is. The length first: what lies past it is not seen. */
@@ -64,9 +61,6 @@ int inserted_down(struct shift *s)
     if (status == 0) {
         status = close_gap(s, gap);
     }
-    /* A collapse gives all of it up at once, but for what lies behind the data. */
-    if (status == 0) {
-        status = s->io->ftruncate(s->io->context, s->fd, end);
-    }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    /* What lies behind the data is given up with the gap. */
+    return status == 0 ? s->io->ftruncate(s->io->context, s->fd, end) : status;
 }

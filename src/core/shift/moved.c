@@ -107,6 +107,13 @@ static int note_gap(struct shift *s, uint64_t gap)
     return shift_note(s);
 }
 
+/* Over a long hole. What was punched behind it must be durable before the gap is elsewhere. */
+static int step_over(struct shift *s, uint64_t gap)
+{
+    int status = s->io->fsync(s->io->context, s->fd);
+    return status == 0 ? note_gap(s, gap) : status;
+}
+
 static uint64_t choose_chunk(const struct shift *s)
 {
     uint64_t free_bytes;
@@ -133,9 +140,9 @@ static int clean_gap(struct shift *s)
 static int move_up(struct shift *s, uint64_t end, uint64_t chunk)
 {
     const uint64_t shift = s->half.shift_bytes, floor = s->half.data_offset;
-    uint64_t begin = (end - 1) / chunk * chunk, copied;
-    begin = begin < floor || end - begin > chunk ? floor : begin;
-    int status = begin + shift < s->half.gap ? note_gap(s, end) : 0;
+    const uint64_t begin = floor + (end - 1 - floor) / chunk * chunk;
+    uint64_t copied;
+    int status = begin + shift < s->half.gap ? step_over(s, end) : 0;
     if (status == 0) {
         status = copy_piece(s, begin, end, begin + shift, &copied);
     }
@@ -160,13 +167,13 @@ int moved_up(struct shift *s)
     while (status == 0 && s->half.gap > floor) {
         status = last_data(s, floor, s->half.gap, &end);
         if (status == 0 && end <= floor) {
-            status = note_gap(s, floor);
+            status = step_over(s, floor);
         } else if (status == 0) {
             end = floor + arith_div_up(end - floor, HALF_SLOT_BYTES) * HALF_SLOT_BYTES;
             status = move_up(s, end, chunk);
         }
     }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    return status;
 }
 
 /* The first data at or behind `begin`; `end` where there is none. */
@@ -181,10 +188,10 @@ static int first_data(const struct shift *s, uint64_t begin, uint64_t end, uint6
 /* One piece that begins at `begin`, in places of the lower layout. */
 static int move_down(struct shift *s, uint64_t begin, uint64_t chunk)
 {
-    const uint64_t shift = s->half.shift_bytes;
-    const uint64_t end = arith_min((begin / chunk + 1) * chunk, half_end(&s->half));
+    const uint64_t shift = s->half.shift_bytes, floor = s->half.data_offset;
+    const uint64_t end = arith_min(floor + ((begin - floor) / chunk + 1) * chunk, half_end(&s->half));
     uint64_t copied;
-    int status = end > s->half.gap + shift ? note_gap(s, begin) : 0;
+    int status = end > s->half.gap + shift ? step_over(s, begin) : 0;
     if (status == 0) {
         status = copy_piece(s, begin + shift, end + shift, begin, &copied);
     }
@@ -209,12 +216,12 @@ int moved_down(struct shift *s)
     while (status == 0 && s->half.gap < end) {
         status = first_data(s, s->half.gap + shift, end + shift, &first);
         if (status == 0 && first >= end + shift) {
-            status = note_gap(s, end);
+            status = step_over(s, end);
         } else if (status == 0) {
             const uint64_t at = first - shift;
             const uint64_t from = at - (at - s->half.data_offset) % HALF_SLOT_BYTES;
             status = move_down(s, from, chunk);
         }
     }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    return status;
 }

@@ -14,7 +14,8 @@ uint64_t shift_chunk_bytes(uint64_t shift_bytes, uint64_t free_bytes)
 {
     enum { LEAST_BYTES = 64 * 1024, PART = 4 };
     const uint64_t fits = arith_max(free_bytes / PART / LEAST_BYTES * LEAST_BYTES, LEAST_BYTES);
-    return arith_min(shift_bytes, arith_min(fits, SHIFT_CHUNK_BYTES));
+    const uint64_t chunk = arith_min(shift_bytes, arith_min(fits, SHIFT_CHUNK_BYTES));
+    return chunk / HALF_SLOT_BYTES * HALF_SLOT_BYTES; /* a shift has as many at least */
 }
 
 int shift_note(struct shift *s)
@@ -68,7 +69,7 @@ int shift_fill_begins(struct shift *s)
 int shift_empty(struct shift *s)
 {
     int status = io_punch(s->io, s->fd, s->half.data_offset, s->half.shift_bytes);
-    if (status == 0) {
+    if (status == 0 && s->half.inserts) { /* what moves bytes empties it once more before it begins */
         status = s->io->fsync(s->io->context, s->fd);
     }
     s->half.phase = HALF_SHIFTING;

@@ -27,9 +27,10 @@ enum { SHIFT_CHUNK_BYTES = 16 * 1024 * 1024 };
  * the gap, and its old place is given back only when that is durable. */
 uint64_t shift_chunk_bytes(uint64_t shift_bytes, uint64_t free_bytes);
 
-/* The gap to the beginning of the data (upper layout), or to its end (lower layout). Afterwards all of it is
- * durable. 0, or -errno: -ECANCELED where `advance` wanted to stop, -EUCLEAN where the file is not the old
- * one with one gap (nothing is written then). After an error the state is a half-moved one as before. */
+/* The gap to the beginning of the data (upper layout), or to its end (lower layout). All data that lies
+ * elsewhere then is durable there; the file has to be flushed once more before its header says so. 0, or
+ * -errno: -ECANCELED where `advance` wanted to stop, -EUCLEAN where the file is not the old one with one gap
+ * (nothing is written then). After an error the state is a half-moved one as before. */
 int shift_up(struct shift *s);
 int shift_down(struct shift *s);
 

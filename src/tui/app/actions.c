@@ -19,10 +19,12 @@
 #define RIGHT TUI_KEY_RIGHT
 #define ENTER TUI_KEY_ENTER
 #define ESC   TUI_KEY_ESC
-#define MOVES (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
-#define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_PREVIEW)
+#define MOVES                                                                                                \
+    (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
+     TUI_IN_OFFER)
+#define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 #define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
-#define PAGES (TUI_IN_CHOICE | TUI_IN_PREVIEW)
+#define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 
 /* Of one meaning wherever the row holds, or of several. */
 #define HELP(words) .help = {{0, words}}

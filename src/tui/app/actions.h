@@ -97,13 +97,15 @@ enum {
     TUI_IN_DIFF = 1 << 20,      /* the two versions of a file, compared */
     TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
     TUI_IN_FAMILY = 1 << 22,    /* the images on the backing file */
+    TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
     TUI_IN_ANY_FILE = TUI_IN_FILES | TUI_IN_FILE,
     TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
-    TUI_IN_WIZARD = TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
+    TUI_IN_WIZARD =
+        TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
 enum tui_argument_kind {

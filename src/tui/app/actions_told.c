@@ -13,7 +13,7 @@
 #include "tui/screen/keys.h"
 #include "tui/screen/utf8.h"
 
-#define PAGES (TUI_IN_CHOICE | TUI_IN_PREVIEW)
+#define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 #define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
 
 static const struct footer_entry {
@@ -25,6 +25,7 @@ static const struct footer_entry {
     {TUI_IN_SIZE, TUI_DO_ENTER, "Enter", "Next"},
     {TUI_IN_CONFIRM, TUI_DO_ENTER, "Enter", "Write, if it says yes"},
     {TUI_IN_SIZE | TUI_IN_CHOICE, TUI_DO_DOWN, "Up Down", "Choose"},
+    {TUI_IN_BESIDE, TUI_DO_RIGHT, "Left Right", "Choose"},
     {TUI_IN_MAP, TUI_DO_ZOOM_IN, "+/-", "Zoom"},
     {TUI_IN_RUNS, TUI_DO_NEXT_RUN, "] [", "Runs"},
     {TUI_IN_MAP, TUI_DO_ENTER, "Enter", "Blocks"},
@@ -43,13 +44,13 @@ static const struct footer_entry {
     {TUI_IN_HEADER, TUI_DO_FAMILY, "f", "Family"},
     {TUI_IN_STAGED, TUI_DO_WRITE, "W", "Write"},
     {TUI_IN_STAGED, TUI_DO_UNSTAGE, "u", "Unstage"},
-    {TUI_IN_CHOICE, TUI_DO_ENTER, "Enter", "Next"},
+    {TUI_IN_CHOICE | TUI_IN_BESIDE, TUI_DO_ENTER, "Enter", "Next"},
     {TUI_IN_PREVIEW, TUI_DO_OTHER_BUTTON, "Left Right", "Button"},
     {TUI_IN_PREVIEW, TUI_DO_ENTER, "Enter", "Press it"},
     {TUI_IN_PREVIEW, TUI_DO_DOWN, "Up Down", "Scroll"},
     {TUI_IN_RESULT, TUI_DO_ENTER, "Enter", "Go on"},
     {TUI_IN_OFFER, TUI_DO_ENTER, "Enter", "Recover: shows the plan first"},
-    {TUI_IN_CHOICE, TUI_DO_BACK, "b", "Back"},
+    {TUI_IN_CHOICE | TUI_IN_BESIDE, TUI_DO_BACK, "b", "Back"},
     {TUI_IN_SECOND, TUI_DO_BACK, "S-Tab", "Back"},
     {TUI_IN_RUNS, TUI_DO_SCAN, "s", "Scan"},
     {TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, TUI_DO_NEXT_VIEW, "Tab", "View"},
@@ -129,7 +130,7 @@ static const struct {
     {"Files", TUI_IN_ANY_FILE, 0},
     {"Check", TUI_IN_ANY_FINDING, 0},
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},
-    {"Resize wizard", 0, TUI_IN_CHOICE | TUI_IN_PREVIEW},
+    {"Resize wizard", 0, PAGES},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };

@@ -112,6 +112,10 @@ void tui_app_say_backing(struct tui_app *app);
 /* Asks anew who holds the image, and whether a change is pending: two system calls. */
 void tui_app_look_around(struct tui_app *app);
 
+/* The same, and reads the image anew where a change that somebody else makes has begun or ended: its data may
+ * have moved. Not under a view that holds a change of ours, for its plan borrows the image. */
+void tui_app_follow(struct tui_app *app);
+
 /* Says that a change is pending and offers to recover. */
 void tui_app_offer_recovery(struct tui_app *app);
 

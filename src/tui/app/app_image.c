@@ -80,6 +80,30 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
     return status;
 }
 
+/* Somebody else has begun a change: is it one that moves the data, which has been marked by now? */
+static bool is_being_moved(const struct tui_app *app)
+{
+    struct cow_image *image = NULL;
+
+    if (!app->pending || !app->holder.held || cow_image_half(app->subject.image) != COW_HALF_NOT ||
+        cow_image_open(&image, app->subject.image_path, &app->subject.open, NULL))
+        return false;
+    bool moves = cow_image_half(image) != COW_HALF_NOT;
+    cow_image_close(image);
+    return moves;
+}
+
+void tui_app_follow(struct tui_app *app)
+{
+    bool held = app->holder.held, pending = app->pending;
+
+    tui_app_look_around(app);
+    bool half = cow_image_half(app->subject.image) != COW_HALF_NOT;
+    if (app->depth == 0 &&
+        (app->pending != pending || (half && app->holder.held != held) || is_being_moved(app)))
+        (void)tui_app_reopen(app, NULL); /* else it stays as it was, and R says why */
+}
+
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
 {
     tui_app_look_through(app, NULL);

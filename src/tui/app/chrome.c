@@ -39,7 +39,9 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     char size[COW_SIZE_TEXT_BYTES];
 
     if (header->unfinished) {
-        snprintf(out, out_bytes, "%s \u00b7 unfinished change", cow_format_title(header->format));
+        snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format),
+                 cow_image_half(app->subject.image) == COW_HALF_MOVING ? "its data is being moved"
+                                                                       : "unfinished change");
         return;
     }
     cow_size_text(size, header->size_bytes);
@@ -74,7 +76,8 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
 
 static void access_facts(const struct tui_app *app, char *out, size_t out_bytes)
 {
-    const char *pending = app->pending ? "pending change" : "";
+    bool half = cow_image_half(app->subject.image) == COW_HALF_MOVED;
+    const char *pending = half ? "half moved" : app->pending ? "pending change" : "";
     const char *comma = app->pending ? ", " : "";
 
     if (!app->holder.held)
@@ -168,15 +171,18 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct tui_page page = {0};
+    bool moves = cow_image_half(app->subject.image) == COW_HALF_MOVING;
 
-    (void)app;
     tui_page_begin(&page, area.cols - 2);
     tui_page_line(&page);
     tui_page_line(&page);
     tui_page_wrap(
         &page, 1, 1, TUI_WARN,
-        "A change of this image was interrupted; its size is marked as unknown, so it has no layout "
-        "and no sectors to show. The Header view tells more.");
+        moves
+            ? "The data of this image is being moved at this moment, by another cowtui; where it lies can be "
+              "told when that is done. Then it is read anew."
+            : "A change of this image was interrupted; its size is marked as unknown, so it has no layout "
+              "and no sectors to show. The Header view tells more.");
     tui_page_draw(&page, canvas, area, -1);
     tui_page_free(&page);
 }

@@ -73,7 +73,7 @@ static void handle_tick(struct tui_app *app)
     struct tui_view view = *tui_app_top(app);
 
     if (app->ticks++ % TICKS_PER_LOOK == 0)
-        tui_app_look_around(app);
+        tui_app_follow(app);
     if (view.view_class->tick)
         tui_app_finish(app, &view, view.view_class->tick(app, view.state));
 }

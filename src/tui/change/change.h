@@ -44,6 +44,7 @@ struct change {
     char phase[CHANGE_SHORT];
     struct tui_progress progress; /* in bytes */
     bool can_cancel, stopping;
+    bool moves;   /* data, within the file */
     double drawn; /* when, on tui_clock() */
 
     bool succeeded; /* the result page's */
@@ -83,6 +84,10 @@ void change_fill_preview(struct tui_app *app, struct change *change);
 void change_fill_confirm(struct tui_app *app, struct change *change);
 void change_fill_running(struct tui_app *app, struct change *change);
 void change_fill_result(struct tui_app *app, struct change *change);
+
+/* Whether data moves within the image's file: that can be stopped half way, and the image is not whole then.
+ */
+bool change_moves_in_place(const struct cow_preview *preview);
 
 /* Whether the plan changes nothing that exists, but makes a new file. */
 bool change_makes_file(const struct change *change);

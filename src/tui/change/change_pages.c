@@ -82,7 +82,10 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
                   "Anything but the word yes, or Esc, leaves everything as it is.");
-    if (!tells_all)
+    if (change_moves_in_place(preview))
+        tui_page_wrap(page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
+                      "While the data moves it can be stopped: it stays half way then, and goes on later.");
+    else if (!tells_all)
         tui_page_wrap(page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
                       "Until its last steps it can be stopped: nothing is changed then.");
 }
@@ -129,9 +132,13 @@ void change_fill_running(struct tui_app *app, struct change *change)
     if (change->stopping && change->can_cancel)
         tui_page_put(page, 2, TUI_WARN, "Stopping...");
     else if (change->can_cancel)
-        tui_page_put(page, 2, TUI_NORMAL, "Esc stops it: nothing is changed then.");
+        tui_page_put(page, 2, TUI_NORMAL,
+                     change->moves ? "Esc stops it: what has been moved stays moved, and it goes on later."
+                                   : "Esc stops it: nothing is changed then.");
     else
-        tui_page_put(page, 2, TUI_WARN, "The last steps: it cannot be stopped any more.");
+        tui_page_put(page, 2, TUI_WARN,
+                     change->moves ? "It cannot be stopped at this step."
+                                   : "The last steps: it cannot be stopped any more.");
 }
 
 static void put_section(struct tui_page *page, const char *title, const char *text)
@@ -149,7 +156,9 @@ static void fill_failure(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     int status = change->error.status;
-    const char *title = status == COW_CANCELLED                         ? "Stopped."
+    bool half = cow_image_half(app->subject.image) != COW_HALF_NOT;
+    const char *title = status == COW_CANCELLED && half                 ? "Stopped half way."
+                        : status == COW_CANCELLED                       ? "Stopped."
                         : app->pending                                  ? "Not finished."
                         : status == COW_LOCKED || status == COW_REFUSED ? "Not done: nothing was changed."
                                                                         : "Not done.";
@@ -158,7 +167,10 @@ static void fill_failure(struct tui_app *app, struct change *change)
     put_section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
     put_section(page, "What helps", change->error.hint);
     put_section(page, "Here",
-                app->pending ? ":recover shows what finishing it or taking it back would do" : "");
+                half           ? ":recover goes on with it or takes it back, as you choose; until then it "
+                                 "can be looked at, as the disk was, and nothing else done with it"
+                : app->pending ? ":recover shows what finishing it or taking it back would do"
+                               : "");
     put_section(page, "Notes", change->notes);
 }
 

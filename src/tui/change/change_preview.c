@@ -23,6 +23,8 @@ static const char *method_meaning(enum cow_method method)
     static const char *const meanings[COW_METHODS] = {
         [COW_METHOD_COPY] = " (a new file)",
         [COW_METHOD_HEADER] = " (no data moves)",
+        [COW_METHOD_INSERTED] = " (within the file)",
+        [COW_METHOD_MOVED] = " (within the file)",
         [COW_METHOD_BACKING_ONLY] = " (the image stays as it is)",
         [COW_METHOD_IN_PLACE] = " (the backing file is written over)",
     };
@@ -51,6 +53,17 @@ static void put_removed(struct tui_page *page, const struct cow_preview *preview
     }
 }
 
+static void put_moves(struct tui_page *page, const struct cow_preview *preview)
+{
+    char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES];
+
+    tui_page_value(page, "moves", TEXT_COL, TUI_NORMAL, "%s of data within the file, %s; needs %s",
+                   cow_size_text(moved, preview->moves_bytes),
+                   preview->method == COW_METHOD_INSERTED ? "by the filesystem"
+                                                          : "from its end to its beginning",
+                   cow_needs_text(needed, preview));
+}
+
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 {
     char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES], target[512];
@@ -64,6 +77,8 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
                        "only the header, in place: milliseconds at any size; needs %s", needed);
     else if (preview->method == COW_METHOD_BACKING_ONLY)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
+    else if (change_moves_in_place(preview))
+        put_moves(page, preview);
     else if (is_extract(preview))
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
                        needed);

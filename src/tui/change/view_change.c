@@ -2,18 +2,22 @@
  *
  * Changes that need no decision but yes. Each is a row: how it calls itself, and which builder of the core
  * makes its plan; the pages are those that all changes share. A builder that has to compare bytes first is
- * stopped by Esc like a commit. What it finds wrong is an error, and then no page is opened at all.
+ * stopped by Esc like a commit. What it finds wrong is an error, and then no page is opened at all. Only
+ * where a recovery can go both ways, which one is asked first.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tui/change/change.h"
+#include "tui/change/recover_choice.h"
 #include "tui/screen/clock.h"
 
 struct change_view {
     struct change change;
     enum tui_change_kind kind;
+    struct recover_choice ways; /* of a recovery */
+    bool choosing;
 };
 
 typedef int plan_function(struct cow_plan **out, struct tui_app *app, const char *argument,
@@ -215,6 +219,12 @@ static const struct kind {
     [TUI_CHANGE_REPAIR] = {{"Repair", TWO_PAGES, "", {"is mended as chosen.", NULL}}, plan_repair},
 };
 
+/* Behind the question which way it shall go. */
+static const struct change_words second_of_recovery = {"Recover",
+                                                       {NULL, "2 of 2: what it does", "writing", "result"},
+                                                       "its interrupted change goes that way.",
+                                                       {"is whole again: ", "."}};
+
 /* A builder that takes long looks in; the context is a struct tui_waiting. */
 static bool on_planning(void *context, const struct cow_progress *progress)
 {
@@ -241,9 +251,34 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
     if (cow_plan_preview(plan)->operation == COW_OPERATION_RECOVER)
         kind = &change_kinds[TUI_CHANGE_RECOVER];
     view->kind = request->kind;
-    change_begin(app, &view->change, &kind->words, plan);
     *state = view;
+    if (kind == &change_kinds[TUI_CHANGE_RECOVER] && recover_choice_ask(&view->ways, app, plan)) {
+        view->choosing = true;
+        cow_plan_free(plan);
+    } else {
+        change_begin(app, &view->change, &kind->words, plan);
+    }
     return 0;
+}
+
+/* The way was chosen. */
+static enum tui_result begin_recovery(struct tui_app *app, struct change_view *view)
+{
+    struct cow_plan *plan = NULL;
+    struct cow_error err = {0};
+
+    if (cow_plan_recover_way(&plan, app->subject.image, recover_choice_way(&view->ways), &err)) {
+        tui_app_error(app, &err);
+        return TUI_REDRAW;
+    }
+    view->choosing = false;
+    change_begin(app, &view->change, &second_of_recovery, plan);
+    return TUI_REDRAW;
+}
+
+static bool asked_for_way(const struct change_view *view)
+{
+    return view->ways.asked && view->change.at == CHANGE_CONFIRM && !view->choosing;
 }
 
 static void change_view_close(struct tui_app *app, void *state)
@@ -252,6 +287,7 @@ static void change_view_close(struct tui_app *app, void *state)
 
     (void)app;
     change_end(&view->change);
+    tui_page_free(&view->ways.page);
     free(view);
 }
 
@@ -260,7 +296,9 @@ static unsigned change_view_contexts(struct tui_app *app, void *state)
     const struct change_view *view = state;
 
     (void)app;
-    return change_contexts(&view->change);
+    if (view->choosing)
+        return TUI_IN_BESIDE;
+    return change_contexts(&view->change) | (asked_for_way(view) ? TUI_IN_SECOND : 0U);
 }
 
 static enum tui_result change_view_key(struct tui_app *app, void *state, int key)
@@ -268,7 +306,7 @@ static enum tui_result change_view_key(struct tui_app *app, void *state, int key
     struct change_view *view = state;
 
     (void)app;
-    return change_key(&view->change, key);
+    return view->choosing ? TUI_IGNORED : change_key(&view->change, key);
 }
 
 static enum tui_result change_view_paste(struct tui_app *app, void *state, const char *text)
@@ -276,7 +314,7 @@ static enum tui_result change_view_paste(struct tui_app *app, void *state, const
     const struct change_view *view = state;
 
     (void)text;
-    return change_paste(app, &view->change);
+    return view->choosing ? TUI_IGNORED : change_paste(app, &view->change);
 }
 
 static enum tui_result change_view_act(struct tui_app *app, void *state, enum tui_action_id action,
@@ -285,6 +323,16 @@ static enum tui_result change_view_act(struct tui_app *app, void *state, enum tu
     struct change_view *view = state;
 
     (void)argument;
+    if (view->choosing && action == TUI_DO_ENTER)
+        return begin_recovery(app, view);
+    if (view->choosing)
+        return action == TUI_DO_LEAVE || action == TUI_DO_BACK ? TUI_POP
+                                                               : recover_choice_act(&view->ways, action);
+    if (asked_for_way(view) && action == TUI_DO_BACK) {
+        change_end(&view->change);
+        view->choosing = true;
+        return TUI_REDRAW;
+    }
     if (change_goes_back(&view->change, action))
         return TUI_POP;
     enum tui_result result = change_act(app, &view->change, action);
@@ -298,7 +346,10 @@ static void change_view_draw(struct tui_app *app, void *state, struct tui_canvas
 {
     struct change_view *view = state;
 
-    change_draw(app, &view->change, canvas, area);
+    if (view->choosing)
+        recover_choice_draw(&view->ways, app, canvas, area);
+    else
+        change_draw(app, &view->change, canvas, area);
 }
 
 const struct tui_view_class tui_view_change = {

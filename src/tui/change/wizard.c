@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The resize wizard: size, policy, and then the pages of a change: preview, typed yes, progress, what to do
- * next. Leaving is possible on each of them, and means that nothing was written. It decides nothing itself:
- * what a size or a policy would mean is asked of the core's builder, so that the wizard offers nothing that
- * the plan would refuse.
+ * The resize wizard: size, policy, where the data has to move the method, and then the pages of a change:
+ * preview, typed yes, progress, what to do next. Leaving is possible on each of them, and means that nothing
+ * was written. It decides nothing itself: what a size or a policy would mean is asked of the core's builder,
+ * so that the wizard offers nothing that the plan would refuse.
  */
 #include "tui/change/wizard.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tui/change/beside.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
 
@@ -22,6 +23,14 @@ static const uint64_t largest_bytes = (uint64_t)1 << 43; /* 8 TiB: no kernel tak
 static const struct change_words words = {
     "Resize",
     {"3 of 4: preview", "4 of 4: commit", "writing", "result"},
+    "",
+    {"has ", " now."},
+};
+
+/* With the question of the method before it. */
+static const struct change_words words_with_method = {
+    "Resize",
+    {"4 of 5: preview", "5 of 5: commit", "writing", "result"},
     "",
     {"has ", " now."},
 };
@@ -92,7 +101,8 @@ static void turn_wizard_to(struct tui_app *app, struct wizard *w, enum wizard_pa
 static int wizard_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
     if (tui_app_sectors(app) == 0)
-        return cow_error_set(err, COW_INVALID, "an unfinished image cannot be resized");
+        return cow_error_set(err, COW_INVALID, "%s cannot be resized: %s", app->name,
+                             cow_image_pending(app->subject.image));
     struct wizard *w = calloc(1, sizeof *w);
     if (!w)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -121,6 +131,7 @@ static unsigned wizard_contexts(struct tui_app *app, void *state)
     (void)app;
     return w->at == WIZARD_SIZE     ? TUI_IN_SIZE
            : w->at == WIZARD_POLICY ? TUI_IN_CHOICE
+           : w->at == WIZARD_METHOD ? TUI_IN_BESIDE
                                     : change_contexts(&w->change);
 }
 
@@ -180,13 +191,11 @@ static void choose_policy(struct wizard *w, int step)
     }
 }
 
-static int plan_resize(struct tui_app *app, const struct wizard *w, enum cow_policy policy,
-                       struct cow_plan **plan, struct cow_error *err)
+static struct cow_resize_options resize_options(const struct tui_app *app, const struct wizard *w,
+                                                enum cow_policy policy)
 {
-    const struct cow_resize_options options = {
+    return (struct cow_resize_options){
         .size_bytes = w->size_bytes, .policy = policy, .shrink = wizard_shrinks(app, w)};
-
-    return cow_plan_resize(plan, app->subject.image, &options, err);
 }
 
 /* A smaller size goes no further than this page if something that matters would be lost. It takes a look at
@@ -198,7 +207,8 @@ static bool nothing_is_lost(struct tui_app *app, struct wizard *w)
     tui_app_say(app, TUI_DIM, "looking at what lies past the new end...");
     tui_app_draw(app);
     app->message[0] = '\0';
-    w->size_ok = plan_resize(app, w, COW_POLICY_COPY, &plan, &w->size_error) == 0;
+    const struct cow_resize_options options = resize_options(app, w, COW_POLICY_COPY);
+    w->size_ok = cow_plan_resize(&plan, app->subject.image, &options, &w->size_error) == 0;
     cow_plan_free(plan);
     return w->size_ok;
 }
@@ -236,23 +246,39 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     struct cow_plan *plan = NULL;
     struct cow_error err = {0};
 
-    if (w->choice_at == WIZARD_NONE) {
-        tui_app_say(app, TUI_WARN, "none of the ways is possible; see why above");
-        return;
-    }
-    if (plan_resize(app, w, w->choice[w->choice_at].policy, &plan, &err)) {
+    struct cow_resize_options options = resize_options(app, w, w->choice[w->choice_at].policy);
+    options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
+    if (cow_plan_resize(&plan, app->subject.image, &options, &err)) {
         tui_app_error(app, &err);
         return;
     }
     w->at = WIZARD_CHANGE;
     tell_alternatives(w, w->change.instead, sizeof w->change.instead);
-    change_begin(app, &w->change, &words, plan);
+    change_begin(app, &w->change, w->methods > 0 ? &words_with_method : &words, plan);
+}
+
+/* Where there is one way only, or the data stays where it is, the question is not asked. */
+static void ask_method(struct tui_app *app, struct wizard *w)
+{
+    if (w->choice_at == WIZARD_NONE) {
+        tui_app_say(app, TUI_WARN, "none of the ways is possible; see why above");
+        return;
+    }
+    const struct cow_resize_options options = resize_options(app, w, w->choice[w->choice_at].policy);
+    w->methods = cow_resize_method_choices(w->method, app->subject.image, &options);
+    w->method_at = w->methods > 0 && !w->method[0].possible;
+    if (w->methods > 0)
+        turn_wizard_to(app, w, WIZARD_METHOD);
+    else
+        make_plan(app, w);
 }
 
 static enum tui_result enter_wizard(struct tui_app *app, struct wizard *w)
 {
-    if (w->at == WIZARD_POLICY)
+    if (w->at == WIZARD_METHOD)
         make_plan(app, w);
+    else if (w->at == WIZARD_POLICY)
+        ask_method(app, w);
     else if (w->size_ok)
         ask_policy(app, w);
     else if (w->size_error.status == COW_REFUSED)
@@ -268,7 +294,8 @@ static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 {
     if (w->at == WIZARD_SIZE)
         return TUI_NOTHING;
-    turn_wizard_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : WIZARD_POLICY);
+    bool to_method = w->at == WIZARD_CHANGE && w->methods > 0;
+    turn_wizard_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : to_method ? WIZARD_METHOD : WIZARD_POLICY);
     return TUI_REDRAW;
 }
 
@@ -288,8 +315,14 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
                                   const char *argument)
 {
     struct wizard *w = state;
+    enum tui_result result = TUI_IGNORED;
 
     (void)argument;
+    if (w->at == WIZARD_METHOD)
+        result = beside_act(&w->method_at,
+                            (const bool[BESIDE_WAYS]){w->method[0].possible, w->method[1].possible}, action);
+    if (result != TUI_IGNORED)
+        return result;
     if (w->at == WIZARD_CHANGE)
         return change_goes_back(&w->change, action) ? go_back(app, w) : change_act(app, &w->change, action);
     switch (action) {
@@ -316,15 +349,19 @@ static void wizard_draw(struct tui_app *app, void *state, struct tui_canvas *can
         change_draw(app, &w->change, canvas, area);
         return;
     }
+    static const struct {
+        const char *title;
+        void (*fill)(struct tui_app *app, struct wizard *w);
+    } pages[] = {
+        [WIZARD_SIZE] = {"Resize \u2500 1 of 4: size", wizard_fill_size},
+        [WIZARD_POLICY] = {"Resize \u2500 2 of 4: backing file", wizard_fill_policy},
+        [WIZARD_METHOD] = {"Resize \u2500 3 of 5: method", wizard_fill_method},
+    };
     bool asks_size = w->at == WIZARD_SIZE;
-    struct tui_rect inside = tui_frame(
-        canvas, area, asks_size ? "Resize \u2500 1 of 4: size" : "Resize \u2500 2 of 4: backing file");
+    struct tui_rect inside = tui_frame(canvas, area, pages[w->at].title);
     tui_page_begin(&w->page, inside.cols - 1);
     w->page_rows = inside.rows;
-    if (asks_size)
-        wizard_fill_size(app, w);
-    else
-        wizard_fill_policy(app, w);
+    pages[w->at].fill(app, w);
     tui_page_draw(&w->page, canvas, inside, area.x + area.cols - 1);
     if (asks_size && w->page.top <= SIZE_FIELD_Y)
         change_draw_field(canvas, inside.x + 1, inside.y + SIZE_FIELD_Y - w->page.top, "New size");

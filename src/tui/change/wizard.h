@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The resize wizard, inside: its own pages, size and policy; behind them it is a change like others
+ * The resize wizard, inside: its own pages, size, policy and method; behind them it is a change like others
  * (tui/change/change.h). wizard.c turns the pages, wizard_pages.c fills them, wizard_disk.c knows what is on
  * the disk. None of them writes anything.
  */
@@ -11,7 +11,7 @@
 #include "tui/change/change.h"
 #include "tui/screen/page.h"
 
-enum wizard_page { WIZARD_SIZE, WIZARD_POLICY, WIZARD_CHANGE };
+enum wizard_page { WIZARD_SIZE, WIZARD_POLICY, WIZARD_METHOD, WIZARD_CHANGE };
 
 enum { WIZARD_CHOICES = 3, WIZARD_PRESETS = 6, WIZARD_NONE = -1, WIZARD_TEXT = 64, WIZARD_LINE = 512 };
 
@@ -39,6 +39,10 @@ struct wizard {
     struct cow_policy_choice choice[WIZARD_CHOICES];
     int choice_at; /* WIZARD_NONE: none is possible */
 
+    struct cow_method_choice method[COW_METHOD_CHOICES];
+    size_t methods; /* that there are to choose from: 0 where the data stays, or must be copied */
+    int method_at;
+
     struct change change; /* at WIZARD_CHANGE */
 };
 
@@ -51,5 +55,6 @@ uint64_t wizard_look(struct tui_app *app, struct wizard *w);
 /* Fill w->page for the page that the wizard is at. */
 void wizard_fill_size(struct tui_app *app, struct wizard *w);
 void wizard_fill_policy(struct tui_app *app, struct wizard *w);
+void wizard_fill_method(struct tui_app *app, struct wizard *w);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/change/beside.h"
 #include "tui/change/wizard.h"
 #include "tui/screen/utf8.h"
 
@@ -145,4 +146,34 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
     }
     if (w->choice_at != WIZARD_NONE)
         tui_page_reveal(page, first, last, w->page_rows);
+}
+
+void wizard_fill_method(struct tui_app *app, struct wizard *w)
+{
+    static const char *const labels[] = {"how", "writes", "time", "needs", "free", "a crash", "undo", NULL};
+    struct beside_way way[BESIDE_WAYS];
+    char name[BESIDE_WAYS][WIZARD_TEXT], size[COW_SIZE_TEXT_BYTES];
+    struct tui_page *page = &w->page;
+
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_wrapf(page, 1, 1, TUI_NORMAL,
+                   "At %s the bitmap has no room left before the data, so the data has to move. How shall "
+                   "%s be written?",
+                   cow_size_text(size, w->size_bytes), app->name);
+    tui_page_line(page);
+    for (int i = 0; i < BESIDE_WAYS; i++) {
+        const struct cow_method_choice *choice = &w->method[i];
+        snprintf(name[i], sizeof name[i], "%s%s", choice->in_place ? "in place: " : "",
+                 cow_method_name(choice->method));
+        way[i] = (struct beside_way){
+            .name = name[i],
+            .possible = choice->possible,
+            .recommended = choice->recommended,
+            .obstacle = choice->obstacle,
+            .text = {choice->how, choice->writes, choice->time, choice->needs, choice->free, choice->crash,
+                     choice->undo},
+        };
+    }
+    beside_put(page, labels, way, w->method_at);
 }

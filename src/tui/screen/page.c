@@ -143,6 +143,45 @@ int tui_page_wrapf(struct tui_page *page, int first_col, int hang_col, enum tui_
     return tui_page_wrap(page, first_col, hang_col, style, text);
 }
 
+/* As many words of a column's text as fit in a line; a word that is too long is cut. Returns the rest. */
+static const char *put_column_line(struct tui_page *page, const struct tui_column *column, const char *text)
+{
+    int col = column->col, edge = column->col + column->cols;
+
+    while (*text == ' ')
+        text++;
+    while (*text != '\0') {
+        const char *end, *next = text + strspn(text, " ");
+        int cells = word_cells(next, &end) + (int)(next - text);
+        if (col + cells > edge && col > column->col)
+            break;
+        while (text < end) {
+            uint32_t ch = tui_utf8_next(&text);
+            if (col + tui_char_cells(ch) <= edge)
+                tui_page_put_char(page, col, column->style, ch);
+            col += tui_char_cells(ch);
+        }
+    }
+    return text;
+}
+
+void tui_page_columns(struct tui_page *page, const struct tui_column *column, size_t n)
+{
+    const char *rest[TUI_COLUMNS_MAX];
+    bool more = true;
+
+    for (size_t i = 0; i < n; i++)
+        rest[i] = column[i].text;
+    while (more) {
+        more = false;
+        tui_page_line(page);
+        for (size_t i = 0; i < n; i++) {
+            rest[i] = put_column_line(page, &column[i], rest[i]);
+            more |= rest[i][strspn(rest[i], " ")] != '\0';
+        }
+    }
+}
+
 void tui_page_value(struct tui_page *page, const char *label, int value_col, enum tui_style style,
                     const char *format, ...)
 {

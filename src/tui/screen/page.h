@@ -7,6 +7,8 @@
 #ifndef COW_TUI_SCREEN_PAGE_H
 #define COW_TUI_SCREEN_PAGE_H
 
+#include <stddef.h>
+
 #include "tui/screen/canvas.h"
 
 struct tui_page {
@@ -36,6 +38,15 @@ void tui_page_put_char(struct tui_page *page, int col, enum tui_style style, uin
 int tui_page_wrap(struct tui_page *page, int first_col, int hang_col, enum tui_style style, const char *text);
 int tui_page_wrapf(struct tui_page *page, int first_col, int hang_col, enum tui_style style,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Texts side by side, each wrapped within its columns, in as many new lines as the longest takes. */
+struct tui_column {
+    int col, cols;
+    enum tui_style style;
+    const char *text;
+};
+enum { TUI_COLUMNS_MAX = 4 };
+void tui_page_columns(struct tui_page *page, const struct tui_column *column, size_t n);
 
 /* A new line with a label and its wrapped value. */
 void tui_page_value(struct tui_page *page, const char *label, int value_col, enum tui_style style,

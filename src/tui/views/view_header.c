@@ -143,7 +143,7 @@ static void put_raw(struct tui_page *page, const uint8_t *raw, size_t n_raw, con
         tui_page_put(page, col - 1, TUI_DIM, "..");
 }
 
-static void put_meaning(struct tui_page *page, const struct cow_header *header, const char *name)
+static void put_meaning(struct tui_page *page, const struct cow_header *header, bool half, const char *name)
 {
     char text[64], escaped[COW_PATH_BYTES];
     int col = name_col(page) + NAME_COLS;
@@ -157,6 +157,9 @@ static void put_meaning(struct tui_page *page, const struct cow_header *header, 
         tui_page_wrap(page, col, col, TUI_NORMAL, text);
     } else if (strcmp(name, "size") == 0 && header->unfinished) {
         tui_page_wrap(page, col, col, TUI_WARN, "mark of an unfinished change");
+    } else if (strcmp(name, "size") == 0 && half) {
+        tui_page_wrapf(page, col, col, TUI_WARN, "mark of a half-moved image; the disk has %s",
+                       cow_size_text(text, header->size_bytes));
     } else if (strcmp(name, "size") == 0) {
         cow_size_text(text, header->size_bytes);
         tui_page_wrapf(page, col, col, TUI_NORMAL, "%" PRIu64 " (%s)", header->size_bytes, text);
@@ -228,7 +231,7 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
         tui_page_putf(page, FIELD_COL, TUI_OFFSET, "%4" PRIu32, field[i].offset_bytes);
         put_raw(page, raw, n_raw, &field[i]);
         tui_page_put(page, name_col(page), i == view->field ? TUI_STRONG : TUI_LABEL, field[i].name);
-        put_meaning(page, header, field[i].name);
+        put_meaning(page, header, cow_image_half(app->subject.image) == COW_HALF_MOVED, field[i].name);
         put_edit(app, page, field[i].name);
         if (i == view->field)
             view->first_line[1] = page->lines;
@@ -251,10 +254,19 @@ static void put_header_layout(struct tui_app *app, struct tui_page *page)
 
     if (tui_app_sectors(app) == 0)
         return;
-    put_header_heading(page, "Layout of the file, in bytes");
+    bool half = cow_image_half(app->subject.image) == COW_HALF_MOVED;
+    put_header_heading(page, half ? "Layout of the file, in bytes, before its data was moved"
+                                  : "Layout of the file, in bytes");
     put_header_part(page, "header", 0, layout->header_bytes);
     put_header_part(page, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
     put_header_part(page, "data", layout->data_offset, layout->end_offset);
+    if (cow_image_can_grow_to(app->subject.image) > 0) {
+        char size[COW_SIZE_TEXT_BYTES];
+        tui_page_line(page);
+        tui_page_put(page, 3, TUI_LABEL, "can grow");
+        tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "to %s before its data has to move",
+                       cow_size_text(size, cow_image_can_grow_to(app->subject.image)));
+    }
     if (layout->mapped_sectors < layout->sectors) {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN,

@@ -57,7 +57,7 @@ disks()
 
 grow()
 {
-    "$program" resize --family --yes --quiet --in sub "$@" m1.cow $new_size
+    "$program" resize --family --yes --quiet --in sub m1.cow $new_size
 }
 
 # all_new: each has the new size, the disk is what it was and zeros, and a kernel opens it.
@@ -91,6 +91,28 @@ several() # HOW_MANY
         [ -e .b.img.cowtui-family-undo ] || die "nothing undoes it for all"
         run 0 undo -y -q "${members[-1]}"
         eq "$old" "$(facts "${files[@]}")" "what undo leaves"
+        [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
+    done
+}
+
+# Members go in place, but for a v1, which is not changed where it lies.
+in_place()
+{
+    made 5
+    run 3 resize --family --yes --quiet --in-place --in sub m1.cow $new_size
+    has m4.cow err
+    eq "$old" "$(facts "${files[@]}")" "after what was refused"
+    rm m4.cow
+    members=(m1.cow m2.cow sub/m3.cow m5.cow) files=(b.img m1.cow m2.cow sub/m3.cow m5.cow)
+    old=$(facts "${files[@]}") old_disks=$(disks old)
+    for method in '--in-place' '--method moved'; do
+        inodes=$(stat -c %i "${members[@]}")
+        # shellcheck disable=SC2086 # two words
+        run 0 resize --family --yes --quiet $method --in sub m5.cow $new_size
+        all_new || die "not all are new ($method)"
+        eq "$inodes" "$(stat -c %i "${members[@]}")" "the files"
+        run 0 undo -y -q m2.cow
+        eq "$old" "$(facts "${files[@]}")" "what undo leaves ($method)"
         [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
     done
 }
@@ -180,6 +202,10 @@ written_since()
 {
     made 3
     grow || die "it does not grow"
+    touch b.img
+    run 3 undo -y m1.cow
+    has 'b.img has changed since' err
+    touch -d '2003-04-05 06:07:08 UTC' b.img
     printf x | dd of=sub/m3.cow bs=1 seek=9000 conv=notrunc status=none
     run 3 undo -y m1.cow
     has "sub/m3.cow" err
@@ -251,14 +277,89 @@ cut_off()
     rm -r "$kept"
 }
 
+# Recovery that is killed, and begun again from another member.
+recovery_cut_off() # HOW_MANY PREPARED AT CALL COMMAND...: COMMAND is killed as it calls AT, recover at each CALL
+{
+    local many=$1 prepared=$2 at=$3 call=$4 n=0 code
+    shift 4
+    can_trace
+    made "$many"
+    local kept=$PWD/../kept.again.$prepared.$at.$call
+    mkdir "$kept" && cp -a . "$kept"
+    while :; do
+        n=$((n + 1))
+        find . -mindepth 1 -delete
+        cp -a "$kept/." .
+        [ -z "$prepared" ] || grow 2>err || die "it does not grow: $(cat err)"
+        { strace -f -qq -o /dev/null -e "trace=${at%:*}" -e "inject=${at%:*}:signal=KILL:when=${at#*:}" "$program" "$@" \
+            >out 2>err </dev/null; } 2>/dev/null
+        { strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$program" recover -y -q \
+            "${members[$((n % many))]}" >out 2>err </dev/null
+            code=$?; } 2>/dev/null
+        [ "$code" = 0 ] || [ "$code" = 137 ] || die "recover: $code $(cat err)"
+        run 0 family --json --in sub b.img # looking is possible at every point
+        [ "$code" = 0 ] || "$program" recover -y -q "${members[$(((n + 1) % many))]}" 2>err ||
+            grep -q 'nothing to recover' err || die "recovery killed at $call $n: $(cat err)"
+        eq '' "$(left)" "recovery killed at $call $n: left"
+        [ "$(facts "${files[@]}")" = "$old" ] || all_new || die "recovery killed at $call $n: neither old nor new"
+        [ "$code" != 0 ] || break
+    done
+    rm -r "$kept"
+}
+
+# What is written down is not believed if it is not ours, not whole, not about us, or gone.
+strange_journals()
+{
+    made 3
+    can_trace
+    { strace -f -qq -o /dev/null -e trace=ftruncate -e inject=ftruncate:signal=KILL:when=4 "$program" resize --family --yes \
+        --quiet --in sub m1.cow $new_size >out 2>err; } 2>/dev/null
+    [ -e .b.img.cowtui-family ] || die "no journal"
+    half=$(facts "${files[@]}")
+    for command in 'compact m1.cow' 'resize --policy extend sub/m3.cow 1M' 'undo m2.cow' 'resize --family m2.cow 1M'; do
+        # shellcheck disable=SC2086 # words
+        run 3 $command -y
+        has recover err
+    done
+    run 0 info --json m2.cow
+    [[ $(json .pending) == *interrupted* ]] || die "not told to be pending"
+    cp .b.img.cowtui-family kept
+    printf x | dd of=.b.img.cowtui-family bs=1 seek=40 conv=notrunc status=none
+    run 5 recover -y m1.cow
+    has cowtui-family err
+    mv .b.img.cowtui-family away
+    run 3 recover -y m1.cow
+    has "put that file back" err
+    cp kept .b.img.cowtui-family
+    chmod 666 .b.img.cowtui-family
+    run 3 recover -y m1.cow
+    chmod 600 .b.img.cowtui-family
+    mkdir copy && cp -a m1.cow .m1.cow.cowtui-* b.img .b.img.cowtui-family copy
+    run 3 recover -y copy/m1.cow -b copy/b.img
+    rm -r copy kept away
+    eq "$half" "$(facts "${files[@]}")" "after what was refused"
+    run 3 recover --forward -y m1.cow
+    run 0 recover --back -y -q sub/m3.cow
+    eq "$old" "$(facts "${files[@]}")" "after recovery"
+    eq '' "$(left)" "what is left"
+}
+
 for n in 1 2 5; do
     t "$n images" several $n
 done
+t 'in place' in_place
 t 'told and refused' told
 t 'one is in the way' in_the_way
 t 'one has the size already' one_has_it
 t 'written since' written_since
 t 'changed alone since' changed_alone
+t 'strange journals' strange_journals
+for call in fsync rename,renameat2 pwrite64 unlink; do
+    t "recovery back killed at $call" recovery_cut_off 3 '' ftruncate:7 $call resize --family --yes --quiet --in sub m1.cow $new_size
+    t "recovery on killed at $call" recovery_cut_off 3 '' rename,renameat2:7 $call resize --family --yes --quiet --in sub \
+        m1.cow $new_size
+    t "recovery of undo killed at $call" recovery_cut_off 3 grown rename,renameat2:6 $call undo --yes --quiet m2.cow
+done
 for call in pwrite64 fsync rename,renameat2 ftruncate utimensat unlink; do
     t "killed at $call" cut_off 5 '' $call resize --family --yes --quiet --in sub m1.cow $new_size
     t "undo killed at $call" cut_off 3 grown $call undo --yes --quiet m2.cow

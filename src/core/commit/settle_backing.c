@@ -14,11 +14,11 @@
 enum { TRIES = 10 };
 
 /* Dates a file by the clock, durably; *date is what it got. 0 or -errno. */
-static int date_once(const struct cow_io *io, const char *journal_path, struct timespec *date)
+static int date_once(const struct cow_io *io, const char *path, struct timespec *date)
 {
     struct stat facts;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-    int fd = io_open_regular(io, journal_path, O_WRONLY | O_NOFOLLOW, &facts);
+    int fd = io_open_regular(io, path, O_WRONLY | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }
@@ -32,22 +32,27 @@ static int date_once(const struct cow_io *io, const char *journal_path, struct t
     return status;
 }
 
-int settle_date_journal(const struct cow_io *io, const char *journal_path)
+static int date_soon(const struct cow_io *io, const char *path)
 {
     struct timespec date, after;
     unsigned tries = 0;
     int status;
     do { /* where flushing took long, what follows would not be taken for ours */
-        status = date_once(io, journal_path, &date);
+        status = date_once(io, path, &date);
         io->now(io->context, &after);
     } while (status == 0 && state_nanoseconds_between(date, after) > STATE_SLOW_NS / 2 && ++tries < TRIES);
     return status;
 }
 
+int settle_date_journal(const struct cow_io *io, const char *journal_path)
+{
+    return date_soon(io, journal_path);
+}
+
 int settle_date_position(const struct cow_io *io, const char *image_path)
 {
     char path[PATH_MAX];
-    return settle_date_journal(io, side_path(path, image_path, SIDE_POSITION));
+    return date_soon(io, side_path(path, image_path, SIDE_POSITION));
 }
 
 int settle_backing(const struct cow_io *io, const struct record *record, const char *image_path, int fd,
@@ -85,11 +90,11 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
 
 int settle_merge_beat(const struct cow_io *io, const char *image_path, struct timespec *last)
 {
+    char path[PATH_MAX];
     struct timespec now;
-    char journal[PATH_MAX];
     io->now(io->context, &now);
     const int64_t since = state_nanoseconds_between(*last, now);
     return since >= 0 && since < STATE_SECOND_NS
                ? 0
-               : date_once(io, side_journal_path(journal, io, image_path), last);
+               : date_once(io, side_journal_path(path, io, image_path), last);
 }

@@ -99,6 +99,22 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
     return plan;
 }
 
+static void free_family(struct plan_family *family)
+{
+    if (family == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < family->members; i++) {
+        cow_plan_free(family->member[i]);
+        cow_image_close(family->image[i]);
+    }
+    free(family->member);
+    free(family->image);
+    free(family->preview);
+    family_record_clear(&family->record);
+    free(family);
+}
+
 void cow_plan_free(struct cow_plan *plan)
 {
     if (plan != NULL) {
@@ -115,7 +131,7 @@ void cow_plan_free(struct cow_plan *plan)
         cow_fs_reader_close(plan->file);
         cow_fs_scan_free(plan->fs_scan);
         cow_fs_close(plan->fs);
-        plan_family_free(plan->family);
+        free_family(plan->family);
         cow_image_close(plan->own_image);
         free(plan);
     }

@@ -27,22 +27,6 @@ int plan_family_begin(struct cow_plan *plan, const char *backing_path, struct co
     return 0;
 }
 
-void plan_family_free(struct plan_family *family)
-{
-    if (family == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < family->members; i++) {
-        cow_plan_free(family->member[i]);
-        cow_image_close(family->image[i]);
-    }
-    free(family->member);
-    free(family->image);
-    free(family->preview);
-    family_record_clear(&family->record);
-    free(family);
-}
-
 /* Room for one more in the three lists. */
 static bool make_room(struct plan_family *f)
 {

@@ -51,8 +51,17 @@ struct cow_resize_options {
 int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
                     struct cow_error *err);
 
-/* Finishes an interrupted change or takes it back, whatever is possible. Errors: COW_REFUSED (there is none,
- * or the image is neither its old nor its new one), COW_INVALID (a strange journal). */
+/* The same for all images on its backing file at once (policy extend): that file is lengthened once, and all
+ * grow, or none. They are looked for as cow_family_find does: beside the backing file, beside this image, and
+ * in each place. Errors besides those: COW_LOCKED (one is in use), COW_REFUSED (one is broken, or a change of
+ * it was interrupted; one that does not fit the backing file), each with the name of that one. */
+struct cow_family_options;
+int cow_plan_resize_family(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
+                           const struct cow_family_options *where, struct cow_error *err);
+
+/* Finishes an interrupted change or takes it back, whatever is possible; one of all images on a backing
+ * file, from whichever of them: all. Errors: COW_REFUSED (there is none, or the image is neither its old nor
+ * its new one), COW_INVALID (a strange journal). */
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
 /* The same, one of the two ways. Both are open where the data of an image was being moved; of any other
@@ -65,11 +74,12 @@ enum cow_recover_way {
 int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
                          struct cow_error *err);
 
-/* Takes back the last committed change of an image, byte for byte. Errors: COW_REFUSED (nothing to undo,
- * image or backing file changed since), COW_INVALID (strange undo data). */
+/* Takes back the last committed change of an image, byte for byte; one of all images on a backing file: for
+ * all of them. Errors: COW_REFUSED (nothing to undo, image or backing file changed since: which, is told),
+ * COW_INVALID (strange undo data). */
 int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
-/* Removes the undo data. */
+/* Removes the undo data; of a change of all images on a backing file, that of all of them. */
 int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
 /* A policy as a choice for people. */

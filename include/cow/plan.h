@@ -50,7 +50,14 @@ struct cow_plan;
     X(MARK, "mark")                                                                                          \
     X(SHIFT, "shift-data")                                                                                   \
     X(FILL, "write-bits")                                                                                    \
-    X(CLEAR_UP, "clear-up")
+    X(CLEAR_UP, "clear-up")                                                                                  \
+    X(FAMILY_LOCK, "lock-backing")                                                                           \
+    X(FAMILY_SPACE, "check-all-space")                                                                       \
+    X(FAMILY_JOURNAL, "family-journal")                                                                      \
+    X(FAMILY_BACKING, "restore-backing")                                                                     \
+    X(FAMILY_COMMIT, "commit-all")                                                                           \
+    X(FAMILY_END, "end-family-journal")                                                                      \
+    X(FAMILY_FORGET, "discard-family-undo")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -65,6 +72,7 @@ struct cow_step {
     enum cow_step_kind kind;
     uint64_t bytes;   /* of content that this step writes; 0 for what is small, or not known before */
     const char *text; /* one line for people; the plan's */
+    size_t image;     /* of a plan for several images: which of them, from 1; 0: all, or the only one */
 };
 
 /* What becomes of a file. id, JSON name */
@@ -189,6 +197,10 @@ struct cow_preview {
     const char *const *note;
     const char *outside_note; /* of them: the image has content copied from outside of its directory. To be
                                  told even to who wants no notes; "" */
+    size_t images;            /* of a plan for several images; 0: for one */
+    const struct cow_preview *const
+        *image;          /* what becomes of each: target_path, method, before, after; the
+                            numbers above are of all, the layouts of the one it was asked for */
     const char *command; /* the same on the command line: "cowtui resize --policy extend root.cow 128M" */
     const char
         *next_step; /* what to do when it is done: "boot the guest, then: resize2fs /dev/ubda"; "" if none */

@@ -9,6 +9,7 @@
 #include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/output/progress_line.h"
+#include "cow/family.h"
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
@@ -193,6 +194,18 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     return status;
 }
 
+static int plan_resize(struct cow_plan **out, struct cow_image *image, const struct cli_options *options,
+                       const struct cow_resize_options *resize, struct cow_error *err)
+{
+    const struct cow_family_options where = {.place = options->in.word, .n_places = options->in.n};
+
+    if (options->family)
+        return cow_plan_resize_family(out, image, resize, &where, err);
+    if (options->in.n > 0)
+        return cow_error_set(err, COW_USAGE, "--in goes with --family: where other images are looked for");
+    return cow_plan_resize(out, image, resize, err);
+}
+
 int cli_resize(const struct cli_options *options, struct cow_error *err)
 {
     struct cow_resize_options resize;
@@ -206,7 +219,7 @@ int cli_resize(const struct cli_options *options, struct cow_error *err)
     if (!status)
         status = read_resize(&resize, options, cow_image_header(image), err);
     if (!status)
-        status = cow_plan_resize(&plan, image, &resize, err);
+        status = plan_resize(&plan, image, options, &resize, err);
     if (!status)
         status = cli_change(plan, options, err);
     cow_plan_free(plan);

@@ -57,7 +57,7 @@ struct cli_options {
     bool larger;
     bool ascii;
     bool shrink, in_place, discard;
-    bool forward, back;
+    bool forward, back, family;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
     bool no_backing;

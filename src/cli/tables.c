@@ -19,7 +19,8 @@ const struct cli_option cli_option_table[] = {
      "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
-    {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY, 0, "look in this directory, or at this image, too"},
+    {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY | CLI_RESIZE, 0,
+     "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
      "who has that byte (16M) or sector (s32768)?"},
     {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES, 0,
@@ -43,7 +44,8 @@ const struct cli_option cli_option_table[] = {
     {"unused", 0, NULL, CLI_FLAG, MEMBER(unused), CLI_COMPACT, 0,
      "drop what the guest's filesystem has free, too"},
     {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE | CLI_RESIZE, 0,
-     "merge: write into the backing file; resize: make no copy"},
+     "merge: into the backing file; resize: make no copy"},
+    {"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0, "all images on the backing file, or none"},
     {"method", 0, "METHOD", CLI_TEXT, MEMBER(method), CLI_RESIZE, 0, "how: copy, header, inserted, moved"},
     {"forward", 0, NULL, CLI_FLAG, MEMBER(forward), CLI_RECOVER, 0, "to its end, where both ways are open"},
     {"back", 0, NULL, CLI_FLAG, MEMBER(back), CLI_RECOVER, 0, "to its beginning, where both ways are open"},
@@ -130,7 +132,8 @@ const struct cli_command cli_command_table[] = {
      "  extend       it grows by a hole; its date stays\n"
      "  copy[:PATH]  the image gets a private, larger copy of it\n"
      "  keep         it stays as it is; a stock kernel refuses the image then\n"
-     "Without one: extend, if no other image is found on that file. A smaller SIZE\n"
+     "Without one: extend, if no other image is found on that file; --family grows\n"
+     "all images on it at once, or none (more directories: --in). A smaller SIZE\n"
      "wants --shrink, and goes with copy; what it would cut, it refuses to, but with\n"
      "--force=cut-foreign (what is no ext filesystem, and data that nobody claims).\n"
      "The image is changed by its header where its data may stay, else copied. With\n"
@@ -155,7 +158,9 @@ const struct cli_command cli_command_table[] = {
      "Makes a new image from one of any variant. The old one stays as it is.\n"},
     {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
      "After a crash in the middle of a change: puts the new image in place if it is\n"
-     "complete, else cleans up and leaves the old one as it is.\n"},
+     "complete, else cleans up and leaves the old one as it is. Where the data of an\n"
+     "image was being moved, both ways are open: --forward finishes that, --back takes\n"
+     "it back; without either the shorter one is taken, and -n tells what each moves.\n"},
     {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
      "Puts the image back, byte for byte, as it was before the last change, as long\n"
      "as nobody has written to it since. --discard gives that up and frees the space.\n"},

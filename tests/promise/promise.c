@@ -41,8 +41,9 @@ unsigned long promise_commits, promises_broken;
 
 static struct watch watch;
 static struct cow_preview said; /* a copy, perhaps falsified */
-static struct cow_touched said_file[PLAN_FILES_MAX];
-static struct cow_step said_step[PLAN_STEPS_MAX];
+enum { FILES_MAX = 256, STEPS_MAX = 512 };
+static struct cow_touched said_file[FILES_MAX];
+static struct cow_step said_step[STEPS_MAX];
 static size_t said_steps;
 static struct bits old_bits, new_bits;
 static uint64_t old_dirty_sectors, old_mixed, old_allocated;
@@ -230,7 +231,7 @@ static bool fits(const struct cow_touched *file, const struct watched *w)
 
 static void compare_touched(void)
 {
-    bool met[PLAN_FILES_MAX] = {false};
+    bool met[FILES_MAX] = {false};
     if (watch.full) {
         differs("more files were touched than can be watched");
     }
@@ -311,6 +312,16 @@ static bool is_undo(const char *path)
     return length > suffix && strcmp(path + length - suffix, ".cowtui-undo") == 0;
 }
 
+/* Of a plan for several images, one of them; the image is one, too. */
+static bool is_an_image(const char *path)
+{
+    bool is = strcmp(path, said.target_path) == 0;
+    for (size_t i = 0; i < said.images; i++) {
+        is |= strcmp(path, said.image[i]->target_path) == 0;
+    }
+    return is;
+}
+
 /* Room that the change has taken: of files that are new, all; of others, what they have grown by. The old
  * image under the undo file's name is not new. */
 static uint64_t used_bytes(void)
@@ -323,7 +334,7 @@ static uint64_t used_bytes(void)
         for (size_t j = 0; w->is_there && j < watch.files; j++) {
             const struct watched *other = &watch.file[j];
             /* the old image, or what was made of it; a number that another file had may come back */
-            const bool is_image = strcmp(other->path, said.target_path) == 0 || is_undo(other->path);
+            const bool is_image = is_an_image(other->path) || is_undo(other->path);
             if (other->was_there && (i == j || is_image) && same_inode(&other->before, &w->after)) {
                 is_old = true;
                 sum += w->after.st_blocks > other->before.st_blocks && i == j
@@ -348,7 +359,8 @@ static void compare_space(void)
     if (!space_is_exact_here(said.target_path) || io->stat(io->context, said.target_path, &facts) < 0) {
         return;
     }
-    const uint64_t used = used_bytes(), room = (runs_of(io, said.target_path) + 4) * BLOCK_BYTES;
+    const uint64_t used = used_bytes(),
+                   room = (runs_of(io, said.target_path) + 4) * (said.images + 1) * BLOCK_BYTES;
     const uint64_t allocated = (uint64_t)facts.st_blocks * 512;
     if (used > said.needs_free_bytes) {
         differs("%" PRIu64 " bytes of space are used, %" PRIu64 " were said to be needed", used,
@@ -485,7 +497,7 @@ static void compare_written(void)
         same("the bytes written into the backing file", said.writes_bytes, watch.data_bytes);
         same("the bytes of that step", step_bytes(COW_STEP_MERGE_BACKING), watch.data_bytes);
     }
-    if (!copies) {
+    if (!copies || said.images > 0) { /* one file is counted */
         return;
     }
     same("the bytes written", said.writes_bytes, watch.data_bytes);
@@ -659,7 +671,7 @@ static void falsify(void)
     if (falsify_field >= listed) {
         falsify_other(falsify_field - listed);
     }
-    said.files = said.files > PLAN_FILES_MAX ? PLAN_FILES_MAX : said.files;
+    said.files = said.files > FILES_MAX ? FILES_MAX : said.files;
 }
 
 /* ---- around the commit ---- */
@@ -670,8 +682,12 @@ static void remember(const struct cow_plan *plan)
     const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
     said = *cow_plan_preview(plan);
     memset(said_file, 0, sizeof said_file);
-    memcpy(said_file, said.file, said.files * sizeof *said_file);
-    memcpy(said_step, steps, n_steps * sizeof *steps);
+    if (said.files > 0) {
+        memcpy(said_file, said.file, said.files * sizeof *said_file);
+    }
+    if (n_steps > 0) {
+        memcpy(said_step, steps, n_steps * sizeof *steps);
+    }
     said_steps = n_steps;
     recovers = plan->purpose == PLAN_RECOVERS;
     probed = plan->probed;

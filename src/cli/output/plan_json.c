@@ -106,6 +106,34 @@ static void put_more(json_t **object, const struct cow_preview *preview)
     cli_json_put(object, "next", cli_json_sentence_or_null(preview->next_step));
 }
 
+static void put_sides(json_t **object, const struct cow_preview *preview)
+{
+    cli_json_put(object, "before",
+                 side_json(preview->has_before, &preview->before, preview->before_format,
+                           preview->before_size_bytes, preview->before_allocated_bytes));
+    cli_json_put(object, "after",
+                 side_json(preview->has_after, &preview->after, preview->after_format,
+                           preview->after_size_bytes,
+                           preview->has_after_allocated ? preview->after_allocated_bytes : 0));
+}
+
+/* Of a plan for several images. */
+static json_t *images_json(const struct cow_preview *preview)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < preview->images; i++) {
+        const struct cow_preview *image = preview->image[i];
+        json_t *object = json_object();
+
+        cli_json_put(&object, "path", cli_json_text(image->target_path));
+        cli_json_put(&object, "method", json_string(cow_method_name(image->method)));
+        put_sides(&object, image);
+        cli_json_append(&array, object);
+    }
+    return array;
+}
+
 json_t *cli_plan_json(const struct cow_plan *plan)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
@@ -115,12 +143,10 @@ json_t *cli_plan_json(const struct cow_plan *plan)
     cli_json_put(&object, "operation", json_string(cow_operation_name(preview->operation)));
     cli_json_put(&object, "method", json_string(cow_method_name(preview->method)));
     cli_json_put(&object, "policy", cli_json_sentence_or_null(preview->policy));
-    cli_json_put(&object, "before",
-                 side_json(preview->has_before, &preview->before, preview->before_format,
-                           preview->before_size_bytes, preview->before_allocated_bytes));
-    cli_json_put(&object, "after",
-                 side_json(after, &preview->after, preview->after_format, preview->after_size_bytes,
-                           preview->has_after_allocated ? preview->after_allocated_bytes : 0));
+    if (preview->images)
+        cli_json_put(&object, "images", images_json(preview));
+    else
+        put_sides(&object, preview);
     cli_json_put(&object, "steps", steps_json(plan));
     cli_json_put(&object, "moves_bytes", cli_json_u64(preview->moves_bytes));
     cli_json_put(&object, "needs_free_bytes", cli_json_u64(preview->needs_free_bytes));

@@ -188,6 +188,24 @@ void cli_plan_cautions(struct cli_out *out, const struct cow_preview *preview)
         cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
 }
 
+/* Of a plan for several images: a line each. */
+static void put_images(struct cli_out *out, const struct cow_preview *preview)
+{
+    char name[CLI_NAME_BYTES], before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
+
+    for (size_t i = 0; i < preview->images; i++) {
+        const struct cow_preview *image = preview->image[i];
+        const char *label = i == 0 ? "images" : "";
+
+        cli_name(name, image->target_path);
+        if (image->has_before && image->has_after)
+            cli_row(out, label, "%s: %s -> %s, %s", name, cow_size_text(before, image->before_size_bytes),
+                    cow_size_text(after, image->after_size_bytes), cow_method_name(image->method));
+        else
+            cli_row(out, label, "%s: %s", name, cow_method_name(image->method));
+    }
+}
+
 void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
@@ -198,7 +216,10 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
         put_size(out, preview);
         put_format(out, preview);
     }
-    put_plan_layout(out, preview);
+    if (preview->images)
+        put_images(out, preview);
+    else
+        put_plan_layout(out, preview);
     put_content(out, preview);
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */

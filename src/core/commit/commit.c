@@ -10,9 +10,12 @@
  */
 #include "core/commit/steps.h"
 
+#include <stdlib.h>
+
 #include "core/base/arith.h"
+#include "core/beside/side.h"
 #include "core/commit/methods.h"
-#include "core/image/side.h"
+#include "core/commit/step_family.h"
 #include "cow/text.h"
 
 struct step_row {
@@ -49,6 +52,13 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_SHIFT] = {commit_shift, "moving data"},
     [COW_STEP_FILL] = {commit_fill, "writing the bitmap"},
     [COW_STEP_CLEAR_UP] = {commit_clear_up, "flushing to disk"},
+    [COW_STEP_FAMILY_LOCK] = {commit_family_lock, "locking"},
+    [COW_STEP_FAMILY_SPACE] = {commit_family_space, "checking for space"},
+    [COW_STEP_FAMILY_JOURNAL] = {commit_family_journal, "writing the journal"},
+    [COW_STEP_FAMILY_BACKING] = {commit_family_backing, "giving the backing file its length"},
+    [COW_STEP_FAMILY_COMMIT] = {commit_family_commit, "committing"},
+    [COW_STEP_FAMILY_END] = {commit_family_end, "closing the journal"},
+    [COW_STEP_FAMILY_FORGET] = {commit_family_forget, "discarding undo data"},
     [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
 };
@@ -127,21 +137,93 @@ static uint64_t total_bytes(const struct cow_plan *plan)
     return arith_max(total, 1);
 }
 
+/* The commits that a plan has: of itself, and behind that one of each image, where it is of several. */
+struct walk {
+    struct commit *c;
+    size_t n;
+};
+
+static void begin_walk(struct walk *w, const struct cow_plan *plan, const struct cow_env *env,
+                       struct cow_error *err)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        w->c[i] = (struct commit){.plan = i == 0 ? plan : plan->family->member[i - 1],
+                                  .io = plan->io,
+                                  .env = env,
+                                  .err = err,
+                                  .image_fd = -1,
+                                  .backing_fd = -1,
+                                  .out_fd = -1,
+                                  .input_fd = {-1, -1},
+                                  .copy_fd = -1,
+                                  .shift = {.half_fd = -1},
+                                  .phase = "",
+                                  .total_bytes = total_bytes(plan)};
+    }
+}
+
+static int walk_steps(struct walk *w, const struct cow_plan *plan)
+{
+    uint64_t done_bytes = 0;
+    int status = 0;
+    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
+        const struct step_row *row = &rows[plan->steps[i].kind];
+        struct commit *c = &w->c[plan->steps[i].image];
+        c->phase = row->phase;
+        c->done_bytes = done_bytes; /* of all of it together */
+        if (c != &w->c[0]) {        /* what holds for all: from then on nobody can stop it */
+            c->backing_written = w->c[0].backing_written || w->c[0].renamed;
+        }
+        status = commit_advance(c, 0);
+        if (status == 0) {
+            status = row->run(c);
+        }
+        done_bytes = c->done_bytes;
+    }
+    return status;
+}
+
+/* Of several images: those that came last first, then what they share; false as for take_back. */
+static bool take_all_back(struct walk *w)
+{
+    bool all = true;
+    for (size_t i = w->n; i-- > 1;) {
+        all = take_back(&w->c[i]) && all;
+    }
+    return w->n == 1 ? take_back(&w->c[0]) : all && family_take_back(&w->c[0]);
+}
+
+static void end_commit(struct commit *c)
+{
+    if (c->has_record) {
+        record_clear(&c->record);
+    }
+    half_clear(&c->shift.half);
+    close_fd(c, &c->shift.half_fd);
+    close_fd(c, &c->copy_fd);
+    close_fd(c, &c->out_fd);
+    for (size_t i = 0; i < PLAN_INPUTS_MAX; i++) {
+        close_fd(c, &c->input_fd[i]);
+    }
+    close_fd(c, &c->backing_fd);
+    close_fd(c, &c->image_fd);
+}
+
+static void fail_walk(struct walk *w, const struct cow_plan *plan)
+{
+    struct commit *c = &w->c[0];
+    if ((c->renamed && c->journal_made) || (!c->renamed && !take_all_back(w))) {
+        tell_of_recovery(c);
+    }
+    if (c->spilled) {
+        cow_error_hint(c->err, "what was written to %s is incomplete",
+                       plan->target.stream_fd >= 0 ? "standard output" : plan->target.path);
+    }
+}
+
 int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
 {
     struct cow_error local;
-    struct commit c = {.plan = plan,
-                       .io = plan->io,
-                       .env = env,
-                       .err = err != NULL ? err : &local,
-                       .image_fd = -1,
-                       .backing_fd = -1,
-                       .out_fd = -1,
-                       .input_fd = {-1, -1},
-                       .copy_fd = -1,
-                       .shift = {.half_fd = -1},
-                       .phase = "",
-                       .total_bytes = total_bytes(plan)};
     if (plan->committed) {
         return cow_error_set(err, COW_USAGE, "this plan has been committed already");
     }
@@ -149,34 +231,20 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
         cow_error_set(err, plan->refusal.status, "%s", plan->refusal.message);
         return cow_error_hint(err, "%s", plan->refusal.hint);
     }
+    struct walk w = {.n = 1 + (plan->family != NULL ? plan->family->members : 0)};
+    w.c = calloc(w.n, sizeof *w.c);
+    if (w.c == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    begin_walk(&w, plan, env, err != NULL ? err : &local);
     plan->committed = true;
-    int status = 0;
-    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
-        const struct step_row *row = &rows[plan->steps[i].kind];
-        c.phase = row->phase;
-        status = commit_advance(&c, 0);
-        if (status == 0) {
-            status = row->run(&c);
-        }
+    const int status = walk_steps(&w, plan);
+    if (status != 0) {
+        fail_walk(&w, plan);
     }
-    if (status != 0 && ((c.renamed && c.journal_made) || (!c.renamed && !take_back(&c)))) {
-        tell_of_recovery(&c);
+    for (size_t i = w.n; i-- > 0;) {
+        end_commit(&w.c[i]);
     }
-    if (status != 0 && c.spilled) {
-        cow_error_hint(c.err, "what was written to %s is incomplete",
-                       plan->target.stream_fd >= 0 ? "standard output" : plan->target.path);
-    }
-    if (c.has_record) {
-        record_clear(&c.record);
-    }
-    half_clear(&c.shift.half);
-    close_fd(&c, &c.shift.half_fd);
-    close_fd(&c, &c.copy_fd);
-    close_fd(&c, &c.out_fd);
-    for (size_t i = 0; i < PLAN_INPUTS_MAX; i++) {
-        close_fd(&c, &c.input_fd[i]);
-    }
-    close_fd(&c, &c.backing_fd);
-    close_fd(&c, &c.image_fd);
+    free(w.c);
     return status;
 }

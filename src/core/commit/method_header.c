@@ -94,16 +94,20 @@ int commit_prepare(struct commit *c)
     return status < 0 ? commit_failed(c, status, "preparing", c->plan->target.path) : 0;
 }
 
-int commit_write_header(struct commit *c)
+/* The commit of a change by header; its date, by which later writes are noticed. 0 or -errno. */
+static int write_new_sector(struct commit *c)
 {
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, c->record.new_mtime};
     int status = io_write(c->io, c->image_fd, c->record.new_sector, sizeof c->record.new_sector, 0);
     if (status == 0) {
         status = c->io->futimens(c->io->context, c->image_fd, times);
     }
-    if (status == 0) {
-        status = c->io->fsync(c->io->context, c->image_fd);
-    }
+    return status == 0 ? c->io->fsync(c->io->context, c->image_fd) : status;
+}
+
+int commit_write_header(struct commit *c)
+{
+    const int status = write_new_sector(c);
     if (status < 0) {
         return commit_failed(c, status, "writing the header of", c->plan->target.path);
     }
@@ -120,10 +124,13 @@ static int header_go_back(struct commit *c, bool exact)
     return status == 0 ? retreat_remove_copy(c) : status;
 }
 
-/* The header is the new one already. */
+/* The header is the new one already; but for one of several images, which were ready all when it was decided
+ * that they go on (plan_family.c). */
 static int header_forward(struct commit *c)
 {
-    return retreat_backing(c, false);
+    const int status = retreat_backing(c, false);
+    const bool is_ready = c->plan->kin != NULL && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD;
+    return status == 0 && is_ready ? write_new_sector(c) : status;
 }
 
 static int header_back(struct commit *c)

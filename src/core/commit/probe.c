@@ -16,8 +16,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/plan/plan.h"
+#include "core/plan/plan_family.h"
 #include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
@@ -176,7 +177,7 @@ static int probe_space(struct cow_plan *plan, struct cow_error *err)
     return cow_error_hint(err, "nothing has changed; free some space, or write a new file with -o FILE");
 }
 
-int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
+static int probe_one(struct cow_plan *plan, struct cow_error *err)
 {
     struct keeps keeps;
     const size_t notes = plan->preview.notes;
@@ -204,6 +205,24 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
     if (status == 0 && plan->out_of_memory) {
         plan->preview.notes = notes;
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    plan->probed = status == 0;
+    return status;
+}
+
+int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
+{
+    struct plan_family *family = plan->family;
+    int status = 0;
+    if (family == NULL) {
+        return probe_one(plan, err);
+    }
+    for (size_t i = 0; i < family->members && status == 0 && plan->purpose == PLAN_CHANGES; i++) {
+        status = probe_one(family->member[i], err);
+    }
+    if (status == 0 && !plan->committed) {
+        plan_family_compose(plan); /* a member may have lost a step: it cannot be undone here */
+        status = plan->out_of_memory ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
     }
     plan->probed = status == 0;
     return status;

@@ -263,12 +263,11 @@ int settle_remove(const struct cow_io *io, const struct record *record, const ch
     return status < 0 ? status : io->unlink(io->context, path);
 }
 
-int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
-                         const uint8_t *bytes, size_t n_bytes)
+/* A new file with these bytes, durable, but for its name. 0 or -errno. */
+static int write_draft(const struct cow_io *io, const char *draft, const uint8_t *bytes, size_t n_bytes)
 {
-    char draft[PATH_MAX], path[PATH_MAX];
-    side_path(draft, image_path, SIDE_DRAFT);
-    int status = io->unlink(io->context, draft); /* of a crash; the image is locked, so it is nobody's */
+    int status =
+        io->unlink(io->context, draft); /* of a crash; what it is beside is locked, so it is nobody's */
     if (status < 0 && status != -ENOENT) {
         return status;
     }
@@ -281,6 +280,38 @@ int settle_write_journal(const struct cow_io *io, const char *image_path, const 
         status = io->fsync(io->context, fd);
     }
     io->close(io->context, fd);
+    if (status < 0) {
+        io->unlink(io->context, draft);
+    }
+    return status;
+}
+
+int settle_write_family(const struct cow_io *io, const char *backing_path, const uint8_t *bytes,
+                        size_t n_bytes, bool *placed)
+{
+    char draft[PATH_MAX], path[PATH_MAX];
+    side_path(draft, backing_path, SIDE_FAMILY_DRAFT);
+    side_path(path, backing_path, SIDE_FAMILY);
+    int status = write_draft(io, draft, bytes, n_bytes);
+    if (status < 0) {
+        return status;
+    }
+    status = io->rename(io->context, draft, path, true);
+    /* One that reports a failure may have done its work all the same: then the draft is gone. */
+    struct stat facts;
+    *placed = status == 0 || io->lstat(io->context, draft, &facts) == -ENOENT;
+    if (!*placed) {
+        io->unlink(io->context, draft);
+    }
+    return status == 0 ? io_sync_directory(io, path) : status;
+}
+
+int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
+                         const uint8_t *bytes, size_t n_bytes)
+{
+    char draft[PATH_MAX], path[PATH_MAX];
+    side_path(draft, image_path, SIDE_DRAFT);
+    int status = write_draft(io, draft, bytes, n_bytes);
     if (status == 0) {
         /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
          * replacing, what does it instead (system_rename) would leave an empty journal after a kill. */

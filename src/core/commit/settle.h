@@ -34,8 +34,14 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
 int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
                          const uint8_t *bytes, size_t n_bytes);
 
-/* Dates the journal "now", durably: the next call may date the backing file. 0 or -errno. */
-int settle_date_journal(const struct cow_io *io, const char *image_path);
+/* Writes the journal of a family beside its backing file, in the place of the one that may be there: a draft,
+ * whole and durable, and then one rename. *placed becomes true as soon as the new one may be there, also on
+ * failure. 0 or -errno. */
+int settle_write_family(const struct cow_io *io, const char *backing_path, const uint8_t *bytes,
+                        size_t n_bytes, bool *placed);
+
+/* Dates a journal "now", durably: the next call may date the backing file. 0 or -errno. */
+int settle_date_journal(const struct cow_io *io, const char *journal_path);
 
 /* The same of the position file of an image whose data is being moved: the image will be written. */
 int settle_date_position(const struct cow_io *io, const char *image_path);

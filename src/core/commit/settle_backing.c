@@ -44,10 +44,9 @@ static int date_soon(const struct cow_io *io, const char *path)
     return status;
 }
 
-int settle_date_journal(const struct cow_io *io, const char *image_path)
+int settle_date_journal(const struct cow_io *io, const char *journal_path)
 {
-    char path[PATH_MAX];
-    return date_soon(io, side_journal_path(path, io, image_path));
+    return date_soon(io, journal_path);
 }
 
 int settle_date_position(const struct cow_io *io, const char *image_path)
@@ -60,6 +59,7 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
                    bool back)
 {
     struct stat facts;
+    char journal[PATH_MAX];
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, record->backing_mtime};
     const uint64_t wanted = back ? record->backing_old_bytes : record->backing_new_bytes;
     int status = state_backing_is_ours(io, record, image_path, fd, back);
@@ -76,7 +76,7 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
          * not flushed, the disk has the date of the lengthening, which is only known by the journal's. */
         status = io->fsync(io->context, fd);
         if (status == 0) {
-            status = settle_date_journal(io, image_path);
+            status = settle_date_journal(io, state_journal_path(journal, io, record, image_path));
         }
         if (status == 0) {
             status = io->ftruncate(io->context, fd, wanted);

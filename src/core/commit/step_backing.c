@@ -17,6 +17,7 @@
 #include "core/base/arith.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
+#include "core/ledger/state.h"
 #include "core/plan/plan_output.h"
 
 static int set_mtime(struct commit *c, int fd, struct timespec mtime)
@@ -29,7 +30,9 @@ int commit_extend_backing(struct commit *c)
 {
     const struct timespec mtime = c->plan->backing.facts.st_mtim;
     struct stat now;
-    int status = settle_date_journal(c->io, c->plan->target.path);
+    char journal[PATH_MAX];
+    int status =
+        settle_date_journal(c->io, state_journal_path(journal, c->io, &c->record, c->plan->target.path));
     if (status == 0) {
         status = c->io->fstat(c->io->context, c->backing_fd, &now);
     }

@@ -343,6 +343,18 @@ static int turn_record(struct commit *c)
     return status == 0 ? fill_shift(c) : status;
 }
 
+/* One of several: the journal beside the backing file decides which way it goes. */
+static void name_family(struct commit *c)
+{
+    struct record *r = &c->record;
+    const struct plan_family *kin = c->plan->kin;
+    if (kin != NULL) {
+        memcpy(r->family_id, kin->record.id, sizeof r->family_id);
+        memset(r->family_path, 0, sizeof r->family_path);
+        memcpy(r->family_path, kin->backing_path, strnlen(kin->backing_path, sizeof r->family_path - 1));
+    }
+}
+
 int commit_journal(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
@@ -350,6 +362,7 @@ int commit_journal(struct commit *c)
     size_t n_bytes;
     int status = plan->purpose == PLAN_UNDOES ? turn_record(c) : fill_record(c);
     if (status == 0) {
+        name_family(c);
         status = record_encode(&bytes, &n_bytes, &c->record, c->err);
     }
     if (status != 0) {

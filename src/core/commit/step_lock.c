@@ -237,7 +237,8 @@ int commit_lock(struct commit *c)
     /* Since the plan was made another image can have come to this backing file, or its change have been cut
      * off.
      */
-    if (status == 0 && plan->holds.backing == HOLD_WRITE && plan->purpose != PLAN_RECOVERS) {
+    if (status == 0 && plan->holds.backing == HOLD_WRITE && plan->purpose != PLAN_RECOVERS &&
+        plan->family == NULL) { /* those are held by us: step_family.c */
         status = plan_check_siblings(plan, c->err);
     }
     if (status == 0 && plan->backing.is_trusted && plan->backing.path != NULL) {

@@ -61,7 +61,9 @@ static int decide_again(struct commit *c, enum direction *out)
     if (status != 0) {
         return status;
     }
-    status = direction_choose(&decision, img, r);
+    status = c->plan->kin != NULL
+                 ? direction_of_member(&decision, img, r, c->plan->kin->record.committed != 0)
+                 : direction_choose(&decision, img, r);
     if (status < 0) {
         return commit_failed(c, status, "looking at what is left beside", img->path);
     }

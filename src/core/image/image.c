@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/image/half.h"
-#include "core/image/side.h"
+#include "core/beside/half.h"
+#include "core/beside/side.h"
 #include "cow/text.h"
 
 /* The first bytes, and the header of them by its driver. What only the raw one takes is no image; UML's says
@@ -535,6 +535,12 @@ const char *cow_image_pending(const struct cow_image *img)
                "obeyed; "
                "\"cowtui recover\" says whose it is";
     case SIDE_NO_JOURNAL:
+        if (img->backing.facts.state == COW_BACKING_FOUND &&
+            side_has_family_journal(img->io, img->backing.facts.path)) {
+            return "a change of all images on its backing file was interrupted; \"cowtui recover\" finishes "
+                   "it or "
+                   "takes it back";
+        }
         break;
     }
     return "";

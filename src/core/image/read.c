@@ -229,15 +229,17 @@ int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset
 
 struct image_place image_place(struct cow_image *img, enum cow_file file, uint64_t offset)
 {
-    const struct format_disk *disk = &img->chain->layer[0].disk;
-    const uint64_t gap = disk->gap_sector * disk->sector_bytes;
-    const uint64_t place = cow_layout_place(&img->layout, offset);
-    if (file == COW_FILE_BACKING) {
+    if (file != COW_FILE_COW) {
         return (struct image_place){&img->backing.file, offset, UINT64_MAX};
     }
-    return disk->gap_bytes > 0 && offset < gap
-               ? (struct image_place){&img->cow, place, gap - offset}
-               : (struct image_place){&img->cow, place + disk->gap_bytes, UINT64_MAX};
+    struct image_place place = {&img->cow, cow_layout_place(&img->layout, offset), UINT64_MAX};
+    if (img->is_half) {
+        const struct format_disk *disk = &img->chain->layer[0].disk;
+        const uint64_t gap = disk->gap_sector * disk->sector_bytes;
+        place.offset += offset >= gap ? disk->gap_bytes : 0;
+        place.n_bytes = offset >= gap ? UINT64_MAX : gap - offset;
+    }
+    return place;
 }
 
 ssize_t image_read_backing_file(struct cow_image *img, void *buffer, size_t n_bytes)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/format/kernel.h"
-#include "core/image/side.h"
 
 struct search {
     struct siblings *found;
@@ -20,6 +20,7 @@ struct search {
     const struct cow_image *img; /* whose siblings they are; NULL: nobody's */
     const struct stat *backing;  /* the file that is asked about */
     char directory[PATH_MAX];    /* with its slash */
+    bool family_pending;         /* a change of all images on that file was interrupted */
     bool invalid_too;            /* those that only a kernel can read */
     bool alone;                  /* one file is asked about, and not what else is in its directory */
     bool no_memory;
@@ -108,7 +109,7 @@ static void look_closer(const struct search *search, const struct host_file *fil
 {
     const enum side_journal journal = side_find_journal(search->io, real_path, &file->facts, path, NULL);
     out->holder = holder_of(search->io, file->fd);
-    out->pending = out->pending || journal != SIDE_NO_JOURNAL;
+    out->pending = out->pending || journal != SIDE_NO_JOURNAL || search->family_pending;
     out->pending_is_strange = journal == SIDE_JOURNAL_STRANGE;
     out->device = file->facts.st_dev;
     out->inode = file->facts.st_ino;
@@ -286,6 +287,7 @@ int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct
 {
     struct siblings found = {.n = 0};
     struct search search = {.found = &found, .io = io, .img = img, .backing = facts};
+    search.family_pending = side_has_family_journal(io, path);
     if (img != NULL) {
         search_beside(&search, img->real_path);
     }

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 #include "core/base/crc.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/ledger/state.h"
 
 /* Of a file that the change only read. One that the header alone names has its date there, by the second. */
@@ -44,7 +44,8 @@ static int base_fits(const struct cow_image *img, const struct record *record,
     struct cow_header header;
     struct backing_file backing;
     const bool copies = record->copy_inode != 0;
-    if (record->extends != 0 || /* that one is held, and looked at, itself */
+    if (record->extends != 0 ||
+        record->family_path[0] != '\0' || /* that one is held, and looked at, itself */
         cow_header_decode(&header, bytes, COW_HEADER_BYTES_MAX, record->new_file_bytes, UINT64_MAX, NULL) !=
             0 ||
         header.backing_path[0] == '\0') {
@@ -224,5 +225,25 @@ int direction_choose(struct decision *out, const struct cow_image *img, const st
         return yes;
     }
     out->direction = out->is_lost ? NOWHERE : yes ? FORWARD : BACK;
+    return 0;
+}
+
+int direction_of_member(struct decision *out, const struct cow_image *img, const struct record *record,
+                        bool committed)
+{
+    const bool begun_from_new = record_kind_facts(record->kind)->goes_back;
+    const enum journal_view from = begun_from_new ? JOURNAL_SEES_NEW : JOURNAL_SEES_OLD;
+    const enum journal_view view = journal_view(record, img);
+    int status = direction_choose(out, img, record);
+    if (status < 0 || out->direction == NOWHERE) {
+        return status;
+    }
+    /* by header: room was made, durably, before that was decided, and one write is left */
+    const struct record_kind_facts *kind = record_kind_facts(record->kind);
+    const bool is_ready = kind->keeps_file && !kind->shifts && !begun_from_new && view == JOURNAL_SEES_OLD;
+    const bool may = committed ? out->direction == FORWARD || out->has_choice || is_ready
+                               : view == from || view == JOURNAL_SEES_HALF;
+    out->direction = !may ? NOWHERE : committed ? FORWARD : BACK;
+    out->has_choice = false;
     return 0;
 }

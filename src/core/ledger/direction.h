@@ -24,4 +24,9 @@ struct decision {
  */
 int direction_choose(struct decision *out, const struct cow_image *img, const struct record *record);
 
+/* The same for an image of a change of several, which all go on once that is committed, and back before.
+ * NOWHERE: it is not where that way begins: somebody has written to it, or what the way needs is gone. */
+int direction_of_member(struct decision *out, const struct cow_image *img, const struct record *record,
+                        bool committed);
+
 #endif

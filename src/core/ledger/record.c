@@ -35,6 +35,7 @@ void record_name_beside(struct record *record)
 {
     make_relative(record->backing_path, record->image_path);
     make_relative(record->copy_path, record->image_path);
+    make_relative(record->family_path, record->image_path);
 }
 
 static bool make_absolute(char file_path[PATH_MAX], const char *image_path)
@@ -60,7 +61,8 @@ static bool is_elsewhere(const char *file_path, const char *image_path)
 int record_resolve(struct record *record, const char *image_real_path, struct cow_error *err)
 {
     if (!make_absolute(record->backing_path, image_real_path) ||
-        !make_absolute(record->copy_path, image_real_path)) {
+        !make_absolute(record->copy_path, image_real_path) ||
+        !make_absolute(record->family_path, image_real_path)) {
         return cow_error_set(err, COW_INVALID, "%s: the paths beside it are too long", image_real_path);
     }
     record->backing_elsewhere = is_elsewhere(record->backing_path, image_real_path);

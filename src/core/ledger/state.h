@@ -33,7 +33,7 @@ int state_merge_has_begun(const struct cow_io *io, const struct record *record, 
 
 /* Of an image whose data is being moved: how much there is left to move. */
 struct shift_left {
-    uint64_t up_bytes;   /* to the upper layout (image/half.h) */
+    uint64_t up_bytes;   /* to the upper layout (beside/half.h) */
     uint64_t down_bytes; /* to the lower one */
 };
 /* 0 or -errno; -ENODATA or -ENOENT where the position file does not tell how far it is, -EUCLEAN where the
@@ -58,6 +58,10 @@ int state_merged_is_ours(const struct cow_io *io, const struct record *record, c
 
 /* COW_REFUSED with words for one that is not ours. */
 int state_refuse_backing(const struct record *record, struct cow_error *err);
+
+/* The journal of that record: beside the image, or, of a family, beside the backing file. Returns out. */
+const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, const struct record *record,
+                               const char *image_path);
 
 /* The clocks that tell whether a date of the backing file is ours (state_backing.c). */
 enum {

@@ -29,6 +29,13 @@ int64_t state_nanoseconds_between(struct timespec from, struct timespec to)
     return (int64_t)(to.tv_sec - from.tv_sec) * STATE_SECOND_NS + to.tv_nsec - from.tv_nsec;
 }
 
+const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, const struct record *record,
+                               const char *image_path)
+{
+    return record->is_family ? side_path(out, record->backing_path, SIDE_FAMILY)
+                             : side_journal_path(out, io, image_path);
+}
+
 /* When the backing file can have been lengthened, by a program that wrote its journal and then copied first.
  */
 static int64_t last_moment_of_version_2(const struct cow_io *io, const char *image_path,
@@ -49,7 +56,7 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
 {
     char path[PATH_MAX];
     struct stat journal;
-    if (io->lstat(io->context, side_journal_path(path, io, image_path), &journal) < 0) {
+    if (io->lstat(io->context, state_journal_path(path, io, record, image_path), &journal) < 0) {
         return false;
     }
     const int64_t after = state_nanoseconds_between(journal.st_mtim, date);

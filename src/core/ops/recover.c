@@ -9,8 +9,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
-#include "core/image/half.h"
+#include "core/beside/half.h"
+#include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
@@ -24,6 +26,21 @@ static int strange_image(const struct cow_image *img, struct cow_error *err)
                   img->path);
     return cow_error_hint(err, "the journal is %s; if it is stale, and the image as you want it, remove it",
                           side_journal_path(journal, img->io, img->real_path));
+}
+
+/* All go one way, and this one cannot. */
+static int member_is_strange(const struct cow_image *img, const struct plan_family *family,
+                             struct cow_error *err)
+{
+    const bool forward = family->record.committed != 0;
+    cow_error_set(
+        err, COW_REFUSED,
+        "%s: was written or replaced since the change of all images on %s was interrupted: it cannot go %s "
+        "with them",
+        img->path, family->backing_path, forward ? "on" : "back");
+    return cow_error_hint(err,
+                          "put the file of then in its place (keep this one), then recover; nothing is done "
+                          "with the others before");
 }
 
 /* Never from the beginning once more: what has been moved would be moved twice. */
@@ -90,8 +107,8 @@ static int look_at_backing(struct stat *facts, const struct cow_image *img, cons
  * somebody else's, so nothing will be done, and the files that it names are not opened; backing: the facts of
  * the file that will be written, if one is. */
 static int decide_recovery(struct decision *out, struct stat *backing, struct cow_image *img,
-                           struct record *record, enum cow_recover_way way, bool only_shown,
-                           struct cow_error *err)
+                           struct record *record, enum cow_recover_way way, const struct plan_family *family,
+                           bool only_shown, struct cow_error *err)
 {
     *out = (struct decision){.direction = NOWHERE};
     *backing = img->backing.file.facts; /* of a record that is only shown they are all that is looked at */
@@ -108,16 +125,18 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
     if (status != 0) {
         return status;
     }
-    status = direction_choose(out, img, record);
+    status = family != NULL ? direction_of_member(out, img, record, family->record.committed != 0)
+                            : direction_choose(out, img, record);
     if (status == -EACCES && record_kind_facts(record->kind)->shifts) {
         return strange_position(img, err);
     }
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     }
-    status = out->is_lost                ? lost_position(img, err)
-             : out->direction == NOWHERE ? strange_image(img, err)
-                                         : take_way(out, way, img, record, err);
+    status = out->is_lost                                  ? lost_position(img, err)
+             : out->direction == NOWHERE && family != NULL ? member_is_strange(img, family, err)
+             : out->direction == NOWHERE                   ? strange_image(img, err)
+                                                           : take_way(out, way, img, record, err);
     if (status != 0) {
         return status;
     }
@@ -210,11 +229,12 @@ static void describe_recovery(struct cow_plan *plan, const struct record *record
 }
 
 static int build_recovery(struct cow_plan **out, struct cow_image *img, struct record *record,
-                          enum cow_recover_way way, const struct cow_error *refusal, struct cow_error *err)
+                          enum cow_recover_way way, const struct plan_family *family,
+                          const struct cow_error *refusal, struct cow_error *err)
 {
     struct decision decision;
     struct stat backing;
-    int status = decide_recovery(&decision, &backing, img, record, way, refusal->status != 0, err);
+    int status = decide_recovery(&decision, &backing, img, record, way, family, refusal->status != 0, err);
     if (status != 0) {
         return status;
     }
@@ -238,27 +258,44 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
     return plan_finish(out, plan, 0, err);
 }
 
-int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+/* The journal's end of both: whose it is has been told, and it is read no more. */
+static int plan_recovery(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
+                         const struct plan_family *family, bool *found, struct cow_error *err)
 {
-    return cow_plan_recover_way(out, img, COW_RECOVER_AS_IT_IS, err);
-}
-
-int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
-                         struct cow_error *err)
-{
-    struct cow_error local, refusal;
+    struct cow_error refusal;
     struct record record;
-    bool found;
-    err = err != NULL ? err : &local;
-    img = image_flat(img);
-    int status = journal_peek(&record, &found, img, &refusal, err);
-    if (status != 0) {
+    int status = journal_peek(&record, found, img, &refusal, err);
+    if (status != 0 || !*found) {
         return status;
     }
-    if (!found) {
-        return no_record(img, err);
+    if (family != NULL && memcmp(record.family_id, family->record.id, sizeof record.family_id) != 0) {
+        status =
+            cow_error_set(err, COW_REFUSED, "%s: another change of it was interrupted than that of all on %s",
+                          img->path, family->backing_path);
+    } else {
+        status = build_recovery(out, img, &record, way, family, &refusal, err);
     }
-    status = build_recovery(out, img, &record, way, &refusal, err);
     record_clear(&record);
     return status;
+}
+
+int recover_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
+                        struct cow_error *err)
+{
+    bool found;
+    struct cow_plan *plan = NULL;
+    int status = plan_recovery(&plan, image_flat(img), COW_RECOVER_AS_IT_IS, family, &found, err);
+    if (status == 0) {
+        *out = plan;
+    }
+    return status;
+}
+
+int recover_plan_alone(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
+                       struct cow_error *err)
+{
+    bool found;
+    img = image_flat(img);
+    int status = plan_recovery(out, img, way, NULL, &found, err);
+    return status == 0 && !found ? no_record(img, err) : status;
 }

@@ -20,6 +20,7 @@
 #include "core/format/variants.h"
 #include "core/image/siblings.h"
 #include "core/ledger/record.h"
+#include "core/ops/members.h"
 #include "core/ops/resize_in_place.h"
 #include "core/ops/resize_text.h"
 #include "core/ops/shrink.h"
@@ -127,7 +128,8 @@ static int decide_policy(struct cow_resize_options *opt, struct cow_image *img, 
                       why);
         return cow_error_hint(
             err, "--policy extend lengthens the backing file (other images on it must then be resized, "
-                 "too); --policy copy makes a private, longer copy of it");
+                 "too); --family lengthens it and resizes all images on it; --policy copy makes a private, "
+                 "longer copy of it");
     }
     opt->policy = COW_POLICY_EXTEND;
     return 0;
@@ -422,9 +424,9 @@ static int decide_files(struct cow_plan *plan, const struct cow_resize_options *
     }
     plan->backing.new_size_bytes =
         opt->policy == COW_POLICY_KEEP ? plan->backing.size_bytes : opt->size_bytes;
-    plan->holds.backing = plan->backing.path == NULL          ? HOLD_NOT
-                          : resize_extends_backing(plan, opt) ? HOLD_WRITE
-                                                              : HOLD_READ;
+    plan->holds.backing = plan->backing.path == NULL || plan->is_member ? HOLD_NOT
+                          : resize_extends_backing(plan, opt)           ? HOLD_WRITE
+                                                                        : HOLD_READ;
     plan->target.temp_path = plan_temp_path(plan, plan->target.path);
     return plan->method == RECORD_COPY ? plan_check_names(img, opt->force, err) : 0;
 }
@@ -491,8 +493,8 @@ static int build_resize(struct cow_plan *plan, const struct cow_resize_options *
     return status == 0 ? check_room(plan, opt, err) : status;
 }
 
-int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
-                    struct cow_error *err)
+static int plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
+                       bool is_member, struct cow_error *err)
 {
     struct cow_error local;
     struct cow_resize_options decided = *options;
@@ -517,6 +519,21 @@ int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct c
         return COW_NO_MEMORY;
     }
     plan->force = opt->force;
+    plan->is_member = is_member;
     status = build_resize(plan, opt, err);
     return plan_finish(out, plan, status, err);
+}
+
+int cow_plan_resize(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *options,
+                    struct cow_error *err)
+{
+    return plan_resize(out, img, options, false, err);
+}
+
+int resize_plan_member(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
+                       struct cow_error *err)
+{
+    struct cow_resize_options extend = *opt;
+    extend.policy = COW_POLICY_EXTEND;
+    return plan_resize(out, img, &extend, true, err);
 }

@@ -235,7 +235,8 @@ static const char *next_step(struct cow_plan *plan, const struct cow_resize_opti
 
 bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize_options *opt)
 {
-    return opt->policy == COW_POLICY_EXTEND && plan->backing.size_bytes < plan->backing.new_size_bytes;
+    return opt->policy == COW_POLICY_EXTEND && !plan->is_member &&
+           plan->backing.size_bytes < plan->backing.new_size_bytes;
 }
 
 /* What the method costs. */

@@ -16,11 +16,13 @@
 
 #include "core/base/bytes.h"
 #include "core/ledger/state.h"
-#include "core/ops/resize_in_place.h"
+#include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
+#include "core/plan/shift_cost.h"
+#include "core/plan/undo_words.h"
 #include "cow/text.h"
 
 static int changed_since(const struct cow_image *img, const char *what, struct cow_error *err)
@@ -99,7 +101,8 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
                                   .backing_path = plan->result.header.backing_path};
     int status = io_stat_disk(plan->io, plan->result.header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;
-    facts.backing_bytes = record->extends ? record->backing_old_bytes : (uint64_t)backing.st_size;
+    facts.backing_bytes = record->extends || record->family_path[0] != 0 ? record->backing_old_bytes
+                                                                         : (uint64_t)backing.st_size;
     facts.backing_mtime = backing.st_mtim.tv_sec;
     verdict_of(&plan->preview.after_verdict, &facts);
 }
@@ -148,46 +151,6 @@ static int check_unchanged(struct cow_plan *plan, struct record *record, struct 
     return 0;
 }
 
-/* What becomes of the private backing file. */
-static void describe_copy(struct cow_plan *plan, const struct record *record)
-{
-    struct stat facts;
-    if (record->copy_inode == 0 || plan->io->lstat(plan->io->context, record->copy_path, &facts) < 0) {
-        return;
-    }
-    if (record->copy_is_foreign) {
-        plan_note(plan,
-                  "the private backing file %s is kept: it does not lie beside the image, and is not named",
-                  record->copy_path);
-    } else if (!journal_number_fits(record, facts.st_ino, record->copy_inode)) {
-        plan_note(plan, "%s is kept: it is another file than the private backing file", record->copy_path);
-    } else if (state_copy_has_others(plan->img, record, &facts) != 0) {
-        plan_note(plan,
-                  "the private backing file %s is kept: other images (or other names of this one) are on it, "
-                  "or could be",
-                  record->copy_path);
-    } else {
-        plan_note(plan, "the private backing file %s is removed", record->copy_path);
-        plan_touch(plan, COW_TOUCH_REMOVES, record->copy_path);
-    }
-}
-
-/* A faithful copy (cp -p, a restored backup) is as good as the file of then, to a kernel too; whether it is
- * one, size and date cannot tell. */
-static void describe_base(struct cow_plan *plan, const struct record *record)
-{
-    struct stat facts;
-    if (record->backing_path[0] != '\0' &&
-        plan->io->stat(plan->io->context, record->backing_path, &facts) == 0 &&
-        !journal_number_fits(record, facts.st_ino, record->backing_inode)) {
-        plan_note(
-            plan,
-            "the backing file %s is another file than then (its inode number is another), with the same "
-            "size and date: going back is right if it is a copy",
-            record->backing_path);
-    }
-}
-
 static void name_undone_files(struct cow_plan *plan, const struct record *record)
 {
     plan_touch_sized(plan,
@@ -205,7 +168,7 @@ static void describe_shift(struct cow_plan *plan, const struct record *record)
 {
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     if (kind->shifts) {
-        in_place_describe_undo(plan, !kind->inserts);
+        (void)shift_cost(plan, !kind->inserts); /* where it cannot be told, nothing is said */
     }
 }
 
@@ -230,10 +193,10 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
             same ? backing->facts.path : record->backing_path,
             cow_size_text(size, record->backing_old_bytes));
     }
-    describe_base(plan, record);
+    undo_describe_base(plan, record);
     name_undone_files(plan, record);
     describe_shift(plan, record);
-    describe_copy(plan, record);
+    undo_describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
     plan_step(plan, COW_STEP_UNDO, 0, "%s", method_undo_text(record->kind));
@@ -262,19 +225,23 @@ static int start_undo(struct cow_plan **plan, struct cow_image *img, struct reco
     return 0;
 }
 
-int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+static int plan_undo(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
+                     struct cow_error *err)
 {
-    struct cow_error local;
     struct record record;
     struct cow_plan *plan;
-    err = err != NULL ? err : &local;
     int status = start_undo(&plan, img, &record, NULL, err);
     if (status != 0) {
         return status;
     }
     plan->method = record_kind_facts(record.kind)->undone_by;
     plan->record_sum = record.sum;
-    status = check_unchanged(plan, &record, err);
+    if (family != NULL && memcmp(record.family_id, family->record.id, sizeof record.family_id) != 0) {
+        status = changed_since(img, "the image", err);
+    }
+    if (status == 0) {
+        status = check_unchanged(plan, &record, err);
+    }
     if (status == 0) {
         describe_undo(plan, &record);
     }
@@ -282,14 +249,23 @@ int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error
     return plan_finish(out, plan, status, err);
 }
 
-int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+int undo_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
+                     struct cow_error *err)
 {
-    struct cow_error local;
+    return plan_undo(out, img, family, err);
+}
+
+int undo_plan_alone(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
+    return plan_undo(out, img, NULL, err);
+}
+
+int discard_plan_alone(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
+{
     struct record record;
     struct cow_plan *plan;
     struct stat facts;
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
-    err = err != NULL ? err : &local;
     int status = start_undo(&plan, img, &record, &facts, err);
     if (status != 0) {
         return status;

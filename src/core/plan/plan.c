@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/grow.h"
 #include "cow/text.h"
 
 static const char *const step_names[COW_STEPS] = {
@@ -81,7 +82,6 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
                                          .content_text = "",
                                          .outside_note = "",
                                          .note = plan->notes,
-                                         .file = plan->files,
                                          .sibling = plan->siblings};
     if (img != NULL) {
         plan->preview.has_before = true;
@@ -99,12 +99,31 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
     return plan;
 }
 
+static void free_family(struct plan_family *family)
+{
+    if (family == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < family->members; i++) {
+        cow_plan_free(family->member[i]);
+        cow_image_close(family->image[i]);
+    }
+    free(family->member);
+    free(family->image);
+    free(family->preview);
+    family_record_clear(&family->record);
+    free(family);
+}
+
 void cow_plan_free(struct cow_plan *plan)
 {
     if (plan != NULL) {
         for (size_t i = 0; i < plan->n_strings; i++) {
             free(plan->strings[i]);
         }
+        free(plan->strings);
+        free(plan->steps);
+        free(plan->files);
         for (size_t i = 0; i < plan->n_inputs; i++) {
             host_file_close(plan->io, &plan->input[i].file);
         }
@@ -112,6 +131,7 @@ void cow_plan_free(struct cow_plan *plan)
         cow_fs_reader_close(plan->file);
         cow_fs_scan_free(plan->fs_scan);
         cow_fs_close(plan->fs);
+        free_family(plan->family);
         cow_image_close(plan->own_image);
         free(plan);
     }
@@ -120,7 +140,9 @@ void cow_plan_free(struct cow_plan *plan)
 static const char *plan_vtext(struct cow_plan *plan, const char *format, va_list arguments)
 {
     char *text;
-    if (plan->n_strings == PLAN_STRINGS_MAX || vasprintf(&text, format, arguments) < 0) {
+    char **grown = grow_array(plan->strings, plan->n_strings, &plan->room_for_strings, sizeof *plan->strings);
+    plan->strings = grown != NULL ? grown : plan->strings;
+    if (grown == NULL || vasprintf(&text, format, arguments) < 0) {
         plan->out_of_memory = true;
         return "";
     }
@@ -162,13 +184,25 @@ void plan_note(struct cow_plan *plan, const char *format, ...)
     va_end(arguments);
 }
 
+void plan_add_step(struct cow_plan *plan, const struct cow_step *step)
+{
+    struct cow_step *grown =
+        grow_array(plan->steps, plan->n_steps, &plan->room_for_steps, sizeof *plan->steps);
+    if (grown == NULL) {
+        plan->out_of_memory = true;
+        return;
+    }
+    plan->steps = grown;
+    plan->steps[plan->n_steps++] = *step;
+}
+
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    assert(plan->n_steps < PLAN_STEPS_MAX); /* a builder with more is a fault of ours */
-    plan->steps[plan->n_steps++] = (struct cow_step){kind, bytes, plan_vwords(plan, format, arguments)};
+    const struct cow_step step = {.kind = kind, .bytes = bytes, .text = plan_vwords(plan, format, arguments)};
     va_end(arguments);
+    plan_add_step(plan, &step);
 }
 
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err)

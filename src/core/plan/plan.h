@@ -10,18 +10,16 @@
 
 #include "core/base/io.h"
 #include "core/image/image.h"
+#include "core/ledger/family_record.h"
 #include "core/ledger/kind.h"
 #include "core/plan/selection.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
 
 enum {
-    PLAN_STEPS_MAX = 16,
-    PLAN_STRINGS_MAX = 200,
     PLAN_NOTES_MAX = 32, /* 13 of what is cut off (ops/shrink.c), and whatever else there can be to say */
     PLAN_INPUTS_MAX = 2,
     PLAN_SIBLINGS_MAX = 32,
-    PLAN_FILES_MAX = 12,
 };
 
 /* How the commit holds the files that exist already. */
@@ -118,22 +116,37 @@ enum plan_reach {
     REACH_BACKING, /* only the backing file is lengthened: nothing of the image */
 };
 
+/* A change of several images on one backing file: a plan of each, and what they are held together by. The
+ * plan that has this has no method of its own: its steps are those of its members, and a few for the backing
+ * file. */
+struct plan_family {
+    struct family_record record; /* what is written down, or was read */
+    const char *backing_path;    /* absolute, links resolved */
+    struct cow_plan **member;    /* owned, and so are the images; NULL in their list: the caller's */
+    struct cow_image **image;
+    const struct cow_preview **preview; /* of each */
+    size_t members, room;
+    bool extends; /* the backing file is written */
+};
+
 struct cow_plan {
     const struct cow_io *io;
     struct cow_image *img; /* the caller's; NULL for create */
     struct cow_preview preview;
-    struct cow_step steps[PLAN_STEPS_MAX];
-    size_t n_steps;
+    struct cow_step *steps; /* owned, as the next two lists are */
+    size_t n_steps, room_for_steps;
     const char *notes[PLAN_NOTES_MAX];
     const char *siblings[PLAN_SIBLINGS_MAX];
-    struct cow_touched files[PLAN_FILES_MAX];
-    char *strings[PLAN_STRINGS_MAX]; /* owned */
-    size_t n_strings;
+    struct cow_touched *files;
+    size_t room_for_files;
+    char **strings; /* owned, too */
+    size_t n_strings, room_for_strings;
     bool out_of_memory;
     struct cow_error refusal; /* its status is not 0: a plan to be looked at, which the commit refuses */
     bool committed;
     bool probed; /* cow_plan_probe */
     bool force;
+    bool is_member; /* of a change of several images: the backing file is none of its business */
 
     enum plan_purpose purpose;
     uint32_t record_sum; /* undo, recover: of the record that the plan was made from (record.h) */
@@ -151,8 +164,10 @@ struct cow_plan {
     /* Owned, each NULL where the plan does not need it. */
     struct cow_fs *fs;           /* what works by pages, and extract */
     struct cow_fs_scan *fs_scan; /* tells what is free, and what a guest reads in one piece */
+    struct plan_family *kin;     /* not owned: the change of several images that this one is a part of */
     bool has_joints;             /* pages are kept together that a guest reads in one piece */
     struct cow_fs_reader *file;  /* the file of the guest that is written */
+    struct plan_family *family;
     struct cow_image *own_image; /* diff: the raw disk as an image, in img as well */
 };
 
@@ -175,6 +190,9 @@ void plan_note(struct cow_plan *plan, const char *format, ...) __attribute__((fo
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same, of a step that is there already. */
+void plan_add_step(struct cow_plan *plan, const struct cow_step *step);
+
 /* Opens a further file to be read; the plan closes it. Errors as opening has them, "the WHAT" before them. */
 int plan_add_input(struct cow_plan *plan, const char *what, const char *path, struct cow_error *err);
 
@@ -187,9 +205,15 @@ void plan_touch_if_there(struct cow_plan *plan, enum cow_touch touch, const char
 void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *side);
 void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 
+/* The same of a file that another plan names; its path is copied. */
+void plan_add_file(struct cow_plan *plan, const struct cow_touched *file);
+
 /* The end of every builder. With status 0 it names the files, and hands the plan out, unless something is in
  * the way (COW_REFUSED) or a string was lost (COW_NO_MEMORY). On any failure, also with a status that is not
  * 0 (whose words are in err), it frees the plan. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err);
+
+/* Of a plan for several images (plan_family.h). NULL is allowed. */
+void plan_family_free(struct plan_family *family);
 
 #endif

@@ -4,11 +4,11 @@
  * what is named and what is done cannot part; recovery and undo follow a record, and say it themselves.
  * Recovery names all that it may touch: what of it is done already cannot be told in each case.
  */
-#include <assert.h>
 #include <limits.h>
 
 #include "core/base/arith.h"
-#include "core/image/side.h"
+#include "core/base/grow.h"
+#include "core/beside/side.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_rules.h"
 
@@ -23,26 +23,29 @@ const char *cow_touch_name(enum cow_touch touch)
     return touch_names[touch];
 }
 
-static struct cow_touched *touch(struct cow_plan *plan, enum cow_touch how, const char *path)
+void plan_add_file(struct cow_plan *plan, const struct cow_touched *file)
 {
     struct cow_preview *p = &plan->preview;
-    assert(p->files < PLAN_FILES_MAX); /* one that is not named is touched behind the user's back */
-    struct cow_touched *file = &plan->files[p->files++];
-    *file = (struct cow_touched){.touch = how, .path = path};
-    file->has_size = how == COW_TOUCH_REMOVES;
-    return file;
+    struct cow_touched *grown = grow_array(plan->files, p->files, &plan->room_for_files, sizeof *plan->files);
+    if (grown == NULL) {
+        plan->out_of_memory = true;
+        return;
+    }
+    p->file = plan->files = grown;
+    plan->files[p->files] = *file;
+    plan->files[p->files++].path = plan_text(plan, "%s", file->path);
 }
 
 void plan_touch(struct cow_plan *plan, enum cow_touch how, const char *path)
 {
-    touch(plan, how, plan_text(plan, "%s", path));
+    const struct cow_touched file = {.touch = how, .path = path, .has_size = how == COW_TOUCH_REMOVES};
+    plan_add_file(plan, &file);
 }
 
 void plan_touch_sized(struct cow_plan *plan, enum cow_touch how, const char *path, uint64_t size_bytes)
 {
-    struct cow_touched *file = touch(plan, how, plan_text(plan, "%s", path));
-    file->has_size = true;
-    file->size_bytes = size_bytes;
+    const struct cow_touched file = {.touch = how, .path = path, .has_size = true, .size_bytes = size_bytes};
+    plan_add_file(plan, &file);
 }
 
 static bool is_there(const struct cow_plan *plan, const char *path)

@@ -10,8 +10,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "core/beside/side.h"
 #include "core/image/siblings.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 int plan_no_lock(struct cow_error *err, int status, const char *path)
@@ -33,6 +33,20 @@ int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *e
              "\"cowtui recover\"");
 }
 
+/* A change of all images on its backing file, of which this one may have been finished already. */
+static int check_pending_family(const struct cow_image *img, struct cow_error *err)
+{
+    char image[COW_HINT_BYTES / 2];
+    const struct cow_backing *backing = &img->backing.facts;
+    if (backing->state != COW_BACKING_FOUND || !side_has_family_journal(img->io, backing->path)) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: a change of all images on %s was interrupted", img->path,
+                  backing->path);
+    return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
+                          cow_shell_quote(image, sizeof image, img->path));
+}
+
 int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 {
     char image[COW_HINT_BYTES / 2];
@@ -42,7 +56,7 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
     }
     switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
     case SIDE_NO_JOURNAL: /* what it was can be read; to move its data again would be the end of it */
-        return img->is_half ? plan_refuse_without_journal(img, err) : 0;
+        return img->is_half ? plan_refuse_without_journal(img, err) : check_pending_family(img, err);
     case SIDE_JOURNAL_STRANGE:
         cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
                       img->path, whose.message);
@@ -57,8 +71,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 
 int plan_check_ready(const struct cow_image *img, struct cow_error *err)
 {
-    int status = image_require_layout(img, err);
-    return status != 0 ? status : plan_check_pending(img, err);
+    int status = plan_check_pending(img, err);
+    return status != 0 ? status : image_require_layout(img, err);
 }
 
 int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,

@@ -17,15 +17,17 @@ int undo_check_base(const struct cow_image *img, const struct record *record, st
 {
     struct stat facts;
     const bool replaces = !record_kind_facts(record->kind)->keeps_file;
-    if (record->extends != 0 && replaces && img->cow.facts.st_nlink > 1) {
+    const bool of_family = record->family_path[0] != '\0';
+    if ((record->extends != 0 || of_family) && replaces && img->cow.facts.st_nlink > 1) {
         cow_error_set(
             err, COW_REFUSED,
             "%s: has %ju names (hard links): the others would keep the new image, and %s is cut back "
             "to the old length",
-            img->path, (uintmax_t)img->cow.facts.st_nlink, record->backing_path);
+            img->path, (uintmax_t)img->cow.facts.st_nlink,
+            of_family ? record->family_path : record->backing_path);
         return cow_error_hint(err, "remove the other names first, or keep the image as it is");
     }
-    if (record->backing_path[0] == '\0' ||
+    if (record->backing_path[0] == '\0' || of_family ||
         record->extends != 0) { /* that one is held, and looked at, itself */
         return 0;
     }

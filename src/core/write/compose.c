@@ -66,6 +66,7 @@ static int same_kind(struct cow_image *img, uint64_t offset, bool *dirty, uint64
                        : *dirty         ? sector + run.sectors
                                         : run.first_sector;
         *length = arith_min(end * sector_bytes, img->header.size_bytes) - offset;
+        *length = *dirty ? arith_min(*length, image_place(img, COW_FILE_COW, offset).n_bytes) : *length;
     }
     return status;
 }

@@ -2,22 +2,25 @@
  *
  * The files that stand beside an image while, and after, it is changed.
  */
-#ifndef CORE_IMAGE_SIDE_H
-#define CORE_IMAGE_SIDE_H
+#ifndef CORE_BESIDE_SIDE_H
+#define CORE_BESIDE_SIDE_H
 
 #include <limits.h>
 
 #include "core/base/io.h"
 
-#define SIDE_MOVE     "move"        /* the journal of a change that moves the data where it lies */
-#define SIDE_POSITION "position"    /* ... and how far that is (half.h) */
-#define SIDE_NEW      "new"         /* a file in the making: marked unfinished, locked by its maker */
-#define SIDE_JOURNAL  "journal"     /* the record of a change that is under way, or was interrupted */
-#define SIDE_DRAFT    "journal-new" /* a journal in the making; nobody reads it */
-#define SIDE_OLD      "old"         /* the old image between the rename and the end of the change */
-#define SIDE_UNDO     "undo"        /* what undoes the last change */
-#define SIDE_TRIAL    "trial-file"  /* made and removed, to see what a filesystem keeps */
-#define SIDE_LINK     "trial-link"  /* another name of it */
+#define SIDE_MOVE         "move"        /* the journal of a change that moves the data where it lies */
+#define SIDE_POSITION     "position"    /* ... and how far that is (half.h) */
+#define SIDE_NEW          "new"         /* a file in the making: marked unfinished, locked by its maker */
+#define SIDE_JOURNAL      "journal"     /* the record of a change that is under way, or was interrupted */
+#define SIDE_DRAFT        "journal-new" /* a journal in the making; nobody reads it */
+#define SIDE_OLD          "old"         /* the old image between the rename and the end of the change */
+#define SIDE_UNDO         "undo"        /* what undoes the last change */
+#define SIDE_FAMILY       "family" /* beside a backing file: a change of all images on it (family_record.h) */
+#define SIDE_FAMILY_DRAFT "family-new"
+#define SIDE_FAMILY_UNDO  "family-undo" /* ... what undoes that */
+#define SIDE_TRIAL        "trial-file"  /* made and removed, to see what a filesystem keeps */
+#define SIDE_LINK         "trial-link"  /* another name of it */
 
 /* ".NAME.cowtui-WHAT" beside path. Of a name that would not fit a directory entry then, the end is replaced
  * by a number that is made of the whole, so that no two images share a file. Returns out; a path that does
@@ -28,6 +31,10 @@ const char *side_path(char out[PATH_MAX], const char *path, const char *what);
 /* The path of the journal beside an image: of a change that moves the data, if there is one; else of any
  * other, whether it is there or not. Returns out. */
 const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path);
+
+/* Is there a journal of a change of all images on this backing file? Nothing is opened; a path that leads
+ * nowhere has none. */
+bool side_has_family_journal(const struct cow_io *io, const char *backing_path);
 
 /* Whose is a record beside an image? It belongs to whoever made it, and names files that are to be written,
  * cut and removed; so it is obeyed only if it is a regular file with one name, of the caller or of the

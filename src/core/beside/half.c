@@ -7,7 +7,7 @@
  * cannot be taken for each other. Where the gap lies in a hole its very place cannot be told, and makes no
  * difference.
  */
-#include "core/image/half.h"
+#include "core/beside/half.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "core/base/bytes.h"
 #include "core/base/crc.h"
 #include "core/base/grow.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 static const uint8_t mark_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'h'};
 static const uint8_t slot_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'p'};

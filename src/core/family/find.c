@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/image/image.h"
-#include "core/image/siblings.h"
+#include "core/family/family.h"
 
 /* What is being made. */
 struct finding {
@@ -37,18 +36,16 @@ static int add_trouble(struct cow_family *family, const struct cow_error *troubl
     return 0;
 }
 
-/* Opened as its header says; or through the family's backing file, if that is not what is found so: a
- * relative path can lead elsewhere from here. */
-static int open_member(const struct finding *finding, const char *path, struct cow_image **out,
-                       struct cow_error *err)
+int family_open(struct cow_image **out, const struct cow_io *io, const char *path, const char *backing_path,
+                const struct stat *backing, struct cow_error *err)
 {
-    struct cow_open_options options = {.io = finding->io};
+    struct cow_open_options options = {.io = io};
     struct cow_image *img;
     int status = cow_image_open(&img, path, &options, err);
-    if (status == 0 && (img->backing.facts.state != COW_BACKING_FOUND ||
-                        !same_file(&img->backing.file.facts, &finding->backing.facts))) {
+    if (status == 0 &&
+        (img->backing.facts.state != COW_BACKING_FOUND || !same_file(&img->backing.file.facts, backing))) {
         cow_image_close(img);
-        options.backing_path = finding->family->backing_path;
+        options.backing_path = backing_path;
         status = cow_image_open(&img, path, &options, err);
     }
     if (status == 0) {
@@ -118,8 +115,7 @@ static struct sibling *same_among(const struct siblings *found, size_t n, const 
     return NULL;
 }
 
-/* Several names of one file are one member: the first that is no link, or else the first. */
-static void drop_other_names(struct siblings *found)
+void family_drop_other_names(struct siblings *found)
 {
     size_t kept = 0;
     for (size_t i = 0; i < found->n; i++) {
@@ -166,7 +162,8 @@ static int look_at_member(const struct finding *finding, struct sibling *sibling
     const char *pending = "";
     *out = (struct cow_family_member){.path = sibling->path, .holder = sibling->holder};
     sibling->path = NULL;
-    int status = open_member(finding, out->path, &img, &problem);
+    int status = family_open(&img, finding->io, out->path, finding->family->backing_path,
+                             &finding->backing.facts, &problem);
     if (status == 0 && !cow_image_header(img)->unfinished) {
         status = count_dirty(out, img, &problem);
     }
@@ -186,7 +183,7 @@ static int look_at_members(struct finding *finding, struct cow_error *err)
 {
     struct cow_family *family = finding->family;
     int status = 0;
-    drop_other_names(&finding->found);
+    family_drop_other_names(&finding->found);
     family->member = calloc(finding->found.n + 1, sizeof *family->member);
     if (family->member == NULL) {
         return no_memory(err);

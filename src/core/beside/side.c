@@ -2,7 +2,7 @@
  *
  * Names beside an image, and whose the files are that have them.
  */
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -47,6 +47,14 @@ const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const
     return io->lstat(io->context, side_path(out, path, SIDE_MOVE), &facts) == 0
                ? out
                : side_path(out, path, SIDE_JOURNAL);
+}
+
+bool side_has_family_journal(const struct cow_io *io, const char *backing_path)
+{
+    char real_path[PATH_MAX], path[PATH_MAX];
+    struct stat facts;
+    return io->resolve(io->context, backing_path, real_path, sizeof real_path) == 0 &&
+           io->lstat(io->context, side_path(path, real_path, SIDE_FAMILY), &facts) == 0;
 }
 
 /* A rename that is made of a link and the removal of the old name leaves both where it is killed. */

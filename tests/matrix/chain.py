@@ -187,9 +187,14 @@ class Chain:
         d = self.disk
         if d.variant != "uml-cow-v3" or d.sector != 512 or target <= d.size:
             return False
-        if policy == "keep" and (d.size % 512 or d.overlong):
+        if policy == "keep" and self.end_shows():
             return False
         return any(fits_place(d, target, a) for a in [512 << i for i in range(22)] + [d.alignment])
+
+    def end_shows(self):
+        """Would new sectors show what lies behind the disk's end?"""
+        d = self.disk
+        return d.size % 512 != 0 or os.stat("x.cow").st_size > d.layout.data_offset + d.layout.sectors * 512
 
     def must_insert(self, target):
         """The filesystem does, and whole blocks of it have to move."""

@@ -43,7 +43,7 @@ class Walk(Chain):
         policies = ["copy"] + (["keep"] if d.backing else []) + (["extend"] if self.can_extend() else [])
         for policy in policies:
             out += [(self.grow, policy)] * 3 if self.targets(policy) else []
-            out += [(self.move, policy)] * 4 if self.targets(policy) and d.variant == "uml-cow-v3" and d.sector == 512 else []
+            out += [(self.move, policy)] * (12 if d.size % 512 else 4) if self.targets(policy) and d.variant == "uml-cow-v3" and d.sector == 512 else []
         if self.least_size() < d.size:
             out += [(self.shrink, None)] * 2
         if self.fits_again():
@@ -67,8 +67,7 @@ class Walk(Chain):
         target, method = self.rng.choice(self.targets(policy)), self.rng.choice(["moved", "moved", "inserted"])
         words = ["resize", "-q", "--policy", policy, "--method", method, "x.cow", str(target)]
         if not self.can_move(target, policy):
-            shows = policy == "keep" and (self.disk.size % 512 or self.disk.overlong)  # what lies behind the end
-            self.refused(3 if shows else 63, *words[:2], "--yes", *words[2:])
+            self.refused(3 if policy == "keep" and self.end_shows() else 63, *words[:2], "--yes", *words[2:])
             return None
         if method == "inserted" and not self.must_insert(target):
             code, _ = self.run(*words, "--dry-run")

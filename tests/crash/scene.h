@@ -70,6 +70,7 @@ struct scene {
     struct spec spec;
     struct action action[SCENE_ACTIONS]; /* the last one is the one that is tried */
     /* The machine (sim.h). */
+    bool no_fsyncs; /* not played by fsyncs and rollbacks: another one has the same, and they take long */
     bool can_clone;
     bool can_insert;
     bool no_punch;

@@ -130,10 +130,7 @@ static uint64_t choose_chunk(const struct shift *s)
 static int clean_gap(struct shift *s)
 {
     int status = shift_lengthen(s);
-    if (status == 0) {
-        status = io_punch(s->io, s->fd, s->half.gap, s->half.shift_bytes);
-    }
-    return status == 0 ? s->io->fsync(s->io->context, s->fd) : status;
+    return status == 0 ? io_punch(s->io, s->fd, s->half.gap, s->half.shift_bytes) : status;
 }
 
 /* One piece that ends at `end`, the end of the last data below the gap. */

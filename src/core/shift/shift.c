@@ -25,6 +25,9 @@ int shift_down(struct shift *s)
 
 int shift_fill_begins(struct shift *s)
 {
+    if (!s->half.inserts && s->half.phase == HALF_SHIFTING && s->half.gap == s->half.data_offset) {
+        return 0; /* what moves bytes empties the gap before it begins, whatever lies in it */
+    }
     s->half.phase = HALF_FILLED;
     s->half.gap = s->half.data_offset;
     return shift_note(s);

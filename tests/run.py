@@ -62,6 +62,7 @@ def suites(build):
         "files": Suite(script("files/run.sh", plain), DISK, ("test", "soak")),
         "guest": Suite(script("guest/run.sh", plain), DISK, ("test",)),
         "worlds": Suite(script("worlds/run.sh", plain), DISK, ("more", "soak")),
+        "moves": Suite(script("moves/run.sh", plain), IN_MEMORY, ("test", "more", "soak")),
         "mutants": Suite([os.path.join(HERE, "crash", "mutants.py")], IN_MEMORY, ("more",)),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
         "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),

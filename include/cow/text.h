@@ -47,7 +47,7 @@ const char *cow_escape_message(char *out, size_t out_bytes, const char *text);
 /* Quotes a word for a POSIX shell where it needs it, escaped as above otherwise: root.cow, 'my disk.cow'. */
 const char *cow_shell_quote(char *out, size_t out_bytes, const char *word);
 
-/* How long it takes to move so many bytes on a usual disk: "about 5 seconds, at 200 MiB a second". buffer has
+/* How long it takes to move so many bytes on a usual disk: "about 5 seconds at 200 MiB/s". buffer has
  * COW_DURATION_TEXT_BYTES. Returns buffer. */
 enum { COW_DURATION_TEXT_BYTES = 64 };
 const char *cow_duration_text(char *buffer, uint64_t moves_bytes);

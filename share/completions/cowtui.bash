@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --in --owner --extract --diff --from --partition --policy --to --output --reserve
+    local with_argument='--backing --in --owner --extract --diff --from --partition --policy --method --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -50,12 +50,12 @@ _cowtui()
     create) options="--reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
     merge) options="--backing --no-backing --output --in-place $changes $common" ;;
-    resize) options="--backing --no-backing --family --in --policy --output --reserve --shrink $changes $common" ;;
+    resize) options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink $changes $common" ;;
     pages) options="--backing --no-backing --output --reserve $changes $common" ;;
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
     convert) options="--backing --no-backing --to --output --reserve $changes $common" ;;
-    recover) options="--backing $changes $common" ;;
+    recover) options="--backing --forward --back $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
     *) options="--backing --no-backing --script --theme --ascii $common" ;;
     esac
@@ -72,6 +72,7 @@ _cowtui()
             case $command in resize) i=cut-foreign ;; compact) i=larger ;; *) i= ;; esac
             mapfile -t COMPREPLY < <(compgen -W "$i" -- "$value")
             ;;
+        --method) mapfile -t COMPREPLY < <(compgen -W 'copy header inserted moved' -- "$value") ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
         --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;

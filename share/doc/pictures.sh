@@ -105,7 +105,7 @@ shot wizard-preview <<'KEYS'
 size 120x31
 key r
 type 128M
-key Enter Enter
+key Enter Enter Enter
 KEYS
 
 echo "pictures: $target"

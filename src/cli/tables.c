@@ -44,7 +44,7 @@ const struct cli_option cli_option_table[] = {
     {"unused", 0, NULL, CLI_FLAG, MEMBER(unused), CLI_COMPACT, 0,
      "drop what the guest's filesystem has free, too"},
     {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE | CLI_RESIZE, 0,
-     "merge: write into the backing file; resize: make no copy"},
+     "merge: into the backing file; resize: make no copy"},
     {"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0, "all images on the backing file, or none"},
     {"method", 0, "METHOD", CLI_TEXT, MEMBER(method), CLI_RESIZE, 0, "how: copy, header, inserted, moved"},
     {"forward", 0, NULL, CLI_FLAG, MEMBER(forward), CLI_RECOVER, 0, "to its end, where both ways are open"},
@@ -158,7 +158,9 @@ const struct cli_command cli_command_table[] = {
      "Makes a new image from one of any variant. The old one stays as it is.\n"},
     {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
      "After a crash in the middle of a change: puts the new image in place if it is\n"
-     "complete, else cleans up and leaves the old one as it is.\n"},
+     "complete, else cleans up and leaves the old one as it is. Where the data of an\n"
+     "image was being moved, both ways are open: --forward finishes that, --back takes\n"
+     "it back; without either the shorter one is taken, and -n tells what each moves.\n"},
     {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
      "Puts the image back, byte for byte, as it was before the last change, as long\n"
      "as nobody has written to it since. --discard gives that up and frees the space.\n"},

@@ -238,6 +238,50 @@ class Bench(FilesCases):
         self.remove("xfs.img")
         os.rmdir(mount_point)
 
+    def in_place(self, image, method):
+        """A GiB more, where it lies; undone each time."""
+        words = [self.cowtui, "resize", "-q", "-y", "--policy", "extend", "--method", method, image.path, "+1G"]
+        plan = json.loads(subprocess.check_output([*words, "--dry-run", "--json"]))
+        require(plan["method"] == method, f"{image.path} would not be {method}")
+
+        def grown():
+            taken = seconds_of(words)
+            subprocess.run([self.cowtui, "undo", "-q", "-y", image.path], stdin=subprocess.DEVNULL, check=True)
+            return taken
+
+        return grown, plan
+
+    def insertion(self, path, offset, length):
+        """What the filesystem takes for it alone, in a file like it; taken back each time."""
+        insert = ["/bin/sh", "-c", 'fallocate --insert-range -o "$2" -l "$3" "$1" && sync "$1"', "sh", path, str(offset), str(length)]
+
+        def inserted():
+            taken = seconds_of(insert)
+            subprocess.run(["fallocate", "--collapse-range", "-o", str(offset), "-l", str(length), path], check=True)
+            return taken
+
+        return inserted
+
+    def grow_in_place_cases(self):
+        """Dense images: all of the data would have to be copied."""
+        for method, size in ("inserted", 2 * GIB), ("moved", GIB):
+            image = self.image("place.cow", self.hole("place.img", size))
+            image.one_run(self.rng, 0, size)
+            before = image.dirty_sum()
+            grown, plan = self.in_place(image, method)
+            peers = [("cp + sync", 0.1 if method == "inserted" else 2, self.copy(image.path, "place.copy"))]
+            if method == "inserted":
+                twin = self.file("place.twin")
+                shutil.copyfile(image.path, twin)
+                shift = plan["after"]["data_offset"] - image.data_offset
+                peers.append(("fallocate --insert-range + sync", 2, self.insertion(twin, image.data_offset, shift)))
+            self.compare(f"resize --method {method} of a dense {size // GIB} GiB", grown, *peers)
+            require(filecmp.cmp(image.path, self.file("place.copy"), shallow=False), "cp has not copied, or undo not taken back")
+            subprocess.run(self.resize(image.path, "+1G") + ["--method", method], stdin=subprocess.DEVNULL, check=True)
+            image.look()
+            require(image.facts["size_bytes"] == size + GIB and image.dirty_sum() == before, "what has grown is another disk")
+            self.remove("place.cow", "place.img", "place.copy", "place.twin", ".place.cow.cowtui-undo")
+
     # ---- comparing ---------------------------------------------------------------------------------------
 
     def compare_cases(self):
@@ -293,7 +337,7 @@ class Bench(FilesCases):
     def run(self, only):
         """All cases, or those whose name has the word in it."""
         chosen = [cases for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases,
-                                      self.grow_header_cases, self.grow_copy_cases, self.grow_reflink_cases,
+                                      self.grow_header_cases, self.grow_copy_cases, self.grow_reflink_cases, self.grow_in_place_cases,
                                       self.compare_cases, self.diff_cases, self.files_cases)
                   if only in cases.__name__]
         if not chosen:
@@ -308,7 +352,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="",
-                        help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink compare diff files")
+                        help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink grow_in_place compare diff files")
     parser.add_argument("cowtui")
     parser.add_argument("directory")
     return parser.parse_args()

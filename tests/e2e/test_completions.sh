@@ -84,6 +84,7 @@ values()
             offers "$shell" "$themes" --theme${gap}''
             offers "$shell" "always auto never" info --color${gap}''
             offers "$shell" "copy extend keep" resize --policy${gap}''
+            offers "$shell" "copy header inserted moved" resize --method${gap}''
             offers "$shell" "backing guest" files --from${gap}''
             offers "$shell" v3 convert --to${gap}''
             offers "$shell" always info --color${gap}al

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a command must leave: the model's disk, and every check of the files against it."""
+import ctypes
+import functools
 import os
 import re
 import subprocess
@@ -16,7 +18,7 @@ LONG_BITMAP = 16 * MIB
 SECONDS = 120 * float(os.environ.get("TIME_SCALE") or 1)  # for one command; it takes milliseconds
 
 
-COUNTED = "changes extend copy keep shrink same copied stayed undone refused merged moo checks".split()
+COUNTED = "changes extend copy keep shrink same copied stayed moved inserted chains undone refused merged moo checks".split()
 
 
 class Wrong(Exception):
@@ -37,6 +39,21 @@ def expect_pages(wanted, got, what):
     at = wanted.difference(got)
     if at is not None:
         raise Wrong(f"{what}: byte {at} is {got.read(at, 1).hex()} instead of {wanted.read(at, 1).hex()}")
+
+
+@functools.cache
+def filesystem_inserts():
+    """Whether room can be inserted into a file here, in blocks of 4096 bytes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fallocate64.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    fd = os.open(".", os.O_TMPFILE | os.O_RDWR) if hasattr(os, "O_TMPFILE") else -1
+    try:
+        os.pwrite(fd, bytes(8192), 0)
+        return libc.fallocate64(fd, 0x20, 4096, 4096) == 0
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def state(path):
@@ -65,12 +82,28 @@ def roomy_alignment(size):
     return None
 
 
+def roomy_place(disk, target):
+    """Where the data of a v3 moves to, if it moves in place: the first alignment, from 16 MiB on, that has room to grow to
+    twice the size, 4 GiB at least, and leaves the old bits readable until the end; or None."""
+    for shift in range(24, 31):
+        if fits_place(disk, target, 1 << shift) and layout("uml-cow-v3", target, 512, 1 << shift).capacity >= max(4 * GIB, 2 * target):
+            return 1 << shift
+    return None
+
+
+def fits_place(disk, target, alignment):
+    new, old = layout("uml-cow-v3", target, 512, alignment), disk.layout
+    apart = new.bitmap_offset == old.bitmap_offset or new.bitmap_offset >= old.data_offset
+    return old.data_offset + 512 <= new.data_offset <= KERNEL_OFFSET_MAX and apart
+
+
 class Chain:
     """The changes of one combination, in its directory, which is the working directory."""
 
     def __init__(self, binary, moo, rng, disk, hurt=None, trace=None):
         self.binary, self.moo, self.rng, self.disk = binary, moo, rng, disk
         self.hurt, self.trace = hurt, trace
+        self.inserts = filesystem_inserts()
         self.doing = "making it"
         self.counts = dict.fromkeys(COUNTED, 0)
         self.changed = False
@@ -149,7 +182,20 @@ class Chain:
     def least_size(self):
         return max(round_up(self.matters_until(0), 512), SMALLEST_SIZE)
 
-    def resized(self, target, policy):
+    def can_move(self, target, policy):
+        """By moving its data in place: a v3 with sectors of 512, with somewhere to go. keep: nothing behind its end."""
+        d = self.disk
+        if d.variant != "uml-cow-v3" or d.sector != 512 or target <= d.size:
+            return False
+        if policy == "keep" and (d.size % 512 or d.overlong):
+            return False
+        return any(fits_place(d, target, a) for a in [512 << i for i in range(22)] + [d.alignment])
+
+    def must_insert(self, target):
+        """The filesystem does, and whole blocks of it have to move."""
+        return self.inserts and self.disk.layout.data_offset % 4096 == 0 and roomy_place(self.disk, target) is not None
+
+    def resized(self, target, policy, method=""):
         """The model's disk after it."""
         d, ratio = self.disk, self.disk.sector // 512
         old_sectors = -(-min(d.size, target) // 512)
@@ -161,7 +207,7 @@ class Chain:
         elif policy == "extend" and self.backing_bytes() > d.size:
             pages.write(d.size, Pages.of_file(d.backing, d.size, target).read(0, target - d.size))
         mtime = os.stat(d.backing).st_mtime_ns // 10**9 if d.backing else d.mtime
-        overlong = d.overlong and (self.can_stay(target) or self.only_backing(target, policy))
+        overlong = d.overlong and (method != "" or self.can_stay(target) or self.only_backing(target, policy))
         changed = {"size": target, "runs": runs, "pages": pages, "mtime": mtime, "overlong": overlong}
         return replace(d, variant="uml-cow-v3", sector=512, **changed)
 
@@ -171,11 +217,12 @@ class Chain:
 
     # Changes
 
-    def change(self, target, policy, *options):
-        """A resize that must succeed, and all that must be true then."""
+    def change(self, target, policy, *options, method=""):
+        """A resize that must succeed, and all that must be true then. method: how the data moves in place."""
         before, old = states(), self.disk
-        stays, had = self.can_stay(target), Pages.of_file(old.backing) if old.backing else Pages()
-        new = self.resized(target, policy)
+        options = (*options, "--method", method) if method else options
+        stays, had = self.can_stay(target) and not method, Pages.of_file(old.backing) if old.backing else Pages()
+        new = self.resized(target, policy, method)
         if policy == "copy":
             new.backing = self.copy_name()
             new.stored = os.fsencode(os.path.join(os.getcwd(), new.backing))
@@ -191,11 +238,13 @@ class Chain:
         new.runs, new.alignment = image.runs, image.alignment
         self.check_disk(image, "composed disk")
         if not only_backing:
-            self.check_place(before, old, stays, policy)
+            self.check_moved(before, old, method) if method else self.check_place(before, old, stays, policy)
         self.check_moo(policy)
         self.changed = True
         self.count("changes")
         self.count("same" if target == old.size else "shrink" if target < old.size else policy)
+        if method:
+            self.count(method)
         return before, old
 
     def size_text(self, target):
@@ -268,6 +317,16 @@ class Chain:
         if best:
             expect(best, d.alignment, "alignment")
         self.count("stayed" if stays else "copied")
+        self.count("checks")
+
+    def check_moved(self, before, old, method):
+        """The same file, its data further on, with room to grow where there is a place for that."""
+        d = self.disk
+        expect(before["x.cow"][0], os.stat("x.cow").st_ino, f"inode after it was {method}")
+        expect(True, d.layout.data_offset > old.layout.data_offset, "is the data further on")
+        best = roomy_place(old, d.size)
+        if best:
+            expect(best, d.alignment, "alignment")
         self.count("checks")
 
     def check_moo(self, policy):

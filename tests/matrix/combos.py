@@ -14,7 +14,7 @@ SIZES += "medium large top offset".split()
 PATTERNS = "none all edges edges runs runs random random last discard".split()
 BACKINGS = "full full holes holes shorter empty longer hole".split()
 ALIGNMENTS = [512] * 3 + [4096] * 5 + [65536] * 3 + [MIB] * 3 + [512 * MIB] * 2 + [1, 1000]
-LETTERS = bytes(byte % 126 + 1 for byte in range(256))  # no zero, and no magic of a filesystem
+LETTERS = bytes(byte % 126 + 1 for byte in range(256)).replace(b"H", b"h")  # no zero, and no magic of a filesystem (HFS+: two letters)
 V1_64_LIMIT = 2 * TIB  # from there on it cannot be told from a v1
 
 

@@ -112,7 +112,8 @@ def matrix(tally):
     s = tally.sums
     kinds = ", ".join(f"{kind} {s[kind]}" for kind in "extend copy keep shrink same".split())
     say(f"   {s['changes']} changes: {kinds}")
-    say(f"   {s['stayed']} of them in place, {s['copied']} by copy; {s['undone']} undone")
+    say(f"   {s['stayed']} of them by the header, {s['moved']} moved, {s['inserted']} inserted, {s['copied']} by copy; {s['undone']} undone")
+    say(f"   {s['chains']} chains that move, grow, shrink and undo")
     say(f"   {s['refused']} refusals, {s['merged']} merges, {s['moo']} disks read by uml_moo")
     say(f"   {s['checks']} checks in {time.monotonic() - begin:.0f} s")
     count = len(options.numbers)

@@ -43,6 +43,7 @@ class Walk(Chain):
         policies = ["copy"] + (["keep"] if d.backing else []) + (["extend"] if self.can_extend() else [])
         for policy in policies:
             out += [(self.grow, policy)] * 3 if self.targets(policy) else []
+            out += [(self.move, policy)] * 4 if self.targets(policy) and d.variant == "uml-cow-v3" and d.sector == 512 else []
         if self.least_size() < d.size:
             out += [(self.shrink, None)] * 2
         if self.fits_again():
@@ -60,6 +61,40 @@ class Walk(Chain):
 
     def grow(self, policy):
         return self.change(self.rng.choice(self.targets(policy)), policy, "--policy", policy)
+
+    def move(self, policy):
+        """In place, by either method; refused where that cannot be."""
+        target, method = self.rng.choice(self.targets(policy)), self.rng.choice(["moved", "moved", "inserted"])
+        words = ["resize", "-q", "--policy", policy, "--method", method, "x.cow", str(target)]
+        if not self.can_move(target, policy):
+            shows = policy == "keep" and (self.disk.size % 512 or self.disk.overlong)  # what lies behind the end
+            self.refused(3 if shows else 63, *words[:2], "--yes", *words[2:])
+            return None
+        if method == "inserted" and not self.must_insert(target):
+            code, _ = self.run(*words, "--dry-run")
+            expect(True, code in (0, 63), "can it be inserted, or is it said that it cannot")
+            if code == 63:
+                self.refused(63, *words[:2], "--yes", *words[2:])
+                return None
+        return self.change(target, policy, "--policy", policy, method=method)
+
+    def long_chain(self):
+        """Moved; then by the header alone; shrunk; that is undone, and nothing else can be."""
+        target = round_up(max(self.disk.size, SMALLEST_SIZE) + 1, 512) + 4096
+        if not self.can_move(target, "copy") or target > largest_size():
+            return
+        self.change(target, "copy", "--policy", "copy", method=self.rng.choice(["moved", "inserted"]) if self.must_insert(target) else "moved")
+        if self.can_stay(target + 512):
+            self.change(target + 512, "copy", "--policy", "copy")
+        least = max(self.least_size(), SMALLEST_SIZE)
+        if least < self.disk.size:
+            done = self.change(max(least, round_up(self.disk.size, 512) - 4096), "copy", "--shrink")
+            self.undo(*done)
+        else:
+            self.run("undo", "-q", "--yes", "--discard", "x.cow")
+        self.refused(3, "undo", "-q", "--yes", "x.cow")
+        self.merge()
+        self.count("chains")
 
     def shrink(self, _):
         d, least = self.disk, self.least_size()
@@ -80,6 +115,8 @@ class Walk(Chain):
         less = round_up(d.size, 512) - 512
         policy = rng.choice(["copy", "extend", "keep"]) if d.backing else "copy"
         out = [(2, "--policy", policy, "x.cow", str(int(more) + rng.choice([1, 511, 256])))]
+        if d.variant != "uml-cow-v3" or d.sector != 512:
+            out += [(63, "--policy", "copy", "--method", rng.choice(["moved", "inserted"]), "x.cow", more)] * 2
         out += [(5, "--policy", "copy", "--shrink", "x.cow", rng.choice(["512", "32K", "32256"]))]
         if less > 0:
             out += [(3, "--policy", policy, "x.cow", str(less))]
@@ -154,6 +191,8 @@ class Walk(Chain):
         others += [self.probe_loss] * 3 + [self.probe_large]
         if self.disk.size > 4 * TIB:
             self.probe_large()
+        if rng.random() < 0.2:
+            self.long_chain()
         for _ in range(rng.choice([1, 2, 2, 3])):
             for _ in range(rng.choice([0, 1, 1, 2])):
                 rng.choice(others)()
@@ -164,5 +203,7 @@ class Walk(Chain):
             done = way(argument)
             if done and rng.random() < 0.35:
                 self.undo(*done)
+        if rng.random() < 0.15:
+            self.long_chain()
         if rng.random() < 0.3:
             self.merge()

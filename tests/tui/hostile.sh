@@ -75,8 +75,8 @@ case_paste_wizard() { # a size may be pasted; the word yes not
     files=$(state_of_files)
     start && keys r && wait_for '1 of 4' && paste '\n+64M\n' && wait_for '= 128 MiB' && wait_for '1 of 4' || return
     keys Enter && wait_for '2 of 4' && paste '\n\n' && paste 'x' && wait_for 'pasted text is taken where' || return
-    keys Enter && wait_for '3 of 4' && keys Enter && wait_for '4 of 4' && paste 'yes\n' && wait_for 'a pasted yes is none' || return
-    keys Enter && wait_for 'that is not the word yes' && keys Escape && wait_gone '4 of 4' && keys q && wait_end 0 || return
+    keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && keys Enter && wait_for '5 of 5' && paste 'yes\n' && wait_for 'a pasted yes is none' || return
+    keys Enter && wait_for 'that is not the word yes' && keys Escape && wait_gone '5 of 5' && keys q && wait_end 0 || return
     why='a file has changed'
     [ "$files" = "$(state_of_files)" ]
 }
@@ -85,7 +85,7 @@ case_early_yes() { # a terminal that marks no pastes: what was on its way before
     local files
     files=$(state_of_files)
     # more than one read takes, so some of it comes after the question is there
-    start && raw "r+64M\r\r\ryes\r$(printf 'x%.0s' {1..6000})\025yes\r" && wait_for '4 of 4' && press_until_gone Escape '4 of 4' || return
+    start && raw "r+64M\r\r\r\ryes\r$(printf 'x%.0s' {1..6000})\025yes\r" && wait_for '5 of 5' && press_until_gone Escape '5 of 5' || return
     why='it was obeyed'
     ! screen | grep -q 'Done' || return
     raw ':merge early.raw\r\r' && wait_for 'Write it' && press_until_gone Escape 'Write it' && keys q && wait_end 0 || return

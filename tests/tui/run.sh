@@ -164,6 +164,37 @@ prepare_interrupted-late() { # it is complete, but not in its place yet
     interrupt '/^rename(at)?$' forward
 }
 
+# Data that does not begin where a block does: no filesystem inserts room there, so it is moved on each of them.
+prepare_unaligned() {
+    mv root.cow aligned.cow || return
+    { head -c 4128 aligned.cow && head -c 480 /dev/zero && tail -c +8193 aligned.cow; } >root.cow
+    printf '\0\0\2\0' | dd of=root.cow bs=1 seek=24 conv=notrunc status=none # the alignment: 512
+    chmod --reference=aligned.cow root.cow && touch --reference=aligned.cow root.cow && rm aligned.cow
+}
+
+# Its data is being moved, and that is stopped when a half of it is done.
+prepare_half-moved() {
+    local n
+    prepare_unaligned || return
+    {
+        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter Enter Right Enter Enter' 'type yes'
+        for ((n = 0; n < 7; n++)); do echo 'during wait'; done
+        printf '%s\n' 'during key Esc' 'key Enter' 'expect 32.0 MiB of its 64.0 MiB'
+    } >half.script
+    "$program" --script half.script root.cow >half.out 2>&1 || fail "it is not half moved: $(head -n 1 half.out)" || return
+    rm half.script half.out
+}
+
+prepare_moving() { # a program holds the lock of a half-moved image
+    prepare_half-moved && prepare_in-use
+}
+
+prepare_inserts() {
+    head -c 8192 /dev/zero >probe && fallocate --insert-range --offset 4096 --length 4096 probe 2>/dev/null ||
+        skip "this filesystem does not insert room" || return
+    rm probe
+}
+
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.
 prepare_states() {
     dd if=/dev/zero of=root.cow bs=1 count=1 seek=$((8192 + 10072 / 8)) conv=notrunc status=none || return
@@ -349,6 +380,24 @@ check_header-grown() {
     cmp -s -i 2097152 -n 134217728 "$before/root.cow" root.cow || fail "the data did not stay where it was"
 }
 
+check_moved() { # the data where the new layout has it, and the room of 64 GiB before it
+    info_says 134217728 true && backing_stays 134217728 && content_stays 134217728 && only_left $undo || return
+    [ "$(json can_grow_to_bytes)" = 68719476736 ] || fail "it can grow to $(json can_grow_to_bytes)"
+}
+
+check_inserted() {
+    check_moved
+}
+
+check_moved-undone() { # the same bytes as before; its date is the header's
+    cmp -s "$before/root.cow" root.cow || fail "root.cow is not what it was" || return
+    backing_stays $disk_bytes && only_left
+}
+
+check_unaligned-as-it-was() {
+    check_moved-undone
+}
+
 check_shrunk() { # the long backing file stays as it is
     info_says $disk_bytes true || return
     [ "$(stat -c %s root.cow.backing)" = $disk_bytes ] || fail "no private copy of the right size" || return
@@ -432,6 +481,7 @@ normalise() {
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
+        -e 's/^(│|[|])( free +)[0-9.]+ [KMGT]iB +[0-9.]+ [KMGT]iB.*$/\1\2(how much there is)/' \
         -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' |
         sed -zE -e 's/(file takes|, now)([ │┃|#\n]+)[0-9]{3}([ │┃|#\n]+)KiB/\1\2NNN\3KiB/g' \
             -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'

@@ -257,8 +257,8 @@ case_wizard() {
     keys r && wait_for '1 of 4' || return
     keys -l '+64M' && wait_for '= 128 MiB' || return
     keys Enter && wait_for '2 of 4' || return
-    keys Enter && wait_for '3 of 4' && wait_for 'moves by' || return
-    keys Enter && wait_for '4 of 4' || return
+    keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && wait_for 'moves by' || return
+    keys Enter && wait_for '5 of 5' || return
     keys -l 'yes' && keys Enter && wait_for 'Done: root.cow has 128 MiB now.' || return
     keys Enter && wait_for '128 MiB over root_fs.img' || return
     keys q && wait_end 0 || return
@@ -292,6 +292,34 @@ signal.pause()' &
     wait $pid 2>/dev/null
     [ $code -eq 0 ] && wait_gone 'in use by pid' && wait_for 'read-only' || return
     keys q && wait_end 0
+}
+
+# The data of a half-moved image is moved on by another program while we look, and that stops again.
+case_moving() {
+    local pid n code
+    mkdir -p moving && cp --preserve=timestamps root_fs.img moving/ || return
+    { head -c 4128 root.cow && head -c 480 /dev/zero && tail -c +8193 root.cow; } >moving/root.cow # as prepare_unaligned
+    printf '\0\0\2\0' | dd of=moving/root.cow bs=1 seek=24 conv=notrunc status=none
+    {
+        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter Down Down Enter Right Enter Enter' 'type yes'
+        for ((n = 0; n < 7; n++)); do echo 'during wait'; done
+        printf '%s\n' 'during key Esc' 'key Enter' 'expect Stopped half way'
+    } >half.script
+    why='it is not half moved'
+    "$program" --script half.script moving/root.cow || return
+    shell "'$program' moving/root.cow"
+    wait_for 'Pending change' && keys q && wait_for 'half moved' && keys 3 && wait_for 'runs of sectors' && wait_for 'cow ' || return
+    python3 -c 'import fcntl, signal
+image = open("moving/root.cow", "r+b")
+fcntl.lockf(image, fcntl.LOCK_EX)
+signal.pause()' &
+    pid=$!
+    wait_for 'being moved at this moment, by another cowtui' && wait_for "in use by pid $pid"
+    code=$?
+    kill $pid
+    wait $pid 2>/dev/null
+    [ $code -eq 0 ] && wait_gone 'being moved at this moment' && wait_for 'half moved' && wait_for 'cow ' || return
+    keys q && wait_end 0 && rm -r moving half.script
 }
 
 case_scan() { # also left in the middle
@@ -425,6 +453,7 @@ t "NO_COLOR" case_no_color
 t "locale without UTF-8" case_c_locale
 if command -v python3 >/dev/null; then
     t "in use, and no longer" case_in_use
+    t "moved by another, and no longer" case_moving
 else
     echo "skip in use: python3, which holds the lock, is not installed"
 fi

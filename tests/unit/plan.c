@@ -570,6 +570,66 @@ START_TEST(choices_for_the_wizard)
 }
 END_TEST
 
+static int hardly_any_room(void *context, int fd, uint64_t *out)
+{
+    (void)context;
+    (void)fd;
+    *out = 8192;
+    return 0;
+}
+
+/* How many methods there are to choose from. */
+static size_t methods(struct cow_method_choice choices[COW_METHOD_CHOICES], struct cow_image *img,
+                      struct cow_resize_options opt)
+{
+    memset(choices, 0x5a, COW_METHOD_CHOICES * sizeof *choices);
+    return cow_resize_method_choices(choices, img, &opt);
+}
+
+START_TEST(methods_for_the_wizard)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    struct cow_io io = io_system;
+    struct cow_image *img;
+    struct cow_error err = {.status = 0};
+    struct cow_method_choice choices[COW_METHOD_CHOICES];
+    struct cow_policy_choice policies[3];
+    struct cow_resize_options opt = {.size_bytes = 32 << 20, .policy = COW_POLICY_EXTEND};
+    must_succeed(cow_image_open(&img, m->cow_path, &(struct cow_open_options){.io = &io}, &err), err);
+    must(cow_image_can_grow_to(img) == 16 << 20, "it can grow to %" PRIu64, cow_image_can_grow_to(img));
+    must(methods(choices, img, opt) == COW_METHOD_CHOICES, "the data has to move");
+    must(choices[0].method == COW_METHOD_COPY && choices[0].recommended && choices[0].possible, "copy");
+    must(choices[1].in_place && choices[1].possible && !choices[1].recommended, "in place");
+    must(choices[1].method == COW_METHOD_INSERTED || choices[1].method == COW_METHOD_MOVED, "its method");
+    for (unsigned i = 0; i < COW_METHOD_CHOICES; i++) {
+        const struct cow_method_choice *c = &choices[i];
+        must(*c->how && *c->writes && *c->time && *c->needs && *c->free && *c->crash && *c->undo, "words");
+    }
+    io.free_bytes = hardly_any_room; /* a copy is impossible, and the policies are not */
+    must(methods(choices, img, opt) == COW_METHOD_CHOICES, "no room");
+    must(!choices[0].possible && !choices[0].recommended, "no room for a copy");
+    must(strstr(choices[0].obstacle, "a copy needs") != NULL, "%s", choices[0].obstacle);
+    must(choices[0].needs[0] != '\0' && choices[1].possible, "what it would need");
+    cow_resize_choices(policies, img, opt.size_bytes);
+    must(policies[0].possible && policies[1].possible && policies[2].possible, "a policy by another method");
+    opt.size_bytes = NEW_SIZE;
+    must(methods(choices, img, opt) == 0, "the data stays");
+    opt.size_bytes = 32 << 20;
+    opt.method = COW_RESIZE_COPY;
+    must(methods(choices, img, opt) == 0, "it is named");
+    cow_image_close(img);
+    model_free(m);
+
+    m = model_of(COW_FORMAT_V2); /* which is copied, or not resized */
+    img = open_named(m->cow_path, NULL);
+    opt.method = COW_RESIZE_ANY;
+    must(methods(choices, img, opt) == 0, "an old variant");
+    must(cow_image_can_grow_to(img) == 0, "an old variant has no room");
+    cow_image_close(img);
+    model_free(m);
+}
+END_TEST
+
 /* ---- create and merge ---- */
 
 static void check_create(const char *path, const char *backing, bool force, int wanted)
@@ -792,6 +852,7 @@ Suite *plan_suite(void)
     tcase_add_test(tc, elsewhere_nothing_old_is_changed);
     tcase_add_test(tc, what_is_done_already_is_not_done_again);
     tcase_add_test(tc, choices_for_the_wizard);
+    tcase_add_test(tc, methods_for_the_wizard);
     tcase_add_test(tc, create_refuses);
     tcase_add_test(tc, create_takes_a_backing_of_an_odd_size);
     tcase_add_test(tc, create_plans_in_the_documented_order);

@@ -212,6 +212,28 @@ START_TEST(a_size_text_has_three_digits_and_is_true)
 }
 END_TEST
 
+START_TEST(a_duration_is_never_too_short)
+{
+    static const struct {
+        uint64_t n_bytes;
+        const char *text;
+    } durations[] = {
+        {0, "about 0 seconds at 200 MiB/s"},
+        {1, "about 1 second at 200 MiB/s"},
+        {200 * MIB, "about 1 second at 200 MiB/s"},
+        {200 * MIB + 1, "about 2 seconds at 200 MiB/s"},
+        {200 * 120 * MIB, "about 120 seconds at 200 MiB/s"},
+        {200 * 120 * MIB + 1, "about 3 minutes at 200 MiB/s"},
+        {200 * 180 * MIB, "about 3 minutes at 200 MiB/s"},
+        {UINT64_MAX, "about 1466015504 minutes at 200 MiB/s"},
+    };
+    char text[COW_DURATION_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+        ck_assert_str_eq(cow_duration_text(text, durations[i].n_bytes), durations[i].text);
+    }
+}
+END_TEST
+
 START_TEST(every_byte_is_escaped_or_plain)
 {
     char out[64];
@@ -471,6 +493,7 @@ Suite *text_suite(void)
     tcase_add_test(tc, refuses_what_is_no_size);
     tcase_add_test(tc, an_argument_reads_back_and_is_the_shortest);
     tcase_add_test(tc, a_size_text_has_three_digits_and_is_true);
+    tcase_add_test(tc, a_duration_is_never_too_short);
     suite_add_tcase(suite, tc);
     tc = tcase_create("names");
     tcase_set_timeout(tc, 20);

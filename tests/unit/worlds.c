@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "changes.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 static struct change by_copy(void)
 {

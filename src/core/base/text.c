@@ -154,10 +154,10 @@ const char *cow_duration_text(char *buffer, uint64_t moves_bytes)
     const uint64_t bytes_a_second = 200 * 1024 * 1024;
     const uint64_t seconds = moves_bytes / bytes_a_second + (moves_bytes % bytes_a_second != 0);
     if (seconds > 120) {
-        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " minutes, at 200 MiB a second",
+        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " minutes at 200 MiB/s",
                  (seconds + 59) / 60);
     } else {
-        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " second%s, at 200 MiB a second", seconds,
+        snprintf(buffer, COW_DURATION_TEXT_BYTES, "about %" PRIu64 " second%s at 200 MiB/s", seconds,
                  seconds == 1 ? "" : "s");
     }
     return buffer;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/check/finders.h"
-#include "core/image/side.h"
 
 /* ---- what stands in the way of a change ---- */
 

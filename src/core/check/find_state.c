@@ -6,8 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/check/finders.h"
-#include "core/image/side.h"
 #include "core/plan/plan.h"
 #include "cow/ops.h"
 #include "cow/text.h"

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
+#include "core/beside/side.h"
 #include "core/commit/methods.h"
 #include "core/commit/step_family.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 struct step_row {

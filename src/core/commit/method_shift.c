@@ -10,7 +10,7 @@
  * - journal, copy-backing: the old image. Recovery goes back.
  * - mark: the position file first, durably, then mark and id by one write of the first sector. Before that
  * the old image; after it a marked one with nothing moved.
- * - shift-data: a marked image with a gap somewhere (image/half.h).
+ * - shift-data: a marked image with a gap somewhere (beside/half.h).
  * - write-bits: the same, the gap at the beginning, and noted as filled: going back empties it first.
  * - extend-backing: the same.
  * - write-header: a marked image or the new one, by one write of the first sector.
@@ -185,6 +185,9 @@ static int leave_upper(struct commit *c)
     int status = shift_layouts(c, layout);
     if (status == 0) {
         status = shift_make_position(c, layout, true);
+    }
+    if (status == 0) { /* as end_half */
+        status = settle_date_position(c->io, c->plan->target.path);
     }
     return status == 0 ? shift_write_mark(c, c->record.new_sector) : status;
 }

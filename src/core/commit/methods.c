@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 static const struct method *const methods[RECORD_KINDS] = {
     [RECORD_COPY] = &method_copy,

@@ -16,7 +16,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_family.h"
 #include "core/plan/plan_rules.h"

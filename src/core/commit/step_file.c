@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/commit/settle.h"
 #include "core/commit/steps.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 int commit_check_space(struct commit *c)

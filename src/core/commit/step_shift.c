@@ -257,7 +257,7 @@ int shift_fill(struct commit *c)
         status = set_born_bits(c, new->bitmap_offset);
     }
     if (status == 0 && odd->n_bytes > 0) {
-        status = io_write_zeros(c->io, c->image_fd, odd->offset + new->data_offset - old->data_offset,
+        status = io_write_zeros(c->io, c->image_fd, half_place(&c->shift.half, old->data_offset, odd->offset),
                                 odd->n_bytes);
     }
     if (status == 0) {

@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/image/half.h"
-#include "core/image/side.h"
+#include "core/beside/half.h"
+#include "core/beside/side.h"
 #include "cow/text.h"
 
 /* The first bytes, and the header of them by its driver. What only the raw one takes is no image; UML's says

@@ -94,10 +94,12 @@ int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t
 int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset, uint64_t limit,
                       struct io_extent *out);
 
-/* Where byte `offset` of the disk lies in one file; what follows lies behind it. */
+/* Where byte `offset` of the disk lies in one file; what follows lies behind it, as far as that goes: in a
+ * half-moved image there is a gap. */
 struct image_place {
     struct host_file *file;
     uint64_t offset;
+    uint64_t n_bytes;
 };
 struct image_place image_place(struct cow_image *img, enum cow_file file, uint64_t offset);
 

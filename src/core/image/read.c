@@ -219,7 +219,8 @@ int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset
                       struct io_extent *out)
 {
     const struct image_place place = image_place(img, file, offset);
-    int status = host_file_extent(img->io, place.file, place.offset, place.offset + (limit - offset), out);
+    const uint64_t n_bytes = arith_min(limit - offset, place.n_bytes);
+    int status = host_file_extent(img->io, place.file, place.offset, place.offset + n_bytes, out);
     if (status == 0) {
         *out = (struct io_extent){offset, offset + (out->end - out->begin), out->data};
     }
@@ -228,8 +229,17 @@ int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset
 
 struct image_place image_place(struct cow_image *img, enum cow_file file, uint64_t offset)
 {
-    return file == COW_FILE_COW ? (struct image_place){&img->cow, cow_layout_place(&img->layout, offset)}
-                                : (struct image_place){&img->backing.file, offset};
+    if (file != COW_FILE_COW) {
+        return (struct image_place){&img->backing.file, offset, UINT64_MAX};
+    }
+    struct image_place place = {&img->cow, cow_layout_place(&img->layout, offset), UINT64_MAX};
+    if (img->is_half) {
+        const struct format_disk *disk = &img->chain->layer[0].disk;
+        const uint64_t gap = disk->gap_sector * disk->sector_bytes;
+        place.offset += offset >= gap ? disk->gap_bytes : 0;
+        place.n_bytes = offset >= gap ? UINT64_MAX : gap - offset;
+    }
+    return place;
 }
 
 ssize_t image_read_backing_file(struct cow_image *img, void *buffer, size_t n_bytes)

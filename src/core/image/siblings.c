@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/format/kernel.h"
-#include "core/image/side.h"
 
 struct search {
     struct siblings *found;

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 #include "core/base/crc.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/ledger/state.h"
 
 /* Of a file that the change only read. One that the header alone names has its date there, by the second. */

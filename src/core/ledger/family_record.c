@@ -13,8 +13,8 @@
 
 #include "core/base/bytes.h"
 #include "core/base/crc.h"
+#include "core/beside/side.h"
 #include "core/image/host_file.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 static const uint8_t family_opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'f',

@@ -9,7 +9,7 @@
  * cannot be told (FUSE, network), inode numbers prove nothing.
  *
  * A record lies where others may write, and names files that are to be written, cut and removed. So
- * whose it is comes first (image/side.c), then whether it is about this image (claim.c), then whether
+ * whose it is comes first (beside/side.h), then whether it is about this image (claim.c), then whether
  * its numbers can be true (record_check.c); journal_check.c asks all of that.
  */
 #include "core/ledger/journal.h"

@@ -6,8 +6,8 @@
 #ifndef CORE_LEDGER_JOURNAL_H
 #define CORE_LEDGER_JOURNAL_H
 
+#include "core/beside/side.h"
 #include "core/image/image.h"
-#include "core/image/side.h"
 #include "core/ledger/record.h"
 
 /* Reads the record in the file beside the image that is named `what`. COW_OK with *found false if there is

@@ -28,14 +28,14 @@ enum record_kind {
 
 struct record_kind_facts {
     bool exists;
-    unsigned since_version;     /* of records (record_codec.h): the oldest that can tell of it */
-    bool shifts;                /* the data moves within the file, which is marked meanwhile (image/half.h) */
-    bool inserts;               /* ... by the filesystem */
-    bool keeps_file;            /* the image's file stays the same one: one inode, before and after */
-    bool makes_file;            /* a file that was made beside the image takes its name */
-    bool writes_into_backing;   /* bytes of the backing file, not only its length */
-    bool record_is_undo;        /* its journal becomes the undo file; else the old image, which carries it */
-    bool goes_back;             /* an undo */
+    unsigned since_version;   /* of records (record_codec.h): the oldest that can tell of it */
+    bool shifts;              /* the data moves within the file, which is marked meanwhile (beside/half.h) */
+    bool inserts;             /* ... by the filesystem */
+    bool keeps_file;          /* the image's file stays the same one: one inode, before and after */
+    bool makes_file;          /* a file that was made beside the image takes its name */
+    bool writes_into_backing; /* bytes of the backing file, not only its length */
+    bool record_is_undo;      /* its journal becomes the undo file; else the old image, which carries it */
+    bool goes_back;           /* an undo */
     enum record_kind undone_by; /* RECORD_NONE: there is no way back once it is done */
 };
 

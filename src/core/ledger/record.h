@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "core/base/io.h"
-#include "core/image/half.h"
+#include "core/beside/half.h"
 #include "core/ledger/kind.h"
 #include "cow/layout.h"
 
@@ -83,7 +83,7 @@ struct record {
     /* since version 4 */
     uint8_t family_id[RECORD_ID_BYTES]; /* of a change of several images; where it is "", they are zeros: */
     char family_path[PATH_MAX];         /* the backing file that they share, absolute */
-    uint8_t half_id[RECORD_ID_BYTES];   /* of a shift: what the half-moved image is told by (image/half.h) */
+    uint8_t half_id[RECORD_ID_BYTES];   /* of a shift: what the half-moved image is told by (beside/half.h) */
     uint64_t born_first_sector;         /* of a shift: new sectors that are dirty, none where it is 0 */
     uint64_t born_sectors;
 

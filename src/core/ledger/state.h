@@ -33,7 +33,7 @@ int state_merge_has_begun(const struct cow_io *io, const struct record *record, 
 
 /* Of an image whose data is being moved: how much there is left to move. */
 struct shift_left {
-    uint64_t up_bytes;   /* to the upper layout (image/half.h) */
+    uint64_t up_bytes;   /* to the upper layout (beside/half.h) */
     uint64_t down_bytes; /* to the lower one */
 };
 /* 0 or -errno; -ENODATA or -ENOENT where the position file does not tell how far it is, -EUCLEAN where the

@@ -7,12 +7,15 @@
  *
  * A record of somebody else's is shown, and not obeyed: then the plan carries its refusal.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "core/beside/half.h"
 #include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
+#include "core/plan/plan_rules.h"
 #include "core/plan/recover_check.h"
 #include "cow/text.h"
 
@@ -50,6 +53,25 @@ static int lost_position(const struct cow_image *img, struct cow_error *err)
     return cow_error_hint(err,
                           "put that file back (from the same backup as the image), then recover; nothing is "
                           "done without it");
+}
+
+/* How far it is, is written in a file that is not obeyed: whose it is, or that it has other names. */
+static int strange_position(const struct cow_image *img, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    struct stat facts;
+    int status = img->io->lstat(img->io->context, side_path(path, img->real_path, SIDE_POSITION), &facts);
+    return status < 0 ? cow_error_system(err, -status, "%s", path)
+                      : side_check_owner(img->io, path, &facts, &img->cow.facts, img->path, err);
+}
+
+/* Nothing says what was meant. */
+static int no_record(const struct cow_image *img, struct cow_error *err)
+{
+    uint8_t id[HALF_ID_BYTES];
+    return half_is_marked(id, img->raw, img->raw_bytes)
+               ? plan_refuse_without_journal(img, err)
+               : cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
 }
 
 static int take_way(struct decision *decision, enum cow_recover_way way, const struct cow_image *img,
@@ -105,6 +127,9 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
     }
     status = family != NULL ? direction_of_member(out, img, record, family->record.committed != 0)
                             : direction_choose(out, img, record);
+    if (status == -EACCES && record_kind_facts(record->kind)->shifts) {
+        return strange_position(img, err);
+    }
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking at what is left beside it", img->path);
     }
@@ -129,14 +154,16 @@ static void name_recovered_files(struct cow_plan *plan, const struct record *rec
                                             SIDE_NEW,     SIDE_OLD,  SIDE_DRAFT};
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     char undo[PATH_MAX], copy_new[PATH_MAX];
-    const bool makes_undo = direction == FORWARD && (kind->record_is_undo || record->keeps_undo);
+    const bool makes_undo =
+        direction == FORWARD && !kind->goes_back && (kind->record_is_undo || record->keeps_undo);
+    const bool keeps_undo = direction == BACK && kind->goes_back && kind->shifts;
     plan_touch(plan, kind->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target.path);
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, left_over[i]);
     }
     if (makes_undo) {
         plan_touch(plan, COW_TOUCH_MAKES, side_path(undo, plan->target.path, SIDE_UNDO));
-    } else {
+    } else if (!keeps_undo) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     }
     if (record->extends) {
@@ -270,7 +297,5 @@ int recover_plan_alone(struct cow_plan **out, struct cow_image *img, enum cow_re
     bool found;
     img = image_flat(img);
     int status = plan_recovery(out, img, way, NULL, &found, err);
-    return status == 0 && !found
-               ? cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path)
-               : status;
+    return status == 0 && !found ? no_record(img, err) : status;
 }

@@ -104,8 +104,8 @@ void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img
 static void word_by_copy(struct cow_method_choice *choice, const struct cow_preview *p)
 {
     char size[COW_SIZE_TEXT_BYTES];
-    snprintf(choice->how, sizeof choice->how, "a new file takes the place of the old one");
-    snprintf(choice->writes, sizeof choice->writes, "%s; less where the filesystem can share blocks",
+    snprintf(choice->how, sizeof choice->how, "a new file takes the old one's place");
+    snprintf(choice->writes, sizeof choice->writes, "%s, or blocks are shared",
              cow_size_text(size, p->writes_bytes));
     cow_duration_text(choice->time, p->writes_bytes);
     snprintf(choice->crash, sizeof choice->crash, "leaves the old image, or the new one");
@@ -116,7 +116,7 @@ static void word_in_place(struct cow_method_choice *choice, const struct cow_pre
     char size[COW_SIZE_TEXT_BYTES];
     const bool moves = p->method == COW_METHOD_MOVED;
     snprintf(choice->how, sizeof choice->how,
-             moves ? "the data is moved within the file, from its end to its beginning"
+             moves ? "the data is moved within the file, piece by piece"
                    : "the filesystem inserts room before the data");
     snprintf(choice->writes, sizeof choice->writes, "%s",
              moves ? cow_size_text(size, p->writes_bytes) : "nothing but the bitmap");

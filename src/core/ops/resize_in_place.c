@@ -20,6 +20,7 @@
 #include "core/format/variants.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
+#include "core/plan/shift_cost.h"
 #include "core/shift/shift.h"
 #include "cow/text.h"
 
@@ -36,8 +37,8 @@ static bool alignment_fits(struct cow_layout *out, const struct cow_image *img, 
     const struct cow_header header = {
         .format = COW_FORMAT_V3, .size_bytes = size_bytes, .sector_bytes = 512, .alignment = alignment};
     const struct cow_layout *old = &img->layout;
-    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset >= old->data_offset + HALF_SLOT_BYTES &&
-           out->data_offset <= INT32_MAX &&
+    return cow_layout_of(out, &header, NULL) == 0 && out->data_offset > old->data_offset &&
+           out->data_offset - old->data_offset >= HALF_SLOT_BYTES && out->data_offset <= INT32_MAX &&
            (out->bitmap_offset == old->bitmap_offset || out->bitmap_offset >= old->data_offset) &&
            reserve_bytes <= cow_layout_capacity(alignment, out->data_offset);
 }
@@ -148,102 +149,15 @@ int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt,
     return 0;
 }
 
-struct allocated {
-    uint64_t n_bytes;
-    uint64_t runs;
-};
-
-/* What is allocated in a part of the image, whatever the bits say. 0 or -errno. */
-static int count(struct allocated *out, struct cow_image *img, uint64_t begin, uint64_t end)
-{
-    *out = (struct allocated){.runs = 0};
-    while (begin < end) {
-        struct io_extent extent;
-        int status = host_file_extent(img->io, &img->cow, begin, end, &extent);
-        if (status < 0) {
-            return status;
-        }
-        out->n_bytes += extent.data ? extent.end - begin : 0;
-        out->runs += extent.data;
-        begin = extent.end;
-    }
-    return 0;
-}
-
-/* No more than that is used beyond what is there: two pieces that are moved, the bits twice, what stands
- * beside the image, and notes of where all is. Runs that come to lie otherwise in the blocks take one more
- * each. */
-static uint64_t room_needed(const struct cow_plan *plan, bool moves, const struct allocated *data,
-                            const struct allocated *bits)
-{
-    enum { BESIDE_BLOCKS = 8 }; /* position file, the length that is tried, partly filled blocks */
-    const uint64_t block = footprint_block_bytes(plan);
-    const uint64_t to = plan->result.layout.data_offset, from = plan->img->layout.data_offset;
-    const uint64_t shift = arith_max(to, from) - arith_min(to, from);
-    const uint64_t pieces = arith_min(2 * plan->result.chunk_bytes, data->n_bytes);
-    const uint64_t map = moves ? 0 : data->runs * HALF_SEGMENT_BYTES;
-    return (moves ? footprint_round(pieces, block) + (shift % block != 0 ? data->runs * block : 0) : 0) +
-           footprint_round(bits->n_bytes + plan->result.born_dirty.sectors / 8, block) +
-           footprint_round(map, block) + footprint_record_bytes(plan, block) + BESIDE_BLOCKS * block +
-           footprint_map_bytes(data->n_bytes, data->runs);
-}
-
-/* What moves, and what it costs, into the preview. 0 or -errno. */
-static int count_cost(struct cow_plan *plan, bool moves)
-{
-    struct cow_preview *p = &plan->preview;
-    const struct cow_layout *l = &plan->img->layout;
-    const uint64_t to = plan->result.layout.data_offset;
-    struct allocated data, bits;
-    uint64_t free_bytes = 0;
-    int status = count(&data, plan->img, l->data_offset, (uint64_t)plan->img->cow.facts.st_size);
-    if (status == 0) {
-        status = count(&bits, plan->img, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes);
-    }
-    if (status < 0) {
-        return status;
-    }
-    (void)plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes);
-    plan->result.chunk_bytes =
-        shift_chunk_bytes(arith_max(to, l->data_offset) - arith_min(to, l->data_offset), free_bytes);
-    p->moves_bytes = data.n_bytes;
-    p->writes_bytes = moves ? data.n_bytes : 0;
-    footprint_needs(plan, room_needed(plan, moves, &data, &bits), true);
-    return 0;
-}
-
-static void note_cost(struct cow_plan *plan, bool moves, uint64_t data_bytes)
-{
-    char size[COW_SIZE_TEXT_BYTES], time[COW_DURATION_TEXT_BYTES];
-    if (!moves) {
-        plan_note(plan, "the filesystem moves the data, which takes milliseconds for any size");
-    } else {
-        plan_note(plan, "%s of data are moved within the file: %s; it can be stopped, and goes on later",
-                  cow_size_text(size, data_bytes), cow_duration_text(time, data_bytes));
-    }
-    plan_note(plan,
-              "in the middle, also after a crash, the image is unusable until \"cowtui recover\" has run: "
-              "nothing else may be done with it then");
-}
-
 int in_place_describe(struct cow_plan *plan, struct cow_error *err)
 {
-    struct cow_preview *p = &plan->preview;
     const bool moves = plan->method == RECORD_MOVE;
-    int status = count_cost(plan, moves);
+    int status = shift_cost(plan, moves);
     if (status < 0) {
         return cow_error_system(err, -status, "%s: looking for holes", plan->img->path);
     }
-    p->method = moves ? COW_METHOD_MOVED : COW_METHOD_INSERTED;
-    note_cost(plan, moves, p->moves_bytes);
+    plan->preview.method = moves ? COW_METHOD_MOVED : COW_METHOD_INSERTED;
     return 0;
-}
-
-void in_place_describe_undo(struct cow_plan *plan, bool moves)
-{
-    if (count_cost(plan, moves) == 0) {
-        note_cost(plan, moves, plan->preview.moves_bytes);
-    }
 }
 
 void in_place_list_steps(struct cow_plan *plan)

@@ -5,7 +5,7 @@
 #ifndef CORE_OPS_RESIZE_IN_PLACE_H
 #define CORE_OPS_RESIZE_IN_PLACE_H
 
-#include "core/image/half.h"
+#include "core/beside/half.h"
 #include "core/plan/plan.h"
 
 /* Chooses the method (inserted, or moved) and the new alignment, into the plan. COW_UNSUPPORTED where the
@@ -14,7 +14,7 @@
  * helps. */
 int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err);
 
-/* In the first sector, with the mark of a half-moved image behind it (core/image/half.h). */
+/* In the first sector, with the mark of a half-moved image behind it (core/beside/half.h). */
 enum { IN_PLACE_PATH_BYTES = HALF_MARK_OFFSET - 32 };
 
 /* A path of the new header that one write of its first sector cannot hold: COW_REFUSED. */
@@ -22,9 +22,6 @@ int in_place_refuse_path(const char *image_path, struct cow_error *err);
 
 /* The preview of a plan that has such a method: costs, risk, steps. COW_IO. */
 int in_place_describe(struct cow_plan *plan, struct cow_error *err);
-/* The same of going back: plan->result is what there will be then. moves: byte by byte. Where holes cannot be
- * looked for, it says nothing of it. */
-void in_place_describe_undo(struct cow_plan *plan, bool moves);
 void in_place_list_steps(struct cow_plan *plan);
 
 #endif

@@ -17,11 +17,11 @@
 #include "core/base/bytes.h"
 #include "core/ledger/state.h"
 #include "core/ops/members.h"
-#include "core/ops/resize_in_place.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
+#include "core/plan/shift_cost.h"
 #include "core/plan/undo_words.h"
 #include "cow/text.h"
 
@@ -168,7 +168,7 @@ static void describe_shift(struct cow_plan *plan, const struct record *record)
 {
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     if (kind->shifts) {
-        in_place_describe_undo(plan, !kind->inserts);
+        (void)shift_cost(plan, !kind->inserts); /* where it cannot be told, nothing is said */
     }
 }
 

@@ -213,4 +213,7 @@ void plan_add_file(struct cow_plan *plan, const struct cow_touched *file);
  * 0 (whose words are in err), it frees the plan. */
 int plan_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err);
 
+/* Of a plan for several images (plan_family.h). NULL is allowed. */
+void plan_family_free(struct plan_family *family);
+
 #endif

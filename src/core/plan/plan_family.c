@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "core/base/grow.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "cow/text.h"
 
 int plan_family_begin(struct cow_plan *plan, const char *backing_path, struct cow_error *err)

@@ -8,7 +8,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/grow.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_rules.h"
 

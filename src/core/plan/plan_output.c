@@ -18,8 +18,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/beside/side.h"
 #include "core/image/siblings.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 mode_t plan_output_mode(const struct cow_plan *plan)
@@ -83,6 +83,22 @@ static int refuse_others_backing(const struct cow_plan *plan, const char *path, 
     return status;
 }
 
+/* --force replaces an image, but not one of which a half may lie elsewhere: its data would be lost, and the
+ * journal be about another file. */
+static int refuse_interrupted(const struct cow_plan *plan, const char *path, const struct stat *facts,
+                              struct cow_error *err)
+{
+    char real[PATH_MAX], image[COW_HINT_BYTES / 2];
+    if (plan->io->resolve(plan->io->context, path, real, sizeof real) < 0 ||
+        side_find_journal(plan->io, real, facts, path, NULL) == SIDE_NO_JOURNAL) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: a change of it was interrupted", path);
+    return cow_error_hint(
+        err, "\"cowtui recover %s\" finishes it or takes it back; --force is not enough for that",
+        cow_shell_quote(image, sizeof image, path));
+}
+
 /* A block device is written over, and not replaced by rename. */
 static int check_device(struct cow_plan *plan, const char *path, bool force, struct cow_error *err)
 {
@@ -140,7 +156,8 @@ static int check_output(struct cow_plan *plan, const char *path, bool force, str
         cow_error_set(err, COW_REFUSED, "%s: exists already", path);
         return cow_error_hint(err, "name another file, or replace it with --force");
     }
-    return refuse_others_backing(plan, path, facts, err);
+    int status = refuse_interrupted(plan, path, facts, err);
+    return status != 0 ? status : refuse_others_backing(plan, path, facts, err);
 }
 
 /* As cp has it: through a link goes what replaces a file, but nothing is made where a link leads to. */

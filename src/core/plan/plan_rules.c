@@ -10,8 +10,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "core/beside/side.h"
 #include "core/image/siblings.h"
-#include "core/image/side.h"
 #include "cow/text.h"
 
 int plan_no_lock(struct cow_error *err, int status, const char *path)
@@ -20,6 +20,17 @@ int plan_no_lock(struct cow_error *err, int status, const char *path)
     return cow_error_hint(
         err, "where this filesystem has no locks, a running guest could not be noticed: copy the files "
              "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
+}
+
+int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *err)
+{
+    char path[PATH_MAX];
+    cow_error_set(err, COW_REFUSED,
+                  "%s: is unfinished: its data was being moved, and the journal of that is not beside it: %s",
+                  img->path, side_path(path, img->real_path, SIDE_MOVE));
+    return cow_error_hint(
+        err, "put that file and the position file back (from the same backup as the image), then "
+             "\"cowtui recover\"");
 }
 
 /* A change of all images on its backing file, of which this one may have been finished already. */
@@ -44,8 +55,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
         return image_require_layout(img, err);
     }
     switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
-    case SIDE_NO_JOURNAL:
-        return check_pending_family(img, err);
+    case SIDE_NO_JOURNAL: /* what it was can be read; to move its data again would be the end of it */
+        return img->is_half ? plan_refuse_without_journal(img, err) : check_pending_family(img, err);
     case SIDE_JOURNAL_STRANGE:
         cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
                       img->path, whose.message);
@@ -60,8 +71,8 @@ int plan_check_pending(const struct cow_image *img, struct cow_error *err)
 
 int plan_check_ready(const struct cow_image *img, struct cow_error *err)
 {
-    int status = image_require_layout(img, err);
-    return status != 0 ? status : plan_check_pending(img, err);
+    int status = plan_check_pending(img, err);
+    return status != 0 ? status : image_require_layout(img, err);
 }
 
 int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,

@@ -7,8 +7,11 @@
 
 #include "core/plan/plan.h"
 
-/* COW_REFUSED if an interrupted change of the image waits for recovery. */
+/* COW_REFUSED if an interrupted change of the image waits for recovery, or its data is half way. */
 int plan_check_pending(const struct cow_image *img, struct cow_error *err);
+
+/* COW_REFUSED, for an image half way without the journal that says what was meant. */
+int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *err);
 
 /* First of all, for every change of an image: it has a layout, and nothing waits for recovery. What a crash
  * left looks like other trouble, so this comes before all other questions. COW_INVALID, COW_REFUSED. */

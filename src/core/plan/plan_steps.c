@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/image/side.h"
+#include "core/beside/side.h"
 #include "core/plan/footprint.h"
 #include "cow/text.h"
 

@@ -66,22 +66,22 @@ static int same_kind(struct cow_image *img, uint64_t offset, bool *dirty, uint64
                        : *dirty         ? sector + run.sectors
                                         : run.first_sector;
         *length = arith_min(end * sector_bytes, img->header.size_bytes) - offset;
+        *length = *dirty ? arith_min(*length, image_place(img, COW_FILE_COW, offset).n_bytes) : *length;
     }
     return status;
 }
 
 static int move_run(struct commit *c, uint64_t offset, bool dirty, uint64_t length)
 {
-    struct cow_image *img = c->plan->img;
-    const struct image_place place = image_place(img, dirty ? COW_FILE_COW : COW_FILE_BACKING, offset);
+    const struct cow_image *img = c->plan->img;
     if (dirty) {
-        return commit_transfer(c, place.file, place.offset, c->out_fd, offset, length);
+        return commit_transfer_disk(c, COW_FILE_COW, offset, offset + length, offset);
     }
     if (img->backing.facts.state == COW_BACKING_NONE || offset >= img->backing.facts.size_bytes) {
         return commit_advance(c, 0);
     }
-    return commit_transfer(c, place.file, place.offset, c->out_fd, offset,
-                           arith_min(length, img->backing.facts.size_bytes - offset));
+    return commit_transfer_disk(c, COW_FILE_BACKING, offset,
+                                arith_min(offset + length, img->backing.facts.size_bytes), offset);
 }
 
 /* A stretch by reading: not longer than a buffer, nor than what is worth no call of its own. */

@@ -210,10 +210,8 @@ int commit_copy_data(struct commit *c)
     struct stretch stretch = {.next_sector = 0};
     int status = stretch_next(&stretch, img, 0, disk_end, c->err);
     while (status == 0 && stretch.dirty_sectors > 0) {
-        const struct image_place from = image_place(img, COW_FILE_COW, stretch.begin_bytes);
-        status = commit_transfer(c, from.file, from.offset, c->out_fd,
-                                 cow_layout_place(&c->plan->result.layout, stretch.begin_bytes),
-                                 stretch.end_bytes - stretch.begin_bytes);
+        status = commit_transfer_disk(c, COW_FILE_COW, stretch.begin_bytes, stretch.end_bytes,
+                                      cow_layout_place(&c->plan->result.layout, stretch.begin_bytes));
         if (status == 0) {
             status = stretch_next(&stretch, img, stretch.next_sector, disk_end, c->err);
         }

@@ -87,18 +87,16 @@ static int write_read(struct commit *c, uint8_t *buffer, uint64_t at, uint64_t e
 
 static int write_selected_piece(struct commit *c, uint8_t *buffer, const struct piece *piece, uint64_t at)
 {
-    struct cow_image *img = c->plan->img;
+    const struct cow_image *img = c->plan->img;
     const uint64_t to = cow_layout_place(&c->plan->result.layout, at);
-    const struct image_place from =
-        image_place(img, piece->kind == PIECE_BACKING ? COW_FILE_BACKING : COW_FILE_COW, at);
     switch (piece->kind) {
     case PIECE_HOLE:
         break;
     case PIECE_COW:
-        return commit_transfer(c, from.file, from.offset, c->out_fd, to, piece->end_bytes - at);
+        return commit_transfer_disk(c, COW_FILE_COW, at, piece->end_bytes, to);
     case PIECE_BACKING:
-        return commit_transfer(c, from.file, from.offset, c->out_fd, to,
-                               arith_min(piece->end_bytes, img->backing.facts.size_bytes) - at);
+        return commit_transfer_disk(c, COW_FILE_BACKING, at,
+                                    arith_min(piece->end_bytes, img->backing.facts.size_bytes), to);
     case PIECE_READ:
         return write_read(c, buffer, at, piece->end_bytes);
     }

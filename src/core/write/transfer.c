@@ -37,3 +37,16 @@ int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offs
     }
     return 0;
 }
+
+int commit_transfer_disk(struct commit *c, enum cow_file file, uint64_t begin, uint64_t end,
+                         uint64_t to_offset)
+{
+    int status = 0;
+    for (uint64_t at = begin; at < end && status == 0;) {
+        const struct image_place from = image_place(c->plan->img, file, at);
+        const uint64_t n_bytes = arith_min(from.n_bytes, end - at);
+        status = commit_transfer(c, from.file, from.offset, c->out_fd, to_offset + (at - begin), n_bytes);
+        at += n_bytes;
+    }
+    return status;
+}

@@ -68,6 +68,11 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
 int commit_transfer(struct commit *c, struct host_file *from, uint64_t from_offset, int to_fd,
                     uint64_t to_offset, uint64_t length);
 
+/* The same of [begin, end) of the disk, as it lies in one file of the image, whatever the bits say, into the
+ * new file from to_offset on. */
+int commit_transfer_disk(struct commit *c, enum cow_file file, uint64_t begin, uint64_t end,
+                         uint64_t to_offset);
+
 enum { COMMIT_PIECE_BYTES = 8 * 1024 * 1024, COMMIT_BUFFER_BYTES = TRANSFER_BUFFER_BYTES };
 
 #endif

@@ -305,7 +305,8 @@ static enum tui_result change_view_key(struct tui_app *app, void *state, int key
 {
     struct change_view *view = state;
 
-    (void)app;
+    if (tui_action_of_key(key, change_view_contexts(app, state)) != TUI_DO_NOTHING)
+        return TUI_IGNORED;
     return view->choosing ? TUI_IGNORED : change_key(&view->change, key);
 }
 

@@ -57,9 +57,25 @@ static void put_smallest(const struct wizard *w, struct tui_page *page)
                   w->at_smallest ? TUI_DISABLED : TUI_DIM, w->smallest);
 }
 
+/* How far it can grow before its data has to move; "" where any growth writes it anew. */
+static const char *tell_room(struct tui_app *app, char *out, size_t out_bytes)
+{
+    uint64_t now = cow_image_header(app->subject.image)->size_bytes,
+             room = cow_image_can_grow_to(app->subject.image);
+    char size[COW_SIZE_TEXT_BYTES];
+
+    out[0] = '\0';
+    if (room > now)
+        snprintf(out, out_bytes, "Up to %s its data stays where it is. ", cow_size_text(size, room));
+    else if (room > 0)
+        snprintf(out, out_bytes, "Its data has to move for that. ");
+    return out;
+}
+
 void wizard_fill_size(struct tui_app *app, struct wizard *w)
 {
     struct tui_page *page = &w->page;
+    char room[WIZARD_TEXT];
     uint64_t now = cow_image_header(app->subject.image)->size_bytes;
     char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
 
@@ -105,10 +121,11 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
             "This is a shrink: the filesystem on the disk must have been made smaller in the guest "
             "before. Nothing is cut that the guest would miss: that is looked for first, and told.");
     else
-        tui_page_wrap(page, 1, 1, TUI_DIM,
-                      "Only the disk grows here; the filesystem on it is grown in the guest afterwards, with "
-                      "its own tool. "
-                      "Nothing is written before the last page, and there only after a typed yes.");
+        tui_page_wrapf(page, 1, 1, TUI_DIM,
+                       "Only the disk grows here; the filesystem on it is grown in the guest afterwards, "
+                       "with its own tool. %sNothing is written before the last page, and there only after "
+                       "a typed yes.",
+                       tell_room(app, room, sizeof room));
 }
 
 static void put_choice(struct tui_page *page, const struct cow_policy_choice *choice, bool selected)
@@ -158,8 +175,7 @@ void wizard_fill_method(struct tui_app *app, struct wizard *w)
     tui_page_line(page);
     tui_page_line(page);
     tui_page_wrapf(page, 1, 1, TUI_NORMAL,
-                   "At %s the bitmap has no room left before the data, so the data has to move. How shall "
-                   "%s be written?",
+                   "For %s the data has to move: the bitmap has no room before it. How shall %s be written?",
                    cow_size_text(size, w->size_bytes), app->name);
     tui_page_line(page);
     for (int i = 0; i < BESIDE_WAYS; i++) {

@@ -2,8 +2,8 @@
  *
  * The files that stand beside an image while, and after, it is changed.
  */
-#ifndef CORE_IMAGE_SIDE_H
-#define CORE_IMAGE_SIDE_H
+#ifndef CORE_BESIDE_SIDE_H
+#define CORE_BESIDE_SIDE_H
 
 #include <limits.h>
 

@@ -7,7 +7,7 @@
  * cannot be taken for each other. Where the gap lies in a hole its very place cannot be told, and makes no
  * difference.
  */
-#include "core/image/half.h"
+#include "core/beside/half.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "core/base/bytes.h"
 #include "core/base/crc.h"
 #include "core/base/grow.h"
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 static const uint8_t mark_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'h'};
 static const uint8_t slot_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'p'};
@@ -318,15 +318,29 @@ static int find_difference(uint64_t *out, const struct half *half, const struct 
     return 0;
 }
 
+/* 0 if there are only zeros, -EUCLEAN, or another -errno. A hole alone would be too much to ask: where the
+ * data ends within a block of the filesystem, the rest of that block is none. */
+static int check_zeros(const struct cow_io *io, int fd, uint64_t begin, uint64_t end)
+{
+    uint8_t bytes[4096];
+    int status = 0;
+    while (begin < end && status == 0) {
+        struct io_extent extent;
+        status = io_extent_at(io, fd, begin, end, &extent);
+        const size_t n = status == 0 ? (size_t)arith_min(extent.end - begin, sizeof bytes) : 0;
+        if (status == 0 && extent.data) {
+            status = io_read_padded(io, fd, bytes, n, begin);
+            status = status == 0 && !bytes_all_zero(bytes, n) ? -EUCLEAN : status;
+        }
+        begin = status == 0 && !extent.data ? extent.end : begin + n;
+    }
+    return status;
+}
+
 /* Are the stretches where they must be with the gap there, and what lies in the gap nothing? */
 static int check_gap(const struct half *half, uint64_t gap, const struct cow_io *io, int fd)
 {
-    struct io_extent extent;
-    int status = io_extent_at(io, fd, gap, gap + half->shift_bytes, &extent);
-    if (status == 0 && half->phase == HALF_SHIFTING &&
-        (extent.data || extent.end < gap + half->shift_bytes)) {
-        return -EUCLEAN;
-    }
+    int status = half->phase == HALF_SHIFTING ? check_zeros(io, fd, gap, gap + half->shift_bytes) : 0;
     for (uint64_t i = 0; i < half->segments && status == 0; i++) {
         const struct half_segment *s = &half->segment[i];
         uint32_t crc = s->crc;

@@ -15,8 +15,8 @@
  * numbers, so that a backup of both is as good. The id lies in the same sector as the mark: they come and go
  * by one write.
  */
-#ifndef CORE_IMAGE_HALF_H
-#define CORE_IMAGE_HALF_H
+#ifndef CORE_BESIDE_HALF_H
+#define CORE_BESIDE_HALF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  *
  * Names beside an image, and whose the files are that have them.
  */
-#include "core/image/side.h"
+#include "core/beside/side.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -227,6 +227,7 @@ Suite *plan_suite(void);
 Suite *commit_suite(void);
 Suite *fault_suite(void);
 Suite *record_suite(void);
+Suite *family_record_suite(void);
 Suite *journal_suite(void);
 Suite *in_place_suite(void);
 Suite *undo_suite(void);

@@ -165,7 +165,8 @@ int commit_family_space(struct commit *c)
     return status;
 }
 
-static int write_family(struct commit *c)
+/* *placed: it may be there. */
+static int write_family(struct commit *c, bool *placed)
 {
     uint8_t *bytes;
     size_t n_bytes;
@@ -174,7 +175,7 @@ static int write_family(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status = settle_write_family(c->io, family->backing_path, bytes, n_bytes, &c->renamed);
+    status = settle_write_family(c->io, family->backing_path, bytes, n_bytes, placed);
     free(bytes);
     return status < 0 ? commit_failed(c, status, "writing the journal beside", family->backing_path) : 0;
 }
@@ -216,17 +217,13 @@ int commit_family_journal(struct commit *c)
     r->committed = 0;
     r->goes_back = c->plan->purpose == PLAN_UNDOES;
     family_record_of_backing(&c->record, r, c->plan->family->backing_path);
-    c->journal_made = true; /* from here on it may be there */
-    status = write_family(c);
-    c->renamed = false;
-    return status;
+    return write_family(c, &c->journal_made);
 }
 
 int commit_family_commit(struct commit *c)
 {
     c->plan->family->record.committed = 1;
-    c->renamed = false;
-    return write_family(c); /* sets renamed once it can be the one that counts */
+    return write_family(c, &c->renamed); /* from then on nothing is taken back */
 }
 
 int commit_family_backing(struct commit *c)

@@ -354,7 +354,7 @@ static void each_scene(struct run *run, const char *allowed_path, bool rollback)
     read_list(list, allowed_path);
     for (size_t i = 0; i < n_scenes && !run_time_is_up(run); i++) {
         struct trial trial;
-        if (run_wants(run, &scenes[i])) {
+        if (run_wants(run, &scenes[i]) && (!scenes[i].no_fsyncs || run->thorough)) {
             trial_begin(&trial, &scenes[i]);
             run->trial = &trial;
             (rollback ? rollback_scene : fsync_scene)(run, list);

@@ -144,7 +144,7 @@ refused()
     ln -s x.cow b.img
     "$COWTUI" merge -y --in-place x.cow >out 2>err && die "an image merged into itself"
     unchanged "no backing file"
-    run 0 resize --help
+    run 0 diff --help
     hasnt in-place out
     [ -z "$(find . -name '.*cowtui*')" ] || die "something is left"
 }

@@ -136,18 +136,23 @@ full_disk()
     unchanged "grown and undone"
 }
 
-# No room from the start is told before anything is written.
+# No room from the start is told before anything is written; where moving the data would do, with that way.
 fuller_disk()
 {
     fill 8
     head -c 12M /dev/urandom >junk
     freeze x.cow b.img
     for policy in extend copy keep; do
-        run 2 resize -y --policy $policy x.cow 32M
+        case $policy in copy) code=2 ;; *) code=3 ;; esac # a copy of the backing file has no room either way
+        run $code resize -y --policy $policy x.cow 32M
         has "not enough space" err
+        [ $code = 2 ] || has "--in-place moves" err
         unchanged "no room"
         eq "b.img junk x.cow " "$(names)" files
     done
+    run 0 resize -q -y --policy extend --in-place x.cow 32M
+    run 0 undo -q -y x.cow
+    unchanged "moved where there is no room for a copy, and back"
     rm junk
     run 0 resize -q -y --policy extend x.cow 32M
 }

@@ -608,7 +608,7 @@ START_TEST(methods_for_the_wizard)
     io.free_bytes = hardly_any_room; /* a copy is impossible, and the policies are not */
     must(methods(choices, img, opt) == COW_METHOD_CHOICES, "no room");
     must(!choices[0].possible && !choices[0].recommended, "no room for a copy");
-    must(strstr(choices[0].obstacle, "a copy needs") != NULL, "%s", choices[0].obstacle);
+    must(strstr(choices[0].obstacle, "not enough space for a copy") != NULL, "%s", choices[0].obstacle);
     must(choices[0].needs[0] != '\0' && choices[1].possible, "what it would need");
     cow_resize_choices(policies, img, opt.size_bytes);
     must(policies[0].possible && policies[1].possible && policies[2].possible, "a policy by another method");

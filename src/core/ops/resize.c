@@ -448,19 +448,35 @@ static int decide_result(struct cow_plan *plan, const struct cow_resize_options 
                : plan_predict_verdict(plan, plan->backing.new_size_bytes, plan->result.header.mtime, err);
 }
 
-/* A copy that does not fit, where moving the data would do. */
+/* Asked of the builder itself: would moving the data do with that much room? */
+static bool fits_in_place(struct cow_image *img, const struct cow_resize_options *opt, uint64_t free_bytes)
+{
+    struct cow_resize_options in_place = *opt;
+    struct cow_plan *plan;
+    struct cow_error ignored;
+    in_place.in_place = true;
+    if (cow_plan_resize(&plan, img, &in_place, &ignored) != 0) {
+        return false;
+    }
+    const bool fits = plan->preview.needs_free_bytes <= free_bytes;
+    cow_plan_free(plan);
+    return fits;
+}
+
+/* A copy that does not fit, where moving the data would do. Of any other the commit says it. */
 static int check_room(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     uint64_t free_bytes;
-    char needs[COW_NEEDS_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
+    char needs[COW_SIZE_TEXT_BYTES], there[COW_SIZE_TEXT_BYTES];
     const enum record_kind method = plan->method;
+    const uint64_t needed = plan->result.counted.needs_bytes;
     if (method != RECORD_COPY || opt->method != COW_RESIZE_ANY || plan->result.shrinks ||
-        plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes) < 0 ||
-        free_bytes >= plan->preview.needs_free_bytes || in_place_choose(plan, opt, NULL) != 0) {
+        plan->io->free_bytes(plan->io->context, plan->img->cow.fd, &free_bytes) < 0 || free_bytes >= needed ||
+        !fits_in_place(plan->img, opt, free_bytes)) {
         return 0;
     }
-    cow_error_set(err, COW_REFUSED, "%s: a copy needs %s, and %s are free", plan->img->path,
-                  cow_needs_text(needs, &plan->preview), cow_size_text(there, free_bytes));
+    cow_error_set(err, COW_REFUSED, "%s: not enough space for a copy: %s are needed, %s are free",
+                  plan->img->path, cow_size_text(needs, needed), cow_size_text(there, free_bytes));
     return cow_error_hint(err,
                           "--in-place moves the data where it lies, which needs hardly any room; or write "
                           "elsewhere with -o FILE");

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/image/image.h"
+#include "core/plan/plan.h"
 #include "cow/ops.h"
 #include "cow/text.h"
 
@@ -154,6 +154,10 @@ static void ask_method(struct cow_method_choice *choice, struct cow_image *img,
              !options->in_place ? "the old image is kept for it" : "moves the data back");
     if (img->io->free_bytes(img->io->context, img->cow.fd, &free_bytes) == 0) {
         cow_size_text(choice->free, free_bytes);
+        if (choice->possible && free_bytes < plan->result.counted.needs_bytes) {
+            choice->possible = false; /* nor is another way: the commit would say so */
+            snprintf(choice->obstacle, sizeof choice->obstacle, "not enough space for a copy");
+        }
     }
     cow_plan_free(plan);
 }

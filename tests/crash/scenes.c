@@ -149,7 +149,7 @@ const struct scene scenes[] = {
     {.name = "chain-undo-pages", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(PAGES, 0), DO(UNDO, 0)}},
     /* where the data lies: moved, with several pieces where there is little space (64 KiB then) */
     {.name = "moved-extend", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED)}},
-    {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true}, .action = {IN_PLACE(EXTEND, 4200, MOVED)}},
+    {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(EXTEND, 4200, MOVED)}},
     {.name = "moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 560 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .capacity_bytes = 1000 * 1024, .room_comes_late = true},
     {.name = "moved-pieces-keep", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 500 * 512, .pattern = PATTERN_ALL}, .action = {IN_PLACE(KEEP, 9000, MOVED)}, .capacity_bytes = 900 * 1024},
     {.name = "moved-short-shift", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = HUGE_BYTES}, .action = {IN_PLACE(EXTEND, HUGE_SECTORS, MOVED)}},

@@ -303,6 +303,7 @@ static void actors_scene(struct cast *cast, const struct scene *scene, unsigned 
 }
 
 /* Where an image is changed, and can be composed in no time. */
+/* Not on a full disk: what others make takes its room. */
 static bool is_fit(const struct scene *scene)
 {
     unsigned n = 0;

@@ -471,11 +471,17 @@ static bool expected(struct disk *out, const struct world *w, const struct actio
     return true;
 }
 
+/* A change that moves data has a journal of another name. */
+static const char *journal_name(const struct tree *tree, const struct action *action)
+{
+    return beside(tree, action, "move") != NO_INODE ? "move" : "journal";
+}
+
 static bool check_success(struct world *w, const struct tree *after, const struct action *action)
 {
     struct disk was, is, want;
     const bool trials = is_trials(image_of(action));
-    if (action->verb == VERB_RECOVER && beside(after, action, "journal") != NO_INODE) {
+    if (action->verb == VERB_RECOVER && beside(after, action, journal_name(&w->tree, action)) != NO_INODE) {
         return judge(w, "recover answers 0, and the journal is still there");
     }
     struct view view;
@@ -535,7 +541,7 @@ static bool check_pending(struct world *w, const struct tree *after, const struc
     const struct inode *file = file_at(&w->tree, image_of(action));
     const bool touches =
         action->verb == VERB_EXTEND || action->verb == VERB_MERGE_IN_PLACE || action->verb == VERB_RESTAMP;
-    const uint8_t journal = beside(&w->tree, &trials, "journal");
+    const uint8_t journal = beside(&w->tree, &trials, journal_name(&w->tree, &trials));
     const bool waits = journal != NO_INODE && journal != w->foreign_journal && w->trial_writes;
     return !touches || !waits || tree_same(&w->tree, after) || is_trials(image_of(action)) || file == NULL ||
            !view_as(&view, file, FORM_V3) || strcmp(view.path, w->trial->backing) != 0 ||

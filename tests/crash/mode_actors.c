@@ -302,8 +302,8 @@ static void actors_scene(struct cast *cast, const struct scene *scene, unsigned 
     trial_end(&trial);
 }
 
-/* Where an image is changed, and can be composed in no time. */
-/* Not on a full disk: what others make takes its room. */
+/* Where an image is changed, and can be composed in no time. Not on a full disk: what others make takes its
+ * room. */
 static bool is_fit(const struct scene *scene)
 {
     unsigned n = 0;
@@ -311,7 +311,7 @@ static bool is_fit(const struct scene *scene)
         n++;
     }
     return !scene->action[n - 1].elsewhere && scene->action[n - 1].verb != VERB_DISCARD &&
-           scene->spec.size_bytes < 1 << 20 && !scene->spec.twin;
+           scene->spec.size_bytes < 1 << 20 && !scene->spec.twin && scene->capacity_bytes == 0;
 }
 
 void mode_actors(struct run *run)

@@ -17,7 +17,7 @@
 #include "memory.h"
 #include "run.h"
 
-enum { ALLOWED_MAX = 100, PLACES_MAX = 64 };
+enum { ALLOWED_MAX = 250, PLACES_MAX = 64 };
 
 struct allowed {
     char scenes[320]; /* patterns, commas between them */

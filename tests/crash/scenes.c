@@ -30,6 +30,10 @@
         .verb = VERB_##change, .sectors = (n), .method = COW_RESIZE_##how                                    \
     }
 
+#define FAMILY(n, ...)                                                                                       \
+    {                                                                                                        \
+        .verb = VERB_EXTEND, .sectors = (n), .family = true, __VA_ARGS__                                     \
+    }
 #define EXTRACT(name, ...)                                                                                   \
     {                                                                                                        \
         .verb = VERB_EXTRACT, .elsewhere = true, .file = (name), __VA_ARGS__                                 \
@@ -197,6 +201,17 @@ const struct scene scenes[] = {
     {.name = "extract-force", .spec = EXT(.form = FORM_V3, .output = true), .action = {EXTRACT("content", .force = true)}},
     {.name = "diff", .spec = {.form = FORM_V3, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 0)}},
     {.name = "diff-sectors", .spec = {.form = FORM_V3, .size_bytes = ODD, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 1)}},
+    /* all images on the backing file as one: by copy or header, as each can; and where the data lies */
+    {.name = "family-one", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-copy-header", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-header-header", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .relatives = 1}, .action = {FAMILY(256, .in_place = false)}},
+    {.name = "family-five", .no_fsyncs = true, .spec = {.form = FORM_V1, .pattern = PATTERN_EDGES, .relatives = 4}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-moved", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = true)}},
+    {.name = "family-moved-three", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true, .relatives = 2}, .action = {FAMILY(320, .method = COW_RESIZE_MOVED)}},
+    {.name = "family-inserted", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .relatives = 1}, .action = {FAMILY(40000, .in_place = true)}, .can_insert = true},
+    {.name = "undo-family", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true, .relatives = 2}, .action = {FAMILY(320, .in_place = false), DO(UNDO, 0)}},
+    {.name = "undo-family-moved", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = true), DO(UNDO, 0)}},
+    {.name = "chain-family", .no_fsyncs = true, .spec = {.form = FORM_V3, .relatives = 1}, .action = {FAMILY(256, .in_place = false), FAMILY(320, .in_place = false)}},
 };
 /* clang-format on */
 const size_t n_scenes = sizeof scenes / sizeof scenes[0];

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "family.h"
 #include "filesystem.h"
 #include "memory.h"
 #include "power.h"
@@ -60,7 +61,7 @@ static struct verdict check_bystanders(const struct trial *trial, const struct t
         const struct inode *old = &was->inode[was->entry[i].target];
         tree_path_of(was, &was->entry[i], path);
         if (old->kind != INODE_FILE || is_side(path) || strcmp(path, trial->target) == 0 ||
-            strcmp(path, trial->backing) == 0 || (undoes && is_copy(path))) {
+            strcmp(path, trial->backing) == 0 || (undoes && is_copy(path)) || family_has(trial, path)) {
             continue;
         }
         const struct inode *now = file_at(tree, path);
@@ -204,13 +205,15 @@ static struct verdict check_kernel(const struct trial *trial, const struct tree 
     for (unsigned i = 0; i < tree->n_entries; i++) {
         const struct inode *file = &tree->inode[tree->entry[i].target];
         const bool used = guest != NULL && file == file_at(tree, trial->target);
-        const struct disk *old = used ? &guest->old : &trial->before.disk;
-        const struct disk *new = used ? &guest->new : &trial->after.disk;
+        const struct kin *was = family_find(trial, &trial->before, tree->entry[i].name);
+        const struct kin *will = family_find(trial, &trial->after, tree->entry[i].name);
+        const struct disk *old = used ? &guest->old : was != NULL ? &was->disk : &trial->before.disk;
+        const struct disk *new = used ? &guest->new : will != NULL ? &will->disk : &trial->after.disk;
         struct view view;
         /* A guest that ran used the image, not its undo data. */
         const bool side = guest != NULL && strstr(tree->entry[i].name, ".cowtui-") != NULL;
         if (file->kind != INODE_FILE || side || strstr(tree->entry[i].name, ".cow") == NULL ||
-            file == file_at(tree, SIBLING_PATH) || !kernel_opens(&view, tree, file)) {
+            (was == NULL && file == file_at(tree, SIBLING_PATH)) || !kernel_opens(&view, tree, file)) {
             continue;
         }
         const struct inode *backing = backing_of(&view, tree);
@@ -252,6 +255,9 @@ struct verdict judge_crashed(const struct trial *trial, const struct tree *tree,
     struct verdict v = check_kernel(trial, tree, guest);
     if (v.outcome != OUTCOME_BAD) {
         v = check_sibling(trial, tree);
+    }
+    if (v.outcome != OUTCOME_BAD) {
+        v = family_crashed(trial, tree);
     }
     if (v.outcome != OUTCOME_BAD) {
         v = check_bystanders(trial, tree);
@@ -319,9 +325,12 @@ static struct verdict check_names(const struct trial *trial, const struct tree *
     for (unsigned i = 0; i < tree->n_entries; i++) {
         char path[2 * TREE_NAME_BYTES];
         tree_path_of(tree, &tree->entry[i], path);
-        const bool undo = strcmp(path, "/img/.x.cow.cowtui-undo") == 0;
-        const bool left = allowed->left_overs && (strstr(path, ".cowtui-new") != NULL ||
-                                                  strstr(path, ".cowtui-journal-new") != NULL);
+        const bool undo = strcmp(path, "/img/.x.cow.cowtui-undo") == 0 || family_undoes(trial, path);
+        const bool excused =
+            allowed->left_overs || family_excuses(trial, tree->entry[i].name, allowed->drafts);
+        const bool left =
+            excused && (strstr(path, ".cowtui-new") != NULL || strstr(path, ".cowtui-journal-new") != NULL ||
+                        strstr(path, ".cowtui-family-new") != NULL);
         if (!undo && !left && !is_lonely_copy(trial, path) && file_at(&stage->tree, path) == NULL) {
             return bad("%s is left over", path);
         }
@@ -422,6 +431,9 @@ struct verdict judge_settled(const struct trial *trial, const struct tree *tree,
                              : bad("neither the old nor the new disk");
     }
     v = check_end(trial, tree, outcome, allowed);
+    if (v.outcome != OUTCOME_BAD) {
+        v = family_settled(trial, tree, outcome);
+    }
     if (v.outcome != OUTCOME_BAD && !journal_there(tree)) {
         v = check_undo_data(tree);
     }

@@ -23,6 +23,7 @@ struct verdict {
 /* What may differ from the two ends of a trial. */
 struct allowance {
     bool left_overs; /* a temporary file that nobody has told of */
+    unsigned drafts; /* ... of these images of a family only (family_drafts) */
     const struct guest *guest;
 };
 

@@ -311,7 +311,8 @@ static bool is_fit(const struct scene *scene)
         n++;
     }
     return !scene->action[n - 1].elsewhere && scene->action[n - 1].verb != VERB_DISCARD &&
-           scene->spec.size_bytes < 1 << 20 && !scene->spec.twin && scene->capacity_bytes == 0;
+           scene->spec.size_bytes < 1 << 20 && !scene->spec.twin && scene->capacity_bytes == 0 &&
+           !scene->action[0].family; /* a world knows of one image that is changed */
 }
 
 void mode_actors(struct run *run)

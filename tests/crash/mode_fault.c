@@ -173,7 +173,7 @@ static void fail_change(struct run *run, uint64_t number)
 /* A kill at each call, and then a fault in the recovery. */
 static void fail_recovery(struct run *run, uint64_t number)
 {
-    const struct action recover = {.verb = VERB_RECOVER};
+    struct action recover = {.verb = VERB_RECOVER};
     struct power power;
     power_begin(&power, &run->trial->sim);
     power.splits = KILL_SPLITS;
@@ -191,6 +191,7 @@ static void fail_recovery(struct run *run, uint64_t number)
             plan.at = plan.only_mutations || plan.only_transfers ? at / 3 + 1 : at;
             plan.at = plan.only_room ? at % 8 + 1 : plan.at;
             plan.split = seed;
+            recover.image = trial_member(run->trial, seed);
             struck = at < 200;
             if (!run_leaves_out(run, RECOVERY_ESTIMATE * 6, seed)) {
                 char during[40];
@@ -268,11 +269,16 @@ static bool progress(void *context, const struct cow_progress *progress)
     return false;
 }
 
-static bool half_way(const struct tree *tree)
+static bool half_way(const struct trial *trial, const struct tree *tree)
 {
     struct view view;
-    const uint8_t at = tree_find(tree, IMAGE_PATH);
-    return at != NO_INODE && view_as(&view, &tree->inode[at], FORM_V3) && view.marked;
+    for (unsigned i = 0; i <= trial->scene->spec.relatives; i++) {
+        const uint8_t at = tree_find(tree, trial_member(trial, i));
+        if (at != NO_INODE && view_as(&view, &tree->inode[at], FORM_V3) && view.marked) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void cancel_scene(struct run *run, uint64_t number)
@@ -297,7 +303,7 @@ static void cancel_scene(struct run *run, uint64_t number)
                               status);
             }
             /* Data that is being moved stays half way, and recovery goes on. */
-            if (status != 0 && journal_there(&machine.live) && !half_way(&machine.live)) {
+            if (status != 0 && journal_there(&machine.live) && !half_way(run->trial, &machine.live)) {
                 run_violation(run, "cancelled, and there is a journal");
             }
             check_states(run, &machine, status == 0, false, rng_mix(number, at));
@@ -355,7 +361,7 @@ static void starve(struct run *run, const struct tree *from, const struct action
 
 static void oom_scene(struct run *run, uint64_t number)
 {
-    const struct action recover = {.verb = VERB_RECOVER};
+    struct action recover = {.verb = VERB_RECOVER};
     struct power power;
     (void)number;
     starve(run, &run->trial->before.tree, &run->trial->action, "");
@@ -366,6 +372,7 @@ static void oom_scene(struct run *run, uint64_t number)
         uint64_t print;
         struct rng rng = {1};
         power_sample(&power, POWER_ALL, &rng, false, &tree, &print);
+        recover.image = trial_member(run->trial, power.mutation);
         if (journal_there(&tree)) {
             starve(run, &tree, &recover, " in the recovery");
         }

@@ -15,6 +15,13 @@ enum { STRETCH_SECTORS = 12, STRETCH = STRETCH_SECTORS * SECTOR_BYTES, EDGE_SECT
 
 const char *model_backing_path = "/base/back.img";
 
+const struct relative relatives[RELATIVES] = {
+    {SIBLING_PATH, FORM_V3, 4096},
+    {"/base/kin.cow", FORM_V3, 32},
+    {"/img/old.cow", FORM_V2, 32},
+    {"/base/big.cow", FORM_V3, 4096},
+};
+
 struct build {
     struct tree *tree;
     struct spec spec;
@@ -268,20 +275,20 @@ static void write_image(struct build *b)
 }
 
 /* A small image of its own: a few dirty sectors. */
-static void write_sibling(struct build *b)
+static void write_sibling(struct build *b, const struct relative *who, unsigned number)
 {
     struct build other = {.tree = b->tree,
-                          .rng = {b->spec.seed + 11},
+                          .rng = {b->spec.seed + 11 + number},
                           .disk = disk_copy(&b->disk),
                           .backing_path = BACKING_PATH,
                           .backing_seconds = BACKING_SECONDS};
-    other.spec = (struct spec){.form = FORM_V3,
+    other.spec = (struct spec){.form = who->form,
                                .size_bytes = b->spec.size_bytes,
                                .sector_bytes = 512,
-                               .alignment = 32,
+                               .alignment = who->alignment,
                                .pattern = PATTERN_EDGES};
-    other.shape = form_shape(FORM_V3, other.spec.size_bytes, 512, 32);
-    struct inode *inode = make_file(b->tree, SIBLING_PATH, BACKING_SECONDS + 6000);
+    other.shape = form_shape(who->form, other.spec.size_bytes, 512, who->alignment);
+    struct inode *inode = make_file(b->tree, who->path, BACKING_SECONDS + 6000);
     write_header(&other, inode);
     write_bits(&other, inode);
     write_sectors(&other, inode);
@@ -362,7 +369,10 @@ struct disk model_build(struct tree *tree, const struct spec *spec)
     write_image(&b);
     write_bystanders(&b);
     if (spec->sibling) {
-        write_sibling(&b);
+        write_sibling(&b, &(const struct relative){SIBLING_PATH, FORM_V3, 32}, 0);
+    }
+    for (unsigned i = 0; i < spec->relatives; i++) {
+        write_sibling(&b, &relatives[i], i);
     }
     if (spec->other != OTHER_NONE) {
         write_other(&b);

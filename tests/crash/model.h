@@ -47,6 +47,7 @@ struct spec {
     bool twin;          /* the image has a second name, TWIN_PATH */
     bool redundant;     /* of three pages one holds what the backing file does, where it is dirty */
     bool sibling;       /* another image on the backing file, SIBLING_PATH */
+    unsigned relatives; /* the first so many of `relatives`; they and the image are a family */
     enum other other;
     uint32_t ext_block_bytes; /* the disk holds a filesystem with blocks of that size (filesystem.h), and
                                  dirty is what the guest has changed; 0: noise */
@@ -56,6 +57,17 @@ struct spec {
     bool two_devices;     /* the backing file lies on a device of its own */
     struct device device; /* of all files: what it cannot do */
 };
+
+/* Other images on the backing file, that are changed with the image as one. */
+enum { RELATIVES = 4 };
+
+struct relative {
+    const char *path;
+    enum form_name form;
+    uint32_t alignment; /* 4096: there is room to grow by the header */
+};
+
+extern const struct relative relatives[RELATIVES];
 
 extern const char *model_backing_path; /* of the spec that was built last */
 

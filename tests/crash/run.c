@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "family.h"
 #include "memory.h"
 
 enum { TOLD_PER_SCENE = 3 };
@@ -128,11 +129,22 @@ static enum cow_recover_way choose_way(const struct run *run)
     return ways[number % 3];
 }
 
+/* Any image of a family, and the same one when it is played again. */
+static const char *choose_member(const struct run *run)
+{
+    uint64_t number = run->place.depth == 0 ? run->states : 0;
+    for (size_t i = 0; i < run->place.depth; i++) {
+        number = rng_mix(number, run->place.call[i] * 64 + run->place.sample[i]);
+    }
+    return trial_member(run->trial, number);
+}
+
 static bool recover(struct run *run, struct sim *machine)
 {
     struct cow_error err;
-    const struct action action = {.verb = VERB_RECOVER, .way = choose_way(run)};
-    const struct action as_it_is = {.verb = VERB_RECOVER};
+    const struct action as_it_is = {.verb = VERB_RECOVER, .image = choose_member(run)};
+    struct action action = as_it_is;
+    action.way = choose_way(run);
     int status = action_run_promised(machine, &action, &err);
     if (status == COW_REFUSED) { /* that way is closed */
         status = action_run_promised(machine, &as_it_is, &err);
@@ -181,7 +193,7 @@ static bool undo(struct run *run, const struct sim *machine, bool must)
     struct tree tree;
     struct sim fresh;
     struct cow_error err;
-    const struct action action = {.verb = VERB_UNDO};
+    const struct action action = {.verb = VERB_UNDO, .image = choose_member(run)};
     const struct allowance none = {.left_overs = false};
     tree_copy(&tree, &machine->live);
     sim_boot(&fresh, &tree);
@@ -235,6 +247,7 @@ bool run_survive(struct run *run, struct tree *crashed, struct survival *how, ui
         run->guests++;
     }
     const bool had_journal = journal_there(crashed);
+    const unsigned drafts = family_drafts(trial, crashed);
     if (how->resume != NULL && guest == NULL) {
         tree_clear(crashed);
         power_resume(how->resume, machine);
@@ -250,6 +263,7 @@ bool run_survive(struct run *run, struct tree *crashed, struct survival *how, ui
         return false;
     }
     const struct allowance allowed = {.left_overs = (!had_journal && !how->no_left_overs) || how->left_overs,
+                                      .drafts = drafts,
                                       .guest = guest};
     struct verdict v = judge_settled(trial, &machine->live, &allowed);
     good = judge(run, v, had_journal ? "after recover" : "after the crash, nothing to recover");

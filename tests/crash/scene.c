@@ -26,10 +26,12 @@ static int plan_resize(struct cow_plan **plan, struct cow_image *img, const stru
                                      .policy = policies[action->verb],
                                      .shrink = action->verb == VERB_SHRINK,
                                      .method = action->method,
+                                     .in_place = action->in_place,
                                      .force = action->force,
                                      .copy_path = action->away ? AWAY_PATH : NULL,
                                      .output_path = action->elsewhere ? OUTPUT_PATH : NULL};
-    return cow_plan_resize(plan, img, &opt, err);
+    return action->family ? cow_plan_resize_family(plan, img, &opt, NULL, err)
+                          : cow_plan_resize(plan, img, &opt, err);
 }
 
 static int plan_rewrite(struct cow_plan **plan, struct cow_image *img, const struct action *action,
@@ -174,7 +176,14 @@ int action_run_promised(struct sim *sim, const struct action *action, struct cow
 bool journal_there(const struct tree *tree)
 {
     return tree_find(tree, "/img/.x.cow.cowtui-journal") != NO_INODE ||
-           tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE;
+           tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE ||
+           tree_find(tree, FAMILY_JOURNAL) != NO_INODE;
+}
+
+const char *trial_member(const struct trial *trial, uint64_t number)
+{
+    const uint64_t which = number % (trial->scene->spec.relatives + 1);
+    return which == 0 ? IMAGE_PATH : relatives[which - 1].path;
 }
 
 /* ---- trials ---- */
@@ -197,6 +206,9 @@ static void stage_clear(struct stage *stage)
 {
     tree_clear(&stage->tree);
     disk_free(&stage->disk);
+    for (unsigned i = 0; i < RELATIVES; i++) {
+        disk_free(&stage->kin[i].disk);
+    }
 }
 
 static const struct action *last_action(const struct scene *scene, size_t *n)
@@ -212,24 +224,67 @@ static const struct action *last_action(const struct scene *scene, size_t *n)
 struct past {
     struct disk disk;
     enum form_name form;
+    struct kin kin[RELATIVES];
 };
+
+/* What is written down at the beginning: the disks as the images show them. */
+static void kin_begin(struct past *past, const struct tree *tree, unsigned n)
+{
+    struct view view;
+    for (unsigned i = 0; i < n; i++) {
+        const struct inode *file = &tree->inode[tree_find(tree, relatives[i].path)];
+        memory_require(view_as(&view, file, relatives[i].form), "an image of the family");
+        past->kin[i].form = relatives[i].form;
+        past->kin[i].disk.file = view_compose(&view, file, &tree->inode[tree_find(tree, BACKING_PATH)]);
+    }
+}
+
+/* ... and after an action more: what past[n + 1] becomes. */
+static void kin_after(struct past *past, const struct action *action, size_t n, unsigned n_kin)
+{
+    for (unsigned i = 0; i < n_kin; i++) {
+        const struct kin *from = &past[action->verb == VERB_UNDO ? n - 1 : n].kin[i];
+        const bool grows = verb_resizes(action->verb);
+        past[n + 1].kin[i] = (struct kin){.disk = grows ? disk_resized(&from->disk, action->sectors * 512)
+                                                        : disk_copy(&from->disk),
+                                          .form = grows ? FORM_V3 : from->form};
+    }
+}
+
+static void stage_set_kin(struct stage *stage, const struct past *past, unsigned n)
+{
+    struct view view;
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t at = tree_find(&stage->tree, relatives[i].path);
+        stage->kin[i] = (struct kin){.disk = disk_copy(&past->kin[i].disk), .form = past->kin[i].form};
+        stage->kin[i].opens = at != NO_INODE && kernel_opens(&view, &stage->tree, &stage->tree.inode[at]);
+    }
+}
+
+static void past_clear(struct past *past)
+{
+    disk_free(&past->disk);
+    for (unsigned i = 0; i < RELATIVES; i++) {
+        disk_free(&past->kin[i].disk);
+    }
+}
 
 static struct past past_after(const struct past *past, const struct action *action, size_t n,
                               const struct tree *tree)
 {
     const struct past *now = &past[n];
     if (action->verb == VERB_UNDO) {
-        return (struct past){disk_copy(&past[n - 1].disk), past[n - 1].form};
+        return (struct past){.disk = disk_copy(&past[n - 1].disk), .form = past[n - 1].form};
     }
     if (verb_resizes(action->verb)) {
-        return (struct past){disk_resized(&now->disk, action->sectors * 512), FORM_V3};
+        return (struct past){.disk = disk_resized(&now->disk, action->sectors * 512), .form = FORM_V3};
     }
     if (action->verb == VERB_COMPACT_UNUSED) {
         const struct inode *backing = &tree->inode[tree_find(tree, BACKING_PATH)];
-        return (struct past){disk_without_unused(&now->disk, backing), FORM_V3};
+        return (struct past){.disk = disk_without_unused(&now->disk, backing), .form = FORM_V3};
     }
     const bool rewritten = verb_rewrites(action->verb) || action->verb == VERB_MERGE_IN_PLACE;
-    return (struct past){disk_copy(&now->disk), rewritten ? FORM_V3 : now->form};
+    return (struct past){.disk = disk_copy(&now->disk), .form = rewritten ? FORM_V3 : now->form};
 }
 
 /* What takes force is refused without, and then nothing is touched. */
@@ -320,6 +375,7 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     struct tree tree;
     struct past past[SCENE_ACTIONS + 1];
     size_t n;
+    const unsigned n_kin = scene->spec.relatives;
     memset(trial, 0, sizeof *trial);
     trial->scene = scene;
     trial->action = *last_action(scene, &n);
@@ -327,11 +383,13 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     trial->raw = trial->action.verb == VERB_MERGE || trial->action.verb == VERB_EXTRACT;
     trial->merges = trial->action.verb == VERB_MERGE_IN_PLACE;
     trial->journaled = !trial->action.elsewhere && trial->action.verb != VERB_DISCARD;
-    past[0] = (struct past){model_build(&tree, &scene->spec), scene->spec.form};
+    past[0] = (struct past){.disk = model_build(&tree, &scene->spec), .form = scene->spec.form};
+    kin_begin(&past[0], &tree, n_kin);
     sim_boot(&trial->sim, &tree);
     scene_equip(scene, &trial->sim);
     for (size_t i = 0; i < n; i++) {
         past[i + 1] = past_after(past, &scene->action[i], i, &trial->sim.live);
+        kin_after(past, &scene->action[i], i, n_kin);
         if (i + 1 < n) {
             must_work(trial, &scene->action[i]);
             trial->sim.clock_ns += UINT64_C(3600000000000);
@@ -339,18 +397,20 @@ void trial_begin(struct trial *trial, const struct scene *scene)
         }
     }
     stage_set(&trial->before, &trial->sim.live, &past[n - 1].disk, past[n - 1].form, trial->target);
+    stage_set_kin(&trial->before, &past[n - 1], n_kin);
     find_backing(trial, &trial->before.tree, past[n - 1].form);
     must_work(trial, &trial->action);
     struct disk disk = target_disk(trial, &past[n].disk);
     tree_copy(&tree, &trial->sim.live);
     tree_settle(&tree);
     stage_set(&trial->after, &tree, &disk, trial->action.elsewhere ? FORM_V3 : past[n].form, trial->target);
+    stage_set_kin(&trial->after, &past[n], n_kin);
     trial->undoable = is_undoable(trial);
     trial->same_disk = is_same_disk(trial);
     tree_clear(&tree);
     disk_free(&disk);
     for (size_t i = 0; i <= n; i++) {
-        disk_free(&past[i].disk);
+        past_clear(&past[i]);
     }
     judge_trial(trial);
 }

@@ -57,11 +57,15 @@ struct action {
     bool force;       /* and without it, it is refused */
     const char *file; /* of the guest, that is extracted: a name of filesystem_file */
     bool backing;     /* ... as the backing file has it */
+    bool family;      /* of all images on the backing file as one */
+    bool in_place;    /* where the data has to move, it does so where it lies; else as `method` says */
     enum cow_resize_method method;
     enum cow_recover_way way;
     const char *image; /* on which it acts; NULL: IMAGE_PATH */
     const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };
+
+#define FAMILY_JOURNAL "/base/.back.img.cowtui-family"
 
 enum { SCENE_ACTIONS = 4 };
 
@@ -83,6 +87,13 @@ struct scene {
 extern const struct scene scenes[];
 extern const size_t n_scenes;
 
+/* Another image of the family at one end of a change. */
+struct kin {
+    struct disk disk;
+    enum form_name form;
+    bool opens; /* a stock kernel opens it */
+};
+
 /* One end of a change. */
 struct stage {
     struct tree tree;
@@ -91,6 +102,7 @@ struct stage {
     bool opens;          /* a stock kernel opens it */
     bool target_there;
     bool sibling_opens;
+    struct kin kin[RELATIVES]; /* as many as the scene has */
 };
 
 struct trial {
@@ -125,7 +137,10 @@ int action_run(struct sim *sim, const struct action *action, const struct cow_en
 int action_plan(struct cow_plan **plan, struct cow_image **img, struct sim *sim, const struct action *action,
                 const struct cow_env *env, struct cow_error *err);
 
-/* Whether a journal lies beside the trial's image. */
+/* One of the images that may be named where all are meant: another one for each number. */
+const char *trial_member(const struct trial *trial, uint64_t number);
+
+/* Whether a journal lies beside the trial's image, or that of a family beside the backing file. */
 bool journal_there(const struct tree *tree);
 
 #endif

@@ -30,6 +30,10 @@
         .verb = VERB_##change, .sectors = (n), .method = COW_RESIZE_##how                                    \
     }
 
+#define FAMILY(n, ...)                                                                                       \
+    {                                                                                                        \
+        .verb = VERB_EXTEND, .sectors = (n), .family = true, __VA_ARGS__                                     \
+    }
 #define EXTRACT(name, ...)                                                                                   \
     {                                                                                                        \
         .verb = VERB_EXTRACT, .elsewhere = true, .file = (name), __VA_ARGS__                                 \
@@ -149,24 +153,24 @@ const struct scene scenes[] = {
     {.name = "chain-undo-pages", .spec = {.form = FORM_V3, .alignment = 4096}, .action = {DO(EXTEND, 256), DO(PAGES, 0), DO(UNDO, 0)}},
     /* where the data lies: moved, with several pieces where there is little space (64 KiB then) */
     {.name = "moved-extend", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED)}},
-    {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(EXTEND, 4200, MOVED)}},
-    {.name = "moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 560 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .capacity_bytes = 1000 * 1024, .room_comes_late = true},
-    {.name = "moved-pieces-keep", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 500 * 512, .pattern = PATTERN_ALL}, .action = {IN_PLACE(KEEP, 9000, MOVED)}, .capacity_bytes = 900 * 1024},
+    {.name = "moved-extend-512", .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = ODD, .garbage = true, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(EXTEND, 1300, MOVED)}},
+    {.name = "moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 560 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 1400, MOVED)}, .capacity_bytes = 1000 * 1024, .room_comes_late = true},
+    {.name = "moved-pieces-keep", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 500 * 512, .pattern = PATTERN_ALL}, .action = {IN_PLACE(KEEP, 1300, MOVED)}, .capacity_bytes = 900 * 1024},
     {.name = "moved-short-shift", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = HUGE_BYTES}, .action = {IN_PLACE(EXTEND, HUGE_SECTORS, MOVED)}},
     {.name = "moved-copy", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES}, .action = {IN_PLACE(COPY, 320, MOVED)}, .can_clone = true},
-    {.name = "moved-no-punch", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RUNS}, .action = {IN_PLACE(EXTEND, 40000, MOVED)}, .no_punch = true},
+    {.name = "moved-no-punch", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RUNS}, .action = {IN_PLACE(EXTEND, 1400, MOVED)}, .no_punch = true},
     {.name = "moved-twin", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true, .twin = true}, .action = {IN_PLACE(EXTEND, 320, MOVED)}},
     {.name = "undo-moved-extend", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED), DO(UNDO, 0)}},
-    {.name = "undo-moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 480 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, MOVED), DO(UNDO, 0)}, .capacity_bytes = 1000 * 1024, .room_comes_late = true},
-    {.name = "undo-moved-keep", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 200 * 512}, .action = {IN_PLACE(KEEP, 9000, MOVED), DO(UNDO, 0)}},
+    {.name = "undo-moved-pieces", .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = 480 * 512, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 1400, MOVED), DO(UNDO, 0)}, .capacity_bytes = 1000 * 1024, .room_comes_late = true},
+    {.name = "undo-moved-keep", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 512, .size_bytes = 200 * 512}, .action = {IN_PLACE(KEEP, 1300, MOVED), DO(UNDO, 0)}},
     {.name = "chain-moved-header", .spec = {.form = FORM_V3, .garbage = true}, .action = {IN_PLACE(EXTEND, 320, MOVED), DO(EXTEND, 400)}},
-    {.name = "chain-copy-moved", .no_fsyncs = true, .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 256), IN_PLACE(EXTEND, 16500000, MOVED)}},
+    {.name = "chain-copy-moved", .no_fsyncs = true, .spec = {.form = FORM_V2, .garbage = true}, .action = {DO(EXTEND, 256), IN_PLACE(EXTEND, 400, MOVED)}},
     /* ... inserted by the filesystem */
-    {.name = "inserted-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 40000, INSERTED)}, .can_insert = true},
-    {.name = "inserted-size-last", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, INSERTED)}, .can_insert = true, .size_order = SIZE_LAST},
-    {.name = "inserted-copy", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD}, .action = {IN_PLACE(COPY, 40000, INSERTED)}, .can_insert = true},
-    {.name = "undo-inserted", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 40000, INSERTED), DO(UNDO, 0)}, .can_insert = true},
-    {.name = "undo-inserted-last", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 40000, INSERTED), DO(UNDO, 0)}, .can_insert = true, .size_order = SIZE_LAST},
+    {.name = "inserted-extend", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 1400, INSERTED)}, .can_insert = true},
+    {.name = "inserted-size-last", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 1400, INSERTED)}, .can_insert = true, .size_order = SIZE_LAST},
+    {.name = "inserted-copy", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD}, .action = {IN_PLACE(COPY, 1400, INSERTED)}, .can_insert = true},
+    {.name = "undo-inserted", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 1400, INSERTED), DO(UNDO, 0)}, .can_insert = true},
+    {.name = "undo-inserted-last", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 1400, INSERTED), DO(UNDO, 0)}, .can_insert = true, .size_order = SIZE_LAST},
     /* into the backing file; another image is on it */
     {.name = "inplace-v1", .spec = {.form = FORM_V1, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-v2-tail", .spec = {.form = FORM_V2, .size_bytes = ODD, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},
@@ -197,6 +201,17 @@ const struct scene scenes[] = {
     {.name = "extract-force", .spec = EXT(.form = FORM_V3, .output = true), .action = {EXTRACT("content", .force = true)}},
     {.name = "diff", .spec = {.form = FORM_V3, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 0)}},
     {.name = "diff-sectors", .spec = {.form = FORM_V3, .size_bytes = ODD, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 1)}},
+    /* all images on the backing file as one: by copy or header, as each can; and where the data lies */
+    {.name = "family-one", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-copy-header", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-header-header", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true, .relatives = 1}, .action = {FAMILY(256, .in_place = false)}},
+    {.name = "family-five", .no_fsyncs = true, .spec = {.form = FORM_V1, .pattern = PATTERN_EDGES, .relatives = 4}, .action = {FAMILY(320, .in_place = false)}},
+    {.name = "family-moved", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = true)}},
+    {.name = "family-moved-three", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true, .relatives = 2}, .action = {FAMILY(320, .method = COW_RESIZE_MOVED)}},
+    {.name = "family-inserted", .no_fsyncs = true, .spec = {.form = FORM_V3, .alignment = 4096, .relatives = 1}, .action = {FAMILY(40000, .in_place = true)}, .can_insert = true},
+    {.name = "undo-family", .no_fsyncs = true, .spec = {.form = FORM_V3, .garbage = true, .relatives = 2}, .action = {FAMILY(320, .in_place = false), DO(UNDO, 0)}},
+    {.name = "undo-family-moved", .no_fsyncs = true, .spec = {.form = FORM_V3, .pattern = PATTERN_EDGES, .relatives = 1}, .action = {FAMILY(320, .in_place = true), DO(UNDO, 0)}},
+    {.name = "chain-family", .no_fsyncs = true, .spec = {.form = FORM_V3, .relatives = 1}, .action = {FAMILY(256, .in_place = false), FAMILY(320, .in_place = false)}},
 };
 /* clang-format on */
 const size_t n_scenes = sizeof scenes / sizeof scenes[0];

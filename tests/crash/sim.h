@@ -91,7 +91,7 @@ struct fault_plan {
     unsigned long skip_sync; /* this fsync, counted from 1, answers 0 and does nothing; 0: none */
 };
 
-enum { SIM_FDS = 32, SIM_FIRST_FD = 100 };
+enum { SIM_FDS = 64, SIM_FIRST_FD = 100 };
 
 struct sim_fd {
     bool used;

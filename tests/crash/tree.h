@@ -16,8 +16,8 @@
 enum {
     PAGE_BYTES = 4096,  /* what is allocated, and so the grain of holes */
     SECTOR_BYTES = 512, /* what the disk writes as a whole */
-    TREE_INODES = 64,   /* an index is an identity: it is not used again before the next boot */
-    TREE_ENTRIES = 64,
+    TREE_INODES = 96,   /* an index is an identity: it is not used again before the next boot */
+    TREE_ENTRIES = 96,
     TREE_DEVICES = 3,
     TREE_NAME_BYTES = 48,
     TREE_ROOT = 0,

@@ -33,7 +33,8 @@ static struct subject *usual(void)
 
 static int write_text(const struct subject *s, const struct cow_io *io)
 {
-    return settle_write_journal(io, s->target, SIDE_JOURNAL, (const uint8_t *)text, sizeof text);
+    bool placed;
+    return settle_write_journal(io, s->target, SIDE_JOURNAL, (const uint8_t *)text, sizeof text, &placed);
 }
 
 static bool is_whole(const char *path)

@@ -307,10 +307,11 @@ int settle_write_family(const struct cow_io *io, const char *backing_path, const
 }
 
 int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
-                         const uint8_t *bytes, size_t n_bytes)
+                         const uint8_t *bytes, size_t n_bytes, bool *placed)
 {
     char draft[PATH_MAX], path[PATH_MAX];
     side_path(draft, image_path, SIDE_DRAFT);
+    *placed = false;
     int status = write_draft(io, draft, bytes, n_bytes);
     if (status == 0) {
         /* Nobody else makes one, for the image is locked; and where a filesystem cannot rename without
@@ -321,13 +322,11 @@ int settle_write_journal(const struct cow_io *io, const char *image_path, const 
                  : status < 0      ? status
                                    : -EEXIST;
     }
-    if (status < 0) {
-        io->unlink(io->context, draft);
+    if (status < 0) { /* as settle_write_family */
+        *placed = io->unlink(io->context, draft) == -ENOENT;
         return status;
     }
     status = io_sync_directory(io, path);
-    if (status < 0) {
-        io->unlink(io->context, path);
-    }
+    *placed = status == 0 || io->unlink(io->context, path) < 0;
     return status;
 }

@@ -29,10 +29,10 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
                    bool back);
 
 /* Writes the journal of an image that is locked; name: SIDE_JOURNAL or SIDE_MOVE. It has its name only when
- * it is complete and durable, so a torn one is never found there. -EEXIST if there is one already. 0 or
- * -errno. */
+ * it is complete and durable, so a torn one is never found there. *placed: it may be there, also on failure.
+ * -EEXIST if there is one already. 0 or -errno. */
 int settle_write_journal(const struct cow_io *io, const char *image_path, const char *name,
-                         const uint8_t *bytes, size_t n_bytes);
+                         const uint8_t *bytes, size_t n_bytes, bool *placed);
 
 /* Writes the journal of a family beside its backing file, in the place of the one that may be there: a draft,
  * whole and durable, and then one rename. *placed becomes true as soon as the new one may be there, also on

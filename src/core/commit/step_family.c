@@ -63,17 +63,18 @@ static int refuse_stranger(struct commit *c, const struct sibling *sibling)
 
 static int check_strangers(struct commit *c)
 {
-    struct siblings siblings;
+    struct siblings siblings = {.n = 0};
     int status = siblings_find_on(&siblings, c->io, c->plan->img, c->plan->family->backing_path,
                                   &c->plan->backing.facts, c->err);
+    if (status == 0 && siblings.failure != 0) {
+        status = commit_failed(c, siblings.failure, "looking who else is on", c->plan->family->backing_path);
+    }
     for (size_t i = 0; status == 0 && i < siblings.n; i++) {
         if (!is_a_member(c->plan->family, &siblings.sibling[i])) {
             status = refuse_stranger(c, &siblings.sibling[i]);
         }
     }
-    if (status == 0 || siblings.n > 0) {
-        siblings_clear(&siblings);
-    }
+    siblings_clear(&siblings);
     return status;
 }
 
@@ -262,9 +263,26 @@ static int end_family_journal(struct commit *c, bool done)
     return status == 0 ? io_sync_directory(c->io, backing) : status;
 }
 
+/* A member whose record an earlier run removed, without a flush before it was killed, has no part in this
+ * plan: after a power cut that record would come back, and nobody know its way. What is gone with its
+ * directory has none. */
+static int flush_all_members(struct commit *c)
+{
+    const struct family_record *r = &c->plan->family->record;
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < r->members; i++) {
+        status = io_sync_directory(c->io, r->member[i]);
+        status = status == -ENOENT ? 0 : status;
+    }
+    return status;
+}
+
 int commit_family_end(struct commit *c)
 {
-    int status = end_family_journal(c, c->plan->family->record.committed != 0);
+    int status = c->plan->purpose == PLAN_RECOVERS ? flush_all_members(c) : 0;
+    if (status == 0) {
+        status = end_family_journal(c, c->plan->family->record.committed != 0);
+    }
     return status < 0 ? commit_failed(c, status, "closing the journal beside", c->plan->family->backing_path)
                       : 0;
 }

@@ -368,9 +368,12 @@ int commit_journal(struct commit *c)
     if (status != 0) {
         return status;
     }
-    status =
-        settle_write_journal(c->io, plan->target.path, record_kind_journal(c->record.kind), bytes, n_bytes);
+    bool placed = false;
+    status = settle_write_journal(c->io, plan->target.path, record_kind_journal(c->record.kind), bytes,
+                                  n_bytes, &placed);
     free(bytes);
+    /* One of several must not outlive the journal of all: it is taken back, or that one stays, too. */
+    c->journal_made = placed && plan->kin != NULL;
     if (status < 0) {
         return commit_failed(c, status, "writing the journal of", plan->target.path);
     }

@@ -10,22 +10,24 @@
 #include "core/ops/members.h"
 
 /* The backing file of the change of several images that this one's record (SIDE_JOURNAL, SIDE_UNDO) tells of;
- * "": of none, or there is no record that can be read. */
-static void family_of_record(char out[PATH_MAX], const struct cow_image *img, const char *what, bool *found)
+ * "": of none, or the record is strange. What could not be read is an error: whoever took it for a record of
+ * one image alone, because it can be read the next time, would leave the others behind. */
+static int family_of_record(char out[PATH_MAX], const struct cow_image *img, const char *what, bool *found,
+                            struct cow_error *err)
 {
     struct record record;
-    struct cow_error refusal, ignored;
+    struct cow_error refusal;
     out[0] = '\0';
     *found = false;
-    const int status = strcmp(what, SIDE_JOURNAL) == 0
-                           ? journal_peek(&record, found, img, &refusal, &ignored)
-                           : journal_read(&record, found, img, what, NULL, &ignored);
+    const int status = strcmp(what, SIDE_JOURNAL) == 0 ? journal_peek(&record, found, img, &refusal, err)
+                                                       : journal_read(&record, found, img, what, NULL, err);
     if (status != 0) {
         *found = true; /* whoever reads it has words for it */
     } else if (*found) {
         memcpy(out, record.family_path, strlen(record.family_path) + 1);
         record_clear(&record);
     }
+    return status == COW_IO || status == COW_NO_MEMORY ? status : 0;
 }
 
 int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
@@ -36,7 +38,10 @@ int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_
     bool found;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    family_of_record(backing, img, SIDE_JOURNAL, &found);
+    int status = family_of_record(backing, img, SIDE_JOURNAL, &found, err);
+    if (status != 0) {
+        return status;
+    }
     if (!found && img->backing.facts.state == COW_BACKING_FOUND &&
         side_has_family_journal(img->io, img->backing.facts.path)) {
         return family_plan_recover(out, img, way, img->backing.facts.path, err);
@@ -62,8 +67,8 @@ static int plan_by_undo_record(struct cow_plan **out, struct cow_image *img, pla
     bool found;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    family_of_record(backing, img, SIDE_UNDO, &found);
-    return backing[0] != '\0' ? all(out, img, backing, err) : one(out, img, err);
+    int status = family_of_record(backing, img, SIDE_UNDO, &found, err);
+    return status != 0 ? status : backing[0] != '\0' ? all(out, img, backing, err) : one(out, img, err);
 }
 
 int cow_plan_undo(struct cow_plan **out, struct cow_image *img, struct cow_error *err)

@@ -60,6 +60,9 @@ static int find_siblings(struct siblings *out, const struct cow_plan *plan,
     for (size_t i = 0; status == 0 && where != NULL && i < where->n_places; i++) {
         status = siblings_add(out, plan->io, &plan->backing.facts, where->place[i], err);
     }
+    if (status == 0 && out->failure != 0) { /* one that cannot be looked at may be an image on it */
+        status = cow_error_system(err, -out->failure, "looking for the images on %s", plan->backing.path);
+    }
     family_drop_other_names(out);
     return status;
 }
@@ -133,6 +136,18 @@ static int add_family_member(struct cow_plan *plan, const struct sibling *siblin
     return status;
 }
 
+/* Another file may have taken its name since it was opened: then that one is what was found. */
+static int check_asked_is_member(const struct cow_plan *plan, struct cow_error *err)
+{
+    for (size_t i = 0; i < plan->family->members; i++) {
+        if (plan->family->member[i]->img == plan->img) {
+            return 0;
+        }
+    }
+    cow_error_set(err, COW_REFUSED, "%s: has changed since it was opened", plan->img->path);
+    return cow_error_hint(err, "look again");
+}
+
 /* What one is that is not the image that was asked for stops all: it is refused, whatever it is. */
 static int add_all_members(struct cow_plan *plan, const struct siblings *found,
                            const struct cow_resize_options *opt, struct cow_error *err)
@@ -203,6 +218,9 @@ static int build_family(struct cow_plan *plan, const struct cow_resize_options *
     }
     if (status == 0) {
         status = add_all_members(plan, &found, opt, err);
+    }
+    if (status == 0) {
+        status = check_asked_is_member(plan, err);
     }
     siblings_clear(&found);
     if (status == 0) {

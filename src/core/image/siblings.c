@@ -26,10 +26,21 @@ struct search {
     bool no_memory;
 };
 
+/* What is gone, or not ours to read, or no path, is passed over; a disk that fails is remembered. */
+static void remember_failure(const struct search *search, int status)
+{
+    if (status < 0 && status != -ENOENT && status != -EACCES && status != -EPERM && status != -ELOOP &&
+        status != -ENOTDIR && status != -ENAMETOOLONG && search->found->failure == 0) {
+        search->found->failure = status;
+    }
+}
+
 static bool is_siblings_backing(const struct search *search, const char *path)
 {
     struct stat facts;
-    return search->io->stat(search->io->context, path, &facts) == 0 && same_file(&facts, search->backing);
+    const int status = search->io->stat(search->io->context, path, &facts);
+    remember_failure(search, status);
+    return status == 0 && same_file(&facts, search->backing);
 }
 
 /* Does this header name the backing file? A relative path may be meant from the working directory, as kernels
@@ -71,15 +82,6 @@ static bool is_the_image_itself(const struct search *search, const struct stat *
 {
     const struct cow_image *img = search->img;
     return img != NULL && img->header.format != COW_FORMAT_RAW && same_file(facts, &img->cow.facts);
-}
-
-/* What is gone, or not ours to read, is passed over; a disk that fails is remembered. */
-static void remember_failure(struct search *search, int status)
-{
-    if (status < 0 && status != -ENOENT && status != -EACCES && status != -EPERM && status != -ELOOP &&
-        status != -ENOTDIR && search->found->failure == 0) {
-        search->found->failure = status;
-    }
 }
 
 /* Whether it is an image on the backing file. One that is broken is believed as far as a kernel would read

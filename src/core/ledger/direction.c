@@ -241,7 +241,11 @@ int direction_of_member(struct decision *out, const struct cow_image *img, const
     /* by header: room was made, durably, before that was decided, and one write is left */
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     const bool is_ready = kind->keeps_file && !kind->shifts && !begun_from_new && view == JOURNAL_SEES_OLD;
-    const bool may = committed ? out->direction == FORWARD || out->has_choice || is_ready
+    /* Going back in the file itself: its date may be that of a write of ours that did not arrive. It is
+     * nobody else's, for the backing file was cut before, and no kernel has opened the image since. */
+    const bool is_cut_off = kind->keeps_file && begun_from_new && view == JOURNAL_SEES_NEW &&
+                            record->backing_old_bytes != record->backing_new_bytes;
+    const bool may = committed ? out->direction == FORWARD || out->has_choice || is_ready || is_cut_off
                                : view == from || view == JOURNAL_SEES_HALF;
     out->direction = !may ? NOWHERE : committed ? FORWARD : BACK;
     out->has_choice = false;

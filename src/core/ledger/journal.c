@@ -87,9 +87,14 @@ static int read_of_kind(struct record *out, bool *found, const struct cow_image 
 {
     char path[PATH_MAX];
     struct stat there;
-    if (strcmp(what, SIDE_JOURNAL) == 0 &&
-        img->io->lstat(img->io->context, side_path(path, img->real_path, SIDE_MOVE), &there) == 0) {
-        what = SIDE_MOVE;
+    if (strcmp(what, SIDE_JOURNAL) == 0) {
+        const int moves =
+            img->io->lstat(img->io->context, side_path(path, img->real_path, SIDE_MOVE), &there);
+        what = moves == 0 ? SIDE_MOVE : what;
+        if (moves < 0 && moves != -ENOENT) { /* nobody knows that there is none */
+            *found = false;
+            return cow_error_system(err, -moves, "%s", path);
+        }
     }
     int status = read_beside(out, found, img, what, facts, peek, err);
     if (status == 0 && *found && strcmp(what, SIDE_UNDO) != 0 &&

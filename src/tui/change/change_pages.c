@@ -65,7 +65,9 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
             tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
                            cow_size_text(before, preview->before_size_bytes),
                            cow_size_text(after, preview->after_size_bytes));
-        change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
+        change_put_images(page, preview);
+        if (preview->images == 0)
+            change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
     }
     change_put_holder(app, page);
     if (tells_all || app->holder.held)
@@ -177,7 +179,7 @@ static void fill_failure(struct tui_app *app, struct change *change)
 void change_fill_result(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
-    char size[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], all[CHANGE_SHORT] = "";
 
     tui_page_line(page);
     tui_page_line(page);
@@ -186,10 +188,12 @@ void change_fill_result(struct tui_app *app, struct change *change)
         return;
     }
     cow_size_text(size, cow_image_header(app->subject.image)->size_bytes);
+    if (change->images > 0)
+        snprintf(all, sizeof all, " for all %zu images", change->images);
     if (change->target[0])
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
     else
-        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done%s: %s %s%s%s", all, app->name,
                        change->words->done[0], change->words->done[1] ? size : "",
                        change->words->done[1] ? change->words->done[1] : "");
     put_section(page, "What became of the data", change->content);

@@ -85,14 +85,20 @@ int cow_plan_discard_undo(struct cow_plan **out, struct cow_image *img, struct c
 /* A policy as a choice for people. */
 struct cow_policy_choice {
     enum cow_policy policy;
+    bool family; /* of all images on the backing file at once (cow_plan_resize_family) */
     bool possible;
     bool recommended;
     char consequence[384]; /* one or two sentences: what it leaves, who opens it */
     char obstacle[256];    /* why it is not possible, else "" */
 };
 
-/* Fills choices[3] for growing img to size_bytes, the recommended one first, impossible ones last. */
-void cow_resize_choices(struct cow_policy_choice *choices, struct cow_image *img, uint64_t size_bytes);
+enum { COW_POLICY_CHOICES = 4 };
+
+/* Fills choices for growing img to size_bytes, the recommended one first, impossible ones last, and answers
+ * how many there are: one for each policy; where extend would leave other images behind, one more for all of
+ * them at once. */
+size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], struct cow_image *img,
+                          uint64_t size_bytes);
 
 /* The ways to write the image where its data has to move, as a choice for people: by copy, or in place. What
  * each costs is a phrase, "" where it is not known. */
@@ -114,9 +120,10 @@ struct cow_method_choice {
 enum { COW_METHOD_CHOICES = 2 };
 
 /* Fills choices, the copy first, and answers how many there are: none where the data may stay where it is, or
- * where there is one way only. opt: as for cow_plan_resize; where it names a method, there is no choice. */
+ * where there is one way only. opt: as for cow_plan_resize, or with family for cow_plan_resize_family, and
+ * then the data of at least one image has to move; where it names a method, there is no choice. */
 size_t cow_resize_method_choices(struct cow_method_choice choices[COW_METHOD_CHOICES], struct cow_image *img,
-                                 const struct cow_resize_options *opt);
+                                 const struct cow_resize_options *opt, bool family);
 
 struct cow_create_options {
     const char *path;         /* the new image */

@@ -198,6 +198,29 @@ one_has_it()
     run 0 resize --policy extend -y -q m1.cow $new_size 2>/dev/null || true
 }
 
+# All have it: nothing is done, and what undoes the change before stays. Where only the backing file is behind, that grows.
+all_have_it()
+{
+    made 3
+    grow || die "it does not grow"
+    before=$(facts "${files[@]}" .b.img.cowtui-family-undo .m1.cow.cowtui-undo)
+    run 0 resize --family -y --in sub m1.cow $new_size
+    has unchanged err
+    eq "$before" "$(facts "${files[@]}" .b.img.cowtui-family-undo .m1.cow.cowtui-undo)" "after nothing was done"
+    run 0 undo -y -q m2.cow
+    eq "$old" "$(facts "${files[@]}")" "what undo leaves"
+    for m in m1.cow m2.cow sub/m3.cow; do
+        run 0 resize --policy keep -y -q $m $new_size
+        run 0 undo --discard -y -q $m
+    done
+    before=$(facts "${files[@]}")
+    run 0 resize --family -y -q --in sub m1.cow $new_size
+    all_new || die "the backing file is still behind"
+    run 0 undo -y -q m1.cow
+    eq "$before" "$(facts "${files[@]}")" "what undo leaves of the backing file"
+    [ -z "$(find . -name '.*cowtui*')" ] || die "undo leaves $(find . -name '.*cowtui*')"
+}
+
 written_since()
 {
     made 3
@@ -386,6 +409,7 @@ t 'in place' in_place
 t 'told and refused' told
 t 'one is in the way' in_the_way
 t 'one has the size already' one_has_it
+t 'all have the size already' all_have_it
 t 'written since' written_since
 t 'changed alone since' changed_alone
 t 'strange journals' strange_journals

@@ -6,7 +6,7 @@
 # the scratch directory: a boot takes three seconds and needs no disk image.
 #
 # Exits 77 with the reason as the last line where no guest can be booted.
-# Usage: run.sh COWTUI [--parts | PART...]      A part is a file of cases: cases, changes, files, moves; without one all are run.
+# Usage: run.sh COWTUI [--parts | PART...]      A part is a file of cases: cases, changes, files, moves, family; without one all are run.
 # A case is a check; ONLY_CASE chooses which are told, for each rests on what was done before it.
 set -u
 
@@ -16,9 +16,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 MIB=1048576
 PATH=$PATH:/usr/sbin:/sbin
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- cases changes files moves
+[ $# -gt 0 ] || set -- cases changes files moves family
 if [ "$1" = --parts ]; then
-    printf '%s\n' 'cases 25' 'changes 30' 'files 30' 'moves 20'
+    printf '%s\n' 'cases 25' 'changes 30' 'files 30' 'moves 20' 'family 20'
     exit 0
 fi
 # shellcheck source=tests/wanted.sh

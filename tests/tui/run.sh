@@ -147,11 +147,11 @@ prepare_used-since() { # a guest has written a sector since the image was grown
     grow 128M && printf changed | dd of=root.cow bs=1 seek=2097152 conv=notrunc status=none
 }
 
-interrupt() { # CALL METHOD: a growth that is killed at the first such system call on the new image; what recover then does
+interrupt() { # CALL METHOD [--family]: a growth that is killed at the first such system call on the new image; what recover then does
     command -v strace >/dev/null || skip "strace is not installed" || return
     strace -o strace.out -e trace=none true 2>/dev/null || skip "strace cannot trace here" || return
     rm strace.out
-    { strace -qq -o /dev/null -P "$(pwd -P)/.root.cow.cowtui-new" -e inject="$1":signal=KILL:when=1 "$program" --quiet --yes resize --policy extend root.cow 128M; } 2>/dev/null
+    { strace -qq -o /dev/null -P "$(pwd -P)/.root.cow.cowtui-new" -e inject="$1":signal=KILL:when=1 "$program" --quiet --yes resize --policy extend "${@:3}" root.cow 128M; } 2>/dev/null
     [ -e .root.cow.cowtui-journal ] && [ -e .root.cow.cowtui-new ] || fail "the killed growth left no journal, or no new image" || return
     "$program" recover --dry-run --json root.cow | grep -q "\"method\": *\"$2\"" || fail "the killed growth is not one that recover takes $2"
 }
@@ -280,6 +280,22 @@ prepare_siblings() { # two other images on its backing file
     "$program" --quiet create lab2.cow root_fs.img && "$program" --quiet create lab3.cow root_fs.img || fail "cannot make other images"
 }
 
+prepare_siblings-in-use() {
+    prepare_siblings && prepare_in-use lab2.cow
+}
+
+prepare_siblings-unaligned() {
+    prepare_unaligned && prepare_siblings
+}
+
+prepare_family-grown() { # all three as one change
+    prepare_siblings && { "$program" --quiet --yes resize --family root.cow 128M || fail "cannot grow the family"; }
+}
+
+prepare_family-interrupted() { # while the new image is in the making, and the journal is for all three
+    prepare_siblings && interrupt fsync back --family
+}
+
 prepare_family() { # besides: one of another size, one whose change was interrupted, one broken
     local name
     for name in another marked broken; do
@@ -299,14 +315,14 @@ prepare_holes-in-use() {
 }
 
 holder=
-prepare_in-use() {
+prepare_in-use() { # [IMAGE]
     local n
     command -v python3 >/dev/null || skip "python3, which holds the lock, is not installed" || return
-    python3 -c 'import fcntl, signal
-image = open("root.cow", "r+b")
+    python3 -c 'import fcntl, signal, sys
+image = open(sys.argv[1], "r+b")
 fcntl.lockf(image, fcntl.LOCK_EX)
 open("locked", "w").close()
-signal.pause()' &
+signal.pause()' "${1:-root.cow}" &
     holder=$!
     for ((n = 0; n < $(turns 100); n++)); do
         if [ -e locked ]; then
@@ -378,6 +394,36 @@ check_kept() {
 check_header-grown() {
     info_says 201326592 true && backing_stays 201326592 && content_stays 201326592 && only_left $undo || return
     cmp -s -i 2097152 -n 134217728 "$before/root.cow" root.cow || fail "the data did not stay where it was"
+}
+
+family_undo='.lab2.cow.cowtui-undo .lab3.cow.cowtui-undo'
+family_images='lab2.cow lab3.cow'
+
+check_family-grown() { # all three, and what undoes it for each and for all
+    local image
+    info_says 134217728 true && backing_stays 134217728 && content_stays 134217728 || return
+    for image in $family_images; do
+        [ "$("$program" info --json $image | tr -d ' \n' | grep -o '"size_bytes":[0-9]*' | head -n 1)" = '"size_bytes":134217728' ] ||
+            fail "$image has another size" || return
+    done
+    only_left $family_undo $undo .root_fs.img.cowtui-family-undo $family_images
+}
+
+check_family-moved() { # within the file: nothing of it is kept but the journal
+    check_family-grown && [ "$(json can_grow_to_bytes)" = 68719476736 ] || fail "it can grow to $(json can_grow_to_bytes)"
+}
+
+check_family-old() {
+    cmp -s root.cow "$fresh/root.cow" || fail "root.cow is not what it was" || return
+    backing_stays $disk_bytes && only_left $family_images || return
+    "$program" --quiet create another.cow root_fs.img && cmp another.cow lab2.cow && cmp another.cow lab3.cow ||
+        fail "the others are not what they were"
+}
+
+check_family-old-unaligned() {
+    cmp -s "$before/root.cow" root.cow && cmp -s "$before/lab2.cow" lab2.cow && cmp -s "$before/lab3.cow" lab3.cow ||
+        fail "not all are what they were" || return
+    backing_stays $disk_bytes && only_left $family_images
 }
 
 check_moved() { # the data where the new layout has it, and the room of 64 GiB before it

@@ -530,9 +530,9 @@ START_TEST(choices_for_the_wizard)
     struct model_spec spec = usual(COW_FORMAT_V3);
     struct model *m = model_create(&spec);
     struct cow_image *img = open_named(m->cow_path, NULL);
-    struct cow_policy_choice choices[3];
+    struct cow_policy_choice choices[COW_POLICY_CHOICES];
     memset(choices, 0x5a, sizeof choices);
-    cow_resize_choices(choices, img, NEW_SIZE);
+    must(cow_resize_choices(choices, img, NEW_SIZE) == 3, "no other image is on its backing file");
     bool seen[4] = {false};
     for (unsigned i = 0; i < 3; i++) {
         must(choices[i].possible && choices[i].obstacle[0] == '\0', "choice %u: %s", i, choices[i].obstacle);
@@ -583,7 +583,7 @@ static size_t methods(struct cow_method_choice choices[COW_METHOD_CHOICES], stru
                       struct cow_resize_options opt)
 {
     memset(choices, 0x5a, COW_METHOD_CHOICES * sizeof *choices);
-    return cow_resize_method_choices(choices, img, &opt);
+    return cow_resize_method_choices(choices, img, &opt, false);
 }
 
 START_TEST(methods_for_the_wizard)
@@ -593,7 +593,7 @@ START_TEST(methods_for_the_wizard)
     struct cow_image *img;
     struct cow_error err = {.status = 0};
     struct cow_method_choice choices[COW_METHOD_CHOICES];
-    struct cow_policy_choice policies[3];
+    struct cow_policy_choice policies[COW_POLICY_CHOICES];
     struct cow_resize_options opt = {.size_bytes = 32 << 20, .policy = COW_POLICY_EXTEND};
     must_succeed(cow_image_open(&img, m->cow_path, &(struct cow_open_options){.io = &io}, &err), err);
     must(cow_image_can_grow_to(img) == 16 << 20, "it can grow to %" PRIu64, cow_image_can_grow_to(img));

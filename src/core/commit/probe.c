@@ -214,7 +214,7 @@ int cow_plan_probe(struct cow_plan *plan, struct cow_error *err)
 {
     struct plan_family *family = plan->family;
     int status = 0;
-    if (family == NULL) {
+    if (family == NULL || plan->n_steps == 0) { /* nothing is to be done: it stays so */
         return probe_one(plan, err);
     }
     for (size_t i = 0; i < family->members && status == 0 && plan->purpose == PLAN_CHANGES; i++) {

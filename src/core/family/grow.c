@@ -246,9 +246,15 @@ int cow_plan_resize_family(struct cow_plan **out, struct cow_image *img, const s
     plan->force = opt->force;
     plan->result.header.size_bytes = opt->size_bytes;
     status = build_family(plan, opt, where, err);
-    const bool nothing = status == 0 && plan->family->record.members == 0 && !plan->family->extends;
+    const bool nobody = status == 0 && plan->family->record.members == 0;
+    if (nobody && plan->family->extends) { /* it is a change of the backing file alone, and of one image */
+        cow_plan_free(plan);
+        struct cow_resize_options alone = *opt;
+        alone.policy = COW_POLICY_EXTEND;
+        return cow_plan_resize(out, img, &alone, err);
+    }
     status = family_finish(out, plan, status, err);
-    if (status == 0 && nothing) {
+    if (status == 0 && nobody) {
         (*out)->n_steps = 0;
         (*out)->preview.method = COW_METHOD_NONE;
         (*out)->preview.changes_existing = false;

@@ -34,6 +34,10 @@ bool change_makes_file(const struct change *change)
 
 bool change_moves_in_place(const struct cow_preview *preview)
 {
+    for (size_t i = 0; i < preview->images; i++) {
+        if (change_moves_in_place(preview->image[i]))
+            return true;
+    }
     return preview->method == COW_METHOD_INSERTED || preview->method == COW_METHOD_MOVED ||
            (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes > 0);
 }

@@ -50,6 +50,7 @@ struct change {
     bool succeeded; /* the result page's */
     struct cow_error error;
     bool can_undo;                /* here, by its key */
+    size_t images;                /* that were changed as one; 0: one alone */
     char target[CHANGE_SENTENCE]; /* the new file, where the image stays as it is; else "" */
     char content[CHANGE_SENTENCE];
     char next_step[CHANGE_SENTENCE], undo[CHANGE_SENTENCE], notes[CHANGE_SENTENCE];
@@ -85,7 +86,8 @@ void change_fill_confirm(struct tui_app *app, struct change *change);
 void change_fill_running(struct tui_app *app, struct change *change);
 void change_fill_result(struct tui_app *app, struct change *change);
 
-/* Whether data moves within the image's file: that can be stopped half way, and the image is not whole then.
+/* Whether data moves within the file of an image: that can be stopped half way, and the image is not whole
+ * then.
  */
 bool change_moves_in_place(const struct cow_preview *preview);
 
@@ -95,6 +97,7 @@ bool change_makes_file(const struct change *change);
 /* Parts of a plan's text that several pages show. change_put_layouts() shows nothing where there are not two
  * of them. */
 void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers);
+void change_put_images(struct tui_page *page, const struct cow_preview *preview);
 void change_put_content(struct tui_page *page, const struct cow_preview *preview);
 void change_put_backing(struct tui_page *page, const struct cow_preview *preview);
 void change_put_future(struct tui_page *page, const struct cow_preview *preview);

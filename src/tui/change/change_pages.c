@@ -65,7 +65,9 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
             tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
                            cow_size_text(before, preview->before_size_bytes),
                            cow_size_text(after, preview->after_size_bytes));
-        change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
+        change_put_images(page, preview);
+        if (preview->images == 0)
+            change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
     }
     change_put_holder(app, page);
     if (tells_all || app->holder.held)
@@ -83,8 +85,12 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
                   "Anything but the word yes, or Esc, leaves everything as it is.");
     if (change_moves_in_place(preview))
-        tui_page_wrap(page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
-                      "While the data moves it can be stopped: it stays half way then, and goes on later.");
+        tui_page_wrap(
+            page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
+            preview->images > 0
+                ? "While data moves it can be stopped: it stays half way then, until :recover takes "
+                  "all images back."
+                : "While the data moves it can be stopped: it stays half way then, and goes on later.");
     else if (!tells_all)
         tui_page_wrap(page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
                       "Until its last steps it can be stopped: nothing is changed then.");
@@ -133,8 +139,10 @@ void change_fill_running(struct tui_app *app, struct change *change)
         tui_page_put(page, 2, TUI_WARN, "Stopping...");
     else if (change->can_cancel)
         tui_page_put(page, 2, TUI_NORMAL,
-                     change->moves ? "Esc stops it: what has been moved stays moved, and it goes on later."
-                                   : "Esc stops it: nothing is changed then.");
+                     !change->moves ? "Esc stops it: nothing is changed then."
+                     : change->images > 0
+                         ? "Esc stops it half way: :recover takes all images back then."
+                         : "Esc stops it: what has been moved stays moved, and it goes on later.");
     else
         tui_page_put(page, 2, TUI_WARN,
                      change->moves ? "It cannot be stopped at this step."
@@ -167,7 +175,10 @@ static void fill_failure(struct tui_app *app, struct change *change)
     put_section(page, status == COW_CANCELLED ? "What is left" : "Why", change->error.message);
     put_section(page, "What helps", change->error.hint);
     put_section(page, "Here",
-                half           ? ":recover goes on with it or takes it back, as you choose; until then it "
+                half && change->images > 0
+                    ? ":recover takes all images that were to change with it back; until then it can be "
+                      "looked at, as the disk was, and nothing else done with it"
+                : half         ? ":recover goes on with it or takes it back, as you choose; until then it "
                                  "can be looked at, as the disk was, and nothing else done with it"
                 : app->pending ? ":recover shows what finishing it or taking it back would do"
                                : "");
@@ -177,7 +188,7 @@ static void fill_failure(struct tui_app *app, struct change *change)
 void change_fill_result(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
-    char size[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES], all[CHANGE_SHORT] = "";
 
     tui_page_line(page);
     tui_page_line(page);
@@ -186,10 +197,12 @@ void change_fill_result(struct tui_app *app, struct change *change)
         return;
     }
     cow_size_text(size, cow_image_header(app->subject.image)->size_bytes);
+    if (change->images > 1)
+        snprintf(all, sizeof all, " for all %zu images", change->images);
     if (change->target[0])
         tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s is written.", change->target);
     else
-        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done: %s %s%s%s", app->name,
+        tui_page_wrapf(page, LABEL_COL, LABEL_COL, TUI_GOOD, "Done%s: %s %s%s%s", all, app->name,
                        change->words->done[0], change->words->done[1] ? size : "",
                        change->words->done[1] ? change->words->done[1] : "");
     put_section(page, "What became of the data", change->content);

@@ -58,6 +58,36 @@ void change_put_backing(struct tui_page *page, const struct cow_preview *preview
         put_change_siblings(page, preview);
 }
 
+/* Of several that change as one: a line each, as --dry-run has them. */
+void change_put_images(struct tui_page *page, const struct cow_preview *preview)
+{
+    char name[1024], before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
+
+    for (size_t i = 0; i < preview->images; i++) {
+        const struct cow_preview *image = preview->image[i];
+        const char *label = i == 0 ? "images" : "";
+        cow_escape(name, sizeof name, image->target_path);
+        if (image->has_before && image->has_after)
+            tui_page_value(page, label, TEXT_COL, TUI_NORMAL, "%s: %s -> %s, %s", name,
+                           cow_size_text(before, image->before_size_bytes),
+                           cow_size_text(after, image->after_size_bytes), cow_method_name(image->method));
+        else
+            tui_page_value(page, label, TEXT_COL, TUI_NORMAL, "%s: %s", name, cow_method_name(image->method));
+    }
+}
+
+/* How far it can grow later; of several images: each of them. */
+static uint64_t room_of(const struct cow_preview *preview)
+{
+    uint64_t room = preview->can_grow_to_bytes;
+
+    for (size_t i = 0; i < preview->images; i++) {
+        if (preview->image[i]->can_grow_to_bytes < room)
+            room = preview->image[i]->can_grow_to_bytes;
+    }
+    return room;
+}
+
 void change_put_content(struct tui_page *page, const struct cow_preview *preview)
 {
     if (preview->has_after_dirty && preview->has_before && !preview->content_text[0] &&
@@ -74,10 +104,10 @@ void change_put_future(struct tui_page *page, const struct cow_preview *preview)
 
     if (preview->undo_text[0])
         tui_page_value(page, "undo", TEXT_COL, TUI_NORMAL, "%s", preview->undo_text);
-    if (preview->can_grow_to_bytes > preview->after_size_bytes)
+    if (room_of(preview) > preview->after_size_bytes)
         tui_page_value(page, "reserve", TEXT_COL, TUI_NORMAL,
-                       "from now on it can grow to %s without moving anything",
-                       cow_size_text(size, preview->can_grow_to_bytes));
+                       "from now on %s can grow to %s without moving anything",
+                       preview->images > 0 ? "each of them" : "it", cow_size_text(size, room_of(preview)));
     for (size_t i = 0; i < preview->notes; i++)
         tui_page_value(page, i == 0 ? "notes" : "", TEXT_COL, TUI_NORMAL, "%s", preview->note[i]);
 }

@@ -53,15 +53,57 @@ static void put_removed(struct tui_page *page, const struct cow_preview *preview
     }
 }
 
+/* Of several images: where it moves the data of each that moves at all. */
+static bool moves_by_filesystem(const struct cow_preview *preview)
+{
+    bool inserts = preview->method == COW_METHOD_INSERTED;
+
+    for (size_t i = 0; i < preview->images; i++) {
+        if (preview->image[i]->method == COW_METHOD_MOVED)
+            return false;
+        inserts |= preview->image[i]->method == COW_METHOD_INSERTED;
+    }
+    return inserts;
+}
+
 static void put_moves(struct tui_page *page, const struct cow_preview *preview)
 {
     char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES];
 
-    tui_page_value(page, "moves", TEXT_COL, TUI_NORMAL, "%s of data within the file, %s; needs %s",
-                   cow_size_text(moved, preview->moves_bytes),
-                   preview->method == COW_METHOD_INSERTED ? "by the filesystem"
-                                                          : "from its end to its beginning",
+    tui_page_value(page, "moves", TEXT_COL, TUI_NORMAL, "%s of data within the file%s, %s; needs %s",
+                   cow_size_text(moved, preview->moves_bytes), preview->images > 0 ? "s" : "",
+                   moves_by_filesystem(preview) ? "by the filesystem" : "from its end to its beginning",
                    cow_needs_text(needed, preview));
+}
+
+/* Of several images: who gets another format, and what all of them take together. */
+static void put_costs_of_all(struct tui_page *page, const struct cow_preview *preview)
+{
+    char written[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES], name[512];
+    bool copies = false;
+
+    cow_needs_text(needed, preview);
+    for (size_t i = 0; i < preview->images; i++)
+        copies |= preview->image[i]->method == COW_METHOD_COPY;
+    if (change_moves_in_place(preview))
+        put_moves(page, preview);
+    else if (copies)
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "%s to new files, then renamed, all together; needs %s",
+                       cow_size_text(written, preview->writes_bytes), needed);
+    else
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "only the headers, in place: milliseconds at any size; needs %s", needed);
+    for (size_t i = 0; i < preview->images; i++) {
+        const struct cow_preview *image = preview->image[i];
+        const char *slash = strrchr(image->target_path, '/');
+        cow_escape(name, sizeof name, slash ? slash + 1 : image->target_path);
+        if (image->has_before && image->has_after && image->before_format != image->after_format)
+            tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s: %s becomes %s", name,
+                           cow_format_title(image->before_format), cow_format_title(image->after_format));
+    }
+    put_removed(page, preview);
+    change_put_backing(page, preview);
 }
 
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
@@ -151,10 +193,26 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     else
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s, unchanged", preview->has_before ? old : new);
     col = put_fact(page, col, "policy", preview->policy);
+    if (preview->images > 0) {
+        char all[64];
+        snprintf(all, sizeof all, "%zu, or none of them", preview->images);
+        put_fact(page, col, "images", all);
+        return;
+    }
     col = put_fact(page, col, "method", cow_method_name(preview->method));
     const char *meaning = method_meaning(preview->method);
     if (col + tui_text_cells(meaning) <= page->cols)
         tui_page_put(page, col, TUI_NORMAL, meaning);
+}
+
+/* Of several images: one that a stock kernel will not open, if there is any. */
+static const struct cow_preview *worst_of(const struct cow_preview *preview)
+{
+    for (size_t i = 0; i < preview->images; i++) {
+        if (preview->image[i]->has_after && !preview->image[i]->after_verdict.opens)
+            return preview->image[i];
+    }
+    return preview;
 }
 
 void change_fill_preview(struct tui_app *app, struct change *change)
@@ -174,12 +232,21 @@ void change_fill_preview(struct tui_app *app, struct change *change)
     }
     if (!change_makes_file(change))
         change_put_holder(app, page);
-    change_put_layouts(page, preview, roomy, true);
+    if (preview->images > 0) {
+        change_put_space(page, roomy);
+        change_put_images(page, preview);
+    } else {
+        change_put_layouts(page, preview, roomy, true);
+    }
     change_put_space(page, roomy);
-    change_put_content(page, preview);
-    put_costs(page, preview);
+    if (preview->images > 0) {
+        put_costs_of_all(page, preview);
+    } else {
+        change_put_content(page, preview);
+        put_costs(page, preview);
+    }
     if (preview->has_after)
-        put_preview_verdict(page, preview);
+        put_preview_verdict(page, worst_of(preview));
     change_put_future(page, preview);
     if (change->instead[0])
         tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);

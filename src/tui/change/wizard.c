@@ -183,7 +183,7 @@ static void choose_preset(struct tui_app *app, struct wizard *w, int step)
 
 static void choose_policy(struct wizard *w, int step)
 {
-    for (int i = w->choice_at + step; i >= 0 && i < WIZARD_CHOICES; i += step) {
+    for (int i = w->choice_at + step; i >= 0 && i < w->choices; i += step) {
         if (w->choice[i].possible) {
             w->choice_at = i;
             return;
@@ -217,9 +217,9 @@ static void ask_policy(struct tui_app *app, struct wizard *w)
 {
     if (wizard_shrinks(app, w) && !nothing_is_lost(app, w))
         return;
-    cow_resize_choices(w->choice, app->subject.image, w->size_bytes);
+    w->choices = (int)cow_resize_choices(w->choice, app->subject.image, w->size_bytes);
     w->choice_at = WIZARD_NONE;
-    for (int i = WIZARD_CHOICES - 1; i >= 0; i--) {
+    for (int i = w->choices - 1; i >= 0; i--) {
         if (w->choice[i].possible)
             w->choice_at = i;
     }
@@ -232,10 +232,10 @@ static void tell_alternatives(const struct wizard *w, char *out, size_t out_byte
     size_t used = 0;
 
     out[0] = '\0';
-    for (int i = 0; i < WIZARD_CHOICES && used < out_bytes; i++) {
+    for (int i = 0; i < w->choices && used < out_bytes; i++) {
         if (i != w->choice_at && w->choice[i].possible)
             used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", used == 0 ? "policy " : " or ",
-                                     cow_policy_name(w->choice[i].policy));
+                                     wizard_choice_name(&w->choice[i]));
     }
     if (used > 0 && used < out_bytes)
         snprintf(out + used, out_bytes - used, ": go Back and choose it");
@@ -246,9 +246,11 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     struct cow_plan *plan = NULL;
     struct cow_error err = {0};
 
-    struct cow_resize_options options = resize_options(app, w, w->choice[w->choice_at].policy);
+    const struct cow_policy_choice *choice = &w->choice[w->choice_at];
+    struct cow_resize_options options = resize_options(app, w, choice->policy);
     options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
-    if (cow_plan_resize(&plan, app->subject.image, &options, &err)) {
+    if (choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
+                       : cow_plan_resize(&plan, app->subject.image, &options, &err)) {
         tui_app_error(app, &err);
         return;
     }
@@ -264,8 +266,9 @@ static void ask_method(struct tui_app *app, struct wizard *w)
         tui_app_say(app, TUI_WARN, "none of the ways is possible; see why above");
         return;
     }
-    const struct cow_resize_options options = resize_options(app, w, w->choice[w->choice_at].policy);
-    w->methods = cow_resize_method_choices(w->method, app->subject.image, &options);
+    const struct cow_policy_choice *choice = &w->choice[w->choice_at];
+    const struct cow_resize_options options = resize_options(app, w, choice->policy);
+    w->methods = cow_resize_method_choices(w->method, app->subject.image, &options, choice->family);
     w->method_at = w->methods > 0 && !w->method[0].possible;
     if (w->methods > 0)
         turn_wizard_to(app, w, WIZARD_METHOD);

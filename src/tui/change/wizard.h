@@ -13,7 +13,7 @@
 
 enum wizard_page { WIZARD_SIZE, WIZARD_POLICY, WIZARD_METHOD, WIZARD_CHANGE };
 
-enum { WIZARD_CHOICES = 3, WIZARD_PRESETS = 6, WIZARD_NONE = -1, WIZARD_TEXT = 64, WIZARD_LINE = 512 };
+enum { WIZARD_PRESETS = 6, WIZARD_NONE = -1, WIZARD_TEXT = 64, WIZARD_LINE = 512 };
 
 struct wizard_preset {
     const char *label;
@@ -36,7 +36,8 @@ struct wizard {
     char smallest[WIZARD_LINE]; /* what there is to say about the smallest size; "" nothing */
     bool at_smallest;           /* no preset for it: the disk cannot be smaller */
 
-    struct cow_policy_choice choice[WIZARD_CHOICES];
+    struct cow_policy_choice choice[COW_POLICY_CHOICES];
+    int choices;   /* that there are */
     int choice_at; /* WIZARD_NONE: none is possible */
 
     struct cow_method_choice method[COW_METHOD_CHOICES];
@@ -48,6 +49,9 @@ struct wizard {
 
 /* Whether the size asked for is smaller than the disk. */
 bool wizard_shrinks(const struct tui_app *app, const struct wizard *w);
+
+/* What a choice is called: its policy, and "for all" of a whole family. */
+const char *wizard_choice_name(const struct cow_policy_choice *choice);
 
 /* Reads what is on the disk: the facts, and the smallest size, which is 0 where there is none to offer. */
 uint64_t wizard_look(struct tui_app *app, struct wizard *w);

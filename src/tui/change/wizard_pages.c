@@ -128,6 +128,11 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
                        tell_room(app, room, sizeof room));
 }
 
+const char *wizard_choice_name(const struct cow_policy_choice *choice)
+{
+    return choice->family ? "extend for all" : cow_policy_name(choice->policy);
+}
+
 static void put_choice(struct tui_page *page, const struct cow_policy_choice *choice, bool selected)
 {
     enum tui_style style = selected ? TUI_SELECTED : choice->possible ? TUI_STRONG : TUI_DISABLED;
@@ -135,7 +140,9 @@ static void put_choice(struct tui_page *page, const struct cow_policy_choice *ch
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, style, selected ? " \u25b8 " : "   ");
-    int col = tui_page_putf(page, 4, style, "%s ", cow_policy_name(choice->policy));
+    int col = tui_page_putf(page, 4, style, "%s ",
+                            choice->family ? "extend, all images on it grow together"
+                                           : cow_policy_name(choice->policy));
     if (choice->recommended)
         tui_page_put(page, col + 1, TUI_GOOD, "recommended");
     if (!choice->possible)
@@ -154,7 +161,7 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
     tui_page_line(page);
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "What shall become of the backing file %s when the disk has %s?",
                    app->backing_name, cow_size_text(size, w->size_bytes));
-    for (int i = 0; i < WIZARD_CHOICES; i++) {
+    for (int i = 0; i < w->choices; i++) {
         if (i == w->choice_at)
             first = page->lines + 1;
         put_choice(page, &w->choice[i], i == w->choice_at);
@@ -174,9 +181,12 @@ void wizard_fill_method(struct tui_app *app, struct wizard *w)
 
     tui_page_line(page);
     tui_page_line(page);
-    tui_page_wrapf(page, 1, 1, TUI_NORMAL,
-                   "For %s the data has to move: the bitmap has no room before it. How shall %s be written?",
-                   cow_size_text(size, w->size_bytes), app->name);
+    const bool family = w->choice[w->choice_at].family;
+    tui_page_wrapf(
+        page, 1, 1, TUI_NORMAL,
+        "For %s the data %shas to move: the bitmap has no room before it. How shall %s be written?",
+        cow_size_text(size, w->size_bytes), family ? "of some of the images " : "",
+        family ? "they" : app->name);
     tui_page_line(page);
     for (int i = 0; i < BESIDE_WAYS; i++) {
         const struct cow_method_choice *choice = &w->method[i];

@@ -92,7 +92,7 @@ static void look_at_sizes(struct input *in, uint64_t size_bytes)
 {
     struct cow_error err = {.status = 0};
     struct cow_image *img;
-    struct cow_policy_choice choices[3];
+    struct cow_policy_choice choices[COW_POLICY_CHOICES];
     struct cow_method_choice methods[COW_METHOD_CHOICES];
     MUST(cow_image_open(&img, PICTURE_COW, NULL, &err) == 0);
     for (unsigned n = 0; n < 3; n++) {
@@ -105,7 +105,7 @@ static void look_at_sizes(struct input *in, uint64_t size_bytes)
         cow_resize_choices(choices, img, options.size_bytes);
         (void)cow_resize_method_choices(
             methods, img,
-            &(struct cow_resize_options){.size_bytes = options.size_bytes, .policy = options.policy});
+            &(struct cow_resize_options){.size_bytes = options.size_bytes, .policy = options.policy}, false);
         const int status = cow_plan_resize(&plan, img, &options, &err);
         error_is_whole(status, &err);
         if (status == 0) {

@@ -66,7 +66,9 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
     error_is_whole(status, &err);
     if (status == 0) {
         MUST(options.help || options.version || options.command != NULL);
-        MUST(options.help || options.version || options.operands == options.command->n_operands);
+        MUST(options.help || options.version || options.operands == options.command->n_operands ||
+             (strchr(options.command->operands, '[') != NULL &&
+              options.operands + 1 == options.command->n_operands));
         if (options.help) {
             cli_print_help(options.command);
         } else if (only_looks(&options)) {

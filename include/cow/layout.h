@@ -32,8 +32,12 @@ uint64_t cow_layout_place(const struct cow_layout *layout, uint64_t offset_bytes
  * data at data_offset. */
 uint64_t cow_layout_capacity(uint32_t alignment, uint64_t data_offset);
 
-/* Picks the alignment for a new v3 image of size_bytes that shall be able to grow to reserve_bytes (0: a
- * default of twice the size, at least 4 GiB) without moving its data: a power of two, at least 1 MiB where
+/* To what size a disk of size_bytes shall be able to grow, where nothing else is wished for (reserve_bytes
+ * 0): twice its size, at least 4 GiB. */
+uint64_t cow_layout_reserve(uint64_t size_bytes, uint64_t reserve_bytes);
+
+/* Picks the alignment for a new v3 image of size_bytes that shall be able to grow to reserve_bytes (0: as
+ * cow_layout_reserve has it) without moving its data: a power of two, at least 1 MiB where
  * bitmap and data offset stay within a signed 32-bit int (that is what kernels hold them in), less only where
  * they would not. Errors: COW_INVALID if no alignment keeps the offsets in range (8 TiB and more). */
 int cow_layout_choose_alignment(uint32_t *out, uint64_t size_bytes, uint64_t reserve_bytes,

@@ -4,21 +4,8 @@
  */
 #include "family.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static const struct verdict fine = {.outcome = OUTCOME_OPEN};
-
-__attribute__((format(printf, 1, 2))) static struct verdict bad(const char *format, ...)
-{
-    struct verdict v = {.outcome = OUTCOME_BAD};
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(v.why, sizeof v.why, format, arguments);
-    va_end(arguments);
-    return v;
-}
 
 static unsigned n_kin(const struct trial *trial)
 {
@@ -141,16 +128,16 @@ static struct verdict check_alone(const struct trial *trial, const struct tree *
     for (unsigned i = 0; i < n_kin(trial); i++) {
         const char *path = relatives[i].path;
         if ((outcome_of(trial, tree, i) == OUTCOME_NEW) != is_new) {
-            return bad("there is no journal of the family, the image is %s, and %s is not",
-                       is_new ? "new" : "old", path);
+            return judge_bad("there is no journal of the family, the image is %s, and %s is not",
+                             is_new ? "new" : "old", path);
         }
         for (unsigned k = 0; k < 3; k++) {
             if (side_there(tree, path, journals[k])) {
-                return bad("there is no journal of the family, and a %s of %s", journals[k], path);
+                return judge_bad("there is no journal of the family, and a %s of %s", journals[k], path);
             }
         }
     }
-    return fine;
+    return judge_fine;
 }
 
 struct verdict family_crashed(const struct trial *trial, const struct tree *tree)
@@ -158,13 +145,13 @@ struct verdict family_crashed(const struct trial *trial, const struct tree *tree
     for (unsigned i = 0; i < n_kin(trial); i++) {
         const char *path = relatives[i].path;
         if (file_at(tree, path) == NULL) {
-            return bad("%s is gone", path);
+            return judge_bad("%s is gone", path);
         }
         if (!is_half_way(tree, path) && outcome_of(trial, tree, i) == OUTCOME_BAD) {
-            return bad("%s shows neither its old nor its new disk", path);
+            return judge_bad("%s shows neither its old nor its new disk", path);
         }
     }
-    return tree_find(tree, FAMILY_JOURNAL) == NO_INODE ? check_alone(trial, tree) : fine;
+    return tree_find(tree, FAMILY_JOURNAL) == NO_INODE ? check_alone(trial, tree) : judge_fine;
 }
 
 /* It is that end's file, byte for byte; zeros may have been added at its end. */
@@ -203,18 +190,18 @@ struct verdict family_settled(const struct trial *trial, const struct tree *tree
         const char *path = relatives[i].path;
         const struct inode *file = file_at(tree, path), *was = file_at(&stage->tree, path);
         if (outcome_of(trial, tree, i) != outcome) {
-            return bad("the image is %s, and %s is not", which, path);
+            return judge_bad("the image is %s, and %s is not", which, path);
         }
         if (kernel_opens(&view, tree, file) != stage->kin[i].opens) {
-            return bad("all are %s, but a kernel %s %s", which, stage->kin[i].opens ? "refuses" : "opens",
-                       path);
+            return judge_bad("all are %s, but a kernel %s %s", which,
+                             stage->kin[i].opens ? "refuses" : "opens", path);
         }
         if (!same_file(file, was) || !same_facts(&file->facts, &was->facts)) {
-            return bad("all are %s, but bytes, mode, owner or attributes of %s differ", which, path);
+            return judge_bad("all are %s, but bytes, mode, owner or attributes of %s differ", which, path);
         }
         if (!undo_is_marked(tree, path)) {
-            return bad("the undo data of %s is an image without the mark", path);
+            return judge_bad("the undo data of %s is an image without the mark", path);
         }
     }
-    return fine;
+    return judge_fine;
 }

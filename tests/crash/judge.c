@@ -14,7 +14,7 @@
 #include "memory.h"
 #include "power.h"
 
-__attribute__((format(printf, 1, 2))) static struct verdict bad(const char *format, ...)
+struct verdict judge_bad(const char *format, ...)
 {
     struct verdict v = {.outcome = OUTCOME_BAD};
     va_list arguments;
@@ -24,7 +24,7 @@ __attribute__((format(printf, 1, 2))) static struct verdict bad(const char *form
     return v;
 }
 
-static const struct verdict fine = {.outcome = OUTCOME_OPEN};
+const struct verdict judge_fine = {.outcome = OUTCOME_OPEN};
 
 static const struct inode *file_at(const struct tree *tree, const char *path)
 {
@@ -66,17 +66,17 @@ static struct verdict check_bystanders(const struct trial *trial, const struct t
         }
         const struct inode *now = file_at(tree, path);
         if (now == NULL) {
-            return bad("%s is gone", path);
+            return judge_bad("%s is gone", path);
         }
         if (now == file_at(tree, trial->target) && now->number == old->number) {
             continue; /* the image's second name, and it is still that: judged there */
         }
         if (now->number != old->number || !facts_same(&now->facts, &old->facts) ||
             !inode_same_bytes(now, old, 0, old->facts.size_bytes)) {
-            return bad("%s has changed", path);
+            return judge_bad("%s has changed", path);
         }
     }
-    return fine;
+    return judge_fine;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -113,7 +113,7 @@ static struct verdict check_merged(const struct inode *old, const struct inode *
 {
     const uint64_t size = old->facts.size_bytes;
     if (inode_same_bytes(now, old, 0, size)) {
-        return fine;
+        return judge_fine;
     }
     for (uint64_t at = 0, stop; at < size; at = stop) {
         stop = least(at + PAGE_BYTES, size);
@@ -122,13 +122,13 @@ static struct verdict check_merged(const struct inode *old, const struct inode *
         }
         stop = least(at + SECTOR_BYTES, size);
         if (!is_either(now, old, end, at, stop) && !is_woven(now, old, end, at, (size_t)(stop - at))) {
-            return bad("the backing file's sector %llu has neither old nor new bytes",
-                       (unsigned long long)(at / SECTOR_BYTES));
+            return judge_bad("the backing file's sector %llu has neither old nor new bytes",
+                             (unsigned long long)(at / SECTOR_BYTES));
         }
     }
     return now->facts.mtime.tv_sec == old->facts.mtime.tv_sec
-               ? bad("the backing file's bytes have changed, and it has its old date")
-               : fine;
+               ? judge_bad("the backing file's bytes have changed, and it has its old date")
+               : judge_fine;
 }
 
 /* What the backing file held is there whatever happens; what is new is zeros. */
@@ -138,23 +138,23 @@ static struct verdict check_backing(const struct trial *trial, const struct tree
     const struct inode *end = file_at(&trial->after.tree, trial->backing);
     const struct inode *now = file_at(tree, trial->backing);
     if (old == NULL) {
-        return fine;
+        return judge_fine;
     }
     if (now == NULL) {
-        return bad("the backing file is gone");
+        return judge_bad("the backing file is gone");
     }
     uint64_t kept = least(old->facts.size_bytes, end->facts.size_bytes);
     uint64_t size = now->facts.size_bytes;
     if (size != old->facts.size_bytes && size != end->facts.size_bytes) {
-        return bad("the backing file has %llu bytes", (unsigned long long)size);
+        return judge_bad("the backing file has %llu bytes", (unsigned long long)size);
     }
     if (trial->merges) {
         return check_merged(old, end, now);
     }
     if (!inode_same_bytes(now, old, 0, kept) || !inode_zero(now, old->facts.size_bytes, size)) {
-        return bad("the backing file's bytes have changed");
+        return judge_bad("the backing file's bytes have changed");
     }
-    return fine;
+    return judge_fine;
 }
 
 /* ---- what the target shows ---- */
@@ -191,11 +191,11 @@ static struct verdict check_sibling(const struct trial *trial, const struct tree
         }
         const struct inode *now = file_at(tree, view.path), *old = file_at(&trial->before.tree, view.path);
         if (!inode_same_bytes(now, old, 0, old->facts.size_bytes)) {
-            return bad("a kernel opens %s on a backing file that has changed",
-                       i == 0 ? SIBLING_PATH : "the old image");
+            return judge_bad("a kernel opens %s on a backing file that has changed",
+                             i == 0 ? SIBLING_PATH : "the old image");
         }
     }
-    return fine;
+    return judge_fine;
 }
 
 /* Whatever a kernel opens is the old disk or the new one: image, left-over, undo data. */
@@ -218,10 +218,11 @@ static struct verdict check_kernel(const struct trial *trial, const struct tree 
         }
         const struct inode *backing = backing_of(&view, tree);
         if (!view_shows(&view, file, backing, &old->file) && !view_shows(&view, file, backing, &new->file)) {
-            return bad("a kernel opens %s, and it is neither the old nor the new disk", tree->entry[i].name);
+            return judge_bad("a kernel opens %s, and it is neither the old nor the new disk",
+                             tree->entry[i].name);
         }
     }
-    return fine;
+    return judge_fine;
 }
 
 /* The image shows the disk whether a kernel opens it or not. */
@@ -239,18 +240,19 @@ struct verdict judge_crashed(const struct trial *trial, const struct tree *tree,
     struct view view;
     const struct inode *file = file_at(tree, trial->target);
     if (file == NULL) {
-        return trial->before.target_there ? bad("the image is gone") : (struct verdict){OUTCOME_OLD, ""};
+        return trial->before.target_there ? judge_bad("the image is gone")
+                                          : (struct verdict){OUTCOME_OLD, ""};
     }
     if (!trial->raw && !view_as(&view, file, trial->before.form) && !view_as(&view, file, FORM_V3) &&
         !view_as(&view, file, trial->after.form)) {
-        return bad("the image has no header: a kernel takes it for a raw disk");
+        return judge_bad("the image has no header: a kernel takes it for a raw disk");
     }
     /* Half way, with what recovery needs beside it; that it leads to one of the ends is judged there. */
     const bool half = !trial->raw && view_as(&view, file, FORM_V3) && view.marked &&
                       tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE &&
                       tree_find(tree, "/img/.x.cow.cowtui-position") != NO_INODE;
     if (!half && !disk_is_there(trial, tree, file, guest)) {
-        return bad("the image shows neither the old nor the new disk");
+        return judge_bad("the image shows neither the old nor the new disk");
     }
     struct verdict v = check_kernel(trial, tree, guest);
     if (v.outcome != OUTCOME_BAD) {
@@ -332,11 +334,12 @@ static struct verdict check_names(const struct trial *trial, const struct tree *
             excused && (strstr(path, ".cowtui-new") != NULL || strstr(path, ".cowtui-journal-new") != NULL ||
                         strstr(path, ".cowtui-family-new") != NULL);
         if (!undo && !left && !is_lonely_copy(trial, path) && file_at(&stage->tree, path) == NULL) {
-            return bad("%s is left over", path);
+            return judge_bad("%s is left over", path);
         }
     }
-    return file_at(tree, trial->target) == NULL && stage->target_there ? bad("%s is gone", trial->target)
-                                                                       : fine;
+    return file_at(tree, trial->target) == NULL && stage->target_there
+               ? judge_bad("%s is gone", trial->target)
+               : judge_fine;
 }
 
 /* It is that end's file, byte for byte; zeros may have been added at its end. */
@@ -370,11 +373,11 @@ static struct verdict check_undo_data(const struct tree *tree)
     if (undo != NULL) {
         for (int form = 0; form < FORMS; form++) {
             if (view_as(&view, undo, (enum form_name)form) && !view.marked) {
-                return bad("the undo data is an image without the mark");
+                return judge_bad("the undo data is an image without the mark");
             }
         }
     }
-    return fine;
+    return judge_fine;
 }
 
 static struct verdict check_end(const struct trial *trial, const struct tree *tree, enum outcome outcome,
@@ -387,31 +390,32 @@ static struct verdict check_end(const struct trial *trial, const struct tree *tr
     const struct inode *sibling = file_at(tree, SIBLING_PATH);
     struct view view;
     if (backing != NULL && !same_backing(trial, backing, stage)) {
-        return bad("%s disk, but the backing file is not that one (%llu bytes, date %lld)", which,
-                   (unsigned long long)backing->facts.size_bytes, (long long)backing->facts.mtime.tv_sec);
+        return judge_bad("%s disk, but the backing file is not that one (%llu bytes, date %lld)", which,
+                         (unsigned long long)backing->facts.size_bytes,
+                         (long long)backing->facts.mtime.tv_sec);
     }
     if (file != NULL && !trial->raw && kernel_opens(&view, tree, file) != stage->opens) {
-        return bad("%s disk, but a kernel %s it", which, stage->opens ? "refuses" : "opens");
+        return judge_bad("%s disk, but a kernel %s it", which, stage->opens ? "refuses" : "opens");
     }
     if (sibling != NULL && kernel_opens(&view, tree, sibling) != stage->sibling_opens) {
-        return bad("%s disk, but a kernel %s %s", which, stage->sibling_opens ? "refuses" : "opens",
-                   SIBLING_PATH);
+        return judge_bad("%s disk, but a kernel %s %s", which, stage->sibling_opens ? "refuses" : "opens",
+                         SIBLING_PATH);
     }
     /* A second private copy beside a lonely one has another name, and the header says so. */
     const bool renamed = trial->action.elsewhere && trial->action.verb == VERB_COPY;
     if (file != NULL && allowed->guest == NULL && !renamed && !same_file_as(trial, file, stage)) {
-        return bad("%s disk, but the file's bytes differ", which);
+        return judge_bad("%s disk, but the file's bytes differ", which);
     }
     /* Whoever uses force gets a new image without its attributes where they cannot be kept. */
     const bool bare =
         file != NULL && outcome == OUTCOME_NEW && trial->action.force && file->facts.xattr_bytes == 0;
     if (file != NULL && (file->facts.mode != was->facts.mode || file->facts.uid != was->facts.uid ||
                          (file->facts.xattr_bytes != was->facts.xattr_bytes && !bare))) {
-        return bad("%s disk, but its mode, owner or attributes differ", which);
+        return judge_bad("%s disk, but its mode, owner or attributes differ", which);
     }
     const bool twins = file != NULL && file == file_at(tree, TWIN_PATH);
     if (file != NULL && twins != (was == file_at(&stage->tree, TWIN_PATH))) {
-        return bad("%s disk, but the image's two names show %s file", which, twins ? "one" : "not one");
+        return judge_bad("%s disk, but the image's two names show %s file", which, twins ? "one" : "not one");
     }
     return check_names(trial, tree, stage, allowed);
 }
@@ -427,8 +431,8 @@ struct verdict judge_settled(const struct trial *trial, const struct tree *tree,
     enum outcome outcome = outcome_of(trial, tree, guest != NULL ? &guest->old : &trial->before.disk,
                                       guest != NULL ? &guest->new : &trial->after.disk);
     if (outcome == OUTCOME_BAD) {
-        return guest != NULL ? bad("what a guest wrote after the crash is lost")
-                             : bad("neither the old nor the new disk");
+        return guest != NULL ? judge_bad("what a guest wrote after the crash is lost")
+                             : judge_bad("neither the old nor the new disk");
     }
     v = check_end(trial, tree, outcome, allowed);
     if (v.outcome != OUTCOME_BAD) {

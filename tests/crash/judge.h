@@ -20,6 +20,10 @@ struct verdict {
     char why[256]; /* of OUTCOME_BAD */
 };
 
+/* Nothing to say, and that something is wrong. */
+extern const struct verdict judge_fine;
+struct verdict judge_bad(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* What may differ from the two ends of a trial. */
 struct allowance {
     bool left_overs; /* a temporary file that nobody has told of */

@@ -158,6 +158,22 @@ int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit,
     return until_hole(offset, limit, hole, out);
 }
 
+int io_count_data(const struct cow_io *io, int fd, uint64_t begin, uint64_t end, struct io_allocated *out)
+{
+    *out = (struct io_allocated){.runs = 0};
+    while (begin < end) {
+        struct io_extent extent;
+        int status = io_extent_at(io, fd, begin, end, &extent);
+        if (status < 0) {
+            return status;
+        }
+        out->n_bytes += extent.data ? extent.end - begin : 0;
+        out->runs += extent.data;
+        begin = extent.end;
+    }
+    return 0;
+}
+
 int io_punch(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
 {
     if (n_bytes == 0) {

@@ -133,6 +133,14 @@ int io_extent_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limi
  * the system then instead of two. */
 int io_data_at(const struct cow_io *io, int fd, uint64_t offset, uint64_t limit, struct io_extent *out);
 
+/* How many bytes of [begin, end) are data, and in how many runs. */
+struct io_allocated {
+    uint64_t n_bytes;
+    uint64_t runs;
+};
+/* 0 or -errno. */
+int io_count_data(const struct cow_io *io, int fd, uint64_t begin, uint64_t end, struct io_allocated *out);
+
 /* Zeros over [offset, offset + n_bytes); what is a hole stays one. 0 or -errno. */
 int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
 

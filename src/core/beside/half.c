@@ -24,6 +24,7 @@ static const uint8_t mark_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'h'};
 static const uint8_t slot_opening[8] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'p'};
 
 enum {
+    SEGMENTS_AT_ONCE = 1024,
     MARK_CRC_AT = HALF_MARK_BYTES - 4,
     SLOT_VERSION = 1,
     SLOT_CRC_AT = HALF_SLOT_BYTES - 4,
@@ -157,30 +158,46 @@ static bool decode_slot(struct half *out, uint32_t *crc_of_map, const uint8_t by
     return true;
 }
 
+static bool decode_segment(struct half_segment *out, const uint8_t bytes[HALF_SEGMENT_BYTES])
+{
+    *out =
+        (struct half_segment){bytes_get(bytes, 8, true), bytes_get(bytes + 8, 8, true),
+                              (uint32_t)bytes_get(bytes + 16, 4, true), bytes_get(bytes + 20, 4, true) != 0};
+    return out->begin < out->end;
+}
+
+/* Segments [first, first + n), which lie in order. *end: of the one before them, and of the last. */
+static int read_segments(struct half *half, uint64_t first, size_t n, uint64_t *end, const struct cow_io *io,
+                         int fd)
+{
+    uint8_t bytes[SEGMENTS_AT_ONCE * HALF_SEGMENT_BYTES];
+    int status =
+        io_read_padded(io, fd, bytes, n * HALF_SEGMENT_BYTES, HALF_MAP_OFFSET + first * HALF_SEGMENT_BYTES);
+    for (size_t i = 0; i < n && status == 0; i++) {
+        struct half_segment *s = &half->segment[first + i];
+        if (!decode_segment(s, bytes + i * HALF_SEGMENT_BYTES) || s->begin < *end) {
+            status = -ENODATA;
+        }
+        *end = s->end;
+    }
+    return status;
+}
+
 static int read_map(struct half *half, uint32_t crc, const struct cow_io *io, int fd)
 {
-    const uint64_t n = half->segments;
-    uint8_t bytes[HALF_SEGMENT_BYTES];
     uint64_t end = half->data_offset;
-    half->segment = calloc((size_t)n + 1, sizeof *half->segment);
+    int status = 0;
+    half->segment = calloc((size_t)half->segments + 1, sizeof *half->segment);
     if (half->segment == NULL) {
         return -ENOMEM;
     }
-    for (uint64_t i = 0; i < n; i++) {
-        struct half_segment *s = &half->segment[i];
-        int status = io_read_padded(io, fd, bytes, sizeof bytes, HALF_MAP_OFFSET + i * HALF_SEGMENT_BYTES);
-        if (status < 0) {
-            return status;
-        }
-        *s = (struct half_segment){bytes_get(bytes, 8, true), bytes_get(bytes + 8, 8, true),
-                                   (uint32_t)bytes_get(bytes + 16, 4, true),
-                                   bytes_get(bytes + 20, 4, true) != 0};
-        if (s->begin < end || s->end <= s->begin || s->end > half_end(half)) {
-            return -ENODATA;
-        }
-        end = s->end;
+    for (uint64_t i = 0; i < half->segments && status == 0; i += SEGMENTS_AT_ONCE) {
+        status =
+            read_segments(half, i, (size_t)arith_min(SEGMENTS_AT_ONCE, half->segments - i), &end, io, fd);
     }
-    return map_crc(half) == crc ? 0 : -ENODATA;
+    return status < 0                                                                    ? status
+           : end <= arith_max(half_end(half), half->data_offset) && map_crc(half) == crc ? 0
+                                                                                         : -ENODATA;
 }
 
 int half_read(struct half *out, const struct cow_io *io, int fd)
@@ -209,25 +226,27 @@ int half_read(struct half *out, const struct cow_io *io, int fd)
     return 0;
 }
 
-int half_read_beside(struct half *out, const struct cow_io *io, const char *image_real_path,
-                     const struct stat *image_facts, const char *image_path, const uint8_t id[HALF_ID_BYTES])
+int half_open_beside(struct half *out, const struct cow_io *io, const char *image_real_path,
+                     const struct stat *image_facts, const char *image_path, const uint8_t id[HALF_ID_BYTES],
+                     int flags)
 {
     char path[PATH_MAX];
     struct stat facts;
-    int fd =
-        io_open_regular(io, side_path(path, image_real_path, SIDE_POSITION), O_RDONLY | O_NOFOLLOW, &facts);
+    int fd = io_open_regular(io, side_path(path, image_real_path, SIDE_POSITION), flags | O_NOFOLLOW, &facts);
     if (fd < 0) {
         return fd;
     }
     int status = side_check_owner(io, path, &facts, image_facts, image_path, NULL) != 0
                      ? -EACCES
                      : half_read(out, io, fd);
-    io->close(io->context, fd);
     if (status == 0 && memcmp(out->id, id, HALF_ID_BYTES) != 0) {
         half_clear(out);
         status = -ENODATA;
     }
-    return status;
+    if (status < 0) {
+        io->close(io->context, fd);
+    }
+    return status < 0 ? status : fd;
 }
 
 void half_clear(struct half *half)

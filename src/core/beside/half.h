@@ -81,10 +81,12 @@ int half_encode_map(uint8_t **out, size_t *n_bytes, const struct half *half);
 /* What an open position file says: the later of its whole slots. -ENODATA if neither is whole, or the map is
  * not; or another -errno. On success half_clear. */
 int half_read(struct half *out, const struct cow_io *io, int fd);
-/* The same of the file beside an image, which must be one that may be obeyed (side_check_owner) and have the
- * id. -ENOENT if there is none, -EACCES for somebody else's, -ENODATA for another id. */
-int half_read_beside(struct half *out, const struct cow_io *io, const char *image_real_path,
-                     const struct stat *image_facts, const char *image_path, const uint8_t id[HALF_ID_BYTES]);
+/* Opens the file beside an image (flags: O_RDONLY or O_RDWR), which must be one that may be obeyed
+ * (side_check_owner) and have the id, and reads it. The descriptor; -ENOENT if there is none, -EACCES for
+ * somebody else's, -ENODATA for another id or as half_read has it, or another -errno. */
+int half_open_beside(struct half *out, const struct cow_io *io, const char *image_real_path,
+                     const struct stat *image_facts, const char *image_path, const uint8_t id[HALF_ID_BYTES],
+                     int flags);
 void half_clear(struct half *half);
 
 /* Where the end of the data is, in sectors: where the gap is before anything has moved. */

@@ -16,6 +16,7 @@
 #include "core/beside/side.h"
 #include "core/commit/methods.h"
 #include "core/commit/step_family.h"
+#include "core/ledger/journal.h"
 #include "cow/text.h"
 
 struct step_row {
@@ -106,7 +107,8 @@ static bool take_back(struct commit *c)
     }
     int status = method->take_back == NULL ? 0 : method->take_back(c);
     if (status == 0) {
-        status = c->io->unlink(c->io->context, side_journal_path(journal, c->io, c->plan->target.path));
+        status = c->io->unlink(c->io->context,
+                               side_path(journal, c->plan->target.path, record_kind_journal(c->record.kind)));
     }
     return status == 0;
 }
@@ -115,7 +117,7 @@ static bool take_back(struct commit *c)
 static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
-    if (c->marked) {
+    if (c->marked && c->record.family_path[0] == '\0') { /* of a family the way is decided for all */
         cow_error_hint(c->err,
                        "it stays half way, and no kernel opens it: \"cowtui recover %s\" goes on with it, "
                        "\"--back\" takes it back",

@@ -11,7 +11,8 @@
  * - mark: the position file first, durably, then mark and id by one write of the first sector. Before that
  * the old image; after it a marked one with nothing moved.
  * - shift-data: a marked image with a gap somewhere (beside/half.h).
- * - write-bits: the same, the gap at the beginning, and noted as filled: going back empties it first.
+ * - write-bits: the same, the gap at the beginning. Going back empties it first; where the filesystem moves,
+ *   that it is filled is noted before, for the gap is known there by what is empty.
  * - extend-backing: the same.
  * - write-header: a marked image or the new one, by one write of the first sector.
  * - clear-up: the new image with leftovers outside of its layout. Recovery goes forward.
@@ -112,7 +113,9 @@ static bool is_dated_by_us(const struct commit *c)
     struct stat position;
     const struct stat *facts = &c->plan->img->cow.facts;
     if ((uint64_t)facts->st_size != c->record.new_file_bytes ||
-        c->io->lstat(c->io->context, side_path(path, c->plan->target.path, SIDE_POSITION), &position) < 0) {
+        c->io->lstat(c->io->context, side_path(path, c->plan->target.path, SIDE_POSITION), &position) < 0 ||
+        !S_ISREG(position.st_mode) ||
+        side_check_owner(c->io, path, &position, facts, c->plan->img->path, NULL) != 0) {
         return false;
     }
     return state_nanoseconds_between(position.st_mtim, facts->st_mtim) <=

@@ -3,6 +3,7 @@
  * The table of methods, and the end of a journal.
  */
 #include "core/commit/methods.h"
+#include "core/ledger/journal.h"
 
 #include <errno.h>
 
@@ -30,7 +31,7 @@ int method_end_journal(struct commit *c, bool done)
     char journal[PATH_MAX], undo[PATH_MAX];
     const char *image = c->plan->target.path;
     const enum journal_end end = done ? method_of(c)->end : JOURNAL_GOES;
-    side_journal_path(journal, c->io, image);
+    side_path(journal, image, record_kind_journal(c->record.kind));
     side_path(undo, image, SIDE_UNDO);
     int status = end == JOURNAL_BECOMES_UNDO ? c->io->rename(c->io->context, journal, undo, true)
                                              : c->io->unlink(c->io->context, journal);

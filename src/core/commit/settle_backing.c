@@ -76,7 +76,7 @@ int settle_backing(const struct cow_io *io, const struct record *record, const c
          * not flushed, the disk has the date of the lengthening, which is only known by the journal's. */
         status = io->fsync(io->context, fd);
         if (status == 0) {
-            status = settle_date_journal(io, state_journal_path(journal, io, record, image_path));
+            status = settle_date_journal(io, state_journal_path(journal, record, image_path));
         }
         if (status == 0) {
             status = io->ftruncate(io->context, fd, wanted);
@@ -96,5 +96,5 @@ int settle_merge_beat(const struct cow_io *io, const char *image_path, struct ti
     const int64_t since = state_nanoseconds_between(*last, now);
     return since >= 0 && since < STATE_SECOND_NS
                ? 0
-               : date_once(io, side_journal_path(path, io, image_path), last);
+               : date_once(io, side_path(path, image_path, SIDE_JOURNAL), last);
 }

@@ -31,8 +31,7 @@ int commit_extend_backing(struct commit *c)
     const struct timespec mtime = c->plan->backing.facts.st_mtim;
     struct stat now;
     char journal[PATH_MAX];
-    int status =
-        settle_date_journal(c->io, state_journal_path(journal, c->io, &c->record, c->plan->target.path));
+    int status = settle_date_journal(c->io, state_journal_path(journal, &c->record, c->plan->target.path));
     if (status == 0) {
         status = c->io->fstat(c->io->context, c->backing_fd, &now);
     }

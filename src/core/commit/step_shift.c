@@ -96,15 +96,8 @@ int shift_make_position(struct commit *c, const struct cow_layout layout[2], boo
 
 int shift_open_position(struct commit *c)
 {
-    char path[PATH_MAX];
-    struct stat facts;
-    int status = state_read_half(&c->shift.half, c->plan->img);
-    if (status < 0) {
-        return status;
-    }
+    int fd = state_open_half(&c->shift.half, c->plan->img, O_RDWR); /* read and written as one file */
     aim(c);
-    int fd = io_open_regular(c->io, side_path(path, c->plan->target.path, SIDE_POSITION), O_RDWR | O_NOFOLLOW,
-                             &facts);
     c->shift.half_fd = fd;
     /* What is acted on must not be older after a power cut than it was when it was read. */
     return fd < 0 ? fd : c->io->fsync(c->io->context, fd);

@@ -90,11 +90,16 @@ static uint64_t capacity_with(uint32_t alignment, uint64_t size_bytes)
     return cow_layout_capacity(alignment, layout.data_offset);
 }
 
+uint64_t cow_layout_reserve(uint64_t size_bytes, uint64_t reserve_bytes)
+{
+    const uint64_t least = UINT64_C(4) << 30;
+    return reserve_bytes != 0 ? reserve_bytes : arith_max(least, arith_min(size_bytes, SIZE_LIMIT_BYTES) * 2);
+}
+
 int cow_layout_choose_alignment(uint32_t *out, uint64_t size_bytes, uint64_t reserve_bytes,
                                 struct cow_error *err)
 {
-    const uint64_t usual_reserve = UINT64_C(4) << 30;
-    uint64_t wanted = reserve_bytes != 0 ? reserve_bytes : arith_max(usual_reserve, size_bytes * 2);
+    const uint64_t wanted = cow_layout_reserve(size_bytes, reserve_bytes);
     uint64_t best = 0;
     struct cow_error local;
     err = err != NULL ? err : &local;

@@ -100,7 +100,11 @@ static int read_half(struct cow_image *img, struct format_disk *disk, struct cow
     if (img->is_moving) {
         return 0;
     }
-    int status = half_read_beside(&half, img->io, img->real_path, &img->cow.facts, img->path, id);
+    int fd = half_open_beside(&half, img->io, img->real_path, &img->cow.facts, img->path, id, O_RDONLY);
+    int status = fd < 0 ? fd : 0;
+    if (fd >= 0) {
+        img->io->close(img->io->context, fd);
+    }
     if (status == -ENOMEM) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }

@@ -67,28 +67,12 @@ int state_cuts_data(const struct cow_io *io, const struct record *record, int fd
     return status < 0 ? status : status == 0;
 }
 
-int state_read_half(struct half *out, const struct cow_image *img)
+int state_open_half(struct half *out, const struct cow_image *img, int flags)
 {
     uint8_t id[HALF_ID_BYTES];
     return half_is_marked(id, img->raw, img->raw_bytes)
-               ? half_read_beside(out, img->io, img->real_path, &img->cow.facts, img->path, id)
+               ? half_open_beside(out, img->io, img->real_path, &img->cow.facts, img->path, id, flags)
                : -ENODATA;
-}
-
-/* Of data, in a range of the image's file. 0 or -errno. */
-static int count_data(uint64_t *out, const struct cow_io *io, int fd, uint64_t begin, uint64_t end)
-{
-    *out = 0;
-    while (begin < end) {
-        struct io_extent extent;
-        int status = io_extent_at(io, fd, begin, end, &extent);
-        if (status < 0) {
-            return status;
-        }
-        *out += extent.data ? extent.end - begin : 0;
-        begin = extent.end;
-    }
-    return 0;
 }
 
 int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd)
@@ -97,21 +81,28 @@ int state_count_left(struct shift_left *out, const struct half *half, const stru
     if (half->inserts) {
         return 0;
     }
-    int status = count_data(&out->up_bytes, io, fd, half->data_offset, half->gap);
-    return status == 0 ? count_data(&out->down_bytes, io, fd, half->gap + half->shift_bytes,
-                                    half_end(half) + half->shift_bytes)
-                       : status;
+    struct io_allocated up, down;
+    int status = io_count_data(io, fd, half->data_offset, half->gap, &up);
+    if (status == 0) {
+        status = io_count_data(io, fd, half_place(half, half->gap, half->gap),
+                               half_place(half, half->gap, half_end(half)), &down);
+    }
+    if (status == 0) {
+        *out = (struct shift_left){.up_bytes = up.n_bytes, .down_bytes = down.n_bytes};
+    }
+    return status;
 }
 
 int state_shift_left(struct shift_left *out, const struct cow_image *img)
 {
     struct half half;
     *out = (struct shift_left){.up_bytes = 0};
-    int status = state_read_half(&half, img);
-    if (status < 0) {
-        return status;
+    int fd = state_open_half(&half, img, O_RDONLY);
+    if (fd < 0) {
+        return fd;
     }
-    status = state_count_left(out, &half, img->io, img->cow.fd);
+    img->io->close(img->io->context, fd);
+    int status = state_count_left(out, &half, img->io, img->cow.fd);
     half_clear(&half);
     return status;
 }

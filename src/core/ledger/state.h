@@ -42,9 +42,9 @@ int state_shift_left(struct shift_left *out, const struct cow_image *img);
 /* The same by what is known already, of the image that is open there. */
 int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd);
 
-/* Opens the position file of a marked image, and reads it, if it has the image's id. 0 or -errno, as above;
- * on success half_clear. */
-int state_read_half(struct half *out, const struct cow_image *img);
+/* Opens the position file of a marked image (flags: O_RDONLY or O_RDWR), and reads it, if it may be obeyed
+ * and has the image's id. The descriptor, or -errno as above; on success half_clear. */
+int state_open_half(struct half *out, const struct cow_image *img, int flags);
 
 /* Is the backing file that was to be lengthened as the change, or its way back, can have left it? 1, 0 or
  * -errno. back: it would be cut, so nothing may lie behind its old end. */
@@ -60,8 +60,7 @@ int state_merged_is_ours(const struct cow_io *io, const struct record *record, c
 int state_refuse_backing(const struct record *record, struct cow_error *err);
 
 /* The journal of that record: beside the image, or, of a family, beside the backing file. Returns out. */
-const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, const struct record *record,
-                               const char *image_path);
+const char *state_journal_path(char out[PATH_MAX], const struct record *record, const char *image_path);
 
 /* The clocks that tell whether a date of the backing file is ours (state_backing.c). */
 enum {

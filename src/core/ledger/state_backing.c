@@ -29,11 +29,10 @@ int64_t state_nanoseconds_between(struct timespec from, struct timespec to)
     return (int64_t)(to.tv_sec - from.tv_sec) * STATE_SECOND_NS + to.tv_nsec - from.tv_nsec;
 }
 
-const char *state_journal_path(char out[PATH_MAX], const struct cow_io *io, const struct record *record,
-                               const char *image_path)
+const char *state_journal_path(char out[PATH_MAX], const struct record *record, const char *image_path)
 {
     return record->is_family ? side_path(out, record->backing_path, SIDE_FAMILY)
-                             : side_journal_path(out, io, image_path);
+                             : side_path(out, image_path, record_kind_journal(record->kind));
 }
 
 /* When the backing file can have been lengthened, by a program that wrote its journal and then copied first.
@@ -56,7 +55,7 @@ static bool is_date_of_ours(const struct cow_io *io, const struct record *record
 {
     char path[PATH_MAX];
     struct stat journal;
-    if (io->lstat(io->context, state_journal_path(path, io, record, image_path), &journal) < 0) {
+    if (io->lstat(io->context, state_journal_path(path, record, image_path), &journal) < 0) {
         return false;
     }
     const int64_t after = state_nanoseconds_between(journal.st_mtim, date);

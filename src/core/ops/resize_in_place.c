@@ -13,11 +13,8 @@
  */
 #include "core/ops/resize_in_place.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "core/base/arith.h"
-#include "core/format/variants.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/shift_cost.h"
@@ -46,10 +43,7 @@ static bool alignment_fits(struct cow_layout *out, const struct cow_image *img, 
 /* The smallest usual one that has the wanted room; else the one with the longest gap. 0: there is none. */
 static uint32_t choose_alignment(const struct cow_image *img, uint64_t size_bytes, uint64_t reserve_bytes)
 {
-    const uint64_t usual_reserve = UINT64_C(4) << 30;
-    const uint64_t wanted = reserve_bytes != 0
-                                ? reserve_bytes
-                                : arith_max(usual_reserve, arith_min(size_bytes, SIZE_LIMIT_BYTES) * 2);
+    const uint64_t wanted = cow_layout_reserve(size_bytes, reserve_bytes);
     struct cow_layout layout;
     uint64_t best_offset = 0;
     uint32_t best = 0;

@@ -4,42 +4,16 @@
  */
 #include "core/plan/shift_cost.h"
 
-#include <inttypes.h>
-
 #include "core/base/arith.h"
 #include "core/plan/footprint.h"
 #include "core/shift/shift.h"
 #include "cow/text.h"
 
-enum { USUAL_BYTES_A_SECOND = 200 * 1024 * 1024 };
-
-struct allocated {
-    uint64_t n_bytes;
-    uint64_t runs;
-};
-
-/* What is allocated in a part of the image, whatever the bits say. 0 or -errno. */
-static int count(struct allocated *out, struct cow_image *img, uint64_t begin, uint64_t end)
-{
-    *out = (struct allocated){.runs = 0};
-    while (begin < end) {
-        struct io_extent extent;
-        int status = host_file_extent(img->io, &img->cow, begin, end, &extent);
-        if (status < 0) {
-            return status;
-        }
-        out->n_bytes += extent.data ? extent.end - begin : 0;
-        out->runs += extent.data;
-        begin = extent.end;
-    }
-    return 0;
-}
-
 /* No more than that is used beyond what is there: two pieces that are moved, the bits twice, what stands
  * beside the image, and notes of where all is. Runs that come to lie otherwise in the blocks take one more
  * each. */
-static uint64_t room_needed(const struct cow_plan *plan, bool moves, const struct allocated *data,
-                            const struct allocated *bits)
+static uint64_t room_needed(const struct cow_plan *plan, bool moves, const struct io_allocated *data,
+                            const struct io_allocated *bits)
 {
     enum { BESIDE_BLOCKS = 8 }; /* position file, the length that is tried, partly filled blocks */
     const uint64_t block = footprint_block_bytes(plan);
@@ -72,11 +46,12 @@ int shift_cost(struct cow_plan *plan, bool moves)
     struct cow_preview *p = &plan->preview;
     const struct cow_layout *l = &plan->img->layout;
     const uint64_t to = plan->result.layout.data_offset;
-    struct allocated data, bits;
+    const int fd = plan->img->cow.fd;
+    struct io_allocated data, bits;
     uint64_t free_bytes = 0;
-    int status = count(&data, plan->img, l->data_offset, (uint64_t)plan->img->cow.facts.st_size);
+    int status = io_count_data(plan->io, fd, l->data_offset, (uint64_t)plan->img->cow.facts.st_size, &data);
     if (status == 0) {
-        status = count(&bits, plan->img, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes);
+        status = io_count_data(plan->io, fd, l->bitmap_offset, l->bitmap_offset + l->bitmap_bytes, &bits);
     }
     if (status < 0) {
         return status;

@@ -12,7 +12,7 @@
 /* The gap to the beginning of the data (upper layout), or to its end (lower layout). All data that lies
  * elsewhere then is durable there; the file has to be flushed once more before its header says so. 0, or
  * -errno: -ECANCELED where `advance` wanted to stop, -EUCLEAN where the file is not the old one with one gap
- * (nothing is written then). After an error the state is a half-moved one as before. */
+ * (no byte is written then; it may be longer). After an error the state is a half-moved one as before. */
 int shift_up(struct shift *s);
 int shift_down(struct shift *s);
 

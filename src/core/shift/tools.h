@@ -18,7 +18,7 @@ struct shift {
     void *context;
 };
 
-/* At least so many bytes are moved before they are flushed, where the shift allows it; and at most. */
+/* So many bytes are moved before they are flushed, or fewer. */
 enum { SHIFT_CHUNK_BYTES = 16 * 1024 * 1024 };
 
 /* Of one piece, where a shift of so many bytes and free_bytes of space allow no more: what is moved lies in

@@ -3,7 +3,7 @@
 """Includes go in one direction only.
 
 include/cow <- src/core <- { src/cli, src/tui } <- src/main.c; inside the core base <- { format, beside } <- { image,
-shift } <- volumes <- { guestfs, ledger } <- plan <- { ops, write } <- { commit, family } <- check; inside the tui screen <- jobs <- app <-
+shift } <- volumes <- { guestfs, ledger } <- plan <- { ops, resize, write } <- { commit, family } <- check; inside the tui screen <- jobs <- app <-
 change <- views <- files; inside the cli output <- the subcommands, which lie in src/cli itself. No circle of files
 anywhere, a .c with its .h taken for one. Each outside library stays in its file, and screen knows no COW. Where a
 sector lies in a file is computed by core/format, and asked of core/image: nobody else adds to a data offset or takes the
@@ -20,7 +20,7 @@ import tempfile
 
 # Floors of a house, from the ground up: a room may know those below its own floor, and itself.
 CORE_FLOORS = [
-    {"base"}, {"format", "beside"}, {"image", "shift"}, {"volumes"}, {"guestfs", "ledger"}, {"plan"}, {"ops", "write"},
+    {"base"}, {"format", "beside"}, {"image", "shift"}, {"volumes"}, {"guestfs", "ledger"}, {"plan"}, {"ops", "resize", "write"},
     {"commit", "family"}, {"check"}
 ]
 TUI_FLOORS = [{"screen"}, {"jobs"}, {"app"}, {"change"}, {"views"}, {"files"}]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * resize of all images on a backing file as one change. Each is planned by the one builder
- * (core/ops/resize.c), as a member; here it is found who they are, that none is in the way, and what they
+ * (core/resize/resize.c), as a member; here it is found who they are, that none is in the way, and what they
  * share.
  */
 #include <limits.h>
@@ -11,9 +11,9 @@
 
 #include "core/family/change.h"
 #include "core/family/family.h"
-#include "core/ops/members.h"
 #include "core/plan/backing_rules.h"
 #include "core/plan/plan_rules.h"
+#include "core/resize/resize.h"
 #include "cow/text.h"
 
 static int check_family_request(const struct cow_image *img, const struct cow_resize_options *opt,

@@ -17,7 +17,7 @@
 #include "cow/plan.h"
 
 enum {
-    PLAN_NOTES_MAX = 32, /* 13 of what is cut off (ops/shrink.c), and whatever else there can be to say */
+    PLAN_NOTES_MAX = 32, /* 13 of what is cut off (resize/shrink.c), and whatever else there can be to say */
     PLAN_INPUTS_MAX = 2,
     PLAN_SIBLINGS_MAX = 32,
 };

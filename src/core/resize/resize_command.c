@@ -2,7 +2,7 @@
  *
  * See resize_command.h.
  */
-#include "core/ops/resize_command.h"
+#include "core/resize/resize_command.h"
 
 #include <limits.h>
 

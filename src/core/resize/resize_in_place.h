@@ -2,8 +2,8 @@
  *
  * resize: when the data has to move, and shall do so where it lies.
  */
-#ifndef CORE_OPS_RESIZE_IN_PLACE_H
-#define CORE_OPS_RESIZE_IN_PLACE_H
+#ifndef CORE_RESIZE_RESIZE_IN_PLACE_H
+#define CORE_RESIZE_RESIZE_IN_PLACE_H
 
 #include "core/beside/half.h"
 #include "core/plan/plan.h"

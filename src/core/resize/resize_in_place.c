@@ -12,7 +12,7 @@
  * Whether the filesystem inserts is tried on a file without a name, which is gone when that is known. Where
  * the data lies in so many pieces that the map of them would be too long, it is moved, too.
  */
-#include "core/ops/resize_in_place.h"
+#include "core/resize/resize_in_place.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
  *
  * What the guest's filesystems need is asked from the rooms that read them.
  */
-#include "core/ops/shrink.h"
+#include "core/resize/shrink.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
-#include "core/ops/resize_command.h"
+#include "core/resize/resize_command.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 

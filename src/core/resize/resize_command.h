@@ -2,8 +2,8 @@
  *
  * A resize as one would type it.
  */
-#ifndef CORE_OPS_RESIZE_COMMAND_H
-#define CORE_OPS_RESIZE_COMMAND_H
+#ifndef CORE_RESIZE_RESIZE_COMMAND_H
+#define CORE_RESIZE_RESIZE_COMMAND_H
 
 #include "core/plan/plan.h"
 

@@ -2,8 +2,8 @@
  *
  * shrink: is there anything past the new end that matters?
  */
-#ifndef CORE_OPS_SHRINK_H
-#define CORE_OPS_SHRINK_H
+#ifndef CORE_RESIZE_SHRINK_H
+#define CORE_RESIZE_SHRINK_H
 
 #include "core/plan/plan.h"
 

@@ -2,8 +2,8 @@
  *
  * resize: the preview and the steps of a plan whose decisions (resize.c) are taken.
  */
-#ifndef CORE_OPS_RESIZE_TEXT_H
-#define CORE_OPS_RESIZE_TEXT_H
+#ifndef CORE_RESIZE_RESIZE_TEXT_H
+#define CORE_RESIZE_RESIZE_TEXT_H
 
 #include "core/plan/plan.h"
 

@@ -3,17 +3,17 @@
  * resize: what a decided plan says to people, and its steps. Nothing is decided here: whatever a
  * sentence depends on stands in the plan, so that what is said and what is done cannot part.
  */
-#include "core/ops/resize_text.h"
+#include "core/resize/resize_text.h"
 
 #include <inttypes.h>
 
 #include "core/base/arith.h"
-#include "core/ops/resize_command.h"
-#include "core/ops/resize_in_place.h"
-#include "core/ops/shrink.h"
 #include "core/plan/footprint.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_steps.h"
+#include "core/resize/resize_command.h"
+#include "core/resize/resize_in_place.h"
+#include "core/resize/shrink.h"
 #include "cow/text.h"
 
 enum { NEXT_STEP_BYTES = 1024 };

@@ -25,6 +25,15 @@ enum cow_resize_method {
     COW_RESIZE_MOVED
 };
 
+/* What becomes of the filesystem on the disk: ext2, ext3 or ext4, on the whole disk or in its last partition,
+ * and unmounted cleanly. e2fsck and resize2fs write it before the new disk is in place (cow_env.resize_fs).
+ */
+enum cow_resize_fs {
+    COW_FS_STAYS,
+    COW_FS_GROWS, /* with the disk, which does not become smaller */
+    COW_FS_FITS,  /* it becomes what the disk is, or its last partition can be: larger or smaller */
+};
+
 struct cow_resize_options {
     uint64_t size_bytes; /* the new size of the disk; a multiple of 512 */
     enum cow_policy policy;
@@ -35,6 +44,7 @@ struct cow_resize_options {
     bool shrink;             /* allow a smaller size, where nothing that matters is lost; with policy copy */
     bool in_place;           /* never by copy: where the data has to move, it does so where it lies */
     enum cow_resize_method method;
+    enum cow_resize_fs fs;
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
     bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims

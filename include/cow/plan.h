@@ -27,6 +27,8 @@ struct cow_plan;
     X(BEGIN_IMAGE, "begin-image")                                                                            \
     X(WRITE_BITMAP, "write-bitmap")                                                                          \
     X(COPY_DATA, "copy-data")                                                                                \
+    X(RESIZE_FS, "resize-filesystem")                                                                        \
+    X(CUT_IMAGE, "cut-image")                                                                                \
     X(BEGIN_RAW, "begin-raw")                                                                                \
     X(COMPOSE, "compose")                                                                                    \
     X(KEEP_ATTRIBUTES, "keep-attributes")                                                                    \
@@ -188,6 +190,8 @@ struct cow_preview {
     size_t files;        /* each that is made, changed or removed */
     const struct cow_touched *file;
     uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */
+    uint64_t fs_before_bytes;         /* of the filesystem, where it is given another size with the disk */
+    uint64_t fs_after_bytes;          /* 0: it is not */
     const char *backing_text;         /* what becomes of the backing file, a sentence; "" if nothing to say */
     const char *after_backing_path;   /* as the new header stores it; "" for merge */
     struct cow_verdict after_verdict; /* what a stock kernel will say of the result */

@@ -57,6 +57,16 @@ bool plan_is_journaled(const struct cow_plan *plan)
     return plan->method != RECORD_NONE && (plan->purpose == PLAN_CHANGES || plan->purpose == PLAN_UNDOES);
 }
 
+const struct cow_layout *plan_made_layout(const struct cow_plan *plan)
+{
+    return plan->result.is_cut ? &plan->result.made : &plan->result.layout;
+}
+
+uint64_t plan_made_bytes(const struct cow_plan *plan)
+{
+    return plan->result.is_cut ? plan->img->header.size_bytes : plan->result.header.size_bytes;
+}
+
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation,
                           struct cow_error *err)
 {

@@ -26,6 +26,7 @@
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
+#include "core/resize/filesystem.h"
 #include "core/resize/resize.h"
 #include "core/resize/resize_in_place.h"
 #include "core/resize/resize_text.h"
@@ -51,6 +52,10 @@ static int check_resize_request(const struct cow_image *img, const struct cow_re
     if (in_place && opt->size_bytes < old_bytes) {
         cow_error_set(err, COW_USAGE, "a smaller disk is written to a new file, and --in-place writes none");
         return cow_error_hint(err, "shrink it without --in-place");
+    }
+    if (opt->fs == COW_FS_GROWS && opt->size_bytes < old_bytes) {
+        cow_error_set(err, COW_USAGE, "a filesystem does not grow with a disk that becomes smaller");
+        return cow_error_hint(err, "--resize-fs makes the filesystem smaller, and then the disk");
     }
     if (opt->size_bytes == 0 || opt->size_bytes % 512 != 0) {
         return cow_error_set(err, COW_USAGE, "a size of %" PRIu64 " bytes is not a multiple of 512",
@@ -225,15 +230,15 @@ static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.size_bytes = opt->size_bytes;
-    *out =
-        img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && opt->output_path == NULL &&
-        opt->size_bytes > img->header.size_bytes && opt->size_bytes < SIZE_LIMIT_BYTES &&
-        cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
-        layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
-        opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
-        /* the new sectors of keep are dirty holes: nothing may lie there */
-        (opt->policy != COW_POLICY_KEEP ||
-         ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset && img->header.size_bytes % 512 == 0));
+    *out = img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
+           opt->output_path == NULL && opt->size_bytes > img->header.size_bytes &&
+           opt->size_bytes < SIZE_LIMIT_BYTES && opt->fs == COW_FS_STAYS &&
+           cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+           layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
+           opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
+           /* the new sectors of keep are dirty holes: nothing may lie there */
+           (opt->policy != COW_POLICY_KEEP || ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset &&
+                                               img->header.size_bytes % 512 == 0));
     int yes = *out ? room_is_small(img, &layout, saved_bytes) : 0;
     *out = yes > 0;
     return yes < 0 ? yes : 0;
@@ -242,8 +247,9 @@ static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img
 /* The disk has the size already. What may be left to do is the backing file. */
 static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_resize_options *opt)
 {
-    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->policy != COW_POLICY_COPY &&
-           opt->output_path == NULL && img->header.format == COW_FORMAT_V3 &&
+    return opt->size_bytes == img->header.size_bytes && !opt->shrink && opt->fs == COW_FS_STAYS &&
+           opt->policy != COW_POLICY_COPY && opt->output_path == NULL &&
+           img->header.format == COW_FORMAT_V3 &&
            opt->reserve_bytes <= (wants_in_place(opt)
                                       ? cow_layout_capacity(img->header.alignment, img->layout.data_offset)
                                       : 0);
@@ -254,6 +260,10 @@ static int choose_method(struct cow_plan *plan, const struct cow_resize_options 
                          struct cow_error *err)
 {
     const bool names_another = opt->method != COW_RESIZE_ANY && opt->method != COW_RESIZE_HEADER;
+    if (opt->fs != COW_FS_STAYS && (wants_in_place(opt) || opt->method == COW_RESIZE_HEADER)) {
+        cow_error_set(err, COW_UNSUPPORTED, "%s: the filesystem is resized on a copy only", plan->img->path);
+        return cow_error_hint(err, "without --in-place and --method it is copied");
+    }
     plan->method = RECORD_COPY;
     if (stays && !names_another) {
         plan->method = RECORD_HEADER;
@@ -364,6 +374,15 @@ static int bear_sectors(struct cow_plan *plan, struct cow_error *err)
     return decide_odd_end(plan, err);
 }
 
+/* A disk that becomes smaller together with its filesystem has its old size until that is done. */
+static uint64_t reserve_bytes(const struct cow_plan *plan, const struct cow_resize_options *opt)
+{
+    return plan->filesystem.resizes && plan->result.shrinks
+               ? arith_max(cow_layout_reserve(opt->size_bytes, opt->reserve_bytes),
+                           plan->img->header.size_bytes)
+               : opt->reserve_bytes;
+}
+
 static int fill_header(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     const struct new_header wish = {.size_bytes = opt->size_bytes,
@@ -371,12 +390,15 @@ static int fill_header(struct cow_plan *plan, const struct cow_resize_options *o
                                     .mtime = plan->backing.path != NULL
                                                  ? (uint32_t)plan->backing.facts.st_mtim.tv_sec
                                                  : plan->img->header.mtime,
-                                    .reserve_bytes = opt->reserve_bytes,
+                                    .reserve_bytes = reserve_bytes(plan, opt),
                                     .alignment = plan->result.shift_alignment};
     if (wish.backing_path == NULL) {
         return err->status;
     }
     int status = new_header_fill(plan, &wish, err);
+    if (status == 0) {
+        status = filesystem_lay_out(plan, err);
+    }
     return status == 0 && opt->policy == COW_POLICY_KEEP ? bear_sectors(plan, err) : status;
 }
 
@@ -386,7 +408,11 @@ static int look_at_content(struct cow_plan *plan, const struct cow_resize_option
 {
     struct cow_error ignored;
     plan->result.shrinks = opt->size_bytes < plan->img->header.size_bytes;
-    int status = cow_fs_open(&plan->fs, plan->img, plan->result.shrinks ? err : &ignored);
+    const bool must_be_read = plan->result.shrinks || opt->fs != COW_FS_STAYS;
+    int status = cow_fs_open(&plan->fs, plan->img, must_be_read ? err : &ignored);
+    if (opt->fs != COW_FS_STAYS) {
+        return status == 0 ? filesystem_choose(plan, opt, err) : status;
+    }
     if (status == 0 && plan->result.shrinks) {
         status = shrink_check(plan, opt, err);
     } else if (status == COW_NO_MEMORY && !plan->result.shrinks) {

@@ -33,6 +33,9 @@ const char *resize_command(struct cow_plan *plan, const struct cow_resize_option
     if (plan->result.shrinks) {
         text = plan_text(plan, "%s --shrink", text);
     }
+    if (opt->fs != COW_FS_STAYS) {
+        text = plan_text(plan, "%s %s", text, opt->fs == COW_FS_GROWS ? "--grow-fs" : "--resize-fs");
+    }
     if (opt->force) {
         text = plan_text(plan, "%s --force", text);
     }

@@ -11,6 +11,7 @@
 #include "core/plan/footprint.h"
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_steps.h"
+#include "core/resize/filesystem.h"
 #include "core/resize/resize_command.h"
 #include "core/resize/resize_in_place.h"
 #include "core/resize/shrink.h"
@@ -88,7 +89,7 @@ static void describe_resized_backing(struct cow_plan *plan, const struct cow_res
 static void note_what_lay_at_the_end(struct cow_plan *plan)
 {
     const struct cow_gpt *gpt = plan->fs != NULL ? cow_fs_gpt(plan->fs) : NULL;
-    if (plan->result.shrinks || gpt == NULL) {
+    if (plan->result.shrinks || gpt == NULL || plan->filesystem.resizes) {
         return;
     }
     if (gpt->present && gpt->primary) {
@@ -209,6 +210,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
               plan->result.born_dirty.sectors > 0 ? ", the new sectors dirty" : "");
     plan_step(plan, COW_STEP_COPY_DATA, p->writes_bytes,
               "copy the data of %" PRIu64 " dirty sectors to their new place", p->dirty_sectors);
+    filesystem_list_steps(plan);
     plan_steps_finish_image(plan);
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
@@ -220,6 +222,9 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
 static const char *next_step(struct cow_plan *plan, const struct cow_resize_options *opt)
 {
     char after[NEXT_STEP_BYTES];
+    if (plan->filesystem.resizes) {
+        return "boot the guest: its filesystem has the new size";
+    }
     if (plan->result.shrinks) {
         return plan_text(plan, "boot the guest%s", shrink_next(plan, opt->size_bytes));
     }
@@ -276,6 +281,7 @@ int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
     if (status != 0) {
         return status;
     }
+    filesystem_describe(plan);
     const uint64_t image_bytes = p->needs_free_bytes;
     if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
         const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;

@@ -12,6 +12,8 @@ int commit_begin_image(struct commit *c); /* step_image.c */
 int commit_write_bitmap(struct commit *c);
 int commit_copy_data(struct commit *c);
 int commit_finish_image(struct commit *c);
+int commit_resize_fs(struct commit *c); /* step_fs.c */
+int commit_cut_image(struct commit *c);
 int commit_write_selection(struct commit *c); /* step_selection.c */
 int commit_begin_raw(struct commit *c);       /* step_raw.c */
 int commit_compose(struct commit *c);

@@ -78,7 +78,7 @@ static bool can_undo(struct cow_image *image)
 void change_commit(struct tui_app *app, struct change *change)
 {
     struct run run = {app, change};
-    const struct cow_env env = {on_change_progress, on_change_note, &run};
+    const struct cow_env env = {.progress = on_change_progress, .note = on_change_note, .context = &run};
     struct cow_error err = {0};
 
     tui_prompt_stop();

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See filesystem.h. What knows the filesystem are e2fsck and resize2fs; here it is only found out whether
+ * they can be asked: one ext filesystem, unmounted cleanly, which has the disk for itself or lies in its last
+ * partition, so that the new room is behind it. What else there is grows in the guest, with its own tool, and
+ * the commands are told.
+ */
+#include "core/resize/filesystem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/base/arith.h"
+#include "core/plan/footprint.h"
+#include "cow/text.h"
+
+enum { AFTER_BYTES = 512, CONTAINER_FROM = 5, INODE_BYTES_MAX = 1024 };
+
+static int refuse_kind(struct cow_plan *plan, const char *why, struct cow_error *err)
+{
+    char after[AFTER_BYTES];
+    cow_error_set(err, COW_UNSUPPORTED, "%s: its filesystem cannot be resized from here: %s", plan->img->path,
+                  why);
+    cow_fs_after_growing(after, sizeof after, plan->fs);
+    return cow_error_hint(err,
+                          plan->result.shrinks ? "make it smaller in the guest, then shrink the disk%s"
+                                               : "grow the disk alone and boot the guest%s",
+                          plan->result.shrinks ? "" : after);
+}
+
+/* The one that the new room is behind; NULL: there is none. */
+static const struct cow_volume *last_volume(const struct cow_plan *plan)
+{
+    size_t n;
+    const struct cow_volume *volume = cow_fs_volumes(plan->fs, &n);
+    return n > 0 ? &volume[n - 1] : NULL;
+}
+
+static int check_place(struct cow_plan *plan, const struct cow_volume *volume, struct cow_error *err)
+{
+    const struct cow_gpt *gpt = cow_fs_gpt(plan->fs);
+    if (plan->img->whole != NULL) {
+        return refuse_kind(plan, "its backing file is a COW image itself, which a kernel does not read", err);
+    }
+    if (volume == NULL || cow_fs_ambiguous(plan->fs) || cow_fs_whole(plan->fs)->at_end || volume->at_end ||
+        volume->several) {
+        return refuse_kind(plan,
+                           volume == NULL ? "nothing that is known lies on the disk"
+                                          : "there are signs of more than one use of the same place",
+                           err);
+    }
+    if (gpt->present && (!gpt->primary || plan->result.shrinks)) {
+        return refuse_kind(plan,
+                           plan->result.shrinks ? "a GPT disk has its table at its end, too"
+                                                : "of the partition table only the backup is whole",
+                           err);
+    }
+    if (strncmp(volume->type, "ext", 3) != 0) {
+        char why[COW_VOLUME_TEXT_BYTES + 64];
+        cow_escape(why, sizeof why, volume->type[0] != '\0' ? volume->type : "something unknown");
+        return refuse_kind(plan, plan_text(plan, "the last thing on the disk is %s, no ext filesystem", why),
+                           err);
+    }
+    return 0;
+}
+
+static int check_state(const struct cow_plan *plan, const struct cow_volume *volume, struct cow_error *err)
+{
+    if (volume->readable && volume->clean && !volume->needs_recovery && !volume->has_errors) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: its filesystem %s", plan->img->path,
+                  !volume->readable        ? volume->problem
+                  : volume->has_errors     ? "has errors that a kernel found"
+                  : volume->needs_recovery ? "was not unmounted: its journal is to be replayed"
+                                           : "was not unmounted cleanly");
+    return cow_error_hint(err,
+                          "boot the guest, let it check its disk and shut it down; or resize the disk alone");
+}
+
+/* How long it may be on the smaller disk. */
+static int choose_smaller(struct cow_plan *plan, const struct cow_volume *volume, struct cow_error *err)
+{
+    struct plan_filesystem *f = &plan->filesystem;
+    char least[COW_SIZE_TEXT_BYTES];
+    const uint64_t room = arith_sub_floor(plan->preview.after_size_bytes, volume->first_byte);
+    f->fs_bytes = room - room % arith_max(volume->block_bytes, 1024);
+    if (f->fs_bytes >= volume->fs_bytes) { /* it fits already */
+        f->fs_bytes = volume->fs_bytes;
+    }
+    if (f->fs_bytes >= volume->minimum_bytes) {
+        return 0;
+    }
+    cow_error_set(err, COW_REFUSED, "%s: its filesystem needs more than that", plan->img->path);
+    return cow_error_hint(
+        err, "resize2fs could make the disk %s at least, by its own estimate",
+        cow_size_argument(least, arith_div_up(volume->first_byte + volume->minimum_bytes, 512) * 512));
+}
+
+int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
+{
+    struct plan_filesystem *f = &plan->filesystem;
+    const struct cow_volume *volume = last_volume(plan);
+    plan->preview.after_size_bytes = opt->size_bytes;
+    int status = check_place(plan, volume, err);
+    if (status == 0) {
+        status = check_state(plan, volume, err);
+    }
+    if (status != 0) {
+        return status;
+    }
+    f->resizes = true;
+    f->partition = volume->partition;
+    f->container = volume->partition >= CONTAINER_FROM && strcmp(cow_fs_table(plan->fs), "dos") == 0
+                       ? cow_fs_container(plan->fs)
+                       : 0;
+    f->is_gpt = cow_fs_gpt(plan->fs)->present;
+    f->first_byte = volume->first_byte;
+    f->old_bytes = volume->fs_bytes;
+    f->inodes = volume->inodes;
+    return plan->result.shrinks ? choose_smaller(plan, volume, err) : 0;
+}
+
+int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err)
+{
+    struct cow_header header = plan->result.header;
+    if (!plan->filesystem.resizes || !plan->result.shrinks) {
+        return 0;
+    }
+    header.size_bytes = plan->img->header.size_bytes;
+    int status = cow_layout_of(&plan->result.made, &header, err);
+    if (status == 0 && plan->result.made.data_offset != plan->result.layout.data_offset) {
+        status = cow_error_set(err, COW_INVALID, "no layout serves both sizes");
+    }
+    plan->result.is_cut = status == 0;
+    return status;
+}
+
+static uint64_t new_fs_bytes(const struct cow_plan *plan)
+{
+    const struct plan_filesystem *f = &plan->filesystem;
+    return f->fs_bytes != 0 ? f->fs_bytes : plan->result.header.size_bytes - f->first_byte;
+}
+
+/* What the programs write, about: tables of inodes and maps for the new room, as they are now for the old,
+ * and what lies in their way is moved; of a smaller one, all that lay past its end. */
+static uint64_t written_bytes(const struct cow_plan *plan)
+{
+    enum { A_GROUP_BYTES = 8 * 4096, SOME_BYTES = 1 << 20 };
+    const struct plan_filesystem *f = &plan->filesystem;
+    const uint64_t after = new_fs_bytes(plan);
+    const uint64_t more = arith_sub_floor(after, f->old_bytes), less = arith_sub_floor(f->old_bytes, after);
+    const uint64_t mebibytes = arith_div_up(f->old_bytes, 1 << 20);
+    return (arith_div_up(more, 1 << 20) * (f->inodes / arith_max(mebibytes, 1) + 1) * INODE_BYTES_MAX / 4) +
+           arith_div_up(more, 8 << 20) * A_GROUP_BYTES + less + SOME_BYTES;
+}
+
+void filesystem_describe(struct cow_plan *plan)
+{
+    char from[COW_SIZE_TEXT_BYTES], to[COW_SIZE_TEXT_BYTES];
+    struct cow_preview *p = &plan->preview;
+    const struct plan_filesystem *f = &plan->filesystem;
+    if (!f->resizes) {
+        return;
+    }
+    p->fs_before_bytes = f->old_bytes;
+    p->fs_after_bytes = new_fs_bytes(plan);
+    p->has_after_dirty = false;
+    p->has_after_allocated = false;
+    footprint_needs(plan, p->needs_free_bytes + written_bytes(plan), false);
+    p->space_is_about = true;
+    plan_note(plan, "the filesystem%s becomes %s, it is %s now: e2fsck and resize2fs%s write that, about %s",
+              f->partition > 0 ? " in the last partition" : "", cow_size_text(to, p->fs_after_bytes),
+              cow_size_text(from, f->old_bytes), f->partition > 0 ? " (and sfdisk the table)" : "",
+              cow_size_text((char[COW_SIZE_TEXT_BYTES]){0}, written_bytes(plan)));
+}
+
+void filesystem_list_steps(struct cow_plan *plan)
+{
+    const struct plan_filesystem *f = &plan->filesystem;
+    if (!f->resizes) {
+        return;
+    }
+    plan_step(plan, COW_STEP_RESIZE_FS, 0,
+              "let %se2fsck and resize2fs write the new image: the filesystem becomes %s",
+              f->partition > 0 ? "sfdisk, " : "", plan->result.shrinks ? "smaller" : "as large as it can");
+    if (plan->result.is_cut) {
+        plan_step(plan, COW_STEP_CUT_IMAGE, 0, "cut off the end of the new image");
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * resize: the filesystem is given another size with the disk.
+ */
+#ifndef CORE_RESIZE_FILESYSTEM_H
+#define CORE_RESIZE_FILESYSTEM_H
+
+#include "core/plan/plan.h"
+
+/* Which filesystem it is, and what it shall have: fills plan->filesystem from plan->fs. COW_UNSUPPORTED where
+ * it is no ext filesystem, or lies where no tool could give it the new room (what does so in the guest is
+ * told); COW_REFUSED where it was not unmounted cleanly, has errors, or does not fit the new size. */
+int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err);
+
+/* A disk that becomes smaller is made with its old size. COW_INVALID where no layout serves both. */
+int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err);
+
+/* What that adds to the preview, once the rest of it is described. */
+void filesystem_describe(struct cow_plan *plan);
+
+/* The steps, behind those that write the data of the new image. */
+void filesystem_list_steps(struct cow_plan *plan);
+
+#endif

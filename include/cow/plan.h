@@ -39,6 +39,7 @@ struct cow_plan;
     X(KEEP_UNDO, "keep-undo")                                                                                \
     X(JOURNAL, "journal")                                                                                    \
     X(PREPARE, "prepare-in-place")                                                                           \
+    X(TAKE_OVER, "take-over")                                                                                \
     X(WRITE_HEADER, "write-header")                                                                          \
     X(END_JOURNAL, "end-journal")                                                                            \
     X(RECOVER, "recover")                                                                                    \

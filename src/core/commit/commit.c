@@ -43,6 +43,7 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_KEEP_UNDO] = {commit_keep_undo, "keeping the old image for undo"},
     [COW_STEP_JOURNAL] = {commit_journal, "writing the journal"},
     [COW_STEP_PREPARE] = {commit_prepare, "making room"},
+    [COW_STEP_TAKE_OVER] = {commit_take_over, "taking over what was written"},
     [COW_STEP_WRITE_HEADER] = {commit_write_header, "writing the header"},
     [COW_STEP_END_JOURNAL] = {commit_end_journal, "closing the journal"},
     [COW_STEP_RECOVER] = {commit_recover, "recovering"},

@@ -230,15 +230,15 @@ static int data_may_stay(bool *out, uint64_t *saved_bytes, struct cow_image *img
     struct cow_header header = img->header;
     struct cow_layout layout;
     header.size_bytes = opt->size_bytes;
-    *out = img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 &&
-           opt->output_path == NULL && opt->size_bytes > img->header.size_bytes &&
-           opt->size_bytes < SIZE_LIMIT_BYTES && opt->fs == COW_FS_STAYS &&
-           cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
-           layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
-           opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
-           /* the new sectors of keep are dirty holes: nothing may lie there */
-           (opt->policy != COW_POLICY_KEEP || ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset &&
-                                               img->header.size_bytes % 512 == 0));
+    *out =
+        img->header.format == COW_FORMAT_V3 && img->header.sector_bytes == 512 && opt->output_path == NULL &&
+        opt->size_bytes > img->header.size_bytes && opt->size_bytes < SIZE_LIMIT_BYTES &&
+        cow_layout_of(&layout, &header, NULL) == 0 && layout.data_offset == img->layout.data_offset &&
+        layout.data_offset <= INT32_MAX && /* kernels hold it in an int; a copy can bring it down */
+        opt->reserve_bytes <= cow_layout_capacity(header.alignment, layout.data_offset) &&
+        /* the new sectors of keep are dirty holes: nothing may lie there */
+        (opt->policy != COW_POLICY_KEEP ||
+         ((uint64_t)img->cow.facts.st_size <= img->layout.end_offset && img->header.size_bytes % 512 == 0));
     int yes = *out ? room_is_small(img, &layout, saved_bytes) : 0;
     *out = yes > 0;
     return yes < 0 ? yes : 0;
@@ -260,13 +260,11 @@ static int choose_method(struct cow_plan *plan, const struct cow_resize_options 
                          struct cow_error *err)
 {
     const bool names_another = opt->method != COW_RESIZE_ANY && opt->method != COW_RESIZE_HEADER;
-    if (opt->fs != COW_FS_STAYS && (wants_in_place(opt) || opt->method == COW_RESIZE_HEADER)) {
-        cow_error_set(err, COW_UNSUPPORTED, "%s: the filesystem is resized on a copy only", plan->img->path);
-        return cow_error_hint(err, "without --in-place and --method it is copied");
-    }
+    const bool can_overlay = plan->img->whole == NULL && !plan->img->backing.facts.named &&
+                             strlen(plan->img->header.backing_path) < IN_PLACE_PATH_BYTES;
     plan->method = RECORD_COPY;
-    if (stays && !names_another) {
-        plan->method = RECORD_HEADER;
+    if (stays && !names_another && (opt->fs == COW_FS_STAYS || can_overlay)) {
+        plan->method = opt->fs == COW_FS_STAYS ? RECORD_HEADER : RECORD_CONTENT;
         return 0;
     }
     if (opt->method == COW_RESIZE_HEADER) {

@@ -154,16 +154,31 @@ static void list_copy_backing(struct cow_plan *plan, const char *size)
     }
 }
 
+static void list_prepare(struct cow_plan *plan)
+{
+    const bool has_born = plan->result.born_dirty.sectors > 0;
+    plan_step(plan, COW_STEP_PREPARE, plan->result.born_dirty.sectors / 8,
+              "clear the room of the new bits%s, lengthen the file, flush", has_born ? " and set them" : "");
+}
+
 /* The data stays where it is. The new space is made ready outside what the old header shows; then the header
  * changes. */
 static void list_header_steps(struct cow_plan *plan, bool extends, const char *size)
 {
+    const bool has_content = plan->method == RECORD_CONTENT;
+    filesystem_list_steps(plan);
     plan_step(plan, COW_STEP_JOURNAL, 0,
-              "write down what is about to happen, so that it can be finished or taken back");
+              "write down what is about to happen%s, so that it can be finished or taken back",
+              has_content ? ", and all that will be written over" : "");
     list_copy_backing(plan, size);
-    plan_step(plan, COW_STEP_PREPARE, plan->result.born_dirty.sectors / 8,
-              "clear the room of the new bits%s, lengthen the file, flush",
-              plan->result.born_dirty.sectors > 0 ? " and set them" : "");
+    if (has_content) {
+        plan_step(
+            plan, COW_STEP_TAKE_OVER, 0,
+            "mark the image, clear the room of the new bits, take over what was written on the overlay, "
+            "flush");
+    } else {
+        list_prepare(plan);
+    }
     if (extends) {
         plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
                   plan->backing.path, size);
@@ -196,7 +211,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
     cow_size_text(size, opt->size_bytes);
     const bool extends = resize_extends_backing(plan, opt);
     plan_steps_begin(plan, image_bytes);
-    if (plan->method == RECORD_HEADER) {
+    if (plan->method == RECORD_HEADER || plan->method == RECORD_CONTENT) {
         list_header_steps(plan, extends, size);
         return;
     }
@@ -228,7 +243,8 @@ static const char *next_step(struct cow_plan *plan, const struct cow_resize_opti
     if (plan->result.shrinks) {
         return plan_text(plan, "boot the guest%s", shrink_next(plan, opt->size_bytes));
     }
-    /* where nothing has changed its size but the file that lies under it, and where it could not be read */
+    /* where nothing has changed its size but the file that lies under it, and where it could not be read
+     */
     cow_fs_after_growing(after, sizeof after, plan->fs);
     return plan_text(plan, "%s%s",
                      opt->policy == COW_POLICY_KEEP
@@ -252,7 +268,7 @@ static int describe_method(struct cow_plan *plan, const struct cow_usage *usage,
     if (record_kind_facts(plan->method)->shifts) {
         return in_place_describe(plan, err);
     }
-    if (plan->method == RECORD_HEADER) {
+    if (plan->method == RECORD_HEADER || plan->method == RECORD_CONTENT) {
         p->method = COW_METHOD_HEADER;
         footprint_needs(plan, room_by_header(plan),
                         plan->result.saved_bytes > 0); /* of that, zeros at its end are not kept */

@@ -14,14 +14,55 @@
 #include "core/base/arith.h"
 #include "core/write/fill.h"
 
+/* An overlay on the image, where the data stays or moves: empty, of the new size, without a name as soon as
+ * it is there, so that nothing of it outlives us. */
+static int make_overlay(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    const char *path = plan->target.temp_path;
+    uint8_t bytes[COW_V3_HEADER_BYTES];
+    struct cow_header header = plan->result.header;
+    if (strlen(plan->img->real_path) >= sizeof header.backing_path) {
+        return cow_error_set(c->err, COW_UNSUPPORTED, "%s: its path is too long to lie below another image",
+                             plan->img->path);
+    }
+    memcpy(header.backing_path, plan->img->real_path, strlen(plan->img->real_path) + 1);
+    int status = cow_header_encode(bytes, &header, c->err);
+    if (status == 0) {
+        status = commit_make_file(c, path, 0600, &c->out_fd);
+    }
+    if (status != 0) {
+        return status;
+    }
+    status = c->io->unlink(c->io->context, path);
+    if (status == 0) {
+        status = io_write(c->io, c->out_fd, bytes, sizeof bytes, 0);
+    }
+    if (status == 0) {
+        status = c->io->ftruncate(c->io->context, c->out_fd, plan->result.layout.end_offset);
+    }
+    return status < 0 ? commit_failed(c, status, "making", path) : 0;
+}
+
+/* What lies below the image that the programs write. */
+static const char *file_below(const struct cow_plan *plan)
+{
+    return record_kind_facts(plan->method)->keeps_file ? plan->img->real_path
+           : plan->backing.path != NULL                ? plan->backing.path
+                                                       : plan->backing.copy_path;
+}
+
 int commit_resize_fs(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
+    int status = record_kind_facts(plan->method)->keeps_file ? make_overlay(c) : 0;
+    if (status != 0) {
+        return status;
+    }
     const struct plan_filesystem *f = &plan->filesystem;
     const struct cow_fs_job job = {.image_fd = c->out_fd,
                                    .image_path = plan->img->path,
-                                   .backing_path = plan->backing.path != NULL ? plan->backing.path
-                                                                              : plan->backing.copy_path,
+                                   .backing_path = file_below(plan),
                                    .disk_bytes = plan_made_bytes(plan),
                                    .new_disk_bytes = plan->result.header.size_bytes,
                                    .partition = f->partition,
@@ -33,7 +74,7 @@ int commit_resize_fs(struct commit *c)
         return cow_error_set(c->err, COW_UNSUPPORTED,
                              "%s: nothing is there that could start e2fsck and resize2fs", plan->img->path);
     }
-    const int status = c->env->resize_fs(c->env->context, &job, c->err);
+    status = c->env->resize_fs(c->env->context, &job, c->err);
     return status == 0 ? commit_advance(c, 0) : status;
 }
 

@@ -91,7 +91,8 @@ static int flush_bits(struct bit_writer *w)
         return 0;
     }
     uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
-    size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, plan_made_layout(w->c->plan)->bitmap_bytes - offset);
+    size_t n_bytes =
+        (size_t)arith_min(BITMAP_PIECE_BYTES, plan_made_layout(w->c->plan)->bitmap_bytes - offset);
     int status = write_bits(w, n_bytes);
     if (status < 0) {
         return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->target.temp_path);

@@ -17,6 +17,7 @@
 #include "core/commit/methods.h"
 #include "core/commit/step_family.h"
 #include "core/ledger/journal.h"
+#include "core/resize/in_two.h"
 #include "cow/text.h"
 
 struct step_row {
@@ -171,7 +172,8 @@ static int walk_steps(struct walk *w, const struct cow_plan *plan)
 {
     uint64_t done_bytes = 0;
     int status = 0;
-    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
+    const size_t n_steps = plan->then != NULL ? plan->first_steps : plan->n_steps;
+    for (size_t i = 0; i < n_steps && status == 0; i++) {
         const struct step_row *row = &rows[plan->steps[i].kind];
         struct commit *c = &w->c[plan->steps[i].image];
         c->phase = row->phase;
@@ -226,7 +228,7 @@ static void fail_walk(struct walk *w, const struct cow_plan *plan)
     }
 }
 
-int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+static int commit_one(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
 {
     struct cow_error local;
     if (plan->committed) {
@@ -252,4 +254,37 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     }
     free(w.c);
     return status;
+}
+
+/* The second of two changes, on the image as the first has left it. */
+static int commit_second(const struct cow_plan *first, const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_image *img = first->img;
+    const struct cow_open_options open = {.backing_path = img->named_backing, .io = first->io};
+    char image[COW_HINT_BYTES / 2];
+    struct cow_image *again = NULL;
+    struct cow_plan *plan = NULL;
+    int status = cow_image_open(&again, img->path, &open, err);
+    if (status == 0) {
+        status = resize_plan_then(&plan, again, first, err);
+    }
+    if (status == 0) {
+        status = commit_one(plan, env, err);
+    }
+    cow_plan_free(plan);
+    cow_image_close(again);
+    if (status != 0 && err != NULL && err->hint[0] == '\0') {
+        cow_error_hint(
+            err,
+            "the disk is the old one, and has room to grow now: \"cowtui resize %s\" again needs to move "
+            "nothing",
+            cow_shell_quote(image, sizeof image, img->path));
+    }
+    return status;
+}
+
+int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+{
+    const int status = commit_one(plan, env, err);
+    return status == 0 && plan->then != NULL ? commit_second(plan, env, err) : status;
 }

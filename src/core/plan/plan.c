@@ -133,6 +133,7 @@ void cow_plan_free(struct cow_plan *plan)
         }
         free(plan->strings);
         free(plan->steps);
+        free(plan->then);
         free(plan->files);
         for (size_t i = 0; i < plan->n_inputs; i++) {
             host_file_close(plan->io, &plan->input[i].file);

@@ -173,6 +173,8 @@ struct cow_plan {
     struct plan_backing backing;
     struct plan_result result;
     struct plan_filesystem filesystem;
+    struct cow_resize_options *then; /* owned: a second change that follows (resize/in_two.h); NULL: none */
+    size_t first_steps;              /* of the first change; those behind them are shown only */
     struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read */
     size_t n_inputs;
 

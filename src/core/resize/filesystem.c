@@ -183,8 +183,8 @@ void filesystem_list_steps(struct cow_plan *plan)
     }
     plan_step(plan, COW_STEP_RESIZE_FS, 0, "let %se2fsck and resize2fs write %s: the filesystem becomes %s",
               f->partition > 0 ? "sfdisk, " : "",
-              plan->method == RECORD_CONTENT ? "an overlay on the image, which is gone afterwards"
-                                             : "the new image",
+              plan->method != RECORD_COPY ? "an overlay on the image, which is gone afterwards"
+                                          : "the new image",
               plan->result.shrinks ? "smaller" : "as large as it can");
     if (plan->result.is_cut) {
         plan_step(plan, COW_STEP_CUT_IMAGE, 0, "cut off the end of the new image");

@@ -7,6 +7,8 @@
 
 #include "core/plan/plan.h"
 
+#define FILESYSTEM_NEXT "boot the guest: its filesystem has the new size"
+
 /* Which filesystem it is, and what it shall have: fills plan->filesystem from plan->fs. COW_UNSUPPORTED where
  * it is no ext filesystem, or lies where no tool could give it the new room (what does so in the guest is
  * told); COW_REFUSED where it was not unmounted cleanly, has errors, or does not fit the new size. */

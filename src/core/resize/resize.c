@@ -27,6 +27,7 @@
 #include "core/plan/plan_result.h"
 #include "core/plan/plan_rules.h"
 #include "core/resize/filesystem.h"
+#include "core/resize/in_two.h"
 #include "core/resize/resize.h"
 #include "core/resize/resize_in_place.h"
 #include "core/resize/resize_text.h"
@@ -255,15 +256,42 @@ static bool nothing_to_rewrite(const struct cow_image *img, const struct cow_res
                                       : 0);
 }
 
+/* Whether the filesystem's programs can be given an overlay on the image, and what they wrote be taken over:
+ * the mark has its place, and who opens the image below finds its backing file. */
+static bool can_overlay(const struct cow_image *img)
+{
+    return img->whole == NULL && !img->backing.facts.named &&
+           strlen(img->header.backing_path) < IN_PLACE_PATH_BYTES;
+}
+
+static int refuse_overlay(const struct cow_image *img, struct cow_error *err)
+{
+    cow_error_set(err, COW_UNSUPPORTED,
+                  "%s: its filesystem cannot be resized in place: its backing file is named by -b, is a COW "
+                  "image itself, "
+                  "or has too long a path",
+                  img->path);
+    return cow_error_hint(err, "without --in-place it is resized on a copy");
+}
+
+/* In place, with the filesystem, where the data has to move: two changes. What cannot be looked at is refused
+ * by the first of them. */
+static bool is_in_two(struct cow_image *img, const struct cow_resize_options *opt)
+{
+    bool stays = true;
+    uint64_t saved_bytes;
+    return opt->fs != COW_FS_STAYS && wants_in_place(opt) &&
+           (data_may_stay(&stays, &saved_bytes, img, opt) < 0 || !stays ||
+            opt->method == COW_RESIZE_INSERTED || opt->method == COW_RESIZE_MOVED);
+}
+
 /* By header where the data may stay; else by copy, or where it lies. */
 static int choose_method(struct cow_plan *plan, const struct cow_resize_options *opt, bool stays,
                          struct cow_error *err)
 {
     const bool names_another = opt->method != COW_RESIZE_ANY && opt->method != COW_RESIZE_HEADER;
-    const bool can_overlay = plan->img->whole == NULL && !plan->img->backing.facts.named &&
-                             strlen(plan->img->header.backing_path) < IN_PLACE_PATH_BYTES;
     plan->method = RECORD_COPY;
-    if (stays && !names_another && (opt->fs == COW_FS_STAYS || can_overlay)) {
+    if (stays && !names_another && (opt->fs == COW_FS_STAYS || can_overlay(plan->img))) {
         plan->method = opt->fs == COW_FS_STAYS ? RECORD_HEADER : RECORD_CONTENT;
         return 0;
     }
@@ -544,6 +572,9 @@ static int plan_resize(struct cow_plan **out, struct cow_image *img, const struc
     int status = plan_check_ready(img, err);
     if (status == 0) {
         status = check_resize_request(img, opt, err);
+    }
+    if (status == 0 && is_in_two(img, opt)) {
+        return can_overlay(img) ? resize_plan_in_two(out, img, opt, err) : refuse_overlay(img, err);
     }
     if (status == 0) {
         status = decide_policy(&decided, img, err);

@@ -161,11 +161,18 @@ static void list_prepare(struct cow_plan *plan)
               "clear the room of the new bits%s, lengthen the file, flush", has_born ? " and set them" : "");
 }
 
-/* The data stays where it is. The new space is made ready outside what the old header shows; then the header
- * changes. */
-static void list_header_steps(struct cow_plan *plan, bool extends, const char *size)
+static void list_extend_backing(struct cow_plan *plan, const char *path, const char *size)
 {
-    const bool has_content = plan->method == RECORD_CONTENT;
+    if (path != NULL) {
+        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
+                  path, size);
+    }
+}
+
+/* The data stays where it is. The new space is made ready outside what the old header shows; then the header
+ * changes. extended: the backing file that becomes longer, or NULL. */
+static void list_header_steps(struct cow_plan *plan, const char *extended, const char *size, bool has_content)
+{
     filesystem_list_steps(plan);
     plan_step(plan, COW_STEP_JOURNAL, 0,
               "write down what is about to happen%s, so that it can be finished or taken back",
@@ -179,12 +186,22 @@ static void list_header_steps(struct cow_plan *plan, bool extends, const char *s
     } else {
         list_prepare(plan);
     }
-    if (extends) {
-        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing.path, size);
-    }
+    list_extend_backing(plan, extended, size);
     plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
+}
+
+void resize_list_second(struct cow_plan *plan, const struct cow_plan *whole,
+                        const struct cow_resize_options *opt)
+{
+    char size[COW_SIZE_TEXT_BYTES];
+    const bool extends = resize_extends_backing(whole, opt);
+    plan->backing.copy_path =
+        plan_text(plan, "%s", whole->backing.copy_path != NULL ? whole->backing.copy_path : "");
+    plan->backing.copy_path = whole->backing.copy_path != NULL ? plan->backing.copy_path : NULL;
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s again",
+              plan->holds.backing != HOLD_NOT ? " and its backing file" : "");
+    list_header_steps(plan, extends ? plan->backing.path : NULL, cow_size_text(size, opt->size_bytes), true);
 }
 
 /* The same, but for the data, which moves; the header is the last to change. */
@@ -194,10 +211,7 @@ static void list_in_place_steps(struct cow_plan *plan, bool extends, const char 
               "write down what is about to happen, so that it can be finished or taken back");
     list_copy_backing(plan, size);
     in_place_list_steps(plan);
-    if (extends) {
-        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing.path, size);
-    }
+    list_extend_backing(plan, extends ? plan->backing.path : NULL, size);
     plan_step(plan, COW_STEP_WRITE_HEADER, 512, "write the header's first sector with the new size, flush");
     plan_step(plan, COW_STEP_CLEAR_UP, 0, "punch out the old bitmap, remove the note of where the data is");
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "keep the journal as the undo data");
@@ -212,7 +226,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
     const bool extends = resize_extends_backing(plan, opt);
     plan_steps_begin(plan, image_bytes);
     if (plan->method == RECORD_HEADER || plan->method == RECORD_CONTENT) {
-        list_header_steps(plan, extends, size);
+        list_header_steps(plan, extends ? plan->backing.path : NULL, size, plan->method == RECORD_CONTENT);
         return;
     }
     if (record_kind_facts(plan->method)->shifts) {
@@ -227,10 +241,7 @@ static void list_resize_steps(struct cow_plan *plan, const struct cow_resize_opt
               "copy the data of %" PRIu64 " dirty sectors to their new place", p->dirty_sectors);
     filesystem_list_steps(plan);
     plan_steps_finish_image(plan);
-    if (extends) {
-        plan_step(plan, COW_STEP_EXTEND_BACKING, 0, "lengthen %s to %s by a hole, restore its date, flush",
-                  plan->backing.path, size);
-    }
+    list_extend_backing(plan, extends ? plan->backing.path : NULL, size);
     plan_steps_place(plan, opt->output_path);
 }
 
@@ -238,7 +249,7 @@ static const char *next_step(struct cow_plan *plan, const struct cow_resize_opti
 {
     char after[NEXT_STEP_BYTES];
     if (plan->filesystem.resizes) {
-        return "boot the guest: its filesystem has the new size";
+        return FILESYSTEM_NEXT;
     }
     if (plan->result.shrinks) {
         return plan_text(plan, "boot the guest%s", shrink_next(plan, opt->size_bytes));

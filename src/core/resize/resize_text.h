@@ -14,6 +14,10 @@ bool resize_extends_backing(const struct cow_plan *plan, const struct cow_resize
 int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
                     const struct cow_usage *usage, struct cow_error *err);
 
+/* The steps of a second change (in_two.h), behind those of the first. */
+void resize_list_second(struct cow_plan *plan, const struct cow_plan *whole,
+                        const struct cow_resize_options *opt);
+
 /* The image stays as it is; at most its backing file is lengthened. */
 void resize_describe_backing_only(struct cow_plan *plan, const struct cow_resize_options *opt,
                                   const struct cow_usage *usage);

@@ -22,6 +22,11 @@ static int check_family_request(const struct cow_image *img, const struct cow_re
     if (opt->policy != COW_POLICY_UNSET && opt->policy != COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE, "--family lengthens the backing file: --policy extend, or none");
     }
+    if (opt->fs != COW_FS_STAYS) {
+        cow_error_set(err, COW_USAGE, "--family grows the disks, not what lies on them");
+        return cow_error_hint(
+            err, "grow each filesystem afterwards: in its guest, or with --grow-fs and the new size");
+    }
     if (opt->output_path != NULL || opt->shrink) {
         return cow_error_set(err, COW_USAGE,
                              opt->shrink ? "--family grows: it does not go with --shrink"

@@ -139,7 +139,7 @@ int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err)
 static uint64_t new_fs_bytes(const struct cow_plan *plan)
 {
     const struct plan_filesystem *f = &plan->filesystem;
-    return f->fs_bytes != 0 ? f->fs_bytes : plan->result.header.size_bytes - f->first_byte;
+    return f->fs_bytes != 0 ? f->fs_bytes : plan->preview.after_size_bytes - f->first_byte;
 }
 
 /* What the programs write, about: tables of inodes and maps for the new room, as they are now for the old,

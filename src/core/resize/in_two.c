@@ -69,7 +69,6 @@ static int add_second(struct cow_plan *plan, const struct cow_plan *whole,
         status = filesystem_choose(plan, opt, err);
     }
     if (status == 0) {
-        plan->result.header.size_bytes = opt->size_bytes;
         filesystem_describe(plan);
         plan->preview.command = resize_command(plan, opt);
         plan->preview.next_step = FILESYSTEM_NEXT;

@@ -308,12 +308,12 @@ int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
     if (status != 0) {
         return status;
     }
-    filesystem_describe(plan);
     const uint64_t image_bytes = p->needs_free_bytes;
     if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
         const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;
         footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);
     }
+    filesystem_describe(plan);
     p->patched_opens = true;
     p->undo_text = plan_undo_text(plan, opt->output_path, usage->allocated_bytes);
     p->next_step = next_step(plan, opt);

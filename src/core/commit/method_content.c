@@ -82,11 +82,12 @@ static int save(struct commit *c, uint64_t offset, uint64_t n_bytes)
         if (r->n_more == RECORD_MORE_MAX || c->saved_bytes > SAVED_BYTES_MAX) {
             return too_much(c);
         }
-        int status = commit_save_range(c, &r->more[r->n_more], offset, piece);
+        struct record_saved *saved = &r->more[r->n_more++]; /* freed with the record, read or not */
+        const int status = commit_save_range(c, saved, offset, piece);
         if (status < 0) {
             return status;
         }
-        c->saved_bytes += r->more[r->n_more++].held_bytes;
+        c->saved_bytes += saved->held_bytes;
         offset += piece;
         n_bytes -= piece;
     }
@@ -204,15 +205,28 @@ static int settle_others_back(struct commit *c)
     return status == 0 ? retreat_remove_copy(c) : status;
 }
 
+/* A power cut can bring back the name that the overlay had for a moment. The image is locked: it is nobody
+ * else's. */
+static int drop_overlay(struct commit *c)
+{
+    char path[PATH_MAX];
+    const int status = c->io->unlink(c->io->context, side_path(path, c->plan->target.path, SIDE_NEW));
+    return status == -ENOENT ? 0 : status;
+}
+
 static int content_forward(struct commit *c)
 {
-    return retreat_backing(c, false);
+    const int status = drop_overlay(c);
+    return status == 0 ? retreat_backing(c, false) : status;
 }
 
 /* Without the mark nothing was written over yet, or all is back; and a guest may have run since. */
 static int content_back(struct commit *c)
 {
-    const int status = journal_view(&c->record, c->plan->img) == JOURNAL_SEES_HALF ? put_back(c) : 0;
+    int status = drop_overlay(c);
+    if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_HALF) {
+        status = put_back(c);
+    }
     return status == 0 ? settle_others_back(c) : status;
 }
 

@@ -94,7 +94,7 @@ static void touch_leftovers(struct cow_plan *plan)
     const bool makes_file =
         plan_has_step(plan, COW_STEP_BEGIN_IMAGE) || plan_has_step(plan, COW_STEP_BEGIN_RAW);
     const bool journals = plan_has_step(plan, COW_STEP_JOURNAL);
-    if (makes_file) {
+    if (makes_file || plan_has_step(plan, COW_STEP_RESIZE_FS)) { /* ... which is done on one, too */
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
     }
     if (journals) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
+#include "core/beside/side.h"
 #include "core/plan/footprint.h"
 #include "core/resize/filesystem.h"
 #include "core/resize/resize_command.h"
@@ -44,6 +45,7 @@ static void show_whole(struct cow_plan *plan, const struct cow_plan *whole)
     for (size_t i = 0; i < w->files; i++) {
         plan_add_file(plan, &w->file[i]);
     }
+    plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
     p->undo_text =
         copy_text(plan, "\"cowtui undo\" gives back the old disk; its data stays where it has been moved to");
 }

@@ -13,6 +13,7 @@
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
+#include "front/resize_fs.h"
 
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
 {
@@ -182,9 +183,16 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     *resize = (struct cow_resize_options){.output_path = options->output,
                                           .shrink = options->shrink,
                                           .in_place = options->in_place,
+                                          .fs = options->resize_fs ? COW_FS_FITS
+                                                : options->grow_fs ? COW_FS_GROWS
+                                                                   : COW_FS_STAYS,
                                           .force = options->force,
                                           .cut_foreign = options->cut_foreign};
     status = read_method(&resize->method, options->method, err);
+    if (!status && options->grow_fs && options->resize_fs)
+        status = cow_error_set(err, COW_USAGE, "--grow-fs or --resize-fs, not both");
+    if (!status && resize->fs != COW_FS_STAYS && !options->dry_run)
+        status = front_need_resize_fs(&resize->fs_is_copied, err);
     if (!status)
         status = cli_read_reserve(&resize->reserve_bytes, options, err);
     if (!status)

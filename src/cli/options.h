@@ -57,6 +57,7 @@ struct cli_options {
     bool larger;
     bool ascii;
     bool shrink, in_place, discard;
+    bool grow_fs, resize_fs;
     bool forward, back, family;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;

@@ -56,6 +56,9 @@ const struct cli_option cli_option_table[] = {
     {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES, CLI_READERS,
      "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
+    {"grow-fs", 0, NULL, CLI_FLAG, MEMBER(grow_fs), CLI_RESIZE, 0, "let its filesystem grow with the disk"},
+    {"resize-fs", 0, NULL, CLI_FLAG, MEMBER(resize_fs), CLI_RESIZE, 0,
+     "the same; and with --shrink become smaller before it"},
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
@@ -139,7 +142,10 @@ const struct cli_command cli_command_table[] = {
      "The image is changed by its header where its data may stay, else copied. With\n"
      "--in-place it never is: the filesystem inserts room before the data, or the data\n"
      "is moved piece by piece, from its end to its beginning. SIZE may be left out\n"
-     "then, with --reserve: room to grow, for the same disk.\n"},
+     "then, with --reserve: room to grow, for the same disk.\n"
+     "--grow-fs lets the ext filesystem on it, or in its last partition, grow as well:\n"
+     "e2fsck and resize2fs write the new disk before it is in place. With --resize-fs\n"
+     "and --shrink they make it smaller first.\n"},
     {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
      "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
      "a guest's kernel read wrong data. Each such page is put into the image as a\n"

@@ -42,7 +42,7 @@ static int each_run(struct commit *c,
                     int (*each)(struct commit *c, uint64_t first_sector, uint64_t end_sector))
 {
     const struct cow_layout *layout = &c->plan->result.layout;
-    struct bitmap *bits;
+    struct bitmap *bits = NULL;
     uint64_t first = 0, end = 0;
     int status = bitmap_open(&bits, c->io, c->out_fd, layout->bitmap_offset, layout->sectors, c->err);
     while (status == 0) {

@@ -134,6 +134,13 @@ static int build(struct pile *pile, struct cli_serving *serving, const struct ta
     return front_mount_filesystem(&pile->filesystem, front_mount_path(pile->disk), target->type, &mount, err);
 }
 
+/* Whether nothing of it has fallen. */
+static bool stands(struct pile *pile)
+{
+    return front_server_poll(pile->server, 0) && front_mount_poll(pile->disk, 0) &&
+           (!pile->filesystem || front_mount_poll(pile->filesystem, 0));
+}
+
 /* Ends all of it, whatever goes wrong; the first error is told. */
 static int take_down(struct pile *pile, struct cow_error *err)
 {
@@ -158,8 +165,7 @@ static int mount_it(struct cli_serving *serving, const struct target *target,
     struct front_mount *top = pile.filesystem ? pile.filesystem : pile.disk;
     if (!status)
         status = cli_serving_tell(serving, options, NULL, front_mount_path(top), err);
-    while (!status && !cli_interrupted() && front_mount_poll(top, WAIT_MS) &&
-           front_server_poll(pile.server, 0))
+    while (!status && !cli_interrupted() && front_mount_poll(top, WAIT_MS) && stands(&pile))
         ;
     if (status)
         take_down(&pile, &ignored);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A server of the composed disk. The plugin tells how it goes on a socket (nbd/control.h), whose end here is
- * closed to stop it; nbdkit's own log is only shown. The umask makes the socket ours alone: whoever may write
- * to it may write to the disk.
+ * closed to stop it; nbdkit's own log is only shown. nbdkit lets nobody but the owner
+ * write to its socket: so nobody else can connect.
  */
 #include "front/server.h"
 
@@ -295,7 +295,6 @@ static int start_nbdkit(struct front_server *server, const struct front_server_o
 {
     struct arguments *arguments = calloc(1, sizeof *arguments);
     int ends[2] = {-1, -1}, status;
-    mode_t mask;
 
     if (!arguments || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
         free(arguments);
@@ -309,9 +308,7 @@ static int start_nbdkit(struct front_server *server, const struct front_server_o
                                           .n_fds = options->is_held ? 2 : 1,
                                           .on_line = options->on_line,
                                           .context = options->context};
-    mask = umask(077);
     status = front_process_start(&server->process, &command, err);
-    umask(mask);
     close(ends[1]);
     free(arguments);
     return status;

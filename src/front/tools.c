@@ -57,7 +57,7 @@ bool front_find_tool(char *out, size_t out_bytes, const char *name)
         return *out != '\0';
     }
     return (path && find_in(out, out_bytes, path, name)) ||
-           find_in(out, out_bytes, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", name);
+           find_in(out, out_bytes, "/usr/local/sbin:/usr/sbin:/sbin", name);
 }
 
 int front_need_tool(char *out, size_t out_bytes, const char *name, struct cow_error *err)

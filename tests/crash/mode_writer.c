@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/writer/writer.h"
+#include "filesystem.h"
 #include "memory.h"
 #include "run.h"
 
@@ -75,11 +76,15 @@ struct story {
     unsigned first; /* the state that is durable at the beginning */
     struct view view;
     bool only_writes; /* no zeros, and no flush without something to flush: each fsync counts */
+    uint64_t kept_at; /* of a filesystem: a file that is written into, and nothing else; 0: none */
     bool torn;        /* a write may end within a sector */
     unsigned rare;    /* one call of the machine in so many is followed by crashes */
     int status;       /* of the last call */
     struct cow_error err;
 };
+
+static unsigned long
+    told_by_check; /* how often something was to be completed in a filesystem, and check said so */
 
 /* ---- the disk, as it is meant ---- */
 
@@ -260,6 +265,10 @@ static void make_call(struct story *s, struct call *call, unsigned i, struct rng
     if (rng_below(rng, 8) == 0) {
         call->n_bytes = size_bytes;
     }
+    if (s->kept_at != 0) { /* whole pages of the disk, which are not those of the file */
+        call->offset = (s->kept_at / PAGE_BYTES - 2 + rng_below(rng, 8)) * PAGE_BYTES;
+        call->n_bytes = 1 + rng_below(rng, 2 * PAGE_BYTES);
+    }
     call->n_bytes = call->n_bytes < size_bytes - call->offset ? call->n_bytes : size_bytes - call->offset;
 }
 
@@ -352,6 +361,18 @@ static void guest_writes(struct story *s)
     io->close(io->context, fd);
 }
 
+/* An image that has nothing of its own: then all that is missing later is the session's. */
+static struct disk empty_image(struct tree *tree)
+{
+    struct view view;
+    struct inode *image = &tree->inode[tree_find(tree, IMAGE_PATH)];
+    memory_require(view_as(&view, image, FORM_V3), "the image of a filesystem");
+    for (uint64_t i = 0; i < view.shape.bitmap_bytes; i++) {
+        inode_write(image, view.shape.bitmap_offset + i, "", 1);
+    }
+    return (struct disk){.file = view_compose(&view, image, file_of(tree, view.path))};
+}
+
 /* The machine, and the disk, before the session. */
 static void begin_story(struct story *s, struct run *run, const struct plot *plot)
 {
@@ -361,6 +382,10 @@ static void begin_story(struct story *s, struct run *run, const struct plot *plo
     s->run = run;
     s->plot = plot;
     struct disk disk = model_build(&tree, &plot->scene.spec);
+    if (plot->scene.spec.ext_block_bytes != 0) {
+        disk_free(&disk);
+        disk = empty_image(&tree);
+    }
     sim_boot(&s->sim, &tree);
     scene_equip(&plot->scene, &s->sim);
     s->shown[0] = plot->has_undo ? disk_resized(&disk, grow.sectors * SECTOR_BYTES) : disk_copy(&disk);
@@ -373,6 +398,13 @@ static void begin_story(struct story *s, struct run *run, const struct plot *plo
     memory_require(view_as(&s->view, file_of(&s->sim.live, IMAGE_PATH), FORM_V3), "the image of a plot");
     s->torn =
         s->view.shape.data_offset % SECTOR_BYTES != 0; /* a sector of the disk lies in two of the file's */
+    if (plot->scene.spec.ext_block_bytes != 0) {
+        struct filesystem filesystem;
+        filesystem_make(&filesystem, plot->scene.spec.ext_block_bytes, plot->scene.spec.size_bytes);
+        s->kept_at = filesystem.kept_at;
+        s->only_writes = true;
+        filesystem_free(&filesystem);
+    }
     tree_copy(&s->before, &s->sim.live);
     if (plot->guest_first) {
         guest_writes(s);
@@ -440,6 +472,52 @@ static void must_not_undo(struct story *s, struct sim *machine)
     }
 }
 
+/* What check says of pages that are dirty in part, or read in one piece with others. */
+static bool check_tells(struct story *s, struct sim *machine)
+{
+    const struct cow_check_options options = {.io = &machine->io};
+    struct cow_check check;
+    struct cow_error err;
+    bool told = false;
+    if (cow_check(&check, IMAGE_PATH, &options, &err) != 0) {
+        violation(s, "check: %s", err.message);
+        return false;
+    }
+    for (size_t i = 0; i < check.findings; i++) {
+        told |= check.finding[i].code == COW_FINDING_MIXED_PAGES;
+    }
+    return told;
+}
+
+/* Whether `pages` has something to complete. */
+static bool pages_has_work(struct story *s, struct sim *machine)
+{
+    static const struct action pages = {.verb = VERB_PAGES};
+    struct cow_plan *plan = NULL;
+    struct cow_image *img = NULL;
+    struct cow_error err;
+    int status = action_plan(&plan, &img, machine, &pages, NULL, &err);
+    if (status != 0) {
+        violation(s, "pages: %s", err.message);
+    }
+    const bool has = status == 0 && cow_plan_preview(plan)->method != COW_METHOD_NONE;
+    cow_plan_free(plan);
+    cow_image_close(img);
+    return has;
+}
+
+/* Something is missing, say both, or neither does. */
+static bool is_incomplete(struct story *s, struct sim *machine)
+{
+    const bool told = check_tells(s, machine), has_work = pages_has_work(s, machine);
+    if (told != has_work) {
+        violation(s, "check finds %s mixed pages, and pages has %s to complete", told ? "some" : "no",
+                  has_work ? "some" : "none");
+    }
+    told_by_check += told;
+    return told;
+}
+
 /* A session on what the crash left: it reads what is there, and leaves whole pages that read the same. */
 static void must_go_on(struct story *s, struct sim *machine, const struct tree *crashed)
 {
@@ -450,6 +528,9 @@ static void must_go_on(struct story *s, struct sim *machine, const struct tree *
     const struct cow_open_options looking = {.io = &machine->io};
     struct view view;
     uint64_t mixed = 0;
+    if (s->kept_at != 0) {
+        (void)is_incomplete(s, machine);
+    }
     if (cow_writer_open(&w, IMAGE_PATH, &options, &err) != 0 || cow_writer_finish(w, NULL, &err) != 0) {
         violation(s, "the next session: %s", err.message);
     }
@@ -465,6 +546,9 @@ static void must_go_on(struct story *s, struct sim *machine, const struct tree *
         violation(s, "%llu mixed pages are left", (unsigned long long)mixed);
     }
     cow_image_close(img);
+    if (s->kept_at != 0 && is_incomplete(s, machine)) {
+        violation(s, "the session has ended, and check finds mixed pages");
+    }
 }
 
 static void survive(struct story *s, const struct power *power, struct tree *tree, uint64_t seed)
@@ -475,7 +559,7 @@ static void survive(struct story *s, const struct power *power, struct tree *tre
     possible(s, power->mutation, &first, &last, &flushed);
     const bool finished = s->status == 0 && s->n == CALLS && power->mutation >= s->call[CALLS - 1].end;
     if (judge_tree(s, tree, first, last, finished, "after a power cut") &&
-        ((flushed && s->plot->has_undo) || rng_mix(seed, 1) % 8 == 0)) {
+        ((flushed && s->plot->has_undo) || (s->kept_at != 0 || rng_mix(seed, 1) % 8 == 0))) {
         struct sim machine;
         struct tree copy;
         tree_copy(&copy, tree);
@@ -521,7 +605,7 @@ static bool tell_story(struct run *run, const struct plot *plot, const struct fa
     const struct fault_plan none = {.kind = FAULT_NONE};
     s.rare = fault != NULL && fault->kind != FAULT_NONE ? 12 : plot->scene.spec.ext_block_bytes != 0 ? 8 : 1;
     s.torn |= fault != NULL && fault->kind == FAULT_SHORT;
-    s.only_writes = fault != NULL && fault->skip_sync != 0;
+    s.only_writes |= fault != NULL && fault->skip_sync != 0;
     sim_set_fault(&s.sim, fault != NULL ? fault : &none);
     session(&s, fault == NULL);
     const bool struck = s.sim.struck != NULL || s.sim.skipped[0] != '\0';
@@ -556,6 +640,9 @@ static void power_case(struct run *run, const struct plot *plot, unsigned long q
         run->place.depth = 2;
         run->place.sample[0] = script;
         tell_story(run, plot, NULL, 4, rng_mix(run->seed, script));
+    }
+    if (plot->scene.spec.ext_block_bytes != 0 && told_by_check == 0) {
+        run_violation(run, "check has never told of what the end of a session completes");
     }
 }
 

@@ -19,7 +19,7 @@ modes()
     check)
         cat <<MODES
 sim 1
-writer 3 --count 500
+writer 3 --count 500 --scene power
 power 9 --count 12000
 fault 4 --count 2500
 kill 4 --count 1500

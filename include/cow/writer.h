@@ -2,9 +2,9 @@
  *
  * The composed disk, read and written while it is served: what a guest's kernel does, for a server of block
  * devices and for programs that work on a disk. Data is written first, and its bits when it is durable: after
- * a crash each sector is what the last flush promised, or what was written since, and never anything else.
- * Only a v3 with sectors of 512 bytes is written. There is no undo. One writer belongs to one thread at a
- * time.
+ * a crash each sector is what the last flush promised, or what was written since, and never anything else
+ * (where the data lies at a multiple of 512 bytes; else a sector may be a part of both). Only a v3 with
+ * sectors of 512 bytes is written. There is no undo. One writer belongs to one thread at a time.
  */
 #ifndef COW_WRITER_H
 #define COW_WRITER_H
@@ -50,13 +50,14 @@ int cow_writer_read(struct cow_writer *writer, uint64_t offset, void *buffer, si
                     struct cow_error *err);
 int cow_writer_write(struct cow_writer *writer, uint64_t offset, const void *data, size_t n_bytes,
                      struct cow_error *err);
-/* Zeros: nothing is written where the disk has none there but zeros already; where the backing file has data,
- * a hole with its bits set, whole pages of 4 KiB. */
+/* Zeros: nothing is written where the disk shows zeros already; elsewhere whole pages of 4 KiB become a hole
+ * with its bits set, and zeros are written at the edges, and where no hole can be made. */
 int cow_writer_zero(struct cow_writer *writer, uint64_t offset, uint64_t n_bytes, struct cow_error *err);
-/* What the disk holds there is of no use any more: a hole with its bits set, reads as zeros; parts of pages
- * stay. */
+/* What the disk holds there is of no use any more: whole pages read as zeros from now on, parts of pages stay
+ * as they are. */
 int cow_writer_trim(struct cow_writer *writer, uint64_t offset, uint64_t n_bytes, struct cow_error *err);
-/* All that was answered before is on the disk when this answers 0: data, then bits. */
+/* All that was answered before is on the disk when this answers 0: data, then bits; and what was read, too,
+ * though a guest wrote it. */
 int cow_writer_flush(struct cow_writer *writer, struct cow_error *err);
 
 /* The run at `offset` (bytes), as far as it is the same: does it read as zeros, does a file hold data for it?
@@ -70,8 +71,10 @@ int cow_writer_extent(struct cow_writer *writer, uint64_t offset, struct cow_wri
                       struct cow_error *err);
 
 /* The end of a session: completes the pages that were left mixed, and what a guest reads in one piece with
- * them (as `cowtui pages` does), in place and in the writer's order, and flushes. A crash before it leaves a
- * disk that reads the same; `check` tells what is missing. env may be NULL. */
+ * them (as `cowtui pages` does), in place and in the writer's order, and flushes, even where that fails. A
+ * crash before it leaves a disk that reads the same; `check` tells what is missing. Costs as much as there is
+ * dirty, and a look at the filesystem where its blocks are smaller than 4 KiB. The writer can go on
+ * afterwards. env may be NULL; a stop is honoured (COW_CANCELLED). Errors: as of a write, or a flush. */
 int cow_writer_finish(struct cow_writer *writer, const struct cow_env *env, struct cow_error *err);
 
 #endif

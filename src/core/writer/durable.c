@@ -126,7 +126,7 @@ int writer_punch(struct cow_writer *w, uint64_t offset, uint64_t n_bytes, struct
 
 static int sync_file(struct cow_writer *w, struct cow_error *err)
 {
-    int status = w->io->fsync(w->io->context, w->fd);
+    int status = io_datasync(w->io, w->fd);
     if (status < 0) {
         return failed(w, status, "flushing", err);
     }
@@ -139,8 +139,9 @@ static int sync_file(struct cow_writer *w, struct cow_error *err)
 static int write_bits(struct cow_writer *w, struct cow_error *err)
 {
     uint8_t bytes[CHANGED_PIECE_BYTES];
-    int status = w->data_waits ? sync_file(w, err) : 0;
-    for (size_t i = 0; status == 0 && i < bitmap_changed(w->img->bitmap); i++) {
+    const size_t n = bitmap_changed(w->img->bitmap);
+    int status = n > 0 && !w->bits_ready ? sync_file(w, err) : 0;
+    for (size_t i = 0; status == 0 && i < n; i++) {
         uint64_t offset;
         size_t n_bytes;
         status = bitmap_changed_bytes(w->img->bitmap, i, bytes, &offset, &n_bytes, err);
@@ -162,7 +163,7 @@ static int write_out(struct cow_writer *w, bool to_disk, struct cow_error *err)
     struct cow_error own = {.status = 0};
     if (w->failed.status == 0) {
         int status = write_bits(w, &own);
-        if (status == 0 && to_disk && w->bits_wait) {
+        if (status == 0 && to_disk && (w->data_waits || w->bits_wait)) {
             status = sync_file(w, &own);
         }
         w->failed = own;
@@ -177,9 +178,14 @@ static int write_out(struct cow_writer *w, bool to_disk, struct cow_error *err)
 int writer_set_bits(struct cow_writer *w, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
 {
     const uint64_t first = offset / WRITER_SECTOR_BYTES, count = arith_div_up(n_bytes, WRITER_SECTOR_BYTES);
+    const size_t waiting = bitmap_changed(w->img->bitmap);
     const uint64_t needed = count / CHANGED_PIECE_BITS + 2;
-    int status = bitmap_changed(w->img->bitmap) + needed > w->pieces_max ? write_out(w, false, err) : 0;
-    status = status == 0 ? bitmap_set(w->img->bitmap, first, count, err) : status;
+    int status = waiting > 0 && waiting + needed > w->pieces_max ? write_out(w, false, err) : 0;
+    if (status != 0) {
+        return status;
+    }
+    w->bits_ready = !w->data_waits && (w->bits_ready || bitmap_changed(w->img->bitmap) == 0);
+    status = bitmap_set(w->img->bitmap, first, count, err);
     return status == 0 ? 0 : cow_error_prefix(err, "%s", w->img->path);
 }
 

@@ -5,8 +5,8 @@
  * is done costs as much as there is dirty, and a look at the filesystem where its blocks are smaller than a
  * page.
  *
- * Order: the session's own data first and to the disk. A crash behind that leaves a disk that reads the same,
- * and `check` tells what is missing.
+ * Order: whatever comes of it, the session's own data are flushed. A crash before that leaves a disk that
+ * reads the same but for what was not flushed, and `check` tells what is missing.
  */
 #include "core/base/arith.h"
 #include "core/writer/writer.h"
@@ -72,8 +72,8 @@ static int complete_filesystems(struct cow_writer *w, const struct cow_env *env,
 
 int cow_writer_finish(struct cow_writer *w, const struct cow_env *env, struct cow_error *err)
 {
-    int status = cow_writer_flush(w, err);
-    status = status == 0 ? complete_mixed_pages(w, err) : status;
+    int status = complete_mixed_pages(w, err);
     status = status == 0 ? complete_filesystems(w, env, err) : status;
-    return status == 0 ? cow_writer_flush(w, err) : status;
+    const int flushed = cow_writer_flush(w, status == 0 ? err : NULL);
+    return status == 0 ? flushed : status;
 }

@@ -54,14 +54,20 @@ static int read_part(struct cow_writer *w, const struct window *window, uint64_t
     return there > 0 ? cow_image_read(w->img, begin, at, there, err) : 0;
 }
 
-/* Is the sector at byte `at` dirty, and up to which byte is that the same? */
+/* Is the sector at byte `at` dirty, and up to which byte is that the same, up to `limit` (> at)? Nothing is
+ * looked at behind that: on an empty disk the next dirty sector is far away. */
 static int next_bits(struct cow_writer *w, uint64_t at, uint64_t limit, bool *dirty, uint64_t *end,
                      struct cow_error *err)
 {
     struct bitmap *bits = w->img->bitmap;
-    uint64_t sector;
-    int status = bitmap_get(bits, at / WRITER_SECTOR_BYTES, dirty, err);
-    status = status == 0 ? bitmap_find(bits, at / WRITER_SECTOR_BYTES, !*dirty, &sector, err) : status;
+    const uint64_t first = at / WRITER_SECTOR_BYTES, n = arith_div_up(limit, WRITER_SECTOR_BYTES) - first;
+    uint64_t set = 0, sector = first + n;
+    int status = bitmap_count(bits, first, n, &set, err);
+    *dirty = set == n;
+    if (status == 0 && set > 0 && set < n) {
+        status = bitmap_get(bits, first, dirty, err);
+        status = status == 0 ? bitmap_find(bits, first, !*dirty, &sector, err) : status;
+    }
     if (status == 0) {
         *end = arith_min(limit, sector * WRITER_SECTOR_BYTES);
     }

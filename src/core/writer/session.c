@@ -4,7 +4,8 @@
  *
  * Order: who has the image open for writing is asked through a descriptor for reading, before there is one
  * for writing; then the lock, and under it everything that says whether the image may be written. What a
- * guest wrote before is flushed: its own flush does nothing in UML.
+ * guest wrote before may be in the page cache only, for its own flush does nothing in UML: the first flush is
+ * for that, too.
  *
  * A descriptor that is handed over was looked at by who holds its lock: then nothing is locked, asked or
  * dated here.
@@ -117,13 +118,8 @@ static int check_image(struct cow_writer *w, struct cow_error *err)
     status = status == 0 ? check_variant(img, err) : status;
     status = status == 0 ? check_backing(img, err) : status;
     status = status == 0 ? lock_below(w, err) : status;
-    status =
-        status == 0 ? pending_check_on(img, img->backing.facts.path, &img->backing.file.facts, err) : status;
-    if (status != 0) {
-        return status;
-    }
-    status = w->io->fsync(w->io->context, w->fd);
-    return status < 0 ? cow_error_system(err, -status, "%s: flushing", img->path) : 0;
+    return status == 0 ? pending_check_on(img, img->backing.facts.path, &img->backing.file.facts, err)
+                       : status;
 }
 
 /* What is handed over by who has asked all that: it can be written at all. */
@@ -172,6 +168,7 @@ int cow_writer_open(struct cow_writer **out, const char *path, const struct cow_
     w->fd = -1;
     w->is_held = opt->held_fd >= 0;
     w->pieces_max = WRITER_PIECES_MAX;
+    w->data_waits = true; /* perhaps: a guest's */
     int status = open_writer(w, path, opt, err);
     if (status != 0) {
         cow_writer_close(w);

@@ -25,9 +25,10 @@ struct cow_writer {
     bool has_begun;          /* something may have been written: undo data are void */
     bool data_waits;         /* data was written that no flush has brought to the disk */
     bool bits_wait;          /* the same of bits */
+    bool bits_ready;         /* the data of all bits in memory is on the disk */
     size_t pieces_max;       /* of bits in memory; more are written out */
     uint64_t file_bytes;     /* the file is so long */
-    uint8_t *window;         /* WRITER_WINDOW_BYTES, and a page at each end */
+    uint8_t *window;         /* WRITER_WINDOW_BYTES */
     struct cow_error failed; /* of a flush: status 0 for none */
 };
 

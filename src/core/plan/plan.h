@@ -111,7 +111,6 @@ struct plan_filesystem {
     bool is_gpt;
     uint64_t first_byte;
     uint64_t old_bytes; /* what it has now */
-    uint64_t inodes;
     uint64_t fs_bytes; /* what it shall have; 0: all that there is */
 };
 

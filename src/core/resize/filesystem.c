@@ -14,7 +14,7 @@
 #include "core/plan/footprint.h"
 #include "cow/text.h"
 
-enum { AFTER_BYTES = 512, CONTAINER_FROM = 5, INODE_BYTES_MAX = 1024 };
+enum { AFTER_BYTES = 512, CONTAINER_FROM = 5 };
 
 static int refuse_kind(struct cow_plan *plan, const char *why, struct cow_error *err)
 {
@@ -117,7 +117,6 @@ int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *op
     f->is_gpt = cow_fs_gpt(plan->fs)->present;
     f->first_byte = volume->first_byte;
     f->old_bytes = volume->fs_bytes;
-    f->inodes = volume->inodes;
     return plan->result.shrinks ? choose_smaller(plan, volume, err) : 0;
 }
 
@@ -142,17 +141,17 @@ static uint64_t new_fs_bytes(const struct cow_plan *plan)
     return f->fs_bytes != 0 ? f->fs_bytes : plan->preview.after_size_bytes - f->first_byte;
 }
 
-/* What the programs write, about: tables of inodes and maps for the new room, as they are now for the old,
- * and what lies in their way is moved; of a smaller one, all that lay past its end. */
-static uint64_t written_bytes(const struct cow_plan *plan)
+/* Maps and descriptors of the new room, generously; tables of inodes are zeros, which become holes. Of a
+ * smaller one all that lay past its end. */
+uint64_t filesystem_written_bytes(const struct cow_plan *plan)
 {
-    enum { A_GROUP_BYTES = 8 * 4096, SOME_BYTES = 1 << 20 };
+    enum { A_GROUP_BYTES = 8 * 4096, LEAST_GROUP_BYTES = 8 << 20, SOME_BYTES = 1 << 20 };
     const struct plan_filesystem *f = &plan->filesystem;
     const uint64_t after = new_fs_bytes(plan);
-    const uint64_t more = arith_sub_floor(after, f->old_bytes), less = arith_sub_floor(f->old_bytes, after);
-    const uint64_t mebibytes = arith_div_up(f->old_bytes, 1 << 20);
-    return (arith_div_up(more, 1 << 20) * (f->inodes / arith_max(mebibytes, 1) + 1) * INODE_BYTES_MAX / 4) +
-           arith_div_up(more, 8 << 20) * A_GROUP_BYTES + less + SOME_BYTES;
+    return !f->resizes
+               ? 0
+               : arith_div_up(arith_sub_floor(after, f->old_bytes), LEAST_GROUP_BYTES) * A_GROUP_BYTES +
+                     arith_sub_floor(f->old_bytes, after) + SOME_BYTES;
 }
 
 void filesystem_describe(struct cow_plan *plan)
@@ -167,12 +166,12 @@ void filesystem_describe(struct cow_plan *plan)
     p->fs_after_bytes = new_fs_bytes(plan);
     p->has_after_dirty = false;
     p->has_after_allocated = false;
-    footprint_needs(plan, p->needs_free_bytes + written_bytes(plan), false);
+    footprint_needs(plan, p->needs_free_bytes + filesystem_written_bytes(plan), false);
     p->space_is_about = true;
     plan_note(plan, "the filesystem%s becomes %s, it is %s now: e2fsck and resize2fs%s write that, about %s",
               f->partition > 0 ? " in the last partition" : "", cow_size_text(to, p->fs_after_bytes),
               cow_size_text(from, f->old_bytes), f->partition > 0 ? " (and sfdisk the table)" : "",
-              cow_size_text((char[COW_SIZE_TEXT_BYTES]){0}, written_bytes(plan)));
+              cow_size_text((char[COW_SIZE_TEXT_BYTES]){0}, filesystem_written_bytes(plan)));
 }
 
 void filesystem_list_steps(struct cow_plan *plan)

@@ -17,6 +17,9 @@ int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *op
 /* A disk that becomes smaller is made with its old size. COW_INVALID where no layout serves both. */
 int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err);
 
+/* What its programs write, about; 0 where it stays. plan->preview.after_size_bytes is known. */
+uint64_t filesystem_written_bytes(const struct cow_plan *plan);
+
 /* What that adds to the preview, once the rest of it is described. */
 void filesystem_describe(struct cow_plan *plan);
 

@@ -195,7 +195,7 @@ void resize_list_second(struct cow_plan *plan, const struct cow_plan *whole,
                         const struct cow_resize_options *opt)
 {
     char size[COW_SIZE_TEXT_BYTES];
-    const bool extends = resize_extends_backing(whole, opt);
+    const bool extends = whole->holds.backing == HOLD_WRITE;
     plan->backing.copy_path =
         plan_text(plan, "%s", whole->backing.copy_path != NULL ? whole->backing.copy_path : "");
     plan->backing.copy_path = whole->backing.copy_path != NULL ? plan->backing.copy_path : NULL;
@@ -308,7 +308,7 @@ int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
     if (status != 0) {
         return status;
     }
-    const uint64_t image_bytes = p->needs_free_bytes;
+    const uint64_t image_bytes = p->needs_free_bytes + filesystem_written_bytes(plan);
     if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
         const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;
         footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);

@@ -3,6 +3,7 @@
 #
 # What the tests of serve and mount share: beginning it, waiting for its first line, ending it, and looking for what it
 # left. Sourced behind lib.sh.
+# shellcheck disable=SC2154 # work and root are set there
 
 needs()
 {

@@ -48,6 +48,7 @@ static const struct {
     {"kinds", kinds_suite, 0},
     {"rescue", rescue_suite, 0},
     {"jobs", jobs_suite, 0},
+    {"front", front_suite, 0},
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
     {"promise", promise_suite, 0},

@@ -32,7 +32,7 @@ struct cow_foreign_source {
     /* Fills buffer from offset on; offset + n_bytes <= size_bytes. */
     int (*read)(void *context, void *buffer, size_t n_bytes, uint64_t offset);
     /* What lies at offset, as far as it is the same: *end_bytes > offset, and at most limit; offset < limit
-     * <= size_bytes. */
+     * <= size_bytes. Of a byte it says the same whenever it is asked, and ends are ends of sectors (512). */
     int (*extent)(void *context, uint64_t offset, uint64_t limit, enum cow_foreign_kind *kind,
                   uint64_t *end_bytes);
     /* Is that file (st_dev, st_ino) one of those that the disk is read from? */

@@ -62,26 +62,26 @@ void host_file_close(const struct cow_io *io, struct host_file *file)
 }
 
 /* What lies at `offset` of a disk that somebody else reads: behind its end there is a hole. */
-static int ask_source(const struct cow_foreign_source *source, uint64_t offset, struct io_extent *out)
+static int ask_source(struct host_file *file, uint64_t offset)
 {
+    const struct cow_foreign_source *source = file->source;
     enum cow_foreign_kind kind = COW_FOREIGN_ZEROS;
     uint64_t end = INT64_MAX;
     int status = offset >= source->size_bytes
                      ? 0
                      : source->extent(source->context, offset, source->size_bytes, &kind, &end);
     if (status == 0) {
-        *out = (struct io_extent){offset, end, kind != COW_FOREIGN_ZEROS};
+        file->extent = (struct io_extent){offset, end, kind != COW_FOREIGN_ZEROS};
+        file->shows_backing = kind == COW_FOREIGN_BACKING;
     }
     return status;
 }
 
-int host_file_shows_backing(const struct host_file *file, uint64_t offset, uint64_t limit, uint64_t *n_bytes)
+int host_file_shows_backing(struct host_file *file, uint64_t offset, uint64_t limit, uint64_t *n_bytes)
 {
-    enum cow_foreign_kind kind = COW_FOREIGN_DATA;
-    uint64_t end = offset;
-    const struct cow_foreign_source *source = file->source;
-    int status = source == NULL ? 0 : source->extent(source->context, offset, limit, &kind, &end);
-    *n_bytes = status == 0 && kind == COW_FOREIGN_BACKING ? end - offset : 0;
+    const bool known = offset >= file->extent.begin && offset < file->extent.end;
+    int status = file->source == NULL || known ? 0 : ask_source(file, offset);
+    *n_bytes = status == 0 && file->shows_backing ? arith_min(file->extent.end, limit) - offset : 0;
     return status;
 }
 
@@ -91,7 +91,7 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
     if (offset < file->extent.begin || offset >= file->extent.end) {
         /* Data ends in a hole. What is asked for elsewhere are places that something was written to. */
         const bool hole = offset == file->extent.end && file->extent.data;
-        int status = file->source != NULL ? ask_source(file->source, offset, &file->extent)
+        int status = file->source != NULL ? ask_source(file, offset)
                      : hole               ? io_extent_at(io, file->fd, offset, INT64_MAX, &file->extent)
                                           : io_data_at(io, file->fd, offset, INT64_MAX, &file->extent);
         if (status < 0) {

@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --in --owner --extract --diff --from --partition --policy --method --to --output --reserve
+    local with_argument='--backing --in --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -33,7 +33,8 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
+        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
+            mount | recover | undo)
             command=$word
             break
             ;;
@@ -55,6 +56,8 @@ _cowtui()
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
     convert) options="--backing --no-backing --to --output --reserve $changes $common" ;;
+    serve) options="--backing --write --socket --once --dry-run --yes --json $common" ;;
+    mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;
     recover) options="--backing --forward --back $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
     *) options="--backing --no-backing --script --theme --ascii $common" ;;
@@ -97,7 +100,7 @@ _cowtui()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
             [ -n "$command" ] || compgen -W 'info map family files check create diff merge resize pages compact rebase convert
-                recover undo' -- "$current"
+                serve mount recover undo' -- "$current"
             compgen -f -- "$current"
         )
         ;;

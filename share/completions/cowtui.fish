@@ -1,7 +1,7 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map family files check create diff merge resize pages compact rebase convert recover undo
+set -l commands info map family files check create diff merge resize pages compact rebase convert serve mount recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
@@ -19,10 +19,12 @@ complete -c cowtui -n "$none" -a pages -d "complete the pages that mix both file
 complete -c cowtui -n "$none" -a compact -d "drop what the backing file has as well"
 complete -c cowtui -n "$none" -a rebase -d "name another backing file, or take its date"
 complete -c cowtui -n "$none" -a convert -d "write the same disk as a UML COW v3"
+complete -c cowtui -n "$none" -a serve -d "the disk for programs that speak NBD"
+complete -c cowtui -n "$none" -a mount -d "the disk, or a filesystem on it, in a directory"
 complete -c cowtui -n "$none" -a recover -d "finish or take back an interrupted change"
 complete -c cowtui -n "$none" -a undo -d "take back the last change"
 
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo" -l no-backing -d "open no backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount" -l no-backing -d "open no backing file"
 complete -c cowtui -n "not __fish_seen_subcommand_from family create diff" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all images on the backing file, or none"
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
@@ -32,7 +34,11 @@ complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "does that file differ from the backing file's?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
-complete -c cowtui -n "__fish_seen_subcommand_from files" -l partition -x -d "that partition only"
+complete -c cowtui -n "__fish_seen_subcommand_from files mount" -l partition -x -d "that partition only"
+complete -c cowtui -n "__fish_seen_subcommand_from serve mount" -l write -d "let it be written to, too; there is no undo"
+complete -c cowtui -n "__fish_seen_subcommand_from serve" -l socket -r -d "listen there"
+complete -c cowtui -n "__fish_seen_subcommand_from serve" -l once -d "end when the first client has gone"
+complete -c cowtui -n "__fish_seen_subcommand_from mount" -l fs -d "the filesystem, not the disk as a file"
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l unused -d "drop what the guest has free, too"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l quick -d "do not read the data"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l repair -d "make the fixes that are safe"
@@ -51,8 +57,8 @@ complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files $rewr
 complete -c cowtui -n "__fish_seen_subcommand_from create diff resize $rewrites" -l reserve -x -d "be able to grow to this size later"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a smaller size, if no data is lost"
 complete -c cowtui -n "__fish_seen_subcommand_from undo" -l discard -d "remove the undo data instead"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files" -s n -l dry-run -d "print the plan, write nothing"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s y -l yes -d "do not ask"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files serve mount" -s n -l dry-run -d "print the plan, write nothing"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check serve mount" -s y -l yes -d "do not ask"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger

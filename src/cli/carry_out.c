@@ -30,7 +30,7 @@ static bool line_is_there(void)
     return false;
 }
 
-static int ask_for_yes(struct cow_error *err)
+int cli_ask_for_yes(struct cow_error *err)
 {
     char line[64];
 
@@ -94,7 +94,7 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
         cli_plan_cautions(&out, preview);
     else
         cli_note(preview->outside_note);
-    if (asks && (status = ask_for_yes(err)))
+    if (asks && (status = cli_ask_for_yes(err)))
         return status;
     status = commit_plan(plan, options->quiet, err);
     if (!status && !options->quiet)

@@ -30,13 +30,16 @@ enum {
     CLI_DIFF = 1 << 13,
     CLI_FILES = 1 << 14,
     CLI_FAMILY = 1 << 15,
+    CLI_SERVE = 1 << 16,
+    CLI_MOUNT = 1 << 17,
+    CLI_SERVERS = CLI_SERVE | CLI_MOUNT,
     CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
+    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN,
 };
 
-enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 48, CLI_WORDS_MAX = 64 };
+enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 64, CLI_WORDS_MAX = 64 };
 
 struct cli_command;
 
@@ -60,9 +63,10 @@ struct cli_options {
     bool forward, back, family;
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused;
+    bool write, once, fs;
     bool no_backing;
     const char *backing, *output, *policy, *reserve, *to, *method;
-    const char *owner, *extract, *diff, *from, *partition;
+    const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */

@@ -54,6 +54,7 @@ static const struct {
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},
+    {"writer", writer_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

@@ -228,6 +228,7 @@ Suite *commit_suite(void);
 Suite *fault_suite(void);
 Suite *record_suite(void);
 Suite *family_record_suite(void);
+Suite *writer_suite(void);
 Suite *journal_suite(void);
 Suite *in_place_suite(void);
 Suite *undo_suite(void);

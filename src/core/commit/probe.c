@@ -104,7 +104,7 @@ static int try_beside(const struct cow_plan *plan, const char *path, struct time
             err, "mount it for one user (FAT, exFAT, NTFS: -o umask=077), or copy the files to another "
                  "filesystem");
     }
-    return locked < 0 && locked != -EAGAIN && locked != -EACCES ? plan_no_lock(err, locked, path) : 0;
+    return locked < 0 && locked != -EAGAIN && locked != -EACCES ? host_file_no_lock(err, locked, path) : 0;
 }
 
 /* No hard links: the old image cannot keep a name of its own while the new one takes its place. */

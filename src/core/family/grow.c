@@ -11,9 +11,9 @@
 
 #include "core/family/change.h"
 #include "core/family/family.h"
+#include "core/image/backing_rules.h"
+#include "core/ledger/pending.h"
 #include "core/ops/members.h"
-#include "core/plan/backing_rules.h"
-#include "core/plan/plan_rules.h"
 #include "cow/text.h"
 
 static int check_family_request(const struct cow_image *img, const struct cow_resize_options *opt,
@@ -27,7 +27,7 @@ static int check_family_request(const struct cow_image *img, const struct cow_re
                              opt->shrink ? "--family grows: it does not go with --shrink"
                                          : "--family changes the images: it does not go with -o");
     }
-    int status = plan_check_ready(img, err);
+    int status = pending_check_ready(img, err);
     if (status == 0) {
         status = backing_rule_found(img, NULL, err);
     }

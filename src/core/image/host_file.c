@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/base/arith.h"
@@ -129,6 +130,30 @@ bool host_file_has_silent_writer(const struct cow_io *io, const struct host_file
 bool host_file_writes_elsewhere(const struct cow_io *io, const struct host_file *file)
 {
     return io->writes_elsewhere != NULL && io->writes_elsewhere(io->context, file->fd) > 0;
+}
+
+int host_file_no_lock(struct cow_error *err, int status, const char *path)
+{
+    cow_error_system(err, -status, "locking %s", path);
+    return cow_error_hint(
+        err, "where this filesystem has no locks, a running guest could not be noticed: copy the files "
+             "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
+}
+
+int host_file_lock(const struct cow_io *io, int fd, enum io_lock lock, const char *path, const char *what,
+                   struct cow_error *err)
+{
+    int64_t pid = 0;
+    int status = io->lock(io->context, fd, lock);
+    if (status != -EAGAIN && status != -EACCES) {
+        return status < 0 ? host_file_no_lock(err, status, path) : 0;
+    }
+    if (io->lock_holder(io->context, fd, lock, &pid) > 0 && pid > 0) {
+        cow_error_set(err, COW_LOCKED, "%s: the %s is in use by pid %" PRId64, path, what, pid);
+        return cow_error_hint(err, "a running UML guest, most likely: shut it down first");
+    }
+    cow_error_set(err, COW_LOCKED, "%s: the %s is locked by another process", path, what);
+    return cow_error_hint(err, "another cowtui may be changing it: try again when it is done");
 }
 
 bool same_file(const struct stat *a, const struct stat *b)

@@ -46,6 +46,13 @@ bool host_file_has_silent_writer(const struct cow_io *io, const struct host_file
 /* Whether what is written over in it takes new room, as far as that can be told. */
 bool host_file_writes_elsewhere(const struct cow_io *io, const struct host_file *file);
 
+/* Locks an open file for as long as it stays open. COW_LOCKED with the holder's pid where that is told:
+ * "PATH: the WHAT is in use by pid 7"; COW_IO where there are no locks (host_file_no_lock). */
+int host_file_lock(const struct cow_io *io, int fd, enum io_lock lock, const char *path, const char *what,
+                   struct cow_error *err);
+/* No lock was had (-errno), and not because somebody holds one: COW_IO, with what helps. */
+int host_file_no_lock(struct cow_error *err, int status, const char *path);
+
 /* One file, under whatever name; one block device, by whatever node. */
 bool same_file(const struct stat *a, const struct stat *b);
 

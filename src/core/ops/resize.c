@@ -18,13 +18,14 @@
 
 #include "core/base/arith.h"
 #include "core/format/variants.h"
+#include "core/image/backing_rules.h"
 #include "core/image/siblings.h"
+#include "core/ledger/pending.h"
 #include "core/ledger/record.h"
 #include "core/ops/members.h"
 #include "core/ops/resize_in_place.h"
 #include "core/ops/resize_text.h"
 #include "core/ops/shrink.h"
-#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
@@ -517,7 +518,7 @@ static int plan_resize(struct cow_plan **out, struct cow_image *img, const struc
     const struct cow_resize_options *opt = &decided;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    int status = plan_check_ready(img, err);
+    int status = pending_check_ready(img, err);
     if (status == 0) {
         status = check_resize_request(img, opt, err);
     }

@@ -2,7 +2,7 @@
  *
  * The rules for backing files. What a kernel checks of them is told in share/doc/format.md.
  */
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * (COW_INVALID is said of images). Every function answers 0, or that status with words in err. What helps
  * differs from change to change: the callers that know better say so in `help`.
  */
-#ifndef CORE_PLAN_BACKING_RULES_H
-#define CORE_PLAN_BACKING_RULES_H
+#ifndef CORE_IMAGE_BACKING_RULES_H
+#define CORE_IMAGE_BACKING_RULES_H
 
 #include "core/image/image.h"
 

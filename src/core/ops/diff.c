@@ -7,9 +7,9 @@
  */
 #include <inttypes.h>
 
+#include "core/image/backing_rules.h"
 #include "core/image/image.h"
 #include "core/ops/rewrite.h"
-#include "core/image/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"

@@ -12,7 +12,7 @@
 
 #include "core/base/arith.h"
 #include "core/image/backing.h"
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"

@@ -432,7 +432,7 @@ in_use()
     needs_qemu
     small
     qemu qemu-img convert -f raw -O qcow2 b.img x.qcow2
-    qemu-nbd -f qcow2 -t -k "$PWD/s" x.qcow2 &
+    timeout 60 qemu-nbd -f qcow2 -t -k "$PWD/s" x.qcow2 >/dev/null 2>&1 &
     holder=$!
     for _ in $(seq "$(turns 200)"); do
         [ ! -e s ] || break

@@ -52,7 +52,9 @@ comma := ,
 # A variable that asks pkg-config when it is first used, and only then.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
-FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson)
+FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson && $(PKG_CONFIG) --libs libnbd 2>/dev/null)
+# Without libnbd the one file that wants it says so when it is asked.
+NBD_CFLAGS = $(call once,NBD_CFLAGS,$(PKG_CONFIG) --exists libnbd 2>/dev/null && echo -DHAVE_LIBNBD $$$$($(PKG_CONFIG) --cflags libnbd))
 # What the core itself needs: the guest's filesystem, and names for what else there is.
 CORE_CFLAGS = $(call once,CORE_CFLAGS,$(PKG_CONFIG) --cflags ext2fs com_err blkid)
 CORE_LIBS = $(call once,CORE_LIBS,$(PKG_CONFIG) --libs ext2fs com_err blkid)
@@ -158,19 +160,24 @@ $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(core_objects) $(plugin_objects): EXTRA_CFLAGS = $(if $(strip $(NO_PLUGIN)),,-fPIC -fno-semantic-interposition)
 $(plugin_objects): EXTRA_CFLAGS += -fvisibility=hidden
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
+$(BUILD)/obj/src/front/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
+$(BUILD)/obj/src/front/nbd_client.o: $(BUILD)/libnbd
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
 $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) $(fuzzer_objects) $(fuzzer_shared_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
-# These two change only when what they hold changes, so that other flags or another version rebuild just
-# what they touch.
+# These change only when what they hold changes, so that other flags, another version or a library that was
+# installed since rebuild just what they touch.
 $(BUILD)/flags: FORCE | $(BUILD)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
 
 $(BUILD)/version: FORCE | $(BUILD)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+$(BUILD)/libnbd: FORCE | $(BUILD)
+	@echo '$(NBD_CFLAGS)' | cmp -s - $@ || echo '$(NBD_CFLAGS)' >$@
 
 $(BUILD):
 	@mkdir -p $@

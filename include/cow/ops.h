@@ -8,6 +8,7 @@
 #ifndef COW_OPS_H
 #define COW_OPS_H
 
+#include "cow/foreign.h"
 #include "cow/fs.h"
 #include "cow/plan.h"
 #include "cow/text.h"
@@ -207,11 +208,26 @@ struct cow_rewrite_options {
 int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
                      struct cow_error *err);
 
+struct cow_export_options {
+    const char *output_path;
+    const struct cow_foreign_sink *sink; /* who writes the format; the plan's files are made by the core */
+    bool with_backing; /* on the same backing file, holding only what is dirty; else the whole disk */
+    bool force;        /* an existing output is replaced; a guest that holds the image does not matter */
+};
+
+/* The composed disk as a file in another format (cow/foreign.h). sink is asked for nothing before the commit;
+ * if that fails, or is stopped, the caller ends what sink began. Errors: those of cow_plan_merge to a file;
+ * COW_REFUSED, too, with_backing, where the backing file is a COW image. */
+int cow_plan_export(struct cow_plan **out, struct cow_image *img, const struct cow_export_options *opt,
+                    struct cow_error *err);
+
 struct cow_diff_options {
     const char *output_path;  /* the new image */
     const char *backing_path; /* is stored as an absolute path */
     const char *raw_path;     /* the disk that it shall show */
-    bool sectors;             /* as above */
+    const struct cow_foreign_source
+        *source;  /* who reads that disk, where the file is no raw disk; else NULL */
+    bool sectors; /* as above */
     uint64_t reserve_bytes;
     bool force; /* an existing output is replaced */
     const struct cow_env *env;

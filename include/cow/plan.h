@@ -60,7 +60,10 @@ struct cow_plan;
     X(FAMILY_BACKING, "restore-backing")                                                                     \
     X(FAMILY_COMMIT, "commit-all")                                                                           \
     X(FAMILY_END, "end-family-journal")                                                                      \
-    X(FAMILY_FORGET, "discard-family-undo")
+    X(FAMILY_FORGET, "discard-family-undo")                                                                  \
+    X(BEGIN_FOREIGN, "begin-foreign")                                                                        \
+    X(WRITE_FOREIGN, "write-foreign")                                                                        \
+    X(FINISH_FOREIGN, "finish-foreign")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -164,8 +167,9 @@ struct cow_preview {
     enum cow_format before_format;
     uint64_t before_size_bytes;
     struct cow_layout before;
-    bool makes_raw; /* merge: the result is a raw disk */
-    bool has_after; /* there is a new layout to show */
+    bool makes_raw;            /* merge: the result is a raw disk */
+    const char *makes_foreign; /* convert: the result is a disk in another format, "qcow2 image"; "" */
+    bool has_after;            /* there is a new layout to show */
     enum cow_format after_format;
     uint64_t after_size_bytes;
     uint32_t after_alignment;

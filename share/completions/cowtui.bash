@@ -48,14 +48,14 @@ _cowtui()
     family) options="--in --json $common" ;;
     files) options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
-    create) options="--reserve $changes $common" ;;
+    create) options="--from --reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
     merge) options="--backing --no-backing --output --in-place $changes $common" ;;
     resize) options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink $changes $common" ;;
     pages) options="--backing --no-backing --output --reserve $changes $common" ;;
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
-    convert) options="--backing --no-backing --to --output --reserve $changes $common" ;;
+    convert) options="--backing --no-backing --to --with-backing --output --reserve $changes $common" ;;
     serve) options="--backing --write --socket --once --dry-run --yes --json $common" ;;
     mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;
     recover) options="--backing --forward --back $changes $common" ;;
@@ -77,11 +77,12 @@ _cowtui()
             ;;
         --method) mapfile -t COMPREPLY < <(compgen -W 'copy header inserted moved' -- "$value") ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
-        --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;
-        -b | -o | --backing | --in | --output | --script | --to)
+        -b | -o | --backing | --from | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
-                mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$value")
+                mapfile -t COMPREPLY < <(compgen -W 'v3 qcow2' -- "$value")
+            elif [ "$command$option" = files--from ]; then
+                mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value")
             else
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$value")

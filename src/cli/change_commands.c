@@ -25,13 +25,17 @@ int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct co
     return cow_size_parse(out, options->reserve, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
 }
 
-int cli_create(const struct cli_options *options, struct cow_error *err)
+static int create_empty(const struct cli_options *options, struct cow_error *err)
 {
     struct cow_create_options create = {
         .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
     struct cow_plan *plan;
     int status = cli_read_reserve(&create.reserve_bytes, options, err);
 
+    if (!create.backing_path) {
+        cow_error_set(err, COW_USAGE, "create needs IMAGE BACKING");
+        return cow_error_hint(err, "BACKING may be left out with --from only; try: cowtui create --help");
+    }
     if (!status)
         status = cow_plan_create(&plan, &create, err);
     if (status)
@@ -39,6 +43,11 @@ int cli_create(const struct cli_options *options, struct cow_error *err)
     status = cli_change(plan, options, err);
     cow_plan_free(plan);
     return status;
+}
+
+int cli_create(const struct cli_options *options, struct cow_error *err)
+{
+    return options->from ? cli_create_from_qcow2(options, err) : create_empty(options, err);
 }
 
 int cli_diff(const struct cli_options *options, struct cow_error *err)

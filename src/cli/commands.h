@@ -29,6 +29,10 @@ int cli_diff(const struct cli_options *options, struct cow_error *err);
 int cli_serve(const struct cli_options *options, struct cow_error *err);
 int cli_mount(const struct cli_options *options, struct cow_error *err);
 
+/* create --from, convert --to qcow2: other programs read and write the format (qcow2_commands.c). */
+int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
+int cli_convert_to_qcow2(const struct cli_options *options, struct cow_error *err);
+
 /* --reserve as a number of bytes; 0 if it was not given. */
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);
 

@@ -63,7 +63,7 @@ struct cli_options {
     bool grow_fs, resize_fs;
     bool forward, back, family;
     bool scan, quick, repair, owners;
-    bool sectors, restamp, safe, unused;
+    bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
     bool no_backing;
     const char *backing, *output, *policy, *reserve, *to, *method;

@@ -29,7 +29,8 @@ const struct cli_option cli_option_table[] = {
      "write that file of the guest to -o FILE"},
     {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
      "does that file differ from the backing file's?"},
-    {"from", 0, "SIDE", CLI_TEXT, MEMBER(from), CLI_FILES, 0, "with --extract: as guest or backing has it"},
+    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
+     "files: as guest or backing has it; create: a qcow2"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
     {"write", 0, NULL, CLI_FLAG, MEMBER(write), CLI_SERVERS, 0,
      "let it be written to, too; there is no undo"},
@@ -41,7 +42,9 @@ const struct cli_option cli_option_table[] = {
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep"},
     {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT, 0,
-     "rebase: the other backing file; convert: v3"},
+     "rebase: the other backing file; convert: v3, qcow2"},
+    {"with-backing", 0, NULL, CLI_FLAG, MEMBER(with_backing), CLI_CONVERT, 0,
+     "qcow2: on the same backing file, not the whole disk"},
     {"restamp", 0, NULL, CLI_FLAG, MEMBER(restamp), CLI_REBASE, 0, "take over the backing file's date"},
     {"safe", 0, NULL, CLI_FLAG, MEMBER(safe), CLI_REBASE, 0, "hold in the image what the other file lacks"},
     {"sectors", 0, NULL, CLI_FLAG, MEMBER(sectors), CLI_COMPACT | CLI_REBASE | CLI_DIFF, 0,
@@ -123,8 +126,11 @@ const struct cli_command cli_command_table[] = {
      "in use, whether a stock UML kernel would open it, and what an interrupted change\n"
      "left. They are looked for in the directory of BACKING and in each --in PLACE,\n"
      "which may stand there several times: a directory, or an image file.\n"},
-    {"create", CLI_CREATE, "IMAGE BACKING", 2, cli_create, "make a new, empty image on a backing file",
-     "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"},
+    {"create", CLI_CREATE, "IMAGE [BACKING]", 2, cli_create, "make a new image on a backing file",
+     "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"
+     "With --from FILE.qcow2 it shows the disk in that qcow2 image, which has the size\n"
+     "of BACKING, and holds what differs, in pages of 4 KiB. Then BACKING may be left\n"
+     "out if the qcow2 lies on one raw file of its size.\n"},
     {"diff", CLI_DIFF, "-o COW BACKING RAW", 2, cli_diff, "make an image that turns BACKING into RAW",
      "The other way of merge: compares the raw disk RAW with BACKING, which has the\n"
      "same size, and makes a COW image that holds what differs, in pages of 4 KiB.\n"},
@@ -166,8 +172,11 @@ const struct cli_command cli_command_table[] = {
      "of the present one; with --safe it may differ, and the image takes in what the\n"
      "other file lacks. --restamp takes over the backing file's date, for one that was\n"
      "touched and has still the same content. The disk stays the same.\n"},
-    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert, "write the same disk as a UML COW v3",
-     "Makes a new image from one of any variant. The old one stays as it is.\n"},
+    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert,
+     "write the same disk as a v3, or as a qcow2",
+     "Makes a new image from one of any variant, --to v3 or --to qcow2. The old one\n"
+     "stays as it is. A qcow2 holds the whole disk, or --with-backing only what is\n"
+     "dirty, and lies on the same backing file, which has to stay where it is.\n"},
     {"serve", CLI_SERVE, "IMAGE", 1, cli_serve, "the disk for programs that speak NBD",
      "Serves the disk as the guest sees it on a socket, and prints its address (a URI),\n"
      "for qemu-img, nbdcopy, a virtual machine... It is only read, without a lock, also\n"

@@ -34,13 +34,14 @@ FACES_ONLY = {"writer"}
 # All that the screen may know of the core's face.
 SCREEN_FACE = {"include/cow/error.h", "include/cow/text.h"}
 
-# An outside library and the only place (a path, or a folder with its slash) that may include it.
+# An outside library and the only places (a path, or a folder with its slash) that may include it.
 LIBRARIES = [
     (re.compile(r"n?cursesw?/|n?curses(_dll)?\.h|term(cap)?\.h|panel\.h|menu\.h|form\.h"), "src/tui/screen/term.c"),
     (re.compile(r"readline/"), "src/tui/screen/prompt.c"),
     (re.compile(r"ext2fs/|et/com_err\.h"), "src/core/guestfs/"),
     (re.compile(r"blkid/"), "src/core/volumes/volumes.c"),
-    (re.compile(r"jansson"), "src/cli/"),
+    (re.compile(r"jansson"), "src/cli/", "src/front/qcow2_chain.c"),
+    (re.compile(r"libnbd"), "src/front/nbd_client.c"),
     (re.compile(r"nbdkit-(plugin|filter|common)\.h"), "src/nbd/plugin.c"),
 ]
 
@@ -126,9 +127,9 @@ def direction_problem(source, target):
 
 def system_problem(source, name):
     """Why source may not include <name>, or None."""
-    for pattern, home in LIBRARIES:
-        if pattern.match(name) and not (source == home or (home.endswith("/") and source.startswith(home))):
-            return f"<{name}> belongs to {home} alone"
+    for pattern, *homes in LIBRARIES:
+        if pattern.match(name) and not any(source == home or (home.endswith("/") and source.startswith(home)) for home in homes):
+            return f"<{name}> belongs to {' and '.join(homes)} alone"
     if room_of(source)[0] == "include" and name not in C11_HEADERS:
         return f"<{name}> is no standard C header; public headers need nothing else"
     return None

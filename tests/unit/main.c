@@ -43,6 +43,7 @@ static const struct {
     {"siblings", siblings_suite, 0},
     {"merge-in-place", merge_in_place_suite, 0},
     {"diff", diff_suite, 0},
+    {"foreign", foreign_suite, 0},
     {"guestfs-parts", guestfs_parts_suite, 0},
     {"guestfs", guestfs_suite, 0},
     {"kinds", kinds_suite, 0},

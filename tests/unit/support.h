@@ -243,6 +243,7 @@ Suite *rewrite_suite(void);
 Suite *siblings_suite(void);
 Suite *merge_in_place_suite(void);
 Suite *diff_suite(void);
+Suite *foreign_suite(void);
 Suite *promise_suite(void);
 Suite *guestfs_parts_suite(void);
 Suite *kinds_suite(void);

@@ -66,6 +66,9 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_FAMILY_FORGET] = {commit_family_forget, "discarding undo data"},
     [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
+    [COW_STEP_BEGIN_FOREIGN] = {commit_begin_foreign, "making an empty disk"},
+    [COW_STEP_WRITE_FOREIGN] = {commit_write_foreign, "writing the disk"},
+    [COW_STEP_FINISH_FOREIGN] = {commit_finish_foreign, "flushing to disk"},
 };
 
 static void close_fd(struct commit *c, int *fd)

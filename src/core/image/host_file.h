@@ -8,12 +8,16 @@
 #include <sys/stat.h>
 
 #include "core/base/io.h"
+#include "cow/foreign.h"
 
 /* An open file of the host. */
 struct host_file {
     int fd; /* -1: none */
     struct stat facts;
     struct io_extent extent; /* the last one asked for */
+    bool shows_backing;      /* with a source: what lies there is what the new image's backing file has */
+    const struct cow_foreign_source
+        *source; /* who reads the disk that it holds; NULL: the file is the disk */
 };
 
 /* Opens a regular file without blocking on FIFOs; facts are its fstat. Errors name what (a path, or words).
@@ -32,6 +36,9 @@ int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t o
 /* Reads exactly n_bytes; what lies past the end of the file reads as zeros. 0 or -errno. */
 int host_file_read_padded(const struct cow_io *io, const struct host_file *file, void *buffer, size_t n_bytes,
                           uint64_t offset);
+/* From `offset` on, how many bytes up to `limit` are known to be those of the new image's backing file: only
+ * where somebody else reads the disk, else 0. 0 or -errno. */
+int host_file_shows_backing(struct host_file *file, uint64_t offset, uint64_t limit, uint64_t *n_bytes);
 /* What is free on the filesystem that the file lies on. 0 or -errno; -EBADF where no file is open. */
 int host_file_free_bytes(const struct cow_io *io, const struct host_file *file, uint64_t *out);
 /* Whether another process has it open for writing without a lock, as far as that can be told. */

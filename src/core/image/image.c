@@ -310,7 +310,8 @@ struct cow_image *image_flat(struct cow_image *img)
 bool image_has_below(const struct cow_image *img, const struct stat *facts)
 {
     const struct chain *chain = img->whole != NULL ? img->whole->chain : img->chain;
-    bool found = false;
+    const struct cow_foreign_source *source = img->cow.source;
+    bool found = source != NULL && source->has_file(source->context, facts->st_dev, facts->st_ino);
     for (size_t i = 1; chain != NULL && i < chain->n && !found; i++) { /* also what is not followed further */
         const struct backing_file *below = &chain->layer[i].backing;
         found = below->facts.state == COW_BACKING_FOUND && same_file(facts, &below->file.facts);
@@ -321,6 +322,7 @@ bool image_has_below(const struct cow_image *img, const struct stat *facts)
 mode_t image_common_mode(const struct cow_image *img)
 {
     mode_t mode = 0777 & img->cow.facts.st_mode;
+    mode &= img->cow.source != NULL ? (mode_t)img->cow.source->mode : 0777;
     if (img->backing.facts.state == COW_BACKING_FOUND) {
         mode &= img->backing.file.facts.st_mode;
     }
@@ -330,7 +332,8 @@ mode_t image_common_mode(const struct cow_image *img)
     return mode;
 }
 
-int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)
+int image_open_foreign(struct cow_image **out, const char *path, const struct cow_foreign_source *source,
+                       const struct cow_io *io, struct cow_error *err)
 {
     const struct cow_open_options options = {.io = io};
     struct format_disk disk;
@@ -344,8 +347,10 @@ int image_open_raw(struct cow_image **out, const char *path, const struct cow_io
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     if (status == 0) {
-        const struct format_source source = {.file_bytes = (uint64_t)img->cow.facts.st_size};
-        status = format_raw.decode(&disk, &img->header, &source, err);
+        img->cow.source = source;
+        const struct format_source facts = {.file_bytes = source != NULL ? source->size_bytes
+                                                                         : (uint64_t)img->cow.facts.st_size};
+        status = format_raw.decode(&disk, &img->header, &facts, err);
         status = status == 0 ? 0 : cow_error_prefix(err, "%s", path);
     }
     if (status == 0) {
@@ -359,6 +364,11 @@ int image_open_raw(struct cow_image **out, const char *path, const struct cow_io
     }
     *out = img;
     return 0;
+}
+
+int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)
+{
+    return image_open_foreign(out, path, NULL, io, err);
 }
 
 void cow_image_close(struct cow_image *img)

@@ -60,8 +60,9 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
  * on a COW. */
 struct cow_image *image_flat(struct cow_image *img);
 
-/* Is it one of the files below the backing file, through all layers? A flat image answers as the whole one:
- * that a kernel does not read a file is no reason to lose it. */
+/* Is it one of the files below the backing file, through all layers, or below a disk that somebody else
+ * reads? A flat image answers as the whole one: that a kernel does not read a file is no reason to lose it.
+ */
 bool image_has_below(const struct cow_image *img, const struct stat *facts);
 
 /* The permission bits that all files have which the image is read from: of a flat one, two. */
@@ -71,6 +72,10 @@ mode_t image_common_mode(const struct cow_image *img);
  * disks. *out is the caller's, cow_image_close. Its header has no format but COW_FORMAT_RAW. Errors: COW_IO,
  * COW_INVALID (an empty file, or 8 TiB and more), COW_NO_MEMORY. */
 int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err);
+/* The same of a disk that somebody else reads, out of that file (and perhaps others): which file it is, whose
+ * permissions and date it has, and that it is locked, goes by the file; what is on the disk by source. */
+int image_open_foreign(struct cow_image **out, const char *path, const struct cow_foreign_source *source,
+                       const struct cow_io *io, struct cow_error *err);
 
 /* COW_LOCKED where another process has the image open for writing and holds no lock: a guest that was started
  * with its `c` flag. As far as that can be told. */

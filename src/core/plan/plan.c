@@ -91,6 +91,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
                                          .next_step = "",
                                          .content_text = "",
                                          .outside_note = "",
+                                         .makes_foreign = "",
                                          .note = plan->notes,
                                          .sibling = plan->siblings};
     if (img != NULL) {

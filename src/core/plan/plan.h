@@ -184,7 +184,9 @@ struct cow_plan {
     bool has_joints;             /* pages are kept together that a guest reads in one piece */
     struct cow_fs_reader *file;  /* the file of the guest that is written */
     struct plan_family *family;
-    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well */
+    struct cow_image *own_image;         /* diff: the raw disk as an image, in img as well */
+    const struct cow_foreign_sink *sink; /* who writes the target in another format; not owned */
+    const char *sink_backing; /* the target names this backing file; NULL: it holds the whole disk */
 };
 
 /* Whether a journal is kept while the commit lasts: an image is changed, or an undo goes back. (Recovery has

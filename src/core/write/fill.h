@@ -21,5 +21,8 @@ int commit_finish_raw(struct commit *c);
 int commit_write_file(struct commit *c);
 int commit_write_stream(struct commit *c); /* step_through.c */
 int commit_write_device(struct commit *c);
+int commit_begin_foreign(struct commit *c); /* step_foreign.c */
+int commit_write_foreign(struct commit *c);
+int commit_finish_foreign(struct commit *c);
 
 #endif

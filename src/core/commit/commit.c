@@ -124,7 +124,8 @@ static bool take_back(struct commit *c)
 static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
-    if (c->marked && c->record.family_path[0] == '\0') { /* of a family the way is decided for all */
+    /* of a family the way is decided for all; of a change of content there is one */
+    if (c->marked && record_kind_facts(c->record.kind)->shifts && c->record.family_path[0] == '\0') {
         cow_error_hint(c->err,
                        "it stays half way, and no kernel opens it: \"cowtui recover %s\" goes on with it, "
                        "\"--back\" takes it back",

@@ -281,7 +281,7 @@ static bool is_in_two(struct cow_image *img, const struct cow_resize_options *op
 {
     bool stays = true;
     uint64_t saved_bytes;
-    return opt->fs != COW_FS_STAYS && wants_in_place(opt) &&
+    return opt->fs != COW_FS_STAYS && wants_in_place(opt) && opt->size_bytes > img->header.size_bytes &&
            (data_may_stay(&stays, &saved_bytes, img, opt) < 0 || !stays ||
             opt->method == COW_RESIZE_INSERTED || opt->method == COW_RESIZE_MOVED);
 }
@@ -291,6 +291,13 @@ static int choose_method(struct cow_plan *plan, const struct cow_resize_options 
                          struct cow_error *err)
 {
     const bool names_another = opt->method != COW_RESIZE_ANY && opt->method != COW_RESIZE_HEADER;
+    if (opt->fs != COW_FS_STAYS && opt->size_bytes == plan->img->header.size_bytes &&
+        (wants_in_place(opt) || opt->method == COW_RESIZE_HEADER)) {
+        cow_error_set(err, COW_UNSUPPORTED,
+                      "%s: the disk has this size already: its filesystem alone is resized on a copy only",
+                      plan->img->path);
+        return cow_error_hint(err, "without --in-place and --method it is copied");
+    }
     plan->method = RECORD_COPY;
     if (stays && !names_another && (opt->fs == COW_FS_STAYS || can_overlay(plan->img))) {
         plan->method = opt->fs == COW_FS_STAYS ? RECORD_HEADER : RECORD_CONTENT;

@@ -50,9 +50,10 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
 {
     int answer = cow_error_system(c->err, -status, "%s %s", what, path);
     if (status == -ENOSPC || status == -EDQUOT) {
-        cow_error_hint(c->err, c->marked ? "free some space, then go on with \"cowtui recover\""
-                                         : "nothing has changed; free some space, or write elsewhere "
-                                           "with -o FILE");
+        const bool stays_half = c->marked && record_kind_facts(c->record.kind)->shifts;
+        cow_error_hint(c->err, stays_half ? "free some space, then go on with \"cowtui recover\""
+                                          : "nothing has changed; free some space, or write elsewhere "
+                                            "with -o FILE");
     }
     return answer;
 }

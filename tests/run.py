@@ -56,7 +56,7 @@ def suites(build):
         "e2e": Suite(script("e2e/run.sh", plain), DISK, ("check", "test")),
         "tui": Suite(script("tui/run.sh", plain), IN_MEMORY, ("check", "test")),
         "tmux": Suite(script("tui/tmux.sh", plain, os.path.join(plain, "cowtui")), DISK, ("check", "test")),
-        "crash": Suite(script("crash/run.sh", plain, plain), DISK, ("check", "test", "soak")),
+        "crash": Suite(script("crash/run.sh", plain, plain), DISK, ("check", "test", "more", "soak")),
         "matrix": Suite(script("matrix/run.sh", plain), DISK, ("test", "soak")),
         "differential": Suite(script("differential/run.sh", plain), DISK, ("test", "soak")),
         "files": Suite(script("files/run.sh", plain), DISK, ("test", "soak")),

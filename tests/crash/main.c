@@ -22,7 +22,7 @@ static int usage(void)
         "  fault   N errors and short transfers, at each call, once and for ever\n"
         "  cancel  a wish to stop at each call of progress\n"
         "  fsyncs  each fsync left out (--allowed FILE: those that nothing misses; N states each;\n"
-        "          --thorough: those, too)\n"
+        "          --slow: the scenes that take long instead; --thorough: all, and what is listed, too)\n"
         "  rollbacks  the same while a change is taken back because a call has failed\n"
         "  second  N runs in which a second process wants something while the first is at a call\n"
         "  actors  N worlds in which others act between the interruption and what the program is told next\n"
@@ -92,11 +92,17 @@ int main(int argc, char **argv)
 {
     promise_on = promise_aborts = false; /* but where a run is to be compared (action_run_promised) */
     static const struct option options[] = {
-        {"count", required_argument, NULL, 'c'},   {"seconds", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 's'},    {"scene", required_argument, NULL, 'o'},
-        {"replay", required_argument, NULL, 'r'},  {"verbose", no_argument, NULL, 'v'},
-        {"allowed", required_argument, NULL, 'a'}, {"thorough", no_argument, NULL, 'T'},
-        {"actor", required_argument, NULL, 'A'},   {NULL, 0, NULL, 0},
+        {"count", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},
+        {"scene", required_argument, NULL, 'o'},
+        {"replay", required_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"allowed", required_argument, NULL, 'a'},
+        {"thorough", no_argument, NULL, 'T'},
+        {"slow", no_argument, NULL, 'S'},
+        {"actor", required_argument, NULL, 'A'},
+        {NULL, 0, NULL, 0},
     };
     struct run run = {.seed = 1, .pattern = getenv("ONLY_CASE"), .began = seconds_now()};
     struct place place = {.depth = 0};
@@ -124,6 +130,9 @@ int main(int argc, char **argv)
             break;
         case 'T':
             run.thorough = true;
+            break;
+        case 'S':
+            run.slow = true;
             break;
         case 'a':
             allowed = optarg;

@@ -12,6 +12,8 @@
 #include "run.h"
 #include "sim_log.h"
 
+#define COMER_PATH "/img/come.cow"
+
 struct pair {
     struct sim sim; /* of both; first, so that the table's context leads to all of this */
     const struct action *second;
@@ -181,6 +183,21 @@ static void check_both(struct run *run, const struct pair *pair, const struct ac
     }
 }
 
+/* Another image has come to the backing file of a family that is about to grow: it grows, too, or none does.
+ */
+static void check_comer(struct run *run, const struct pair *pair, int status)
+{
+    const struct tree *tree = &pair->sim.live;
+    struct view view;
+    const bool grown = view_as(&view, &tree->inode[tree_find(tree, COMER_PATH)], FORM_V3) &&
+                       view.size_bytes == run->trial->after.disk.file.facts.size_bytes;
+    if (status == 0 && !grown) {
+        run_violation(run, "all images on the backing file grow, and one that has come to it does not");
+    } else if (status != 0 && (!is_polite(status) || !tree_same(tree, &pair->after))) {
+        run_violation(run, "another image has come, and the change answers %d, or changes something", status);
+    }
+}
+
 /* Old undo data that is removed before the first has its lock is nothing that a change needs. */
 static bool is_unrelated(const struct pair *pair, int status)
 {
@@ -192,6 +209,7 @@ static const char *verb_name(enum verb verb)
     return verb == VERB_RECOVER   ? "recover"
            : verb == VERB_UNDO    ? "undo"
            : verb == VERB_DISCARD ? "discard"
+           : verb == VERB_CREATE  ? "create"
                                   : "the change";
 }
 
@@ -218,6 +236,8 @@ static bool one_pair(struct run *run, const struct tree *from, const struct acti
         if (pair.status != 0 && (!is_polite(pair.status) || pair.changed)) {
             run_violation(run, "the second answers %d%s: %s", pair.status,
                           pair.changed ? ", and has changed something" : "", pair.err.message);
+        } else if (pair.changed && second->verb == VERB_CREATE && first->family) {
+            check_comer(run, &pair, status);
         } else if (pair.changed && !is_unrelated(&pair, status)) {
             check_both(run, &pair, first, status, &err);
         } else {
@@ -240,9 +260,12 @@ enum { CHANGES_ESTIMATE = 33500, RECOVERIES_ESTIMATE = 336000 };
 
 static void meet(struct run *run, const struct tree *from, const struct action *first, unsigned long total)
 {
+    static const struct action create = {.verb = VERB_CREATE, .image = COMER_PATH};
     const struct action seconds[] = {
-        run->trial->action, {.verb = VERB_RECOVER}, {.verb = VERB_UNDO}, {.verb = VERB_DISCARD}};
-    for (size_t s = 0; s < sizeof seconds / sizeof seconds[0]; s++) {
+        run->trial->action, {.verb = VERB_RECOVER}, {.verb = VERB_UNDO}, {.verb = VERB_DISCARD}, create};
+    /* One more on the backing file: a family would leave it behind. */
+    const size_t n = sizeof seconds / sizeof seconds[0] - !first->family;
+    for (size_t s = 0; s < n; s++) {
         bool met = true;
         for (unsigned long at = 2; met && !run_time_is_up(run); at++) { /* 1: it has seen nothing yet */
             if (run_leaves_out(run, total, run->tried++)) {

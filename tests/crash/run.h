@@ -27,7 +27,8 @@ struct run {
     const char *pattern;  /* scenes whose name matches this one, as a shell pattern; NULL: all */
     bool verbose;
     const char *actor;          /* actors: only this one acts; NULL: any */
-    bool thorough;              /* fsyncs: try those, too, that are listed as not needed */
+    bool thorough;              /* fsyncs: all scenes; and try those, too, that are listed as not needed */
+    bool slow;                  /* fsyncs: the scenes that take long, and no others */
     const struct place *replay; /* this one crash only */
     /* found */
     unsigned long states; /* crash states, or runs with a fault */

@@ -109,7 +109,9 @@ static int plan_new_image(struct cow_plan **plan, const struct cow_io *io, const
                           const struct cow_env *env, struct cow_error *err)
 {
     if (action->verb == VERB_CREATE) {
-        const struct cow_create_options opt = {.path = OUTPUT_PATH, .backing_path = BACKING_PATH, .io = io};
+        const struct cow_create_options opt = {.path = action->image != NULL ? action->image : OUTPUT_PATH,
+                                               .backing_path = BACKING_PATH,
+                                               .io = io};
         return cow_plan_create(plan, &opt, err);
     }
     const struct cow_diff_options opt = {.output_path = OUTPUT_PATH,

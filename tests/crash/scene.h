@@ -61,7 +61,7 @@ struct action {
     bool in_place;    /* where the data has to move, it does so where it lies; else as `method` says */
     enum cow_resize_method method;
     enum cow_recover_way way;
-    const char *image; /* on which it acts; NULL: IMAGE_PATH */
+    const char *image; /* on which it acts; NULL: IMAGE_PATH. Or that it makes; NULL: OUTPUT_PATH */
     const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };
 
@@ -69,12 +69,19 @@ struct action {
 
 enum { SCENE_ACTIONS = 4 };
 
+/* When fsyncs and rollbacks play a scene. They take long. */
+enum fsyncs {
+    FSYNCS_TEST,
+    FSYNCS_MORE, /* with --slow, in `make more` */
+    FSYNCS_SOAK  /* with --thorough: another scene has the same */
+};
+
 struct scene {
     const char *name;
     struct spec spec;
     struct action action[SCENE_ACTIONS]; /* the last one is the one that is tried */
     /* The machine (sim.h). */
-    bool no_fsyncs; /* not played by fsyncs and rollbacks: another one has the same, and they take long */
+    enum fsyncs fsyncs;
     bool can_clone;
     bool can_insert;
     bool no_punch;

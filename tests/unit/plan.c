@@ -631,6 +631,89 @@ START_TEST(methods_for_the_wizard)
 }
 END_TEST
 
+static int it_can_insert(void *context, int fd, const char *path, uint64_t offset, uint64_t n_bytes)
+{
+    (void)context;
+    (void)fd;
+    (void)path;
+    (void)offset;
+    (void)n_bytes;
+    return 1;
+}
+
+/* Every other sector is data. */
+static int64_t every_other_sector(void *context, int fd, uint64_t offset, int whence)
+{
+    struct stat facts;
+    (void)context;
+    if (fstat(fd, &facts) != 0 || offset >= (uint64_t)facts.st_size) {
+        return -ENXIO;
+    }
+    const bool is_data = offset / 512 % 2 == 0;
+    return (int64_t)(is_data == (whence == SEEK_DATA) ? offset : (offset / 512 + 1) * 512);
+}
+
+/* An interrupted insertion is found by a map of the data: what is too long for one is moved. */
+START_TEST(too_many_pieces_are_moved)
+{
+    struct model *m = model_of(COW_FORMAT_V3);
+    struct cow_io io = io_system;
+    struct cow_image *img;
+    struct cow_error err = {.status = 0};
+    struct cow_plan *plan = NULL;
+    struct cow_resize_options opt = {.size_bytes = 32 << 20, .policy = COW_POLICY_EXTEND, .in_place = true};
+    io.can_insert = it_can_insert;
+    for (int is_long = 0; is_long < 2; is_long++) {
+        must(is_long == 0 || truncate(m->cow_path, INT64_C(1100) << 20) == 0, "longer");
+        io.seek = is_long ? every_other_sector : io_system.seek;
+        must_succeed(cow_image_open(&img, m->cow_path, &(struct cow_open_options){.io = &io}, &err), err);
+        opt.method = COW_RESIZE_ANY;
+        must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);
+        must(cow_plan_preview(plan)->method == (is_long ? COW_METHOD_MOVED : COW_METHOD_INSERTED),
+             "its method");
+        cow_plan_free(plan);
+        opt.method = COW_RESIZE_INSERTED;
+        const int status = cow_plan_resize(&plan, img, &opt, &err);
+        must(status == (is_long ? COW_UNSUPPORTED : 0), "named: %d", status);
+        must(!is_long || strstr(err.message, "more pieces") != NULL, "%s", err.message);
+        if (status == 0) {
+            cow_plan_free(plan);
+        }
+        cow_image_close(img);
+    }
+    model_free(m);
+}
+END_TEST
+
+static int lstat_of_a_sick_disk(void *context, const char *path, struct stat *out)
+{
+    const char *sick = context;
+    const size_t n = strlen(path), m = strlen(sick);
+    return n > m && strcmp(path + n - m, sick) == 0 ? -EIO : io_system.lstat(NULL, path, out);
+}
+
+/* Whether there is a journal cannot be told: that is no "no". */
+START_TEST(a_journal_that_cannot_be_looked_at_is_none_that_is_not_there)
+{
+    static const char *const sick[] = {"cowtui-move", "cowtui-family"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct model *m = model_of(COW_FORMAT_V3);
+        struct cow_io io = io_system;
+        struct cow_image *img;
+        struct cow_error err = {.status = 0};
+        struct cow_plan *plan = NULL;
+        struct cow_resize_options opt = {.size_bytes = NEW_SIZE, .policy = COW_POLICY_EXTEND};
+        io.context = (void *)(uintptr_t)sick[i];
+        io.lstat = lstat_of_a_sick_disk;
+        must_succeed(cow_image_open(&img, m->cow_path, &(struct cow_open_options){.io = &io}, &err), err);
+        must(cow_plan_resize(&plan, img, &opt, &err) != 0, "%s: planned", sick[i]);
+        must(err.message[0] != '\0', "%s: words", sick[i]);
+        cow_image_close(img);
+        model_free(m);
+    }
+}
+END_TEST
+
 /* ---- create and merge ---- */
 
 static void check_create(const char *path, const char *backing, bool force, int wanted)
@@ -854,6 +937,8 @@ Suite *plan_suite(void)
     tcase_add_test(tc, what_is_done_already_is_not_done_again);
     tcase_add_test(tc, choices_for_the_wizard);
     tcase_add_test(tc, methods_for_the_wizard);
+    tcase_add_test(tc, too_many_pieces_are_moved);
+    tcase_add_test(tc, a_journal_that_cannot_be_looked_at_is_none_that_is_not_there);
     tcase_add_test(tc, create_refuses);
     tcase_add_test(tc, create_takes_a_backing_of_an_odd_size);
     tcase_add_test(tc, create_plans_in_the_documented_order);

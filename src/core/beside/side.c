@@ -4,6 +4,7 @@
  */
 #include "core/beside/side.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,20 +42,28 @@ const char *side_path(char out[PATH_MAX], const char *path, const char *what)
     return out;
 }
 
-const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path)
+/* What cannot be looked at is no "no". */
+static bool is_absence(int status)
+{
+    return status == -ENOENT || status == -ENOTDIR;
+}
+
+static bool may_be_there(const struct cow_io *io, const char *path)
 {
     struct stat facts;
-    return io->lstat(io->context, side_path(out, path, SIDE_MOVE), &facts) == 0
-               ? out
-               : side_path(out, path, SIDE_JOURNAL);
+    return !is_absence(io->lstat(io->context, path, &facts));
+}
+
+const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path)
+{
+    return may_be_there(io, side_path(out, path, SIDE_MOVE)) ? out : side_path(out, path, SIDE_JOURNAL);
 }
 
 bool side_has_family_journal(const struct cow_io *io, const char *backing_path)
 {
     char real_path[PATH_MAX], path[PATH_MAX];
-    struct stat facts;
     return io->resolve(io->context, backing_path, real_path, sizeof real_path) == 0 &&
-           io->lstat(io->context, side_path(path, real_path, SIDE_FAMILY), &facts) == 0;
+           may_be_there(io, side_path(path, real_path, SIDE_FAMILY));
 }
 
 /* A rename that is made of a link and the removal of the old name leaves both where it is killed. */
@@ -116,8 +125,13 @@ enum side_journal side_find_journal(const struct cow_io *io, const char *image_r
 {
     char path[PATH_MAX];
     struct stat facts;
-    if (io->lstat(io->context, side_journal_path(path, io, image_real_path), &facts) < 0) {
+    const int status = io->lstat(io->context, side_journal_path(path, io, image_real_path), &facts);
+    if (is_absence(status)) {
         return SIDE_NO_JOURNAL;
+    }
+    if (status < 0) {
+        cow_error_system(err, -status, "%s: whether there is a journal cannot be told", path);
+        return SIDE_JOURNAL_STRANGE;
     }
     if (!S_ISREG(facts.st_mode)) {
         char quoted[COW_HINT_BYTES / 2];

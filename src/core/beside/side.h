@@ -28,12 +28,12 @@
  * "", which no call can open. */
 const char *side_path(char out[PATH_MAX], const char *path, const char *what);
 
-/* The path of the journal beside an image: of a change that moves the data, if there is one; else of any
- * other, whether it is there or not. Returns out. */
+/* The path of the journal beside an image: of a change that moves the data, if there is one, or if it cannot
+ * be told (then opening it fails); else of any other, whether it is there or not. Returns out. */
 const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path);
 
 /* Is there a journal of a change of all images on this backing file? Nothing is opened; a path that leads
- * nowhere has none. */
+ * nowhere has none. Where it cannot be told, there is one. */
 bool side_has_family_journal(const struct cow_io *io, const char *backing_path);
 
 /* Whose is a record beside an image? It belongs to whoever made it, and names files that are to be written,

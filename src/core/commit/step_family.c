@@ -263,25 +263,36 @@ static int end_family_journal(struct commit *c, bool done)
     return status == 0 ? io_sync_directory(c->io, backing) : status;
 }
 
-/* A member whose record an earlier run removed, without a flush before it was killed, has no part in this
- * plan: after a power cut that record would come back, and nobody know its way. What is gone with its
- * directory has none. */
-static int flush_all_members(struct commit *c)
+/* Are two files in one directory? Paths of records are absolute and resolved. */
+static bool is_beside(const char *a, const char *b)
 {
-    const struct family_record *r = &c->plan->family->record;
+    const size_t n = (size_t)(strrchr(a, '/') - a);
+    return n == (size_t)(strrchr(b, '/') - b) && memcmp(a, b, n) == 0;
+}
+
+/* Each directory of these files once. What is gone with its directory has none. 0 or -errno. */
+static int flush_directories(struct commit *c, char *const *path, size_t n)
+{
     int status = 0;
-    for (size_t i = 0; status == 0 && i < r->members; i++) {
-        status = io_sync_directory(c->io, r->member[i]);
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        bool flushed = false;
+        for (size_t k = 0; k < i && !flushed; k++) {
+            flushed = is_beside(path[i], path[k]);
+        }
+        status = flushed ? 0 : io_sync_directory(c->io, path[i]);
         status = status == -ENOENT ? 0 : status;
     }
     return status;
 }
 
+/* A member whose record an earlier run removed, without a flush before it was killed, has no part in this
+ * plan: after a power cut that record would come back, and nobody know its way. So all of the record. */
 int commit_family_end(struct commit *c)
 {
-    int status = c->plan->purpose == PLAN_RECOVERS ? flush_all_members(c) : 0;
+    const struct family_record *r = &c->plan->family->record;
+    int status = c->plan->purpose == PLAN_RECOVERS ? flush_directories(c, r->member, r->members) : 0;
     if (status == 0) {
-        status = end_family_journal(c, c->plan->family->record.committed != 0);
+        status = end_family_journal(c, r->committed != 0);
     }
     return status < 0 ? commit_failed(c, status, "closing the journal beside", c->plan->family->backing_path)
                       : 0;
@@ -301,13 +312,13 @@ int commit_family_forget(struct commit *c)
 
 bool family_take_back(struct commit *c)
 {
+    const struct family_record *r = &c->plan->family->record;
     if (!c->journal_made) {
         return true;
     }
     int status = c->backing_written ? retreat_backing(c, c->plan->purpose == PLAN_CHANGES) : 0;
-    for (size_t i = 0; i < c->plan->family->members && status == 0; i++) {
-        /* their journals must be gone for good before this one goes: it says which way they go */
-        status = io_sync_directory(c->io, c->plan->family->member[i]->target.path);
+    if (status == 0) { /* their journals must be gone for good before this one goes: it says which way */
+        status = flush_directories(c, r->member, r->members);
     }
     return status == 0 && end_family_journal(c, false) == 0;
 }

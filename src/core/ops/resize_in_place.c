@@ -9,7 +9,8 @@
  * read until the end. Very large disks have no such place further on below the 2 GiB that kernels can count
  * to; there the bits stay, and the gap is as short as their growth.
  *
- * Whether the filesystem inserts is tried on a file without a name, which is gone when that is known.
+ * Whether the filesystem inserts is tried on a file without a name, which is gone when that is known. Where
+ * the data lies in so many pieces that the map of them would be too long, it is moved, too.
  */
 #include "core/ops/resize_in_place.h"
 
@@ -104,13 +105,23 @@ static int check_header_room(const struct cow_plan *plan, const struct cow_resiz
     return 0;
 }
 
-static bool can_insert(const struct cow_plan *plan, const struct cow_layout *new_layout)
+/* Why the filesystem is not asked to insert room, or NULL. */
+static const char *why_not_inserted(const struct cow_plan *plan, const struct cow_layout *new_layout)
 {
     const struct cow_image *img = plan->img;
     const uint64_t block = footprint_block_of(&img->cow.facts);
     const uint64_t offset = img->layout.data_offset, shift = new_layout->data_offset - offset;
-    return offset % block == 0 && shift % block == 0 &&
-           img->io->can_insert(img->io->context, img->cow.fd, img->real_path, offset, shift) > 0;
+    struct io_allocated data;
+    if (offset % block != 0 || shift % block != 0 ||
+        img->io->can_insert(img->io->context, img->cow.fd, img->real_path, offset, shift) <= 0) {
+        return "its filesystem cannot insert room into it";
+    }
+    /* an interrupted insertion is found by a map of them */
+    return io_count_data(img->io, img->cow.fd, offset, (uint64_t)img->cow.facts.st_size, &data) == 0 &&
+                   data.runs > HALF_SEGMENTS_MAX
+               ? "its data lies in more pieces than can be noted, so an interrupted insertion could not be "
+                 "taken up"
+               : NULL;
 }
 
 int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
@@ -132,13 +143,13 @@ int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt,
         return cow_error_hint(err, "less --reserve; or resize it without --in-place");
     }
     alignment_fits(&layout, img, opt->size_bytes, 0, alignment);
-    const bool inserts = opt->method != COW_RESIZE_MOVED && can_insert(plan, &layout);
-    if (opt->method == COW_RESIZE_INSERTED && !inserts) {
-        cow_error_set(err, COW_UNSUPPORTED, "%s: its filesystem cannot insert room into it", img->path);
+    const char *why_not = opt->method == COW_RESIZE_MOVED ? "" : why_not_inserted(plan, &layout);
+    if (opt->method == COW_RESIZE_INSERTED && why_not != NULL) {
+        cow_error_set(err, COW_UNSUPPORTED, "%s: %s", img->path, why_not);
         return cow_error_hint(err,
                               "ext4 and XFS can, in units of their blocks; \"--method moved\" needs nothing");
     }
-    plan->method = inserts ? RECORD_INSERT : RECORD_MOVE;
+    plan->method = why_not == NULL ? RECORD_INSERT : RECORD_MOVE;
     plan->result.shift_alignment = alignment;
     return 0;
 }

@@ -24,9 +24,12 @@ enum { WINDOW_BYTES = 1024 * 1024 };
 static int has_data(const struct shift *s, uint64_t begin, uint64_t end, uint64_t *first)
 {
     struct io_extent extent;
-    int status = io_extent_at(s->io, s->fd, begin, end, &extent);
+    const int status = io_extent_at(s->io, s->fd, begin, end, &extent);
+    if (status < 0) {
+        return status;
+    }
     *first = extent.data ? begin : extent.end;
-    return status < 0 ? status : extent.data || extent.end < end;
+    return extent.data || extent.end < end;
 }
 
 /* The last window before `end` with data in it: [*begin, *end) ; equal where there is none from `floor` on.

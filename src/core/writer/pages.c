@@ -85,7 +85,7 @@ static int store_part(struct cow_writer *w, const struct window *window, uint64_
 /* All that is clean, and of what is dirty what the caller writes; what is one piece by one call. */
 static int store_window(struct cow_writer *w, const struct window *window, struct cow_error *err)
 {
-    uint64_t begin = window->begin, end = window->begin; /* the piece so far */
+    uint64_t begin = window->begin, end = begin; /* the piece so far */
     int status = 0;
     for (uint64_t at = window->begin, next; status == 0 && at < window->end; at = next) {
         bool dirty;

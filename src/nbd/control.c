@@ -5,7 +5,9 @@
 #include "nbd/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@ static struct {
     pthread_t thread;
     bool is_running;
     int fd;
+    int enough[2]; /* a pipe: closed, nobody waits any more */
     void (*stop)(void);
 } watch;
 
@@ -38,17 +41,18 @@ void control_tell_end(int fd)
         dprintf(fd, "finished\n");
 }
 
+/* The other side says nothing, so there is something to read when its end is closed. */
 static void *wait_for_stop(void *unused)
 {
-    char byte;
-    ssize_t n;
+    struct pollfd ends[] = {{.fd = watch.fd, .events = POLLIN}, {.fd = watch.enough[0], .events = POLLIN}};
+    int n;
 
     (void)unused;
     do {
-        n = read(watch.fd, &byte, 1); /* whoever cancels the thread does it here */
-    } while (n > 0 || (n < 0 && errno == EINTR));
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    watch.stop();
+        n = poll(ends, 2, -1);
+    } while (n < 0 && errno == EINTR);
+    if (!ends[1].revents)
+        watch.stop();
     return NULL;
 }
 
@@ -58,6 +62,8 @@ int control_watch(int fd, void (*stop)(void))
 
     watch.fd = fd;
     watch.stop = stop;
+    if (pipe2(watch.enough, O_CLOEXEC))
+        return errno;
     code = pthread_create(&watch.thread, NULL, wait_for_stop, NULL);
     watch.is_running = code == 0;
     return code;
@@ -67,7 +73,8 @@ void control_unwatch(void)
 {
     if (!watch.is_running)
         return;
-    pthread_cancel(watch.thread);
+    close(watch.enough[1]);
     pthread_join(watch.thread, NULL);
+    close(watch.enough[0]);
     watch.is_running = false;
 }

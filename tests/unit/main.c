@@ -50,6 +50,7 @@ static const struct {
     {"rescue", rescue_suite, 0},
     {"jobs", jobs_suite, 0},
     {"front", front_suite, 0},
+    {"front_served", front_served_suite, 0},
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
     {"promise", promise_suite, 0},

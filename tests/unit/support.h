@@ -253,6 +253,7 @@ Suite *input_suite(void);
 Suite *rescue_suite(void);
 Suite *jobs_suite(void);
 Suite *front_suite(void);
+Suite *front_served_suite(void);
 Suite *canvas_suite(void);
 
 #endif

@@ -256,7 +256,7 @@ case_wizard() {
     start || return
     keys r && wait_for '1 of 4' || return
     keys -l '+64M' && wait_for '= 128 MiB' || return
-    keys Enter && wait_for '2 of 4' || return
+    keys Enter && wait_for '2 of 4' && wait_for 'grows with it' && keys f && wait_for 'in the guest' || return
     keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && wait_for 'moves by' || return
     keys Enter && wait_for '5 of 5' || return
     keys -l 'yes' && keys Enter && wait_for 'Done: root.cow has 128 MiB now.' || return
@@ -301,7 +301,7 @@ case_moving() {
     { head -c 4128 root.cow && head -c 480 /dev/zero && tail -c +8193 root.cow; } >moving/root.cow # as prepare_unaligned
     printf '\0\0\2\0' | dd of=moving/root.cow bs=1 seek=24 conv=notrunc status=none
     {
-        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter Down Down Enter Right Enter Enter' 'type yes'
+        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter f Down Down Enter Right Enter Enter' 'type yes'
         for ((n = 0; n < 7; n++)); do echo 'during wait'; done
         printf '%s\n' 'during key Esc' 'key Enter' 'expect Stopped half way'
     } >half.script

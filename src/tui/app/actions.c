@@ -89,6 +89,8 @@ static const struct tui_action table[] = {
     {TUI_DO_BACK, PAGES, {'b', TUI_KEY_BACKTAB}, HELP("back to the page before")},
     {TUI_DO_BACK, TUI_IN_SECOND, {TUI_KEY_BACKTAB}, UNTOLD},
 
+    {TUI_DO_FS, TUI_IN_FS, {'f'}, HELP("the filesystem goes with the disk, or the disk alone")},
+
     {TUI_DO_HEADER, TUI_IN_LOOKING, {'1'}, .command = "header", HELP("Header: fields, layout, verdict")},
     {TUI_DO_MAP, TUI_IN_LOOKING, {'2'}, .command = "map", HELP("Map: which sectors are in the COW")},
     {TUI_DO_BLOCKS, TUI_IN_LOOKING, {'3'}, .command = "blocks",

@@ -30,7 +30,7 @@ export LC_ALL=C.UTF-8 HOME=$work TERM=dumb
 # Administrators' tools (debugfs) are not in every user's PATH; and what they make is the same on every system.
 PATH=$PATH:/usr/sbin:/sbin
 export MKE2FS_CONFIG=$here/../data/mke2fs.conf
-unset XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
+unset XDG_STATE_HOME XDG_RUNTIME_DIR TMPDIR INPUTRC NO_COLOR COLUMNS LINES
 
 composed=11979388e1eda3f239f3866cea5d09493997f686676df49b1c90de51ab898d17 # sha256 of what the guest sees
 disk_bytes=67108864
@@ -214,6 +214,12 @@ prepare_served() {
         command -v "$name" >/dev/null || skip "$name is not installed" || return
     done
     [ -w /dev/fuse ] && [ -e "${program%/*}/nbdkit-cow-plugin.so" ] || skip "no FUSE here, or no plugin was built" || return
+}
+
+prepare_mount() {
+    prepare_served || return
+    command -v fuse2fs >/dev/null || skip "fuse2fs is not installed" || return
+    mkdir mnt
 }
 
 prepare_not-clean() { # the guest has its filesystem mounted: the superblock says so
@@ -483,6 +489,10 @@ check_shrunk() { # the long backing file stays as it is
     backing_stays 134217728 && content_stays $disk_bytes && only_left $undo
 }
 
+check_unmounted() {
+    rmdir mnt "$before/mnt" && same_as "$before"
+}
+
 check_undone() { # byte for byte, dates included
     same_as "$before" && only_left
 }
@@ -555,7 +565,7 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
 # What differs from run to run: the directory, how many bytes a sparse file takes, and a process number with the
 # blanks that it moves.
 normalise() {
-    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" \
+    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
         -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \

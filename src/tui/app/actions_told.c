@@ -63,6 +63,7 @@ static const struct footer_entry {
     {OVER, TUI_DO_LEAVE, "q", "Back"},
     {TUI_IN_FIELD | PAGES, TUI_DO_LEAVE, "Esc", "Leave: nothing is written"},
     {TUI_IN_OFFER, TUI_DO_LEAVE, "q", "Look only"},
+    {TUI_IN_SERVING, TUI_DO_LEAVE, "q", "End it"},
 };
 
 enum { FOOTER = sizeof footer / sizeof footer[0] };

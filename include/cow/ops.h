@@ -108,9 +108,9 @@ enum { COW_POLICY_CHOICES = 4 };
 
 /* Fills choices for growing img to size_bytes, the recommended one first, impossible ones last, and answers
  * how many there are: one for each policy; where extend would leave other images behind, one more for all of
- * them at once. */
+ * them at once. They are possible or not with what becomes of the filesystem. */
 size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], struct cow_image *img,
-                          uint64_t size_bytes);
+                          uint64_t size_bytes, enum cow_resize_fs fs);
 
 /* The ways to write the image where its data has to move, as a choice for people: by copy, or in place. What
  * each costs is a phrase, "" where it is not known. */

@@ -41,7 +41,8 @@ static int serve(struct cli_serving *serving, const struct cli_options *options,
 int cli_serve(const struct cli_options *options, struct cow_error *err)
 {
     struct cli_serving serving = {.where = "socket",
-                                  .place = options->socket ? options->socket : "one in a private directory"};
+                                  .place = options->socket ? options->socket : "one in a private directory",
+                                  .partition = ""};
     bool ends = false;
     int status = options->socket ? front_check_socket(options->socket, err) : 0;
 

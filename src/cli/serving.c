@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What `serve` and `mount` have in common. The image is looked at here as the server will look at it a moment
- * later, so that what stops it is said with an exit code of its own, and before the question.
+ * What `serve` and `mount` have in common.
  */
 #include "cli/serving.h"
 
@@ -19,54 +18,10 @@
 #include "cli/output/out.h"
 #include "cli/output/progress_line.h"
 #include "cli/output/text_stream.h"
-#include "cow/ops.h"
-#include "cow/writer.h"
 
 enum { WAIT_MS = 100, BY_SIGNAL = 128 };
 
 /* ---- looking ---- */
-
-static bool has_undo(struct cow_image *image)
-{
-    struct cow_plan *plan = NULL;
-    const bool has = cow_plan_undo(&plan, image, NULL) == 0;
-
-    cow_plan_free(plan);
-    return has;
-}
-
-/* All that stops a writer stops it here. */
-static int try_writer(const struct cli_options *options, struct cow_error *err)
-{
-    const struct cow_writer_options open = {.backing_path = options->backing, .held_fd = -1};
-    struct cow_writer *writer;
-    int status = cow_writer_open(&writer, options->operand[0], &open, err);
-
-    if (!status)
-        cow_writer_close(writer);
-    return status;
-}
-
-static int look_at(struct cli_serving *serving, const struct cli_options *options, struct cow_error *err)
-{
-    struct cow_image *image = serving->image;
-    const struct cow_backing *backing = cow_image_backing(image);
-    struct cow_holder holder = {0};
-    int status = cli_need_layout(image, "has no disk to serve", err);
-
-    if (!status && backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE)
-        status =
-            cow_error_set(err, COW_IO, "%s: its backing file: %s", cow_image_path(image), backing->problem);
-    if (!status && options->write)
-        status = try_writer(options, err);
-    if (status)
-        return status;
-    serving->size_bytes = cow_image_header(image)->size_bytes;
-    serving->is_held = cow_image_in_use(image, &holder, NULL) == 0 && holder.held;
-    serving->holder_pid = holder.pid;
-    serving->has_undo = options->write && has_undo(image);
-    return 0;
-}
 
 int cli_serving_look(struct cli_serving *serving, const struct cli_options *options, struct cow_error *err)
 {
@@ -77,7 +32,9 @@ int cli_serving_look(struct cli_serving *serving, const struct cli_options *opti
         status = cli_open_image(&serving->image, options, err);
     if (status)
         return status;
-    status = look_at(serving, options, err);
+    status = cli_need_layout(serving->image, "has no disk to serve", err);
+    if (!status)
+        status = front_serving_look(&serving->disk, serving->image, options->backing, options->write, err);
     if (status) {
         cow_image_close(serving->image);
         serving->image = NULL;
@@ -87,44 +44,38 @@ int cli_serving_look(struct cli_serving *serving, const struct cli_options *opti
 
 /* ---- telling ---- */
 
-#define HELD_NOTE                                                                                            \
-    "what it writes is seen when it is on the disk, and a filesystem that changes meanwhile may look "       \
-    "damaged"
-
 static void told_text(struct cli_out *out, const struct cli_serving *serving,
                       const struct cli_options *options)
 {
     char name[CLI_NAME_BYTES], amount[CLI_AMOUNT_BYTES];
 
     cli_heading(out, "%s %s", options->command->name, cli_name(name, options->operand[0]));
-    cli_row(out, "disk", "%s%s%s", cli_amount(amount, serving->size_bytes),
+    cli_row(out, "disk", "%s%s%s", cli_amount(amount, serving->disk.size_bytes),
             *serving->partition ? "; mounted is " : "", serving->partition);
     if (cow_image_backing(serving->image)->state == COW_BACKING_FOUND)
         cli_row(out, "backing file", "%s, which is only read",
                 cli_name(name, cow_image_backing(serving->image)->path));
     cli_row(out, serving->where, "%s", cli_name(name, serving->place));
     if (!options->write) {
-        cli_row(out, "written to", "no: nothing is locked, and nobody is kept out");
-        if (serving->is_held)
-            cli_row_tone(out, CLI_WARN, "in use", "yes: " HELD_NOTE);
+        cli_row(out, "written to", FRONT_NOT_WRITTEN);
+        if (serving->disk.is_held)
+            cli_row_tone(out, CLI_WARN, "in use", "yes: " FRONT_HELD_NOTE);
         return;
     }
-    cli_row_tone(out, CLI_WARN, "written to", "%s, where it lies; no guest can use it meanwhile",
-                 cli_name(name, options->operand[0]));
-    cli_row_tone(out, CLI_WARN, "undo", "none: what is written cannot be taken back%s",
-                 serving->has_undo ? ", and neither can the last change: its undo data become void" : "");
+    cli_row_tone(out, CLI_WARN, "written to", "%s, " FRONT_WRITTEN, cli_name(name, options->operand[0]));
+    cli_row_tone(out, CLI_WARN, "undo", FRONT_NO_UNDO "%s", serving->disk.has_undo ? FRONT_UNDO_VOID : "");
 }
 
 static json_t *told_json(const struct cli_serving *serving, const struct cli_options *options)
 {
-    const struct cow_holder holder = {.held = serving->is_held, .pid = serving->holder_pid};
+    const struct cow_holder holder = {.held = serving->disk.is_held, .pid = serving->disk.holder_pid};
     json_t *object = json_object();
 
     cli_json_put(&object, "operation", json_string(options->command->name));
     cli_json_put(&object, "image", cli_json_text(options->operand[0]));
-    cli_json_put(&object, "size_bytes", cli_json_u64(serving->size_bytes));
+    cli_json_put(&object, "size_bytes", cli_json_u64(serving->disk.size_bytes));
     cli_json_put(&object, "write", json_boolean(options->write));
-    cli_json_put(&object, "undo_becomes_void", json_boolean(serving->has_undo));
+    cli_json_put(&object, "undo_becomes_void", json_boolean(serving->disk.has_undo));
     cli_json_put(&object, "in_use", cli_json_holder(&holder));
     return object;
 }
@@ -145,11 +96,11 @@ static void tell_notes(const struct cli_serving *serving)
 {
     char text[COW_MESSAGE_BYTES], who[32] = "";
 
-    if (!serving->is_held)
+    if (!serving->disk.is_held)
         return;
-    if (serving->holder_pid)
-        snprintf(who, sizeof who, " (process %lld)", (long long)serving->holder_pid);
-    snprintf(text, sizeof text, "the image is in use%s: " HELD_NOTE, who);
+    if (serving->disk.holder_pid)
+        snprintf(who, sizeof who, " (process %lld)", (long long)serving->disk.holder_pid);
+    snprintf(text, sizeof text, "the image is in use%s: " FRONT_HELD_NOTE, who);
     cli_note(text);
 }
 

@@ -8,24 +8,21 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "cli/options.h"
 #include "cow/image.h"
 #include "front/process.h"
 #include "front/server.h"
+#include "front/serving.h"
 
 /* How the image is, asked before anything is started. */
 struct cli_serving {
     struct cow_image *image;
-    uint64_t size_bytes; /* of the disk */
-    bool is_held;        /* a guest, or whoever, has it in use */
-    int64_t holder_pid;  /* 0: not known */
-    bool has_undo;       /* of the last change: the first write makes it void */
-    bool is_quiet;       /* -q */
-    const char *where;   /* "socket" or "directory": what is told in the preview */
-    const char *place;   /* its path, or words */
-    char partition[128]; /* "partition 2, ext4", "all of it, ext4"; "" no filesystem is asked for */
+    struct front_serving disk;
+    bool is_quiet;         /* -q */
+    const char *where;     /* "socket" or "directory": what is told in the preview */
+    const char *place;     /* its path, or words */
+    const char *partition; /* "partition 2, ext4", "all of it, ext4"; "" no filesystem is asked for */
 };
 
 /* Opens the image (serving->image is the caller's: cow_image_close) and asks for all that would stop its

@@ -327,6 +327,233 @@ shrunk()
     same_bytes
 }
 
+# Of a logical partition's disk nothing can be cut; of a DOS table's last one it can.
+shrunk_partition()
+{
+    can_grow
+    tree
+    fs f.img 24M
+    printf '2048,2048\n4096,49152\n' | disk b.img 32M 2 f.img
+    rm f.img
+    image 2
+    remember
+    run 0 resize -q -y --shrink --resize-fs x.cow 20M
+    holds 2 $((18 * MIB))
+    run 0 merge -q -o raw x.cow
+    sfdisk -V -q raw >sfdisk.out 2>&1 || die "sfdisk: $(head -n 2 sfdisk.out)"
+    eq $((18 * 2048)) "$(sfdisk -J raw | jq '.partitiontable.partitions[-1].size')" "sectors of the partition"
+    rm raw sfdisk.out
+    eq "$old_backing" "$(state b.img)" "the backing file"
+    given_back
+    same_bytes
+}
+
+# Old formats become a v3 by the copy.
+old_format() # VARIANT
+{
+    can_grow
+    tree
+    fs b.img 24M -b 4096
+    image 0
+    model as x.cow uml-cow-v3 "$1" old.cow
+    mv old.cow x.cow
+    run 0 info --json x.cow
+    [ "$(json .format)" != uml-cow-v3 ] || die "no old format"
+    remember
+    run 3 resize -y --method header --grow-fs x.cow 80M
+    run 63 resize -y --in-place --grow-fs x.cow 80M
+    eq "$old_sum" "$(sha x.cow)" "the image after a refusal"
+    run 0 resize -q -y --policy extend --grow-fs x.cow 80M
+    holds 0 $((80 * MIB))
+    same_date
+    given_back
+    same_bytes
+}
+
+# What nothing may change: the image, its backing file, the names beside them.
+refused() # CODE TEXT OPTIONS...
+{
+    local code=$1 text=$2 there
+    shift 2
+    freeze x.cow b.img
+    there=$(names)
+    run "$code" resize -y "$@"
+    has "$text" err
+    unchanged "resize $*"
+    eq "$there" "$(names)" "files after resize $*"
+    left_nothing
+}
+
+wrong_use()
+{
+    can_grow
+    tree
+    fs b.img 24M
+    image 0
+    refused 2 "does not grow with a disk that becomes smaller" --shrink --grow-fs x.cow 16M
+    refused 2 "not both" --grow-fs --resize-fs x.cow 80M
+    refused 2 "--family" --family --grow-fs x.cow 80M
+    refused 3 "--shrink" --resize-fs x.cow 16M
+    refused 3 "resize2fs could make the disk" --shrink --resize-fs x.cow 2M
+    hold write x.cow
+    refused 4 "$holder" --grow-fs x.cow 80M
+    let_go
+    served --write -y x.cow
+    refused_while_served=$("$COWTUI" resize -y --grow-fs x.cow 80M 2>&1)
+    eq 4 $? "exit code of resize while it is served for writing: $refused_while_served"
+    ends 0
+}
+
+# What is no ext filesystem: the words for the guest.
+other_kinds()
+{
+    can_grow
+    needs mkfs.xfs mkswap
+    truncate -s 320M b.img
+    mkfs.xfs -q -f b.img || die "mkfs.xfs"
+    run 0 create -q x.cow b.img
+    refused 63 "xfs_growfs" --grow-fs x.cow 400M
+    rm x.cow b.img
+    truncate -s 24M b.img
+    mkswap -q b.img || die mkswap
+    run 0 create -q x.cow b.img
+    refused 63 "swap" --grow-fs x.cow 80M
+    rm x.cow b.img
+    truncate -s 24M b.img
+    run 0 create -q x.cow b.img
+    refused 63 "nothing known" --grow-fs x.cow 80M
+}
+
+# Not unmounted, with a journal, with errors that a kernel found; and what only e2fsck finds.
+not_clean()
+{
+    can_grow
+    tree
+    fs good.img 24M
+    for how in "ssv state 0" "feature needs_recovery" "ssv state 3"; do
+        cp --sparse=always good.img b.img
+        debugfs -w -R "$how" b.img >/dev/null 2>&1
+        rm -f x.cow
+        run 0 create -q x.cow b.img
+        refused 3 "its filesystem" --grow-fs x.cow 80M
+    done
+    for how in "sif <2> mode 0100644" "clri <2>"; do
+        cp --sparse=always good.img b.img
+        debugfs -w -R "$how" b.img >/dev/null 2>&1
+        ! e2fsck -fp b.img >/dev/null 2>&1 || skip "e2fsck mends it"
+        cp --sparse=always good.img b.img
+        debugfs -w -R "$how" b.img >/dev/null 2>&1
+        rm -f x.cow
+        run 0 create -q x.cow b.img
+        for method in header copy; do
+            refused 3 "e2fsck: Root inode is not a directory" --policy extend --method $method --grow-fs x.cow 80M
+            refused 3 "e2fsck: Root inode is not a directory" --policy copy --method $method --grow-fs x.cow 80M
+        done
+    done
+}
+
+# without NAME... -- ARGUMENTS...: cowtui where these files are not there. Its exit code.
+without()
+{
+    local gone=() each script=''
+    while [ "$1" != -- ]; do
+        gone+=("$1")
+        shift
+    done
+    shift
+    for each in "${gone[@]}"; do
+        script+="mount --bind /dev/null '$each' && "
+    done
+    unshare -m sh -c "$script exec \"\$@\"" sh "$COWTUI" "$@" >out 2>err
+}
+
+can_hide()
+{
+    unshare -m true 2>/dev/null || skip "no mount namespaces here"
+}
+
+missing() # TOOL PACKAGE
+{
+    can_grow
+    can_hide
+    tree
+    fs f.img 24M
+    printf '2048,49152\n' | disk b.img 32M 1 f.img
+    rm f.img
+    image 1
+    freeze x.cow b.img
+    there=$(names)
+    without "$(type -P "$1")" -- resize -y --grow-fs x.cow 80M
+    eq 63 $? "exit code without $1"
+    has "$1 is not installed" err
+    has "Debian package $2" err
+    unchanged "a missing $1"
+    eq "$there" "$(names)" "files without $1"
+    left_nothing
+}
+
+# Where the disk cannot be served, the programs write a copy, and the plan says so.
+by_a_copy() # WHAT IS NOT THERE, METHOD
+{
+    local gone=$1
+    can_grow
+    can_hide
+    tree
+    fs f.img 24M
+    printf '2048,49152\n' | disk b.img 32M 1 f.img
+    rm f.img
+    image 1
+    remember
+    case $gone in /*) ;; *) gone=$(type -P "$gone") ;; esac
+    without "$gone" -- resize -n --json --grow-fs x.cow 80M
+    eq 0 $? "exit code of a dry run without $1"
+    if [ "$gone" != /dev/fuse ]; then # that one is there, and does not work
+        eq true "$(json '.notes | any(test("they write a copy of it"))')" "the plan speaks of a copy"
+        needs_copied=$(json .needs_free_bytes)
+        run 0 resize -n --json --grow-fs x.cow 80M
+        [ "$needs_copied" -gt "$(json .needs_free_bytes)" ] || die "a copy needs no room"
+        eq false "$(json '.notes | any(test("they write a copy of it"))')" "the plan without a copy speaks of one"
+    fi
+    without "$gone" -- resize -q -y --policy extend --method "$2" --grow-fs x.cow 80M
+    eq 0 $? "exit code without $1 ($(head -n 2 err))"
+    holds 1 $((79 * MIB))
+    same_date
+    given_back
+    same_bytes
+}
+
+# The disk gets full while the programs write.
+full() # METHOD
+{
+    can_grow
+    [ "$(id -u)" = 0 ] || skip "only root mounts a small filesystem"
+    tree
+    fs b.img 24M
+    image 0
+    size=$(du -k x.cow | cut -f 1)
+    mkdir m
+    mount -t tmpfs -o size=$((size + 40000))k none m 2>/dev/null || skip "nothing can be mounted here"
+    mounted_at=$PWD/m
+    trap 'umount -l "$mounted_at"' EXIT
+    cp --preserve=all --sparse=always x.cow m/
+    mv x.cow kept.cow
+    sum=$(sha m/x.cow) backing=$(state b.img)
+    # The room is there when it is asked for, and gone when the programs run.
+    mkdir tools
+    printf '#!/bin/sh\nhead -c 200M /dev/zero >"%s/m/fill" 2>/dev/null\nexec %s "$@"\n' "$PWD" "$(type -P resize2fs)" >tools/resize2fs
+    chmod +x tools/resize2fs
+    PATH=$PWD/tools:$PATH "$COWTUI" resize -y --policy keep --method "$1" --grow-fs m/x.cow 2G >out 2>err
+    code=$?
+    rm -f m/fill
+    eq 2 $code "exit code ($(tail -n 2 err))"
+    has "No space left on device" err
+    eq "$sum" "$(sha m/x.cow)" "the image"
+    eq "$backing" "$(state b.img)" "the backing file"
+    eq "x.cow " "$(cd m && names)" "files beside the image"
+    left_nothing
+    run 0 check --quick m/x.cow
+}
+
 t "growfs: by the header" header_only
 for policy in extend copy; do
     for method in header copy; do
@@ -346,3 +573,17 @@ for table in mbr logical gpt; do
     done
 done
 t "growfs: shrunk" shrunk
+t "growfs: a partition, shrunk" shrunk_partition
+t "growfs: wrong use" wrong_use
+t "growfs: other filesystems" other_kinds
+t "growfs: not clean" not_clean
+t "growfs: no e2fsck" missing e2fsck e2fsprogs
+t "growfs: no resize2fs" missing resize2fs e2fsprogs
+t "growfs: no sfdisk" missing sfdisk fdisk
+t "growfs: no nbdkit" by_a_copy nbdkit header
+t "growfs: no nbdfuse" by_a_copy nbdfuse copy
+t "growfs: FUSE that may not mount" by_a_copy /dev/fuse header
+t "growfs: a full disk, by header" full header
+t "growfs: a full disk, by copy" full copy
+t "growfs: a v1" old_format uml-cow-v1
+t "growfs: a v2" old_format uml-cow-v2

@@ -51,7 +51,9 @@ _cowtui()
     create) options="--from --reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
     merge) options="--backing --no-backing --output --in-place $changes $common" ;;
-    resize) options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink $changes $common" ;;
+    resize)
+        options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink --grow-fs"
+        options+=" --resize-fs $changes $common" ;;
     pages) options="--backing --no-backing --output --reserve $changes $common" ;;
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;

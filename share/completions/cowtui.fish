@@ -58,6 +58,8 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l policy -x -a "exte
 complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files $rewrites" -s o -l output -r -d "write the result to this new file"
 complete -c cowtui -n "__fish_seen_subcommand_from create diff resize $rewrites" -l reserve -x -d "be able to grow to this size later"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a smaller size, if no data is lost"
+complete -c cowtui -n "__fish_seen_subcommand_from resize" -l grow-fs -d "let its filesystem grow with the disk"
+complete -c cowtui -n "__fish_seen_subcommand_from resize" -l resize-fs -d "the same; and with --shrink become smaller before it"
 complete -c cowtui -n "__fish_seen_subcommand_from undo" -l discard -d "remove the undo data instead"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files serve mount" -s n -l dry-run -d "print the plan, write nothing"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check serve mount" -s y -l yes -d "do not ask"

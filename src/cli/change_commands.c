@@ -187,6 +187,7 @@ static int read_size(struct cow_resize_options *resize, const struct cli_options
 static int read_resize(struct cow_resize_options *resize, const struct cli_options *options,
                        const struct cow_header *header, struct cow_error *err)
 {
+    struct cow_error ignored;
     int status;
 
     *resize = (struct cow_resize_options){.output_path = options->output,
@@ -200,8 +201,10 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     status = read_method(&resize->method, options->method, err);
     if (!status && options->grow_fs && options->resize_fs)
         status = cow_error_set(err, COW_USAGE, "--grow-fs or --resize-fs, not both");
-    if (!status && resize->fs != COW_FS_STAYS && !options->dry_run)
-        status = front_need_resize_fs(&resize->fs_is_copied, err);
+    if (!status && resize->fs != COW_FS_STAYS) {
+        status = front_need_resize_fs(&resize->fs_is_copied, options->dry_run ? &ignored : err);
+        status = options->dry_run ? 0 : status; /* a plan can be looked at without them */
+    }
     if (!status)
         status = cli_read_reserve(&resize->reserve_bytes, options, err);
     if (!status)

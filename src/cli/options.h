@@ -78,7 +78,6 @@ enum cli_option_kind {
     CLI_TEXT,  /* sets a string */
     CLI_MANY,  /* adds to the words of that option */
     CLI_FORCE, /* sets a bool, or with words behind a "=" those of the words */
-    CLI_LATER, /* known, but not supported yet */
 };
 
 struct cli_option {

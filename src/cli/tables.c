@@ -86,7 +86,6 @@ const struct cli_option cli_option_table[] = {
     {"verbose", 'v', NULL, CLI_FLAG, MEMBER(verbose), CLI_ALL, 0, "tell more"},
     {"help", 'h', NULL, CLI_FLAG, MEMBER(help), CLI_ALL, 0, "print this and exit"},
     {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
-    {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };
 

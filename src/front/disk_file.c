@@ -29,8 +29,11 @@ bool disk_file_is_served(void)
 
 /* ---- served ---- */
 
+/* Without file->mount: nothing can be mounted here after all, as in a container that has FUSE and may not use
+ * it. */
 static int open_served(struct disk_file *file, const struct cow_fs_job *job, struct cow_error *err)
 {
+    struct cow_error ignored;
     const struct front_server_options serve = {.image_path = job->image_path,
                                                .backing_path = job->backing_path,
                                                .is_writing = true,
@@ -42,10 +45,14 @@ static int open_served(struct disk_file *file, const struct cow_fs_job *job, str
     const struct front_mount_options mount = {.is_writing = true};
     int status = front_server_start(&file->server, &serve, err);
 
-    if (!status)
-        status = front_mount_disk(&file->mount, file->server, &mount, err);
-    if (!status)
+    if (status)
+        return status;
+    if (front_mount_disk(&file->mount, file->server, &mount, &ignored) == 0) {
         snprintf(file->path, sizeof file->path, "%s", front_mount_path(file->mount));
+        return 0;
+    }
+    status = front_server_stop(file->server, err);
+    file->server = NULL;
     return status;
 }
 
@@ -158,10 +165,13 @@ static int with_buffer(struct disk_file *file, const struct cow_fs_job *job, str
 int disk_file_open(struct disk_file *out, const struct cow_fs_job *job, uint64_t first_byte, uint64_t n_bytes,
                    struct cow_error *err)
 {
-    int status;
+    int status = 0;
 
     *out = (struct disk_file){.fd = -1, .first_byte = first_byte, .n_bytes = n_bytes};
-    status = disk_file_is_served() ? open_served(out, job, err) : with_buffer(out, job, err);
+    if (disk_file_is_served())
+        status = open_served(out, job, err);
+    if (!status && !out->mount)
+        status = with_buffer(out, job, err);
     return status ? disk_file_close(out, status, err) : 0;
 }
 

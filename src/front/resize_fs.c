@@ -5,6 +5,7 @@
  */
 #include "front/resize_fs.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@
 enum {
     SECTOR_BYTES = 512,
     FSCK_CORRECTED = 1, /* e2fsck: what it found it has mended */
+    BY_SIGNAL = 128,    /* as front_run tells it */
     SCRIPT_BYTES = 64,
-    DUMP_PARTS = 128,
 };
 
 /* What `sfdisk --dump` says of one partition: "/dir/nbd2 : start= 2048, size= 8192, type=83". */
@@ -31,7 +32,9 @@ struct work {
     const struct cow_fs_job *job;
     const struct front_fs_watch *watch;
     const char *program;
+    const char *path;                 /* of the disk, as it is told */
     char line[COW_MESSAGE_BYTES / 2]; /* that it said last */
+    char word[COW_MESSAGE_BYTES / 2]; /* the last line that says what is wrong */
     struct dump dump;
     uint64_t part_bytes; /* of the partition, as the table has it now; 0: the whole disk */
     struct cow_error *err;
@@ -52,11 +55,26 @@ static void take_dump(struct dump *dump, const char *line)
     dump->bytes = sectors * SECTOR_BYTES;
 }
 
+/* e2fsck ends with two lines that say the same of every damage; of what fails it and resize2fs say "ERROR
+ * while DOING", but what they said before may come after that, from their buffers. Where the disk is for this
+ * moment does not matter to anybody. */
+static void take_word(struct work *w, const char *line)
+{
+    const size_t n = strlen(w->path);
+
+    if (strncmp(line, w->path, n) == 0 && strncmp(line + n, ": ", 2) == 0)
+        line += n + 2;
+    if (!strstr(w->word, " while ") && !strstr(line, "UNEXPECTED INCONSISTENCY") &&
+        !strstr(line, "without -a or -p options"))
+        snprintf(w->word, sizeof w->word, "%s", line);
+}
+
 static void on_line(void *context, const char *line)
 {
     struct work *w = context;
 
     snprintf(w->line, sizeof w->line, "%s", line);
+    take_word(w, line);
     if (w->dump.partition)
         take_dump(&w->dump, line);
 }
@@ -68,11 +86,26 @@ static bool wants_stop(void *context)
     return w->watch && w->watch->wants_stop && w->watch->wants_stop(w->watch->context, w->program, w->line);
 }
 
+/* Why a program failed: by what it says, its disk, or what is on that. */
+static int tell_failure(const struct work *w, int code)
+{
+    const bool is_io =
+        code > BY_SIGNAL || strstr(w->word, strerror(ENOSPC)) || strstr(w->word, strerror(EIO));
+    char by[32] = "it failed without a word";
+
+    if (code > BY_SIGNAL)
+        snprintf(by, sizeof by, "ended by signal %d", code - BY_SIGNAL);
+    cow_error_set(w->err, is_io ? COW_IO : COW_REFUSED, "%s: %s: %s", w->job->image_path, w->program,
+                  code > BY_SIGNAL || !*w->word ? by : w->word);
+    return cow_error_hint(w->err, "nothing has changed%s",
+                          is_io ? ""
+                                : "; boot the guest and let it check its disk, or resize the disk alone");
+}
+
 /* Runs a program on the disk, with something to read; it may answer up to good with its exit code. */
 static int run(struct work *w, const struct disk_file *file, const char *const *argv, const char *input,
                int good)
 {
-    char said[FRONT_SAID_BYTES];
     int code, status;
     const struct front_command command = {.argv = argv,
                                           .fds = file->fds,
@@ -82,16 +115,14 @@ static int run(struct work *w, const struct disk_file *file, const char *const *
                                           .context = w};
 
     w->program = argv[0];
-    w->line[0] = '\0';
-    status = front_run(&code, said, &command, wants_stop, w->err);
+    w->path = file->path;
+    w->line[0] = w->word[0] = '\0';
+    status = front_run(&code, NULL, &command, wants_stop, w->err);
     if (status)
         return status;
     if (code <= good)
         return 0;
-    cow_error_set(w->err, COW_REFUSED, "%s: %s: %s", w->job->image_path, argv[0],
-                  *said ? said : "it failed without a word");
-    return cow_error_hint(
-        w->err, "nothing has changed; boot the guest and let it check its disk, or resize the disk alone");
+    return tell_failure(w, code);
 }
 
 /* ---- the table ---- */

@@ -110,8 +110,10 @@ struct plan_filesystem {
     unsigned partition, container; /* as in struct cow_fs_job */
     bool is_gpt;
     uint64_t first_byte;
-    uint64_t old_bytes; /* what it has now */
-    uint64_t fs_bytes; /* what it shall have; 0: all that there is */
+    uint64_t old_bytes;   /* what it has now */
+    uint64_t fs_bytes;    /* what it shall have; 0: all that there is */
+    uint64_t joint_bytes; /* that its files' pages may want to be written in addition, at most */
+    uint64_t copy_bytes;  /* of the disk that its programs are given a copy of, at most; 0: it is served */
 };
 
 /* Whose word is followed. */

@@ -14,7 +14,7 @@
 #include "core/plan/footprint.h"
 #include "cow/text.h"
 
-enum { AFTER_BYTES = 512, CONTAINER_FROM = 5 };
+enum { AFTER_BYTES = 512, CONTAINER_FROM = 5, PAGE_BYTES = 4096 };
 
 static int refuse_kind(struct cow_plan *plan, const char *why, struct cow_error *err)
 {
@@ -97,6 +97,17 @@ static int choose_smaller(struct cow_plan *plan, const struct cow_volume *volume
         cow_size_argument(least, arith_div_up(volume->first_byte + volume->minimum_bytes, 512) * 512));
 }
 
+/* What a sparse copy of the disk takes, at most: its data is in the image or below it. */
+static uint64_t data_bytes(const struct cow_plan *plan)
+{
+    enum { BLOCK_BYTES = 512 }; /* of st_blocks */
+    const struct cow_image *img = plan->img;
+    const uint64_t below = img->backing.facts.state == COW_BACKING_FOUND
+                               ? (uint64_t)img->backing.file.facts.st_blocks * BLOCK_BYTES
+                               : 0;
+    return arith_min(img->header.size_bytes, (uint64_t)img->cow.facts.st_blocks * BLOCK_BYTES + below);
+}
+
 int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *opt, struct cow_error *err)
 {
     struct plan_filesystem *f = &plan->filesystem;
@@ -117,6 +128,9 @@ int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *op
     f->is_gpt = cow_fs_gpt(plan->fs)->present;
     f->first_byte = volume->first_byte;
     f->old_bytes = volume->fs_bytes;
+    f->copy_bytes = opt->fs_is_copied ? data_bytes(plan) : 0;
+    f->joint_bytes =
+        volume->block_bytes % PAGE_BYTES + volume->first_byte % PAGE_BYTES > 0 ? data_bytes(plan) : 0;
     return plan->result.shrinks ? choose_smaller(plan, volume, err) : 0;
 }
 
@@ -154,6 +168,21 @@ uint64_t filesystem_written_bytes(const struct cow_plan *plan)
                      arith_sub_floor(f->old_bytes, after) + SOME_BYTES;
 }
 
+/* At most: a file's page that is partly written is completed, and the file's next one with it, where their
+ * pages are not the disk's. */
+static uint64_t may_write(const struct cow_plan *plan)
+{
+    return filesystem_written_bytes(plan) + plan->filesystem.joint_bytes;
+}
+
+uint64_t filesystem_needs_bytes(const struct cow_plan *plan)
+{
+    const struct plan_filesystem *f = &plan->filesystem;
+    const uint64_t images = plan->method != RECORD_COPY ? 2 : 1; /* an overlay, and then the image itself */
+    return !f->resizes ? 0
+                       : images * may_write(plan) + (f->copy_bytes > 0 ? f->copy_bytes + may_write(plan) : 0);
+}
+
 void filesystem_describe(struct cow_plan *plan)
 {
     char from[COW_SIZE_TEXT_BYTES], to[COW_SIZE_TEXT_BYTES];
@@ -166,12 +195,20 @@ void filesystem_describe(struct cow_plan *plan)
     p->fs_after_bytes = new_fs_bytes(plan);
     p->has_after_dirty = false;
     p->has_after_allocated = false;
-    footprint_needs(plan, p->needs_free_bytes + filesystem_written_bytes(plan), false);
+    footprint_needs(plan, p->needs_free_bytes + filesystem_needs_bytes(plan),
+                    f->joint_bytes + f->copy_bytes > 0);
     p->space_is_about = true;
     plan_note(plan, "the filesystem%s becomes %s, it is %s now: e2fsck and resize2fs%s write that, about %s",
               f->partition > 0 ? " in the last partition" : "", cow_size_text(to, p->fs_after_bytes),
               cow_size_text(from, f->old_bytes), f->partition > 0 ? " (and sfdisk the table)" : "",
               cow_size_text((char[COW_SIZE_TEXT_BYTES]){0}, filesystem_written_bytes(plan)));
+    if (f->copy_bytes > 0) {
+        plan_note(
+            plan,
+            "the disk cannot be served to them here, so they write a copy of it: for as long as they run, up "
+            "to %s more beside the image",
+            cow_size_text(from, f->copy_bytes + may_write(plan)));
+    }
 }
 
 void filesystem_list_steps(struct cow_plan *plan)

@@ -6,6 +6,7 @@
 #include "core/resize/in_two.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/arith.h"
 #include "core/beside/side.h"
@@ -50,15 +51,26 @@ static void show_whole(struct cow_plan *plan, const struct cow_plan *whole)
         copy_text(plan, "\"cowtui undo\" gives back the old disk; its data stays where it has been moved to");
 }
 
+/* Left to us, it is decided once, for both changes. */
+static enum cow_policy decided_policy(const struct cow_plan *whole)
+{
+    enum cow_policy policy = COW_POLICY_EXTEND;
+    while (policy < COW_POLICY_KEEP && strcmp(cow_policy_name(policy), whole->preview.policy) != 0) {
+        policy++;
+    }
+    return policy;
+}
+
 /* Adds the second change to a plan of the first. */
 static int add_second(struct cow_plan *plan, const struct cow_plan *whole,
                       const struct cow_resize_options *opt, struct cow_error *err)
 {
-    struct cow_resize_options *then = malloc(sizeof *then);
+    struct cow_resize_options decided = *opt, *then = malloc(sizeof *then);
     if (then == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    *then = *opt;
+    decided.policy = decided_policy(whole);
+    *then = decided;
     then->in_place = false;
     then->method = COW_RESIZE_HEADER;
     then->reserve_bytes = 0;
@@ -72,7 +84,7 @@ static int add_second(struct cow_plan *plan, const struct cow_plan *whole,
     }
     if (status == 0) {
         filesystem_describe(plan);
-        plan->preview.command = resize_command(plan, opt);
+        plan->preview.command = resize_command(plan, &decided);
         plan->preview.next_step = FILESYSTEM_NEXT;
         resize_list_second(plan, whole, opt);
     }

@@ -308,7 +308,7 @@ int resize_describe(struct cow_plan *plan, const struct cow_resize_options *opt,
     if (status != 0) {
         return status;
     }
-    const uint64_t image_bytes = p->needs_free_bytes + filesystem_written_bytes(plan);
+    const uint64_t image_bytes = p->needs_free_bytes + filesystem_needs_bytes(plan);
     if (plan->backing.copy_path != NULL && plan->backing.path != NULL) { /* or less, by a reflink */
         const uint64_t copy_bytes = (uint64_t)plan->backing.facts.st_blocks * 512;
         footprint_needs(plan, p->needs_free_bytes + copy_bytes + footprint_map_bytes(copy_bytes, 5), true);

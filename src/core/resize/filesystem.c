@@ -178,7 +178,8 @@ static uint64_t may_write(const struct cow_plan *plan)
 uint64_t filesystem_needs_bytes(const struct cow_plan *plan)
 {
     const struct plan_filesystem *f = &plan->filesystem;
-    const uint64_t images = plan->method != RECORD_COPY ? 2 : 1; /* an overlay, and then the image itself */
+    const uint64_t images =
+        plan->method != RECORD_COPY ? 3 : 1; /* an overlay, what is written over, the image */
     return !f->resizes ? 0
                        : images * may_write(plan) + (f->copy_bytes > 0 ? f->copy_bytes + may_write(plan) : 0);
 }

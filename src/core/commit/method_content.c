@@ -10,8 +10,7 @@
  * - journal: no journal, or a whole one, with all that will be written over. Recovery goes back.
  * - copy-backing (policy copy): the old image, and a private backing file that recovery removes.
  * - take-over: the old image; then a marked one, flushed before anything is written over. Recovery puts back
- * what the record holds. Data are flushed before the bits that count them, as ever, though here nobody would
- * look.
+ * what the record holds. Data and bits are flushed together, once: nobody reads a marked image.
  * - extend-backing (policy extend): the same; recovery cuts the backing file again.
  * - write-header: a marked image or the new one, by one write of the first sector.
  * - end-journal: the new image. The journal, renamed, is the undo data.
@@ -167,10 +166,7 @@ int commit_take_over(struct commit *c)
     if (status == 0) {
         status = each_run(c, copy_run);
     }
-    if (status == 0) {
-        status = flush(c);
-    }
-    if (status == 0) {
+    if (status == 0) { /* in what order they arrive is of no matter: nobody reads a marked image */
         status = each_run(c, set_bits_of_run);
     }
     return status == 0 ? flush(c) : status;

@@ -46,7 +46,8 @@ struct cow_resize_options {
     bool in_place;           /* never by copy: where the data has to move, it does so where it lies */
     enum cow_resize_method method;
     enum cow_resize_fs fs;
-    bool fs_is_copied; /* its programs need a copy of the disk, for which there must be room (front ends know) */
+    bool fs_is_copied; /* its programs need a copy of the disk, for which there must be room (front ends know)
+                        */
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
     bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims

@@ -216,6 +216,13 @@ prepare_served() {
     [ -w /dev/fuse ] && [ -e "${program%/*}/nbdkit-cow-plugin.so" ] || skip "no FUSE here, or no plugin was built" || return
 }
 
+# An e2fsck that says something and goes on until it is told to stop, on an image whose data stays.
+prepare_slow-tools() {
+    prepare_served && prepare_grown || return
+    tools=$PWD/tools
+    mkdir tools && printf '%s\n' '#!/bin/sh' 'echo "Pass 1: Checking inodes, blocks, and sizes"' 'exec sleep 8' >tools/e2fsck && chmod +x tools/e2fsck
+}
+
 prepare_mount() {
     prepare_served || return
     command -v fuse2fs >/dev/null || skip "fuse2fs is not installed" || return
@@ -585,6 +592,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     [ "$size" = "$screen" ] || options+=(--ascii)
     cp --sparse=never --preserve=timestamps,mode "$fresh"/root* . || fail "cannot copy the image" || return
     before=$fresh
+    tools=
     if [ -n "$prepare" ]; then
         "prepare_$prepare" || return
         before=$work/before
@@ -592,7 +600,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
         cp --recursive --preserve=timestamps . "$before"
     fi
     sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
-    "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
+    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
     code=$?
     release
     normalise <screens >screens.txt

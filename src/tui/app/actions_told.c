@@ -143,8 +143,7 @@ static size_t section_of(unsigned contexts)
     unsigned looking = contexts & TUI_IN_LOOKING;
 
     for (size_t i = 1; i < SECTIONS; i++) {
-        if (looking ? (looking & ~sections[i].looking) == 0
-                    : (contexts & ~sections[i].others) == 0)
+        if (looking ? (looking & ~sections[i].looking) == 0 : (contexts & ~sections[i].others) == 0)
             return i;
     }
     return looking ? 0 : SECTIONS;

@@ -42,7 +42,7 @@ struct change {
     char instead[CHANGE_SENTENCE]; /* other ways to the same end; "" if none */
 
     char phase[CHANGE_SHORT];
-    char said[CHANGE_SENTENCE]; /* by the program that is at work, last; "" none is, or it is silent */
+    char said[CHANGE_SENTENCE];   /* by the program that is at work, last; "" none is, or it is silent */
     struct tui_progress progress; /* in bytes */
     bool can_cancel, stopping;
     bool moves;   /* data, within the file */

@@ -54,8 +54,10 @@ static bool on_program(void *context, const char *program, const char *line)
     snprintf(change->phase, sizeof change->phase, "%s writes the filesystem", program);
     snprintf(change->said, sizeof change->said, "%s", line);
     change->drawn = tui_clock();
-    if (tui_app_pump(run->app))
+    if (tui_app_pump(run->app)) {
         change->stopping = true;
+        tui_app_draw(run->app); /* its end is waited for, and nobody asks again */
+    }
     return change->stopping;
 }
 

@@ -120,9 +120,9 @@ static int run(struct work *w, const struct disk_file *file, const char *const *
     status = front_run(&code, NULL, &command, wants_stop, w->err);
     if (status)
         return status;
-    if (code <= good)
-        return 0;
-    return tell_failure(w, code);
+    if (wants_stop(w)) /* it was faster than the question is asked */
+        return cow_error_set(w->err, COW_CANCELLED, "cancelled behind %s", w->program);
+    return code <= good ? 0 : tell_failure(w, code);
 }
 
 /* ---- the table ---- */

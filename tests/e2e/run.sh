@@ -24,7 +24,7 @@ if [ "${1:-}" = --parts ]; then
         check:cli | check:header | check:records | check:merge) echo "$name 5" ;;
         check:*) ;;
         *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;
-        *:convert | *:disk | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;
+        *:convert | *:disk | *:growfs | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;
         *) echo "$name 10" ;;
         esac
     done

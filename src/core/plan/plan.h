@@ -110,8 +110,9 @@ struct plan_filesystem {
     unsigned partition, container; /* as in struct cow_fs_job */
     bool is_gpt;
     uint64_t first_byte;
-    uint64_t old_bytes; /* what it has now */
-    uint64_t fs_bytes; /* what it shall have; 0: all that there is */
+    uint64_t old_bytes;   /* what it has now */
+    uint64_t fs_bytes;    /* what it shall have; 0: all that there is */
+    uint64_t mixed_pages; /* completed by who writes the disk */
 };
 
 /* Whose word is followed. */

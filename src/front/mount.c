@@ -19,7 +19,7 @@
 #include "front/process.h"
 #include "front/tools.h"
 
-enum { POLL_MS = 50, NAME_BYTES = 32 };
+enum { POLL_MS = 5, NAME_BYTES = 32 }; /* a mount is there after ten milliseconds or so */
 
 struct front_mount {
     struct front_process *process; /* NULL: the kernel mounted it */

@@ -386,6 +386,60 @@ START_TEST(held_without_a_name)
 }
 END_TEST
 
+/* An overlay of the same size on the model's image, without a bit. Answers a descriptor. */
+static int make_overlay(const struct model *m, const char *path)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    const size_t n =
+        model_header(header, COW_FORMAT_V3, m->cow_path, m->spec.size_bytes, 512, 4096, 0, false);
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    must(fd >= 0 && pwrite(fd, header, n, 0) == (ssize_t)n &&
+             ftruncate(fd, (off_t)m->geometry.end_offset) == 0,
+         "the overlay");
+    return fd;
+}
+
+/* What a page lacks of which the image below has a part is in the overlay; so is nothing of which it has all.
+ */
+START_TEST(an_overlay_completes_what_lies_below)
+{
+    struct model_spec spec = usual_spec();
+    spec.seed += (uint64_t)_i;
+    struct model *m = model_create(&spec);
+    struct cow_error err = {.status = 0};
+    struct cow_writer *w;
+    char *path = test_path("overlay");
+    const int fd = make_overlay(m, path);
+    const struct cow_writer_options options = {.held_fd = fd, .held_size_bytes = spec.size_bytes};
+    must_succeed(cow_writer_open(&w, path, &options, &err), err);
+    uint8_t written[512] = "over", *now = malloc(spec.size_bytes);
+    unsigned mixed = 0;
+    must_succeed(cow_writer_write(w, 0, written, sizeof written, &err), err);
+    must_succeed(cow_writer_finish(w, NULL, &err), err);
+    memcpy(m->disk, written, sizeof written);
+    must(now != NULL, "out of memory");
+    must_succeed(cow_writer_read(w, 0, now, spec.size_bytes, &err), err);
+    must(memcmp(now, m->disk, spec.size_bytes) == 0, "it shows another disk");
+    for (uint64_t page = 1; page < spec.size_bytes / 4096; page++) {
+        unsigned below = 0;
+        uint8_t above;
+        for (unsigned i = 0; i < 8; i++) {
+            below += m->dirty[page * 8 + i];
+        }
+        file_read(path, m->geometry.bitmap_offset + page, &above, 1);
+        must(above == (below > 0 && below < 8 ? 0xff : 0), "page %" PRIu64 ": %u below, %02x above", page,
+             below, above);
+        mixed += below > 0 && below < 8;
+    }
+    must(mixed > 0, "the test itself");
+    cow_writer_close(w);
+    close(fd);
+    free(now);
+    free(path);
+    model_free(m);
+}
+END_TEST
+
 /* Only where it was written: to open it for writing, and to read it, leaves the undo data as they are. */
 START_TEST(undo_is_void)
 {
@@ -455,6 +509,7 @@ Suite *writer_suite(void)
     tcase_add_test(tc, zeros_cost_nothing);
     tcase_add_test(tc, bits_far_apart);
     tcase_add_test(tc, held_without_a_name);
+    tcase_add_loop_test(tc, an_overlay_completes_what_lies_below, 0, 4);
     tcase_add_test(tc, undo_is_void);
     tcase_add_test(tc, a_replaced_image);
     suite_add_tcase(suite, tc);

@@ -114,6 +114,7 @@ struct plan_filesystem {
     uint64_t fs_bytes;    /* what it shall have; 0: all that there is */
     uint64_t joint_bytes; /* that its files' pages may want to be written in addition, at most */
     uint64_t copy_bytes;  /* of the disk that its programs are given a copy of, at most; 0: it is served */
+    uint64_t mixed_pages; /* completed by who writes the disk */
 };
 
 /* Whose word is followed. */

@@ -131,7 +131,8 @@ int filesystem_choose(struct cow_plan *plan, const struct cow_resize_options *op
     f->copy_bytes = opt->fs_is_copied ? data_bytes(plan) : 0;
     f->joint_bytes =
         volume->block_bytes % PAGE_BYTES + volume->first_byte % PAGE_BYTES > 0 ? data_bytes(plan) : 0;
-    return plan->result.shrinks ? choose_smaller(plan, volume, err) : 0;
+    status = image_count_mixed(plan->img, &f->mixed_pages, NULL, err);
+    return status == 0 && plan->result.shrinks ? choose_smaller(plan, volume, err) : status;
 }
 
 int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err)
@@ -156,16 +157,21 @@ static uint64_t new_fs_bytes(const struct cow_plan *plan)
 }
 
 /* Maps and descriptors of the new room, generously; tables of inodes are zeros, which become holes. Of a
- * smaller one all that lay past its end. */
+ * smaller one all that lay past its end. What a page lacks is written, and kept for undo. */
 uint64_t filesystem_written_bytes(const struct cow_plan *plan)
 {
-    enum { A_GROUP_BYTES = 8 * 4096, LEAST_GROUP_BYTES = 8 << 20, SOME_BYTES = 1 << 20 };
+    enum {
+        A_GROUP_BYTES = 8 * 4096,
+        LEAST_GROUP_BYTES = 8 << 20,
+        SOME_BYTES = 1 << 20,
+        A_PAGE_BYTES = 2 * 4096
+    };
     const struct plan_filesystem *f = &plan->filesystem;
     const uint64_t after = new_fs_bytes(plan);
     return !f->resizes
                ? 0
                : arith_div_up(arith_sub_floor(after, f->old_bytes), LEAST_GROUP_BYTES) * A_GROUP_BYTES +
-                     arith_sub_floor(f->old_bytes, after) + SOME_BYTES;
+                     arith_sub_floor(f->old_bytes, after) + f->mixed_pages * A_PAGE_BYTES + SOME_BYTES;
 }
 
 /* At most: a file's page that is partly written is completed, and the file's next one with it, where their

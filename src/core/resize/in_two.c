@@ -104,8 +104,7 @@ int resize_plan_in_two(struct cow_plan **out, struct cow_image *img, const struc
             img->backing.facts.size_bytes == img->header.size_bytes ? COW_POLICY_EXTEND : COW_POLICY_KEEP;
         first.copy_path = NULL;
         first.size_bytes = img->header.size_bytes;
-        first.reserve_bytes =
-            arith_max(cow_layout_reserve(opt->size_bytes, opt->reserve_bytes), opt->size_bytes);
+        first.reserve_bytes = whole->preview.can_grow_to_bytes; /* lies where the whole would lie */
         status = cow_plan_resize(&plan, img, &first, err);
     }
     if (status == 0) {

@@ -367,7 +367,8 @@ static void compare_space(void)
     if (used > said.needs_free_bytes) {
         differs("%" PRIu64 " bytes of space are used, %" PRIu64 " were said to be needed", used,
                 said.needs_free_bytes);
-    } else if (!estimates && !said.needs_at_most && said.needs_free_bytes - used > room && watch.inner == &io_system) {
+    } else if (!estimates && !said.needs_at_most && said.needs_free_bytes - used > room &&
+               watch.inner == &io_system) {
         /* (a simulated disk may give a new file the number of an old one, which then looks like that) */
         differs("%" PRIu64 " bytes of space are used, and %" PRIu64 " were said to be needed", used,
                 said.needs_free_bytes);

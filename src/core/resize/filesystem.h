@@ -20,8 +20,8 @@ int filesystem_lay_out(struct cow_plan *plan, struct cow_error *err);
 /* What its programs write, about; 0 where it stays. plan->preview.after_size_bytes is known. */
 uint64_t filesystem_written_bytes(const struct cow_plan *plan);
 
-/* The room that they need for it, at most: the image, what they write it on before, and their copy of the disk
- * where it is not served to them. 0 where it stays. */
+/* The room that they need for it, at most: the image, what they write it on before, and their copy of the
+ * disk where it is not served to them. 0 where it stays. */
 uint64_t filesystem_needs_bytes(const struct cow_plan *plan);
 
 /* What that adds to the preview, once the rest of it is described. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # resize --grow-fs and --resize-fs, by the real e2fsck, resize2fs and sfdisk: what the disk is afterwards, what undo
-# gives back, and what is refused with nothing changed. (Who is killed in the middle: tests/moves/killed.py.)
+# gives back, and what is refused with nothing changed. (Who is killed in the middle: tests/moves/programs.py.)
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/served.sh
@@ -50,12 +50,12 @@ disk() # FILE SIZE FIRST FS
 # x.cow on b.img, with a file that only the image has, at an offset of OFFSET MiB.
 image() # OFFSET OPTIONS of create...
 {
-    local offset=$1 part=b.img
+    local offset=$1 part
     shift
     head -c 300000 /dev/urandom >tree/newer
     cp --sparse=always b.img new.raw
-    [ "$offset" = 0 ] || part=new.raw?offset=$((offset * MIB))
-    [ "$offset" != 0 ] || part=new.raw
+    part=new.raw
+    [ "$offset" = 0 ] || part="new.raw?offset=$((offset * MIB))"
     debugfs -w -R "write tree/newer newer" "$part" >debugfs.out 2>&1
     touch -d '2003-04-05 06:07:08 UTC' b.img
     run 0 diff -q "$@" -o x.cow b.img new.raw
@@ -98,10 +98,10 @@ holds() # FIRST BYTES [BACKING]
 }
 
 # Remembers the disk and the backing file; given_back takes the change back.
-remember() # [BACKING]
+remember()
 {
-    under=${1:-b.img}
-    run 0 merge -q -f -o old.raw ${2:+-b "$2"} x.cow
+    under=b.img
+    run 0 merge -q -f -o old.raw x.cow
     old_sum=$(sha x.cow) old_backing=$(state "$under") old_names=$(names)
 }
 
@@ -208,6 +208,10 @@ moved() # METHOD
     remember
     run 3 resize -y --method header --grow-fs x.cow 200M
     eq "$old_sum" "$(sha x.cow)" "the image after a refusal"
+    if [ "$1" = moved ]; then
+        run 0 resize -n --json --method "$1" --grow-fs x.cow 200M
+        eq "cowtui resize --policy extend" "$(json .command | cut -d ' ' -f 1-4)" "the command, where nobody named a policy"
+    fi
     "$COWTUI" resize -q -y --method "$1" --grow-fs x.cow 200M >out 2>err
     code=$?
     [ "$1:$code" != inserted:63 ] || skip "no room can be inserted here: $(head -n 1 err)"
@@ -327,7 +331,7 @@ shrunk()
     same_bytes
 }
 
-# Of a logical partition's disk nothing can be cut; of a DOS table's last one it can.
+# The last partition of a DOS table.
 shrunk_partition()
 {
     can_grow
@@ -495,7 +499,7 @@ missing() # TOOL PACKAGE
 # Where the disk cannot be served, the programs write a copy, and the plan says so.
 by_a_copy() # WHAT IS NOT THERE, METHOD
 {
-    local gone=$1
+    local hidden_path=$1
     can_grow
     can_hide
     tree
@@ -504,17 +508,17 @@ by_a_copy() # WHAT IS NOT THERE, METHOD
     rm f.img
     image 1
     remember
-    case $gone in /*) ;; *) gone=$(type -P "$gone") ;; esac
-    without "$gone" -- resize -n --json --grow-fs x.cow 80M
+    case $hidden_path in /*) ;; *) hidden_path=$(type -P "$hidden_path") ;; esac
+    without "$hidden_path" -- resize -n --json --grow-fs x.cow 80M
     eq 0 $? "exit code of a dry run without $1"
-    if [ "$gone" != /dev/fuse ]; then # that one is there, and does not work
+    if [ "$hidden_path" != /dev/fuse ]; then # that one is there, and does not work
         eq true "$(json '.notes | any(test("they write a copy of it"))')" "the plan speaks of a copy"
         needs_copied=$(json .needs_free_bytes)
         run 0 resize -n --json --grow-fs x.cow 80M
         [ "$needs_copied" -gt "$(json .needs_free_bytes)" ] || die "a copy needs no room"
         eq false "$(json '.notes | any(test("they write a copy of it"))')" "the plan without a copy speaks of one"
     fi
-    without "$gone" -- resize -q -y --policy extend --method "$2" --grow-fs x.cow 80M
+    without "$hidden_path" -- resize -q -y --policy extend --method "$2" --grow-fs x.cow 80M
     eq 0 $? "exit code without $1 ($(head -n 2 err))"
     holds 1 $((79 * MIB))
     same_date

@@ -189,6 +189,7 @@ def cases(every):
             raise mounts.Skip("/dev/fuse may not be used here")
         if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False, capture_output=True).returncode:
             raise mounts.Skip("strace may not trace here (ptrace is forbidden)")
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background would ignore it
         disk = Disk(binary, scratch)
         chosen = [(at, when, who) for at, when in MOMENTS for who in ("cowtui", "nbdkit", "nbdfuse", "self") if who != "self" or when.isdigit()]
         try:

@@ -532,7 +532,8 @@ START_TEST(choices_for_the_wizard)
     struct cow_image *img = open_named(m->cow_path, NULL);
     struct cow_policy_choice choices[COW_POLICY_CHOICES];
     memset(choices, 0x5a, sizeof choices);
-    must(cow_resize_choices(choices, img, NEW_SIZE, COW_FS_STAYS) == 3, "no other image is on its backing file");
+    must(cow_resize_choices(choices, img, NEW_SIZE, COW_FS_STAYS) == 3,
+         "no other image is on its backing file");
     bool seen[4] = {false};
     for (unsigned i = 0; i < 3; i++) {
         must(choices[i].possible && choices[i].obstacle[0] == '\0', "choice %u: %s", i, choices[i].obstacle);

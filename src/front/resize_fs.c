@@ -193,9 +193,6 @@ static int shorten_table(struct work *w)
     if (status)
         return status;
     status = set_part(w, &file, job->partition, job->new_disk_bytes - job->first_byte);
-    if (!status && job->container)
-        status = cow_error_set(w->err, COW_UNSUPPORTED,
-                               "%s: a logical partition is not made smaller from here", job->image_path);
     return disk_file_close(&file, status, w->err);
 }
 

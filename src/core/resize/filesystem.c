@@ -55,6 +55,11 @@ static int check_place(struct cow_plan *plan, const struct cow_volume *volume, s
                                                 : "of the partition table only the backup is whole",
                            err);
     }
+    if (plan->result.shrinks && volume->partition >= CONTAINER_FROM &&
+        strcmp(cow_fs_table(plan->fs), "dos") == 0) {
+        return refuse_kind(plan, "a logical partition lies in another one, which has to become smaller, too",
+                           err);
+    }
     if (strncmp(volume->type, "ext", 3) != 0) {
         char why[COW_VOLUME_TEXT_BYTES + 64];
         cow_escape(why, sizeof why, volume->type[0] != '\0' ? volume->type : "something unknown");

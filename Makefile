@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # One Makefile, no recursion into directories. A new .c file is found by itself: src/core/*/*.c makes
-# libcow.a, src/cli, src/cli/*/*.c, src/tui/*/*.c and src/main.c make cowtui, tests/unit/*.c make one Check binary.
+# libcow.a, src/front, src/cli, src/cli/*/*.c, src/tui/*/*.c and src/main.c make cowtui, src/nbd the plugin for nbdkit,
+# tests/unit/*.c make one Check binary.
 #
 # `demo`, `test` and `lint` may have to install packages before anything can be compiled, so they do that
 # first and call make again; nothing here runs pkg-config before an object is really made.
@@ -51,12 +52,16 @@ comma := ,
 # A variable that asks pkg-config when it is first used, and only then.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
-FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson)
+FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson && $(PKG_CONFIG) --libs libnbd 2>/dev/null)
+# Without libnbd the one file that wants it says so when it is asked.
+NBD_CFLAGS = $(call once,NBD_CFLAGS,$(PKG_CONFIG) --exists libnbd 2>/dev/null && echo -DHAVE_LIBNBD $$$$($(PKG_CONFIG) --cflags libnbd))
 # What the core itself needs: the guest's filesystem, and names for what else there is.
 CORE_CFLAGS = $(call once,CORE_CFLAGS,$(PKG_CONFIG) --cflags ext2fs com_err blkid)
 CORE_LIBS = $(call once,CORE_LIBS,$(PKG_CONFIG) --libs ext2fs com_err blkid)
 CHECK_CFLAGS = $(call once,CHECK_CFLAGS,$(PKG_CONFIG) --cflags check)
 CHECK_LIBS = $(call once,CHECK_LIBS,$(PKG_CONFIG) --libs check)
+# Where nbdkit looks for plugins; empty where nbdkit-plugin-dev is not installed.
+NBDKIT_PLUGINDIR = $(call once,NBDKIT_PLUGINDIR,$(PKG_CONFIG) --variable=plugindir nbdkit 2>/dev/null)
 VERSION = $(call once,VERSION,sh .ci/version $(FALLBACK_VERSION))
 COMPILE_HARDENING = $(call once,COMPILE_HARDENING,sh .ci/hardening compile '$(CC)' $(CPPFLAGS) $(CFLAGS))
 LINK_HARDENING = $(call once,LINK_HARDENING,sh .ci/hardening link '$(CC)' $(CFLAGS) $(LDFLAGS))
@@ -65,7 +70,8 @@ TESTS_CFLAGS = $(call once,TESTS_CFLAGS,$(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c 
   sed -n 's/.*__SIZEOF_POINTER__ 4$$$$/-Wno-conversion -Wno-sign-conversion/p')
 
 core_sources := $(sort $(wildcard src/core/*/*.c))
-front_sources := $(sort $(wildcard src/cli/*.c src/cli/*/*.c src/tui/*/*.c))
+front_sources := $(sort $(wildcard src/front/*.c src/cli/*.c src/cli/*/*.c src/tui/*/*.c))
+plugin_sources := $(sort $(wildcard src/nbd/*.c))
 main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))
 crash_sources := $(sort $(wildcard tests/crash/*.c))
@@ -81,6 +87,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 core_objects := $(call objects,$(core_sources))
 front_objects := $(call objects,$(front_sources))
 main_objects := $(call objects,$(main_sources))
+plugin_objects := $(call objects,$(plugin_sources))
 unit_objects := $(call objects,$(unit_sources))
 crash_objects := $(call objects,$(crash_sources))
 fuzz_objects := $(call objects,$(fuzz_sources))
@@ -88,13 +95,14 @@ promise_objects := $(call objects,$(promise_sources))
 fuzzer_objects := $(call objects,$(fuzzer_sources))
 fuzzer_shared_objects := $(call objects,$(fuzzer_shared_sources))
 version_objects := $(call objects,$(version_sources))
-all_objects := $(core_objects) $(front_objects) $(main_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) \
+all_objects := $(core_objects) $(front_objects) $(main_objects) $(plugin_objects) $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) \
   $(fuzzer_objects) $(filter-out $(fuzz_objects),$(fuzzer_shared_objects))
 
 library := $(BUILD)/libcow.a
 front_library := $(BUILD)/libfront.a
 program := $(BUILD)/cowtui
 manual := $(BUILD)/cowtui.1
+plugin := $(BUILD)/nbdkit-cow-plugin.so
 unit := $(BUILD)/tests/unit
 crash := $(BUILD)/tests/crash
 fuzz_target := $(BUILD)/tests/fuzz
@@ -110,7 +118,15 @@ SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-all: $(library) $(program) $(manual)
+# What can only be built where something else is installed; whoever only installs asks for nothing.
+ifneq ($(filter-out install uninstall clean help,$(or $(MAKECMDGOALS),all)),)
+NO_CHECK := $(shell $(PKG_CONFIG) --exists check 2>/dev/null || echo yes)
+# A plugin is loaded by another program: it cannot be linked statically, nor of objects that have to know their place.
+NO_PLUGIN := $(filter -static -no-pie -nopie -fno-pie -fno-PIE -fno-pic -fno-PIC,$(CFLAGS) $(LDFLAGS))
+NO_PLUGIN += $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null || echo yes)
+endif
+
+all: $(library) $(program) $(manual) $(if $(strip $(NO_PLUGIN)),,$(plugin))
 
 help:
 	@echo 'make             build $(program) and $(library)'
@@ -140,20 +156,28 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 	$(Q)$(CC) $(OUR_CPPFLAGS) $(EXTRA_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(EXTRA_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
+# The core is in the plugin, too.
+$(core_objects) $(plugin_objects): EXTRA_CFLAGS = $(if $(strip $(NO_PLUGIN)),,-fPIC -fno-semantic-interposition)
+$(plugin_objects): EXTRA_CFLAGS += -fvisibility=hidden
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
+$(BUILD)/obj/src/front/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
+$(BUILD)/obj/src/front/nbd_client.o: $(BUILD)/libnbd
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
 $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) $(fuzzer_objects) $(fuzzer_shared_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
-# These two change only when what they hold changes, so that other flags or another version rebuild just
-# what they touch.
+# These change only when what they hold changes, so that other flags, another version or a library that was
+# installed since rebuild just what they touch.
 $(BUILD)/flags: FORCE | $(BUILD)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
 
 $(BUILD)/version: FORCE | $(BUILD)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+$(BUILD)/libnbd: FORCE | $(BUILD)
+	@echo '$(NBD_CFLAGS)' | cmp -s - $@ || echo '$(NBD_CFLAGS)' >$@
 
 $(BUILD):
 	@mkdir -p $@
@@ -169,22 +193,25 @@ $(program): $(main_objects) $(front_objects) $(library)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
 
+# Of the core only what the plugin needs, and none of its names are seen by nbdkit. Beside it: where nbdkit looks for it.
+$(plugin): $(plugin_objects) $(library)
+	$(say) LINK $@
+	$(Q)echo '$(NBDKIT_PLUGINDIR)' >$(BUILD)/nbdkit-plugindir
+	$(Q)$(CC) $(CFLAGS) -shared $(filter-out -pie,$(OUR_LDFLAGS) $(LDFLAGS)) -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS) $(LDLIBS)
+
 # The program that suites run: the same, but that each commit is held against its preview (tests/promise).
 $(promised): $(main_objects) $(front_objects) $(promise_objects) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) -o $@ $^ $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
+	$(Q)ln -sf ../$(notdir $(plugin)) $(@D)/
 
 $(manual): share/man/cowtui.1 $(BUILD)/version
 	$(say) MAN $@
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@
 
 # Without Check (the library) the suite is one that says so and is skipped. It is older than anything that a real one
-# is made of. Whoever only installs asks for nothing.
-ifneq ($(filter-out install uninstall clean help,$(MAKECMDGOALS)),)
-NO_CHECK := $(shell $(PKG_CONFIG) --exists check 2>/dev/null || echo yes)
-endif
-
+# is made of.
 ifeq ($(NO_CHECK),yes)
 $(unit): FORCE
 	@mkdir -p $(@D)
@@ -316,6 +343,12 @@ places = $(manual):$(mandir)/man1/cowtui.1 \
   $(foreach f,$(wildcard share/completions/*.bash),$(f):$(bashcompletiondir)/$(basename $(notdir $(f)))) \
   $(foreach f,$(wildcard share/completions/_*),$(f):$(zshcompletiondir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/completions/*.fish),$(f):$(fishcompletiondir)/$(notdir $(f)))
+
+# The plugin, where it was built: among nbdkit's own, where "nbdkit cow" finds it; below a prefix that is not the system's
+# (somebody's home) stay what is installed there, and cowtui finds it by where it lies itself.
+libdir ?= $(prefix)/lib
+nbdkitplugindir ?= $(if $(filter /usr /usr/local,$(prefix)),$(shell cat $(BUILD)/nbdkit-plugindir 2>/dev/null),$(libdir)/nbdkit/plugins)
+places += $(if $(wildcard $(plugin)),$(plugin):$(nbdkitplugindir)/$(notdir $(plugin)))
 
 # What belongs to any system, and stays there even when it is empty.
 common = / $(prefix) $(bindir) $(datadir) $(mandir) $(mandir)/man1 $(dir $(docdir))

@@ -63,6 +63,7 @@ def suites(build):
         "guest": Suite(script("guest/run.sh", plain), DISK, ("test",)),
         "worlds": Suite(script("worlds/run.sh", plain), DISK, ("more", "soak")),
         "moves": Suite(script("moves/run.sh", plain), IN_MEMORY, ("test", "more", "soak")),
+        "serve": Suite(script("serve/run.sh", plain), IN_MEMORY, ("test", "more", "soak")),
         "mutants": Suite([os.path.join(HERE, "crash", "mutants.py")], IN_MEMORY, ("more",)),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
         "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),
@@ -71,6 +72,7 @@ def suites(build):
         "asan-crash": Suite(script("crash/run.sh", asan, asan), IN_MEMORY, ("more",)),
         "asan-matrix": Suite(script("matrix/run.sh", asan), IN_MEMORY, ("more",)),
         "asan-differential": Suite(script("differential/run.sh", asan), IN_MEMORY, ("more",)),
+        "asan-serve": Suite(script("serve/run.sh", asan), IN_MEMORY, ("more",)),
         "asan-files": Suite(script("files/run.sh", asan), IN_MEMORY, ("more",)),
     }
 

@@ -10,11 +10,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cow/error.h"
+
 struct cow_progress {
     const char *phase;    /* "copying data"; valid during the call */
     uint64_t done_bytes;  /* of this commit as a whole */
     uint64_t total_bytes; /* an estimate, never 0 */
     bool can_cancel;      /* false past the point where only going on leaves the files consistent */
+};
+
+/* A filesystem that shall fill its place on a disk that has another size now, or give up the end of it. The
+ * disk is a COW file in the making, or a private one, that nobody else sees: it is held by whoever asks. */
+struct cow_fs_job {
+    int image_fd; /* the COW file: open for reading and writing, locked (cow_writer_options.held_fd) */
+    const char *image_path;   /* of the image, for messages */
+    const char *backing_path; /* the file below it; NULL: the one that its header names */
+    uint64_t disk_bytes;      /* of the disk as it is served: the larger one of old and new size */
+    uint64_t new_disk_bytes; /* what it shall become; where that is smaller, the rest is cut off afterwards */
+    unsigned partition;  /* that holds the filesystem, the last one, and is given the new size first; 0: there
+                            is  no table */
+    unsigned container;  /* the partition that it lies in, which has to grow before it; 0: none */
+    bool is_gpt;         /* the table is one that has a backup at the end of the disk */
+    uint64_t first_byte; /* where the filesystem begins on the disk */
+    uint64_t fs_bytes;   /* what it shall have; 0: all that there is */
 };
 
 struct cow_env {
@@ -23,6 +41,10 @@ struct cow_env {
     bool (*progress)(void *context, const struct cow_progress *progress);
     /* Something worth telling that is not an error; text is one line without control bytes. */
     void (*note)(void *context, const char *text);
+    /* Lets e2fsck and resize2fs do that job. The core starts no program. 0; COW_UNSUPPORTED (what is missing,
+     * by its package), COW_REFUSED (the filesystem is damaged, in e2fsck's words), COW_CANCELLED, COW_IO.
+     * Without this callback nothing that needs it is done. */
+    int (*resize_fs)(void *context, const struct cow_fs_job *job, struct cow_error *err);
     void *context;
 };
 

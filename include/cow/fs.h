@@ -71,6 +71,9 @@ const struct cow_volume *cow_fs_whole(const struct cow_fs *fs);
  * lies behind the disk's end. 0: no table, or an empty one. */
 uint64_t cow_fs_table_end(const struct cow_fs *fs);
 
+/* The number of the partition that the logical ones of an MBR lie in; 0: there is none. */
+unsigned cow_fs_container(const struct cow_fs *fs);
+
 /* A GPT has a header at the beginning and a backup of it at the end. */
 struct cow_gpt {
     bool present;         /* one of them is valid */

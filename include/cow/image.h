@@ -39,6 +39,8 @@ int cow_image_refresh(struct cow_image *img, struct cow_error *err);
 
 /* As the caller named it. */
 const char *cow_image_path(const struct cow_image *img);
+/* Does its path still lead to the file that is open? One call of the system. */
+bool cow_image_is_same_file(const struct cow_image *img);
 /* With links resolved, absolute. */
 const char *cow_image_real_path(const struct cow_image *img);
 const struct cow_header *cow_image_header(const struct cow_image *img);

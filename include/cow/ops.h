@@ -8,6 +8,7 @@
 #ifndef COW_OPS_H
 #define COW_OPS_H
 
+#include "cow/foreign.h"
 #include "cow/fs.h"
 #include "cow/plan.h"
 #include "cow/text.h"
@@ -25,6 +26,15 @@ enum cow_resize_method {
     COW_RESIZE_MOVED
 };
 
+/* What becomes of the filesystem on the disk: ext2, ext3 or ext4, on the whole disk or in its last partition,
+ * and unmounted cleanly. e2fsck and resize2fs write it before the new disk is in place (cow_env.resize_fs).
+ */
+enum cow_resize_fs {
+    COW_FS_STAYS,
+    COW_FS_GROWS, /* with the disk, which does not become smaller */
+    COW_FS_FITS,  /* it becomes what the disk is, or its last partition can be: larger or smaller */
+};
+
 struct cow_resize_options {
     uint64_t size_bytes; /* the new size of the disk; a multiple of 512 */
     enum cow_policy policy;
@@ -35,6 +45,9 @@ struct cow_resize_options {
     bool shrink;             /* allow a smaller size, where nothing that matters is lost; with policy copy */
     bool in_place;           /* never by copy: where the data has to move, it does so where it lies */
     enum cow_resize_method method;
+    enum cow_resize_fs fs;
+    bool fs_is_copied; /* its programs need a copy of the disk, for which there must be room (front ends know)
+                        */
     bool force; /* an existing output is replaced; a backing whose mtime differs, or an image with several
                    names, is accepted */
     bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims
@@ -96,9 +109,9 @@ enum { COW_POLICY_CHOICES = 4 };
 
 /* Fills choices for growing img to size_bytes, the recommended one first, impossible ones last, and answers
  * how many there are: one for each policy; where extend would leave other images behind, one more for all of
- * them at once. */
+ * them at once. They are possible or not with what becomes of the filesystem. */
 size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], struct cow_image *img,
-                          uint64_t size_bytes);
+                          uint64_t size_bytes, enum cow_resize_fs fs);
 
 /* The ways to write the image where its data has to move, as a choice for people: by copy, or in place. What
  * each costs is a phrase, "" where it is not known. */
@@ -196,11 +209,26 @@ struct cow_rewrite_options {
 int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct cow_rewrite_options *opt,
                      struct cow_error *err);
 
+struct cow_export_options {
+    const char *output_path;
+    const struct cow_foreign_sink *sink; /* who writes the format; the plan's files are made by the core */
+    bool with_backing; /* on the same backing file, holding only what is dirty; else the whole disk */
+    bool force;        /* an existing output is replaced; a guest that holds the image does not matter */
+};
+
+/* The composed disk as a file in another format (cow/foreign.h). sink is asked for nothing before the commit;
+ * if that fails, or is stopped, the caller ends what sink began. Errors: those of cow_plan_merge to a file;
+ * COW_REFUSED, too, with_backing, where the backing file is a COW image. */
+int cow_plan_export(struct cow_plan **out, struct cow_image *img, const struct cow_export_options *opt,
+                    struct cow_error *err);
+
 struct cow_diff_options {
     const char *output_path;  /* the new image */
     const char *backing_path; /* is stored as an absolute path */
     const char *raw_path;     /* the disk that it shall show */
-    bool sectors;             /* as above */
+    const struct cow_foreign_source
+        *source;  /* who reads that disk, where the file is no raw disk; else NULL */
+    bool sectors; /* as above */
     uint64_t reserve_bytes;
     bool force; /* an existing output is replaced */
     const struct cow_env *env;

@@ -27,6 +27,8 @@ struct cow_plan;
     X(BEGIN_IMAGE, "begin-image")                                                                            \
     X(WRITE_BITMAP, "write-bitmap")                                                                          \
     X(COPY_DATA, "copy-data")                                                                                \
+    X(RESIZE_FS, "resize-filesystem")                                                                        \
+    X(CUT_IMAGE, "cut-image")                                                                                \
     X(BEGIN_RAW, "begin-raw")                                                                                \
     X(COMPOSE, "compose")                                                                                    \
     X(KEEP_ATTRIBUTES, "keep-attributes")                                                                    \
@@ -37,6 +39,7 @@ struct cow_plan;
     X(KEEP_UNDO, "keep-undo")                                                                                \
     X(JOURNAL, "journal")                                                                                    \
     X(PREPARE, "prepare-in-place")                                                                           \
+    X(TAKE_OVER, "take-over")                                                                                \
     X(WRITE_HEADER, "write-header")                                                                          \
     X(END_JOURNAL, "end-journal")                                                                            \
     X(RECOVER, "recover")                                                                                    \
@@ -57,7 +60,10 @@ struct cow_plan;
     X(FAMILY_BACKING, "restore-backing")                                                                     \
     X(FAMILY_COMMIT, "commit-all")                                                                           \
     X(FAMILY_END, "end-family-journal")                                                                      \
-    X(FAMILY_FORGET, "discard-family-undo")
+    X(FAMILY_FORGET, "discard-family-undo")                                                                  \
+    X(BEGIN_FOREIGN, "begin-foreign")                                                                        \
+    X(WRITE_FOREIGN, "write-foreign")                                                                        \
+    X(FINISH_FOREIGN, "finish-foreign")
 
 enum cow_step_kind {
 #define COW_STEP_ENUM(id, name) COW_STEP_##id,
@@ -161,8 +167,9 @@ struct cow_preview {
     enum cow_format before_format;
     uint64_t before_size_bytes;
     struct cow_layout before;
-    bool makes_raw; /* merge: the result is a raw disk */
-    bool has_after; /* there is a new layout to show */
+    bool makes_raw;            /* merge: the result is a raw disk */
+    const char *makes_foreign; /* convert: the result is a disk in another format, "qcow2 image"; "" */
+    bool has_after;            /* there is a new layout to show */
     enum cow_format after_format;
     uint64_t after_size_bytes;
     uint32_t after_alignment;
@@ -188,6 +195,8 @@ struct cow_preview {
     size_t files;        /* each that is made, changed or removed */
     const struct cow_touched *file;
     uint64_t can_grow_to_bytes;       /* later, without moving anything; 0 if it does not apply */
+    uint64_t fs_before_bytes;         /* of the filesystem, where it is given another size with the disk */
+    uint64_t fs_after_bytes;          /* 0: it is not */
     const char *backing_text;         /* what becomes of the backing file, a sentence; "" if nothing to say */
     const char *after_backing_path;   /* as the new header stores it; "" for merge */
     struct cow_verdict after_verdict; /* what a stock kernel will say of the result */

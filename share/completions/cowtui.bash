@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --in --owner --extract --diff --from --partition --policy --method --to --output --reserve
+    local with_argument='--backing --in --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -33,7 +33,8 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | recover | undo)
+        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
+            mount | recover | undo)
             command=$word
             break
             ;;
@@ -47,14 +48,18 @@ _cowtui()
     family) options="--in --json $common" ;;
     files) options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
-    create) options="--reserve $changes $common" ;;
+    create) options="--from --reserve $changes $common" ;;
     diff) options="--output --reserve --sectors $changes $common" ;;
     merge) options="--backing --no-backing --output --in-place $changes $common" ;;
-    resize) options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink $changes $common" ;;
+    resize)
+        options="--backing --no-backing --family --in --policy --in-place --method --output --reserve --shrink --grow-fs"
+        options+=" --resize-fs $changes $common" ;;
     pages) options="--backing --no-backing --output --reserve $changes $common" ;;
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
     rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
-    convert) options="--backing --no-backing --to --output --reserve $changes $common" ;;
+    convert) options="--backing --no-backing --to --with-backing --output --reserve $changes $common" ;;
+    serve) options="--backing --write --socket --once --dry-run --yes --json $common" ;;
+    mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;
     recover) options="--backing --forward --back $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
     *) options="--backing --no-backing --script --theme --ascii $common" ;;
@@ -74,11 +79,12 @@ _cowtui()
             ;;
         --method) mapfile -t COMPREPLY < <(compgen -W 'copy header inserted moved' -- "$value") ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
-        --from) mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value") ;;
         --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;
-        -b | -o | --backing | --in | --output | --script | --to)
+        -b | -o | --backing | --from | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
-                mapfile -t COMPREPLY < <(compgen -W 'v3' -- "$value")
+                mapfile -t COMPREPLY < <(compgen -W 'v3 qcow2' -- "$value")
+            elif [ "$command$option" = files--from ]; then
+                mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value")
             else
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$value")
@@ -97,7 +103,7 @@ _cowtui()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
             [ -n "$command" ] || compgen -W 'info map family files check create diff merge resize pages compact rebase convert
-                recover undo' -- "$current"
+                serve mount recover undo' -- "$current"
             compgen -f -- "$current"
         )
         ;;

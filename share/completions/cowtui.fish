@@ -1,7 +1,7 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map family files check create diff merge resize pages compact rebase convert recover undo
+set -l commands info map family files check create diff merge resize pages compact rebase convert serve mount recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
@@ -11,18 +11,20 @@ complete -c cowtui -n "$none" -a map -d "where the disk's bytes come from, run b
 complete -c cowtui -n "$none" -a family -d "every image on a backing file"
 complete -c cowtui -n "$none" -a files -d "which files of the guest have changed"
 complete -c cowtui -n "$none" -a check -d "what is wrong with the image, and what helps"
-complete -c cowtui -n "$none" -a create -d "make a new, empty image on a backing file"
+complete -c cowtui -n "$none" -a create -d "make a new image on a backing file"
 complete -c cowtui -n "$none" -a diff -d "make an image that turns BACKING into RAW"
 complete -c cowtui -n "$none" -a merge -d "write the composed disk to a raw file"
 complete -c cowtui -n "$none" -a resize -d "make the disk larger, or smaller"
 complete -c cowtui -n "$none" -a pages -d "complete the pages that mix both files"
 complete -c cowtui -n "$none" -a compact -d "drop what the backing file has as well"
 complete -c cowtui -n "$none" -a rebase -d "name another backing file, or take its date"
-complete -c cowtui -n "$none" -a convert -d "write the same disk as a UML COW v3"
+complete -c cowtui -n "$none" -a convert -d "write the same disk as a v3, or as a qcow2"
+complete -c cowtui -n "$none" -a serve -d "the disk for programs that speak NBD"
+complete -c cowtui -n "$none" -a mount -d "the disk, or a filesystem on it, in a directory"
 complete -c cowtui -n "$none" -a recover -d "finish or take back an interrupted change"
 complete -c cowtui -n "$none" -a undo -d "take back the last change"
 
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo" -l no-backing -d "open no backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount" -l no-backing -d "open no backing file"
 complete -c cowtui -n "not __fish_seen_subcommand_from family create diff" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all images on the backing file, or none"
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
@@ -32,12 +34,18 @@ complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "does that file differ from the backing file's?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
-complete -c cowtui -n "__fish_seen_subcommand_from files" -l partition -x -d "that partition only"
+complete -c cowtui -n "__fish_seen_subcommand_from files mount" -l partition -x -d "that partition only"
+complete -c cowtui -n "__fish_seen_subcommand_from serve mount" -l write -d "let it be written to, too; there is no undo"
+complete -c cowtui -n "__fish_seen_subcommand_from serve" -l socket -r -d "listen there"
+complete -c cowtui -n "__fish_seen_subcommand_from serve" -l once -d "end when the first client has gone"
+complete -c cowtui -n "__fish_seen_subcommand_from mount" -l fs -d "the filesystem, not the disk as a file"
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l unused -d "drop what the guest has free, too"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l quick -d "do not read the data"
 complete -c cowtui -n "__fish_seen_subcommand_from check" -l repair -d "make the fixes that are safe"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l to -r -d "the other backing file"
-complete -c cowtui -n "__fish_seen_subcommand_from convert" -l to -x -a v3 -d "the variant"
+complete -c cowtui -n "__fish_seen_subcommand_from convert" -l to -x -a "v3 qcow2" -d "the format"
+complete -c cowtui -n "__fish_seen_subcommand_from convert" -l with-backing -d "a qcow2 on the same backing file"
+complete -c cowtui -n "__fish_seen_subcommand_from create" -l from -r -d "show the disk in this qcow2 image"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l restamp -d "take over the backing file's date"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l safe -d "hold in the image what the other file lacks"
 complete -c cowtui -n "__fish_seen_subcommand_from compact rebase diff" -l sectors -d "work by sectors, not by pages of 4 KiB"
@@ -50,9 +58,11 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l policy -x -a "exte
 complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files $rewrites" -s o -l output -r -d "write the result to this new file"
 complete -c cowtui -n "__fish_seen_subcommand_from create diff resize $rewrites" -l reserve -x -d "be able to grow to this size later"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a smaller size, if no data is lost"
+complete -c cowtui -n "__fish_seen_subcommand_from resize" -l grow-fs -d "let its filesystem grow with the disk"
+complete -c cowtui -n "__fish_seen_subcommand_from resize" -l resize-fs -d "the same; and with --shrink become smaller before it"
 complete -c cowtui -n "__fish_seen_subcommand_from undo" -l discard -d "remove the undo data instead"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files" -s n -l dry-run -d "print the plan, write nothing"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check" -s y -l yes -d "do not ask"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files serve mount" -s n -l dry-run -d "print the plan, write nothing"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check serve mount" -s y -l yes -d "do not ask"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger

@@ -17,6 +17,7 @@
 #include "cli/output/json.h"
 #include "cli/output/plan_told.h"
 #include "cli/output/progress_line.h"
+#include "front/resize_fs.h"
 
 /* Waits for a line, or for a signal: one that comes just before the read would not end it, so the wait is in
  * short pieces. */
@@ -30,7 +31,7 @@ static bool line_is_there(void)
     return false;
 }
 
-static int ask_for_yes(struct cow_error *err)
+int cli_ask_for_yes(struct cow_error *err)
 {
     char line[64];
 
@@ -51,6 +52,22 @@ static int ask_for_yes(struct cow_error *err)
     return 0;
 }
 
+static bool on_program(void *context, const char *program, const char *line)
+{
+    char phase[CLI_NAME_BYTES];
+
+    snprintf(phase, sizeof phase, "%s  %s", program, line);
+    cli_progress_tell(context, phase);
+    return cli_interrupted();
+}
+
+static int resize_fs(void *context, const struct cow_fs_job *job, struct cow_error *err)
+{
+    const struct front_fs_watch watch = {.wants_stop = on_program, .context = context};
+
+    return front_resize_fs(job, &watch, err);
+}
+
 static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
 {
     struct cli_progress progress;
@@ -60,6 +77,7 @@ static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
     if (cli_interrupted())
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
     cli_progress_begin(&progress, &env, quiet);
+    env.resize_fs = resize_fs;
     status = cow_plan_commit(plan, &env, err);
     cli_progress_end(&progress);
     return status;
@@ -94,7 +112,7 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
         cli_plan_cautions(&out, preview);
     else
         cli_note(preview->outside_note);
-    if (asks && (status = ask_for_yes(err)))
+    if (asks && (status = cli_ask_for_yes(err)))
         return status;
     status = commit_plan(plan, options->quiet, err);
     if (!status && !options->quiet)

@@ -16,4 +16,8 @@ int cli_change(struct cow_plan *plan, const struct cli_options *options, struct 
 /* Shows the plan on standard error, asks, commits, says what is next: all of a change but its JSON. */
 int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err);
 
+/* The question, on the terminal. 0: yes was typed. Errors: COW_REFUSED (there is no terminal), COW_CANCELLED.
+ */
+int cli_ask_for_yes(struct cow_error *err);
+
 #endif

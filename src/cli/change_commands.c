@@ -13,6 +13,7 @@
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
+#include "front/resize_fs.h"
 
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
 {
@@ -24,13 +25,17 @@ int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct co
     return cow_size_parse(out, options->reserve, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
 }
 
-int cli_create(const struct cli_options *options, struct cow_error *err)
+static int create_empty(const struct cli_options *options, struct cow_error *err)
 {
     struct cow_create_options create = {
         .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
     struct cow_plan *plan;
     int status = cli_read_reserve(&create.reserve_bytes, options, err);
 
+    if (!create.backing_path) {
+        cow_error_set(err, COW_USAGE, "create needs IMAGE BACKING");
+        return cow_error_hint(err, "BACKING may be left out with --from only; try: cowtui create --help");
+    }
     if (!status)
         status = cow_plan_create(&plan, &create, err);
     if (status)
@@ -38,6 +43,11 @@ int cli_create(const struct cli_options *options, struct cow_error *err)
     status = cli_change(plan, options, err);
     cow_plan_free(plan);
     return status;
+}
+
+int cli_create(const struct cli_options *options, struct cow_error *err)
+{
+    return options->from ? cli_create_from_qcow2(options, err) : create_empty(options, err);
 }
 
 int cli_diff(const struct cli_options *options, struct cow_error *err)
@@ -177,14 +187,24 @@ static int read_size(struct cow_resize_options *resize, const struct cli_options
 static int read_resize(struct cow_resize_options *resize, const struct cli_options *options,
                        const struct cow_header *header, struct cow_error *err)
 {
+    struct cow_error ignored;
     int status;
 
     *resize = (struct cow_resize_options){.output_path = options->output,
                                           .shrink = options->shrink,
                                           .in_place = options->in_place,
+                                          .fs = options->resize_fs ? COW_FS_FITS
+                                                : options->grow_fs ? COW_FS_GROWS
+                                                                   : COW_FS_STAYS,
                                           .force = options->force,
                                           .cut_foreign = options->cut_foreign};
     status = read_method(&resize->method, options->method, err);
+    if (!status && options->grow_fs && options->resize_fs)
+        status = cow_error_set(err, COW_USAGE, "--grow-fs or --resize-fs, not both");
+    if (!status && resize->fs != COW_FS_STAYS) {
+        status = front_need_resize_fs(&resize->fs_is_copied, options->dry_run ? &ignored : err);
+        status = options->dry_run ? 0 : status; /* a plan can be looked at without them */
+    }
     if (!status)
         status = cli_read_reserve(&resize->reserve_bytes, options, err);
     if (!status)

@@ -26,9 +26,18 @@ int cli_compact(const struct cli_options *options, struct cow_error *err);
 int cli_rebase(const struct cli_options *options, struct cow_error *err);
 int cli_convert(const struct cli_options *options, struct cow_error *err);
 int cli_diff(const struct cli_options *options, struct cow_error *err);
+int cli_serve(const struct cli_options *options, struct cow_error *err);
+int cli_mount(const struct cli_options *options, struct cow_error *err);
+
+/* create --from, convert --to qcow2: other programs read and write the format (qcow2_commands.c). */
+int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
+int cli_convert_to_qcow2(const struct cli_options *options, struct cow_error *err);
 
 /* --reserve as a number of bytes; 0 if it was not given. */
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);
+
+/* --partition as a number; -1 if it was not given. */
+int cli_read_partition(int *out, const struct cli_options *options, struct cow_error *err);
 
 /* Opens the image that the first operand names, with the backing file that the options name. */
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);

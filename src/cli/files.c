@@ -19,8 +19,7 @@
 
 enum { NO_PARTITION = -1, COPY_BYTES = 64 * 1024 };
 
-/* --partition as a number. */
-static int read_partition(int *out, const struct cli_options *options, struct cow_error *err)
+int cli_read_partition(int *out, const struct cli_options *options, struct cow_error *err)
 {
     const char *text = options->partition;
     char *end;
@@ -300,7 +299,7 @@ int cli_files(const struct cli_options *options, struct cow_error *err)
     int partition, status = check_words(options, err);
 
     if (!status)
-        status = read_partition(&partition, options, err);
+        status = cli_read_partition(&partition, options, err);
     if (!status)
         status = cli_open_image(&image, options, err);
     if (status)

@@ -7,6 +7,7 @@
 #include "cli/output/info_facts.h"
 #include "cli/output/json.h"
 #include "cli/output/out.h"
+#include "cow/scan.h"
 
 static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, struct cow_error *err)
 {
@@ -22,6 +23,7 @@ static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, s
     if (!facts->header->unfinished) {
         facts->layout = cow_image_layout(image);
         status = cow_image_usage(image, &facts->usage, err);
+        status = status == 0 ? cow_image_count_mixed(image, &facts->mixed_pages, err) : status;
     }
     if (status)
         return status;

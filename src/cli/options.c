@@ -170,8 +170,8 @@ static bool is_minus_number(const char *word)
     return word[0] == '-' && (isdigit((unsigned char)word[1]) || word[1] == '.');
 }
 
-/* Fills *options and the bits of the options that were given, by their index. The first error is kept but the
- * rest is read, too: a command that comes later is refused as such, whatever its options are. */
+/* Fills *options and the bits of the options that were given, by their index. The first error is kept;
+ * the rest is read, too. */
 static int read_words(struct cli_options *options, bool *given, int argc, char **argv, struct cow_error *err)
 {
     struct getopt_tables tables;
@@ -213,12 +213,8 @@ static int check_option(const struct cli_command *command, const struct cli_opti
 {
     const char *name = command == &cli_screen_command ? "the screen" : command->name;
 
-    if ((option->takes | option->ignores) & command->bit) {
-        if (option->kind != CLI_LATER)
-            return 0;
-        cow_error_set(err, COW_UNSUPPORTED, "%s --%s is not supported yet", name, option->name);
-        return COW_UNSUPPORTED;
-    }
+    if ((option->takes | option->ignores) & command->bit)
+        return 0;
     cow_error_set(err, COW_USAGE, "%s does not take --%s", name, option->name);
     if (command == &cli_screen_command)
         return cow_error_hint(err, "name a command, as in: cowtui info --json IMAGE");

@@ -30,13 +30,16 @@ enum {
     CLI_DIFF = 1 << 13,
     CLI_FILES = 1 << 14,
     CLI_FAMILY = 1 << 15,
+    CLI_SERVE = 1 << 16,
+    CLI_MOUNT = 1 << 17,
+    CLI_SERVERS = CLI_SERVE | CLI_MOUNT,
     CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SCREEN,
+    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN,
 };
 
-enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 48, CLI_WORDS_MAX = 64 };
+enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 64, CLI_WORDS_MAX = 64 };
 
 struct cli_command;
 
@@ -57,12 +60,14 @@ struct cli_options {
     bool larger;
     bool ascii;
     bool shrink, in_place, discard;
+    bool grow_fs, resize_fs;
     bool forward, back, family;
     bool scan, quick, repair, owners;
-    bool sectors, restamp, safe, unused;
+    bool sectors, restamp, safe, unused, with_backing;
+    bool write, once, fs;
     bool no_backing;
     const char *backing, *output, *policy, *reserve, *to, *method;
-    const char *owner, *extract, *diff, *from, *partition;
+    const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
@@ -73,7 +78,6 @@ enum cli_option_kind {
     CLI_TEXT,  /* sets a string */
     CLI_MANY,  /* adds to the words of that option */
     CLI_FORCE, /* sets a bool, or with words behind a "=" those of the words */
-    CLI_LATER, /* known, but not supported yet */
 };
 
 struct cli_option {

@@ -91,13 +91,19 @@ int cli_rebase(const struct cli_options *options, struct cow_error *err)
 
 int cli_convert(const struct cli_options *options, struct cow_error *err)
 {
-    if (!options->to || strcmp(options->to, "v3") != 0) {
-        cow_error_set(err, COW_USAGE, "convert takes --to v3, and nothing else");
+    const bool qcow2 = options->to && strcmp(options->to, "qcow2") == 0;
+
+    if (!options->to || (!qcow2 && strcmp(options->to, "v3") != 0)) {
+        cow_error_set(err, COW_USAGE, "convert takes --to v3 or --to qcow2, and nothing else");
         return cow_error_hint(err, "usage: cowtui convert --to v3 -o FILE IMAGE");
     }
     if (!options->output) {
         cow_error_set(err, COW_USAGE, "convert needs to know the image to make");
-        return cow_error_hint(err, "usage: cowtui convert --to v3 -o FILE IMAGE");
+        return cow_error_hint(err, "usage: cowtui convert --to %s -o FILE IMAGE", options->to);
     }
+    if (qcow2)
+        return cli_convert_to_qcow2(options, err);
+    if (options->with_backing)
+        return cow_error_set(err, COW_USAGE, "--with-backing goes with --to qcow2: a v3 always has one");
     return rewrite_image((struct cow_rewrite_options){.convert = true}, options, err);
 }

@@ -15,7 +15,7 @@ const struct cli_option cli_option_table[] = {
      CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY), 0,
      "use this backing file instead of the stored one"},
     {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY), 0,
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS), 0,
      "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
@@ -29,14 +29,22 @@ const struct cli_option cli_option_table[] = {
      "write that file of the guest to -o FILE"},
     {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
      "does that file differ from the backing file's?"},
-    {"from", 0, "SIDE", CLI_TEXT, MEMBER(from), CLI_FILES, 0, "with --extract: as guest or backing has it"},
-    {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES, 0, "that partition only"},
+    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
+     "files: as guest or backing has it; create: a qcow2"},
+    {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
+    {"write", 0, NULL, CLI_FLAG, MEMBER(write), CLI_SERVERS, 0,
+     "let it be written to, too; there is no undo"},
+    {"socket", 0, "PATH", CLI_TEXT, MEMBER(socket), CLI_SERVE, 0, "listen there, not in a private directory"},
+    {"once", 0, NULL, CLI_FLAG, MEMBER(once), CLI_SERVE, 0, "end when the first client has gone"},
+    {"fs", 0, NULL, CLI_FLAG, MEMBER(fs), CLI_MOUNT, 0, "the filesystem, not the disk as a file"},
     {"quick", 0, NULL, CLI_FLAG, MEMBER(quick), CLI_CHECK, 0, "do not read the data"},
     {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep"},
     {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT, 0,
-     "rebase: the other backing file; convert: v3"},
+     "rebase: the other backing file; convert: v3, qcow2"},
+    {"with-backing", 0, NULL, CLI_FLAG, MEMBER(with_backing), CLI_CONVERT, 0,
+     "qcow2: on the same backing file, not the whole disk"},
     {"restamp", 0, NULL, CLI_FLAG, MEMBER(restamp), CLI_REBASE, 0, "take over the backing file's date"},
     {"safe", 0, NULL, CLI_FLAG, MEMBER(safe), CLI_REBASE, 0, "hold in the image what the other file lacks"},
     {"sectors", 0, NULL, CLI_FLAG, MEMBER(sectors), CLI_COMPACT | CLI_REBASE | CLI_DIFF, 0,
@@ -53,28 +61,31 @@ const struct cli_option cli_option_table[] = {
      CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES, 0, "write the result to this new file"},
     {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
      "be able to grow to SIZE later without moving data"},
-    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES, CLI_READERS,
-     "print the plan, write nothing"},
+    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES | CLI_SERVERS,
+     CLI_READERS, "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
+    {"grow-fs", 0, NULL, CLI_FLAG, MEMBER(grow_fs), CLI_RESIZE, 0, "let its filesystem grow with the disk"},
+    {"resize-fs", 0, NULL, CLI_FLAG, MEMBER(resize_fs), CLI_RESIZE, 0,
+     "the same; and with --shrink become smaller before it"},
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
-    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK, CLI_READERS | CLI_FILES,
+    {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK | CLI_SERVERS, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
     {"force", 'f', "WORD", CLI_FORCE, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
-    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES, 0,
-     "JSON on standard output"},
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
+     0, "JSON on standard output"},
     {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
      "play keys from a file, without a terminal"},
     {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN,
-     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES, "colours of the screen"},
-    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN, CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES,
+     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS, "colours of the screen"},
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN,
+     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      "draw the screen with ASCII characters only"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
     {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
     {"verbose", 'v', NULL, CLI_FLAG, MEMBER(verbose), CLI_ALL, 0, "tell more"},
     {"help", 'h', NULL, CLI_FLAG, MEMBER(help), CLI_ALL, 0, "print this and exit"},
     {"version", 'V', NULL, CLI_FLAG, MEMBER(version), CLI_ALL, 0, "print the version and exit"},
-    {"grow-fs", 0, NULL, CLI_LATER, 0, CLI_RESIZE, 0, NULL},
     {NULL, 0, NULL, CLI_FLAG, 0, 0, 0, NULL},
 };
 
@@ -114,8 +125,11 @@ const struct cli_command cli_command_table[] = {
      "in use, whether a stock UML kernel would open it, and what an interrupted change\n"
      "left. They are looked for in the directory of BACKING and in each --in PLACE,\n"
      "which may stand there several times: a directory, or an image file.\n"},
-    {"create", CLI_CREATE, "IMAGE BACKING", 2, cli_create, "make a new, empty image on a backing file",
-     "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"},
+    {"create", CLI_CREATE, "IMAGE [BACKING]", 2, cli_create, "make a new image on a backing file",
+     "Makes a COW image (UML v3) of the size of BACKING that holds no changes yet.\n"
+     "With --from FILE.qcow2 it shows the disk in that qcow2 image, which has the size\n"
+     "of BACKING, and holds what differs, in pages of 4 KiB. Then BACKING may be left\n"
+     "out if the qcow2 lies on one raw file of its size.\n"},
     {"diff", CLI_DIFF, "-o COW BACKING RAW", 2, cli_diff, "make an image that turns BACKING into RAW",
      "The other way of merge: compares the raw disk RAW with BACKING, which has the\n"
      "same size, and makes a COW image that holds what differs, in pages of 4 KiB.\n"},
@@ -139,7 +153,10 @@ const struct cli_command cli_command_table[] = {
      "The image is changed by its header where its data may stay, else copied. With\n"
      "--in-place it never is: the filesystem inserts room before the data, or the data\n"
      "is moved piece by piece, from its end to its beginning. SIZE may be left out\n"
-     "then, with --reserve: room to grow, for the same disk.\n"},
+     "then, with --reserve: room to grow, for the same disk.\n"
+     "--grow-fs lets the ext filesystem on it, or in its last partition, grow as well:\n"
+     "e2fsck and resize2fs write the new disk before it is in place. With --resize-fs\n"
+     "and --shrink they make it smaller first.\n"},
     {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
      "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
      "a guest's kernel read wrong data. Each such page is put into the image as a\n"
@@ -154,8 +171,22 @@ const struct cli_command cli_command_table[] = {
      "of the present one; with --safe it may differ, and the image takes in what the\n"
      "other file lacks. --restamp takes over the backing file's date, for one that was\n"
      "touched and has still the same content. The disk stays the same.\n"},
-    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert, "write the same disk as a UML COW v3",
-     "Makes a new image from one of any variant. The old one stays as it is.\n"},
+    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert,
+     "write the same disk as a v3, or as a qcow2",
+     "Makes a new image from one of any variant, --to v3 or --to qcow2. The old one\n"
+     "stays as it is. A qcow2 holds the whole disk, or --with-backing only what is\n"
+     "dirty, and lies on the same backing file, which has to stay where it is.\n"},
+    {"serve", CLI_SERVE, "IMAGE", 1, cli_serve, "the disk for programs that speak NBD",
+     "Serves the disk as the guest sees it on a socket, and prints its address (a URI),\n"
+     "for qemu-img, nbdcopy, a virtual machine... It is only read, without a lock, also\n"
+     "while a guest uses it; --write locks the image and lets clients write to it, for\n"
+     "which there is no undo. Ctrl-C ends it, --once the end of the first client.\n"},
+    {"mount", CLI_MOUNT, "IMAGE DIRECTORY", 2, cli_mount, "the disk, or a filesystem on it, in a directory",
+     "Mounts the disk as the file DIRECTORY/nbd; with --partition N or --fs the\n"
+     "filesystem in that partition, or the only one on the disk, at DIRECTORY, which\n"
+     "has to be empty. It is only read, without a lock; --write locks the image and\n"
+     "writes to it, for which there is no undo. Unmounting it ends it, and so does\n"
+     "Ctrl-C. Wants nbdkit, nbdfuse (libnbd-bin) and, for a filesystem, fuse2fs.\n"},
     {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
      "After a crash in the middle of a change: puts the new image in place if it is\n"
      "complete, else cleans up and leaves the old one as it is. Where the data of an\n"

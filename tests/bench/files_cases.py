@@ -16,9 +16,9 @@ DIRECTORIES = 1000
 class FilesCases:
     """A part of the bench."""
 
-    def tree_of_files(self):
-        """100,000 files of up to 3 KiB in 1000 directories, as ext4 on 1 GiB."""
-        tree, disk = self.file("files.tree"), self.hole("files.img", GIB)
+    def tree_of_files(self, size=GIB):
+        """100,000 files of up to 3 KiB in 1000 directories, as ext4 on 1 GiB, or more."""
+        tree, disk = self.file("files.tree"), self.hole("files.img", size)
         for n in range(DIRECTORIES):
             place = f"{tree}/{n // 100}/{n}"
             os.makedirs(place)

@@ -248,9 +248,12 @@ struct verdict judge_crashed(const struct trial *trial, const struct tree *tree,
         return judge_bad("the image has no header: a kernel takes it for a raw disk");
     }
     /* Half way, with what recovery needs beside it; that it leads to one of the ends is judged there. */
-    const bool half = !trial->raw && view_as(&view, file, FORM_V3) && view.marked &&
-                      tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE &&
-                      tree_find(tree, "/img/.x.cow.cowtui-position") != NO_INODE;
+    const bool marked = !trial->raw && view_as(&view, file, FORM_V3) && view.marked;
+    const bool moves = marked && tree_find(tree, "/img/.x.cow.cowtui-move") != NO_INODE &&
+                       tree_find(tree, "/img/.x.cow.cowtui-position") != NO_INODE;
+    const bool takes_over =
+        marked && scene_has_fs(trial->scene) && tree_find(tree, "/img/.x.cow.cowtui-journal") != NO_INODE;
+    const bool half = moves || takes_over;
     if (!half && !disk_is_there(trial, tree, file, guest)) {
         return judge_bad("the image shows neither the old nor the new disk");
     }

@@ -16,7 +16,7 @@ static int usage(void)
     fputs(
         "usage: crash MODE [--count N] [--seconds S] [--seed N] [--scene PREFIX] [--verbose]\n"
         "       crash [--seed N] --replay MODE:SCENE:CALL.SAMPLE[:CALL.SAMPLE...]\n"
-        "MODE: power kill fault cancel fsyncs rollbacks oom look second actors sim scenes\n"
+        "MODE: power kill fault cancel fsyncs rollbacks oom look second actors sim writer scenes\n"
         "  power   N states after a power cut at each call: writes lost, torn, reordered\n"
         "  kill    N kills, before and after each call\n"
         "  fault   N errors and short transfers, at each call, once and for ever\n"
@@ -28,6 +28,8 @@ static int usage(void)
         "  actors  N worlds in which others act between the interruption and what the program is told next\n"
         "  oom     each allocation fails, once and with all that follow\n"
         "  look    the same while a guest's filesystem is looked into\n"
+        "  writer  N states of a disk that is written while it is served: power cuts, errors, fsyncs left "
+        "out\n"
         "  sim     the simulated disk itself, where it makes room within a file\n",
         stderr);
     return 2;
@@ -65,9 +67,10 @@ static bool run_mode(struct run *run, const char *allowed)
         void (*run)(struct run *run);
         unsigned long count;
     } modes[] = {
-        {"power", mode_power, 100000}, {"kill", mode_kill, 5000},      {"fault", mode_fault, 20000},
-        {"cancel", mode_cancel, 0},    {"oom", mode_oom, 1000000},     {"second", mode_second, 20000},
-        {"look", mode_look, 0},        {"actors", mode_actors, 20000}, {"sim", mode_sim, 0},
+        {"power", mode_power, 100000},  {"kill", mode_kill, 5000},      {"fault", mode_fault, 20000},
+        {"cancel", mode_cancel, 0},     {"oom", mode_oom, 1000000},     {"second", mode_second, 20000},
+        {"look", mode_look, 0},         {"actors", mode_actors, 20000}, {"sim", mode_sim, 0},
+        {"writer", mode_writer, 20000},
     };
     const bool rollbacks = strcmp(run->mode, "rollbacks") == 0;
     if (rollbacks || strcmp(run->mode, "fsyncs") == 0) {

@@ -94,6 +94,7 @@ void mode_oom(struct run *run);
 void mode_look(struct run *run);
 void mode_actors(struct run *run);
 void mode_sim(struct run *run);
+void mode_writer(struct run *run);
 
 /* Which crash states of a machine's log are sampled. */
 struct sampling {

@@ -20,6 +20,7 @@ modes()
     check:*)
         cat <<MODES
 sim 1
+writer 3 --count 500 --scene power
 power 9 --count 12000
 fault 4 --count 2500
 kill 4 --count 1500
@@ -38,6 +39,7 @@ kill 100 --count 50000
 oom 100
 look 30
 cancel 30
+writer 300 --count 1000000 --seconds 300
 sim 1
 real-kills 300
 MODES
@@ -54,6 +56,7 @@ kill 10 --count 5000
 oom 20 --count 6000
 look 15
 cancel 10
+writer 10 --count 4000
 sim 1
 real-kills 60
 MODES

@@ -5,13 +5,85 @@
 #include "scene.h"
 #include "promise/promise.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/io.h"
 #include "filesystem.h"
 #include "judge.h"
 #include "memory.h"
+
+/* ---- the program that resizes a filesystem ---- */
+
+/* What it writes: pages that are dirty, and clean, and new; one becomes a hole. */
+static const struct {
+    uint64_t page;
+    uint8_t fill;
+} fs_write[] = {{2, 0x51}, {3, 0x52},  {9, 0},     {10, 0x53}, {40, 0x54},
+                {41, 0},   {90, 0x55}, {96, 0x56}, {118, 0x57}};
+enum { FS_WRITES = sizeof fs_write / sizeof fs_write[0], FS_PAGE = 4096 };
+
+/* The machine on which the library is called at this moment: who is called back cannot be told. */
+static struct sim *front;
+
+/* As a server would: by the model's own shape of the file. */
+static int write_page(const struct cow_fs_job *job, const struct shape *shape, unsigned i)
+{
+    uint8_t page[FS_PAGE], bits = 0xff;
+    const uint64_t at = fs_write[i].page * FS_PAGE;
+    struct cow_io *io = &front->io;
+    memset(page, fs_write[i].fill, sizeof page);
+    int status = -EOPNOTSUPP;
+    if (fs_write[i].fill == 0) {
+        status = io->fallocate(io->context, job->image_fd, IO_ROOM_PUNCH, shape->data_offset + at, FS_PAGE);
+    }
+    if (status == -EOPNOTSUPP) {
+        status = io_write(io, job->image_fd, page, sizeof page, shape->data_offset + at);
+    }
+    if (status >= 0) {
+        status = io_write(io, job->image_fd, &bits, 1, shape->bitmap_offset + at / FS_PAGE);
+    }
+    return status;
+}
+
+static int resize_fs(void *context, const struct cow_fs_job *job, struct cow_error *err)
+{
+    uint8_t field[4];
+    struct cow_io *io = &front->io;
+    int status = io_read_padded(io, job->image_fd, field, sizeof field, forms[FORM_V3].alignment);
+    (void)context;
+    if (status == 0) {
+        const uint32_t alignment =
+            (uint32_t)field[0] << 24 | (uint32_t)field[1] << 16 | (uint32_t)field[2] << 8 | field[3];
+        const struct shape shape = form_shape(FORM_V3, job->disk_bytes, 512, alignment);
+        for (unsigned i = 0; i < FS_WRITES && status >= 0; i++) {
+            status =
+                (fs_write[i].page + 1) * FS_PAGE <= job->disk_bytes ? write_page(job, &shape, i) : status;
+        }
+        status = status >= 0 ? io->fsync(io->context, job->image_fd) : status;
+    }
+    return status >= 0 ? 0 : cow_error_system(err, -status, "the program");
+}
+
+/* The disk that it leaves; before is the disk that it was given. */
+static struct disk disk_with_fs(const struct disk *disk, uint64_t size_bytes)
+{
+    uint8_t page[FS_PAGE];
+    const uint64_t given =
+        disk->file.facts.size_bytes > size_bytes ? disk->file.facts.size_bytes : size_bytes;
+    struct disk larger = disk_resized(disk, given);
+    for (unsigned i = 0; i < FS_WRITES; i++) {
+        memset(page, fs_write[i].fill, sizeof page);
+        if ((fs_write[i].page + 1) * FS_PAGE <= given) {
+            inode_write(&larger.file, fs_write[i].page * FS_PAGE, page, sizeof page);
+        }
+    }
+    struct disk out = disk_resized(&larger, size_bytes);
+    disk_free(&larger);
+    return out;
+}
 
 /* ---- the library, called as a front end calls it ---- */
 
@@ -27,6 +99,7 @@ static int plan_resize(struct cow_plan **plan, struct cow_image *img, const stru
                                      .shrink = action->verb == VERB_SHRINK,
                                      .method = action->method,
                                      .in_place = action->in_place,
+                                     .fs = action->with_fs ? COW_FS_FITS : COW_FS_STAYS,
                                      .force = action->force,
                                      .copy_path = action->away ? AWAY_PATH : NULL,
                                      .output_path = action->elsewhere ? OUTPUT_PATH : NULL};
@@ -156,7 +229,10 @@ int action_run(struct sim *sim, const struct action *action, const struct cow_en
     }
     int status = action_plan(&plan, &img, sim, action, env, err);
     if (status == 0) {
-        status = cow_plan_commit(plan, env, err);
+        struct cow_env all = env != NULL ? *env : (struct cow_env){.context = NULL};
+        all.resize_fs = resize_fs;
+        front = sim;
+        status = cow_plan_commit(plan, &all, err);
         cow_plan_free(plan);
     }
     cow_image_close(img);
@@ -173,6 +249,15 @@ int action_run_promised(struct sim *sim, const struct action *action, struct cow
     promise_on = false;
     return promises_broken == before ? status
                                      : cow_error_set(err, COW_IO, "a promise of the preview is broken");
+}
+
+bool scene_has_fs(const struct scene *scene)
+{
+    bool has = false;
+    for (size_t i = 0; i < SCENE_ACTIONS; i++) {
+        has = has || scene->action[i].with_fs;
+    }
+    return has;
 }
 
 bool journal_there(const struct tree *tree)
@@ -279,7 +364,9 @@ static struct past past_after(const struct past *past, const struct action *acti
         return (struct past){.disk = disk_copy(&past[n - 1].disk), .form = past[n - 1].form};
     }
     if (verb_resizes(action->verb)) {
-        return (struct past){.disk = disk_resized(&now->disk, action->sectors * 512), .form = FORM_V3};
+        return (struct past){.disk = action->with_fs ? disk_with_fs(&now->disk, action->sectors * 512)
+                                                     : disk_resized(&now->disk, action->sectors * 512),
+                             .form = FORM_V3};
     }
     if (action->verb == VERB_COMPACT_UNUSED) {
         const struct inode *backing = &tree->inode[tree_find(tree, BACKING_PATH)];

@@ -61,6 +61,7 @@ struct action {
     bool in_place;    /* where the data has to move, it does so where it lies; else as `method` says */
     enum cow_resize_method method;
     enum cow_recover_way way;
+    bool with_fs;      /* a program writes some pages of the disk while it is resized: disk_with_fs */
     const char *image; /* on which it acts; NULL: IMAGE_PATH. Or that it makes; NULL: OUTPUT_PATH */
     const char *other; /* the new backing file of a rebase; NULL: OTHER_PATH */
 };
@@ -127,6 +128,9 @@ struct trial {
     struct sim sim; /* with the log of the change */
     char backing_path[2 * TREE_NAME_BYTES];
 };
+
+/* Whether a filesystem is resized in it (action.with_fs). */
+bool scene_has_fs(const struct scene *scene);
 
 /* What the scene's machine can, and has. */
 void scene_equip(const struct scene *scene, struct sim *machine);

@@ -34,6 +34,10 @@
     {                                                                                                        \
         .verb = VERB_EXTEND, .sectors = (n), .family = true, __VA_ARGS__                                     \
     }
+#define WITH_FS(change, n, ...)                                                                              \
+    {                                                                                                        \
+        .verb = VERB_##change, .sectors = (n), .with_fs = true, __VA_ARGS__                                  \
+    }
 #define EXTRACT(name, ...)                                                                                   \
     {                                                                                                        \
         .verb = VERB_EXTRACT, .elsewhere = true, .file = (name), __VA_ARGS__                                 \
@@ -171,6 +175,16 @@ const struct scene scenes[] = {
     {.name = "inserted-copy", .fsyncs = FSYNCS_SOAK, .spec = {.form = FORM_V3, .alignment = 4096, .size_bytes = ODD}, .action = {IN_PLACE(COPY, 1400, INSERTED)}, .can_insert = true},
     {.name = "undo-inserted", .spec = {.form = FORM_V3, .alignment = 4096, .garbage = true}, .action = {IN_PLACE(EXTEND, 1400, INSERTED), DO(UNDO, 0)}, .can_insert = true},
     {.name = "undo-inserted-last", .fsyncs = FSYNCS_SOAK, .spec = {.form = FORM_V3, .alignment = 4096, .pattern = PATTERN_RANDOM}, .action = {IN_PLACE(EXTEND, 1400, INSERTED), DO(UNDO, 0)}, .can_insert = true, .size_order = SIZE_LAST},
+    /* and the filesystem with it: by header, what it wrote is taken over; by copy, it writes the new file */
+    {.name = "content-extend", .fsyncs = FSYNCS_MORE, .spec = EXT(.form = FORM_V3, .alignment = 4096, .garbage = true), .action = {WITH_FS(EXTEND, 960, .force = false)}},
+    {.name = "content-copy", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V3, .alignment = 4096), .action = {WITH_FS(COPY, 960, .force = false)}, .can_clone = true},
+    {.name = "content-keep", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V3, .alignment = 4096), .action = {WITH_FS(KEEP, 960, .force = false)}, .no_punch = true},
+    {.name = "undo-content", .fsyncs = FSYNCS_MORE, .spec = EXT(.form = FORM_V3, .alignment = 4096, .garbage = true), .action = {WITH_FS(EXTEND, 960, .force = false), DO(UNDO, 0)}},
+    {.name = "undo-content-copy", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V3, .alignment = 4096), .action = {WITH_FS(COPY, 960, .force = false), DO(UNDO, 0)}},
+    {.name = "chain-content-extend", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V3, .alignment = 4096), .action = {WITH_FS(EXTEND, 960, .force = false), DO(EXTEND, 1000)}},
+    {.name = "fs-extend-v2", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V2, .garbage = true), .action = {WITH_FS(EXTEND, 960, .force = false)}},
+    {.name = "fs-shrink", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V3, .garbage = true), .action = {WITH_FS(SHRINK, 640, .force = false)}},
+    {.name = "undo-fs-shrink", .fsyncs = FSYNCS_SOAK, .spec = EXT(.form = FORM_V1), .action = {WITH_FS(SHRINK, 640, .force = false), DO(UNDO, 0)}},
     /* into the backing file; another image is on it */
     {.name = "inplace-v1", .spec = {.form = FORM_V1, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},
     {.name = "inplace-v2-tail", .spec = {.form = FORM_V2, .size_bytes = ODD, .garbage = true, .sibling = true}, .action = {DO(MERGE_IN_PLACE, 0)}},

@@ -176,6 +176,7 @@ static void forget_flushed(struct sim *sim)
     for (unsigned i = 0; i < TREE_INODES; i++) {
         inode_forget(&sim->flushed[i]);
         sim->is_flushed[i] = false;
+        sim->is_synced[i] = false;
     }
 }
 

@@ -7,7 +7,8 @@
  * The rules of the disk: a sector of 512 bytes is written as a whole or not at all. What a file's inode says
  * (size, times, mode...) reaches the disk as one, in the order in which it changed. A name does, too, and a
  * rename is one such step. fsync of a file makes its bytes and its inode durable, not its name; fsync of a
- * directory makes its names durable, nothing else. (Real filesystems promise more; the core does not use it.)
+ * directory makes its names durable, nothing else. fdatasync is fsync of a file without its date. (Real
+ * filesystems promise more; the core does not use it.)
  *
  * Room within a file. A page that is punched reaches the disk as a hole by itself, in any order, until fsync
  * of the file; what of a page is cut at its edges is zeros that are written. Inserting and collapsing
@@ -120,6 +121,8 @@ struct sim {
     enum size_order size_order; /* of inserting and collapsing */
     uint64_t capacity_bytes;    /* of each device; 0: there is room for everything */
     bool room_comes_late;
+    struct timespec synced_mtime[TREE_INODES]; /* the date on the disk, where is_synced; else base has it */
+    bool is_synced[TREE_INODES];
     /* For room_comes_late: of the files that were flushed (or whose directory was, after their last name had
      * gone), what is allocated on the disk; of the others base says it. */
     bool is_flushed[TREE_INODES];

@@ -386,9 +386,28 @@ static bool content_waits(const struct sim *sim, uint8_t inode)
     return false;
 }
 
-static int sim_fsync(void *context, int fd)
+/* fdatasync: the date that the disk has stays, and the one that the file has still waits. */
+static void log_datasync(struct sim *sim, uint8_t inode)
 {
-    struct sim *sim = context;
+    const struct timespec now = sim->live.inode[inode].facts.mtime;
+    struct item *item = sim_log_item(sim, ITEM_FACTS, inode);
+    item->facts = sim->live.inode[inode].facts;
+    item->facts.mtime = sim->is_synced[inode] ? sim->synced_mtime[inode] : sim->base.inode[inode].facts.mtime;
+    sim_log_item(sim, ITEM_SYNC, inode);
+    item = sim_log_item(sim, ITEM_FACTS, inode);
+    item->facts = sim->live.inode[inode].facts;
+    item->facts.mtime = now;
+}
+
+static void log_fsync(struct sim *sim, uint8_t inode)
+{
+    sim->synced_mtime[inode] = sim->live.inode[inode].facts.mtime;
+    sim->is_synced[inode] = true;
+    sim_log_item(sim, ITEM_SYNC, inode);
+}
+
+static int flush(struct sim *sim, int fd, bool data_only)
+{
     const struct sim_fd *d = sim_descriptor(sim, fd);
     const bool directory = sim->live.inode[d->inode].kind == INODE_DIRECTORY;
     const char *name = d->name;
@@ -409,9 +428,19 @@ static int sim_fsync(void *context, int fd)
         return 0;
     }
     sim->clock_ns += takes_ns;
-    sim_log_item(sim, ITEM_SYNC, d->inode);
+    (data_only ? log_datasync : log_fsync)(sim, d->inode);
     sim_room_flushed(sim, d->inode);
     return fault == FAULT_LATE ? -sim->fault.error : 0;
+}
+
+static int sim_fsync(void *context, int fd)
+{
+    return flush(context, fd, false);
+}
+
+static int sim_datasync(void *context, int fd)
+{
+    return flush(context, fd, true);
 }
 
 /* What changes facts only. */
@@ -441,7 +470,9 @@ static int sim_futimens(void *context, int fd, const struct timespec times[2])
     struct facts facts = facts_of(context, fd);
     if (times[1].tv_nsec != UTIME_OMIT) {
         struct sim *sim = context;
-        facts.mtime = sim_kept_date(&sim->live, &sim->live.inode[sim_descriptor(sim, fd)->inode], times[1]);
+        const struct inode *inode = &sim->live.inode[sim_descriptor(sim, fd)->inode];
+        const struct timespec date = times[1].tv_nsec == UTIME_NOW ? sim_tick(sim) : times[1];
+        facts.mtime = sim_kept_date(&sim->live, inode, date);
     }
     return set_facts(context, "futimens", fd, &facts);
 }
@@ -703,6 +734,7 @@ const struct cow_io sim_table = {.open = sim_open,
                                  .fallocate = sim_fallocate,
                                  .can_insert = sim_can_insert,
                                  .fsync = sim_fsync,
+                                 .datasync = sim_datasync,
                                  .futimens = sim_futimens,
                                  .fchown = sim_fchown,
                                  .fchmod = sim_fchmod,

@@ -18,13 +18,13 @@ if [ "${1:-}" = --parts ]; then
         name=${name%.sh}
         case $kind${LEVEL:-test}:$name in
         asan-more:resize | asan-more:convert | asan-more:rebase | asan-more:inplace | asan-more:variants | \
-            asan-more:pages | asan-more:compact | asan-more:undo | asan-more:completions) echo "$name 40" ;;
+            asan-more:pages | asan-more:compact | asan-more:undo | asan-more:growfs | asan-more:completions) echo "$name 40" ;;
         asan-more:* | asan-test:resize | asan-test:convert | asan-test:rebase | asan-test:inplace | asan-test:variants | \
-            asan-test:pages | asan-test:compact | asan-test:undo | asan-test:completions) ;;
+            asan-test:pages | asan-test:compact | asan-test:undo | asan-test:growfs | asan-test:completions) ;;
         check:cli | check:header | check:records | check:merge) echo "$name 5" ;;
         check:*) ;;
         *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;
-        *:convert | *:disk | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;
+        *:convert | *:disk | *:growfs | *:guest | *:rebase | *:bad | *:inplace | *:undo) echo "$name 20" ;;
         *) echo "$name 10" ;;
         esac
     done

@@ -77,22 +77,6 @@ usage_errors()
     unchanged "wrong use"
 }
 
-# What comes later says so, whatever its options, and help does not offer it.
-later()
-{
-    small
-    freeze x.cow b.img
-    run 63 resize --policy extend --grow-fs -y x.cow 1M
-    has "not supported yet" err
-    run 0 --help
-    hasnt --grow-fs out
-    run 0 resize --help
-    hasnt --grow-fs out
-    has --in-place out
-    unchanged "what is not supported"
-    eq "b.img x.cow " "$(names)" files
-}
-
 anywhere()
 {
     small
@@ -237,7 +221,6 @@ findings_listed()
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
-t "cli: what comes later" later
 t "cli: options anywhere" anywhere
 t "cli: a size with a minus" minus_size
 t "cli: streams that fail" streams

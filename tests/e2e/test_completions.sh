@@ -86,7 +86,7 @@ values()
             offers "$shell" "copy extend keep" resize --policy${gap}''
             offers "$shell" "copy header inserted moved" resize --method${gap}''
             offers "$shell" "backing guest" files --from${gap}''
-            offers "$shell" v3 convert --to${gap}''
+            offers "$shell" "qcow2 v3" convert --to${gap}''
             offers "$shell" always info --color${gap}al
         }
     done

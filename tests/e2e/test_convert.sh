@@ -71,7 +71,7 @@ wrong_use()
     run 2 convert x.cow
     run 2 convert --to v3 x.cow
     run 2 convert -o y.cow x.cow
-    for to in v1 v2 V3 v3-64 qcow2 raw ''; do
+    for to in v1 v2 V3 v3-64 qcow raw ''; do
         run 2 convert --to "$to" -o y.cow x.cow
         has v3 err
     done

@@ -27,7 +27,7 @@ half()
     local n
     wide
     {
-        printf '%s\n' 'size 80x24' 'key r' 'type 80M' 'key Enter Enter Right Enter Enter' 'type yes'
+        printf '%s\n' 'size 80x24' 'key r' 'type 80M' 'key Enter f Enter Right Enter Enter' 'type yes'
         for ((n = 0; n < 7; n++)); do echo 'during wait'; done
         printf '%s\n' 'during key Esc' 'key Enter' 'expect Stopped half way'
     } >../half.script

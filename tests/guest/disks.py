@@ -7,9 +7,13 @@ Usage: disks.py pattern FILE BYTES    a backing file in which every sector is di
        disks.py old DIRECTORY         old-*.cow: images with scattered sectors on old.img, to be changed; one is on
                                       touched.img, which has another date, one on moved.img, which is not where
                                       it says; old.raw is the disk that they all show
+       disks.py direct JOB DISK...    whether the files of mnt/DISK have the sums in gf-DISK.sums, read by O_DIRECT;
+                                      JOB-DISK.direct says which have not, or "same"
        disks.py bits FILE             of a v3: its dirty sectors, and its pages that mix dirty and clean ones
 """
 
+import hashlib
+import mmap
 import os
 import struct
 import sys
@@ -131,6 +135,27 @@ def bits(path):
     print(sum(bin(page).count("1") for page in pages), sum(page not in (0, 255) for page in pages))
 
 
+def has_sum(path, expected, buffer):
+    found = hashlib.sha256()
+    file = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    while n_bytes := os.readv(file, [buffer]):
+        found.update(buffer[:n_bytes])
+    os.close(file)
+    return found.hexdigest() == expected
+
+
+def direct(job, disks):
+    buffer = mmap.mmap(-1, 64 << 10)
+    for disk in disks:
+        if not os.path.isdir(f"mnt/{disk}/gf-tree"):
+            continue
+        with open(f"gf-{disk}.sums", encoding="utf-8") as lines:
+            sums = [line.split() for line in lines]
+        wrong = [name for expected, name in sums if not has_sum(f"mnt/{disk}/gf-tree/{name}", expected, buffer)]
+        with open(f"{job}-{disk}.direct", "w", encoding="utf-8") as told:
+            print(*(wrong or ["same"]), file=told)
+
+
 def main(arguments):
     if len(arguments) == 3 and arguments[0] == "pattern":
         pattern(arguments[1], int(arguments[2]))
@@ -138,6 +163,8 @@ def main(arguments):
         odd(arguments[1])
     elif len(arguments) == 2 and arguments[0] == "old":
         old(arguments[1])
+    elif len(arguments) > 2 and arguments[0] == "direct":
+        direct(arguments[1], arguments[2:])
     elif len(arguments) == 2 and arguments[0] == "bits":
         bits(arguments[1])
     else:

@@ -227,11 +227,44 @@ reproducible()
     make -s -j2 -C one CFLAGS='-O0 -g' DEPS=no all >out 2>&1 || die "make: $(tail -n 2 out)"
     find another-directory-with-a-longer-name -exec touch -d '2001-02-03' {} +
     (cd link && TZ=Asia/Tokyo LC_ALL=C make -s -j2 CFLAGS='-O0 -g' DEPS=no all) >out 2>&1 || die "make: $(tail -n 2 out)"
-    for each in cowtui libcow.a cowtui.1; do
+    for each in cowtui libcow.a cowtui.1 nbdkit-cow-plugin.so; do
+        [ "${each##*.}" != so ] || [ -e "$build/$each" ] || continue
         cmp -s "one/build/$each" "link/build/$each" || die "$each differs"
     done
     grep -qaF "$PWD" one/build/cowtui && die "the program knows where it was built"
     return 0
+}
+
+# The plugin for nbdkit: it is installed where nbdkit looks, or below a prefix of one's own, where the program finds it;
+# it shows nbdkit one name only; and without nbdkit-plugin-dev all else is built.
+plugin()
+{
+    local place tool=nbdkit-cow-plugin.so
+    [ -e "$build/$tool" ] || skip "nbdkit-plugin-dev is not installed"
+    make -s -C "$root" BUILD="$build" DESTDIR="$PWD/to" prefix=/usr install >out 2>&1 || die "make install: $(tail -n 1 out)"
+    place=to$(pkg-config --variable=plugindir nbdkit)/$tool
+    cmp "$build/$tool" "$place" || die "it is not at $place"
+    make -s -C "$root" BUILD="$build" prefix="$PWD/own" install >out 2>&1 || die "make install: $(tail -n 1 out)"
+    cmp "$build/$tool" own/lib/nbdkit/plugins/$tool || die "it is not below the prefix"
+    truncate -s 1M b.img
+    own/bin/cowtui create -q x.cow b.img || die "create: $?"
+    own/bin/cowtui serve -q --once x.cow >uri &
+    until [ -s uri ]; do kill -0 $! 2>/dev/null || die "installed, it does not serve"; sleep 0.1; done
+    if command -v nbdinfo >/dev/null; then
+        [ "$(nbdinfo --size "$(cat uri)")" = 1048576 ] || die "the disk has another size"
+    else
+        kill $!
+    fi
+    wait $! || die "it ends with $?"
+    if command -v nm >/dev/null; then
+        [ "$(nm -D --defined-only "$build/$tool" | sed 's/.* //' | grep -v '^_')" = plugin_init ] ||
+            grep -qa __asan_init "$build/$tool" || die "nbdkit sees more than one name"
+    fi
+    printf '#!/bin/sh\ncase "$*" in *nbdkit*) exit 1 ;; esac\nexec pkg-config "$@"\n' >no-nbdkit
+    chmod +x no-nbdkit
+    make -n -C "$root" BUILD="$PWD/without" PKG_CONFIG="$PWD/no-nbdkit" all >out 2>&1 || die "make -n: $(tail -n 1 out)"
+    grep -q "without/cowtui " out || die "the program is not built without nbdkit-plugin-dev"
+    ! grep -q "without/$tool" out || die "the plugin is built without nbdkit-plugin-dev"
 }
 
 # What the compiler has is used, and the flags of whoever builds win.
@@ -272,4 +305,5 @@ t whole-command whole_command
 t version version_is_ours
 t hardened hardened
 t reproducible reproducible
+t plugin plugin
 [ "$failed" -eq 0 ]

@@ -16,6 +16,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "worlds"), HERE]
 import copies  # noqa: E402
 import full  # noqa: E402
 import mounts  # noqa: E402
+import programs  # noqa: E402
 import shutdowns  # noqa: E402
 from scene import Wrong  # noqa: E402
 
@@ -43,6 +44,7 @@ PARTS = {
     "shutdown-xfs-copies": (shut_down(shutdowns.XfsCopies, "moved"), 4, 40),
     "copies": (copies.cases, 20, 20),
     "full": (full.cases(every=ROUNDS > 2), 15, 150),
+    "programs": (programs.cases(every=ROUNDS > 2), 10, 120),
 }
 
 

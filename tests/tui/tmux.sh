@@ -28,7 +28,7 @@ socket=$work/socket
 export LC_ALL=C.UTF-8 HOME=$work
 export HISTFILE=
 export TMPDIR=$work
-unset TMUX XDG_STATE_HOME INPUTRC NO_COLOR COLUMNS LINES
+unset TMUX XDG_STATE_HOME XDG_RUNTIME_DIR INPUTRC NO_COLOR COLUMNS LINES
 
 in_tmux() {
     tmux -S "$socket" -f /dev/null "$@"
@@ -256,7 +256,7 @@ case_wizard() {
     start || return
     keys r && wait_for '1 of 4' || return
     keys -l '+64M' && wait_for '= 128 MiB' || return
-    keys Enter && wait_for '2 of 4' || return
+    keys Enter && wait_for '2 of 4' && wait_for 'grows with it' && keys f && wait_for 'in the guest' || return
     keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && wait_for 'moves by' || return
     keys Enter && wait_for '5 of 5' || return
     keys -l 'yes' && keys Enter && wait_for 'Done: root.cow has 128 MiB now.' || return
@@ -294,6 +294,49 @@ signal.pause()' &
     keys q && wait_end 0
 }
 
+# What the screen serves: its URI as it stands there, in one line.
+uri_on_screen() {
+    screen | sed -n 's/.*URI  *\(nbd+unix:[^ ]*\).*/\1/p'
+}
+
+nothing_is_left() {
+    why="left: $(find "$TMPDIR" -maxdepth 1 -name 'cowtui-nbd-*')"
+    [ "$why" = 'left: ' ]
+}
+
+# A client reads what the guest sees, and the socket is gone with the page; a signal ends it in order, too.
+case_serve() {
+    local uri pid
+    "$program" -q merge -o served.raw root.cow && start && keys ':' && keys -l serve && keys Enter && wait_for 'its disk can be used' || return
+    uri=$(uri_on_screen)
+    why="what $uri serves is not the disk"
+    nbdcopy "$uri" copied.raw && cmp served.raw copied.raw || return
+    keys q && wait_for 'no longer served' || return
+    why="it is served on"
+    ! nbdinfo "$uri" >/dev/null 2>&1 && nothing_is_left || return
+    keys ':' && keys -l serve && keys Enter && wait_for 'its disk can be used' && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 || return
+    rm served.raw copied.raw
+    nothing_is_left
+}
+
+# Files go in through the directory; the page ends where somebody unmounts it, and shows the image as it is then.
+case_mount() {
+    mkdir -p written mnt && cp --preserve=timestamps root.cow root_fs.img written/ || return
+    shell "'$program' written/root.cow"
+    wait_for 'the whole disk' && keys ':' && keys -l 'mount mnt --fs --write' && keys Enter && wait_for 'cannot be taken back' || return
+    keys -l yes && keys Enter && wait_for 'the files of the guest' && wait_for 'in use' || return
+    why='the guest has no such file'
+    [ "$(cat mnt/etc/hostname)" = guest42 ] && echo from-here >mnt/etc/new-file && sync -f mnt/etc/new-file || return
+    fusermount3 -u mnt 2>/dev/null || umount mnt || return
+    wait_for 'it was unmounted' && wait_for 'read-only' || return
+    keys 4 && wait_for 'etc/' && keys / && wait_for 'In the path:' && keys -l new-file && keys Enter && wait_for '/etc/new-file' || return
+    keys Esc && keys q && wait_end 0 || return
+    "$program" -q merge -o written.raw written/root.cow 2>/dev/null && why='the filesystem is not clean' || return
+    PATH=$PATH:/usr/sbin:/sbin e2fsck -fn written.raw >/dev/null 2>&1 || return
+    rm -r written written.raw && rmdir mnt
+    nothing_is_left
+}
+
 # The data of a half-moved image is moved on by another program while we look, and that stops again.
 case_moving() {
     local pid n code
@@ -301,7 +344,7 @@ case_moving() {
     { head -c 4128 root.cow && head -c 480 /dev/zero && tail -c +8193 root.cow; } >moving/root.cow # as prepare_unaligned
     printf '\0\0\2\0' | dd of=moving/root.cow bs=1 seek=24 conv=notrunc status=none
     {
-        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter Down Down Enter Right Enter Enter' 'type yes'
+        printf '%s\n' 'size 80x24' 'key r' 'type 128M' 'key Enter f Down Down Enter Right Enter Enter' 'type yes'
         for ((n = 0; n < 7; n++)); do echo 'during wait'; done
         printf '%s\n' 'during key Esc' 'key Enter' 'expect Stopped half way'
     } >half.script
@@ -469,6 +512,13 @@ else
 fi
 t "a field typed, and forgotten" case_edit
 t "image replaced" case_replaced
+if [ -w /dev/fuse ] && [ -e "${program%/*}/nbdkit-cow-plugin.so" ] && command -v nbdkit nbdcopy nbdfuse fuse2fs >/dev/null; then
+    t "serve" case_serve
+    t "mount, and write" case_mount
+else
+    echo "skip serve, and mount: no FUSE, nbdkit, its plugin, libnbd-bin or fuse2fs"
+    skipped=$((skipped + 1))
+fi
 t "nothing written by looking" test "$checksum" = "$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)"
 t "wizard to its end" case_wizard
 t "undo to its end" case_undo

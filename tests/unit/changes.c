@@ -131,6 +131,7 @@ const struct cow_io *quick_io(void)
     static struct cow_io io;
     io = io_system;
     io.fsync = no_fsync;
+    io.datasync = NULL;
     return &io;
 }
 
@@ -820,6 +821,7 @@ void faulty_init(struct faulty *f, enum fault_kind kind, int error, uint64_t at)
     f->io.clone = faulty_clone;
     f->io.ftruncate = faulty_ftruncate;
     f->io.fsync = faulty_fsync;
+    f->io.datasync = NULL;
     f->io.fallocate = faulty_fallocate;
     f->io.futimens = faulty_futimens;
     f->io.fchown = faulty_fchown;

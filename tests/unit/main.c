@@ -43,16 +43,21 @@ static const struct {
     {"siblings", siblings_suite, 0},
     {"merge-in-place", merge_in_place_suite, 0},
     {"diff", diff_suite, 0},
+    {"foreign", foreign_suite, 0},
     {"guestfs-parts", guestfs_parts_suite, 0},
     {"guestfs", guestfs_suite, 0},
     {"kinds", kinds_suite, 0},
     {"rescue", rescue_suite, 0},
     {"jobs", jobs_suite, 0},
+    {"front", front_suite, 0},
+    {"front_served", front_served_suite, 0},
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},
+    {"resize-fs", resize_fs_suite, 0},
+    {"writer", writer_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

@@ -532,7 +532,8 @@ START_TEST(choices_for_the_wizard)
     struct cow_image *img = open_named(m->cow_path, NULL);
     struct cow_policy_choice choices[COW_POLICY_CHOICES];
     memset(choices, 0x5a, sizeof choices);
-    must(cow_resize_choices(choices, img, NEW_SIZE) == 3, "no other image is on its backing file");
+    must(cow_resize_choices(choices, img, NEW_SIZE, COW_FS_STAYS) == 3,
+         "no other image is on its backing file");
     bool seen[4] = {false};
     for (unsigned i = 0; i < 3; i++) {
         must(choices[i].possible && choices[i].obstacle[0] == '\0', "choice %u: %s", i, choices[i].obstacle);
@@ -548,7 +549,7 @@ START_TEST(choices_for_the_wizard)
 
     unlink(m->backing_path); /* nothing is possible, and each says why */
     img = open_named(m->cow_path, NULL);
-    cow_resize_choices(choices, img, NEW_SIZE);
+    cow_resize_choices(choices, img, NEW_SIZE, COW_FS_STAYS);
     for (unsigned i = 0; i < 3; i++) {
         must(!choices[i].possible && !choices[i].recommended && choices[i].obstacle[0] != '\0', "choice %u",
              i);
@@ -562,7 +563,7 @@ START_TEST(choices_for_the_wizard)
     spec.name = "q";
     m = model_create(&spec);
     img = open_named(m->cow_path, NULL);
-    cow_resize_choices(choices, img, NEW_SIZE);
+    cow_resize_choices(choices, img, NEW_SIZE, COW_FS_STAYS);
     must(choices[0].policy == COW_POLICY_COPY && choices[0].possible && choices[0].recommended, "copy");
     must(!choices[1].possible && !choices[2].possible, "others");
     cow_image_close(img);
@@ -611,7 +612,7 @@ START_TEST(methods_for_the_wizard)
          choices[0].needs, choices[0].free, choices[1].needs);
     must(strstr(choices[0].obstacle, "not enough space for a copy") != NULL, "%s", choices[0].obstacle);
     must(choices[0].needs[0] != '\0' && choices[1].possible, "what it would need");
-    cow_resize_choices(policies, img, opt.size_bytes);
+    cow_resize_choices(policies, img, opt.size_bytes, COW_FS_STAYS);
     must(policies[0].possible && policies[1].possible && policies[2].possible, "a policy by another method");
     opt.size_bytes = NEW_SIZE;
     must(methods(choices, img, opt) == 0, "the data stays");

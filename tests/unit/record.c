@@ -63,8 +63,9 @@ static struct record *sample(uint32_t kind)
     struct record *r = calloc(1, sizeof *r);
     struct rng rng = {kind + 1};
     must(r != NULL, "out of memory");
-    const bool shifts = kind >= RECORD_MOVE;
-    const bool in_place = kind == RECORD_HEADER || kind == RECORD_UNDO_HEADER || shifts;
+    const bool content = kind == RECORD_CONTENT || kind == RECORD_UNDO_CONTENT;
+    const bool shifts = kind >= RECORD_MOVE && !content;
+    const bool in_place = kind == RECORD_HEADER || kind == RECORD_UNDO_HEADER || shifts || content;
     r->kind = kind;
     r->old_inode = rng_next(&rng);
     r->new_inode = in_place ? r->old_inode : rng_next(&rng);
@@ -99,6 +100,14 @@ static struct record *sample(uint32_t kind)
         r->born_first_sector = rng_next(&rng);
         r->born_sectors = rng_next(&rng);
     }
+    if (content) {
+        r->n_more = 3;
+        r->more = calloc(3, sizeof *r->more);
+        must(r->more != NULL, "out of memory");
+        r->more[0] = (struct record_saved){4096, sizeof second_saved, sizeof second_saved, second_saved};
+        r->more[1] = (struct record_saved){UINT64_C(1) << 40, 1 << 20, 0, NULL};
+        r->more[2] = (struct record_saved){512, 1000, sizeof first_saved, first_saved};
+    }
     if (in_place) {
         r->shared_offset = 4096 + rng_below(&rng, 1 << 30);
         r->shared_bits = 3;
@@ -109,6 +118,12 @@ static struct record *sample(uint32_t kind)
         r->saved[1] = (struct record_saved){777, sizeof second_saved, sizeof second_saved, second_saved};
     }
     return r;
+}
+
+static void sample_free(struct record *r)
+{
+    free(r->more);
+    free(r);
 }
 
 static uint8_t *encoded(const struct record *r, size_t *n_bytes)
@@ -156,6 +171,15 @@ static void check_same(const struct record *a, const struct record *b)
     ck_assert_str_eq(a->family_path, b->family_path);
     SAME(born_first_sector);
     SAME(born_sectors);
+    SAME(n_more);
+    for (size_t i = 0; i < a->n_more; i++) {
+        SAME(more[i].offset);
+        SAME(more[i].n_bytes);
+        SAME(more[i].held_bytes);
+        must(a->more[i].held_bytes == 0 ||
+                 memcmp(a->more[i].bytes, b->more[i].bytes, a->more[i].held_bytes) == 0,
+             "more saved bytes %zu", i);
+    }
     for (size_t i = 0; i < RECORD_SAVED_MAX; i++) {
         SAME(saved[i].offset);
         SAME(saved[i].n_bytes);
@@ -194,7 +218,7 @@ START_TEST(every_field_there_and_back)
         check_round_trip(r, 0);
         check_round_trip(r, 1);
         check_round_trip(r, 100000);
-        free(r);
+        sample_free(r);
     }
 }
 END_TEST
@@ -402,7 +426,8 @@ END_TEST
 /* ---- a strange value in every field ---- */
 
 #define SHIFTS   (1u << RECORD_MOVE | 1u << RECORD_INSERT | 1u << RECORD_UNDO_MOVE | 1u << RECORD_UNDO_INSERT)
-#define IN_PLACE (1u << RECORD_HEADER | 1u << RECORD_UNDO_HEADER | SHIFTS)
+#define CONTENT  (1u << RECORD_CONTENT | 1u << RECORD_UNDO_CONTENT)
+#define IN_PLACE (1u << RECORD_HEADER | 1u << RECORD_UNDO_HEADER | SHIFTS | CONTENT)
 #define COPIES   (1u << RECORD_COPY | 1u << RECORD_UNDO_COPY | 1u << RECORD_MERGE)
 #define ALL      (IN_PLACE | COPIES)
 
@@ -498,7 +523,7 @@ START_TEST(strange_numbers_are_refused)
                 struct record *r = sample(kind);
                 memcpy((char *)r + strange->offset, &strange->value, strange->width);
                 check_strange(r, strange->what);
-                free(r);
+                sample_free(r);
             }
         }
     }
@@ -514,11 +539,11 @@ START_TEST(strange_paths_are_refused)
             struct record *r = sample(kind);
             strcpy(r->backing_path, paths[i]);
             check_strange(r, paths[i]);
-            free(r);
+            sample_free(r);
             r = sample(kind);
             strcpy(r->copy_path, paths[i]);
             check_strange(r, paths[i]);
-            free(r);
+            sample_free(r);
         }
         size_t n;
         struct record *r = sample(kind);
@@ -527,8 +552,38 @@ START_TEST(strange_paths_are_refused)
         seal(bytes, n, n - 16);
         check_refused(bytes, n, "NUL", kind);
         free(bytes);
-        free(r);
+        sample_free(r);
     }
+}
+END_TEST
+
+/* What a change of content wrote over: each range by itself, and in no other kind. */
+START_TEST(strange_ranges_are_refused)
+{
+    static const struct record_saved strange[] = {
+        {511, 100, 0, NULL},
+        {4096, 0, 0, NULL},
+        {INT64_MAX - 10, 100, 0, NULL},
+        {UINT64_MAX, 1, 0, NULL},
+        {4096, sizeof first_saved - 1, sizeof first_saved, first_saved},
+    };
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
+        struct record *r = sample(RECORD_CONTENT);
+        r->more[i % 3] = strange[i];
+        check_strange(r, "a range");
+        sample_free(r);
+    }
+    size_t n;
+    struct record *r = sample(RECORD_UNDO_CONTENT);
+    uint8_t *bytes = encoded(r, &n);
+    const size_t field = n - 16 - (4 + 3 * 24 + sizeof second_saved + sizeof first_saved);
+    for (unsigned more = 0; more < 2; more++) { /* more of them than there are, and than there can be */
+        put_number(bytes + field, 4, true, more == 0 ? 4 : UINT32_MAX);
+        seal(bytes, n, n - 16);
+        check_refused(bytes, n, "a number of ranges", more);
+    }
+    free(bytes);
+    sample_free(r);
 }
 END_TEST
 
@@ -616,6 +671,7 @@ Suite *record_suite(void)
     tcase_add_test(tc, numbers_that_lie_are_refused);
     tcase_add_test(tc, strange_numbers_are_refused);
     tcase_add_test(tc, strange_paths_are_refused);
+    tcase_add_test(tc, strange_ranges_are_refused);
     tcase_add_test(tc, noise_is_refused);
     tcase_add_test(tc, the_last_of_two_counts);
     tcase_add_test(tc, a_file_that_cannot_be_read_is_not_called_strange);

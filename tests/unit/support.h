@@ -228,6 +228,8 @@ Suite *commit_suite(void);
 Suite *fault_suite(void);
 Suite *record_suite(void);
 Suite *family_record_suite(void);
+Suite *resize_fs_suite(void);
+Suite *writer_suite(void);
 Suite *journal_suite(void);
 Suite *in_place_suite(void);
 Suite *undo_suite(void);
@@ -241,6 +243,7 @@ Suite *rewrite_suite(void);
 Suite *siblings_suite(void);
 Suite *merge_in_place_suite(void);
 Suite *diff_suite(void);
+Suite *foreign_suite(void);
 Suite *promise_suite(void);
 Suite *guestfs_parts_suite(void);
 Suite *kinds_suite(void);
@@ -249,6 +252,8 @@ Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
 Suite *jobs_suite(void);
+Suite *front_suite(void);
+Suite *front_served_suite(void);
 Suite *canvas_suite(void);
 
 #endif

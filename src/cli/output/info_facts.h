@@ -19,6 +19,7 @@ struct cli_facts {
     const char *pending;               /* "" if nothing */
     uint64_t can_grow_to_bytes;        /* before its data has to move; 0: that is not so */
     struct cow_usage usage;            /* all zero for an unfinished image */
+    uint64_t mixed_pages;              /* likewise */
     struct cow_verdict verdict;
     struct cow_holder holder;
     bool holder_known; /* some file systems have no locks to ask for */

@@ -21,7 +21,7 @@ static json_t *backing_json(const struct cow_backing *backing, const struct cow_
     return object;
 }
 
-static json_t *usage_json(const struct cow_usage *usage)
+static json_t *usage_json(const struct cow_usage *usage, uint64_t mixed_pages)
 {
     json_t *object = json_object();
 
@@ -29,6 +29,7 @@ static json_t *usage_json(const struct cow_usage *usage)
     cli_json_put(&object, "dirty_bytes", cli_json_u64(usage->dirty_bytes));
     cli_json_put(&object, "allocated_bytes", cli_json_u64(usage->allocated_bytes));
     cli_json_put(&object, "file_bytes", cli_json_u64(usage->file_bytes));
+    cli_json_put(&object, "mixed_pages", cli_json_u64(mixed_pages));
     return object;
 }
 
@@ -67,7 +68,7 @@ json_t *cli_info_json(const struct cli_facts *facts)
     cli_json_put(&object, "layout", layout ? cli_json_layout(layout) : json_null());
     cli_json_put(&object, "can_grow_to_bytes",
                  facts->can_grow_to_bytes ? cli_json_u64(facts->can_grow_to_bytes) : json_null());
-    cli_json_put(&object, "usage", layout ? usage_json(&facts->usage) : json_null());
+    cli_json_put(&object, "usage", layout ? usage_json(&facts->usage, facts->mixed_pages) : json_null());
     cli_json_put(&object, "uml", cli_json_verdict(&facts->verdict));
     cli_json_put(&object, "in_use", facts->holder_known ? cli_json_holder(&facts->holder) : json_null());
     cli_json_put(&object, "pending", cli_json_sentence_or_null(facts->pending));

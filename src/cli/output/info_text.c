@@ -146,6 +146,12 @@ static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
             facts->layout->sectors, percent, cli_amount(dirty, usage->dirty_bytes));
     cli_row(out, "file", "%s long, %s allocated", cow_size_text(length, usage->file_bytes),
             cow_size_text(allocated, usage->allocated_bytes));
+    if (facts->mixed_pages > 0)
+        cli_row_tone(out, CLI_WARN, "mixed",
+                     "%" PRIu64 " page%s of 4 KiB %s in the COW in part: a guest misreads %s; "
+                     "\"cowtui check\" tells more",
+                     facts->mixed_pages, facts->mixed_pages == 1 ? "" : "s",
+                     facts->mixed_pages == 1 ? "is" : "are", facts->mixed_pages == 1 ? "it" : "them");
 }
 
 static void put_info_verdict(struct cli_out *out, const struct cow_verdict *verdict)

@@ -97,6 +97,13 @@ static void put_more(json_t **object, const struct cow_preview *preview)
     cli_json_put(object, "files", files_json(preview));
     cli_json_put(object, "content", cli_json_sentence_or_null(preview->content_text));
     cli_json_put(object, "can_grow_to_bytes", grow ? cli_json_u64(grow) : json_null());
+    if (preview->fs_after_bytes) {
+        json_t *fs = json_object();
+
+        cli_json_put(&fs, "before_bytes", cli_json_u64(preview->fs_before_bytes));
+        cli_json_put(&fs, "after_bytes", cli_json_u64(preview->fs_after_bytes));
+        cli_json_put(object, "filesystem", fs);
+    }
     cli_json_put(object, "patched_opens", json_boolean(after && preview->patched_opens));
     cli_json_put(object, "backing", cli_json_sentence_or_null(preview->backing_text));
     cli_json_put(object, "backing_path", cli_json_text_or_null(preview->after_backing_path));

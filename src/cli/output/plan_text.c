@@ -23,7 +23,9 @@ static void put_size(struct cli_out *out, const struct cow_preview *preview)
 static void put_format(struct cli_out *out, const struct cow_preview *preview)
 {
     const char *before = cow_format_title(preview->before_format);
-    const char *after = preview->has_after ? cow_format_title(preview->after_format) : "raw disk";
+    const char *after = preview->has_after        ? cow_format_title(preview->after_format)
+                        : *preview->makes_foreign ? preview->makes_foreign
+                                                  : "raw disk";
 
     if (preview->has_before && strcmp(before, after) != 0)
         cli_row(out, "format", "%s -> %s", before, after);
@@ -212,7 +214,7 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     char name[CLI_NAME_BYTES];
 
     cli_heading(out, "%s %s", cow_operation_name(preview->operation), cli_name(name, preview->target_path));
-    if (preview->has_after || preview->makes_raw) {
+    if (preview->has_after || preview->makes_raw || *preview->makes_foreign) {
         put_size(out, preview);
         put_format(out, preview);
     }

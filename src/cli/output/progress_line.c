@@ -75,6 +75,27 @@ static void show_line(struct cli_progress *progress, const char *line)
     progress->width = width;
 }
 
+/* Not more often than can be read. */
+static bool is_due(struct cli_progress *progress, struct timespec *time)
+{
+    clock_gettime(CLOCK_MONOTONIC, time);
+    if (!progress->shown || ms_between(&progress->last, time) < 1000 / UPDATES_PER_SECOND)
+        return false;
+    progress->last = *time;
+    return true;
+}
+
+void cli_progress_tell(struct cli_progress *progress, const char *text)
+{
+    char line[LINE_COLUMNS + 1];
+    struct timespec time;
+
+    if (!is_due(progress, &time))
+        return;
+    snprintf(line, sizeof line, "%.60s  %d s", text, (int)(ms_between(&progress->start, &time) / 1000));
+    show_line(progress, line);
+}
+
 static bool on_progress_line(void *context, const struct cow_progress *now)
 {
     struct cli_progress *progress = context;
@@ -82,12 +103,8 @@ static bool on_progress_line(void *context, const struct cow_progress *now)
     struct timespec time;
     double part = now->total_bytes ? (double)now->done_bytes / (double)now->total_bytes : 0.0;
 
-    if (!progress->shown)
+    if (!is_due(progress, &time))
         return cli_interrupted();
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    if (ms_between(&progress->last, &time) < 1000 / UPDATES_PER_SECOND)
-        return cli_interrupted();
-    progress->last = time;
     estimate_text(rest, sizeof rest, now, ms_between(&progress->start, &time));
     snprintf(line, sizeof line, "%3.0f%%  %s  %s of %s%s", 100.0 * (part < 1.0 ? part : 1.0), now->phase,
              cow_size_text(done, now->done_bytes), cow_size_text(total, now->total_bytes), rest);

@@ -27,6 +27,9 @@ bool cli_interrupted(void);
 /* Fills env with callbacks on *progress, which must live as long. */
 void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool quiet);
 
+/* What another program is at: no number is known of it. */
+void cli_progress_tell(struct cli_progress *progress, const char *text);
+
 /* Takes the line away. */
 void cli_progress_end(struct cli_progress *progress);
 

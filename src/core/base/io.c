@@ -185,6 +185,11 @@ int io_punch(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes)
                : status;
 }
 
+int io_datasync(const struct cow_io *io, int fd)
+{
+    return (io->datasync != NULL ? io->datasync : io->fsync)(io->context, fd);
+}
+
 bool io_is_no_directory_sync(int status)
 {
     return status == -EINVAL || status == -ENOSYS || status == -EOPNOTSUPP;

@@ -61,6 +61,8 @@ struct cow_io {
      * without a name, which is gone again); 0: it could not, and why does not matter; -errno. */
     int (*can_insert)(void *context, int fd, const char *path, uint64_t offset, uint64_t n_bytes);
     int (*fsync)(void *context, int fd);
+    /* The same of what is needed to read the bytes again: not the date, which may be lost. NULL: as fsync. */
+    int (*datasync)(void *context, int fd);
     /* Begins to write a range to the disk, and does not wait for it: a hint, which promises nothing and tells
      * of no error. May be NULL. */
     void (*start_writing)(void *context, int fd, uint64_t offset, uint64_t n_bytes);
@@ -147,6 +149,9 @@ int io_write_zeros(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_
 /* Makes [offset, offset + n_bytes) of a file a hole; where the filesystem cannot, zeros. The file keeps its
  * length. 0 or -errno. */
 int io_punch(const struct cow_io *io, int fd, uint64_t offset, uint64_t n_bytes);
+
+/* Brings the bytes of a file to the disk, and its length; not its date. 0 or -errno. */
+int io_datasync(const struct cow_io *io, int fd);
 
 /* Whether what fsync answers for a directory means that this filesystem does not know how. */
 bool io_is_no_directory_sync(int status);

@@ -183,6 +183,12 @@ static int system_fsync(void *context, int fd)
     return answer_or_errno(fsync(fd));
 }
 
+static int system_datasync(void *context, int fd)
+{
+    (void)context;
+    return answer_or_errno(fdatasync(fd));
+}
+
 /* It neither waits nor takes a failure away from the fsync that follows. */
 static void system_start_writing(void *context, int fd, uint64_t offset, uint64_t n_bytes)
 {
@@ -522,6 +528,7 @@ const struct cow_io io_system = {
     .fallocate = system_fallocate,
     .can_insert = system_can_insert,
     .fsync = system_fsync,
+    .datasync = system_datasync,
     .start_writing = system_start_writing,
     .futimens = system_futimens,
     .fchown = system_fchown,

@@ -353,6 +353,49 @@ static int find_joints(struct checkup *c, struct cow_fs_scan **joints, struct co
     return cow_fs_reads_across(c->fs) ? cow_fs_scan(joints, c->fs, &options, err) : 0;
 }
 
+/* Where whole pages are dirty, and a page of a file lies across the border to those that are not. */
+static int count_split(struct checkup *c, const struct cow_fs_scan *joints, struct amount *out,
+                       struct cow_error *err)
+{
+    const uint64_t sector_bytes = c->img->header.sector_bytes, sectors = c->img->layout.sectors;
+    const uint64_t page_sectors = arith_max(COW_PAGE_BYTES / sector_bytes, 1);
+    struct cow_dirty_run run = {.sectors = 0};
+    int status = 0;
+    do {
+        status = cow_image_next_dirty(c->img, run.first_sector + run.sectors, &run, err);
+        const uint64_t edge[2] = {run.first_sector, run.first_sector + run.sectors};
+        for (unsigned i = 0; status == 0 && run.sectors > 0 && i < 2; i++) {
+            if (edge[i] > 0 && edge[i] < sectors && edge[i] % page_sectors == 0 &&
+                cow_fs_read_at_once(joints, edge[i] * sector_bytes)) {
+                add(out, (struct cow_dirty_run){edge[i], arith_min(page_sectors, sectors - edge[i])}, 1, 0);
+            }
+        }
+    } while (status == 0 && run.sectors > 0);
+    return status;
+}
+
+/* Pages that are mixed have been told already, and their fix is the same. */
+static int find_split_pieces(struct checkup *c, const struct cow_fs_scan *joints, struct cow_error *err)
+{
+    struct amount split = {.sectors = 0};
+    char offset[COW_SIZE_TEXT_BYTES];
+    int status =
+        joints == NULL || c->found[COW_FINDING_MIXED_PAGES] ? 0 : count_split(c, joints, &split, err);
+    if (status == 0 && split.sectors > 0) {
+        struct cow_finding *finding =
+            report(c, COW_FINDING_MIXED_PAGES,
+                   "%" PRIu64
+                   " piece%s that the guest reads at once, for a page of a file lies there, mix%s sectors of "
+                   "the COW and of the backing file, the first at %s (sector %" PRIu64 ")",
+                   split.sectors, plural(split.sectors), split.sectors == 1 ? "es" : "",
+                   cow_size_text(offset, split.first.first_sector * c->img->header.sector_bytes),
+                   split.first.first_sector);
+        finding->first_sector = split.first.first_sector;
+        finding->sectors = split.first.sectors;
+    }
+    return status;
+}
+
 int find_content(struct checkup *c, struct cow_error *err)
 {
     struct content t = {.page_sectors = arith_max(COW_PAGE_BYTES / c->img->header.sector_bytes, 1),
@@ -361,6 +404,9 @@ int find_content(struct checkup *c, struct cow_error *err)
     int status = find_joints(c, &joints, err);
     if (status == 0) {
         t.joints = joints;
+        status = find_split_pieces(c, joints, err);
+    }
+    if (status == 0) {
         status = scan_content(c, &t, err);
     }
     if (status == 0) {

@@ -17,6 +17,7 @@
 #include "core/commit/methods.h"
 #include "core/commit/step_family.h"
 #include "core/ledger/journal.h"
+#include "core/resize/in_two.h"
 #include "cow/text.h"
 
 struct step_row {
@@ -31,6 +32,8 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_BEGIN_IMAGE] = {commit_begin_image, "beginning the new image"},
     [COW_STEP_WRITE_BITMAP] = {commit_write_bitmap, "writing the bitmap"},
     [COW_STEP_COPY_DATA] = {commit_copy_data, "copying data"},
+    [COW_STEP_RESIZE_FS] = {commit_resize_fs, "giving the filesystem its size"},
+    [COW_STEP_CUT_IMAGE] = {commit_cut_image, "cutting off the end"},
     [COW_STEP_BEGIN_RAW] = {commit_begin_raw, "beginning the raw file"},
     [COW_STEP_COMPOSE] = {commit_compose, "writing the disk"},
     [COW_STEP_KEEP_ATTRIBUTES] = {commit_keep_attributes, "keeping attributes"},
@@ -41,6 +44,7 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_KEEP_UNDO] = {commit_keep_undo, "keeping the old image for undo"},
     [COW_STEP_JOURNAL] = {commit_journal, "writing the journal"},
     [COW_STEP_PREPARE] = {commit_prepare, "making room"},
+    [COW_STEP_TAKE_OVER] = {commit_take_over, "taking over what was written"},
     [COW_STEP_WRITE_HEADER] = {commit_write_header, "writing the header"},
     [COW_STEP_END_JOURNAL] = {commit_end_journal, "closing the journal"},
     [COW_STEP_RECOVER] = {commit_recover, "recovering"},
@@ -62,6 +66,9 @@ static const struct step_row rows[COW_STEPS] = {
     [COW_STEP_FAMILY_FORGET] = {commit_family_forget, "discarding undo data"},
     [COW_STEP_WRITE_DEVICE] = {commit_write_device, "writing the disk"},
     [COW_STEP_DISCARD_UNDO] = {commit_discard_undo, "discarding undo data"},
+    [COW_STEP_BEGIN_FOREIGN] = {commit_begin_foreign, "making an empty disk"},
+    [COW_STEP_WRITE_FOREIGN] = {commit_write_foreign, "writing the disk"},
+    [COW_STEP_FINISH_FOREIGN] = {commit_finish_foreign, "flushing to disk"},
 };
 
 static void close_fd(struct commit *c, int *fd)
@@ -117,7 +124,8 @@ static bool take_back(struct commit *c)
 static void tell_of_recovery(struct commit *c)
 {
     char image[COW_HINT_BYTES / 2];
-    if (c->marked && c->record.family_path[0] == '\0') { /* of a family the way is decided for all */
+    /* of a family the way is decided for all; of a change of content there is one */
+    if (c->marked && record_kind_facts(c->record.kind)->shifts && c->record.family_path[0] == '\0') {
         cow_error_hint(c->err,
                        "it stays half way, and no kernel opens it: \"cowtui recover %s\" goes on with it, "
                        "\"--back\" takes it back",
@@ -168,7 +176,8 @@ static int walk_steps(struct walk *w, const struct cow_plan *plan)
 {
     uint64_t done_bytes = 0;
     int status = 0;
-    for (size_t i = 0; i < plan->n_steps && status == 0; i++) {
+    const size_t n_steps = plan->then != NULL ? plan->first_steps : plan->n_steps;
+    for (size_t i = 0; i < n_steps && status == 0; i++) {
         const struct step_row *row = &rows[plan->steps[i].kind];
         struct commit *c = &w->c[plan->steps[i].image];
         c->phase = row->phase;
@@ -223,7 +232,7 @@ static void fail_walk(struct walk *w, const struct cow_plan *plan)
     }
 }
 
-int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+static int commit_one(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
 {
     struct cow_error local;
     if (plan->committed) {
@@ -249,4 +258,37 @@ int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow
     }
     free(w.c);
     return status;
+}
+
+/* The second of two changes, on the image as the first has left it. */
+static int commit_second(const struct cow_plan *first, const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_image *img = first->img;
+    const struct cow_open_options open = {.backing_path = img->named_backing, .io = first->io};
+    char image[COW_HINT_BYTES / 2];
+    struct cow_image *again = NULL;
+    struct cow_plan *plan = NULL;
+    int status = cow_image_open(&again, img->path, &open, err);
+    if (status == 0) {
+        status = resize_plan_then(&plan, again, first, err);
+    }
+    if (status == 0) {
+        status = commit_one(plan, env, err);
+    }
+    cow_plan_free(plan);
+    cow_image_close(again);
+    if (status != 0 && err != NULL && err->hint[0] == '\0') {
+        cow_error_hint(
+            err,
+            "the disk is the old one, and has room to grow now: \"cowtui resize %s\" again needs to move "
+            "nothing",
+            cow_shell_quote(image, sizeof image, img->path));
+    }
+    return status;
+}
+
+int cow_plan_commit(struct cow_plan *plan, const struct cow_env *env, struct cow_error *err)
+{
+    const int status = commit_one(plan, env, err);
+    return status == 0 && plan->then != NULL ? commit_second(plan, env, err) : status;
 }

@@ -31,9 +31,10 @@ struct method {
     enum journal_end end; /* of the journal, once the change is done. One that was taken back: JOURNAL_GOES */
 };
 
-extern const struct method method_copy, method_undo_copy;     /* method_copy.c */
-extern const struct method method_header, method_undo_header; /* method_header.c */
-extern const struct method method_shift, method_undo_shift;   /* method_shift.c */
-extern const struct method method_merge;                      /* method_merge.c */
+extern const struct method method_copy, method_undo_copy;       /* method_copy.c */
+extern const struct method method_header, method_undo_header;   /* method_header.c */
+extern const struct method method_shift, method_undo_shift;     /* method_shift.c */
+extern const struct method method_content, method_undo_content; /* method_content.c */
+extern const struct method method_merge;                        /* method_merge.c */
 
 #endif

@@ -19,6 +19,8 @@ static const struct method *const methods[RECORD_KINDS] = {
     [RECORD_INSERT] = &method_shift,
     [RECORD_UNDO_MOVE] = &method_undo_shift,
     [RECORD_UNDO_INSERT] = &method_undo_shift,
+    [RECORD_CONTENT] = &method_content,
+    [RECORD_UNDO_CONTENT] = &method_undo_content,
 };
 
 const struct method *method_of(const struct commit *c)

@@ -77,6 +77,9 @@ int settle_ranges_back(const struct cow_io *io, const struct record *record, int
     for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
         status = restore_range(io, fd, &record->saved[i]);
     }
+    for (size_t i = 0; i < record->n_more && status == 0; i++) {
+        status = restore_range(io, fd, &record->more[i]);
+    }
     return status;
 }
 

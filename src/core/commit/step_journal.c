@@ -228,7 +228,7 @@ static int data_length(struct commit *c, uint64_t offset, uint64_t n_bytes, uint
 
 /* A range that is about to be written over; nothing is kept of the zeros at its end, and that is nearly all
  * of it. */
-static int save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes)
+int commit_save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes)
 {
     *saved = (struct record_saved){.offset = offset, .n_bytes = n_bytes};
     uint64_t held = 0;
@@ -273,17 +273,17 @@ static int fill_saved(struct commit *c)
     int status = io_read_padded(c->io, c->image_fd, &shared, 1, r->shared_offset);
     r->shared_byte = shared;
     for (size_t i = 0; i < RECORD_SAVED_MAX && status == 0; i++) {
-        status = save_range(c, &r->saved[i], r->saved[i].offset, r->saved[i].n_bytes);
+        status = commit_save_range(c, &r->saved[i], r->saved[i].offset, r->saved[i].n_bytes);
     }
     return status < 0 ? commit_failed(c, status, "reading", img->path) : 0;
 }
 
-/* A change that shifts is told by an id, which nobody else has. */
-static int fill_shift(struct commit *c)
+/* A change that marks the image is told by an id, which nobody else has. */
+static int fill_mark(struct commit *c)
 {
     struct record *r = &c->record;
     const struct cow_image *img = c->plan->img;
-    if (!record_kind_facts(r->kind)->shifts) {
+    if (!record_kind_facts(r->kind)->marks) {
         return 0;
     }
     int status = c->io->random(c->io->context, r->half_id, sizeof r->half_id);
@@ -305,7 +305,7 @@ static int fill_record(struct commit *c)
         status = fill_new_image(c);
     }
     if (status == 0) {
-        status = fill_shift(c);
+        status = fill_mark(c);
     }
     if (status == 0) {
         status = fill_backing(c);
@@ -314,7 +314,10 @@ static int fill_record(struct commit *c)
         status = make_copy_file(c);
     }
     const bool grows_in_file = record_kind_facts(c->plan->method)->keeps_file && c->plan->reach == REACH_SIZE;
-    return status == 0 && grows_in_file ? fill_saved(c) : status;
+    if (status == 0 && grows_in_file) {
+        status = fill_saved(c);
+    }
+    return status == 0 && c->plan->method == RECORD_CONTENT ? commit_save_content(c) : status;
 }
 
 /* The record of the change that is about to be undone: what it said is what has to be put back. */
@@ -340,7 +343,7 @@ static int turn_record(struct commit *c)
         c->record.kind = record_kind_facts(c->record.kind)->undone_by;
         record_settle_here(&c->record, c->plan->img->real_path);
     }
-    return status == 0 ? fill_shift(c) : status;
+    return status == 0 ? fill_mark(c) : status;
 }
 
 /* One of several: the journal beside the backing file decides which way it goes. */

@@ -25,19 +25,8 @@
 #include <sys/stat.h>
 
 #include "core/commit/steps.h"
+#include "core/ledger/pending.h"
 #include "core/plan/plan_rules.h"
-
-static int locked_by_other(struct commit *c, int fd, enum io_lock lock, const char *path, const char *what)
-{
-    int64_t pid = 0;
-    int held = c->io->lock_holder(c->io->context, fd, lock, &pid);
-    if (held > 0 && pid > 0) {
-        cow_error_set(c->err, COW_LOCKED, "%s: the %s is in use by pid %" PRId64, path, what, pid);
-        return cow_error_hint(c->err, "a running UML guest, most likely: shut it down first");
-    }
-    cow_error_set(c->err, COW_LOCKED, "%s: the %s is locked by another process", path, what);
-    return cow_error_hint(c->err, "another cowtui may be changing it: try again when it is done");
-}
 
 /* open: what the file is by now that the plan looked at. overlayfs gives a file other numbers when it is
  * first opened for writing, and is copied up. */
@@ -85,12 +74,13 @@ static int hold(struct commit *c, int *fd, const struct held_file *held)
     }
     *fd = file.fd;
     const enum io_lock lock = writing ? IO_LOCK_WRITE : IO_LOCK_READ;
-    status = c->io->lock(c->io->context, file.fd, lock);
-    if ((status == -EAGAIN || status == -EACCES) && !without_lock) {
-        return locked_by_other(c, file.fd, lock, held->shown, held->what);
-    }
-    if (status < 0 && status != -EAGAIN && status != -EACCES && !without_lock) {
-        return plan_no_lock(c->err, status, held->shown);
+    if (without_lock) {
+        (void)c->io->lock(c->io->context, file.fd, lock);
+    } else {
+        status = host_file_lock(c->io, file.fd, lock, held->shown, held->what, c->err);
+        if (status != 0) {
+            return status;
+        }
     }
     struct stat now, open = *held->then;
     status = c->io->fstat(c->io->context, file.fd, &now);
@@ -125,23 +115,6 @@ static int refuse_backing_writer(struct commit *c)
     cow_error_set(c->err, COW_LOCKED, "%s: the backing file is open for writing in another process",
                   c->plan->backing.path);
     return cow_error_hint(c->err, "a guest that runs on it as a raw disk, or a loop device: end that first");
-}
-
-/* A guest that was started without locks (its `c` flag) holds the file open for writing all the same. */
-static int refuse_silent_writer(struct commit *c)
-{
-    struct cow_image *img = c->plan->img;
-    if (c->io->has_writer(c->io->context, img->cow.fd) != 1) {
-        return 0;
-    }
-    struct cow_holder holder;
-    if (cow_image_in_use(img, &holder, NULL) == 0 && holder.held) {
-        return 0; /* it has a lock, and the lock tells more */
-    }
-    cow_error_set(c->err, COW_LOCKED,
-                  "%s: the image is open for writing in another process, which holds no lock", img->path);
-    return cow_error_hint(c->err,
-                          "a UML guest that was started with the c flag, most likely: shut it down first");
 }
 
 /* A write in the same moment as the one before has the same date, as far as the filesystem tells moments
@@ -213,7 +186,9 @@ static int refuse_unseen_write(struct commit *c)
 int commit_lock(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
-    int status = plan->holds.image != HOLD_NOT && !plan->holds.are_optional ? refuse_silent_writer(c) : 0;
+    int status = plan->holds.image != HOLD_NOT && !plan->holds.are_optional
+                     ? image_refuse_silent_writer(plan->img, c->err)
+                     : 0;
     if (status == 0 && plan->holds.backing == HOLD_WRITE) {
         status = refuse_backing_writer(c);
     }
@@ -232,7 +207,7 @@ int commit_lock(struct commit *c)
     }
     /* Another change of the image itself may have been cut off since: what it left is not ours to remove. */
     if (status == 0 && plan->holds.image == HOLD_WRITE && plan->purpose != PLAN_RECOVERS) {
-        status = plan_check_pending(plan->img, c->err);
+        status = pending_check(plan->img, c->err);
     }
     /* Since the plan was made another image can have come to this backing file, or its change have been cut
      * off.
@@ -242,7 +217,7 @@ int commit_lock(struct commit *c)
         status = plan_check_siblings(plan, c->err);
     }
     if (status == 0 && plan->backing.is_trusted && plan->backing.path != NULL) {
-        status = plan_check_pending_on(plan->img, plan->backing.path, &plan->backing.facts, c->err);
+        status = pending_check_on(plan->img, plan->backing.path, &plan->backing.facts, c->err);
     }
     for (size_t i = 0; i < plan->n_inputs && status == 0; i++) {
         const struct plan_input *input = &plan->input[i];
@@ -250,7 +225,7 @@ int commit_lock(struct commit *c)
                                         HOLD_READ,   &input->file.facts, input->file.fd};
         status = hold(c, &c->input_fd[i], &other);
         if (status == 0 && plan->backing.is_trusted) {
-            status = plan_check_pending_on(plan->img, input->path, &input->file.facts, c->err);
+            status = pending_check_on(plan->img, input->path, &input->file.facts, c->err);
         }
     }
     return status == 0 ? plan_check_way(plan, c->err) : status;

@@ -24,6 +24,11 @@ int commit_mark(struct commit *c); /* step_shift.c */
 int commit_shift(struct commit *c);
 int commit_fill(struct commit *c);
 int commit_clear_up(struct commit *c);
+int commit_take_over(struct commit *c); /* method_content.c */
+/* No step: into the record what take-over will write over; and one range of the image. 0 or a status, or
+ * -errno. */
+int commit_save_content(struct commit *c);
+int commit_save_range(struct commit *c, struct record_saved *saved, uint64_t offset, uint64_t n_bytes);
 /* No step: whether the record that was read is the one that the plan was made from, whose words were shown,
  * and whose files are held. COW_REFUSED. */
 int commit_check_record(struct commit *c);

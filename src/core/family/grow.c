@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * resize of all images on a backing file as one change. Each is planned by the one builder
- * (core/ops/resize.c), as a member; here it is found who they are, that none is in the way, and what they
+ * (core/resize/resize.c), as a member; here it is found who they are, that none is in the way, and what they
  * share.
  */
 #include <limits.h>
@@ -11,9 +11,10 @@
 
 #include "core/family/change.h"
 #include "core/family/family.h"
-#include "core/ops/members.h"
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
+#include "core/ledger/pending.h"
 #include "core/plan/plan_rules.h"
+#include "core/resize/resize.h"
 #include "cow/text.h"
 
 static int check_family_request(const struct cow_image *img, const struct cow_resize_options *opt,
@@ -22,12 +23,17 @@ static int check_family_request(const struct cow_image *img, const struct cow_re
     if (opt->policy != COW_POLICY_UNSET && opt->policy != COW_POLICY_EXTEND) {
         return cow_error_set(err, COW_USAGE, "--family lengthens the backing file: --policy extend, or none");
     }
+    if (opt->fs != COW_FS_STAYS) {
+        cow_error_set(err, COW_USAGE, "--family grows the disks, not what lies on them");
+        return cow_error_hint(
+            err, "grow each filesystem afterwards: in its guest, or with --grow-fs and the new size");
+    }
     if (opt->output_path != NULL || opt->shrink) {
         return cow_error_set(err, COW_USAGE,
                              opt->shrink ? "--family grows: it does not go with --shrink"
                                          : "--family changes the images: it does not go with -o");
     }
-    int status = plan_check_ready(img, err);
+    int status = pending_check_ready(img, err);
     if (status == 0) {
         status = backing_rule_found(img, NULL, err);
     }

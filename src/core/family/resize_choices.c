@@ -75,13 +75,15 @@ static size_t count_others(const struct cow_image *img)
 
 /* By any method: what is not possible by copy may be in place. Returns how many other images on the backing
  * file the change concerns. */
-static size_t ask_policy(struct cow_policy_choice *choice, struct cow_image *img, uint64_t size_bytes)
+static size_t ask_policy(struct cow_policy_choice *choice, struct cow_image *img, uint64_t size_bytes,
+                         enum cow_resize_fs fs)
 {
     size_t others;
     struct cow_error err = {.status = 0};
     struct cow_plan *plan = NULL;
     struct cow_resize_options options = {.size_bytes = size_bytes,
                                          .policy = choice->policy,
+                                         .fs = fs,
                                          .shrink = size_bytes < cow_image_header(img)->size_bytes};
     choice->possible = plan_choice(&plan, img, &options, choice->family, &err) == 0;
     if (!choice->possible) {
@@ -116,7 +118,7 @@ static void order_choices(struct cow_policy_choice *choices, const struct cow_po
 }
 
 size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], struct cow_image *img,
-                          uint64_t size_bytes)
+                          uint64_t size_bytes, enum cow_resize_fs fs)
 {
     const struct cow_backing *backing = cow_image_backing(img);
     char size[COW_SIZE_TEXT_BYTES], held[COW_SIZE_TEXT_BYTES], name[COW_HINT_BYTES];
@@ -131,9 +133,9 @@ size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], 
                              keep = {.policy = COW_POLICY_KEEP},
                              family = {.policy = COW_POLICY_EXTEND, .family = true};
     const bool shrinks = size_bytes < cow_image_header(img)->size_bytes;
-    const size_t siblings = ask_policy(&extend, img, size_bytes);
-    ask_policy(&copy, img, size_bytes);
-    ask_policy(&keep, img, size_bytes);
+    const size_t siblings = ask_policy(&extend, img, size_bytes, fs);
+    ask_policy(&copy, img, size_bytes, fs);
+    ask_policy(&keep, img, size_bytes, fs);
     word_extend(&extend, name, size, siblings);
     word_copy(&copy, name, held, shrinks);
     word_keep(&keep);
@@ -141,7 +143,7 @@ size_t cow_resize_choices(struct cow_policy_choice choices[COW_POLICY_CHOICES], 
         order_choices(choices, (const struct cow_policy_choice[]){extend, copy, keep}, 3);
         return 3;
     }
-    word_family(&family, name, size, ask_policy(&family, img, size_bytes) + 1);
+    word_family(&family, name, size, ask_policy(&family, img, size_bytes, fs) + 1);
     /* Better a copy than that others change; and better that than that they fit no more. */
     order_choices(choices, (const struct cow_policy_choice[]){copy, family, extend, keep}, 4);
     return 4;

@@ -44,7 +44,8 @@ struct bitmap {
     struct {
         uint64_t first, end; /* pages */
         enum format_bits bits;
-    } guess; /* the last one of the driver's */
+    } guess;                     /* the last one of the driver's */
+    struct changed_bits changed; /* that are not in the file yet */
     struct page cache[CACHED_PAGES];
 };
 
@@ -92,6 +93,7 @@ int bitmap_open_disk(struct bitmap **out, const struct format_disk *disk, const 
 void bitmap_close(struct bitmap *bitmap)
 {
     if (bitmap != NULL) {
+        changed_bits_clear(&bitmap->changed);
         free(bitmap->counts);
         free(bitmap->parts);
         free(bitmap);
@@ -145,6 +147,17 @@ static uint64_t word_to_host(uint64_t word)
 #endif
 }
 
+static void count_page(struct bitmap *b, const struct page *page)
+{
+    const uint64_t number = page->number;
+    b->counts[number] = 0;
+    for (unsigned i = 0; i < PARTS; i++) {
+        const uint32_t count = count_words(page->words + i * (PAGE_WORDS / PARTS), PAGE_WORDS / PARTS);
+        b->parts[number * PARTS + i] = count;
+        b->counts[number] += count;
+    }
+}
+
 static int load_page(struct bitmap *b, uint64_t number, struct page **out, struct cow_error *err)
 {
     struct page *page = &b->cache[number % CACHED_PAGES];
@@ -155,6 +168,7 @@ static int load_page(struct bitmap *b, uint64_t number, struct page **out, struc
         if (status < 0) {
             return cow_error_system(err, -status, "reading the bitmap");
         }
+        changed_bits_lay(&b->changed, number * PAGE_BITS, (uint8_t *)page->words, n_bytes);
         memset((uint8_t *)page->words + n_bytes, 0, PAGE_BYTES - n_bytes);
         if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
             for (unsigned i = 0; i < PAGE_WORDS; i++) {
@@ -166,12 +180,7 @@ static int load_page(struct bitmap *b, uint64_t number, struct page **out, struc
             page->words[bits_of_page(b, number) / 64] &= (UINT64_C(1) << last_bits) - 1;
         }
         page->number = number;
-        b->counts[number] = 0;
-        for (unsigned i = 0; i < PARTS; i++) {
-            const uint32_t count = count_words(page->words + i * (PAGE_WORDS / PARTS), PAGE_WORDS / PARTS);
-            b->parts[number * PARTS + i] = count;
-            b->counts[number] += count;
-        }
+        count_page(b, page);
     }
     *out = page;
     return 0;
@@ -465,4 +474,78 @@ int bitmap_find_back(struct bitmap *b, uint64_t sector, bool set, uint64_t *out,
     }
     *out = 0;
     return 0;
+}
+
+/* ---- bits that are set in memory first ---- */
+
+static void set_in_page(struct page *page, uint32_t first, uint32_t end)
+{
+    while (first < end) {
+        const uint32_t stop = (uint32_t)arith_min(end, (first / 64 + 1) * 64), width = stop - first;
+        page->words[first / 64] |= (width == 64 ? ~UINT64_C(0) : (UINT64_C(1) << width) - 1) << first % 64;
+        first = stop;
+    }
+}
+
+int bitmap_set(struct bitmap *b, uint64_t first, uint64_t count, struct cow_error *err)
+{
+    const uint64_t end = first + count;
+    while (first < end) {
+        const uint64_t number = first / PAGE_BITS, begin = number * PAGE_BITS;
+        const uint64_t stop = arith_min(end, begin + PAGE_BITS);
+        struct page *page;
+        int status = load_page(b, number, &page, err);
+        if (status != 0) {
+            return status;
+        }
+        if (count_in_page(page, (uint32_t)(first - begin), (uint32_t)(stop - begin)) < stop - first) {
+            if (changed_bits_set(&b->changed, first, stop - first) < 0) {
+                return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+            }
+            set_in_page(page, (uint32_t)(first - begin), (uint32_t)(stop - begin));
+            count_page(b, page);
+        }
+        first = stop;
+    }
+    return 0;
+}
+
+size_t bitmap_changed(const struct bitmap *b)
+{
+    return b->changed.n;
+}
+
+int bitmap_changed_bytes(struct bitmap *b, size_t index, uint8_t bytes[CHANGED_PIECE_BYTES], uint64_t *offset,
+                         size_t *n_bytes, struct cow_error *err)
+{
+    enum { BLOCK_BYTES = 512 };
+    const struct changed_piece *piece = b->changed.piece[index];
+    const uint64_t begin = piece->number * CHANGED_PIECE_BYTES;
+    const size_t length = (size_t)arith_min(CHANGED_PIECE_BYTES, (b->bits + 7) / 8 - begin);
+    size_t first = 0, end = length;
+    struct page *page;
+    int status = load_page(b, begin / PAGE_BYTES, &page, err);
+    if (status != 0) {
+        return status;
+    }
+    while (piece->bytes[first] == 0) { /* a piece has a bit */
+        first++;
+    }
+    while (piece->bytes[end - 1] == 0) {
+        end--;
+    }
+    first = first / BLOCK_BYTES * BLOCK_BYTES;
+    end = (size_t)arith_min(length, (end + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES);
+    for (size_t at = first; at < end; at += 8) {
+        const uint64_t word = word_to_host(page->words[(begin % PAGE_BYTES + at) / 8]);
+        memcpy(bytes + at - first, &word, 8);
+    }
+    *offset = begin + first;
+    *n_bytes = end - first;
+    return 0;
+}
+
+void bitmap_forget_changed(struct bitmap *b)
+{
+    changed_bits_clear(&b->changed);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/format/driver.h"
+#include "core/image/changed_bits.h"
 
 struct bitmap;
 
@@ -45,6 +46,23 @@ int bitmap_next_run(struct bitmap *bitmap, uint64_t sector, uint64_t *first, uin
  * one. */
 int bitmap_count_mixed(struct bitmap *bitmap, unsigned unit, uint64_t *out, uint64_t *first,
                        struct cow_error *err);
+
+/* ---- bits that are set in memory first, for who writes an image while it is looked at ---- */
+
+/* Sets bits: from now on they count as set in every answer, and are not in the file yet. [first, first +
+ * count) must lie on the disk. Errors: COW_IO, COW_NO_MEMORY; a part of them may be set then. */
+int bitmap_set(struct bitmap *bitmap, uint64_t first, uint64_t count, struct cow_error *err);
+
+/* How many pieces (changed_bits.h) have bits that are not in the file. */
+size_t bitmap_changed(const struct bitmap *bitmap);
+
+/* What has to be written for one of them, index < bitmap_changed: the bytes [*offset, *offset + *n_bytes) of
+ * the bitmap, whole blocks of 512 bytes as far as it goes. Errors: COW_IO. */
+int bitmap_changed_bytes(struct bitmap *bitmap, size_t index, uint8_t bytes[CHANGED_PIECE_BYTES],
+                         uint64_t *offset, size_t *n_bytes, struct cow_error *err);
+
+/* All of them are in the file now. */
+void bitmap_forget_changed(struct bitmap *bitmap);
 
 /* One more than the last bit before `sector` that is `set`, or 0 if there is none. */
 int bitmap_find_back(struct bitmap *bitmap, uint64_t sector, bool set, uint64_t *out, struct cow_error *err);

@@ -239,6 +239,11 @@ int image_count_mixed(struct cow_image *img, uint64_t *out, struct cow_dirty_run
     return status;
 }
 
+int cow_image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err)
+{
+    return image_count_mixed(img, pages, NULL, err);
+}
+
 int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t total_bytes,
                         struct cow_error *err)
 {

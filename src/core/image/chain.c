@@ -176,7 +176,7 @@ int layer_read(struct layer *layer, uint64_t offset, void *buffer, size_t n_byte
         const size_t piece = (size_t)arith_min(n_bytes - done, there);
         if (status >= 0 && place.kind == FORMAT_PLACE_FILE) {
             status =
-                io_read_padded(layer->io, layer->file->fd, (uint8_t *)buffer + done, piece, place.offset);
+                host_file_read_padded(layer->io, layer->file, (uint8_t *)buffer + done, piece, place.offset);
         } else if (status >= 0) {
             memset((uint8_t *)buffer + done, 0, piece);
         }

@@ -129,6 +129,19 @@ static int read_half(struct cow_image *img, struct format_disk *disk, struct cow
     return 0;
 }
 
+/* A marked image that is being made, by who knows its size. */
+static int read_marked(struct cow_image *img, struct format_disk *disk, struct cow_error *err)
+{
+    struct cow_layout layout;
+    img->header.unfinished = false;
+    img->header.size_bytes = img->lent_size_bytes;
+    int status = cow_layout_of(&layout, &img->header, err);
+    if (status == 0) {
+        format_uml_disk(disk, &img->header, &layout);
+    }
+    return status;
+}
+
 static int load(struct cow_image *img, bool flat, struct cow_error *err)
 {
     struct format_source source;
@@ -149,7 +162,7 @@ static int load(struct cow_image *img, bool flat, struct cow_error *err)
     }
     backing_break_tie(&disk, &img->header, &source, backing);
     if (img->header.unfinished) {
-        status = read_half(img, &disk, err);
+        status = img->lent_size_bytes != 0 ? read_marked(img, &disk, err) : read_half(img, &disk, err);
     }
     if (status != 0 || img->header.unfinished) {
         return status;
@@ -165,7 +178,9 @@ static void free_image(struct cow_image *img)
         chain_close(img->chain, img->io);
         free(img->chain);
     }
-    host_file_close(img->io, &img->cow);
+    if (!img->is_lent) {
+        host_file_close(img->io, &img->cow);
+    }
     backing_close(img->io, &img->backing);
     bitmap_close(img->bitmap);
     free(img->scratch);
@@ -179,10 +194,10 @@ static int resolve(struct cow_image *img, struct cow_error *err)
 {
     char path[PATH_MAX];
     int status = img->io->resolve(img->io->context, img->path, path, sizeof path);
-    if (status < 0) {
+    if (status < 0 && !img->is_lent) {
         return cow_error_system(err, -status, "%s", img->path);
     }
-    img->real_path = strdup(path);
+    img->real_path = strdup(status < 0 ? img->path : path);
     return img->real_path == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
 }
 
@@ -207,15 +222,11 @@ static struct cow_image *new_image(const char *path, const struct cow_open_optio
     return img;
 }
 
-/* flat: the backing file is a raw disk, whatever is in it. */
-static int open_image(struct cow_image **out, const char *path, const struct cow_open_options *opt, bool flat,
+/* What is to be read of an image whose file is open (status 0). flat: the backing file is a raw disk,
+ * whatever is in it. *out is set, or img is gone. */
+static int read_image(struct cow_image **out, struct cow_image *img, bool flat, int status,
                       struct cow_error *err)
 {
-    struct cow_image *img = new_image(path, opt);
-    if (img == NULL) {
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    }
-    int status = host_file_open(img->io, &img->cow, path, O_RDONLY, err);
     img->io->now(img->io->context, &img->seen_at);
     if (status == 0) {
         status = resolve(img, err);
@@ -223,7 +234,7 @@ static int open_image(struct cow_image **out, const char *path, const struct cow
     if (status == 0) {
         status = load(img, flat, err);
         if (status != 0) {
-            cow_error_prefix(err, "%s", path);
+            cow_error_prefix(err, "%s", img->path);
         }
     }
     if (status != 0) {
@@ -232,6 +243,35 @@ static int open_image(struct cow_image **out, const char *path, const struct cow
     }
     *out = img;
     return 0;
+}
+
+static int open_image(struct cow_image **out, const char *path, const struct cow_open_options *opt, bool flat,
+                      struct cow_error *err)
+{
+    struct cow_image *img = new_image(path, opt);
+    if (img == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    return read_image(out, img, flat, host_file_open(img->io, &img->cow, path, O_RDONLY, err), err);
+}
+
+int image_open_lent(struct cow_image **out, int fd, const char *path, uint64_t marked_size_bytes,
+                    const struct cow_open_options *opt, struct cow_error *err)
+{
+    struct cow_image *img = new_image(path, opt);
+    if (img == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    img->is_lent = true;
+    img->lent_size_bytes = marked_size_bytes;
+    img->cow.fd = fd;
+    int status = img->io->fstat(img->io->context, fd, &img->cow.facts);
+    if (status < 0) {
+        status = cow_error_system(err, -status, "%s", path);
+    } else if (!S_ISREG(img->cow.facts.st_mode)) {
+        status = cow_error_set(err, COW_IO, "%s: not a regular file", path);
+    }
+    return read_image(out, img, false, status, err);
 }
 
 /* Is the backing file something else than a raw disk? */
@@ -270,7 +310,8 @@ struct cow_image *image_flat(struct cow_image *img)
 bool image_has_below(const struct cow_image *img, const struct stat *facts)
 {
     const struct chain *chain = img->whole != NULL ? img->whole->chain : img->chain;
-    bool found = false;
+    const struct cow_foreign_source *source = img->cow.source;
+    bool found = source != NULL && source->has_file(source->context, facts->st_dev, facts->st_ino);
     for (size_t i = 1; chain != NULL && i < chain->n && !found; i++) { /* also what is not followed further */
         const struct backing_file *below = &chain->layer[i].backing;
         found = below->facts.state == COW_BACKING_FOUND && same_file(facts, &below->file.facts);
@@ -281,6 +322,7 @@ bool image_has_below(const struct cow_image *img, const struct stat *facts)
 mode_t image_common_mode(const struct cow_image *img)
 {
     mode_t mode = 0777 & img->cow.facts.st_mode;
+    mode &= img->cow.source != NULL ? (mode_t)img->cow.source->mode : 0777;
     if (img->backing.facts.state == COW_BACKING_FOUND) {
         mode &= img->backing.file.facts.st_mode;
     }
@@ -290,7 +332,8 @@ mode_t image_common_mode(const struct cow_image *img)
     return mode;
 }
 
-int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)
+int image_open_foreign(struct cow_image **out, const char *path, const struct cow_foreign_source *source,
+                       const struct cow_io *io, struct cow_error *err)
 {
     const struct cow_open_options options = {.io = io};
     struct format_disk disk;
@@ -304,8 +347,10 @@ int image_open_raw(struct cow_image **out, const char *path, const struct cow_io
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     if (status == 0) {
-        const struct format_source source = {.file_bytes = (uint64_t)img->cow.facts.st_size};
-        status = format_raw.decode(&disk, &img->header, &source, err);
+        img->cow.source = source;
+        const struct format_source facts = {.file_bytes = source != NULL ? source->size_bytes
+                                                                         : (uint64_t)img->cow.facts.st_size};
+        status = format_raw.decode(&disk, &img->header, &facts, err);
         status = status == 0 ? 0 : cow_error_prefix(err, "%s", path);
     }
     if (status == 0) {
@@ -319,6 +364,11 @@ int image_open_raw(struct cow_image **out, const char *path, const struct cow_io
     }
     *out = img;
     return 0;
+}
+
+int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err)
+{
+    return image_open_foreign(out, path, NULL, io, err);
 }
 
 void cow_image_close(struct cow_image *img)
@@ -498,6 +548,27 @@ int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_e
     }
     *out = (struct cow_holder){.held = held > 0, .pid = pid};
     return 0;
+}
+
+int image_refuse_silent_writer(struct cow_image *img, struct cow_error *err)
+{
+    struct cow_holder holder;
+    if (img->io->has_writer(img->io->context, img->cow.fd) != 1) {
+        return 0;
+    }
+    if (cow_image_in_use(img, &holder, NULL) == 0 && holder.held) {
+        return 0; /* it has a lock, and the lock tells more */
+    }
+    cow_error_set(err, COW_LOCKED,
+                  "%s: the image is open for writing in another process, which holds no lock", img->path);
+    return cow_error_hint(err,
+                          "a UML guest that was started with the c flag, most likely: shut it down first");
+}
+
+bool cow_image_is_same_file(const struct cow_image *img)
+{
+    struct stat facts;
+    return img->io->stat(img->io->context, img->real_path, &facts) == 0 && same_file(&facts, &img->cow.facts);
 }
 
 enum cow_half cow_image_half(const struct cow_image *img)

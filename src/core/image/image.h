@@ -11,14 +11,16 @@
 
 struct cow_image {
     const struct cow_io *io;
-    char *path;              /* as named */
-    char *real_path;         /* resolved, absolute */
-    char *named_backing;     /* by the caller, or NULL */
-    bool no_backing;         /* ... who wants none opened */
-    bool is_half;            /* its data is being moved: what it was is read through the position file */
-    bool is_moving;          /* ... by somebody, at this moment: it cannot be read until that is done */
-    struct host_file cow;    /* layer 0 of the chain */
-    struct timespec seen_at; /* when it was opened, or refreshed */
+    char *path;               /* as named */
+    char *real_path;          /* resolved, absolute */
+    char *named_backing;      /* by the caller, or NULL */
+    bool no_backing;          /* ... who wants none opened */
+    bool is_lent;             /* the descriptor of cow is somebody else's */
+    uint64_t lent_size_bytes; /* ... and of the disk, where its header bears the mark; else 0 */
+    bool is_half;             /* its data is being moved: what it was is read through the position file */
+    bool is_moving;           /* ... by somebody, at this moment: it cannot be read until that is done */
+    struct host_file cow;     /* layer 0 of the chain */
+    struct timespec seen_at;  /* when it was opened, or refreshed */
     uint8_t raw[COW_HEADER_BYTES_MAX];
     size_t raw_bytes;
     struct cow_header header;
@@ -58,8 +60,9 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
  * on a COW. */
 struct cow_image *image_flat(struct cow_image *img);
 
-/* Is it one of the files below the backing file, through all layers? A flat image answers as the whole one:
- * that a kernel does not read a file is no reason to lose it. */
+/* Is it one of the files below the backing file, through all layers, or below a disk that somebody else
+ * reads? A flat image answers as the whole one: that a kernel does not read a file is no reason to lose it.
+ */
 bool image_has_below(const struct cow_image *img, const struct stat *facts);
 
 /* The permission bits that all files have which the image is read from: of a flat one, two. */
@@ -69,6 +72,22 @@ mode_t image_common_mode(const struct cow_image *img);
  * disks. *out is the caller's, cow_image_close. Its header has no format but COW_FORMAT_RAW. Errors: COW_IO,
  * COW_INVALID (an empty file, or 8 TiB and more), COW_NO_MEMORY. */
 int image_open_raw(struct cow_image **out, const char *path, const struct cow_io *io, struct cow_error *err);
+/* The same of a disk that somebody else reads, out of that file (and perhaps others): which file it is, whose
+ * permissions and date it has, and that it is locked, goes by the file; what is on the disk by source. */
+int image_open_foreign(struct cow_image **out, const char *path, const struct cow_foreign_source *source,
+                       const struct cow_io *io, struct cow_error *err);
+
+/* COW_LOCKED where another process has the image open for writing and holds no lock: a guest that was started
+ * with its `c` flag. As far as that can be told. */
+int image_refuse_silent_writer(struct cow_image *img, struct cow_error *err);
+
+/* Opens an image as the open file fd, which stays the caller's, and must stay open for as long as the image;
+ * path names it, and may lead to another file, or nowhere. marked_size_bytes: of the disk, where a header
+ * that bears the mark hides it; the layout comes from the header with that size, and nothing else is derived
+ * from the mark; 0: a marked image is an unfinished one. Such an image is not refreshed, and is its own flat
+ * one. Else as cow_image_open. */
+int image_open_lent(struct cow_image **out, int fd, const char *path, uint64_t marked_size_bytes,
+                    const struct cow_open_options *opt, struct cow_error *err);
 
 /* COW_INVALID with the reason if the image is unfinished and so has no layout. */
 int image_require_layout(const struct cow_image *img, struct cow_error *err);

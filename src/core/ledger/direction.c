@@ -127,7 +127,9 @@ static int copy_goes_forward(struct decision *out, const struct cow_image *img, 
     return journal_unwritten(record, &img->cow.facts, false) ? new_image_is_good(out, img, record) : 0;
 }
 
-/* One write of the first sector is all there is between the old image and the new one. */
+/* One write of the first sector is all there is between the old image and the new one. Where content is
+ * written over before, the image is marked, and what was there is in the record: until the new header is
+ * there it goes back. */
 static int header_goes_forward(struct decision *out, const struct cow_image *img, const struct record *record,
                                enum journal_view view)
 {
@@ -198,6 +200,13 @@ static int undo_shift_goes_forward(struct decision *out, const struct cow_image 
                                      : undo_header_goes_forward(out, img, record, view);
 }
 
+/* What was written over is in the record: half way there is only one way, and it is the wanted one. */
+static int undo_content_goes_forward(struct decision *out, const struct cow_image *img,
+                                     const struct record *record, enum journal_view view)
+{
+    return view == JOURNAL_SEES_HALF ? 1 : undo_header_goes_forward(out, img, record, view);
+}
+
 typedef int goes_forward(struct decision *out, const struct cow_image *img, const struct record *record,
                          enum journal_view view);
 
@@ -211,6 +220,8 @@ static goes_forward *const ways[RECORD_KINDS] = {
     [RECORD_INSERT] = shift_goes_forward,
     [RECORD_UNDO_MOVE] = undo_shift_goes_forward,
     [RECORD_UNDO_INSERT] = undo_shift_goes_forward,
+    [RECORD_CONTENT] = header_goes_forward,
+    [RECORD_UNDO_CONTENT] = undo_content_goes_forward,
 };
 
 int direction_choose(struct decision *out, const struct cow_image *img, const struct record *record)

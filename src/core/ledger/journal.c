@@ -141,11 +141,12 @@ void journal_mark_sector(uint8_t out[RECORD_SECTOR_BYTES], const struct record *
     half_mark(out + HALF_MARK_OFFSET, record->half_id);
 }
 
-/* Its data is being moved: the first sector bears mark and id, or is what a torn write has left of that. */
+/* Its data is being moved, or written over: the first sector bears mark and id, or is what a torn write has
+ * left of that. */
 static bool is_half(const struct record *record, const struct cow_image *img)
 {
     uint8_t marked[RECORD_SECTOR_BYTES];
-    if (!record_kind_facts(record->kind)->shifts || img->raw_bytes < RECORD_SECTOR_BYTES) {
+    if (!record_kind_facts(record->kind)->marks || img->raw_bytes < RECORD_SECTOR_BYTES) {
         return false;
     }
     journal_mark_sector(marked, record, record->old_sector);
@@ -163,7 +164,7 @@ static bool is_half(const struct record *record, const struct cow_image *img)
 static bool header_is_torn(const struct record *record, const struct cow_image *img)
 {
     uint8_t old[COW_HEADER_BYTES_MAX];
-    if (!record_kind_facts(record->kind)->keeps_file || record_kind_facts(record->kind)->shifts ||
+    if (!record_kind_facts(record->kind)->keeps_file || record_kind_facts(record->kind)->marks ||
         img->raw_bytes < RECORD_SECTOR_BYTES || record->old_header_bytes > img->raw_bytes) {
         return false;
     }

@@ -23,19 +23,22 @@ enum record_kind {
     RECORD_INSERT = 7, /* the same, and the filesystem inserted the room */
     RECORD_UNDO_MOVE = 8,
     RECORD_UNDO_INSERT = 9,
+    RECORD_CONTENT = 10, /* as by header, and sectors of the disk were written over while it was marked */
+    RECORD_UNDO_CONTENT = 11,
     RECORD_KINDS
 };
 
 struct record_kind_facts {
     bool exists;
-    unsigned since_version;   /* of records (record_codec.h): the oldest that can tell of it */
-    bool shifts;              /* the data moves within the file, which is marked meanwhile (beside/half.h) */
-    bool inserts;             /* ... by the filesystem */
-    bool keeps_file;          /* the image's file stays the same one: one inode, before and after */
-    bool makes_file;          /* a file that was made beside the image takes its name */
-    bool writes_into_backing; /* bytes of the backing file, not only its length */
-    bool record_is_undo;      /* its journal becomes the undo file; else the old image, which carries it */
-    bool goes_back;           /* an undo */
+    unsigned since_version;     /* of records (record_codec.h): the oldest that can tell of it */
+    bool marks;                 /* the image is marked meanwhile, with an id of the record's */
+    bool shifts;                /* ... for its data moves within the file (beside/half.h) */
+    bool inserts;               /* ... by the filesystem */
+    bool keeps_file;            /* the image's file stays the same one: one inode, before and after */
+    bool makes_file;            /* a file that was made beside the image takes its name */
+    bool writes_into_backing;   /* bytes of the backing file, not only its length */
+    bool record_is_undo;        /* its journal becomes the undo file; else the old image, which carries it */
+    bool goes_back;             /* an undo */
     enum record_kind undone_by; /* RECORD_NONE: there is no way back once it is done */
 };
 

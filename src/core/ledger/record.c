@@ -13,6 +13,12 @@ void record_clear(struct record *record)
         free(record->saved[i].bytes);
         record->saved[i].bytes = NULL;
     }
+    for (size_t i = 0; i < record->n_more; i++) {
+        free(record->more[i].bytes);
+    }
+    free(record->more);
+    record->more = NULL;
+    record->n_more = 0;
 }
 
 /* The length of "/a/b/" in a path. */

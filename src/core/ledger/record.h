@@ -28,7 +28,8 @@ enum {
     RECORD_SAVED_MAX = 2,
     RECORD_HELD_BYTES_MAX = 16 * 1024 * 1024, /* of a saved range */
     RECORD_BYTES_MAX = 64 * 1024 * 1024,
-    RECORD_VERSION = 4,          /* the newest that is read; the oldest is 2 */
+    RECORD_MORE_MAX = 1 << 18,   /* saved ranges of a change of content */
+    RECORD_VERSION = 5,          /* the newest that is read; the oldest is 2 */
     RECORD_LEAST_WRITTEN = 3,    /* what is written; newer only where the kind of the change needs that */
     RECORD_MODE_KNOWN = 1 << 16, /* beside the bits of a mode */
 };
@@ -86,6 +87,11 @@ struct record {
     uint8_t half_id[RECORD_ID_BYTES];   /* of a shift: what the half-moved image is told by (beside/half.h) */
     uint64_t born_first_sector;         /* of a shift: new sectors that are dirty, none where it is 0 */
     uint64_t born_sectors;
+
+    /* since version 5 */
+    uint32_t n_more; /* of a change of content: what else is written over, in no order; they may overlap, and
+                        hold what was there before any of it was written */
+    struct record_saved *more; /* owned */
 
     /* not on the disk */
     uint32_t version; /* as it was read */

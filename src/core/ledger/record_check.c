@@ -86,6 +86,22 @@ static bool saved_is_sane(const struct record *r)
            (r->shared_bits == 0 || r->shared_offset >= RECORD_SECTOR_BYTES);
 }
 
+/* Saved ranges of a change of content: somewhere behind the first sector. Where, the layouts say (more_fits).
+ */
+static bool more_is_sane(const struct record *r)
+{
+    const struct record_kind_facts *kind = record_kind_facts(r->kind);
+    const bool may = kind->marks && !kind->shifts;
+    for (size_t i = 0; i < r->n_more; i++) {
+        const struct record_saved *saved = &r->more[i];
+        if (saved->held_bytes > saved->n_bytes || saved->offset < RECORD_SECTOR_BYTES ||
+            saved->n_bytes == 0 || !is_range(saved->offset, saved->n_bytes, INT64_MAX)) {
+            return false;
+        }
+    }
+    return may || r->n_more == 0;
+}
+
 static bool place_is_sane(const struct record *r)
 {
     return (r->family_path[0] == '\0' || is_file(r, r->family_path)) && is_path(r->image_path) &&
@@ -118,7 +134,7 @@ static bool backing_is_sane(const struct record *r)
 bool record_is_sane(const struct record *r)
 {
     return record_kind_facts(r->kind)->exists && image_is_sane(r) && backing_is_sane(r) && saved_is_sane(r) &&
-           place_is_sane(r);
+           more_is_sane(r) && place_is_sane(r);
 }
 
 void record_ranges(struct record *out, const struct cow_header *old, const struct cow_layout *old_layout,
@@ -190,6 +206,22 @@ static bool ranges_fit(const struct record *r, const struct cow_header *old,
                                      : arith_max(r->old_file_bytes, new_layout->end_offset));
 }
 
+/* All that it wrote over lies in the bits or in the data of the new layout, and in the old file. */
+static bool more_fits(const struct record *r, const struct cow_layout *new_layout)
+{
+    const struct cow_layout *l = new_layout;
+    for (size_t i = 0; i < r->n_more; i++) {
+        const struct record_saved *saved = &r->more[i];
+        const bool is_data = saved->offset >= l->data_offset;
+        const uint64_t begin = is_data ? l->data_offset : l->bitmap_offset;
+        const uint64_t end = is_data ? arith_min(l->end_offset, r->old_file_bytes) : begin + l->bitmap_bytes;
+        if (saved->offset < begin || !is_range(saved->offset, saved->n_bytes, end)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Two variants can be equally plausible: the backing file's size may have broken the tie. */
 static bool decode_old(struct cow_header *header, struct cow_layout *layout, const struct record *r,
                        const uint8_t *bytes, size_t n_bytes)
@@ -253,5 +285,5 @@ bool record_fits_by_header(const struct record *r, const uint8_t *bytes, size_t 
     return record_layouts(header, layout, r, bytes, n_bytes) &&
            (record_kind_facts(r->kind)->shifts
                 ? shift_fits(r, &header[0], &layout[0], &header[1], &layout[1])
-                : ranges_fit(r, &header[0], &layout[0], &header[1], &layout[1]));
+                : ranges_fit(r, &header[0], &layout[0], &header[1], &layout[1]) && more_fits(r, &layout[1]));
 }

@@ -12,6 +12,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/crc.h"
+#include "core/base/grow.h"
 #include "core/ledger/record_check.h"
 
 static const uint8_t opening[16] = {'c', 'o', 'w', 't', 'u', 'i', ' ', 'c',
@@ -115,6 +116,29 @@ static void field_saved(struct cursor *c, struct record_saved *value)
     field_raw(c, value->bytes, (size_t)value->held_bytes);
 }
 
+/* Read, the list grows as it is found: a number that is no number of ranges comes to the end of the bytes
+ * first. */
+static void field_more(struct cursor *c, struct record *r)
+{
+    uint32_t n = r->n_more;
+    size_t room = 0;
+    field_number32(c, &n);
+    c->failed |= n > RECORD_MORE_MAX;
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        if (c->reading) {
+            void *larger = grow_array(r->more, i, &room, sizeof *r->more);
+            if (larger == NULL) {
+                c->failed = true;
+                return;
+            }
+            r->more = larger;
+            r->more[i] = (struct record_saved){.offset = 0};
+            r->n_more = i + 1;
+        }
+        field_saved(c, &r->more[i]);
+    }
+}
+
 static void all_fields(struct cursor *c, struct record *r, uint32_t version)
 {
     field_number32(c, &r->kind);
@@ -161,6 +185,9 @@ static void all_fields(struct cursor *c, struct record *r, uint32_t version)
         field_raw(c, r->half_id, sizeof r->half_id);
         field_number(c, 8, &r->born_first_sector);
         field_number(c, 8, &r->born_sectors);
+    }
+    if (version >= 5) {
+        field_more(c, r);
     }
 }
 

@@ -8,7 +8,7 @@
 #include <limits.h>
 
 #include "core/format/kernel.h"
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan.h"

@@ -2,13 +2,14 @@
  *
  * diff: a new image that turns one raw disk into another. It is a rebase of the second, as an image of
  * one layer, to the first: what differs becomes dirty. So it has no rules of its own for pages, for
- * what hangs together or for room.
+ * what hangs together or for room. create --from is the same of a disk in another format, which somebody
+ * else reads (cow/foreign.h).
  */
 #include <inttypes.h>
 
+#include "core/image/backing_rules.h"
 #include "core/image/image.h"
 #include "core/ops/rewrite.h"
-#include "core/plan/backing_rules.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
@@ -31,11 +32,14 @@ static int check_inputs(const struct cow_plan *plan, uint32_t *mtime, const stru
     }
     if ((uint64_t)backing->st_size != raw_bytes) {
         cow_error_set(err, COW_REFUSED,
-                      "%s has %" PRId64 " bytes, %s has %" PRIu64
+                      "%s has %" PRId64 " bytes, %s%s has %" PRIu64
                       ": a kernel wants disk and backing file equally long",
-                      opt->backing_path, (int64_t)backing->st_size, opt->raw_path, raw_bytes);
-        return cow_error_hint(err,
-                              "lengthen the shorter one with truncate -s, or cut a copy of the longer one");
+                      opt->backing_path, (int64_t)backing->st_size, opt->source != NULL ? "the disk in " : "",
+                      opt->raw_path, raw_bytes);
+        return cow_error_hint(err, opt->source != NULL
+                                       ? "qemu-img resize gives a copy of the image another size"
+                                       : "lengthen the shorter one with truncate -s, or cut a copy of the "
+                                         "longer one");
     }
     status = backing_rule_date_fits(mtime, backing->st_mtim.tv_sec, opt->backing_path, err);
     return status != 0 ? status : backing_rule_size_fits(raw_bytes, opt->raw_path, err);
@@ -61,7 +65,8 @@ static int build_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
     uint32_t mtime;
     int status = plan_add_input(plan, "backing file", opt->backing_path, err);
     if (status == 0) {
-        status = plan_add_input(plan, "raw disk", opt->raw_path, err);
+        status =
+            plan_add_input(plan, opt->source != NULL ? opt->source->title : "raw disk", opt->raw_path, err);
     }
     if (status == 0) {
         status = check_inputs(plan, &mtime, opt, err);
@@ -113,11 +118,12 @@ int cow_plan_diff(struct cow_plan **out, const struct cow_diff_options *opt, str
     struct cow_image *raw;
     const struct cow_io *io = opt->io != NULL ? opt->io : &io_system;
     err = err != NULL ? err : &local;
-    int status = image_open_raw(&raw, opt->raw_path, io, err);
+    int status = image_open_foreign(&raw, opt->raw_path, opt->source, io, err);
     if (status != 0) {
         return status;
     }
-    struct cow_plan *plan = plan_new(io, raw, COW_OPERATION_DIFF, err);
+    struct cow_plan *plan =
+        plan_new(io, raw, opt->source != NULL ? COW_OPERATION_CREATE : COW_OPERATION_DIFF, err);
     if (plan == NULL) {
         cow_image_close(raw);
         return COW_NO_MEMORY;

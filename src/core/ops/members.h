@@ -8,11 +8,6 @@
 
 #include "core/plan/plan.h"
 
-/* As cow_plan_resize, with the policy extend: but the backing file is neither held nor lengthened by this
- * plan, and other images on it are no obstacle. */
-int resize_plan_member(struct cow_plan **out, struct cow_image *img, const struct cow_resize_options *opt,
-                       struct cow_error *err);
-
 /* As cow_plan_recover, the way that the family's journal says. *out is NULL where the image has no journal:
  * it is done with already. COW_REFUSED where its journal is of another change, or that way is closed. */
 int recover_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,

@@ -15,8 +15,9 @@
 
 #include "core/base/arith.h"
 #include "core/format/kernel.h"
+#include "core/image/backing_rules.h"
 #include "core/image/siblings.h"
-#include "core/plan/backing_rules.h"
+#include "core/ledger/pending.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
@@ -292,7 +293,7 @@ static int build_merge(struct cow_plan *plan, const struct cow_merge_options *op
 int merge_into_backing(struct cow_plan **out, struct cow_image *img, const struct cow_merge_options *opt,
                        struct cow_error *err)
 {
-    int status = plan_check_ready(img, err);
+    int status = pending_check_ready(img, err);
     if (status == 0) {
         status = check(img, opt, err);
     }

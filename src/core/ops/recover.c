@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "core/beside/half.h"
+#include "core/ledger/pending.h"
 #include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan_result.h"
-#include "core/plan/plan_rules.h"
 #include "core/plan/recover_check.h"
 #include "cow/text.h"
 
@@ -70,7 +70,7 @@ static int no_record(const struct cow_image *img, struct cow_error *err)
 {
     uint8_t id[HALF_ID_BYTES];
     return half_is_marked(id, img->raw, img->raw_bytes)
-               ? plan_refuse_without_journal(img, err)
+               ? pending_refuse_without_journal(img, err)
                : cow_error_set(err, COW_REFUSED, "%s: no interrupted change: nothing to recover", img->path);
 }
 

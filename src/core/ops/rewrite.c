@@ -25,7 +25,8 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
+#include "core/ledger/pending.h"
 #include "core/plan/footprint.h"
 #include "core/plan/identity.h"
 #include "core/plan/new_header.h"
@@ -157,7 +158,7 @@ static int name_new_backing(struct cow_plan *plan, struct named *named, const st
 {
     int status = plan_add_input(plan, "new backing file", opt->backing_path, err);
     if (status == 0) {
-        status = plan_check_pending_on(plan->img, opt->backing_path, &plan->input[0].file.facts, err);
+        status = pending_check_on(plan->img, opt->backing_path, &plan->input[0].file.facts, err);
     }
     if (status == 0) {
         status = check_new_backing(plan, opt, err);
@@ -426,7 +427,7 @@ static int build_rewrite(struct cow_plan *plan, const struct cow_rewrite_options
     int status = 0;
     plan->backing.is_trusted = rebases(opt) && plan->own_image == NULL;
     if (plan->backing.is_trusted && img->backing.facts.state == COW_BACKING_FOUND) {
-        status = plan_check_pending_on(img, plan->backing.path, &plan->backing.facts, err);
+        status = pending_check_on(img, plan->backing.path, &plan->backing.facts, err);
     }
     if (status == 0) {
         status = check_old_backing(plan->img, opt, err);
@@ -482,7 +483,7 @@ int cow_plan_rewrite(struct cow_plan **out, struct cow_image *img, const struct 
     enum cow_operation operation;
     err = err != NULL ? err : &local;
     img = image_flat(img);
-    int status = plan_check_ready(img, err);
+    int status = pending_check_ready(img, err);
     if (status == 0) {
         status = check_rewrite_request(&operation, opt, err);
     }

@@ -238,10 +238,25 @@ void rewrite_describe_nothing(struct cow_plan *plan, const struct cow_rewrite_op
     p->command = command_text(plan, opt);
 }
 
+static const char *diff_command(struct cow_plan *plan, const struct cow_diff_options *opt)
+{
+    char backing[PATH_MAX], disk[PATH_MAX], output[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    cow_shell_quote(output, sizeof output, opt->output_path);
+    cow_shell_quote(backing, sizeof backing, opt->backing_path);
+    cow_shell_quote(disk, sizeof disk, opt->raw_path);
+    const char *options = plan_text(
+        plan, "%s%s%s%s", opt->sectors ? " --sectors" : "", opt->reserve_bytes != 0 ? " --reserve " : "",
+        opt->reserve_bytes != 0 ? cow_size_argument(size, opt->reserve_bytes) : "",
+        opt->force ? " --force" : "");
+    return opt->source != NULL
+               ? plan_text(plan, "cowtui create --from %s%s %s %s", disk, options, output, backing)
+               : plan_text(plan, "cowtui diff%s -o %s %s %s", options, output, backing, disk);
+}
+
 void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options *opt,
                            const struct rewrite_cost *cost)
 {
-    char backing[PATH_MAX], raw[PATH_MAX], output[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
+    char size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
     const struct cow_rewrite_options as = {.output_path = opt->output_path};
     show_rewrite(plan, cost);
@@ -259,14 +274,11 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
     }
     plan_note_read_only(plan);
     plan_note_device(plan, &plan->input[0].file.facts);
-    const char *reserve = opt->reserve_bytes != 0
-                              ? plan_text(plan, " --reserve %s", cow_size_argument(size, opt->reserve_bytes))
-                              : "";
-    p->command =
-        plan_text(plan, "cowtui diff%s%s%s -o %s %s %s", opt->sectors ? " --sectors" : "", reserve,
-                  opt->force ? " --force" : "", cow_shell_quote(output, sizeof output, opt->output_path),
-                  cow_shell_quote(backing, sizeof backing, opt->backing_path),
-                  cow_shell_quote(raw, sizeof raw, opt->raw_path));
+    if (opt->source != NULL && opt->source->outside[0] != '\0') {
+        plan_note(plan, "%s", opt->source->outside);
+        p->outside_note = plan->notes[p->notes - 1];
+    }
+    p->command = diff_command(plan, opt);
     char boot[2 * COW_MESSAGE_BYTES];
     p->next_step = plan_words(plan, "%s", kernel_boot_text(boot, sizeof boot, opt->output_path));
     list_rewrite_steps(plan, &as);

@@ -15,12 +15,12 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/ledger/pending.h"
 #include "core/ledger/state.h"
 #include "core/ops/members.h"
 #include "core/plan/method_words.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_result.h"
-#include "core/plan/plan_rules.h"
 #include "core/plan/shift_cost.h"
 #include "core/plan/undo_words.h"
 #include "cow/text.h"
@@ -206,7 +206,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
 static int start_undo(struct cow_plan **plan, struct cow_image *img, struct record *record,
                       struct stat *facts, struct cow_error *err)
 {
-    int status = plan_check_pending(img, err);
+    int status = pending_check(img, err);
     if (status == 0) {
         status = read_undo(record, img, facts, err);
     }

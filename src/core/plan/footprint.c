@@ -120,7 +120,7 @@ struct counting {
 /* Sectors that will be dirty. The commit writes blocks of the bitmap that have bits. */
 static void count_bits(struct counting *c, uint64_t first, uint64_t end)
 {
-    const struct cow_layout *to = &c->plan->result.layout;
+    const struct cow_layout *to = plan_made_layout(c->plan);
     const uint64_t begin = arith_max(first / 8 / HOLE_BYTES * HOLE_BYTES, c->bits_end);
     const uint64_t stop = arith_min(footprint_round(arith_div_up(end, 8), HOLE_BYTES), to->bitmap_bytes);
     if (begin < stop) {
@@ -132,7 +132,7 @@ static void count_bits(struct counting *c, uint64_t first, uint64_t end)
 
 static void count_data(struct counting *c, uint64_t begin, uint64_t end)
 {
-    const struct cow_layout *to = &c->plan->result.layout;
+    const struct cow_layout *to = plan_made_layout(c->plan);
     footprint_add(&c->data, cow_layout_place(to, begin), cow_layout_place(to, end));
     c->data_bytes += end - begin;
 }
@@ -162,7 +162,7 @@ static int count_old_bits(struct counting *c, struct cow_error *err)
     struct cow_image *img = c->plan->img;
     const uint64_t ratio = img->header.sector_bytes / SECTOR_BYTES;
     const uint64_t old_end =
-        arith_min(arith_div_up(img->header.size_bytes, SECTOR_BYTES), c->plan->result.layout.sectors);
+        arith_min(arith_div_up(img->header.size_bytes, SECTOR_BYTES), plan_made_layout(c->plan)->sectors);
     const struct cow_dirty_run *born = &c->plan->result.born_dirty;
     struct cow_dirty_run run = {0, 0};
     int status = 0;
@@ -185,7 +185,7 @@ static int count_old_bits(struct counting *c, struct cow_error *err)
 static int count_copied(struct counting *c, struct cow_error *err)
 {
     struct cow_image *img = c->plan->img;
-    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->result.header.size_bytes);
+    const uint64_t disk_end = arith_min(img->header.size_bytes, plan_made_bytes(c->plan));
     struct stretch stretch = {.next_sector = 0};
     int status = 0;
     do {

@@ -50,6 +50,19 @@ static const struct words words[RECORD_KINDS] = {
     [RECORD_INSERT] = SHIFT_WORDS(COW_METHOD_INSERTED),
     [RECORD_UNDO_MOVE] = UNDO_SHIFT_WORDS(COW_METHOD_MOVED),
     [RECORD_UNDO_INSERT] = UNDO_SHIFT_WORDS(COW_METHOD_INSERTED),
+    [RECORD_CONTENT] =
+        {
+            .shown = COW_METHOD_HEADER,
+            .forward = "the header is the new one already: what undoes it is kept",
+            .back = "the header is not the new one yet: what was written over is put back",
+            .undo = "write back the old header and what the change wrote over",
+        },
+    [RECORD_UNDO_CONTENT] =
+        {
+            .shown = COW_METHOD_HEADER,
+            .forward = "an undo was interrupted: it is finished",
+            .back = "an undo was interrupted and the image used since: the undo is given up",
+        },
     [RECORD_MERGE] =
         {
             .shown = COW_METHOD_IN_PLACE,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
-#include "core/plan/backing_rules.h"
+#include "core/image/backing_rules.h"
 
 /* The alignment decides where the data begins, and so how far the bitmap can grow. */
 static int choose_alignment(struct cow_plan *plan, const struct new_header *wish, struct cow_error *err)

@@ -57,6 +57,16 @@ bool plan_is_journaled(const struct cow_plan *plan)
     return plan->method != RECORD_NONE && (plan->purpose == PLAN_CHANGES || plan->purpose == PLAN_UNDOES);
 }
 
+const struct cow_layout *plan_made_layout(const struct cow_plan *plan)
+{
+    return plan->result.is_cut ? &plan->result.made : &plan->result.layout;
+}
+
+uint64_t plan_made_bytes(const struct cow_plan *plan)
+{
+    return plan->result.is_cut ? plan->img->header.size_bytes : plan->result.header.size_bytes;
+}
+
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation,
                           struct cow_error *err)
 {
@@ -81,6 +91,7 @@ struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum c
                                          .next_step = "",
                                          .content_text = "",
                                          .outside_note = "",
+                                         .makes_foreign = "",
                                          .note = plan->notes,
                                          .sibling = plan->siblings};
     if (img != NULL) {
@@ -123,6 +134,7 @@ void cow_plan_free(struct cow_plan *plan)
         }
         free(plan->strings);
         free(plan->steps);
+        free(plan->then);
         free(plan->files);
         for (size_t i = 0; i < plan->n_inputs; i++) {
             host_file_close(plan->io, &plan->input[i].file);

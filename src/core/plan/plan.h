@@ -17,7 +17,7 @@
 #include "cow/plan.h"
 
 enum {
-    PLAN_NOTES_MAX = 32, /* 13 of what is cut off (ops/shrink.c), and whatever else there can be to say */
+    PLAN_NOTES_MAX = 32, /* 13 of what is cut off (resize/shrink.c), and whatever else there can be to say */
     PLAN_INPUTS_MAX = 2,
     PLAN_SIBLINGS_MAX = 32,
 };
@@ -89,16 +89,32 @@ struct plan_image {
 struct plan_result {
     struct cow_header header;
     struct cow_layout layout;
-    struct selection *selection;     /* which of its sectors are dirty, owned; NULL: those of the old image */
-    bool punch_zeros;                /* blocks of zeros become holes */
-    bool is_callers;                 /* a new file with the caller's owner, not the image's */
-    bool shrinks;                    /* the disk becomes smaller */
+    struct selection *selection; /* which of its sectors are dirty, owned; NULL: those of the old image */
+    bool punch_zeros;            /* blocks of zeros become holes */
+    bool is_callers;             /* a new file with the caller's owner, not the image's */
+    bool shrinks;                /* the disk becomes smaller */
+    bool is_cut;                 /* ... at the end, once its filesystem has become smaller: until then the
+                                    file has the layout `made`, of the old size */
+    struct cow_layout made;
     uint64_t saved_bytes;            /* by header: of what is written over, that the journal keeps, at most */
     struct cow_dirty_run born_dirty; /* policy keep: new sectors, in sectors of the new image */
     bool odd_end_is_born;            /* of born_dirty the first is the old disk's odd end */
     struct plan_image counted;
     uint32_t shift_alignment; /* in place, where the data moves: of the new layout */
     uint64_t chunk_bytes;     /* ... that are moved at once */
+};
+
+/* The filesystem that is given another size with the disk (resize/filesystem.h). */
+struct plan_filesystem {
+    bool resizes;
+    unsigned partition, container; /* as in struct cow_fs_job */
+    bool is_gpt;
+    uint64_t first_byte;
+    uint64_t old_bytes;   /* what it has now */
+    uint64_t fs_bytes;    /* what it shall have; 0: all that there is */
+    uint64_t joint_bytes; /* that its files' pages may want to be written in addition, at most */
+    uint64_t copy_bytes;  /* of the disk that its programs are given a copy of, at most; 0: it is served */
+    uint64_t mixed_pages; /* completed by who writes the disk */
 };
 
 /* Whose word is followed. */
@@ -158,6 +174,9 @@ struct cow_plan {
     struct plan_holds holds;
     struct plan_backing backing;
     struct plan_result result;
+    struct plan_filesystem filesystem;
+    struct cow_resize_options *then; /* owned: a second change that follows (resize/in_two.h); NULL: none */
+    size_t first_steps;              /* of the first change; those behind them are shown only */
     struct plan_input input[PLAN_INPUTS_MAX]; /* further files that are read */
     size_t n_inputs;
 
@@ -168,12 +187,18 @@ struct cow_plan {
     bool has_joints;             /* pages are kept together that a guest reads in one piece */
     struct cow_fs_reader *file;  /* the file of the guest that is written */
     struct plan_family *family;
-    struct cow_image *own_image; /* diff: the raw disk as an image, in img as well */
+    struct cow_image *own_image;         /* diff: the raw disk as an image, in img as well */
+    const struct cow_foreign_sink *sink; /* who writes the target in another format; not owned */
+    const char *sink_backing; /* the target names this backing file; NULL: it holds the whole disk */
 };
 
 /* Whether a journal is kept while the commit lasts: an image is changed, or an undo goes back. (Recovery has
  * the journal that it found.) */
 bool plan_is_journaled(const struct cow_plan *plan);
+
+/* The layout of a new file while it is made, and the size of its disk then. */
+const struct cow_layout *plan_made_layout(const struct cow_plan *plan);
+uint64_t plan_made_bytes(const struct cow_plan *plan);
 
 /* A new, empty plan; img: NULL where there is none yet. NULL with err (COW_NO_MEMORY). */
 struct cow_plan *plan_new(const struct cow_io *io, struct cow_image *img, enum cow_operation operation,

@@ -91,10 +91,11 @@ static bool plan_has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 /* What a crash has left under the names that the steps work with. */
 static void touch_leftovers(struct cow_plan *plan)
 {
-    const bool makes_file =
-        plan_has_step(plan, COW_STEP_BEGIN_IMAGE) || plan_has_step(plan, COW_STEP_BEGIN_RAW);
+    const bool makes_file = plan_has_step(plan, COW_STEP_BEGIN_IMAGE) ||
+                            plan_has_step(plan, COW_STEP_BEGIN_RAW) ||
+                            plan_has_step(plan, COW_STEP_BEGIN_FOREIGN);
     const bool journals = plan_has_step(plan, COW_STEP_JOURNAL);
-    if (makes_file) {
+    if (makes_file || plan_has_step(plan, COW_STEP_RESIZE_FS)) { /* ... which is done on one, too */
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_NEW);
     }
     if (journals) {
@@ -110,11 +111,15 @@ static void touch_leftovers(struct cow_plan *plan)
 
 static void touch_target(struct cow_plan *plan)
 {
+    const enum cow_touch how = plan->target.replaces ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES;
+    if (plan->sink != NULL) { /* how long it becomes is the format's business */
+        plan_touch(plan, how, plan->target.path);
+        return;
+    }
     const uint64_t size_bytes = plan->file != NULL        ? plan->preview.moves_bytes
                                 : plan->preview.makes_raw ? plan->img->header.size_bytes
                                                           : plan->result.layout.end_offset;
-    plan_touch_sized(plan, plan->target.replaces ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, plan->target.path,
-                     size_bytes);
+    plan_touch_sized(plan, how, plan->target.path, size_bytes);
 }
 
 /* Of an image that keeps its file. */

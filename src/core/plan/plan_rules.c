@@ -12,68 +12,8 @@
 
 #include "core/beside/side.h"
 #include "core/image/siblings.h"
+#include "core/ledger/pending.h"
 #include "cow/text.h"
-
-int plan_no_lock(struct cow_error *err, int status, const char *path)
-{
-    cow_error_system(err, -status, "locking %s", path);
-    return cow_error_hint(
-        err, "where this filesystem has no locks, a running guest could not be noticed: copy the files "
-             "to a local one, or mount it with locks (NFS: local_lock=all, or nfsvers=4)");
-}
-
-int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *err)
-{
-    char path[PATH_MAX];
-    cow_error_set(err, COW_REFUSED,
-                  "%s: is unfinished: its data was being moved, and the journal of that is not beside it: %s",
-                  img->path, side_path(path, img->real_path, SIDE_MOVE));
-    return cow_error_hint(
-        err, "put that file and the position file back (from the same backup as the image), then "
-             "\"cowtui recover\"");
-}
-
-/* A change of all images on its backing file, of which this one may have been finished already. */
-static int check_pending_family(const struct cow_image *img, struct cow_error *err)
-{
-    char image[COW_HINT_BYTES / 2];
-    const struct cow_backing *backing = &img->backing.facts;
-    if (backing->state != COW_BACKING_FOUND || !side_has_family_journal(img->io, backing->path)) {
-        return 0;
-    }
-    cow_error_set(err, COW_REFUSED, "%s: a change of all images on %s was interrupted", img->path,
-                  backing->path);
-    return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
-                          cow_shell_quote(image, sizeof image, img->path));
-}
-
-int plan_check_pending(const struct cow_image *img, struct cow_error *err)
-{
-    char image[COW_HINT_BYTES / 2];
-    struct cow_error whose;
-    if (img->is_moving) {
-        return image_require_layout(img, err);
-    }
-    switch (side_find_journal(img->io, img->real_path, &img->cow.facts, img->path, &whose)) {
-    case SIDE_NO_JOURNAL: /* what it was can be read; to move its data again would be the end of it */
-        return img->is_half ? plan_refuse_without_journal(img, err) : check_pending_family(img, err);
-    case SIDE_JOURNAL_STRANGE:
-        cow_error_set(err, COW_REFUSED, "%s: it looks as if an earlier change of it was interrupted: %s",
-                      img->path, whose.message);
-        return cow_error_hint(err, "%s", whose.hint);
-    case SIDE_JOURNAL_OBEYED:
-        break;
-    }
-    cow_error_set(err, COW_REFUSED, "%s: an earlier change of it was interrupted", img->path);
-    return cow_error_hint(err, "\"cowtui recover %s\" finishes it or takes it back",
-                          cow_shell_quote(image, sizeof image, img->path));
-}
-
-int plan_check_ready(const struct cow_image *img, struct cow_error *err)
-{
-    int status = plan_check_pending(img, err);
-    return status != 0 ? status : image_require_layout(img, err);
-}
 
 int plan_check_way_of(const struct cow_image *img, const char *target_path, const char *what,
                       struct cow_error *err)
@@ -127,20 +67,11 @@ static int refuse_held(const struct sibling *held, struct cow_error *err)
     return cow_error_hint(err, "a running UML guest, most likely: shut it down first");
 }
 
-static int refuse_pending(const struct sibling *pending, struct cow_error *err)
-{
-    char image[COW_HINT_BYTES / 2];
-    cow_error_set(err, COW_REFUSED, "%s: is on the same backing file, and a change of it was interrupted%s",
-                  pending->path, pending->pending_is_strange ? ", says a journal that is not obeyed" : "");
-    return cow_error_hint(err, "first of all: cowtui recover %s",
-                          cow_shell_quote(image, sizeof image, pending->path));
-}
-
 /* What another image has begun may concern the backing file. */
 static int check_siblings(const struct siblings *siblings, struct cow_error *err)
 {
     const struct sibling *held = siblings_held(siblings), *pending = siblings_pending(siblings);
-    return held != NULL ? refuse_held(held, err) : pending != NULL ? refuse_pending(pending, err) : 0;
+    return held != NULL ? refuse_held(held, err) : pending != NULL ? pending_refuse_sibling(pending, err) : 0;
 }
 
 int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err)
@@ -150,19 +81,6 @@ int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err)
         siblings_find_on(&siblings, plan->io, plan->img, plan->backing.path, &plan->backing.facts, err);
     if (status == 0) {
         status = check_siblings(&siblings, err);
-        siblings_clear(&siblings);
-    }
-    return status;
-}
-
-int plan_check_pending_on(const struct cow_image *img, const char *path, const struct stat *facts,
-                          struct cow_error *err)
-{
-    struct siblings siblings;
-    int status = siblings_find_on(&siblings, img->io, img, path, facts, err);
-    if (status == 0) {
-        const struct sibling *pending = siblings_pending(&siblings);
-        status = pending != NULL ? refuse_pending(pending, err) : 0;
         siblings_clear(&siblings);
     }
     return status;

@@ -7,21 +7,8 @@
 
 #include "core/plan/plan.h"
 
-/* COW_REFUSED if an interrupted change of the image waits for recovery, or its data is half way. */
-int plan_check_pending(const struct cow_image *img, struct cow_error *err);
-
-/* COW_REFUSED, for an image half way without the journal that says what was meant. */
-int plan_refuse_without_journal(const struct cow_image *img, struct cow_error *err);
-
-/* First of all, for every change of an image: it has a layout, and nothing waits for recovery. What a crash
- * left looks like other trouble, so this comes before all other questions. COW_INVALID, COW_REFUSED. */
-int plan_check_ready(const struct cow_image *img, struct cow_error *err);
-
 /* COW_REFUSED if an image that is to be replaced by rename has further names, unless force. */
 int plan_check_names(const struct cow_image *img, bool force, struct cow_error *err);
-
-/* No lock was had (-errno), and not because somebody holds one: COW_IO, with what helps. */
-int plan_no_lock(struct cow_error *err, int status, const char *path);
 
 /* COW_REFUSED where something that is none of ours lies where the change has to put a file of its own. */
 int plan_check_way(const struct cow_plan *plan, struct cow_error *err);
@@ -36,10 +23,5 @@ int plan_list_siblings(struct cow_plan *plan, struct cow_error *err);
 
 /* The same two refusals, asked again under the lock. */
 int plan_check_siblings(const struct cow_plan *plan, struct cow_error *err);
-/* COW_REFUSED if a change of an image on this file was interrupted: its date and length may be half a
- * change's.
- */
-int plan_check_pending_on(const struct cow_image *img, const char *path, const struct stat *facts,
-                          struct cow_error *err);
 
 #endif

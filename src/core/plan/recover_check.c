@@ -105,7 +105,9 @@ int recover_check_way(const struct cow_image *img, const struct record *record, 
 {
     const bool needs_undo = direction == FORWARD || record_kind_facts(record->kind)->goes_back;
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
-    const char *const works_with = kind->makes_file ? SIDE_NEW : kind->shifts ? SIDE_POSITION : NULL;
+    const char *const works_with = kind->makes_file || (kind->marks && !kind->shifts) ? SIDE_NEW
+                                   : kind->shifts                                     ? SIDE_POSITION
+                                                                                      : NULL;
     int status = works_with != NULL ? plan_check_way_of(img, img->real_path, works_with, err) : 0;
     if (status == 0 && needs_undo) {
         status = plan_check_way_of(img, img->real_path, SIDE_UNDO, err);

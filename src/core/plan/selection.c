@@ -199,12 +199,24 @@ static int base_hole(struct selection *s, uint64_t sector, uint64_t limit, uint6
     return 0;
 }
 
-/* Sectors from `sector` on, in whole units, that are zeros on both sides by their holes. */
-static int both_holes(struct selection *s, uint64_t sector, uint64_t limit, uint64_t unit, uint64_t *sectors,
-                      struct cow_error *err)
+/* Sectors from `sector` on, in whole units, of which it is known without reading that both sides are equal:
+ * zeros by their holes, or a disk that somebody else reads and that shows the very backing file. */
+static int known_equal(struct selection *s, uint64_t sector, uint64_t limit, uint64_t unit, uint64_t *sectors,
+                       struct cow_error *err)
 {
-    uint64_t disk = 0, base = 0;
-    int status = disk_hole(s, sector, limit, &disk, err);
+    uint64_t disk = 0, base = 0, same = 0;
+    int status = host_file_shows_backing(&s->img->cow, sector * SECTOR_BYTES,
+                                         arith_min(limit * SECTOR_BYTES, s->img->header.size_bytes), &same);
+    if (status < 0) {
+        return cow_error_system(err, -status, "%s: looking for what is in it", s->img->path);
+    }
+    const bool odd_end = sector * SECTOR_BYTES + same == s->img->header.size_bytes;
+    same = odd_end ? arith_div_up(same, SECTOR_BYTES) : same / SECTOR_BYTES;
+    if (same >= arith_min(unit, limit - sector)) {
+        *sectors = sector + same == limit ? same : same / unit * unit;
+        return 0;
+    }
+    status = disk_hole(s, sector, limit, &disk, err);
     if (status == 0 && disk >= arith_min(unit, limit - sector)) {
         status = base_hole(s, sector, limit, &base, err);
     }
@@ -299,7 +311,7 @@ static int compare_selected_chunk(const struct making *m, struct cow_error *err)
     while (status == 0 && (at = find_bit(m->words, at, m->end, true)) < m->end) {
         const uint32_t run_end = find_bit(m->words, at, m->end, false);
         uint64_t holes;
-        status = both_holes(m->s, m->base + at, m->base + run_end, unit, &holes, err);
+        status = known_equal(m->s, m->base + at, m->base + run_end, unit, &holes, err);
         if (status == 0 && holes > 0) {
             fill_bits(m->words, at, at + (uint32_t)holes, false);
             at += (uint32_t)holes;
@@ -321,7 +333,7 @@ static int chunk_is_empty(struct selection *s, uint64_t first, uint64_t sectors,
     uint64_t holes = 0;
     int status = 0;
     if (s->rule.look_at_all) {
-        status = both_holes(s, first, first + sectors, PAGE_SECTORS, &holes, err);
+        status = known_equal(s, first, first + sectors, PAGE_SECTORS, &holes, err);
         *empty = holes == sectors;
     } else {
         status = cow_image_density(s->img, first / ratio, arith_div_up(sectors, ratio), &density, err);

@@ -10,6 +10,8 @@
  * Where sectors were selected anew, each range is cut into pieces by where its bytes come from. A run
  * of 1 MiB and more is moved by its extents, so that holes stay holes and blocks are shared where the
  * filesystem can; short ones are read and written together.
+ *
+ * What goes into a disk of another format is asked of foreign_next, by both as well.
  */
 #include "core/plan/stretch.h"
 
@@ -84,4 +86,44 @@ int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t e
         *out = (struct piece){.kind = kind, .end_bytes = stop};
     }
     return 0;
+}
+
+/* The next dirty stretch that is of one kind. */
+static int next_dirty_piece(struct foreign_piece *out, struct cow_image *img, uint64_t at,
+                            struct cow_error *err)
+{
+    const uint64_t sector_bytes = img->header.sector_bytes;
+    struct cow_dirty_run run;
+    struct piece piece;
+    int status = cow_image_next_dirty(img, at / sector_bytes, &run, err);
+    if (status != 0 || run.sectors == 0) {
+        return status;
+    }
+    const uint64_t begin = arith_max(run.first_sector * sector_bytes, at);
+    const uint64_t end = arith_min((run.first_sector + run.sectors) * sector_bytes, img->header.size_bytes);
+    status = piece_next(&piece, img, begin, end, true, err);
+    if (status == 0) {
+        *out = (struct foreign_piece){begin, piece.end_bytes, piece.kind == PIECE_HOLE};
+    }
+    return status;
+}
+
+int foreign_next(struct foreign_piece *out, struct cow_image *img, uint64_t at, bool dirty_only,
+                 struct cow_error *err)
+{
+    const uint64_t end = img->header.size_bytes;
+    struct piece piece = {.kind = PIECE_HOLE, .end_bytes = at};
+    int status = 0;
+    *out = (struct foreign_piece){end, end, false};
+    if (at >= end || dirty_only) {
+        return at >= end ? 0 : next_dirty_piece(out, img, at, err);
+    }
+    while (status == 0 && piece.kind == PIECE_HOLE && piece.end_bytes < end) {
+        at = piece.end_bytes;
+        status = piece_next(&piece, img, at, end, true, err);
+    }
+    if (status == 0 && piece.kind != PIECE_HOLE) {
+        *out = (struct foreign_piece){at, piece.end_bytes, false};
+    }
+    return status;
 }

@@ -39,4 +39,15 @@ struct piece {
 int piece_next(struct piece *out, struct cow_image *img, uint64_t at, uint64_t end, bool all_read,
                struct cow_error *err);
 
+/* A stretch of the disk that goes into a file of another format: bytes. */
+struct foreign_piece {
+    uint64_t begin_bytes, end_bytes; /* equal: there is none */
+    bool is_hole;                    /* zeros that are dirty; else it has to be read */
+};
+
+/* The next one from byte `at` of the disk on, in ascending order. All that is no hole of the disk;
+ * dirty_only: all that is dirty, holes too, for they hide what the backing file has. */
+int foreign_next(struct foreign_piece *out, struct cow_image *img, uint64_t at, bool dirty_only,
+                 struct cow_error *err);
+
 #endif

@@ -376,6 +376,11 @@ const struct cow_volume *cow_fs_whole(const struct cow_fs *fs)
     return fs->table[0] == '\0' ? &fs->volume[0] : &fs->whole;
 }
 
+unsigned cow_fs_container(const struct cow_fs *fs)
+{
+    return fs->container;
+}
+
 uint64_t cow_fs_table_end(const struct cow_fs *fs)
 {
     return fs->table_end;

@@ -12,6 +12,8 @@ int commit_begin_image(struct commit *c); /* step_image.c */
 int commit_write_bitmap(struct commit *c);
 int commit_copy_data(struct commit *c);
 int commit_finish_image(struct commit *c);
+int commit_resize_fs(struct commit *c); /* step_fs.c */
+int commit_cut_image(struct commit *c);
 int commit_write_selection(struct commit *c); /* step_selection.c */
 int commit_begin_raw(struct commit *c);       /* step_raw.c */
 int commit_compose(struct commit *c);
@@ -19,5 +21,8 @@ int commit_finish_raw(struct commit *c);
 int commit_write_file(struct commit *c);
 int commit_write_stream(struct commit *c); /* step_through.c */
 int commit_write_device(struct commit *c);
+int commit_begin_foreign(struct commit *c); /* step_foreign.c */
+int commit_write_foreign(struct commit *c);
+int commit_finish_foreign(struct commit *c);
 
 #endif

@@ -52,7 +52,7 @@ int commit_begin_image(struct commit *c)
     if (status == 0 &&
         !record_kind_facts(c->plan->method)->writes_into_backing) { /* its full length is the sign that a
                                                                        merge has begun (method_merge.c) */
-        status = c->io->ftruncate(c->io->context, c->out_fd, c->plan->result.layout.end_offset);
+        status = c->io->ftruncate(c->io->context, c->out_fd, plan_made_layout(c->plan)->end_offset);
         status = status < 0 ? commit_failed(c, status, "sizing", c->plan->target.temp_path) : 0;
     }
     return status;
@@ -91,7 +91,8 @@ static int flush_bits(struct bit_writer *w)
         return 0;
     }
     uint64_t offset = w->piece * BITMAP_PIECE_BYTES;
-    size_t n_bytes = (size_t)arith_min(BITMAP_PIECE_BYTES, w->c->plan->result.layout.bitmap_bytes - offset);
+    size_t n_bytes =
+        (size_t)arith_min(BITMAP_PIECE_BYTES, plan_made_layout(w->c->plan)->bitmap_bytes - offset);
     int status = write_bits(w, n_bytes);
     if (status < 0) {
         return commit_failed(w->c, status, "writing the bitmap of", w->c->plan->target.temp_path);
@@ -142,7 +143,7 @@ static int write_old_bits(struct commit *c, struct bit_writer *w)
     const uint64_t ratio = img->header.sector_bytes / 512;
     /* A last sector of 4096 may reach past the old end; a smaller disk ends earlier. */
     const uint64_t old_end =
-        arith_min(arith_div_up(img->header.size_bytes, 512), c->plan->result.layout.sectors);
+        arith_min(arith_div_up(img->header.size_bytes, 512), plan_made_layout(c->plan)->sectors);
     struct cow_dirty_run run = {0, 0};
     int status = 0;
     do {
@@ -206,7 +207,7 @@ int commit_copy_data(struct commit *c)
 {
     struct cow_image *img = c->plan->img;
     /* What lies past an odd old end is not copied, so it reads as zeros when the disk has grown. */
-    const uint64_t disk_end = arith_min(img->header.size_bytes, c->plan->result.header.size_bytes);
+    const uint64_t disk_end = arith_min(img->header.size_bytes, plan_made_bytes(c->plan));
     struct stretch stretch = {.next_sector = 0};
     int status = stretch_next(&stretch, img, 0, disk_end, c->err);
     while (status == 0 && stretch.dirty_sectors > 0) {

@@ -50,9 +50,10 @@ int commit_failed(struct commit *c, int status, const char *what, const char *pa
 {
     int answer = cow_error_system(c->err, -status, "%s %s", what, path);
     if (status == -ENOSPC || status == -EDQUOT) {
-        cow_error_hint(c->err, c->marked ? "free some space, then go on with \"cowtui recover\""
-                                         : "nothing has changed; free some space, or write elsewhere "
-                                           "with -o FILE");
+        const bool stays_half = c->marked && record_kind_facts(c->record.kind)->shifts;
+        cow_error_hint(c->err, stays_half ? "free some space, then go on with \"cowtui recover\""
+                                          : "nothing has changed; free some space, or write elsewhere "
+                                            "with -o FILE");
     }
     return answer;
 }
@@ -87,7 +88,7 @@ static int remove_left_over_file(struct commit *c, const char *path)
     }
     int status = c->io->lock(c->io->context, fd, IO_LOCK_WRITE);
     if (status < 0 && status != -EAGAIN && status != -EACCES && !c->plan->holds.are_optional) {
-        status = plan_no_lock(c->err, status, path);
+        status = host_file_no_lock(c->err, status, path);
     } else if (status == -EAGAIN || status == -EACCES) {
         status = cow_error_set(c->err, COW_LOCKED, "%s: another cowtui is writing it", path);
     } else {
@@ -116,7 +117,7 @@ static int lock_own(struct commit *c, const char *path, int fd, bool *ours)
         status = c->io->fstat(c->io->context, fd, &opened);
     }
     if (status < 0) {
-        return plan_no_lock(c->err, status, path);
+        return host_file_no_lock(c->err, status, path);
     }
     *ours = c->io->stat(c->io->context, path, &named) == 0 && same_file(&named, &opened);
     return 0;

@@ -36,6 +36,8 @@ struct commit {
     bool renamed;         /* the new file (or header) is in place: nothing is taken back any more */
     struct record record; /* once the journal is made, or read */
     bool has_record;
+    size_t room_for_more; /* of record.more */
+    uint64_t saved_bytes; /* that those ranges hold */
     const char *phase;
     uint64_t done_bytes;
     uint64_t total_bytes;

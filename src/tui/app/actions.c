@@ -21,7 +21,7 @@
 #define ESC   TUI_KEY_ESC
 #define MOVES                                                                                                \
     (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
-     TUI_IN_OFFER)
+     TUI_IN_OFFER | TUI_IN_SERVING)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 #define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
@@ -35,7 +35,7 @@
 /* clang-format off */
 static const struct tui_action table[] = {
     {TUI_DO_HELP, TUI_IN_LOOKING, {'?', TUI_KEY_F1}, .command = "help", HELP("this help, with the legend")},
-    {TUI_DO_HELP, TUI_IN_WIZARD, {TUI_KEY_F1}, UNTOLD},
+    {TUI_DO_HELP, TUI_IN_WIZARD | TUI_IN_SERVING, {TUI_KEY_F1}, UNTOLD},
 
     {TUI_DO_UP, MOVES, {UP, 'k', TUI_CTRL('p')}, HELP("up")},
     {TUI_DO_UP, TUI_IN_FIELD, {UP}, UNTOLD},
@@ -89,6 +89,8 @@ static const struct tui_action table[] = {
     {TUI_DO_BACK, PAGES, {'b', TUI_KEY_BACKTAB}, HELP("back to the page before")},
     {TUI_DO_BACK, TUI_IN_SECOND, {TUI_KEY_BACKTAB}, UNTOLD},
 
+    {TUI_DO_FS, TUI_IN_FS, {'f'}, HELP("the filesystem goes with the disk, or the disk alone")},
+
     {TUI_DO_HEADER, TUI_IN_LOOKING, {'1'}, .command = "header", HELP("Header: fields, layout, verdict")},
     {TUI_DO_MAP, TUI_IN_LOOKING, {'2'}, .command = "map", HELP("Map: which sectors are in the COW")},
     {TUI_DO_BLOCKS, TUI_IN_LOOKING, {'3'}, .command = "blocks",
@@ -121,6 +123,10 @@ static const struct tui_action table[] = {
     {TUI_DO_MERGE_IN_PLACE, TUI_IN_LOOKING, .command = "merge-in-place",
      HELP("write what the guest sees into the backing file: cannot be undone")},
 
+    {TUI_DO_SERVE, TUI_IN_LOOKING, .command = "serve", .argument = TUI_SERVE_WORD,
+     HELP("let other programs read the disk on a socket, or write to it, as long as its page is open")},
+    {TUI_DO_MOUNT, TUI_IN_LOOKING, .command = "mount", .argument = TUI_DIRECTORY,
+     HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
      HELP("go to a byte (16M, +1M) or a sector (s32768)")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
@@ -131,7 +137,7 @@ static const struct tui_action table[] = {
     {TUI_DO_UNDO, TUI_IN_LOOKING, {'u'}, .command = "undo", .argument = TUI_DISCARD,
      HELP("take back the last change: shows first what that does; :undo discard gives that up")},
     {TUI_DO_LEAVE, TUI_IN_TABS, {'q'}, HELP("leave; on the first level the program")},
-    {TUI_DO_LEAVE, PAGES | OVER | TUI_IN_RESULT | TUI_IN_OFFER, {ESC, 'q'},
+    {TUI_DO_LEAVE, PAGES | OVER | TUI_IN_RESULT | TUI_IN_OFFER | TUI_IN_SERVING, {ESC, 'q'},
      HELPS({PAGES, "leave the wizard: nothing is written"})},
     {TUI_DO_LEAVE, TUI_IN_FIELD, {ESC}, UNTOLD},
     {TUI_DO_QUIT, TUI_IN_LOOKING, .command = "quit", HELP("leave the program")},
@@ -149,6 +155,8 @@ static const char *const argument_words[] = {
     [TUI_FILE] = " FILE",
     [TUI_BACKING] = " PATH [restamp|safe]",
     [TUI_OTHER_BACKING] = " [PATH]",
+    [TUI_SERVE_WORD] = " [--write]",
+    [TUI_DIRECTORY] = " DIR [--write] [--fs|--partition N]",
 };
 
 const struct tui_action *tui_action_row(size_t index)
@@ -230,6 +238,12 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     if (action->argument == TUI_COMPACT_WORD && rest[0] != '\0' && strcmp(rest, "unused") != 0 &&
         strcmp(rest, "larger") != 0)
         return cow_error_set(err, COW_USAGE, "%s takes no argument but unused or larger", action->command);
+    if (action->argument == TUI_DIRECTORY && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: which directory?", action->command);
+        return cow_error_hint(err, ":%s%s", action->command, argument_words[action->argument]);
+    }
+    if (action->argument == TUI_SERVE_WORD && rest[0] != '\0' && strcmp(rest, "--write") != 0)
+        return cow_error_set(err, COW_USAGE, "%s takes no argument but --write", action->command);
     if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
         return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
     *out = action->id;
@@ -248,5 +262,5 @@ bool tui_command_file(const char *line, size_t *begin)
     *begin += strspn(line + *begin, " ");
     return bytes > 0 && name[bytes] == ' ' && matches == 1 &&
            (action->argument == TUI_FILE || action->argument == TUI_BACKING ||
-            action->argument == TUI_OTHER_BACKING);
+            action->argument == TUI_OTHER_BACKING || action->argument == TUI_DIRECTORY);
 }

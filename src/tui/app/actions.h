@@ -38,6 +38,7 @@ enum tui_action_id {
     TUI_DO_NEXT_VIEW,
     TUI_DO_PREV_VIEW,
     TUI_DO_RESIZE,
+    TUI_DO_FS,
     TUI_DO_UNDO,
     TUI_DO_RECOVER,
     TUI_DO_PAGES,
@@ -47,6 +48,8 @@ enum tui_action_id {
     TUI_DO_CONVERT,
     TUI_DO_MERGE,
     TUI_DO_MERGE_IN_PLACE,
+    TUI_DO_SERVE,
+    TUI_DO_MOUNT,
     TUI_DO_SCAN,
     TUI_DO_OWNERS,
     TUI_DO_ORDER,
@@ -98,6 +101,8 @@ enum {
     TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
     TUI_IN_FAMILY = 1 << 22,    /* the images on the backing file */
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
+    TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
+    TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
@@ -116,7 +121,9 @@ enum tui_argument_kind {
     TUI_COMPACT_WORD,
     TUI_FILE,
     TUI_BACKING,
-    TUI_OTHER_BACKING
+    TUI_OTHER_BACKING,
+    TUI_SERVE_WORD,
+    TUI_DIRECTORY
 };
 
 enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };

@@ -49,6 +49,7 @@ static const struct footer_entry {
     {TUI_IN_PREVIEW, TUI_DO_ENTER, "Enter", "Press it"},
     {TUI_IN_PREVIEW, TUI_DO_DOWN, "Up Down", "Scroll"},
     {TUI_IN_RESULT, TUI_DO_ENTER, "Enter", "Go on"},
+    {TUI_IN_FS, TUI_DO_FS, "f", "Filesystem"},
     {TUI_IN_OFFER, TUI_DO_ENTER, "Enter", "Recover: shows the plan first"},
     {TUI_IN_CHOICE | TUI_IN_BESIDE, TUI_DO_BACK, "b", "Back"},
     {TUI_IN_SECOND, TUI_DO_BACK, "S-Tab", "Back"},
@@ -62,6 +63,7 @@ static const struct footer_entry {
     {OVER, TUI_DO_LEAVE, "q", "Back"},
     {TUI_IN_FIELD | PAGES, TUI_DO_LEAVE, "Esc", "Leave: nothing is written"},
     {TUI_IN_OFFER, TUI_DO_LEAVE, "q", "Look only"},
+    {TUI_IN_SERVING, TUI_DO_LEAVE, "q", "End it"},
 };
 
 enum { FOOTER = sizeof footer / sizeof footer[0] };
@@ -121,7 +123,7 @@ static void put_help(struct tui_page *page, const struct tui_action *action, con
 
 static const struct {
     const char *title;
-    unsigned looking, others; /* it lists what holds there only, or exactly in others */
+    unsigned looking, others; /* it lists what holds there only, or in others */
 } sections[] = {
     {"Everywhere (C- is Ctrl, S- is Shift)", 0, 0},
     {"Header", TUI_IN_HEADER, 0},
@@ -130,7 +132,7 @@ static const struct {
     {"Files", TUI_IN_ANY_FILE, 0},
     {"Check", TUI_IN_ANY_FINDING, 0},
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},
-    {"Resize wizard", 0, PAGES},
+    {"Resize wizard", 0, PAGES | TUI_IN_FS},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
@@ -141,8 +143,7 @@ static size_t section_of(unsigned contexts)
     unsigned looking = contexts & TUI_IN_LOOKING;
 
     for (size_t i = 1; i < SECTIONS; i++) {
-        if (looking ? (looking & ~sections[i].looking) == 0
-                    : sections[i].others && contexts == sections[i].others)
+        if (looking ? (looking & ~sections[i].looking) == 0 : (contexts & ~sections[i].others) == 0)
             return i;
     }
     return looking ? 0 : SECTIONS;

@@ -94,6 +94,68 @@ static enum tui_result do_undo(struct tui_app *app, const char *argument)
     return do_change(app, argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO, NULL);
 }
 
+static enum tui_result do_serve(struct tui_app *app, const char *argument)
+{
+    const struct tui_serving_request request = {.is_writing = argument && argument[0]};
+
+    tui_app_push(app, &tui_view_serving, &request);
+    return TUI_REDRAW;
+}
+
+/* Cuts a last word off, unless nothing stands before it: "" if there is none. */
+static const char *cut_last_word(char *text)
+{
+    char *space = strrchr(text, ' ');
+
+    if (!space || space == text)
+        return "";
+    while (space > text && space[-1] == ' ')
+        space--;
+    const char *word = space + strspn(space, " ");
+    *space = '\0';
+    return word;
+}
+
+/* What stands behind the directory, from its end. A directory may have blanks in its name, but its last word
+ * does not begin like an option. False: it is none that is known. */
+static bool read_mount(struct tui_serving_request *request, char *text)
+{
+    while (strstr(text, " --")) {
+        unsigned partition = 0;
+        const char *word = cut_last_word(text);
+        bool is_number = sscanf(word, "%u", &partition) == 1 && partition > 0 &&
+                         strspn(word, "0123456789") == strlen(word);
+        if (is_number && strcmp(cut_last_word(text), "--partition") == 0)
+            request->partition = partition;
+        else if (strcmp(word, "--write") == 0)
+            request->is_writing = true;
+        else if (strcmp(word, "--fs") != 0)
+            return false;
+        request->is_filesystem |= is_number || strcmp(word, "--fs") == 0;
+    }
+    request->directory = text;
+    return true;
+}
+
+static enum tui_result do_mount(struct tui_app *app, const char *argument)
+{
+    struct tui_serving_request request = {.is_writing = false};
+    struct cow_error err = {0};
+    char text[TUI_PROMPT_BYTES];
+
+    if (!argument)
+        return TUI_NOTHING;
+    snprintf(text, sizeof text, "%s", argument);
+    if (read_mount(&request, text)) {
+        tui_app_push(app, &tui_view_serving, &request);
+        return TUI_REDRAW;
+    }
+    cow_error_set(&err, COW_USAGE,
+                  "mount takes a directory, and behind it only --write, and --fs or --partition N");
+    tui_app_error(app, &err);
+    return TUI_REDRAW;
+}
+
 /* What is staged where we are goes first. An interrupted change that is one of the findings is no obstacle:
  * its fix is the recovery. */
 static enum tui_result do_write(struct tui_app *app, const char *argument)
@@ -254,6 +316,8 @@ static const struct {
     {TUI_DO_CONVERT, .does_one = do_change, .which = TUI_CHANGE_CONVERT},
     {TUI_DO_MERGE, .does_one = do_change, .which = TUI_CHANGE_MERGE},
     {TUI_DO_MERGE_IN_PLACE, .does_one = do_change, .which = TUI_CHANGE_MERGE_IN_PLACE},
+    {TUI_DO_SERVE, .does = do_serve},
+    {TUI_DO_MOUNT, .does = do_mount},
     {TUI_DO_SCAN, .does = do_scan},
     {TUI_DO_WRITE, .does = do_write},
     {TUI_DO_UNSTAGE, .does = do_unstage},

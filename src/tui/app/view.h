@@ -71,6 +71,14 @@ struct tui_change_request {
     const char *argument; /* what was typed behind the command */
 };
 
+/* What tui_view_serving shows. */
+struct tui_serving_request {
+    bool is_writing;
+    const char *directory; /* where it is mounted; NULL: it is only served */
+    bool is_filesystem;    /* what is mounted is the one on the disk, or in that partition if it is not 0 */
+    unsigned partition;
+};
+
 /* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
 enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
 
@@ -88,6 +96,7 @@ extern const struct tui_view_class tui_view_diff; /* argument: struct cow_fs_fil
 extern const struct tui_view_class tui_view_check;
 extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
 extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */
+extern const struct tui_view_class tui_view_serving; /* argument: struct tui_serving_request */
 extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
 
 #endif

@@ -4,7 +4,7 @@
  * yes, carried out with progress, and its result told. The resize wizard ends in these pages; all other
  * changes are nothing but them. What only makes a new file needs no yes. change.c turns the pages,
  * change_preview.c and change_pages.c fill them from change_layouts.c and change_parts.c, change_run.c
- * commits: the one place of the screen that writes, and that only after the yes.
+ * commits: the one place of the screen that writes itself, and that only after the yes.
  */
 #ifndef COW_TUI_CHANGE_CHANGE_H
 #define COW_TUI_CHANGE_CHANGE_H
@@ -42,6 +42,7 @@ struct change {
     char instead[CHANGE_SENTENCE]; /* other ways to the same end; "" if none */
 
     char phase[CHANGE_SHORT];
+    char said[CHANGE_SENTENCE];   /* by the program that is at work, last; "" none is, or it is silent */
     struct tui_progress progress; /* in bytes */
     bool can_cancel, stopping;
     bool moves;   /* data, within the file */

@@ -130,6 +130,7 @@ void change_fill_running(struct tui_app *app, struct change *change)
     tui_page_line(page);
     tui_page_putf(page, 2, TUI_STRONG, "%s", change->phase);
     tui_page_line(page);
+    tui_page_put(page, 2, TUI_DIM, change->said);
     tui_page_line(page);
     if (change->progress.total >= WORTH_A_BAR_BYTES)
         put_progress(app, change);

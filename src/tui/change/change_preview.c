@@ -114,7 +114,10 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
     cow_size_text(moved, preview->writes_bytes);
     cow_needs_text(needed, preview);
     cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
-    if (preview->method == COW_METHOD_HEADER)
+    if (preview->method == COW_METHOD_HEADER && preview->fs_after_bytes)
+        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
+                       "what the filesystem's programs write, and the header, in place; needs %s", needed);
+    else if (preview->method == COW_METHOD_HEADER)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "only the header, in place: milliseconds at any size; needs %s", needed);
     else if (preview->method == COW_METHOD_BACKING_ONLY)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "front/resize_fs.h"
 #include "tui/change/change.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/prompt.h"
@@ -31,6 +32,7 @@ static bool on_change_progress(void *context, const struct cow_progress *progres
     bool cancel_changed = change->can_cancel != progress->can_cancel;
 
     snprintf(change->phase, sizeof change->phase, "%s", progress->phase);
+    change->said[0] = '\0';
     change->progress.done = progress->done_bytes;
     change->progress.total = progress->total_bytes;
     change->can_cancel = progress->can_cancel;
@@ -41,6 +43,29 @@ static bool on_change_progress(void *context, const struct cow_progress *progres
     if (tui_app_pump(run->app))
         change->stopping = true;
     return change->stopping;
+}
+
+/* Asked ten times a second while a program writes the filesystem. */
+static bool on_program(void *context, const char *program, const char *line)
+{
+    struct run *run = context;
+    struct change *change = run->change;
+
+    snprintf(change->phase, sizeof change->phase, "%s writes the filesystem", program);
+    snprintf(change->said, sizeof change->said, "%s", line);
+    change->drawn = tui_clock();
+    if (tui_app_pump(run->app)) {
+        change->stopping = true;
+        tui_app_draw(run->app); /* its end is waited for, and nobody asks again */
+    }
+    return change->stopping;
+}
+
+static int on_resize_fs(void *context, const struct cow_fs_job *job, struct cow_error *err)
+{
+    const struct front_fs_watch watch = {.wants_stop = on_program, .context = context};
+
+    return front_resize_fs(job, &watch, err);
 }
 
 static void on_change_note(void *context, const char *text)
@@ -78,7 +103,8 @@ static bool can_undo(struct cow_image *image)
 void change_commit(struct tui_app *app, struct change *change)
 {
     struct run run = {app, change};
-    const struct cow_env env = {on_change_progress, on_change_note, &run};
+    const struct cow_env env = {
+        .progress = on_change_progress, .note = on_change_note, .resize_fs = on_resize_fs, .context = &run};
     struct cow_error err = {0};
 
     tui_prompt_stop();
@@ -86,7 +112,7 @@ void change_commit(struct tui_app *app, struct change *change)
     change->at = CHANGE_RUNNING;
     change->page.top = 0;
     change->stopping = false;
-    change->notes[0] = '\0';
+    change->notes[0] = change->said[0] = '\0';
     change->progress.started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;

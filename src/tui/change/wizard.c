@@ -124,13 +124,18 @@ static void wizard_close(struct tui_app *app, void *state)
     free(w);
 }
 
+static bool can_choose_fs(const struct wizard *w)
+{
+    return w->fs.asked && w->fs.possible && !w->fs.needed;
+}
+
 static unsigned wizard_contexts(struct tui_app *app, void *state)
 {
     const struct wizard *w = state;
 
     (void)app;
     return w->at == WIZARD_SIZE     ? TUI_IN_SIZE
-           : w->at == WIZARD_POLICY ? TUI_IN_CHOICE
+           : w->at == WIZARD_POLICY ? TUI_IN_CHOICE | (can_choose_fs(w) ? TUI_IN_FS : 0U)
            : w->at == WIZARD_METHOD ? TUI_IN_BESIDE
                                     : change_contexts(&w->change);
 }
@@ -181,21 +186,15 @@ static void choose_preset(struct tui_app *app, struct wizard *w, int step)
     parse_size(app, w);
 }
 
-static void choose_policy(struct wizard *w, int step)
+static void choose_policy(struct tui_app *app, struct wizard *w, int step)
 {
     for (int i = w->choice_at + step; i >= 0 && i < w->choices; i += step) {
         if (w->choice[i].possible) {
             w->choice_at = i;
+            wizard_ask_fs(app, w);
             return;
         }
     }
-}
-
-static struct cow_resize_options resize_options(const struct tui_app *app, const struct wizard *w,
-                                                enum cow_policy policy)
-{
-    return (struct cow_resize_options){
-        .size_bytes = w->size_bytes, .policy = policy, .shrink = wizard_shrinks(app, w)};
 }
 
 /* A smaller size goes no further than this page if something that matters would be lost. It takes a look at
@@ -207,22 +206,25 @@ static bool nothing_is_lost(struct tui_app *app, struct wizard *w)
     tui_app_say(app, TUI_DIM, "looking at what lies past the new end...");
     tui_app_draw(app);
     app->message[0] = '\0';
-    const struct cow_resize_options options = resize_options(app, w, COW_POLICY_COPY);
-    w->size_ok = cow_plan_resize(&plan, app->subject.image, &options, &w->size_error) == 0;
+    const struct cow_resize_options options = wizard_options(app, w, COW_POLICY_COPY);
+    w->size_ok = cow_plan_resize(&plan, app->subject.image, &options, &w->size_error) == 0 ||
+                 wizard_shrinks_fs(app, w, &w->size_error);
     cow_plan_free(plan);
     return w->size_ok;
 }
 
 static void ask_policy(struct tui_app *app, struct wizard *w)
 {
+    w->fs.needed = w->fs.possible = false;
     if (wizard_shrinks(app, w) && !nothing_is_lost(app, w))
         return;
-    w->choices = (int)cow_resize_choices(w->choice, app->subject.image, w->size_bytes);
+    w->choices = (int)cow_resize_choices(w->choice, app->subject.image, w->size_bytes, wizard_fs_of(app, w));
     w->choice_at = WIZARD_NONE;
     for (int i = w->choices - 1; i >= 0; i--) {
         if (w->choice[i].possible)
             w->choice_at = i;
     }
+    wizard_ask_fs(app, w);
     turn_wizard_to(app, w, WIZARD_POLICY);
 }
 
@@ -247,7 +249,7 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     struct cow_error err = {0};
 
     const struct cow_policy_choice *choice = &w->choice[w->choice_at];
-    struct cow_resize_options options = resize_options(app, w, choice->policy);
+    struct cow_resize_options options = wizard_options(app, w, choice->policy);
     options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
     if (choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
                        : cow_plan_resize(&plan, app->subject.image, &options, &err)) {
@@ -267,7 +269,7 @@ static void ask_method(struct tui_app *app, struct wizard *w)
         return;
     }
     const struct cow_policy_choice *choice = &w->choice[w->choice_at];
-    const struct cow_resize_options options = resize_options(app, w, choice->policy);
+    const struct cow_resize_options options = wizard_options(app, w, choice->policy);
     w->methods = cow_resize_method_choices(w->method, app->subject.image, &options, choice->family);
     w->method_at = w->methods > 0 && !w->method[0].possible;
     if (w->methods > 0)
@@ -308,7 +310,7 @@ static enum tui_result move_wizard(struct tui_app *app, struct wizard *w, int st
     if (w->at == WIZARD_SIZE)
         choose_preset(app, w, step);
     else if (w->at == WIZARD_POLICY && w->choice_at != WIZARD_NONE)
-        choose_policy(w, step);
+        choose_policy(app, w, step);
     else
         return tui_page_scroll(&w->page, step, w->page_rows) ? TUI_REDRAW : TUI_NOTHING;
     return TUI_REDRAW;
@@ -333,6 +335,9 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
         return enter_wizard(app, w);
     case TUI_DO_BACK:
         return go_back(app, w);
+    case TUI_DO_FS:
+        w->fs.alone = !w->fs.alone;
+        return TUI_REDRAW;
     case TUI_DO_UP:
         return move_wizard(app, w, -1);
     case TUI_DO_DOWN:

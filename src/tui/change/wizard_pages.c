@@ -118,13 +118,14 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w))
         tui_page_wrap(
             page, 1, 1, TUI_DIM,
-            "This is a shrink: the filesystem on the disk must have been made smaller in the guest "
-            "before. Nothing is cut that the guest would miss: that is looked for first, and told.");
+            "This is a shrink: the filesystem on the disk is made smaller before, from here where that can "
+            "be done, else in the guest. Nothing is cut that the guest would miss: that is looked for "
+            "first, and told.");
     else
         tui_page_wrapf(page, 1, 1, TUI_DIM,
-                       "Only the disk grows here; the filesystem on it is grown in the guest afterwards, "
-                       "with its own tool. %sNothing is written before the last page, and there only after "
-                       "a typed yes.",
+                       "An ext filesystem can grow with the disk; another one is grown in the guest "
+                       "afterwards, with its own tool. %sNothing is written before the last page, and there "
+                       "only after a typed yes.",
                        tell_room(app, room, sizeof room));
 }
 
@@ -161,6 +162,7 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
     tui_page_line(page);
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "What shall become of the backing file %s when the disk has %s?",
                    app->backing_name, cow_size_text(size, w->size_bytes));
+    wizard_put_fs(app, w, page);
     for (int i = 0; i < w->choices; i++) {
         if (i == w->choice_at)
             first = page->lines + 1;

@@ -102,7 +102,7 @@ static void look_at_sizes(struct input *in, uint64_t size_bytes)
             .policy = n == 1 ? COW_POLICY_KEEP : COW_POLICY_COPY,
             .shrink = true,
             .cut_foreign = n == 2};
-        cow_resize_choices(choices, img, options.size_bytes);
+        cow_resize_choices(choices, img, options.size_bytes, COW_FS_STAYS);
         (void)cow_resize_method_choices(
             methods, img,
             &(struct cow_resize_options){.size_bytes = options.size_bytes, .policy = options.policy}, false);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A private directory. The lock on its file "held" is of the kind that ends with the process that opened it,
+ * however that ends; the programs that we start do not get it. Directories of others, and links, are never
+ * touched.
+ */
+#include "front/private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "front/mounted.h"
+
+#define PREFIX "cowtui-nbd-"
+
+enum { MINUTE_S = 60 };
+
+static const char *const held_names[] = {"socket", "held"};
+
+/* Where such directories are: the first that is there, and short enough. */
+static const char *base(void)
+{
+    const char *const wanted[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+    const size_t longest = FRONT_PRIVATE_BYTES - sizeof "/" PREFIX "XXXXXX";
+
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (wanted[i] && wanted[i][0] == '/' && strlen(wanted[i]) <= longest &&
+            access(wanted[i], W_OK | X_OK) == 0)
+            return wanted[i];
+    return "/tmp";
+}
+
+/* All that we put into it. What somebody else put there stays, and so does the directory then. */
+static void empty(const char *path)
+{
+    char name[FRONT_PRIVATE_BYTES + 16];
+
+    snprintf(name, sizeof name, "%s/disk", path);
+    if (front_is_mounted(name))
+        front_detach(name);
+    rmdir(name);
+    for (size_t i = 0; i < sizeof held_names / sizeof *held_names; i++) {
+        snprintf(name, sizeof name, "%s/%s", path, held_names[i]);
+        unlink(name);
+    }
+    rmdir(path);
+}
+
+/* Whether a directory is one of ours that nobody holds. One without the file is just being made, unless it is
+ * old. */
+static bool is_left(const char *path)
+{
+    char name[FRONT_PRIVATE_BYTES + 16];
+    struct stat facts;
+    int fd;
+    bool left;
+
+    if (lstat(path, &facts) || !S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() || (facts.st_mode & 077))
+        return false;
+    snprintf(name, sizeof name, "%s/held", path);
+    fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT && time(NULL) - facts.st_mtime > MINUTE_S;
+    left = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    close(fd);
+    return left;
+}
+
+static void sweep(const char *where)
+{
+    char path[FRONT_PRIVATE_BYTES];
+    DIR *names = opendir(where);
+    const struct dirent *entry;
+
+    while (names && (entry = readdir(names)) != NULL) {
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+            strlen(entry->d_name) != strlen(PREFIX "XXXXXX"))
+            continue;
+        int n = snprintf(path, sizeof path, "%s/%s", where, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof path && is_left(path))
+            empty(path);
+    }
+    if (names)
+        closedir(names);
+}
+
+int front_private_make(struct front_private *out, struct cow_error *err)
+{
+    char name[FRONT_PRIVATE_BYTES + 16];
+    const char *where = base();
+
+    sweep(where);
+    snprintf(out->path, sizeof out->path, "%s/" PREFIX "XXXXXX", where);
+    if (!mkdtemp(out->path)) {
+        int code = errno;
+        out->path[0] = '\0';
+        return cow_error_system(err, code, "making a directory in %s", where);
+    }
+    snprintf(name, sizeof name, "%s/held", out->path);
+    out->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (out->fd < 0 || flock(out->fd, LOCK_EX | LOCK_NB)) {
+        int code = errno;
+        front_private_remove(out);
+        return cow_error_system(err, code, "%s", name);
+    }
+    return 0;
+}
+
+void front_private_remove(struct front_private *directory)
+{
+    if (!directory->path[0])
+        return;
+    empty(directory->path);
+    if (directory->fd >= 0)
+        close(directory->fd);
+    directory->path[0] = '\0';
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The plugin: what nbdkit calls. One disk is open for all connections, so what one of them has flushed is on
+ * the disk for each, and the order of requests is nbdkit's: one at a time, as an image belongs to one thread.
+ *
+ * The disk is opened after nbdkit has gone into the background and listens already; who started it waits for
+ * the word on control-fd. The last client that goes ends a session of writing, and so does the server's end;
+ * what had to be flushed then and could not be is told on control-fd, for nbdkit's exit code does not tell.
+ *
+ * All that touches the disk holds `busy`: nbdkit hands out one request at a time, but the wish to stop comes
+ * on a thread of its own.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NBDKIT_API_VERSION 2
+#define THREAD_MODEL       NBDKIT_THREAD_MODEL_SERIALIZE_ALL_REQUESTS
+#include <nbdkit-plugin.h>
+
+#include "nbd/control.h"
+#include "nbd/served.h"
+
+enum { TIDY_MAX = 3, PAGE_BYTES = 4096, EXTENTS_AT_A_TIME = 4096 };
+
+static struct {
+    char *image_path, *backing_path;
+    int is_writing;
+    int held_fd, control_fd;
+    int64_t held_size_bytes;
+    char *tidy[TIDY_MAX]; /* removed at the end: the socket, then what it was in */
+    size_t n_tidy;
+} given = {.held_fd = -1, .control_fd = -1};
+
+static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
+static struct served *disk;
+static unsigned n_clients;
+
+/* ---- parameters ---- */
+
+static int read_path(char **out, const char *value)
+{
+    free(*out);
+    *out = nbdkit_absolute_path(value);
+    return *out ? 0 : -1;
+}
+
+static int read_bool(int *out, const char *value)
+{
+    *out = nbdkit_parse_bool(value);
+    return *out < 0 ? -1 : 0;
+}
+
+static int read_tidy(const char *value)
+{
+    if (given.n_tidy == TIDY_MAX) {
+        nbdkit_error("tidy=%s: that is one too many", value);
+        return -1;
+    }
+    return read_path(&given.tidy[given.n_tidy++], value);
+}
+
+static int cow_config(const char *key, const char *value)
+{
+    if (strcmp(key, "image") == 0)
+        return read_path(&given.image_path, value);
+    if (strcmp(key, "backing") == 0)
+        return read_path(&given.backing_path, value);
+    if (strcmp(key, "write") == 0)
+        return read_bool(&given.is_writing, value);
+    if (strcmp(key, "held-fd") == 0)
+        return nbdkit_parse_int("held-fd", value, &given.held_fd);
+    if (strcmp(key, "held-size") == 0) {
+        given.held_size_bytes = nbdkit_parse_size(value);
+        return given.held_size_bytes < 0 ? -1 : 0;
+    }
+    if (strcmp(key, "control-fd") == 0)
+        return nbdkit_parse_int("control-fd", value, &given.control_fd);
+    if (strcmp(key, "tidy") == 0)
+        return read_tidy(value);
+    nbdkit_error("unknown parameter '%s'", key);
+    return -1;
+}
+
+static int cow_config_complete(void)
+{
+    if (!given.image_path) {
+        nbdkit_error("which image? Say image=PATH");
+        return -1;
+    }
+    if (given.held_fd >= 0 && !given.is_writing) {
+        nbdkit_error("held-fd goes with write=1");
+        return -1;
+    }
+    return 0;
+}
+
+#define CONFIG_HELP                                                                                          \
+    "[image=]PATH     (required) the COW image\n"                                                            \
+    "backing=PATH     use this backing file instead of the stored one\n"                                     \
+    "write=BOOL       write to the image, too: it is locked; there is no undo\n"                             \
+    "held-fd=N        the image, open and locked by who started nbdkit\n"                                    \
+    "held-size=SIZE   of the disk of held-fd\n"                                                              \
+    "control-fd=N     a socket: tell there how it goes; its other end is closed to stop\n"                   \
+    "tidy=PATH        remove this at the end: the socket, then its directory"
+
+/* ---- errors ---- */
+
+static int errno_of(const struct cow_error *err)
+{
+    switch (err->status) {
+    case COW_NO_MEMORY:
+        return ENOMEM;
+    case COW_USAGE:
+        return EINVAL;
+    default:
+        break;
+    }
+    switch (err->sys_errno) {
+    case EDQUOT:
+    case EFBIG:
+    case ENOSPC:
+        return ENOSPC;
+    case EROFS:
+        return EROFS;
+    default:
+        return EIO;
+    }
+}
+
+/* nbdkit's answer to a status of the core; what is wrong goes to its log. */
+static int answer(int status, const struct cow_error *err)
+{
+    if (status == 0)
+        return 0;
+    nbdkit_error("%s", err->message);
+    nbdkit_set_error(errno_of(err));
+    return -1;
+}
+
+/* ---- the life of the disk ---- */
+
+/* The end of a session of writing. The caller holds `busy`. */
+static int finish(void)
+{
+    struct cow_error err = {0};
+    int status = 0;
+
+    if (disk && served_is_writing(disk))
+        status = served_flush(disk, true, &err);
+    if (status)
+        control_tell_error(given.control_fd, &err);
+    return answer(status, &err);
+}
+
+static void end(void)
+{
+    if (disk && finish() == 0)
+        control_tell_end(given.control_fd);
+    served_close(disk);
+    disk = NULL;
+}
+
+static void tidy(void)
+{
+    for (size_t i = 0; i < given.n_tidy; i++)
+        if (given.tidy[i] && unlink(given.tidy[i]) && (errno == EISDIR || errno == EPERM))
+            rmdir(given.tidy[i]);
+}
+
+/* Clients that are still there find the connection closed. */
+static void stop(void)
+{
+    pthread_mutex_lock(&busy); /* and keeps it: nothing else is done any more */
+    end();
+    tidy();
+    _exit(0);
+}
+
+static int cow_after_fork(void)
+{
+    const struct served_options options = {.image_path = given.image_path,
+                                           .backing_path = given.backing_path,
+                                           .is_writing = given.is_writing > 0,
+                                           .held_fd = given.held_fd,
+                                           .held_size_bytes = (uint64_t)given.held_size_bytes};
+    struct cow_error err = {0};
+    int code = 0;
+
+    if (served_open(&disk, &options, &err)) {
+        control_tell_error(given.control_fd, &err);
+        return answer(err.status, &err);
+    }
+    control_tell_ready(given.control_fd, served_size_bytes(disk));
+    if (given.control_fd >= 0)
+        code = control_watch(given.control_fd, stop);
+    return answer(code ? cow_error_system(&err, code, "starting a thread") : 0, &err);
+}
+
+static void cow_cleanup(void)
+{
+    control_unwatch();
+    pthread_mutex_lock(&busy);
+    end();
+    pthread_mutex_unlock(&busy);
+}
+
+static void cow_unload(void)
+{
+    tidy();
+    for (size_t i = 0; i < given.n_tidy; i++)
+        free(given.tidy[i]);
+    free(given.image_path);
+    free(given.backing_path);
+}
+
+static void *cow_open(int readonly)
+{
+    (void)readonly;
+    n_clients++;
+    return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+static void cow_close(void *handle)
+{
+    (void)handle;
+    pthread_mutex_lock(&busy);
+    if (--n_clients == 0)
+        finish();
+    pthread_mutex_unlock(&busy);
+}
+
+/* ---- what a client may ask ---- */
+
+static int64_t cow_get_size(void *handle)
+{
+    (void)handle;
+    return (int64_t)served_size_bytes(disk);
+}
+
+static int cow_can_write(void *handle)
+{
+    (void)handle;
+    return served_is_writing(disk);
+}
+
+static int cow_yes(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int cow_can_fua(void *handle)
+{
+    (void)handle;
+    return NBDKIT_FUA_NATIVE;
+}
+
+static int cow_block_size(void *handle, uint32_t *minimum, uint32_t *preferred, uint32_t *maximum)
+{
+    (void)handle;
+    *minimum = 1;
+    *preferred = PAGE_BYTES;
+    *maximum = UINT32_MAX;
+    return 0;
+}
+
+/* nbdkit's answer to a request; with `through` (FUA) what it wrote is on the disk before. Gives `busy` back.
+ */
+static int done(int status, bool through, struct cow_error *err)
+{
+    if (status == 0 && through)
+        status = served_flush(disk, false, err);
+    pthread_mutex_unlock(&busy);
+    return answer(status, err);
+}
+
+static int cow_pread(void *handle, void *buffer, uint32_t n_bytes, uint64_t offset, uint32_t flags)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    (void)flags;
+    pthread_mutex_lock(&busy);
+    return done(served_read(disk, offset, buffer, n_bytes, &err), false, &err);
+}
+
+static int cow_pwrite(void *handle, const void *data, uint32_t n_bytes, uint64_t offset, uint32_t flags)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    pthread_mutex_lock(&busy);
+    return done(served_write(disk, offset, data, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+}
+
+/* Zeros are holes, which is as fast as it can be, with or without NBDKIT_FLAG_FAST_ZERO; and holes they are
+ * without NBDKIT_FLAG_MAY_TRIM, too: a COW file has no space in reserve for what a client means to write
+ * later. */
+static int cow_zero(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    pthread_mutex_lock(&busy);
+    return done(served_zero(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+}
+
+static int cow_trim(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    pthread_mutex_lock(&busy);
+    return done(served_trim(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+}
+
+static int cow_flush(void *handle, uint32_t flags)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    (void)flags;
+    pthread_mutex_lock(&busy);
+    return done(0, served_is_writing(disk), &err);
+}
+
+/* A client is told no more than so many at a time, and asks again behind the last. */
+static int add_extents(struct nbdkit_extents *extents, uint64_t offset, uint64_t end, bool only_one,
+                       struct cow_error *err)
+{
+    for (unsigned i = 0; offset < end && i < EXTENTS_AT_A_TIME; i++) {
+        struct cow_writer_extent extent = {0};
+        const int status = served_extent(disk, offset, &extent, err);
+        if (status)
+            return status;
+        const uint32_t type =
+            (extent.is_hole ? NBDKIT_EXTENT_HOLE : 0u) | (extent.is_zero ? NBDKIT_EXTENT_ZERO : 0u);
+        if (extent.n_bytes == 0)
+            break;
+        if (nbdkit_add_extent(extents, offset, extent.n_bytes, type))
+            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        offset += extent.n_bytes;
+        if (only_one)
+            break;
+    }
+    return 0;
+}
+
+static int cow_extents(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags,
+                       struct nbdkit_extents *extents)
+{
+    struct cow_error err = {0};
+
+    (void)handle;
+    pthread_mutex_lock(&busy);
+    return done(add_extents(extents, offset, offset + n_bytes, flags & NBDKIT_FLAG_REQ_ONE, &err), false,
+                &err);
+}
+
+static struct nbdkit_plugin plugin = {
+    .name = "cow",
+    .longname = "copy-on-write disk images of User-Mode Linux",
+    .description = "The composed disk of a COW image and its backing file.",
+    .config = cow_config,
+    .config_complete = cow_config_complete,
+    .config_help = CONFIG_HELP,
+    .magic_config_key = "image",
+    .after_fork = cow_after_fork,
+    .cleanup = cow_cleanup,
+    .unload = cow_unload,
+    .open = cow_open,
+    .close = cow_close,
+    .get_size = cow_get_size,
+    .block_size = cow_block_size,
+    .can_write = cow_can_write,
+    .can_flush = cow_yes,
+    .can_trim = cow_yes,
+    .can_zero = cow_yes,
+    .can_fast_zero = cow_yes,
+    .can_extents = cow_yes,
+    .can_multi_conn = cow_yes,
+    .can_fua = cow_can_fua,
+    .pread = cow_pread,
+    .pwrite = cow_pwrite,
+    .zero = cow_zero,
+    .trim = cow_trim,
+    .flush = cow_flush,
+    .extents = cow_extents,
+};
+
+NBDKIT_REGISTER_PLUGIN(plugin)

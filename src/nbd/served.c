@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A disk that is served. What is only looked at may be in use by a guest: its header, bits and sizes are read
+ * anew whenever its file has other dates than before. The dates of a file are as coarse as the clock's tick,
+ * so one that was written within the last moment counts as changed until that moment is over.
+ */
+#include "nbd/served.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cow/image.h"
+
+enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000 };
+
+/* A file as it was last seen, by its name. path NULL: it is not watched. */
+struct watched {
+    char *path;
+    const char *what; /* "the image" */
+    struct stat facts;
+    bool is_fresh; /* its dates are so young that it may have changed since without another date */
+};
+
+struct served {
+    struct cow_image *image;   /* exactly one of these two */
+    struct cow_writer *writer; /* is not NULL */
+    uint64_t size_bytes;
+    bool is_unfinished; /* something was written since the last end of a session */
+    struct watched cow, backing;
+};
+
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_young(const struct stat *facts)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t seconds = (int64_t)(now.tv_sec - facts->st_mtim.tv_sec);
+    return seconds <= 1 && seconds * NS_IN_S + (now.tv_nsec - facts->st_mtim.tv_nsec) < TICK_NS;
+}
+
+/* Remembers how the file is now. */
+static int watch_begin(struct watched *file, const char *what, const char *path, struct cow_error *err)
+{
+    file->what = what;
+    file->path = strdup(path);
+    if (!file->path)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    if (stat(path, &file->facts))
+        return cow_error_system(err, errno, "%s", path);
+    file->is_fresh = is_young(&file->facts);
+    return 0;
+}
+
+/* Whether it is still that file, and has not become shorter. *changed: it has, or may have, other content.
+ * The writer itself changes what it writes to: only whether it is the same file counts there. */
+static int watch_look(struct watched *file, bool *changed, struct cow_error *err)
+{
+    struct stat now;
+
+    if (!file->path)
+        return 0;
+    if (stat(file->path, &now))
+        return cow_error_system(err, errno == ENOENT ? EIO : errno, "%s is gone: %s", file->what, file->path);
+    if (now.st_dev != file->facts.st_dev || now.st_ino != file->facts.st_ino)
+        return cow_error_set(err, COW_IO, "%s was replaced by another file: %s", file->what, file->path);
+    if (now.st_size < file->facts.st_size)
+        return cow_error_set(err, COW_IO, "%s was cut while it is served: %s", file->what, file->path);
+    *changed |= file->is_fresh || now.st_size != file->facts.st_size ||
+                !is_same_time(&now.st_mtim, &file->facts.st_mtim) ||
+                !is_same_time(&now.st_ctim, &file->facts.st_ctim);
+    file->facts = now;
+    file->is_fresh = is_young(&now);
+    return 0;
+}
+
+/* Whether an image that is only looked at can be served as it stands. */
+static int is_servable(struct cow_image *image, struct cow_error *err)
+{
+    const struct cow_backing *backing = cow_image_backing(image);
+
+    if (cow_image_header(image)->unfinished)
+        return cow_error_set(err, cow_image_half(image) == COW_HALF_MOVING ? COW_LOCKED : COW_INVALID,
+                             "%s: %s", cow_image_path(image), cow_image_pending(image));
+    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE)
+        return cow_error_set(err, COW_IO, "%s: its backing file: %s", cow_image_path(image),
+                             backing->problem);
+    if (*cow_image_cut_text(image))
+        return cow_error_set(err, COW_IO, "%s: %s", cow_image_path(image), cow_image_cut_text(image));
+    return 0;
+}
+
+static int open_image(struct served *disk, const struct served_options *options, struct cow_error *err)
+{
+    const struct cow_open_options open = {.backing_path = options->backing_path};
+    int status = cow_image_open(&disk->image, options->image_path, &open, err);
+
+    if (!status)
+        status = is_servable(disk->image, err);
+    if (status)
+        return status;
+    disk->size_bytes = cow_image_header(disk->image)->size_bytes;
+    status = watch_begin(&disk->cow, "the image", options->image_path, err);
+    if (!status && cow_image_backing(disk->image)->state == COW_BACKING_FOUND)
+        status = watch_begin(&disk->backing, "the backing file", cow_image_backing(disk->image)->path, err);
+    return status;
+}
+
+/* A writer does not tell where the backing file is: the image is opened for that, and closed again. */
+static int watch_files(struct served *disk, const struct served_options *options, struct cow_error *err)
+{
+    const struct cow_open_options open = {.backing_path = options->backing_path};
+    struct cow_image *image;
+    int status = watch_begin(&disk->cow, "the image", options->image_path, err);
+
+    if (!status)
+        status = cow_image_open(&image, options->image_path, &open, err);
+    if (status)
+        return status;
+    if (cow_image_backing(image)->state == COW_BACKING_FOUND)
+        status = watch_begin(&disk->backing, "the backing file", cow_image_backing(image)->path, err);
+    cow_image_close(image);
+    return status;
+}
+
+static int open_writer(struct served *disk, const struct served_options *options, struct cow_error *err)
+{
+    const struct cow_writer_options open = {.backing_path = options->backing_path,
+                                            .held_fd = options->held_fd,
+                                            .held_size_bytes = options->held_size_bytes};
+    int status = options->held_fd >= 0 ? 0 : watch_files(disk, options, err);
+
+    if (!status)
+        status = cow_writer_open(&disk->writer, options->image_path, &open, err);
+    if (!status)
+        disk->size_bytes = cow_writer_size_bytes(disk->writer);
+    return status;
+}
+
+int served_open(struct served **out, const struct served_options *options, struct cow_error *err)
+{
+    struct served *disk = calloc(1, sizeof *disk);
+    int status;
+
+    if (!disk)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    status = options->is_writing ? open_writer(disk, options, err) : open_image(disk, options, err);
+    if (status) {
+        served_close(disk);
+        return status;
+    }
+    *out = disk;
+    return 0;
+}
+
+void served_close(struct served *disk)
+{
+    if (!disk)
+        return;
+    cow_image_close(disk->image);
+    cow_writer_close(disk->writer);
+    free(disk->cow.path);
+    free(disk->backing.path);
+    free(disk);
+}
+
+uint64_t served_size_bytes(const struct served *disk)
+{
+    return disk->size_bytes;
+}
+
+bool served_is_writing(const struct served *disk)
+{
+    return disk->writer != NULL;
+}
+
+/* Before each request: the files are those that were opened, and what is known of them is what they hold. */
+static int look_again(struct served *disk, struct cow_error *err)
+{
+    bool changed = false;
+    int status = watch_look(&disk->cow, &changed, err);
+
+    if (!status)
+        status = watch_look(&disk->backing, &changed, err);
+    if (status || disk->writer || !changed)
+        return status;
+    status = cow_image_refresh(disk->image, err);
+    if (!status)
+        status = is_servable(disk->image, err);
+    if (!status && cow_image_header(disk->image)->size_bytes != disk->size_bytes)
+        status = cow_error_set(err, COW_IO, "%s: its disk has another size than when it was opened",
+                               cow_image_path(disk->image));
+    if (status) /* what is wrong now may be mended: it is looked at again */
+        disk->cow.is_fresh = true;
+    return status;
+}
+
+int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_bytes, struct cow_error *err)
+{
+    int status = look_again(disk, err);
+
+    if (status)
+        return status;
+    return disk->writer ? cow_writer_read(disk->writer, offset, buffer, n_bytes, err)
+                        : cow_image_read(disk->image, offset, buffer, n_bytes, err);
+}
+
+int served_extent(struct served *disk, uint64_t offset, struct cow_writer_extent *out, struct cow_error *err)
+{
+    struct cow_run run;
+    int status = look_again(disk, err);
+
+    if (status || disk->writer)
+        return status ? status : cow_writer_extent(disk->writer, offset, out, err);
+    const uint64_t sector_bytes = cow_image_header(disk->image)->sector_bytes;
+    status = cow_image_next_run(disk->image, offset / sector_bytes, &run, err);
+    if (status)
+        return status;
+    const uint64_t end = (run.first_sector + run.sectors) * sector_bytes;
+    const bool is_hole = run.origin == COW_ORIGIN_HOLE || run.origin == COW_ORIGIN_BACKING_HOLE ||
+                         run.origin == COW_ORIGIN_BEYOND_BACKING;
+    *out = (struct cow_writer_extent){.is_zero = is_hole, .is_hole = is_hole};
+    if (run.sectors)
+        out->n_bytes = (end < disk->size_bytes ? end : disk->size_bytes) - offset;
+    return 0;
+}
+
+int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,
+                 struct cow_error *err)
+{
+    int status = look_again(disk, err);
+
+    disk->is_unfinished = true;
+    return status ? status : cow_writer_write(disk->writer, offset, data, n_bytes, err);
+}
+
+int served_zero(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
+{
+    int status = look_again(disk, err);
+
+    disk->is_unfinished = true;
+    return status ? status : cow_writer_zero(disk->writer, offset, n_bytes, err);
+}
+
+int served_trim(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
+{
+    int status = look_again(disk, err);
+
+    disk->is_unfinished = true;
+    return status ? status : cow_writer_trim(disk->writer, offset, n_bytes, err);
+}
+
+/* The backing file is not asked for: what was written is not in it. A session without a write needs no end:
+ * an image that nobody wrote to stays as it is, undo data and all. */
+int served_flush(struct served *disk, bool ends, struct cow_error *err)
+{
+    bool changed = false;
+    int status = watch_look(&disk->cow, &changed, err);
+
+    if (status || !disk->is_unfinished)
+        return status;
+    status = ends ? cow_writer_finish(disk->writer, NULL, err) : cow_writer_flush(disk->writer, err);
+    disk->is_unfinished = !ends || status;
+    return status;
+}

@@ -301,8 +301,12 @@ int commit_family_end(struct commit *c)
 int commit_family_forget(struct commit *c)
 {
     char undo[PATH_MAX];
-    side_path(undo, c->plan->family->backing_path, SIDE_FAMILY_UNDO);
-    int status = c->io->unlink(c->io->context, undo);
+    const char *backing = c->plan->family->backing_path;
+    if (side_has_family_journal(c->io, backing)) { /* begun since it was planned: it will put its own there */
+        return cow_error_set(c->err, COW_REFUSED, "%s: a change of all images on it was begun meanwhile",
+                             backing);
+    }
+    int status = c->io->unlink(c->io->context, side_path(undo, backing, SIDE_FAMILY_UNDO));
     status = status == -ENOENT ? 0 : status;
     if (status == 0) {
         status = io_sync_directory(c->io, undo);

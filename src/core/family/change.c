@@ -13,6 +13,7 @@
 
 #include "core/family/family.h"
 #include "core/ledger/journal.h"
+#include "core/ledger/pending.h"
 #include "core/ops/members.h"
 #include "core/plan/footprint.h"
 #include "core/plan/recover_check.h"
@@ -344,7 +345,10 @@ int family_plan_discard(struct cow_plan **out, struct cow_image *img, const char
 {
     char image[PATH_MAX];
     struct cow_plan *plan;
-    int status = family_new_plan(&plan, img, COW_OPERATION_DISCARD_UNDO, backing_path, err);
+    int status = pending_check(img, err); /* what is under way may be about to put its own in that place */
+    if (status == 0) {
+        status = family_new_plan(&plan, img, COW_OPERATION_DISCARD_UNDO, backing_path, err);
+    }
     if (status != 0) {
         return status;
     }

@@ -78,7 +78,7 @@ static int add_second(struct cow_plan *plan, const struct cow_plan *whole,
     plan->then = then;
     plan->first_steps = plan->n_steps;
     show_whole(plan, whole);
-    int status = cow_fs_open(&plan->fs, plan->img, err);
+    int status = plan->fs != NULL ? 0 : cow_fs_open(&plan->fs, plan->img, err);
     if (status == 0) {
         status = filesystem_choose(plan, opt, err);
     }

@@ -18,9 +18,9 @@ if [ "${1:-}" = --parts ]; then
         name=${name%.sh}
         case $kind${LEVEL:-test}:$name in
         asan-more:resize | asan-more:convert | asan-more:rebase | asan-more:inplace | asan-more:variants | \
-            asan-more:pages | asan-more:compact | asan-more:undo | asan-more:growfs | asan-more:completions) echo "$name 40" ;;
+            asan-more:pages | asan-more:compact | asan-more:undo | asan-more:growfs | asan-more:bad | asan-more:kin | asan-more:qcow2 | asan-more:completions) echo "$name 40" ;;
         asan-more:* | asan-test:resize | asan-test:convert | asan-test:rebase | asan-test:inplace | asan-test:variants | \
-            asan-test:pages | asan-test:compact | asan-test:undo | asan-test:growfs | asan-test:completions) ;;
+            asan-test:pages | asan-test:compact | asan-test:undo | asan-test:growfs | asan-test:bad | asan-test:kin | asan-test:qcow2 | asan-test:completions) ;;
         check:cli | check:header | check:records | check:merge) echo "$name 5" ;;
         check:*) ;;
         *:resize | *:check | *:files | *:files_odd | *:compact) echo "$name 60" ;;

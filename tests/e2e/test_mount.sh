@@ -207,7 +207,9 @@ killed_any()
     can_mount
     needs fuse2fs
     guest_disk
+    cp --sparse=always g.cow whole.cow
     for who in cowtui nbdkit nbdfuse fuse2fs; do
+        cp --sparse=always whole.cow g.cow # fuse2fs, which has no journal, can have been cut off in the middle
         mounted --write -y --fs g.cow
         echo "$who" >"m/$who"
         case $who in

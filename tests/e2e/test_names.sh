@@ -223,6 +223,8 @@ latin1()
 {
     mkdir locales
     localedef -i en_US -f ISO-8859-1 locales/narrow 2>/dev/null || skip "a Latin-1 locale cannot be made here"
+    # setlocale itself does not give back what it makes of LOCPATH
+    ! sanitized || export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
     export LOCPATH=$PWD/locales
     narrow narrow
 }

@@ -232,7 +232,7 @@ reads_only_the_overlay()
     head -c 40000000 /dev/urandom | dd of=b.img conv=notrunc status=none
     qemu qemu-img create -q -f qcow2 -b b.img -F raw x.qcow2
     qemu qemu-io -f qcow2 -c 'write -P 1 1m 4k' x.qcow2
-    strace -f -qq -o calls -e trace=pread64,preadv,preadv2,read -P "$PWD/b.img" "$COWTUI" create -q --from x.qcow2 x.cow 2>err ||
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -o calls -e trace=pread64,preadv,preadv2,read -P "$PWD/b.img" "$COWTUI" create -q --from x.qcow2 x.cow 2>err ||
         die "exit $?: $(head -n 1 err)"
     read_bytes=$(awk '{ if ($NF ~ /^[0-9]+$/) sum += $NF } END { print sum + 0 }' calls)
     [ "$read_bytes" -lt 8000000 ] || die "$read_bytes bytes of the backing file were read"
@@ -393,7 +393,7 @@ chosen_by_others()
     for under in nbd://127.0.0.1:1/x nbd+unix:///x?socket=/nowhere 'json:{"driver":"raw","file":{"driver":"file","filename":"b.img"}}' \
         "$PWD/f" /dev/zero file:b.img; do
         qemu qemu-img create -q -u -f qcow2 -b "$under" -F raw x.qcow2 64K
-        strace -f -qq -o calls -e trace=openat,connect "$COWTUI" create --from x.qcow2 y.cow b.img >out 2>err
+        ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -o calls -e trace=openat,connect "$COWTUI" create --from x.qcow2 y.cow b.img >out 2>err
         eq 3 $? "exit code on $under"
         has "it lies on" err
         grep -E "connect.*sin_port|\"$PWD/f\"" calls && die "$under was opened"
@@ -454,7 +454,7 @@ stopped() # SIGNAL CODE
     freeze x.cow b.img
     # Thirteen of the handshake, then three for each 256 KiB.
     # (The shell that tells of the kill is not shown.)
-    { strace -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=$1:when=25" \
+    { ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=$1:when=25" \
         "$COWTUI" convert -q --to qcow2 -o y.qcow2 x.cow >out 2>err; } 2>/dev/null
     eq "$2" $? "exit code"
     [ ! -e y.qcow2 ] || die "an unfinished file has its name"

@@ -113,11 +113,14 @@ static int write_back(struct disk_file *file, unsigned char *buffer, struct cow_
 
     for (uint64_t at = 0; at < file->n_bytes && !status; at += PIECE_BYTES) {
         const size_t piece = (size_t)(file->n_bytes - at < PIECE_BYTES ? file->n_bytes - at : PIECE_BYTES);
-        if (pread(file->fd, now, piece, (off_t)at) != (ssize_t)piece)
-            return cow_error_system(err, errno ? errno : EIO, "reading the copy of the disk");
+        const ssize_t there = pread(file->fd, now, piece, (off_t)at);
+        if (there < 0)
+            return cow_error_system(err, errno, "reading the copy of the disk");
+        if (there == 0) /* resize2fs cuts a file to its filesystem: what lies behind that is as it was */
+            break;
         status = cow_writer_read(file->writer, file->first_byte + at, buffer, piece, err);
-        for (size_t page = 0; page < piece && !status; page += PAGE_BYTES) {
-            const size_t n = piece - page < PAGE_BYTES ? piece - page : PAGE_BYTES;
+        for (size_t page = 0; page < (size_t)there && !status; page += PAGE_BYTES) {
+            const size_t n = (size_t)there - page < PAGE_BYTES ? (size_t)there - page : PAGE_BYTES;
             if (memcmp(buffer + page, now + page, n) == 0)
                 continue;
             status = is_zero(now + page, n)

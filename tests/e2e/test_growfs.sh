@@ -526,6 +526,24 @@ by_a_copy() # WHAT IS NOT THERE, METHOD
     same_bytes
 }
 
+# resize2fs cuts a file to its filesystem: what the copy lacks then is as it was.
+shrunk_by_a_copy()
+{
+    can_grow
+    can_hide
+    tree
+    fs f.img 24M
+    printf '2048,2048\n4096,49152\n' | disk b.img 32M 2 f.img
+    rm f.img
+    image 2
+    remember
+    without "$(type -P nbdfuse)" -- resize -q -y --shrink --resize-fs x.cow 20M
+    eq 0 $? "exit code without nbdfuse ($(head -n 2 err))"
+    holds 2 $((18 * MIB))
+    given_back
+    same_bytes
+}
+
 # The disk gets full while the programs write.
 full() # METHOD
 {
@@ -587,6 +605,7 @@ t "growfs: no sfdisk" missing sfdisk fdisk
 t "growfs: no nbdkit" by_a_copy nbdkit header
 t "growfs: no nbdfuse" by_a_copy nbdfuse copy
 t "growfs: FUSE that may not mount" by_a_copy /dev/fuse header
+t "growfs: smaller, no nbdfuse" shrunk_by_a_copy
 t "growfs: a full disk, by header" full header
 t "growfs: a full disk, by copy" full copy
 t "growfs: a v1" old_format uml-cow-v1

@@ -277,6 +277,10 @@ static int commit_second(const struct cow_plan *first, const struct cow_env *env
     }
     cow_plan_free(plan);
     cow_image_close(again);
+    if (status == COW_CANCELLED && err != NULL) { /* the first of them is done */
+        cow_error_set(err, COW_CANCELLED,
+                      "cancelled: the disk is as it was, and its data lies where there is room to grow");
+    }
     if (status != 0 && err != NULL && err->hint[0] == '\0') {
         cow_error_hint(
             err,

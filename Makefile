@@ -157,7 +157,7 @@ $(all_objects): $(BUILD)/obj/%.o: %.c $(BUILD)/flags .ci/hardening
 
 $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 # The core is in the plugin, too.
-$(core_objects) $(plugin_objects): EXTRA_CFLAGS = $(if $(strip $(NO_PLUGIN)),,-fPIC -fno-semantic-interposition)
+$(core_objects) $(plugin_objects): EXTRA_CFLAGS = $(PIC)
 $(plugin_objects): EXTRA_CFLAGS += -fvisibility=hidden
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(BUILD)/obj/src/front/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
@@ -168,10 +168,12 @@ $(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
 $(version_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS) -DCOWTUI_VERSION='"$(VERSION)"'
 $(version_objects): $(BUILD)/version
 
+PIC = $(if $(strip $(NO_PLUGIN)),,-fPIC -fno-semantic-interposition)
+
 # These change only when what they hold changes, so that other flags, another version or a library that was
 # installed since rebuild just what they touch.
 $(BUILD)/flags: FORCE | $(BUILD)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(PIC)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(PIC)' >$@
 
 $(BUILD)/version: FORCE | $(BUILD)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@

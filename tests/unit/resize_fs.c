@@ -29,6 +29,7 @@ struct program {
     unsigned runs;
     int status; /* that it answers, having written half of it */
     uint64_t disk_bytes, new_disk_bytes, fs_bytes;
+    const char *replaces; /* a file in whose place somebody puts a copy of it meanwhile */
 };
 
 /* Writes as a server of the disk would, by the model's own geometry. */
@@ -57,6 +58,12 @@ static int run_program(void *context, const struct cow_fs_job *job, struct cow_e
             file_write_to(job->image_fd, g.data_offset + w->offset, page, sizeof page);
         }
         file_write_to(job->image_fd, g.bitmap_offset + w->offset / PAGE, &bits, 1);
+    }
+    if (p->replaces != NULL) {
+        char command[1024];
+        snprintf(command, sizeof command, "cp -p '%s' '%s.other' && mv '%s.other' '%s'", p->replaces,
+                 p->replaces, p->replaces, p->replaces);
+        must(system(command) == 0, "%s", command);
     }
     return p->status == 0 ? 0 : cow_error_set(err, p->status, "the program failed");
 }
@@ -223,6 +230,29 @@ START_TEST(a_program_that_fails_changes_nothing)
 }
 END_TEST
 
+/* What the programs read below is found by its name. */
+START_TEST(a_file_that_is_replaced_meanwhile_is_noticed)
+{
+    struct program p = {.runs = 0};
+    struct rng rng = {.state = 9};
+    struct cow_error err = {.status = 0};
+    enum cow_method method;
+    struct disk *disk = make_disk(COW_FORMAT_V3, 0);
+    const struct witness before = witness_of(disk->cow_path), base = witness_of(disk->backing_path);
+    const struct cow_resize_options opt = {.size_bytes = NEW_BYTES,
+                                           .policy = COW_POLICY_EXTEND,
+                                           .fs = COW_FS_GROWS,
+                                           .method = _i < 2 ? COW_RESIZE_ANY : COW_RESIZE_COPY};
+    choose_writes(&p, &rng, opt.size_bytes);
+    p.replaces = _i % 2 == 0 ? disk->cow_path : disk->backing_path;
+    must_fail(resize(disk, &p, &opt, &method, &err), COW_REFUSED, err);
+    must(strstr(err.message, "another file") != NULL, "%s", err.message);
+    must(witness_same_content(&before) && witness_same_content(&base), "something was written");
+    disk->backing = witness_of(disk->backing_path); /* somebody has put another file there */
+    disk_free(disk);
+}
+END_TEST
+
 START_TEST(without_the_callback_it_is_refused)
 {
     struct cow_error err = {.status = 0};
@@ -303,6 +333,7 @@ Suite *resize_fs_suite(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, by_each_method_there_and_back, 0, WAYS);
     tcase_add_loop_test(tc, a_program_that_fails_changes_nothing, 0, WAYS);
+    tcase_add_loop_test(tc, a_file_that_is_replaced_meanwhile_is_noticed, 0, 4);
     tcase_add_test(tc, without_the_callback_it_is_refused);
     tcase_add_loop_test(tc, a_smaller_disk_is_cut_afterwards, 0, 2);
     tcase_add_test(tc, what_cannot_be_resized_is_refused);

@@ -52,6 +52,32 @@ static const char *file_below(const struct cow_plan *plan)
                                                        : plan->backing.copy_path;
 }
 
+/* Does a name still lead to the file that we hold? fd -1: none is held. */
+static int check_name(struct commit *c, const char *path, int fd)
+{
+    struct stat held, there;
+    if (fd < 0 || path == NULL) {
+        return 0;
+    }
+    int status = c->io->fstat(c->io->context, fd, &held);
+    if (status == 0) {
+        status = c->io->stat(c->io->context, path, &there);
+    }
+    if (status == 0 && same_file(&held, &there)) {
+        return 0;
+    }
+    cow_error_set(c->err, COW_REFUSED, "%s: is another file now than when the change began", path);
+    return cow_error_hint(c->err, "nothing has changed; look who replaced it, then try again");
+}
+
+/* The programs are given what lies below by its name: they must have had the files that we hold. */
+static int check_below(struct commit *c)
+{
+    const struct cow_plan *plan = c->plan;
+    const int status = check_name(c, plan->img->real_path, c->image_fd);
+    return status == 0 ? check_name(c, plan->backing.path, c->backing_fd) : status;
+}
+
 int commit_resize_fs(struct commit *c)
 {
     const struct cow_plan *plan = c->plan;
@@ -75,6 +101,9 @@ int commit_resize_fs(struct commit *c)
                              "%s: nothing is there that could start e2fsck and resize2fs", plan->img->path);
     }
     status = c->env->resize_fs(c->env->context, &job, c->err);
+    if (status == 0) {
+        status = check_below(c);
+    }
     return status == 0 ? commit_advance(c, 0) : status;
 }
 

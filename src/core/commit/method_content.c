@@ -241,7 +241,6 @@ static int content_take_back(struct commit *c)
 /* The way back that the user asked for. */
 static int undo_content_forward(struct commit *c)
 {
-    char undo[PATH_MAX];
     const enum journal_view view = journal_view(&c->record, c->plan->img);
     int status = 0;
     if (view == JOURNAL_SEES_NEW) {
@@ -254,11 +253,7 @@ static int undo_content_forward(struct commit *c)
     if (status == 0) {
         status = retreat_backing(c, true);
     }
-    if (status == 0) {
-        status = c->io->unlink(c->io->context, side_path(undo, c->plan->target.path, SIDE_UNDO));
-        status = status == -ENOENT ? 0 : status;
-    }
-    return status == 0 ? retreat_remove_copy(c) : status;
+    return status == 0 ? retreat_end_undo(c) : status;
 }
 
 /* An undo that was interrupted, and then somebody used the new image: it stays. */

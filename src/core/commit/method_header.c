@@ -147,16 +147,11 @@ static int header_take_back(struct commit *c)
  */
 static int undo_header_forward(struct commit *c)
 {
-    char undo[PATH_MAX];
     int status = settle_header_back(c->io, &c->record, c->image_fd, c->plan->purpose == PLAN_UNDOES);
     if (status == 0) {
         status = retreat_backing(c, true);
     }
-    if (status == 0) {
-        status = c->io->unlink(c->io->context, side_path(undo, c->plan->target.path, SIDE_UNDO));
-        status = status == -ENOENT ? 0 : status;
-    }
-    return status == 0 ? retreat_remove_copy(c) : status;
+    return status == 0 ? retreat_end_undo(c) : status;
 }
 
 /* An undo that was interrupted, and then somebody used the new image: it stays, with a backing file of its

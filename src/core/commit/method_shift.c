@@ -198,7 +198,6 @@ static int leave_upper(struct commit *c)
 /* The way back that the user asked for. */
 static int undo_shift_forward(struct commit *c)
 {
-    char undo[PATH_MAX];
     int status = 0;
     if (journal_view(&c->record, c->plan->img) == JOURNAL_SEES_NEW) {
         status = leave_upper(c);
@@ -207,11 +206,7 @@ static int undo_shift_forward(struct commit *c)
     } else {
         status = to_lower(c);
     }
-    if (status == 0) {
-        status = c->io->unlink(c->io->context, side_path(undo, c->plan->target.path, SIDE_UNDO));
-        status = status == -ENOENT ? 0 : status;
-    }
-    return status == 0 ? retreat_remove_copy(c) : status;
+    return status == 0 ? retreat_end_undo(c) : status;
 }
 
 const struct method method_shift = {

@@ -49,3 +49,10 @@ int retreat_remove_copy(struct commit *c)
     }
     return status == 0 ? io_sync_directory(c->io, r->copy_path) : status;
 }
+
+int retreat_end_undo(struct commit *c)
+{
+    char undo[PATH_MAX];
+    const int status = c->io->unlink(c->io->context, side_path(undo, c->plan->target.path, SIDE_UNDO));
+    return status == 0 || status == -ENOENT ? retreat_remove_copy(c) : status;
+}

@@ -19,4 +19,8 @@ int retreat_backing(struct commit *c, bool back);
 /* The private backing file that the change made, under either name; kept where somebody uses it. */
 int retreat_remove_copy(struct commit *c);
 
+/* The end of an undo in the image's own file: the undo data go, and the private backing file that the change
+ * had made. 0 or -errno. */
+int retreat_end_undo(struct commit *c);
+
 #endif

@@ -373,6 +373,30 @@ release() {
     fi
 }
 
+# --- meanwhile: what somebody else does when the image has been read, and before the first key ---
+
+meanwhile_grown() { # a guest writes behind all that is there, and leaves the lock
+    printf more >>root.cow
+}
+
+meanwhile_replaced() {
+    mv root.cow old.cow && cp --preserve=timestamps,mode old.cow root.cow
+}
+
+meanwhile_gone() {
+    mv root.cow old.cow
+}
+
+meanwhile_backing-written() {
+    touch --date=@$((backing_date + 60)) root_fs.img
+}
+
+# The program opens its script when it has read the image, and so waits there for whoever writes it.
+play() { # MEANWHILE SCRIPT
+    rm -f case.fifo && mkfifo case.fifo || return
+    { exec 3>case.fifo && "meanwhile_$1" && cat "$2" >&3; } &
+}
+
 # --- check: what a script that changes files must have made ---
 
 json() { # FIELD of `info --json`, which need not be a JSON parser's work here
@@ -508,6 +532,10 @@ check_undone() { # byte for byte, dates included
     same_as "$before" && only_left
 }
 
+check_any() { # what somebody else did to the files
+    true
+}
+
 check_discarded() {
     same_as "$before" && only_left
 }
@@ -582,13 +610,13 @@ normalise() {
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
         -e 's/^(│|[|])( free +)[0-9.]+ [KMGT]iB +[0-9.]+ [KMGT]iB.*$/\1\2(how much there is)/' \
-        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' |
+        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' -e '/in use by [0-9]+/{s/in use by [0-9]+/in use by N/g;s/  +/ /g}' |
         sed -zE -e 's/(file takes|, now)([ │┃|#\n]+)[0-9]{3}([ │┃|#\n]+)KiB/\1\2NNN\3KiB/g' \
             -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'
 }
 
 run_case() { # SCRIPT SCREEN, in a fresh directory
-    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code
+    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code played meanwhile
     prepare=$(header prepare "$script")
     check=$(header check "$script")
     size=${screen%-ascii}
@@ -604,7 +632,13 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
         cp --recursive --preserve=timestamps . "$before"
     fi
     sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
-    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
+    played=case.script
+    meanwhile=$(header meanwhile "$script")
+    if [ -n "$meanwhile" ]; then
+        played=case.fifo
+        play "$meanwhile" case.script || fail "cannot play the script" || return
+    fi
+    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script $played "$image" >screens 2>screens.err </dev/null
     code=$?
     release
     normalise <screens >screens.txt

@@ -44,7 +44,17 @@ struct tui_app {
 
     struct cow_usage usage;
     bool usage_known;
+    struct { /* of a kernel's, for the title */
+        bool opens, unknown;
+        size_t warnings;
+        const char *brief;
+    } verdict;
     struct cow_holder holder;
+    char holder_name[64]; /* of its program, escaped; "" where nobody tells */
+    struct {              /* what others have done to the files since they were read */
+        enum cow_outside image, backing;
+        enum cow_outside told_image, told_backing; /* a message has said so */
+    } outside;
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
@@ -109,12 +119,17 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
 /* Says which one it is now. */
 void tui_app_say_backing(struct tui_app *app);
 
-/* Asks anew who holds the image, and whether a change is pending: two system calls. */
+/* Asks anew who holds the image, what others have done to its files, and whether a change is pending: a few
+ * system calls. */
 void tui_app_look_around(struct tui_app *app);
 
 /* The same, and reads the image anew where a change that somebody else makes has begun or ended: its data may
  * have moved. Not under a view that holds a change of ours, for its plan borrows the image. */
 void tui_app_follow(struct tui_app *app);
+
+/* Where somebody else has changed a file, says so and how it is read anew, once; the title goes on saying it.
+ */
+void tui_app_tell_outside(struct tui_app *app);
 
 /* Says that a change is pending and offers to recover. */
 void tui_app_offer_recovery(struct tui_app *app);
@@ -186,6 +201,9 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
 
 /* The view that has the keys. */
 struct tui_view *tui_app_top(struct tui_app *app);
+
+/* The line on top: the image, what a kernel makes of it, who uses it, and what has become of it since. */
+void tui_title_draw(const struct tui_app *app, struct tui_canvas *canvas);
 
 /* Does what a view's handler has answered. The view is a copy: it may have opened a message box before it
  * ended, so it is looked for wherever it lies. */

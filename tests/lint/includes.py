@@ -24,7 +24,7 @@ CORE_FLOORS = [
     {"base"}, {"format", "beside"}, {"image", "shift"}, {"volumes"}, {"guestfs", "ledger"}, {"plan", "writer"}, {"ops", "resize", "write"},
     {"commit", "family"}, {"check"}
 ]
-TUI_FLOORS = [{"screen"}, {"jobs"}, {"app"}, {"change"}, {"views"}, {"files"}]
+TUI_FLOORS = [{"screen"}, {"jobs"}, {"app"}, {"change"}, {"cells"}, {"views"}, {"files"}]
 CLI_FLOORS = [{"output"}, {None}]
 FLOORS = {"core": CORE_FLOORS, "tui": TUI_FLOORS, "cli": CLI_FLOORS}
 

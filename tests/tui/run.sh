@@ -199,6 +199,17 @@ prepare_inserts() {
     rm probe
 }
 
+# A disk that holds a little everywhere, and forty hot spots that are not much fuller.
+prepare_large() {
+    local at
+    image=large.cow
+    rm root.cow root_fs.img && truncate -s 1G root_fs.img && touch --date=@$backing_date root_fs.img &&
+        "$program" --quiet create large.cow root_fs.img && truncate -s +1G large.cow || fail "no image of 1 GiB" || return
+    at=$("$program" info --json large.cow | sed -n 's/.*"bitmap_offset": \([0-9]*\).*/\1/p')
+    LC_ALL=C awk 'BEGIN { for (i = 0; i < 262144; i++) printf "%c", ((i % 375 == 0 || i % 6553 >= 6000 && i % 6553 < 6012) ? 255 : 0) }' >bits
+    dd if=bits of=large.cow bs=4096 seek=$((at / 4096)) conv=notrunc status=none && rm bits
+}
+
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.
 prepare_states() {
     dd if=/dev/zero of=root.cow bs=1 count=1 seek=$((8192 + 10072 / 8)) conv=notrunc status=none || return

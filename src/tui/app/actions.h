@@ -25,6 +25,8 @@ enum tui_action_id {
     TUI_DO_ZOOM_IN,
     TUI_DO_ZOOM_OUT,
     TUI_DO_FIT,
+    TUI_DO_HEAT,
+    TUI_DO_HILBERT,
     TUI_DO_NEXT_RUN,
     TUI_DO_PREV_RUN,
     TUI_DO_ENTER,

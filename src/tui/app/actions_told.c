@@ -58,6 +58,8 @@ static const struct footer_entry {
     {TUI_IN_LOOKING, TUI_DO_RESIZE, "r", "Resize"},
     {TUI_IN_LOOKING, TUI_DO_PROMPT, ":", "Command"},
     {TUI_IN_MAP, TUI_DO_OWNERS, "c", "Owners"},
+    {TUI_IN_MAP, TUI_DO_HEAT, "%", "Heat"},
+    {TUI_IN_MAP, TUI_DO_HILBERT, "H", "Hilbert"},
     {TUI_IN_LOOKING, TUI_DO_UNDO, "u", "Undo"},
     {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"},
     {OVER, TUI_DO_LEAVE, "q", "Back"},

@@ -7,6 +7,7 @@
 
 #include "cow/fs.h"
 #include "cow/image.h"
+#include "tui/cells/heat.h"
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"
 
@@ -15,19 +16,6 @@ struct tui_mark {
     enum tui_style style;
 };
 
-/* A cell of the map. */
-enum tui_density {
-    TUI_DENSITY_OUTSIDE, /* behind the end of the disk */
-    TUI_DENSITY_BACKING,
-    TUI_DENSITY_BEYOND,
-    TUI_DENSITY_LOW,
-    TUI_DENSITY_HALF,
-    TUI_DENSITY_HIGH,
-    TUI_DENSITY_FULL,
-    TUI_DENSITIES
-};
-
-enum tui_density tui_density_of(const struct cow_density *density);
 struct tui_mark tui_density_mark(enum tui_density density);
 
 struct tui_mark tui_origin_mark(enum cow_origin origin);
@@ -63,7 +51,8 @@ struct tui_mark tui_lit_mark(void);
 struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 
 /* The map's legend in one line, with what a scan tells if there was one; the cells used. */
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned);
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
+                    bool scanned);
 
 /* The legend in one line for the map by owners, and for one with a file (its path is raw bytes) lit. */
 int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);

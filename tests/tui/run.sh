@@ -143,6 +143,10 @@ prepare_changed() { # grown by copy; the old image is kept for undo
     grow 128M
 }
 
+prepare_kept() { # grown, but not its backing file
+    "$program" --quiet --yes resize --policy keep root.cow 128M || fail "cannot grow the image"
+}
+
 prepare_grown() { # the same, with nothing to undo; its bitmap has room
     grow 128M && { "$program" --quiet --yes undo --discard root.cow || fail "cannot discard the undo data"; }
 }

@@ -45,6 +45,19 @@ static const struct {
     struct tui_mark mark;
     const char *name;
     const char *text;
+} ends_of[TUI_END_KINDS] = {
+    [TUI_END_PARTITION] = {{'|', TUI_STRONG}, "part end", "behind the end of a partition"},
+    [TUI_END_FILESYSTEM] = {{')', TUI_STRONG}, "fs end", "behind the end of a filesystem"},
+    [TUI_END_BACKING] =
+        {{'}', TUI_STRONG},
+         "backing end",
+         "behind the end of the backing file; where several end, the last of these signs stands"},
+};
+
+static const struct {
+    struct tui_mark mark;
+    const char *name;
+    const char *text;
 } owners[TUI_OWNERS] = {
     [TUI_OWNER_FILE] = {{'F', TUI_OWN_FILE}, "file", "content of files"},
     [TUI_OWNER_DIRECTORY] = {{'D', TUI_OWN_DIRECTORY}, "dir", "directories"},
@@ -130,6 +143,15 @@ struct tui_mark tui_owner_mark(enum tui_owner owner)
     return owners[owner].mark;
 }
 
+struct tui_mark tui_end_mark(unsigned ends)
+{
+    int strongest = TUI_END_KINDS - 1;
+
+    while (strongest > 0 && !(ends & 1U << strongest))
+        strongest--;
+    return ends_of[strongest].mark;
+}
+
 struct tui_mark tui_kind_mark(enum cow_fs_kind kind)
 {
     return kind < COW_FS_KINDS ? kinds[kind] : (struct tui_mark){'?', TUI_WARN};
@@ -146,7 +168,7 @@ static int legend_item(struct tui_canvas *canvas, int x, int y, int end, const s
     return x + 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text) + 2;
 }
 
-enum { RAMP_COLS = 5 };
+enum { RAMP_COLS = 5, WIDE_COLS = 100 };
 
 static int legend_origin(struct tui_canvas *canvas, int x, int y, int end, enum cow_origin origin)
 {
@@ -154,7 +176,7 @@ static int legend_origin(struct tui_canvas *canvas, int x, int y, int end, enum 
 }
 
 int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
-                    bool scanned)
+                    unsigned ends, bool scanned)
 {
     const struct tui_mark ramp[] = {densities[TUI_DENSITY_LOW].mark, densities[TUI_DENSITY_HALF].mark,
                                     densities[TUI_DENSITY_HIGH].mark, densities[TUI_DENSITY_FULL].mark};
@@ -162,9 +184,14 @@ int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const
     int end = x + max_cols, from = x;
 
     x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing");
-    if (x + RAMP_COLS + tui_text_cells(tui_heat_text(shades, heat, false)) > end)
+    bool brief = max_cols < WIDE_COLS && (ends || scanned);
+    if (brief || x + RAMP_COLS + tui_text_cells(tui_heat_text(shades, heat, false)) > end)
         tui_heat_text(shades, heat, true);
     x = legend_item(canvas, x, y, end, ramp, 4, shades);
+    for (int kind = 0; kind < TUI_END_KINDS; kind++) {
+        if (ends & 1U << kind)
+            x = legend_item(canvas, x, y, end, &ends_of[kind].mark, 1, ends_of[kind].name);
+    }
     if (scanned) {
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_REDUNDANT);
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_ZERO);
@@ -232,6 +259,8 @@ void tui_legend_help(struct tui_page *page)
     tui_page_wrap(page, 3, 3, TUI_DIM,
                   "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
                   "where they are changed, else the signs below; orphans always.");
+    for (int kind = 0; kind < TUI_END_KINDS; kind++)
+        legend_line(page, ends_of[kind].mark, "", ends_of[kind].text);
     help_files(page);
     tui_page_line(page);
     tui_page_line(page);

@@ -8,6 +8,7 @@
 #include "cow/fs.h"
 #include "cow/image.h"
 #include "tui/cells/heat.h"
+#include "tui/jobs/ends_job.h"
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"
 
@@ -47,12 +48,16 @@ struct tui_mark tui_owner_mark(enum tui_owner owner);
 /* A cell that holds something of the file that was chosen. */
 struct tui_mark tui_lit_mark(void);
 
+/* Where something ends: of those kinds (1 << kind, not 0) the strongest. */
+struct tui_mark tui_end_mark(unsigned ends);
+
 /* What has happened to a file. */
 struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 
-/* The map's legend in one line, with what a scan tells if there was one; the cells used. */
+/* The map's legend in one line, with the kinds of end that are shown (1 << kind), and with what a scan tells
+ * if there was one; the cells used. */
 int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
-                    bool scanned);
+                    unsigned ends, bool scanned);
 
 /* The legend in one line for the map by owners, and for one with a file (its path is raw bytes) lit. */
 int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);

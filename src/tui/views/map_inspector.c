@@ -8,9 +8,10 @@
 
 #include "tui/app/app.h"
 #include "tui/screen/utf8.h"
+#include "tui/views/map_ends.h"
 #include "tui/views/map_view.h"
 
-enum { MIXED_MOST = 1000, RUN_COLS = 16, OWNER_COLS = 10, OWNER_TEXT = 1024 };
+enum { MIXED_MOST = 1000, RUN_COLS = 16, OWNER_COLS = 10, OWNER_TEXT = 1024, WIDE_COLS = 100 };
 
 /* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB".
  * brief: without what is in the COW. */
@@ -102,12 +103,34 @@ static void draw_map_run(struct tui_app *app, struct tui_canvas *canvas, int x, 
     tui_text(canvas, x + 3, y, end - x - 3, TUI_LABEL, owner);
 }
 
+/* The cell in brief, and what ends in it. */
+static bool draw_map_end(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    char text[OWNER_TEXT];
+    uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
+    unsigned kinds = map_ends_in(&app->ends, first, view->cell_sectors);
+    int x = 1, end = canvas->cols - 1;
+
+    if (kinds == 0)
+        return false;
+    struct tui_mark mark = tui_end_mark(kinds);
+    cell_text(app, view, canvas->cols < WIDE_COLS, text, sizeof text);
+    x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
+    x += 1 + tui_put(canvas, x, y, mark.glyph, mark.style);
+    map_end_text(&app->ends, cow_image_header(app->subject.image)->sector_bytes, first, view->cell_sectors,
+                 text, sizeof text);
+    tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
+    return true;
+}
+
 /* The cell under the cursor: what a scan has found in it, or else, and where there is room, the run. */
 void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
 {
     char text[160], scanned[160];
     int x = 1, end = canvas->cols - 1;
 
+    if (draw_map_end(app, view, canvas, y))
+        return;
     bool known = scanned_text(app, view, scanned, sizeof scanned);
     cell_text(app, view, false, text, sizeof text);
     if (known ? x + (int)strlen(text) + 3 + (int)strlen(scanned) > end

@@ -10,6 +10,7 @@
 
 #include "tui/app/app.h"
 #include "tui/views/legend.h"
+#include "tui/views/map_ends.h"
 
 enum { LABEL_COLS = 6, EDGE_COLS = 2, COARSE = 8 };
 
@@ -60,7 +61,9 @@ void map_strip_draw(struct tui_app *app, struct map_strip *strip, struct tui_can
     tui_heat_measure(&heat, choice, strip->cell, (size_t)cols);
     tui_text(canvas, 1, y, LABEL_COLS, TUI_LABEL, "disk");
     for (int i = 0; i < cols; i++) {
-        struct tui_mark mark = tui_density_mark(tui_heat_of(&heat, &strip->cell[i]));
+        unsigned ends = map_ends_in(&app->ends, (uint64_t)i * strip->cell_sectors, strip->cell_sectors);
+        struct tui_mark mark =
+            ends ? tui_end_mark(ends) : tui_density_mark(tui_heat_of(&heat, &strip->cell[i]));
         tui_put(canvas, x + i, y, mark.glyph, mark.style);
     }
     uint64_t last = first_sector + sectors - 1;

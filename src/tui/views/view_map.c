@@ -13,6 +13,7 @@
 
 #include "tui/app/app.h"
 #include "tui/views/legend.h"
+#include "tui/views/map_ends.h"
 #include "tui/views/map_view.h"
 
 enum {
@@ -207,6 +208,27 @@ static struct tui_mark cell_mark(const struct tui_app *app, const struct map_vie
     return mark;
 }
 
+static uint64_t window_sectors(const struct map_view *view)
+{
+    return row_sectors(view) * (uint64_t)view->rows;
+}
+
+/* Over the cells in which something ends. */
+static void draw_ends(const struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                      struct tui_rect cells)
+{
+    uint64_t first = view->top_row * row_sectors(view);
+    const struct tui_end *end;
+
+    for (size_t at = 0; (end = tui_ends_within(&app->ends, &at, first, window_sectors(view))) != NULL;) {
+        uint64_t cell = end->sector / view->cell_sectors;
+        struct tui_spot spot = spot_of(view, (size_t)(cell - first / view->cell_sectors));
+        struct tui_mark mark =
+            tui_end_mark(map_ends_in(&app->ends, cell * view->cell_sectors, view->cell_sectors));
+        tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
+    }
+}
+
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
@@ -221,6 +243,7 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
             mark.glyph = FULL_UNDER_CURSOR;
         tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
     }
+    draw_ends(app, view, canvas, cells);
     tui_put(canvas, cursor_x - 1, cursor_y, '[', TUI_CURSOR);
     tui_put(canvas, cursor_x + 1, cursor_y, ']', TUI_CURSOR);
     tui_restyle(canvas, (struct tui_rect){cursor_x, cursor_y, 1, 1}, TUI_MAP_CURSOR);
@@ -247,7 +270,9 @@ static int put_legend(struct tui_app *app, const struct map_view *view, struct t
         return tui_legend_lit(canvas, x, y, cols, app->files.lit.path);
     if (app->files.colours && view->owners.cells > 0)
         return tui_legend_owners(canvas, x, y, cols);
-    return tui_legend_draw(canvas, x, y, cols, &view->heat, tui_scan_on(&app->scan));
+    unsigned ends = map_ends_shown(&app->ends, view->top_row * row_sectors(view), window_sectors(view),
+                                   view->cell_sectors);
+    return tui_legend_draw(canvas, x, y, cols, &view->heat, ends, tui_scan_on(&app->scan));
 }
 
 /* In the frame's lower edge, where no message covers it. Drawn twice: how long it is shows when it is there.
@@ -313,7 +338,7 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     /* the strip goes where messages go, which are short-lived */
     if (!view->fitted && !app->message[0] && !app->prompting)
         map_strip_draw(app, &view->strip, canvas, frame.y + frame.rows + 1, view->heat_choice,
-                       view->top_row * row_sectors(view), row_sectors(view) * (uint64_t)view->rows);
+                       view->top_row * row_sectors(view), window_sectors(view));
 }
 
 /* Moves the cursor by whole cells. */

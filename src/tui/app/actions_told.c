@@ -130,6 +130,7 @@ static const struct {
     {"Everywhere (C- is Ctrl, S- is Shift)", 0, 0},
     {"Header", TUI_IN_HEADER, 0},
     {"Map", TUI_IN_MAP, 0},
+    {"Map, Blocks and Bytes", TUI_IN_RUNS, 0},
     {"Blocks", TUI_IN_BLOCKS, 0},
     {"Files", TUI_IN_ANY_FILE, 0},
     {"Check", TUI_IN_ANY_FINDING, 0},

@@ -34,6 +34,25 @@ struct tui_edits {
     uint32_t new_mtime;
 };
 
+enum { TUI_MARKS = 26 };
+
+/* What the next key is: no key, or the letter of a mark. */
+enum tui_letter { TUI_LETTER_NONE, TUI_LETTER_SETS, TUI_LETTER_GOES };
+
+/* Places of the disk by letters; they stay when the image is read anew. */
+struct tui_marks {
+    enum tui_letter awaits;
+    bool set[TUI_MARKS];
+    uint64_t byte[TUI_MARKS];
+};
+
+/* What was looked for last, for n and N. Whoever looks for something puts a function here that goes to the
+ * next one, or the one before; what it needs to know it keeps beside. */
+struct tui_asked {
+    enum tui_result (*again)(struct tui_app *app, bool back);
+    int kind; /* of :next */
+};
+
 struct tui_app {
     bool without_backing;               /* as it was begun: none is opened unless the user names one */
     struct tui_subject subject;         /* the image, as it is open now */
@@ -59,7 +78,14 @@ struct tui_app {
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
-    uint64_t sector; /* the selection, shared by all views */
+    uint64_t sector;         /* the selection, shared by all views */
+    uint64_t byte_in_sector; /* where in it the cursor is, as Bytes has it; else 0 */
+    struct {
+        bool on;
+        uint64_t anchor; /* a sector; the range is from there to the selection */
+    } range;
+    struct tui_marks marks;
+    struct tui_asked asked;
 
     struct tui_view tab[TUI_TABS];
     int tab_now;
@@ -142,6 +168,10 @@ uint64_t tui_app_sectors(const struct tui_app *app);
 /* Selects a sector, cut to the disk. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
 
+/* Selects a byte of the disk, cut to it; and which one that is. */
+void tui_app_select_byte(struct tui_app *app, uint64_t byte);
+uint64_t tui_app_byte(const struct tui_app *app);
+
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */
 enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end);
@@ -217,6 +247,15 @@ void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char 
 
 /* Does what a line says that was typed behind a ':'. Errors are shown. */
 void tui_app_run_command(struct tui_app *app, const char *line);
+
+/* Looks for the next place of a kind, by its name, or the one before; and again for what was looked for last.
+ * What is found is selected, on the Map if the view on top shows no places. */
+enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind);
+enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argument);
+
+/* The next key is the letter of a mark to set, or to go to (enum tui_letter); and that key. */
+enum tui_result tui_app_do_letter(struct tui_app *app, int awaits, const char *argument);
+void tui_app_take_letter(struct tui_app *app, int key);
 
 /* Asks for a command. */
 void tui_app_ask_command(struct tui_app *app);

@@ -102,7 +102,10 @@ static void look_at_image(struct tui_app *app)
         tui_app_sectors(app) > 0 && cow_image_usage(app->subject.image, &app->usage, NULL) == 0;
     tui_app_look_around(app);
     app->subject.generation++;
-    tui_app_select(app, app->sector);
+    if (tui_app_sectors(app) > 0)
+        tui_app_select_byte(app, tui_app_byte(app));
+    else
+        tui_app_select(app, 0);
     app->redraw = true;
 }
 
@@ -250,7 +253,23 @@ void tui_app_select(struct tui_app *app, uint64_t sector)
     if (sector >= sectors)
         sector = sectors > 0 ? sectors - 1 : 0;
     app->sector = sector;
+    app->byte_in_sector = 0;
     app->redraw = true;
+}
+
+uint64_t tui_app_byte(const struct tui_app *app)
+{
+    return app->sector * cow_image_header(app->subject.image)->sector_bytes + app->byte_in_sector;
+}
+
+void tui_app_select_byte(struct tui_app *app, uint64_t byte)
+{
+    const struct cow_header *header = cow_image_header(app->subject.image);
+
+    if (byte >= header->size_bytes)
+        byte = header->size_bytes > 0 ? header->size_bytes - 1 : 0;
+    tui_app_select(app, byte / header->sector_bytes);
+    app->byte_in_sector = byte % header->sector_bytes;
 }
 
 void tui_app_light(struct tui_app *app, const struct cow_fs_file *file)

@@ -47,6 +47,10 @@ static void handle_key(struct tui_app *app, int key)
     }
     if (key != 'q')
         app->warned = false;
+    if (app->marks.awaits != TUI_LETTER_NONE) {
+        tui_app_take_letter(app, key);
+        return;
+    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);

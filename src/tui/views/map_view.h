@@ -13,6 +13,7 @@
 #include "tui/cells/heat.h"
 #include "tui/views/map_owners.h"
 #include "tui/views/map_strip.h"
+#include "tui/views/range.h"
 
 struct tui_app;
 
@@ -30,6 +31,7 @@ struct map_view {
     struct tui_heat heat; /* of what is counted */
     struct tui_owners owners;
     struct map_strip strip;
+    struct range_totals range;
     struct {
         unsigned generation;
         uint64_t cell_sectors, top_row;

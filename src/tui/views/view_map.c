@@ -229,6 +229,35 @@ static void draw_ends(const struct tui_app *app, const struct map_view *view, st
     }
 }
 
+/* Whole cells, from the one of the anchor to the selected one. */
+static struct range_ends range_of(const struct tui_app *app, const struct map_view *view)
+{
+    uint64_t anchor = app->range.anchor, sectors = tui_app_sectors(app);
+    uint64_t low = anchor < app->sector ? anchor : app->sector,
+             high = anchor < app->sector ? app->sector : anchor;
+    struct range_ends range = {low / view->cell_sectors * view->cell_sectors,
+                               (high / view->cell_sectors + 1) * view->cell_sectors};
+
+    if (range.end > sectors)
+        range.end = sectors;
+    return range;
+}
+
+static void draw_range(const struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                       struct tui_rect cells)
+{
+    uint64_t first = view->top_row * row_sectors(view);
+    struct range_ends range = range_of(app, view);
+    size_t n = (size_t)view->cols * (size_t)view->rows;
+
+    for (size_t cell = 0; app->range.on && cell < n; cell++) {
+        uint64_t sector = first + cell * view->cell_sectors;
+        struct tui_spot spot = spot_of(view, cell);
+        if (sector >= range.first && sector < range.end)
+            tui_restyle(canvas, (struct tui_rect){cells.x + spot.x, cells.y + spot.y, 1, 1}, TUI_SELECTED);
+    }
+}
+
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
@@ -244,6 +273,7 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
         tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
     }
     draw_ends(app, view, canvas, cells);
+    draw_range(app, view, canvas, cells);
     tui_put(canvas, cursor_x - 1, cursor_y, '[', TUI_CURSOR);
     tui_put(canvas, cursor_x + 1, cursor_y, ']', TUI_CURSOR);
     tui_restyle(canvas, (struct tui_rect){cursor_x, cursor_y, 1, 1}, TUI_MAP_CURSOR);
@@ -334,7 +364,10 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
                   divide_up(tui_app_sectors(app), row_sectors(view)));
     draw_legend(app, view, canvas, frame.y + frame.rows - 1);
-    map_draw_inspector(app, view, canvas, frame.y + frame.rows);
+    if (app->range.on)
+        range_draw(app, &view->range, canvas, frame.y + frame.rows, range_of(app, view));
+    else
+        map_draw_inspector(app, view, canvas, frame.y + frame.rows);
     /* the strip goes where messages go, which are short-lived */
     if (!view->fitted && !app->message[0] && !app->prompting)
         map_strip_draw(app, &view->strip, canvas, frame.y + frame.rows + 1, view->heat_choice,
@@ -460,6 +493,9 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         return zoom_map(app, view, zoomed_out(view->cell_sectors));
     case TUI_DO_FIT:
         return zoom_map(app, view, view->fit_sectors);
+    case TUI_DO_RANGE:
+        range_toggle(app);
+        return TUI_REDRAW;
     case TUI_DO_HEAT:
         return turn_heat(view);
     case TUI_DO_HILBERT:

@@ -14,20 +14,21 @@ static bool wants_check(const struct tui_app *app)
     return app->depth == 0 && app->tab_now == TUI_TAB_CHECK;
 }
 
-/* Files, or a file over it, or a coloured Map. */
+/* What shows the disk by its places is on the screen. */
+static bool wants_ends(const struct tui_app *app)
+{
+    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
+}
+
+/* Files, or a file over it, or a coloured Map, or a pane that names owners. */
 static bool wants_files(const struct tui_app *app)
 {
     const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
 
     if (app->tab_now == TUI_TAB_FILES)
         return !top || top == &tui_view_file;
-    return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
-}
-
-/* What shows the disk by its places is on the screen. */
-static bool wants_ends(const struct tui_app *app)
-{
-    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
+    return wants_ends(app) &&
+           (app->canvas.cols >= TUI_PANE_FROM_COLS || (app->tab_now == TUI_TAB_MAP && app->files.colours));
 }
 
 /* It is asked for by its key, wherever one is. */
@@ -44,7 +45,7 @@ static void end_files(struct tui_app *app)
 
     if (job->state == TUI_JOB_DONE)
         return;
-    job->complains = app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
+    job->complains = app->files.colours && app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
     app->files.colours = false;
 }
 

@@ -18,7 +18,7 @@
 
 enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096 };
 
-static const double scan_slice_seconds = 0.02, seconds_between_draws = 0.1;
+static const double seconds_between_draws = 0.1;
 
 bool tui_scan_on(const struct tui_scan *scan)
 {
@@ -230,7 +230,7 @@ static void tell_result(struct tui_scan *scan)
 static int walk_runs(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
     bool interactive = scan->job.subject->interactive;
-    double until = tui_clock() + scan_slice_seconds;
+    double until = tui_clock() + tui_slice_seconds;
     uint64_t walked = 0, most = tui_subject_sectors(scan->job.subject) / SCRIPT_SLICES + 1;
     int status = 0;
 

@@ -75,6 +75,7 @@ struct tui_app {
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
+    double ticked; /* while work goes on: when the clock was told last */
 };
 
 /* Opens a view over what is there. Errors are shown. */

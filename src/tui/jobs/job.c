@@ -15,7 +15,7 @@
 #include "tui/jobs/fiber.h"
 #include "tui/screen/clock.h"
 
-const double tui_slice_seconds = 0.005;
+const double tui_slice_seconds = 0.002;
 
 void tui_job_init(struct tui_job *job, const struct tui_job_class *job_class, void *owner,
                   const struct tui_subject *subject)

@@ -12,6 +12,7 @@
 
 #include "cow/cow.h"
 #include "tui/app/view.h"
+#include "tui/jobs/cells_job.h"
 #include "tui/jobs/check_job.h"
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/job.h"
@@ -22,7 +23,7 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job { TUI_APP_CELLS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -42,8 +43,6 @@ struct tui_app {
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
-    struct cow_usage usage;
-    bool usage_known;
     struct cow_holder holder;
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
@@ -56,10 +55,11 @@ struct tui_app {
     struct tui_view stack[TUI_STACK];
     int depth;
 
+    struct tui_cells cells;
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
-    struct tui_job *job[TUI_APP_JOBS]; /* the three, in the order of their table */
+    struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
     bool prompting;       /* the line at the bottom has the keys */
@@ -75,6 +75,7 @@ struct tui_app {
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
+    double ticked; /* while work goes on: when the clock was told last */
 };
 
 /* Opens a view over what is there. Errors are shown. */

@@ -40,10 +40,9 @@ static void look_at_image(struct tui_app *app)
 {
     last_part(app->name, sizeof app->name, cow_image_path(app->subject.image));
     last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->subject.image)->path);
-    app->usage_known =
-        tui_app_sectors(app) > 0 && cow_image_usage(app->subject.image, &app->usage, NULL) == 0;
     tui_app_look_around(app);
     app->subject.generation++;
+    tui_cells_again(&app->cells);
     tui_app_select(app, app->sector);
     app->redraw = true;
 }

@@ -63,6 +63,7 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     app.without_backing = options->no_backing;
     app.named_backing = options->backing_path;
     app.subject.image_path = options->image_path;
+    app.subject.interactive = !options->script_path;
     tui_app_look_through(&app, options->backing_path);
     tui_app_begin_jobs(&app);
     setlocale(LC_CTYPE, "");
@@ -81,7 +82,6 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
         status = open_backend(&app, options, theme, err);
     if (status)
         goto out_views;
-    app.subject.interactive = app.backend->interactive;
     app.canvas.ascii = options->ascii || app.backend->ascii;
     if (app.pending && !app.holder.held) /* else the change may be under way just now */
         tui_app_offer_recovery(&app);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Map: the bitmap as a heatmap, row by row. A cell is a whole number of sectors; rows start at multiples of
- * their length from the beginning of the disk, so that cells keep their content while the map scrolls. The
- * densities of the cells on the screen are kept until zoom, position, size or image change.
+ * their length from the beginning of the disk, so that cells keep their content while the map scrolls. What
+ * is in each cell is counted and kept by a job (jobs/cells_job.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,14 +34,7 @@ struct map_view {
     uint64_t top_row;
     int cols, rows; /* of cells, as drawn last */
     bool fitted;    /* stays fitted when the window changes */
-    uint8_t *density;
-    size_t n_density;
     struct tui_owners owners;
-    struct {
-        unsigned generation;
-        uint64_t cell_sectors, top_row;
-        int cols, rows;
-    } cached;
 };
 
 static int map_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -63,7 +56,6 @@ static void map_close(struct tui_app *app, void *state)
 
     (void)app;
     tui_owners_free(&view->owners);
-    free(view->density);
     free(view);
 }
 
@@ -120,38 +112,12 @@ static void arrange_map(struct tui_app *app, struct map_view *view, int cols, in
     scroll_map(app, view);
 }
 
-static int measure_map(struct tui_app *app, struct map_view *view, struct cow_error *err)
+/* What a cell is, as far as it was counted: nothing is drawn of others. */
+static enum tui_density density_at(const struct tui_app *app, size_t cell)
 {
-    size_t cells = (size_t)view->cols * (size_t)view->rows;
+    const struct cow_density *count = tui_cells_at(&app->cells, cell);
 
-    if (view->cached.generation == app->subject.generation &&
-        view->cached.cell_sectors == view->cell_sectors && view->cached.top_row == view->top_row &&
-        view->cached.cols == view->cols && view->cached.rows == view->rows)
-        return 0;
-    if (cells > view->n_density) {
-        uint8_t *density = realloc(view->density, cells);
-        if (!density)
-            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-        view->density = density;
-        view->n_density = cells;
-    }
-    view->cached.generation = 0;
-    uint64_t sector = view->top_row * row_sectors(view);
-    for (size_t i = 0; i < cells; i++, sector += view->cell_sectors) {
-        struct cow_density density = {0, 0, 0};
-        if (sector < tui_app_sectors(app)) {
-            int status = cow_image_density(app->subject.image, sector, view->cell_sectors, &density, err);
-            if (status)
-                return status;
-        }
-        view->density[i] = (uint8_t)tui_density_of(&density);
-    }
-    view->cached.generation = app->subject.generation;
-    view->cached.cell_sectors = view->cell_sectors;
-    view->cached.top_row = view->top_row;
-    view->cached.cols = view->cols;
-    view->cached.rows = view->rows;
-    return 0;
+    return count ? tui_density_of(count) : TUI_DENSITY_OUTSIDE;
 }
 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
@@ -182,9 +148,8 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
         for (int x = 0; x < cells.cols; x++) {
             size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
             const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, at);
-            struct tui_mark mark =
-                scanned ? tui_scanned_mark((enum tui_density)view->density[at], scanned->sectors)
-                        : tui_density_mark((enum tui_density)view->density[at]);
+            struct tui_mark mark = scanned ? tui_scanned_mark(density_at(app, at), scanned->sectors)
+                                           : tui_density_mark(density_at(app, at));
             tui_owners_mark(&view->owners, at, &mark);
             if (mark.glyph == FULL_BLOCK && cells.x + x == cursor_x && cells.y + y == cursor_y)
                 mark.glyph = FULL_UNDER_CURSOR;
@@ -345,7 +310,8 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     arrange_map(app, view, cells.cols, cells.rows);
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
-    if (measure_map(app, view, &err) ||
+    if (tui_cells_show(&app->cells, view->top_row * row_sectors(view), view->cell_sectors,
+                       (size_t)view->cols * (size_t)view->rows, &err) ||
         tui_owners_show(app, &view->owners, view->top_row * row_sectors(view), view->cell_sectors,
                         (size_t)view->cols * (size_t)view->rows, &err)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);

@@ -14,7 +14,7 @@
 
 #include "cow/image.h"
 
-enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000 };
+enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000, RUNS_AT_A_TIME = 4096 };
 
 /* A file as it was last seen, by its name. path NULL: it is not watched. */
 struct watched {
@@ -110,6 +110,9 @@ static int open_image(struct served *disk, const struct served_options *options,
     status = watch_begin(&disk->cow, "the image", options->image_path, err);
     if (!status && cow_image_backing(disk->image)->state == COW_BACKING_FOUND)
         status = watch_begin(&disk->backing, "the backing file", cow_image_backing(disk->image)->path, err);
+    if (!status && !cow_image_is_same_file(disk->image))
+        status = cow_error_set(err, COW_IO, "%s: another file has got its name at this moment",
+                               options->image_path);
     return status;
 }
 
@@ -181,6 +184,19 @@ bool served_is_writing(const struct served *disk)
     return disk->writer != NULL;
 }
 
+static bool is_same_file(const struct watched *a, const struct watched *b)
+{
+    if (!a->path || !b->path)
+        return !a->path && !b->path;
+    return a->facts.st_dev == b->facts.st_dev && a->facts.st_ino == b->facts.st_ino;
+}
+
+bool served_is_same(const struct served *a, const struct served *b)
+{
+    return a->size_bytes == b->size_bytes && is_same_file(&a->cow, &b->cow) &&
+           is_same_file(&a->backing, &b->backing);
+}
+
 /* Before each request: the files are those that were opened, and what is known of them is what they hold. */
 static int look_again(struct served *disk, struct cow_error *err)
 {
@@ -212,24 +228,46 @@ int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_byt
                         : cow_image_read(disk->image, offset, buffer, n_bytes, err);
 }
 
-int served_extent(struct served *disk, uint64_t offset, struct cow_writer_extent *out, struct cow_error *err)
+int served_look(struct served *disk, struct cow_error *err)
 {
-    struct cow_run run;
-    int status = look_again(disk, err);
+    return look_again(disk, err);
+}
 
-    if (status || disk->writer)
-        return status ? status : cow_writer_extent(disk->writer, offset, out, err);
-    const uint64_t sector_bytes = cow_image_header(disk->image)->sector_bytes;
-    status = cow_image_next_run(disk->image, offset / sector_bytes, &run, err);
-    if (status)
-        return status;
-    const uint64_t end = (run.first_sector + run.sectors) * sector_bytes;
-    const bool is_hole = run.origin == COW_ORIGIN_HOLE || run.origin == COW_ORIGIN_BACKING_HOLE ||
-                         run.origin == COW_ORIGIN_BEYOND_BACKING;
-    *out = (struct cow_writer_extent){.is_zero = is_hole, .is_hole = is_hole};
-    if (run.sectors)
-        out->n_bytes = (end < disk->size_bytes ? end : disk->size_bytes) - offset;
-    return 0;
+static bool reads_as_zeros(enum cow_origin origin)
+{
+    return origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_BACKING_HOLE ||
+           origin == COW_ORIGIN_BEYOND_BACKING;
+}
+
+/* Runs of one kind that follow each other, up to `limit`. */
+static int image_extent(struct cow_image *image, uint64_t offset, uint64_t limit,
+                        struct cow_writer_extent *out, struct cow_error *err)
+{
+    const uint64_t sector_bytes = cow_image_header(image)->sector_bytes;
+    uint64_t end = offset;
+    int status = 0;
+
+    *out = (struct cow_writer_extent){.n_bytes = 0};
+    for (unsigned i = 0; !status && end < limit && i < RUNS_AT_A_TIME; i++) {
+        struct cow_run run;
+        status = cow_image_next_run(image, end / sector_bytes, &run, err);
+        const bool is_hole = !status && reads_as_zeros(run.origin);
+        if (status || run.sectors == 0 || (i > 0 && is_hole != out->is_hole))
+            break;
+        out->is_zero = out->is_hole = is_hole;
+        end = (run.first_sector + run.sectors) * sector_bytes;
+    }
+    out->n_bytes = (end < limit ? end : limit) - offset;
+    return status;
+}
+
+int served_extent(struct served *disk, uint64_t offset, uint64_t limit, struct cow_writer_extent *out,
+                  struct cow_error *err)
+{
+    const uint64_t end = limit < disk->size_bytes ? limit : disk->size_bytes;
+
+    return disk->writer ? cow_writer_extent(disk->writer, offset, out, err)
+                        : image_extent(disk->image, offset, end, out, err);
 }
 
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,

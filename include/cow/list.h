@@ -27,13 +27,14 @@ enum cow_listed {
     COW_LISTED_UNREADABLE, /* it cannot be read: error says why */
 };
 
-enum { COW_LIST_PENDING_BYTES = 256 };
+enum { COW_LIST_TITLE_BYTES = 96, COW_LIST_PENDING_BYTES = 256 };
 
 /* What is told of one file. It can be copied; path is borrowed. */
 struct cow_list_entry {
     const char *path; /* as the place was named, and the name in it */
     enum cow_listed what;
-    const char *format; /* "uml-cow-v3", "qcow2", "raw", "gzip"...; NULL: not known. Constant */
+    const char *format;               /* "uml-cow-v3", "qcow2", "raw", "gzip"...; NULL: not known. Constant */
+    char title[COW_LIST_TITLE_BYTES]; /* "UML COW v3", "a raw disk with an ext4 filesystem"; "": not known */
     bool size_known;
     uint64_t size_bytes; /* of the disk */
     /* Of an image: */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,10 +59,6 @@ static int run_screen(const struct cli_options *options, cli_open_screen *open_s
         .color = options->color_mode,
     };
 
-    if (!strchr(path, '/') && access(path, F_OK) != 0 && errno == ENOENT) {
-        cow_error_set(err, COW_USAGE, "'%s' is neither a command nor a file", path);
-        return cli_hint_command(err, path);
-    }
     if (!screen.script_path && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         return run_without_screen(options, path, err);
     return open_screen(&screen, err);

@@ -7,9 +7,11 @@
 #include "cli/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cow/text.h"
 
@@ -305,6 +307,19 @@ static int check_operands(const struct cli_options *options, struct cow_error *e
     return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
 }
 
+/* A word that is no file was meant for a command, most likely: that is said before what is wrong with its
+ * options, which are the command's. */
+static int check_word(const struct cli_options *options, struct cow_error *err)
+{
+    const char *word = options->operand[0];
+
+    if (options->command != &cli_screen_command || options->operands == 0 || strchr(word, '/') ||
+        access(word, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    cow_error_set(err, COW_USAGE, "'%s' is neither a command nor a file", word);
+    return cli_hint_command(err, word);
+}
+
 int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err)
 {
     bool given[CLI_OPTIONS_MAX] = {false};
@@ -318,6 +333,8 @@ int cli_read_options(struct cli_options *options, int argc, char **argv, struct 
         return status;
     if (options->help || options->version)
         return 0;
+    if ((status = check_word(options, err)))
+        return status;
     for (size_t i = 0; options->command && cli_option_table[i].name; i++) {
         if (given[i] && (status = check_option(options->command, &cli_option_table[i], err)))
             return status;

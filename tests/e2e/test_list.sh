@@ -84,8 +84,8 @@ states()
     run 0 list
     let_go
     has "$holder  x.cow" out
-    has "marked.cow on $PWD/b.img: Size mismatch" out
-    has "no kernel opens it" out
+    has "marked.cow on $PWD/b.img: an interrupted change left this file unfinished" out
+    has "no kernel opens it; Size mismatch" out
     has "journal.cow on $PWD/b.img: a change of this image was interrupted" out
     touch b.img
     run 0 list x.cow
@@ -172,6 +172,10 @@ as_found()
     code=$?
     [ "$code" = 0 ] || [ "$code" = 141 ] || die "exit code $code: $(cat err)"
     [[ $first == *lab/1.cow* ]] || die "the first line is $first"
+    can_trace
+    strace -qq -o trace -e trace=openat,open,write "$COWTUI" list lab >out || die "it fails under strace"
+    [ "$(grep -n 'write(1,' trace | cut -d : -f 1 | sed -n 2p)" -lt "$(grep -n 'lab/2\.cow' trace | cut -d : -f 1 | head -n 1)" ] ||
+        die "the first line comes after the last file was opened"
 }
 
 # Opened as an image, each of them is said by name, with what helps; and that does.
@@ -216,9 +220,30 @@ other_formats()
         eq "1073741824 2147483648 3221225472" \
             "$(json 'map(select(.format == ("qcow2", "vmdk", "vdi"))) | map(.size_bytes) | sort | map(tostring) | join(" ")')" sizes
     fi
-    printf OOOM >cut
-    run 5 info cut
-    has "cut: header: cut off after 4 bytes" err
+    printf OOOM >short
+    run 5 info short
+    has "short: header: cut off after 4 bytes" err
+}
+
+# On the screen: alone, and of another directory; an image is opened without a look at what it names.
+chosen()
+{
+    small
+    mkdir below
+    mv x.cow below
+    rm b.img
+    printf 'wait\nexpect No COW image is here\nkey q\nexpect not read\n' >script
+    run 0 --script script
+    printf 'wait\nexpect b.img (not found)\nkey Enter\nexpect Map\nkey q q\n' >script
+    run 0 --script script below
+    printf 'wait\nexpect b.img (not opened)\nkey Enter\nexpect (not opened)\n' >script
+    run 0 --script script --no-backing below/
+    printf 'wait\nkey Enter\nexpect Map\nexpect nothing like it\n' >script
+    run 2 --script script below
+    has 'the screen lacks "nothing like it"' err
+    run 2 --script script --theme nonsense below
+    run 2 --script nowhere below
+    run 2 --json below
 }
 
 # The command that was meant, and the option.
@@ -226,6 +251,8 @@ did_you_mean()
 {
     small
     run 2 infoo
+    has 'did you mean "info"?' err
+    run 2 infoo --json
     has 'did you mean "info"?' err
     run 2 rezise x.cow 1M
     has 'did you mean "resize"?' err
@@ -269,5 +296,6 @@ t "list: files that may not be read" closed_files
 t "list: two thousand" thousands
 t "list: as it is found" as_found
 t "list: other formats" other_formats
+t "list: chosen from" chosen
 t "list: did you mean" did_you_mean
 t "list: less than 8 TiB" limit_is_said

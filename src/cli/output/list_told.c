@@ -79,9 +79,9 @@ void cli_list_line(struct cli_out *out, const struct cow_list_entry *entry, bool
     put_sentence(out, &before, entry->error.message);
     if (with_advice)
         put_sentence(out, &before, entry->error.hint);
+    put_sentence(out, &before, entry->pending);
     if (is_image(entry))
         put_sentence(out, &before, entry->verdict.reason);
-    put_sentence(out, &before, entry->pending);
     if (entry->dirty_uncounted)
         put_sentence(out, &before, "its bitmap is too long to be counted here, info does");
     fputc('\n', out->file);

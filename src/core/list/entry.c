@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/arith.h"
@@ -85,6 +86,7 @@ static void tell_image(struct cow_list_entry *out, struct cow_image *img)
     const struct cow_header *header = cow_image_header(img);
     out->what = COW_LISTED_IMAGE;
     out->format = cow_format_name(header->format);
+    snprintf(out->title, sizeof out->title, "%s", cow_format_title(header->format));
     memcpy(out->backing_path, header->backing_path, strlen(header->backing_path) + 1);
     out->backing_state = cow_image_backing(img)->state;
     if (!header->unfinished && count_dirty(out, img, &out->error) != 0) {
@@ -147,6 +149,7 @@ static int recognise(bool *is_cow, struct format_other *other, const struct cow_
 static void take_other(struct cow_list_entry *out, const struct format_other *other)
 {
     out->format = other->name;
+    snprintf(out->title, sizeof out->title, "%s", other->title);
     out->size_known = other->size_bytes > 0;
     out->size_bytes = other->size_bytes;
 }

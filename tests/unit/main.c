@@ -62,6 +62,7 @@ static const struct {
     {"family-record", family_record_suite, 0},
     {"resize-fs", resize_fs_suite, 0},
     {"writer", writer_suite, 0},
+    {"list", list_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

@@ -196,7 +196,7 @@ static void advise_sibling(struct cow_verdict *out, struct cow_image *img)
     siblings_clear(&siblings);
 }
 
-void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
+void image_verdict_alone(struct cow_image *img, struct cow_verdict *out)
 {
     const struct cow_backing *backing = &img->backing.facts;
     struct verdict_facts facts = {.bytes = img->raw,
@@ -221,11 +221,6 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     facts.backing_bytes = (uint64_t)found.st_size;
     facts.backing_mtime = found.st_mtim.tv_sec;
     verdict_of(out, &facts);
-    if (!out->opens && backing->state == COW_BACKING_FOUND &&
-        (facts.backing_bytes != img->header.size_bytes ||
-         facts.backing_mtime != (int64_t)img->header.mtime)) {
-        advise_sibling(out, img);
-    }
     if (out->opens && !img->header.unfinished &&
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
@@ -236,5 +231,17 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
         char image[COW_HINT_BYTES / 2];
         ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
                cow_shell_quote(image, sizeof image, img->path));
+    }
+}
+
+void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
+{
+    const struct stat *below = &img->backing.file.facts;
+    image_verdict_alone(img, out);
+    if (!out->opens && img->backing.facts.state == COW_BACKING_FOUND && !img->is_moving &&
+        *cow_image_pending(img) == '\0' &&
+        ((uint64_t)below->st_size != img->header.size_bytes ||
+         below->st_mtim.tv_sec != (int64_t)img->header.mtime)) {
+        advise_sibling(out, img);
     }
 }

@@ -72,6 +72,8 @@ struct tui_app {
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
+    bool chosen;     /* from a list: leaving the first level goes back there */
+    bool to_list;    /* ... and that is where we go */
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
@@ -208,6 +210,9 @@ const char *tui_app_ask_key(struct tui_app *app, int key);
 
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);
+
+/* Says that the terminal is too small for anything else. */
+void tui_app_draw_too_small(struct tui_canvas *canvas);
 
 /* Closes every view and tab. */
 void tui_app_close_views(struct tui_app *app);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The door: opens the image, the backend and the views, runs the loop, and gives everything back in reverse
- * order. The image is opened first, so that a file that is no COW image never flickers the screen. A signal
- * that ended the loop is raised again last, when the terminal is what it was and nothing is held any more.
+ * order. The image is opened first, so that a file that is no COW image never flickers the screen; where it
+ * is chosen from a list, list and images have the screen in turn. A signal that ended the loop is raised
+ * again last, when the terminal is what it was and nothing is held any more.
  */
 #include "tui/app/tui.h"
 
@@ -13,16 +14,17 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/app/chooser.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/script.h"
 #include "tui/screen/term.h"
 
-static int open_backend(struct tui_app *app, const struct tui_options *options, const struct tui_theme *theme,
-                        struct cow_error *err)
+static int open_backend(struct tui_backend **out, const struct tui_options *options,
+                        const struct tui_theme *theme, struct cow_error *err)
 {
     if (options->script_path)
-        return tui_script_open(&app->backend, options->script_path, theme, err);
-    return tui_term_open(&app->backend, theme, options->color, err);
+        return tui_script_open(out, options->script_path, theme, err);
+    return tui_term_open(out, theme, options->color, err);
 }
 
 static int open_tabs(struct tui_app *app, struct cow_error *err)
@@ -53,49 +55,109 @@ static int find_theme(const struct tui_theme **out, const char *name, struct cow
     return cow_error_hint(err, "themes: %s", tui_theme_names());
 }
 
+/* One image, from its opening to its end. backend: where one is there already; NULL: it is opened once the
+ * image is. *begun: it could be opened, and was shown. */
+static int show_image(struct tui_app *app, const struct tui_options *options, const struct tui_theme *theme,
+                      struct tui_backend *backend, bool *begun, struct cow_error *err)
+{
+    memset(app, 0, sizeof *app);
+    app->without_backing = options->no_backing;
+    app->named_backing = options->backing_path;
+    app->subject.image_path = options->image_path;
+    app->subject.interactive = !options->script_path;
+    app->chosen = backend != NULL;
+    tui_app_look_through(app, options->backing_path);
+    tui_app_begin_jobs(app);
+    *begun = false;
+    int status = tui_app_reopen(app, err);
+    if (status)
+        return status;
+    snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(app->subject.image)->backing_path);
+    status = tui_prompt_init(!options->script_path, err);
+    if (status)
+        goto out_image;
+    status = open_tabs(app, err);
+    app->backend = backend;
+    if (status == 0 && !backend)
+        status = open_backend(&app->backend, options, theme, err);
+    if (status)
+        goto out_views;
+    *begun = true;
+    app->canvas.ascii = options->ascii || app->backend->ascii;
+    if (app->pending && !app->holder.held) /* else the change may be under way just now */
+        tui_app_offer_recovery(app);
+    status = tui_app_loop(app, err);
+    if (!backend)
+        app->backend->ops->end(app->backend);
+out_views:
+    tui_app_close_views(app);
+    tui_canvas_free(&app->canvas);
+    tui_prompt_end();
+out_image:
+    tui_app_end_jobs(app);
+    cow_image_close(app->subject.image);
+    free(app->typed_backing);
+    return status;
+}
+
+/* The list and what is chosen from it, in turn, until the user leaves one of them for good. */
+static int choose_images(struct tui_chooser *chooser, const struct tui_options *options,
+                         const struct tui_theme *theme, int *stop_signal, struct cow_error *err)
+{
+    struct tui_options chosen = *options;
+
+    for (;;) {
+        struct tui_app app;
+        struct cow_error problem = {0};
+        bool begun;
+        int status = tui_chooser_ask(chooser, &chosen.image_path, err);
+        *stop_signal = chooser->stop_signal;
+        if (status || !chosen.image_path)
+            return status;
+        status = show_image(&app, &chosen, theme, chooser->backend, &begun, &problem);
+        *stop_signal = app.stop_signal;
+        if (begun && (status || app.stop_signal || !app.to_list)) {
+            *err = problem;
+            return status;
+        }
+        tui_chooser_return(chooser, status ? &problem : NULL);
+    }
+}
+
+static int show_directory(const struct tui_options *options, const struct tui_theme *theme, int *stop_signal,
+                          struct cow_error *err)
+{
+    struct tui_chooser chooser;
+    struct tui_backend *backend;
+    int status = open_backend(&backend, options, theme, err);
+
+    if (status)
+        return status;
+    tui_chooser_begin(&chooser, backend, options->image_path, options->no_backing);
+    chooser.canvas.ascii = options->ascii || backend->ascii;
+    status = choose_images(&chooser, options, theme, stop_signal, err);
+    backend->ops->end(backend);
+    tui_chooser_end(&chooser);
+    return status;
+}
+
 int tui_run(const struct tui_options *options, struct cow_error *err)
 {
     struct tui_app app;
     const struct tui_theme *theme;
-    int status;
+    int stop_signal = 0, status = find_theme(&theme, options->theme, err);
+    bool begun;
 
-    memset(&app, 0, sizeof app);
-    app.without_backing = options->no_backing;
-    app.named_backing = options->backing_path;
-    app.subject.image_path = options->image_path;
-    app.subject.interactive = !options->script_path;
-    tui_app_look_through(&app, options->backing_path);
-    tui_app_begin_jobs(&app);
     setlocale(LC_CTYPE, "");
-    status = find_theme(&theme, options->theme, err);
     if (status)
         return status;
-    status = tui_app_reopen(&app, err);
-    if (status)
-        return status;
-    snprintf(app.named_for, sizeof app.named_for, "%s", cow_image_header(app.subject.image)->backing_path);
-    status = tui_prompt_init(!options->script_path, err);
-    if (status)
-        goto out_image;
-    status = open_tabs(&app, err);
-    if (status == 0)
-        status = open_backend(&app, options, theme, err);
-    if (status)
-        goto out_views;
-    app.canvas.ascii = options->ascii || app.backend->ascii;
-    if (app.pending && !app.holder.held) /* else the change may be under way just now */
-        tui_app_offer_recovery(&app);
-    status = tui_app_loop(&app, err);
-    app.backend->ops->end(app.backend);
-out_views:
-    tui_app_close_views(&app);
-    tui_canvas_free(&app.canvas);
-    tui_prompt_end();
-out_image:
-    tui_app_end_jobs(&app);
-    cow_image_close(app.subject.image);
-    free(app.typed_backing);
-    if (status == 0 && app.stop_signal)
-        raise(app.stop_signal); /* its old action is back: by default this is the end */
+    if (options->is_directory) {
+        status = show_directory(options, theme, &stop_signal, err);
+    } else {
+        status = show_image(&app, options, theme, NULL, &begun, err);
+        stop_signal = app.stop_signal;
+    }
+    if (status == 0 && stop_signal)
+        raise(stop_signal); /* its old action is back: by default this is the end */
     return status;
 }

@@ -11,7 +11,8 @@
 #include "cow/error.h"
 
 struct tui_options {
-    const char *image_path;
+    const char *image_path; /* or a directory: then one of its images is chosen from a list first */
+    bool is_directory;
     const char *backing_path; /* NULL: the one that the header names */
     bool no_backing;          /* none is opened */
     const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */

@@ -3,7 +3,7 @@
  * The chooser's loop and keys; see chooser.h. It is a loop of its own, beside the application's (loop.c):
  * what that one follows and works at is of an image, and here is none.
  */
-#include "tui/app/chooser.h"
+#include "tui/start/chooser.h"
 
 #include <stdlib.h>
 #include <string.h>

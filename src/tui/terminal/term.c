@@ -9,7 +9,7 @@
  * terminal that went away (end of file) is seen instead of spinning. The terminal makes no signals of ours:
  * in a pasted text C-c would end the program, and the rest of the text would be the shell's.
  */
-#include "tui/screen/term.h"
+#include "tui/terminal/term.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -27,8 +27,8 @@
 
 #include "tui/screen/input.h"
 #include "tui/screen/keys.h"
-#include "tui/screen/paint.h"
-#include "tui/screen/rescue.h"
+#include "tui/terminal/paint.h"
+#include "tui/terminal/rescue.h"
 
 /* curses.h and term.h define short names as macros; none of ours may collide with them. */
 

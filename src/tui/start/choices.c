@@ -3,7 +3,7 @@
  * See choices.h. An entry of the core's list has room for the longest texts there can be; a row keeps what is
  * really there.
  */
-#include "tui/app/choices.h"
+#include "tui/start/choices.h"
 
 #include <stdio.h>
 #include <stdlib.h>

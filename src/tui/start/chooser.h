@@ -4,12 +4,12 @@
  * one is chosen, and again when that one is left; there is no application meanwhile. It uses the table of
  * actions and the canvas as views do, and none of what needs an image.
  */
-#ifndef COW_TUI_APP_CHOOSER_H
-#define COW_TUI_APP_CHOOSER_H
+#ifndef COW_TUI_START_CHOOSER_H
+#define COW_TUI_START_CHOOSER_H
 
-#include "tui/app/choices.h"
 #include "tui/screen/backend.h"
 #include "tui/screen/page.h"
+#include "tui/start/choices.h"
 
 enum tui_chooser_box { TUI_CHOOSER_NO_BOX, TUI_CHOOSER_MESSAGE, TUI_CHOOSER_HELP };
 

@@ -4,8 +4,8 @@
  * changed, by colour, and equal cells beside each other as one that is repeated. It makes the bytes and sends
  * none: term.c does, and the tests have a terminal of their own.
  */
-#ifndef COW_TUI_SCREEN_PAINT_H
-#define COW_TUI_SCREEN_PAINT_H
+#ifndef COW_TUI_TERMINAL_PAINT_H
+#define COW_TUI_TERMINAL_PAINT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * The images of a directory to choose from, as far as they have been looked at: a row each, by name. They are
  * looked at in slices, so that thousands do not keep a key waiting.
  */
-#ifndef COW_TUI_APP_CHOICES_H
-#define COW_TUI_APP_CHOICES_H
+#ifndef COW_TUI_START_CHOICES_H
+#define COW_TUI_START_CHOICES_H
 
 #include <stdbool.h>
 #include <stddef.h>

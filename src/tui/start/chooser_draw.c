@@ -11,9 +11,9 @@
 #include "cow/text.h"
 #include "tui/app/actions_told.h"
 #include "tui/app/app.h"
-#include "tui/app/chooser.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/utf8.h"
+#include "tui/start/chooser.h"
 
 enum {
     MARK_COLS = 2,

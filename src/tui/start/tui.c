@@ -5,7 +5,7 @@
  * is chosen from a list, list and images have the screen in turn. A signal that ended the loop is raised
  * again last, when the terminal is what it was and nothing is held any more.
  */
-#include "tui/app/tui.h"
+#include "tui/start/tui.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/app/chooser.h"
 #include "tui/screen/prompt.h"
-#include "tui/screen/script.h"
-#include "tui/screen/term.h"
+#include "tui/start/chooser.h"
+#include "tui/terminal/script.h"
+#include "tui/terminal/term.h"
 
 static int open_backend(struct tui_backend **out, const struct tui_options *options,
                         const struct tui_theme *theme, struct cow_error *err)

@@ -3,8 +3,8 @@
  * The one door into the screen: main.c knows nothing else of src/tui, and src/tui knows the core only through
  * include/cow.
  */
-#ifndef COW_TUI_APP_TUI_H
-#define COW_TUI_APP_TUI_H
+#ifndef COW_TUI_START_TUI_H
+#define COW_TUI_START_TUI_H
 
 #include <stdbool.h>
 

@@ -12,7 +12,7 @@
  * Behind the last column a terminal's cursor is in a place of its own (the next character wraps): it counts
  * as unknown, so the next move is an absolute one.
  */
-#include "tui/screen/paint.h"
+#include "tui/terminal/paint.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,6 +13,8 @@
 
 int cli_info(const struct cli_options *options, struct cow_error *err);
 int cli_map(const struct cli_options *options, struct cow_error *err);
+int cli_list(const struct cli_options *options, struct cow_error *err);
+int cli_help(const struct cli_options *options, struct cow_error *err);
 int cli_family(const struct cli_options *options, struct cow_error *err);
 int cli_create(const struct cli_options *options, struct cow_error *err);
 int cli_merge(const struct cli_options *options, struct cow_error *err);

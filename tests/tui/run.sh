@@ -352,6 +352,19 @@ prepare_family() { # besides: one of another size, one whose change was interrup
     printf '\0\0\0\0' | dd of=broken.cow bs=1 seek=24 conv=notrunc status=none
 }
 
+# A directory to choose from: the family, one that somebody uses, one whose name a terminal would obey, one that is cut
+# off, and a qcow2 of 1 GiB.
+prepare_list() {
+    prepare_family && prepare_in-use another.cow || return
+    image=.
+    cp --sparse=always root.cow "$(printf 'evil \033[31m\302\233name.cow')" && printf OOOM >cut.cow || return
+    { printf 'QFI\373\0\0\0\3' && head -c 16 /dev/zero && printf '\0\0\0\0\100\0\0\0' && head -c 4096 /dev/zero; } >vm.qcow2
+}
+
+prepare_empty-list() {
+    mkdir empty && image=empty
+}
+
 prepare_holes-no-backing() {
     prepare_holes && prepare_no-backing
 }
@@ -619,7 +632,7 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
 # What differs from run to run: the directory, how many bytes a sparse file takes, and a process number with the
 # blanks that it moves.
 normalise() {
-    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
+    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e "s|${work#/tmp}|/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
         -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \

@@ -56,12 +56,14 @@ static const struct {
 #endif
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
+    {"paint", paint_suite, 0},
     {"cells", cells_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},
     {"resize-fs", resize_fs_suite, 0},
     {"writer", writer_suite, 0},
+    {"list", list_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

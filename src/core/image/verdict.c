@@ -202,6 +202,18 @@ static void advise_sibling(struct cow_verdict *out, struct cow_image *img)
     siblings_clear(&siblings);
 }
 
+/* What is known of this very image goes before what another one explains. */
+static void advise_pending(struct cow_verdict *out, struct cow_image *img)
+{
+    if (!out->opens && img->is_moving) {
+        ADVISE(out, "wait until its data has been moved");
+    } else if (!out->opens && *cow_image_pending(img) != '\0') {
+        char image[COW_HINT_BYTES / 2];
+        ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
+               cow_shell_quote(image, sizeof image, img->path));
+    }
+}
+
 void cow_image_verdict_alone(struct cow_image *img, struct cow_verdict *out)
 {
     const struct cow_backing *backing = &img->backing.facts;
@@ -231,27 +243,17 @@ void cow_image_verdict_alone(struct cow_image *img, struct cow_verdict *out)
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
     }
-}
-
-/* What is known of this very image goes before what another one explains. */
-static void advise_pending(struct cow_verdict *out, struct cow_image *img)
-{
-    if (!out->opens && img->is_moving) {
-        ADVISE(out, "wait until its data has been moved");
-    } else if (!out->opens && *cow_image_pending(img) != '\0') {
-        char image[COW_HINT_BYTES / 2];
-        ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
-               cow_shell_quote(image, sizeof image, img->path));
-    }
+    advise_pending(out, img);
 }
 
 void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
 {
-    const struct cow_backing *backing = &img->backing.facts;
+    const struct stat *below = &img->backing.file.facts;
     cow_image_verdict_alone(img, out);
-    if (!out->opens && backing->state == COW_BACKING_FOUND &&
-        (backing->size_bytes != img->header.size_bytes || backing->mtime != (int64_t)img->header.mtime)) {
+    if (!out->opens && img->backing.facts.state == COW_BACKING_FOUND && !img->is_moving &&
+        *cow_image_pending(img) == '\0' &&
+        ((uint64_t)below->st_size != img->header.size_bytes ||
+         below->st_mtim.tv_sec != (int64_t)img->header.mtime)) {
         advise_sibling(out, img);
     }
-    advise_pending(out, img);
 }

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "cow/text.h"
 #include "tui/screen/keys.h"
 
 #define UP    TUI_KEY_UP
@@ -21,7 +22,7 @@
 #define ESC   TUI_KEY_ESC
 #define MOVES                                                                                                \
     (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
-     TUI_IN_OFFER | TUI_IN_SERVING)
+     TUI_IN_OFFER | TUI_IN_SERVING | TUI_IN_LIST)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 #define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
@@ -35,6 +36,7 @@
 /* clang-format off */
 static const struct tui_action table[] = {
     {TUI_DO_HELP, TUI_IN_LOOKING, {'?', TUI_KEY_F1}, .command = "help", HELP("this help, with the legend")},
+    {TUI_DO_HELP, TUI_IN_LIST, {'?', TUI_KEY_F1}, HELP("this help")},
     {TUI_DO_HELP, TUI_IN_WIZARD | TUI_IN_SERVING, {TUI_KEY_F1}, UNTOLD},
 
     {TUI_DO_UP, MOVES, {UP, 'k', TUI_CTRL('p')}, HELP("up")},
@@ -49,6 +51,10 @@ static const struct tui_action table[] = {
     {TUI_DO_PAGE_DOWN, TUI_IN_CONFIRM, {TUI_KEY_PGDN}, UNTOLD},
     {TUI_DO_FIRST, MOVES, {'g', TUI_KEY_HOME}, HELP("to the beginning")},
     {TUI_DO_LAST, MOVES, {'G', TUI_KEY_END}, HELP("to the end")},
+
+    {TUI_DO_ENTER, TUI_IN_LIST, {ENTER}, HELP("open the image")},
+    {TUI_DO_REFRESH, TUI_IN_LIST, {'r', 'R', TUI_KEY_F5}, HELP("read the directory anew")},
+    {TUI_DO_LEAVE, TUI_IN_LIST, {'q'}, HELP("leave the program; in an image q comes back here")},
 
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, .command = "zoom-in", HELP("zoom in around the cursor")},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, .command = "zoom-out", HELP("zoom out")},
@@ -224,6 +230,18 @@ static const struct tui_action *find_command(const char *name, size_t bytes, int
     return found;
 }
 
+/* The one that was meant, most likely. */
+static int hint_command(const char *name, size_t bytes, struct cow_error *err)
+{
+    struct cow_nearest nearest = {.typed = name, .typed_bytes = bytes};
+    const char *command;
+
+    for (size_t i = 0; (command = tui_command_name(i)) != NULL; i++)
+        cow_nearest_offer(&nearest, command);
+    return nearest.word ? cow_error_hint(err, "did you mean :%s? Tab lists the commands", nearest.word)
+                        : cow_error_hint(err, "Tab lists the commands");
+}
+
 int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
                           struct cow_error *err)
 {
@@ -235,7 +253,7 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     const struct tui_action *action = find_command(line, bytes, &matches);
     if (bytes == 0 || matches == 0) {
         cow_error_set(err, COW_USAGE, "no such command: %.*s", (int)bytes, line);
-        return cow_error_hint(err, "Tab lists the commands");
+        return hint_command(line, bytes, err);
     }
     if (matches > 1)
         return cow_error_set(err, COW_USAGE, "\"%.*s\" may mean several commands", (int)bytes, line);

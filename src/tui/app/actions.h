@@ -112,6 +112,8 @@ enum {
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
     TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
+    TUI_IN_LIST = 1 << 30,      /* there is no image yet: the list to choose one from */
+    TUI_IN_CHOSEN = 1 << 29,    /* leaving the image goes back to that list */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,

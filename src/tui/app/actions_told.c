@@ -61,7 +61,13 @@ static const struct footer_entry {
     {TUI_IN_MAP, TUI_DO_HEAT, "%", "Heat"},
     {TUI_IN_MAP, TUI_DO_HILBERT, "H", "Hilbert"},
     {TUI_IN_LOOKING, TUI_DO_UNDO, "u", "Undo"},
-    {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"},
+    {TUI_IN_LIST, TUI_DO_ENTER, "Enter", "Open"},
+    {TUI_IN_LIST, TUI_DO_DOWN, "Up Down", "Choose"},
+    {TUI_IN_LIST, TUI_DO_REFRESH, "R", "Read anew"},
+    {TUI_IN_LIST, TUI_DO_HELP, "?", "Help"},
+    {TUI_IN_LIST, TUI_DO_LEAVE, "q", "Quit"},
+    {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"}, /* but where the next one holds */
+    {TUI_IN_CHOSEN, TUI_DO_LEAVE, "q", "List"},
     {OVER, TUI_DO_LEAVE, "q", "Back"},
     {TUI_IN_FIELD | PAGES, TUI_DO_LEAVE, "Esc", "Leave: nothing is written"},
     {TUI_IN_OFFER, TUI_DO_LEAVE, "q", "Look only"},
@@ -95,7 +101,8 @@ void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
     int n = 0, x = 1, last = 0;
 
     for (size_t i = 0; i < FOOTER; i++) {
-        if ((footer[i].contexts & contexts) && has_key(footer[i].id, contexts))
+        bool goes_elsewhere = (contexts & TUI_IN_CHOSEN) && footer[i].contexts == TUI_IN_TABS;
+        if ((footer[i].contexts & contexts) && !goes_elsewhere && has_key(footer[i].id, contexts))
             shown[n++] = &footer[i];
     }
     if (n > 0)
@@ -136,6 +143,7 @@ static const struct {
     {"Check", TUI_IN_ANY_FINDING, 0},
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},
     {"Resize wizard", 0, PAGES | TUI_IN_FS},
+    {"List of images", 0, TUI_IN_LIST},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
@@ -175,6 +183,16 @@ static void help_section(struct tui_page *page, size_t section)
             titled = true;
             put_help(page, row, row->help[k].words);
         }
+    }
+}
+
+void tui_actions_help_in(struct tui_page *page, unsigned contexts)
+{
+    const struct tui_action *row;
+
+    for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
+        if ((row->contexts & contexts) && row->key[0] != 0 && row->help[0].words)
+            put_help(page, row, row->help[0].words);
     }
 }
 

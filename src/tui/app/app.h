@@ -12,6 +12,7 @@
 
 #include "cow/cow.h"
 #include "tui/app/view.h"
+#include "tui/jobs/cells_job.h"
 #include "tui/jobs/check_job.h"
 #include "tui/jobs/ends_job.h"
 #include "tui/jobs/files_job.h"
@@ -23,7 +24,7 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_ENDS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job { TUI_APP_CELLS, TUI_APP_ENDS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -65,8 +66,6 @@ struct tui_app {
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
-    struct cow_usage usage;
-    bool usage_known;
     struct { /* of a kernel's, for the title */
         bool opens, unknown;
         size_t warnings;
@@ -96,6 +95,7 @@ struct tui_app {
     struct tui_view stack[TUI_STACK];
     int depth;
 
+    struct tui_cells cells;
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
@@ -113,9 +113,12 @@ struct tui_app {
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
+    bool chosen;     /* from a list: leaving the first level goes back there */
+    bool to_list;    /* ... and that is where we go */
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
+    double ticked; /* while work goes on: when the clock was told last */
 };
 
 /* Opens a view over what is there. Errors are shown. */
@@ -269,6 +272,9 @@ const char *tui_app_ask_key(struct tui_app *app, int key);
 
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);
+
+/* Says that the terminal is too small for anything else. */
+void tui_app_draw_too_small(struct tui_canvas *canvas);
 
 /* Closes every view and tab. */
 void tui_app_close_views(struct tui_app *app);

@@ -98,10 +98,9 @@ static void look_at_image(struct tui_app *app)
     begin_watch(app);
     last_part(app->name, sizeof app->name, cow_image_path(app->subject.image));
     last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->subject.image)->path);
-    app->usage_known =
-        tui_app_sectors(app) > 0 && cow_image_usage(app->subject.image, &app->usage, NULL) == 0;
     tui_app_look_around(app);
     app->subject.generation++;
+    tui_cells_again(&app->cells);
     if (tui_app_sectors(app) > 0)
         tui_app_select_byte(app, tui_app_byte(app));
     else

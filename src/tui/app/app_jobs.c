@@ -31,6 +31,12 @@ static bool wants_files(const struct tui_app *app)
            (app->canvas.cols >= TUI_PANE_FROM_COLS || (app->tab_now == TUI_TAB_MAP && app->files.colours));
 }
 
+/* What is counted is seen in the title, and on the Map. */
+static bool wants_cells(const struct tui_app *app)
+{
+    return app->depth == 0 && app->tab_now == TUI_TAB_MAP;
+}
+
 /* It is asked for by its key, wherever one is. */
 static bool wants_scan(const struct tui_app *app)
 {
@@ -59,17 +65,18 @@ static const struct {
     bool (*wants)(const struct tui_app *app);
     void (*end)(struct tui_app *app);
 } rows[TUI_APP_JOBS] = {
-    [TUI_APP_ENDS] = {wants_ends, end_quietly},
-    [TUI_APP_CHECK] = {wants_check, end_quietly},
-    [TUI_APP_FILES] = {wants_files, end_files},
+    [TUI_APP_CELLS] = {wants_cells, end_quietly}, [TUI_APP_ENDS] = {wants_ends, end_quietly},
+    [TUI_APP_CHECK] = {wants_check, end_quietly}, [TUI_APP_FILES] = {wants_files, end_files},
     [TUI_APP_SCAN] = {wants_scan, end_quietly},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
 {
+    tui_cells_init(&app->cells, &app->subject);
     tui_check_init(&app->check, &app->subject);
     tui_files_init(&app->files, &app->subject);
     tui_scan_init(&app->scan, &app->subject);
+    app->job[TUI_APP_CELLS] = &app->cells.job;
     tui_ends_init(&app->ends, &app->subject);
     app->job[TUI_APP_ENDS] = &app->ends.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
@@ -86,6 +93,7 @@ void tui_app_forget_jobs(struct tui_app *app)
 void tui_app_end_jobs(struct tui_app *app)
 {
     tui_app_forget_jobs(app);
+    tui_cells_end(&app->cells);
     tui_files_end(&app->files);
 }
 

@@ -65,7 +65,8 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
         draw_candidates(canvas, y);
         return;
     }
-    tui_footer_draw(canvas, y, view->view_class->contexts(app, view->state));
+    bool to_list = app->chosen && app->depth == 0 && app->tab_return == TUI_NO_TAB;
+    tui_footer_draw(canvas, y, view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0));
     if (app->message[0])
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);
 }
@@ -89,7 +90,7 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
     tui_page_free(&page);
 }
 
-static void draw_too_small(struct tui_canvas *canvas)
+void tui_app_draw_too_small(struct tui_canvas *canvas)
 {
     tui_textf(canvas, 0, 0, canvas->cols, TUI_STRONG, "cowtui needs %dx%d cells,", TUI_MIN_COLS,
               TUI_MIN_ROWS);
@@ -110,7 +111,7 @@ void tui_app_draw(struct tui_app *app)
         app->backend->ops->discard(app->backend);
     app->asks_yes = false;
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
-        draw_too_small(canvas);
+        tui_app_draw_too_small(canvas);
         app->backend->ops->present(app->backend, canvas);
         return;
     }

@@ -142,11 +142,17 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     return waiting->stopping;
 }
 
-/* Work takes the place of waiting: the clock has to go on. */
+/* Work takes the place of waiting: the clock has to go on. A script's goes by slices. */
 static void count_slice(struct tui_app *app)
 {
-    if (++app->slices % SLICES_PER_TICK == 0)
-        handle_tick(app);
+    bool ticks = ++app->slices % SLICES_PER_TICK == 0;
+
+    if (app->subject.interactive)
+        ticks = tui_clock() - app->ticked >= seconds_between_looks;
+    if (!ticks)
+        return;
+    app->ticked = tui_clock();
+    handle_tick(app);
 }
 
 int tui_app_loop(struct tui_app *app, struct cow_error *err)

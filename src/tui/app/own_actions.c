@@ -276,8 +276,12 @@ static enum tui_result do_leave(struct tui_app *app, const char *argument)
     (void)argument;
     if (app->depth > 0)
         return TUI_POP;
-    if (app->tab_return == TUI_NO_TAB)
-        return may_leave(app) ? TUI_QUIT : TUI_REDRAW;
+    if (app->tab_return == TUI_NO_TAB) {
+        if (!may_leave(app))
+            return TUI_REDRAW;
+        app->to_list = app->chosen;
+        return TUI_QUIT;
+    }
     tui_app_show_tab(app, (enum tui_tab)app->tab_return, false);
     return TUI_REDRAW;
 }

@@ -74,14 +74,16 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     uint64_t sectors = tui_app_sectors(app);
 
     out[0] = '\0';
-    if (!app->usage_known || shortness == 2)
+    if (app->cells.job.state == TUI_JOB_RUNNING)
+        snprintf(out, out_bytes, "opening, %d%%", tui_job_percent(&app->cells.job));
+    if (!app->cells.usage_known || shortness == 2)
         return;
-    percent_text(percent, sizeof percent, app->usage.dirty_sectors, sectors);
+    percent_text(percent, sizeof percent, app->cells.usage.dirty_sectors, sectors);
     if (shortness == 1)
         snprintf(out, out_bytes, "%s dirty", percent);
     else
-        snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)", app->usage.dirty_sectors, sectors,
-                 percent);
+        snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)", app->cells.usage.dirty_sectors,
+                 sectors, percent);
 }
 
 /* Why it refuses: a change that is not finished goes before what the kernel would say of its traces. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The strip. Its cells are whole units of a density where they hold some of them, and then counting it costs
- * next to nothing.
+ * next to nothing, once the whole disk has been counted: until then there is none.
  */
 #include "tui/cells/map_strip.h"
 
@@ -56,7 +56,7 @@ void map_strip_draw(struct tui_app *app, struct map_strip *strip, struct tui_can
     int cols = canvas->cols - LABEL_COLS - 2 * EDGE_COLS, x = LABEL_COLS + EDGE_COLS - 1;
     struct tui_heat heat;
 
-    if (cols < 1 || count_strip(app, strip, cols))
+    if (cols < 1 || !app->cells.usage_known || count_strip(app, strip, cols))
         return;
     tui_heat_measure(&heat, choice, strip->cell, (size_t)cols);
     tui_text(canvas, 1, y, LABEL_COLS, TUI_LABEL, "disk");

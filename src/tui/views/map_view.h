@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The map's state, and what its files share: view_map.c moves and counts, the others draw parts of it.
+ * The map's state, and what its files share: view_map.c moves, the others draw parts of it.
  */
 #ifndef COW_TUI_VIEWS_MAP_VIEW_H
 #define COW_TUI_VIEWS_MAP_VIEW_H
@@ -25,18 +25,11 @@ struct map_view {
     bool fitted;    /* stays fitted when the window changes */
     bool curved;    /* the cells of the window lie along a curve, not in rows */
     struct tui_curve curve;
-    struct cow_density *density;
-    size_t n_density;
     enum tui_heat_choice heat_choice;
     struct tui_heat heat; /* of what is counted */
     struct tui_owners owners;
     struct map_strip strip;
     struct range_totals range;
-    struct {
-        unsigned generation;
-        uint64_t cell_sectors, top_row;
-        int cols, rows;
-    } cached;
 };
 
 /* The cell under the cursor, in one line. */

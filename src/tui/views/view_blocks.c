@@ -67,22 +67,25 @@ static bool run_holds(const struct cow_run *run, uint64_t sector)
     return sector >= run->first_sector && sector - run->first_sector < run->sectors;
 }
 
+static bool is_filled(const struct tui_app *app, const struct blocks_view *view)
+{
+    return view->filled.generation == app->subject.generation && view->filled.epoch == app->scan.epoch &&
+           view->filled.top == view->top && view->filled.rows == view->rows;
+}
+
 /* Fills the list from view->top, if it is not that already: looking into runs takes a while. Returns 0 or a
  * negative status. */
 static int fill_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     uint64_t sector = view->top;
 
-    if (tui_scan_on(&app->scan) && view->filled.generation == app->subject.generation &&
-        view->filled.epoch == app->scan.epoch && view->filled.top == view->top &&
-        view->filled.rows == view->rows)
+    if (is_filled(app, view))
         return 0;
     view->filled.generation = 0;
     view->n = 0;
     while (view->n < view->rows) {
         struct cow_run run;
-        int status = tui_scan_on(&app->scan) ? tui_scan_run_at(&app->scan, sector, &run, err)
-                                             : cow_image_next_run(app->subject.image, sector, &run, err);
+        int status = tui_scan_run_at(&app->scan, sector, &run, err);
         if (status)
             return status;
         if (run.sectors == 0)
@@ -125,16 +128,25 @@ static bool selection_is_shown(const struct tui_app *app, const struct blocks_vi
     return false;
 }
 
+/* The image may have changed: what was on top need not be where a run begins. */
+static int begin_at_run(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+{
+    struct cow_run run;
+    int status = tui_scan_run_at(&app->scan, view->top, &run, err);
+
+    if (status == 0)
+        view->top = run.sectors ? run.first_sector : 0;
+    return status;
+}
+
 /* Scrolls to the selection: by as little as possible if it is near, else it comes to the middle. */
 static int arrange_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_scan_run_at(&app->scan, view->top, &run, err); /* the image may have changed */
+    int status = is_filled(app, view) ? 0 : begin_at_run(app, view, err);
 
-    if (status)
-        return status;
-    view->top = run.sectors ? run.first_sector : 0;
-    status = fill_blocks(app, view, err);
+    if (status == 0)
+        status = fill_blocks(app, view, err);
     if (status || selection_is_shown(app, view))
         goto end_of_list;
     status = tui_scan_run_at(&app->scan, app->sector, &run, err);

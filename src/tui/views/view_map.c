@@ -2,8 +2,8 @@
  *
  * Map: the bitmap as a heatmap, row by row, or along a curve. A cell is a whole number of sectors; rows start
  * at multiples of their length from the beginning of the disk, so that cells keep their content while the map
- * scrolls; along the curve it is turned over by whole windows. The counts of the cells on the screen are kept
- * until zoom, position, size or image change. Where the whole disk fits, the columns are as many as fill the
+ * scrolls; along the curve it is turned over by whole windows. What is in each cell is counted and kept by a
+ * job (jobs/cells_job.h). Where the whole disk fits, the columns are as many as fill the
  * rows.
  */
 #include <inttypes.h>
@@ -49,7 +49,6 @@ static void map_close(struct tui_app *app, void *state)
     tui_owners_free(&view->owners);
     tui_curve_free(&view->curve);
     map_strip_free(&view->strip);
-    free(view->density);
     free(view);
 }
 
@@ -133,39 +132,21 @@ static bool arrange_map(struct tui_app *app, struct map_view *view, int cols, in
     return !view->curved || tui_curve_draw(&view->curve, view->cols, view->rows) == 0;
 }
 
-static int measure_map(struct tui_app *app, struct map_view *view, struct cow_error *err)
+/* The scale follows what has been counted so far of the window. */
+static void measure_heat(const struct tui_app *app, struct map_view *view)
 {
-    size_t cells = (size_t)view->cols * (size_t)view->rows;
+    size_t counted;
+    const struct cow_density *count = tui_cells_counts(&app->cells, &counted);
 
-    if (view->cached.generation == app->subject.generation &&
-        view->cached.cell_sectors == view->cell_sectors && view->cached.top_row == view->top_row &&
-        view->cached.cols == view->cols && view->cached.rows == view->rows)
-        return 0;
-    if (cells > view->n_density) {
-        struct cow_density *density = realloc(view->density, cells * sizeof *density);
-        if (!density)
-            return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-        view->density = density;
-        view->n_density = cells;
-    }
-    view->cached.generation = 0;
-    uint64_t sector = view->top_row * row_sectors(view);
-    for (size_t i = 0; i < cells; i++, sector += view->cell_sectors) {
-        view->density[i] = (struct cow_density){0, 0, 0};
-        int status =
-            sector < tui_app_sectors(app)
-                ? cow_image_density(app->subject.image, sector, view->cell_sectors, &view->density[i], err)
-                : 0;
-        if (status)
-            return status;
-    }
-    tui_heat_measure(&view->heat, view->heat_choice, view->density, cells);
-    view->cached.generation = app->subject.generation;
-    view->cached.cell_sectors = view->cell_sectors;
-    view->cached.top_row = view->top_row;
-    view->cached.cols = view->cols;
-    view->cached.rows = view->rows;
-    return 0;
+    tui_heat_measure(&view->heat, view->heat_choice, count, counted);
+}
+
+/* What a cell is, as far as it was counted: nothing is drawn of others. */
+static enum tui_density density_at(const struct tui_app *app, const struct map_view *view, size_t cell)
+{
+    const struct cow_density *count = tui_cells_at(&app->cells, cell);
+
+    return count ? tui_heat_of(&view->heat, count) : TUI_DENSITY_OUTSIDE;
 }
 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
@@ -202,7 +183,7 @@ static size_t cursor_cell(const struct tui_app *app, const struct map_view *view
 static struct tui_mark cell_mark(const struct tui_app *app, const struct map_view *view, size_t cell)
 {
     const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, cell);
-    enum tui_density density = tui_heat_of(&view->heat, &view->density[cell]);
+    enum tui_density density = density_at(app, view, cell);
     struct tui_mark mark = scanned ? tui_scanned_mark(density, scanned->sectors) : tui_density_mark(density);
 
     tui_owners_mark(&view->owners, cell, &mark);
@@ -328,7 +309,7 @@ static void draw_pane(struct tui_app *app, const struct map_view *view, struct t
     pane_draw(app, canvas, area, first, left < view->cell_sectors ? left : view->cell_sectors);
 }
 
-/* Counts what is in the window; errors are shown in its place. */
+/* Names what is in the window to those who count; errors are shown in its place. */
 static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canvas *canvas,
                      struct tui_rect cells)
 {
@@ -336,11 +317,12 @@ static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canv
     uint64_t first = view->top_row * row_sectors(view);
     size_t n = (size_t)view->cols * (size_t)view->rows;
 
-    if (measure_map(app, view, &err) ||
+    if (tui_cells_show(&app->cells, first, view->cell_sectors, n, &err) ||
         tui_owners_show(app, &view->owners, first, view->cell_sectors, n, &err)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
         return false;
     }
+    measure_heat(app, view);
     if (tui_scan_on(&app->scan) && !tui_scan_show(&app->scan, first, view->cell_sectors, n))
         tui_text(canvas, 1, cells.y + cells.rows + 2, canvas->cols - 2, TUI_BAD, "out of memory");
     return true;
@@ -434,7 +416,6 @@ static enum tui_result move_map(struct tui_app *app, const struct map_view *view
 static enum tui_result turn_heat(struct map_view *view)
 {
     view->heat_choice = view->heat.is_log ? TUI_HEAT_LINEAR : TUI_HEAT_LOG;
-    tui_heat_measure(&view->heat, view->heat_choice, view->density, (size_t)view->cols * (size_t)view->rows);
     return TUI_REDRAW;
 }
 

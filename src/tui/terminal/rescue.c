@@ -3,7 +3,7 @@
  * The handler calls only what signal-safety(7) allows. All it needs is prepared while nothing is wrong, in
  * the one variable of this file: a handler has no other way to know.
  */
-#include "tui/screen/rescue.h"
+#include "tui/terminal/rescue.h"
 
 #include <errno.h>
 #include <signal.h>

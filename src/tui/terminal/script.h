@@ -17,8 +17,8 @@
  *
  * At its end the program leaves.
  */
-#ifndef COW_TUI_SCREEN_SCRIPT_H
-#define COW_TUI_SCREEN_SCRIPT_H
+#ifndef COW_TUI_TERMINAL_SCRIPT_H
+#define COW_TUI_TERMINAL_SCRIPT_H
 
 #include "tui/screen/backend.h"
 

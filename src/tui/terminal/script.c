@@ -3,7 +3,7 @@
  * Scripts: a table of commands; each either acts at once (expect, dump) or yields an event (key, size, wait),
  * so that the application draws between two lines just as it would between two keys.
  */
-#include "tui/screen/script.h"
+#include "tui/terminal/script.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "tui/screen/keys.h"
-#include "tui/screen/svg.h"
 #include "tui/screen/utf8.h"
+#include "tui/terminal/svg.h"
 
 enum { KEYS_MAX = 512, DURING_MAX = 16, DEFAULT_COLS = 80, DEFAULT_ROWS = 24 };
 

@@ -4,8 +4,8 @@
  * texts that leave the screen. Nothing else: the signal is raised again, and ends the program as it would
  * have without us.
  */
-#ifndef COW_TUI_SCREEN_RESCUE_H
-#define COW_TUI_SCREEN_RESCUE_H
+#ifndef COW_TUI_TERMINAL_RESCUE_H
+#define COW_TUI_TERMINAL_RESCUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one curses file: start and end, cells to the screen. Signals only set a flag; next() turns the flag
+ * The one curses file: start and end, cells to the screen. A terminal whose description is that of ECMA-48 is
+ * painted by paint.c, in fewer bytes; any other by curses. Signals only set a flag; next() turns the flag
  * into an event or, for a suspend, acts on it; fatal ones are rescue.c's.
  *
  * Input does not go through curses, which takes the tail of a sequence that it does not know for keys: bytes
@@ -8,7 +9,7 @@
  * terminal that went away (end of file) is seen instead of spinning. The terminal makes no signals of ours:
  * in a pasted text C-c would end the program, and the rest of the text would be the shell's.
  */
-#include "tui/screen/term.h"
+#include "tui/terminal/term.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -26,7 +27,8 @@
 
 #include "tui/screen/input.h"
 #include "tui/screen/keys.h"
-#include "tui/screen/rescue.h"
+#include "tui/terminal/paint.h"
+#include "tui/terminal/rescue.h"
 
 /* curses.h and term.h define short names as macros; none of ours may collide with them. */
 
@@ -43,7 +45,9 @@ struct tui_term {
     struct tui_backend backend;
     SCREEN *screen;
     attr_t attribute[TUI_STYLES];
-    short pair[TUI_STYLES];
+    short pair[TUI_STYLES], fg[TUI_STYLES], bg[TUI_STYLES]; /* a colour of -1: the terminal's own */
+    bool paints;                                            /* past curses */
+    struct tui_paint paint;
     bool redraw;                      /* after a suspend */
     struct sigaction before[SIGNALS]; /* what they did before curses came */
 
@@ -148,6 +152,17 @@ static void follow_size(void)
         resizeterm(rows, cols);
 }
 
+/* Curses gets the terminal as it believes it to be. */
+static void leave_paint(struct tui_term *term)
+{
+    if (!term->paints)
+        return;
+    put_past_curses("\033[m");
+    if (term->paint.cursor_shown != 1 && term->paint.cursor)
+        put_past_curses(term->paint.cursor);
+    tui_paint_forget(&term->paint);
+}
+
 static void suspend_screen(struct tui_term *term)
 {
     struct sigaction ours, stop;
@@ -155,6 +170,7 @@ static void suspend_screen(struct tui_term *term)
     suspend_signal = 0;
     mark_pastes(term, false);
     tui_rescue_on_screen(false);
+    leave_paint(term);
     endwin();
     memset(&stop, 0, sizeof stop);
     stop.sa_handler = SIG_DFL;
@@ -301,10 +317,36 @@ static void term_size(struct tui_backend *self, int *cols, int *rows)
     getmaxyx(stdscr, *rows, *cols);
 }
 
+/* All of it, unless a signal ends the program meanwhile: the line may be held. */
+static bool send_bytes(const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t sent = write(STDOUT_FILENO, bytes, n);
+        struct pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+        if (sent < 0 && ((errno != EINTR && errno != EAGAIN) || stop_signal))
+            return false;
+        if (sent < 0 && errno == EAGAIN)
+            poll(&output, 1, POLL_MS);
+        bytes += sent > 0 ? sent : 0;
+        n -= sent > 0 ? (size_t)sent : 0;
+    }
+    return true;
+}
+
+static void paint_canvas(struct tui_term *term, const struct tui_canvas *canvas)
+{
+    if (tui_paint_frame(&term->paint, canvas) || !send_bytes(term->paint.out, term->paint.used))
+        tui_paint_forget(&term->paint);
+}
+
 static void term_present(struct tui_backend *self, const struct tui_canvas *canvas)
 {
     struct tui_term *term = (struct tui_term *)self;
 
+    if (term->paints) {
+        paint_canvas(term, canvas);
+        return;
+    }
     for (int y = 0; y < canvas->rows; y++) {
         for (int x = 0; x < canvas->cols; x++) {
             const struct tui_cell *cell = &canvas->cell[(size_t)y * (size_t)canvas->cols + (size_t)x];
@@ -325,7 +367,9 @@ static void term_present(struct tui_backend *self, const struct tui_canvas *canv
 
 static void term_forget(struct tui_backend *self)
 {
-    (void)self;
+    struct tui_term *term = (struct tui_term *)self;
+
+    tui_paint_forget(&term->paint);
     clearok(stdscr, TRUE);
 }
 
@@ -335,9 +379,11 @@ static void term_end(struct tui_backend *self)
 
     mark_pastes(term, false);
     tui_rescue_disarm();
+    leave_paint(term);
     endwin();
     release_signals(term);
     delscreen(term->screen);
+    tui_paint_end(&term->paint);
     free(term);
 }
 
@@ -375,6 +421,7 @@ static void prepare_styles(struct tui_term *term, const struct tui_theme *theme,
         const struct tui_look *look = &theme->look[i];
         bool rich = COLORS >= 256;
         short fg = rich ? look->fg256 : look->fg16, bg = rich ? look->bg256 : look->bg16;
+        term->fg[i] = term->bg[i] = -1;
         if (!colors) {
             term->attribute[i] = to_curses(look->attr_mono);
             continue;
@@ -384,9 +431,70 @@ static void prepare_styles(struct tui_term *term, const struct tui_theme *theme,
             fg = (short)(fg - 8);
             term->attribute[i] |= A_BOLD;
         }
+        term->fg[i] = fg;
+        term->bg[i] = bg;
         if (init_pair((short)(i + 1), fg, bg) == OK)
             term->pair[i] = (short)(i + 1);
     }
+}
+
+/* The parameters of a sequence that sets colours or attributes. Returns whether it is one. */
+static bool take_parameters(char out[TUI_PAINT_PART], const char *sequence)
+{
+    size_t used = strlen(out), n = sequence ? strlen(sequence) : 0;
+
+    if (n < 3 || strncmp(sequence, "\033[", 2) != 0 || sequence[n - 1] != 'm' ||
+        strspn(sequence + 2, "0123456789;") != n - 3 || used + 1 + n >= TUI_PAINT_PART)
+        return false;
+    snprintf(out + used, TUI_PAINT_PART - used, "%s%.*s", used > 0 ? ";" : "", (int)(n - 3), sequence + 2);
+    return true;
+}
+
+/* A style in the terminal's own words. What it cannot show together with colours is left out, as curses does.
+ */
+static bool take_look(struct tui_paint_look *look, attr_t attribute, int fg, int bg)
+{
+    const struct {
+        attr_t attribute;
+        int no_color; /* its bit in no_color_video */
+        const char *sequence;
+    } attributes[] = {{A_BOLD, 32, enter_bold_mode},
+                      {A_DIM, 16, enter_dim_mode},
+                      {A_UNDERLINE, 2, enter_underline_mode},
+                      {A_REVERSE, 4, enter_reverse_mode}};
+    int lost = (fg >= 0 || bg >= 0) && no_color_video > 0 ? no_color_video : 0;
+    bool fits = true;
+
+    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+        if ((attribute & attributes[i].attribute) && attributes[i].sequence &&
+            !(lost & attributes[i].no_color))
+            fits &= take_parameters(look->attributes, attributes[i].sequence);
+    }
+    if (fg >= 0)
+        fits &= take_parameters(look->fg, tiparm(set_a_foreground, fg));
+    if (bg >= 0)
+        fits &= take_parameters(look->bg, tiparm(set_a_background, bg));
+    return fits;
+}
+
+/* A terminal is painted past curses if what its description says is what paint.c writes. */
+static void prepare_paint(struct tui_term *term)
+{
+    static const char repeats[] = "%p1%c\033[";
+    bool fits = term->ansi && clr_eol && strcmp(clr_eol, "\033[K") == 0 && parm_right_cursor &&
+                strcmp(parm_right_cursor, "\033[%p1%dC") == 0 && (eat_newline_glitch || !auto_right_margin);
+
+    memset(&term->paint, 0, sizeof term->paint);
+    for (int i = 0; i < TUI_STYLES && fits; i++)
+        fits = take_look(&term->paint.look[i], term->attribute[i], term->fg[i], term->bg[i]);
+    term->paint.repeats = repeat_char && strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
+                          repeat_char[strlen(repeat_char) - 1] == 'b';
+    term->paint.cursor = cursor_normal;
+    term->paint.no_cursor = cursor_invisible;
+    term->paints = fits;
+    tui_paint_begin(&term->paint);
+    if (fits)
+        wrefresh(stdscr); /* curses' own first screen, for what it says to the terminal at the beginning */
 }
 
 /* Asks terminfo before curses does, because a terminal that curses cannot use would end the process. */
@@ -540,6 +648,7 @@ int tui_term_open(struct tui_backend **out, const struct tui_theme *theme, int c
     catch_signals(term);
     mark_pastes(term, true);
     prepare_styles(term, theme, color);
+    prepare_paint(term);
     term->backend = (struct tui_backend){&term_ops, true, !utf8};
     *out = &term->backend;
     return 0;

@@ -3,7 +3,7 @@
  * Pictures of the screen. Text is one element a run of one style, stretched to its cells, so that columns
  * align in any font. Frames, shades and dots are drawn as shapes: fonts disagree about them.
  */
-#include "tui/screen/svg.h"
+#include "tui/terminal/svg.h"
 
 #include <stdbool.h>
 

@@ -3,15 +3,16 @@
  * The one door into the screen: main.c knows nothing else of src/tui, and src/tui knows the core only through
  * include/cow.
  */
-#ifndef COW_TUI_APP_TUI_H
-#define COW_TUI_APP_TUI_H
+#ifndef COW_TUI_START_TUI_H
+#define COW_TUI_START_TUI_H
 
 #include <stdbool.h>
 
 #include "cow/error.h"
 
 struct tui_options {
-    const char *image_path;
+    const char *image_path; /* or a directory: then one of its images is chosen from a list first */
+    bool is_directory;
     const char *backing_path; /* NULL: the one that the header names */
     bool no_backing;          /* none is opened */
     const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */

@@ -2,8 +2,8 @@
  *
  * The backend that is a terminal. term.c is the one file that knows curses.
  */
-#ifndef COW_TUI_SCREEN_TERM_H
-#define COW_TUI_SCREEN_TERM_H
+#ifndef COW_TUI_TERMINAL_TERM_H
+#define COW_TUI_TERMINAL_TERM_H
 
 #include "tui/screen/backend.h"
 

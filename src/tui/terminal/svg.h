@@ -2,8 +2,8 @@
  *
  * The screen as a picture, for documents: the same cells in the theme's 256 colours.
  */
-#ifndef COW_TUI_SCREEN_SVG_H
-#define COW_TUI_SCREEN_SVG_H
+#ifndef COW_TUI_TERMINAL_SVG_H
+#define COW_TUI_TERMINAL_SVG_H
 
 #include <stdio.h>
 

@@ -169,18 +169,3 @@ void cli_owner_text(struct cli_out *out, const struct cli_files *files, const st
     cli_row(out, "in the COW", "%s", owner->dirty ? "yes" : "no");
     free(path);
 }
-
-void cli_diff_text(struct cli_out *out, const struct cow_image *image, const struct cli_files_diff *diff)
-{
-    char name[CLI_NAME_BYTES], amount[CLI_AMOUNT_BYTES];
-    char *path = cli_guest_path(diff->path);
-
-    cli_heading(out, "%s: %s", cli_name(name, cow_image_path(image)), path ? path : "(out of memory)");
-    free(path);
-    cli_row(out, "guest", "%s", cli_amount(amount, diff->guest_bytes));
-    cli_row(out, "backing file", "%s", cli_amount(amount, diff->backing_bytes));
-    if (diff->equal)
-        cli_row_tone(out, CLI_GOOD, "content", "equal");
-    else
-        cli_row_tone(out, CLI_WARN, "content", "differs from byte %" PRIu64 " on", diff->first_difference);
-}

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/diff/compare.h"
 #include "tui/app/app.h"
-#include "tui/files/compare.h"
+#include "tui/screen/clock.h"
 #include "tui/screen/utf8.h"
 
 enum { LINE_BYTES = 4096, TAB_COLS = 8, SHIFT_COLS = 8, SHIFT_MAX = 8 * LINE_BYTES };
 
 struct diff_view {
-    struct tui_diff diff;
+    struct front_diff diff;
     char *title;
     size_t top;
     int rows, shift; /* as drawn last; the cells that are left of the screen */
@@ -26,9 +27,29 @@ static void diff_close(struct tui_app *app, void *state)
     struct diff_view *view = state;
 
     (void)app;
-    tui_diff_free(&view->diff);
+    front_diff_free(&view->diff);
     free(view->title);
     free(view);
+}
+
+/* Draws and looks for keys, now and then. */
+static bool wants_stop(void *context, uint64_t done, uint64_t total)
+{
+    return tui_app_look_in(context, "comparing", done, total);
+}
+
+static int compare_file(struct front_diff *out, struct tui_app *app, const struct cow_fs_file *file,
+                        struct cow_error *err)
+{
+    struct tui_waiting waiting = {app, tui_clock(), false};
+    struct front_diff_request request = {.fs = app->files.fs,
+                                         .volume = file->volume,
+                                         .disk = {app->name, app->backing_name},
+                                         .wants_stop = wants_stop,
+                                         .context = &waiting};
+
+    front_diff_paths(request.path, file);
+    return front_diff_make(out, &request, err);
 }
 
 static int diff_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -39,7 +60,7 @@ static int diff_open(struct tui_app *app, void **state, const void *argument, st
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     view->title = strdup(file->path);
-    int status = view->title ? tui_diff_make(&view->diff, app, file, err)
+    int status = view->title ? compare_file(&view->diff, app, file, err)
                              : cow_error_set(err, COW_NO_MEMORY, "out of memory");
     if (status) {
         diff_close(app, view);
@@ -98,7 +119,7 @@ static void plain_text(char *out, size_t out_bytes, const char *line, size_t byt
 static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, int x, int y, int cols,
                       size_t i)
 {
-    const char *line = view->diff.text + view->diff.line[i];
+    const char *line = view->diff.bytes + view->diff.line[i];
     size_t bytes = view->diff.line[i + 1] - view->diff.line[i];
     char plain[LINE_BYTES], text[4 * LINE_BYTES];
 

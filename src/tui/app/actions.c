@@ -23,7 +23,8 @@
     (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
      TUI_IN_OFFER | TUI_IN_SERVING)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 
 /* Of one meaning wherever the row holds, or of several. */
@@ -129,6 +130,8 @@ static const struct tui_action table[] = {
      HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
      HELP("go to a byte (16M, +1M) or a sector (s32768)")},
+    {TUI_DO_OWNER, TUI_IN_LOOKING, .command = "owner", .argument = TUI_SOME_POSITION,
+     HELP("whose that byte is, or the selected one")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
@@ -149,6 +152,7 @@ enum { ROWS = sizeof table / sizeof table[0] };
 static const char *const argument_words[] = {
     [TUI_NO_ARGUMENT] = "",
     [TUI_POSITION] = " POSITION",
+    [TUI_SOME_POSITION] = " [POSITION]",
     [TUI_SIZE] = " [SIZE]",
     [TUI_DISCARD] = " [discard]",
     [TUI_COMPACT_WORD] = " [unused|larger]",

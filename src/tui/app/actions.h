@@ -66,6 +66,7 @@ enum tui_action_id {
     TUI_DO_PLACE,
     TUI_DO_PLACE_MAP,
     TUI_DO_GOTO,
+    TUI_DO_OWNER,
     TUI_DO_FAMILY,
     TUI_DO_BACKING,
     TUI_DO_REFRESH,
@@ -103,11 +104,13 @@ enum {
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
     TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
+    TUI_IN_OWNER = 1 << 26,     /* whose a byte is */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
     TUI_IN_ANY_FILE = TUI_IN_FILES | TUI_IN_FILE,
-    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY,
+    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY |
+                     TUI_IN_OWNER,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
     TUI_IN_WIZARD =
         TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
@@ -116,6 +119,7 @@ enum {
 enum tui_argument_kind {
     TUI_NO_ARGUMENT,
     TUI_POSITION,
+    TUI_SOME_POSITION,
     TUI_SIZE,
     TUI_DISCARD,
     TUI_COMPACT_WORD,

@@ -14,7 +14,8 @@
 #include "tui/screen/utf8.h"
 
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 
 static const struct footer_entry {
     unsigned contexts;

@@ -48,7 +48,8 @@ struct tui_app {
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
-    uint64_t sector; /* the selection, shared by all views */
+    uint64_t sector;      /* the selection, shared by all views */
+    uint32_t sector_byte; /* which byte of it; 0 but where somebody meant one */
 
     struct tui_view tab[TUI_TABS];
     int tab_now;
@@ -122,8 +123,12 @@ void tui_app_offer_recovery(struct tui_app *app);
 /* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
 uint64_t tui_app_sectors(const struct tui_app *app);
 
-/* Selects a sector, cut to the disk. */
+/* Selects a sector, cut to the disk, and in it the first byte if it is another one than before. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
+
+/* The selected byte of the disk, and selecting one, cut to the disk. */
+uint64_t tui_app_byte(const struct tui_app *app);
+void tui_app_select_byte(struct tui_app *app, uint64_t byte);
 
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */

@@ -14,11 +14,13 @@ static bool wants_check(const struct tui_app *app)
     return app->depth == 0 && app->tab_now == TUI_TAB_CHECK;
 }
 
-/* Files, or a file over it, or a coloured Map. */
+/* Files, or a file over it, a coloured Map, or where the owner of a byte is told. */
 static bool wants_files(const struct tui_app *app)
 {
     const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
 
+    if (top == &tui_view_bytes || top == &tui_view_owner)
+        return true;
     if (app->tab_now == TUI_TAB_FILES)
         return !top || top == &tui_view_file;
     return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
@@ -31,14 +33,15 @@ static bool wants_scan(const struct tui_app *app)
     return true;
 }
 
-/* Files shows itself why there is nothing; the Map has no place for that, and is no longer coloured. */
+/* Who shows what is read shows itself why there is nothing; but the Map has no place for that, and is no
+ * longer coloured. */
 static void end_files(struct tui_app *app)
 {
     struct tui_job *job = &app->files.job;
 
     if (job->state == TUI_JOB_DONE)
         return;
-    job->complains = app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
+    job->complains = app->files.colours && job->state == TUI_JOB_FAILED;
     app->files.colours = false;
 }
 

@@ -91,8 +91,9 @@ extern const struct tui_view_class tui_view_family;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
 extern const struct tui_view_class tui_view_files;
-extern const struct tui_view_class tui_view_file; /* argument: struct cow_fs_file */
-extern const struct tui_view_class tui_view_diff; /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_file;  /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_owner; /* whose the selected byte is */
+extern const struct tui_view_class tui_view_diff;  /* argument: struct cow_fs_file */
 extern const struct tui_view_class tui_view_check;
 extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
 extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */

@@ -14,6 +14,7 @@
 #include "tui/app/view.h"
 #include "tui/jobs/check_job.h"
 #include "tui/jobs/files_job.h"
+#include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
@@ -22,7 +23,7 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_FIND, TUI_APP_JOBS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -31,6 +32,14 @@ struct tui_edits {
     bool path, mtime; /* which fields they are for */
     char new_path[COW_PATH_BYTES + 1];
     uint32_t new_mtime;
+};
+
+/* What was asked for last, which n and N repeat. */
+enum tui_asked_kind { TUI_ASKED_NOTHING, TUI_ASKED_TEXT };
+enum { TUI_ASKED_BYTES = TUI_FIND_TEXT_BYTES };
+struct tui_asked {
+    enum tui_asked_kind kind;
+    char what[TUI_ASKED_BYTES];
 };
 
 struct tui_app {
@@ -60,7 +69,14 @@ struct tui_app {
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
-    struct tui_job *job[TUI_APP_JOBS]; /* the three, in the order of their table */
+    struct tui_find find;
+    struct tui_asked asked;
+    struct { /* the one that is being typed */
+        char typed[TUI_ASKED_BYTES];
+        uint64_t from; /* the byte where it began, for those views where it goes over the disk */
+        enum tui_found found;
+    } search;
+    struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
     bool prompting;       /* the line at the bottom has the keys */
@@ -68,6 +84,9 @@ struct tui_app {
     const char *offered;  /* the answer that was there to begin with, if it asks for a file; else NULL */
     char offered_text[TUI_PROMPT_BYTES];
     void (*answer)(struct tui_app *app, const char *text);
+    void (*typed)(struct tui_app *app,
+                  const char *text);       /* hears of each key; NULL: it waits for the answer */
+    void (*given_up)(struct tui_app *app); /* there will be no answer; NULL: nobody needs to know */
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
     bool redraw;
@@ -184,6 +203,15 @@ void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
 void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
                       void (*answer)(struct tui_app *app, const char *text));
 
+/* Asks for some text, and goes to it as it is typed. */
+enum tui_result tui_app_ask_text(struct tui_app *app);
+
+/* Goes to the next of what was asked for last, or the previous one. */
+enum tui_result tui_app_find_again(struct tui_app *app, bool back);
+
+/* A view's search for pieces in the COW by their owners: that of Map and Blocks. */
+enum tui_found tui_app_search_owners(struct tui_app *app, void *state, const struct tui_search *search);
+
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);
 
@@ -209,6 +237,12 @@ void tui_app_ask_command(struct tui_app *app);
 /* A key for the line at the bottom. Returns the command that it ends, the prompt's, or NULL; an answer goes
  * to whoever asked. */
 const char *tui_app_ask_key(struct tui_app *app, int key);
+
+/* Goes to what the job has found, or says that there is nothing. */
+void tui_app_end_find(struct tui_app *app);
+
+/* A paste for the line at the bottom. */
+void tui_app_ask_paste(struct tui_app *app, const char *text);
 
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);

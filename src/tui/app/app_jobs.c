@@ -19,6 +19,8 @@ static bool wants_files(const struct tui_app *app)
 {
     const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
 
+    if (app->find.kind == TUI_FIND_OWNER && app->find.job.state == TUI_JOB_RUNNING)
+        return true;
     if (top == &tui_view_bytes || top == &tui_view_owner)
         return true;
     if (app->tab_now == TUI_TAB_FILES)
@@ -27,7 +29,7 @@ static bool wants_files(const struct tui_app *app)
 }
 
 /* It is asked for by its key, wherever one is. */
-static bool wants_scan(const struct tui_app *app)
+static bool wants_always(const struct tui_app *app)
 {
     (void)app;
     return true;
@@ -57,7 +59,8 @@ static const struct {
 } rows[TUI_APP_JOBS] = {
     [TUI_APP_CHECK] = {wants_check, end_quietly},
     [TUI_APP_FILES] = {wants_files, end_files},
-    [TUI_APP_SCAN] = {wants_scan, end_quietly},
+    [TUI_APP_SCAN] = {wants_always, end_quietly},
+    [TUI_APP_FIND] = {wants_always, tui_app_end_find},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -65,6 +68,8 @@ void tui_app_begin_jobs(struct tui_app *app)
     tui_check_init(&app->check, &app->subject);
     tui_files_init(&app->files, &app->subject);
     tui_scan_init(&app->scan, &app->subject);
+    tui_find_init(&app->find, &app->subject, &app->files);
+    app->job[TUI_APP_FIND] = &app->find.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;

@@ -210,7 +210,7 @@ static bool select_position(struct tui_app *app, const char *name, const char *a
         tui_app_select(app, sectors - 1);
         tui_app_say(app, TUI_WARN, "that is past the end of the disk; this is its last sector");
     } else if (is_sector) {
-        tui_app_select(app, at);
+        tui_app_select_byte(app, at * sector_bytes);
     } else {
         tui_app_select_byte(app, at);
     }
@@ -262,6 +262,18 @@ static enum tui_result do_backing(struct tui_app *app, const char *argument)
     tui_check_unstage(&app->check);
     tui_app_say_backing(app);
     return TUI_REDRAW;
+}
+
+static enum tui_result do_find(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    return tui_app_ask_text(app);
+}
+
+static enum tui_result do_find_again(struct tui_app *app, int back, const char *argument)
+{
+    (void)argument;
+    return tui_app_find_again(app, back != 0);
 }
 
 static enum tui_result do_redraw(struct tui_app *app, const char *argument)
@@ -340,6 +352,9 @@ static const struct {
     {TUI_DO_SCAN, .does = do_scan},
     {TUI_DO_WRITE, .does = do_write},
     {TUI_DO_UNSTAGE, .does = do_unstage},
+    {TUI_DO_FIND, .does = do_find},
+    {TUI_DO_FIND_NEXT, .does_one = do_find_again, .which = 0},
+    {TUI_DO_FIND_PREVIOUS, .does_one = do_find_again, .which = 1},
     {TUI_DO_GOTO, .does = do_goto},
     {TUI_DO_OWNER, .does = do_owner},
     {TUI_DO_REFRESH, .does = do_refresh},

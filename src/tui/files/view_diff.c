@@ -18,8 +18,9 @@ enum { LINE_BYTES = 4096, TAB_COLS = 8, SHIFT_COLS = 8, SHIFT_MAX = 8 * LINE_BYT
 struct diff_view {
     struct front_diff diff;
     char *title;
-    size_t top;
-    int rows, shift; /* as drawn last; the cells that are left of the screen */
+    size_t top, top_before; /* the first line shown; the one where a search began */
+    size_t found;           /* 1 + the line that was found; 0: none */
+    int rows, shift;        /* as drawn last; the cells that are left of the screen */
 };
 
 static void diff_close(struct tui_app *app, void *state)
@@ -127,7 +128,7 @@ static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, i
         bytes--;
     plain_text(plain, sizeof plain, line, bytes);
     const char *rest = cow_escape_message(text, sizeof text, plain);
-    enum tui_style style = style_of(line, bytes);
+    enum tui_style style = i + 1 == view->found ? TUI_SELECTED : style_of(line, bytes);
     if (view->shift > 0 && rest[0] != '\0') { /* its sign stays */
         x += tui_put(canvas, x, y, tui_utf8_next(&rest), style);
         cols--;
@@ -199,11 +200,45 @@ static enum tui_result diff_act(struct tui_app *app, void *state, enum tui_actio
     }
 }
 
+static const char *diff_text(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES])
+{
+    const struct front_diff *diff = list;
+    size_t bytes = diff->line[row + 1] - diff->line[row];
+
+    plain_text(out, TUI_ROW_TEXT_BYTES, diff->bytes + diff->line[row], bytes);
+    return out;
+}
+
+/* The line that was found goes to the top, and is lit. */
+static enum tui_found diff_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct diff_view *view = state;
+    bool typing = search->step == TUI_SEARCH_TYPED || search->step == TUI_SEARCH_CANCEL;
+    size_t at = typing ? view->top_before : view->found > 0 ? view->found - 1 : view->top;
+
+    (void)app;
+    if (search->step == TUI_SEARCH_BEGIN)
+        view->top_before = view->top;
+    if (typing) {
+        view->top = view->top_before;
+        view->found = 0;
+    }
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+        return TUI_FOUND;
+    long row = tui_list_search(view->diff.lines, at, search, diff_text, &view->diff);
+    if (row < 0)
+        return TUI_FOUND_NOT;
+    view->top = (size_t)row;
+    view->found = (size_t)row + 1;
+    return TUI_FOUND;
+}
+
 const struct tui_view_class tui_view_diff = {
     .title = "Diff",
     .open = diff_open,
     .contexts = diff_contexts,
     .act = diff_act,
+    .search = diff_search,
     .draw = diff_draw,
     .close = diff_close,
 };

@@ -108,6 +108,7 @@ static enum tui_result owner_act(struct tui_app *app, void *state, enum tui_acti
 
 const struct tui_view_class tui_view_owner = {
     .title = "Owner",
+    .has_page = true,
     .open = owner_open,
     .contexts = owner_contexts,
     .act = owner_act,

@@ -279,6 +279,37 @@ static enum tui_result step_bytes(struct tui_app *app, struct bytes_view *view, 
     return move_to(app, view, view->at + bytes);
 }
 
+static enum tui_found bytes_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct bytes_view *view = state;
+    bool back = search->step == TUI_SEARCH_PREVIOUS;
+    struct tui_needle needle;
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_FOUND_NOT;
+    if (search->step == TUI_SEARCH_BEGIN)
+        app->search.from = view->at;
+    if (search->step == TUI_SEARCH_CANCEL || search->step == TUI_SEARCH_TYPED)
+        move_to(app, view, app->search.from);
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+        return TUI_FOUND;
+    if (!tui_needle_read(&needle, search->text)) {
+        tui_app_say(app, TUI_WARN, "up to %d bytes are found: text, 0x4f4f, or de ad be ef",
+                    TUI_NEEDLE_BYTES);
+        return TUI_FOUND_NO_TEXT;
+    }
+    tui_find_bytes(&app->find, &needle,
+                   search->step == TUI_SEARCH_TYPED ? app->search.from : view->at + (back ? 0 : 1), back);
+    return TUI_FOUND_LATER;
+}
+
+static enum tui_result find_difference(struct tui_app *app, const struct bytes_view *view, bool back)
+{
+    tui_find_difference(&app->find, view->at, back);
+    tui_app_hear_job(app, &app->find.job);
+    return TUI_REDRAW;
+}
+
 static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_action_id action,
                                  const char *argument)
 {
@@ -312,6 +343,10 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
         return tui_app_next_dirty(app, app->sector + 1);
     case TUI_DO_PREV_RUN:
         return tui_app_prev_dirty(app, app->sector);
+    case TUI_DO_NEXT_DIFFERENCE:
+        return find_difference(app, view, false);
+    case TUI_DO_PREV_DIFFERENCE:
+        return find_difference(app, view, true);
     default:
         return TUI_IGNORED;
     }
@@ -322,6 +357,7 @@ const struct tui_view_class tui_view_bytes = {
     .open = bytes_open,
     .contexts = bytes_contexts,
     .act = bytes_act,
+    .search = bytes_search,
     .draw = bytes_draw,
     .close = bytes_close,
 };

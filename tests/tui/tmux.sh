@@ -176,7 +176,7 @@ case_complete() { # files, where a command wants one; a name with blanks is one,
 
 case_window() {
     start || return
-    in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 57' || return
+    in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 56' || return
     in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' || return
     in_tmux resize-window -t t -x 80 -y 24 && wait_for '1 cell = 104' || return
     keys q && wait_end 0

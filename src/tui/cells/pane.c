@@ -147,8 +147,10 @@ static void put_ends(struct tui_app *app, struct tui_page *page, uint64_t first,
     map_end_text(&app->ends, cow_image_header(app->subject.image)->sector_bytes, first, sectors, text,
                  sizeof text);
     if (text[0]) {
+        struct tui_mark mark = tui_end_mark(map_ends_in(&app->ends, first, sectors));
         tui_page_line(page);
-        tui_page_wrap(page, 0, VALUE_COL, TUI_NORMAL, text);
+        tui_page_wrap(page, 2, VALUE_COL, TUI_NORMAL, text);
+        tui_page_put_char(page, 0, mark.style, mark.glyph);
     }
 }
 
@@ -212,7 +214,7 @@ static void draw_hex(struct tui_app *app, struct tui_canvas *canvas, struct tui_
 }
 
 void pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area, uint64_t first_sector,
-               uint64_t sectors)
+               uint64_t sectors, const char *found)
 {
     int cols = pane_cols(canvas);
     struct tui_rect frame = {area.x + area.cols - cols, area.y, cols, area.rows};
@@ -224,6 +226,8 @@ void pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect a
     struct tui_rect inside = tui_frame(canvas, frame, "Here");
     tui_page_begin(&page, inside.cols - 2);
     put_place(app, &page, first_sector, sectors);
+    if (found[0])
+        tui_page_value(&page, "found", VALUE_COL, TUI_NORMAL, "%s", found);
     bool known = tui_scan_run_at(&app->scan, app->sector, &run, NULL) == 0 && run.sectors > 0;
     if (known)
         put_source(app, &page, &run);

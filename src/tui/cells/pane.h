@@ -19,9 +19,10 @@ int pane_cols(const struct tui_canvas *canvas);
 struct tui_rect pane_cut(const struct tui_canvas *canvas, struct tui_rect area);
 
 /* Draws it, if there is one: about a stretch of sectors (a cell of the map, a run), and about the sector that
- * is selected in it. */
+ * is selected in it. found: what a scan has found in the stretch, or "". The Map leaves
+ * out the line that tells the same below. */
 void pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area, uint64_t first_sector,
-               uint64_t sectors);
+               uint64_t sectors, const char *found);
 
 /* The last part of the name of a layer's file, escaped: below a backing file that is a COW itself there are
  * more. Returns a text of the application's, or out. */

@@ -46,8 +46,7 @@ static size_t put_count(char *out, size_t out_bytes, size_t used, const char *na
                                    n, capped ? "+" : "");
 }
 
-/* "changed 88, redundant 2, mixed pages 1" of the cell under the cursor; false as long as it is not known. */
-static bool scanned_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
+bool map_found_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
 {
     uint64_t cell = app->sector / view->cell_sectors;
     const struct tui_scan_cell *scanned =
@@ -131,7 +130,7 @@ void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct
 
     if (draw_map_end(app, view, canvas, y))
         return;
-    bool known = scanned_text(app, view, scanned, sizeof scanned);
+    bool known = map_found_text(app, view, scanned, sizeof scanned);
     cell_text(app, view, false, text, sizeof text);
     if (known ? x + (int)strlen(text) + 3 + (int)strlen(scanned) > end
               : owner_cells(app) > 0 && x + (int)strlen(text) + RUN_COLS + owner_cells(app) > end)

@@ -32,6 +32,10 @@ struct map_view {
     struct range_totals range;
 };
 
+/* What a scan has found in the cell under the cursor: "changed 88, redundant 2, mixed pages 1"; false, and
+ * "", as long as that is not known. */
+bool map_found_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes);
+
 /* The cell under the cursor, in one line. */
 void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y);
 

@@ -362,7 +362,7 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
         draw_blocks_run(app, view, canvas, line, &view->run[i]);
         if (run_holds(&view->run[i], app->sector)) {
             draw_blocks_info(app, canvas, frame.y + frame.rows, &view->run[i]);
-            pane_draw(app, canvas, whole, view->run[i].first_sector, view->run[i].sectors);
+            pane_draw(app, canvas, whole, view->run[i].first_sector, view->run[i].sectors, "");
             canvas->cursor_x = line.x;
             canvas->cursor_y = line.y;
         }

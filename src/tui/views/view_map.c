@@ -21,6 +21,7 @@ enum {
     GUTTER = 10,
     GUTTER_FROM_COLS = 100,
     INFO_ROWS = 1,
+    FOUND_BYTES = 160,
     FIT_MULTIPLE = 8,
     FIT_LOSS = 16,              /* a round number of sectors a cell may cost this part of the columns */
     COARSE = 8,                 /* units of a density: from here on a cell is a whole number of them */
@@ -305,8 +306,10 @@ static void draw_pane(struct tui_app *app, const struct map_view *view, struct t
 {
     uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
     uint64_t left = tui_app_sectors(app) - first;
+    char found[FOUND_BYTES];
 
-    pane_draw(app, canvas, area, first, left < view->cell_sectors ? left : view->cell_sectors);
+    map_found_text(app, view, found, sizeof found);
+    pane_draw(app, canvas, area, first, left < view->cell_sectors ? left : view->cell_sectors, found);
 }
 
 /* Names what is in the window to those who count; errors are shown in its place. */
@@ -324,14 +327,29 @@ static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canv
     }
     measure_heat(app, view);
     if (tui_scan_on(&app->scan) && !tui_scan_show(&app->scan, first, view->cell_sectors, n))
-        tui_text(canvas, 1, cells.y + cells.rows + 2, canvas->cols - 2, TUI_BAD, "out of memory");
+        tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, "out of memory");
     return true;
+}
+
+/* The selected cell, unless the pane tells of it; and in the line of messages, which are short-lived, the
+ * strip. A range takes the place of the one or the other. */
+static void draw_below(struct tui_app *app, struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    bool has_pane = pane_cols(canvas) > 0, is_free = !app->message[0] && !app->prompting;
+
+    if (app->range.on && (!has_pane || is_free))
+        range_draw(app, &view->range, canvas, has_pane ? y : y - INFO_ROWS, range_of(app, view));
+    else if (!has_pane)
+        map_draw_inspector(app, view, canvas, y - INFO_ROWS);
+    if (!view->fitted && is_free && !(app->range.on && has_pane))
+        map_strip_draw(app, &view->strip, canvas, y, view->heat_choice, view->top_row * row_sectors(view),
+                       window_sectors(view));
 }
 
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct map_view *view = state;
-    struct tui_rect whole = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect whole = {area.x, area.y, area.cols, area.rows - (pane_cols(canvas) > 0 ? 0 : INFO_ROWS)};
     struct tui_rect frame = pane_cut(canvas, whole);
     struct tui_rect cells = {frame.x + 1, frame.y + 1, frame.cols - 2, frame.rows - 2};
     bool has_gutter = area.cols >= GUTTER_FROM_COLS && !view->curved;
@@ -361,14 +379,7 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     draw_legend(app, view, canvas,
                 (struct tui_rect){frame.x + 2, frame.y + frame.rows - 1, frame.cols - 4, 1});
     draw_pane(app, view, canvas, whole);
-    if (app->range.on)
-        range_draw(app, &view->range, canvas, frame.y + frame.rows, range_of(app, view));
-    else
-        map_draw_inspector(app, view, canvas, frame.y + frame.rows);
-    /* the strip goes where messages go, which are short-lived */
-    if (!view->fitted && !app->message[0] && !app->prompting)
-        map_strip_draw(app, &view->strip, canvas, frame.y + frame.rows + 1, view->heat_choice,
-                       view->top_row * row_sectors(view), window_sectors(view));
+    draw_below(app, view, canvas, area.y + area.rows);
 }
 
 /* Moves the cursor by whole cells. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "tui/app/tui.h"
+#include "tui/start/tui.h"
 
 /* A closed standard descriptor would be handed out by the next open, and an image would get our messages.
  * It is filled with one that fails where it is used: writing to a closed output stays an error. */

@@ -44,6 +44,11 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
 int cow_image_next_mixed(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
                          struct cow_error *err);
 
+/* The same, and where none begins before `limit` that may be said instead of looking on: for who asks about a
+ * part of a large disk. */
+int cow_image_next_mixed_in(struct cow_image *img, uint64_t sector, uint64_t limit, struct cow_dirty_run *out,
+                            struct cow_error *err);
+
 /* How many there are. Costs the same whatever the bits are. */
 int cow_image_count_mixed(struct cow_image *img, uint64_t *pages, struct cow_error *err);
 

@@ -25,13 +25,14 @@ import traceback
 
 from files_cases import FilesCases
 from images import PAGE, SECTOR, Image
+from keys_cases import KeysCases
 from measure import GIB, MIB, TIB, Table, require, seconds_of, seconds_to_first_frame, sum_of
 from serve_cases import ServeCases
 
 NEEDED_BYTES = 8 * GIB
 
 
-class Bench(FilesCases, ServeCases):
+class Bench(FilesCases, KeysCases, ServeCases):
     """The cases. Each removes what it made; all of it lies in one directory."""
 
     def __init__(self, arguments, directory):
@@ -339,8 +340,9 @@ class Bench(FilesCases, ServeCases):
         """All cases, or those whose name has the word in it."""
         chosen = [cases for cases in (self.merge_cases, self.hole_cases, self.sparse_cases, self.bitmap_cases,
                                       self.grow_header_cases, self.grow_copy_cases, self.grow_reflink_cases, self.grow_in_place_cases,
-                                      self.compare_cases, self.diff_cases, self.files_cases, self.serve_read_cases,
-                                      self.serve_write_cases, self.grow_fs_cases)
+                                      self.compare_cases, self.diff_cases, self.files_cases, self.keys_cases,
+                                      self.open_cases, self.serve_read_cases, self.serve_write_cases,
+                                      self.grow_fs_cases)
                   if only in cases.__name__]
         if not chosen:
             raise RuntimeError(f"no cases are called '{only}'")
@@ -354,8 +356,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="",
-                        help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink grow_in_place compare diff files serve_read"
-                        " serve_write grow_fs")
+                        help="a word of: merge hole sparse bitmap grow_header grow_copy grow_reflink grow_in_place compare diff files keys"
+                        " open serve_read serve_write grow_fs")
     parser.add_argument("cowtui")
     parser.add_argument("directory")
     return parser.parse_args()

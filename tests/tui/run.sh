@@ -143,6 +143,10 @@ prepare_changed() { # grown by copy; the old image is kept for undo
     grow 128M
 }
 
+prepare_kept() { # grown, but not its backing file
+    "$program" --quiet --yes resize --policy keep root.cow 128M || fail "cannot grow the image"
+}
+
 prepare_grown() { # the same, with nothing to undo; its bitmap has room
     grow 128M && { "$program" --quiet --yes undo --discard root.cow || fail "cannot discard the undo data"; }
 }
@@ -197,6 +201,17 @@ prepare_inserts() {
     head -c 8192 /dev/zero >probe && fallocate --insert-range --offset 4096 --length 4096 probe 2>/dev/null ||
         skip "this filesystem does not insert room" || return
     rm probe
+}
+
+# A disk that holds a little everywhere, and forty hot spots that are not much fuller.
+prepare_large() {
+    local at
+    image=large.cow
+    rm root.cow root_fs.img && truncate -s 1G root_fs.img && touch --date=@$backing_date root_fs.img &&
+        "$program" --quiet create large.cow root_fs.img && truncate -s +1G large.cow || fail "no image of 1 GiB" || return
+    at=$("$program" info --json large.cow | sed -n 's/.*"bitmap_offset": \([0-9]*\).*/\1/p')
+    LC_ALL=C awk 'BEGIN { for (i = 0; i < 262144; i++) printf "%c", ((i % 375 == 0 || i % 6553 >= 6000 && i % 6553 < 6012) ? 255 : 0) }' >bits
+    dd if=bits of=large.cow bs=4096 seek=$((at / 4096)) conv=notrunc status=none && rm bits
 }
 
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.
@@ -393,6 +408,30 @@ release() {
     fi
 }
 
+# --- meanwhile: what somebody else does when the image has been read, and before the first key ---
+
+meanwhile_grown() { # a guest writes behind all that is there, and leaves the lock
+    printf more >>root.cow
+}
+
+meanwhile_replaced() {
+    mv root.cow old.cow && cp --preserve=timestamps,mode old.cow root.cow
+}
+
+meanwhile_gone() {
+    mv root.cow old.cow
+}
+
+meanwhile_backing-written() {
+    touch --date=@$((backing_date + 60)) root_fs.img
+}
+
+# The program opens its script when it has read the image, and so waits there for whoever writes it.
+play() { # MEANWHILE SCRIPT
+    rm -f case.fifo && mkfifo case.fifo || return
+    { exec 3>case.fifo && "meanwhile_$1" && cat "$2" >&3; } &
+}
+
 # --- check: what a script that changes files must have made ---
 
 json() { # FIELD of `info --json`, which need not be a JSON parser's work here
@@ -528,6 +567,10 @@ check_undone() { # byte for byte, dates included
     same_as "$before" && only_left
 }
 
+check_any() { # what somebody else did to the files
+    true
+}
+
 check_discarded() {
     same_as "$before" && only_left
 }
@@ -602,13 +645,13 @@ normalise() {
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
         -e 's/^(│|[|])( free +)[0-9.]+ [KMGT]iB +[0-9.]+ [KMGT]iB.*$/\1\2(how much there is)/' \
-        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' |
+        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' -e '/in use by [0-9]+/{s/in use by [0-9]+/in use by N/g;s/  +/ /g}' |
         sed -zE -e 's/(file takes|, now)([ │┃|#\n]+)[0-9]{3}([ │┃|#\n]+)KiB/\1\2NNN\3KiB/g' \
             -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'
 }
 
 run_case() { # SCRIPT SCREEN, in a fresh directory
-    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code
+    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code played meanwhile
     prepare=$(header prepare "$script")
     check=$(header check "$script")
     size=${screen%-ascii}
@@ -624,7 +667,13 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
         cp --recursive --preserve=timestamps . "$before"
     fi
     sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
-    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
+    played=case.script
+    meanwhile=$(header meanwhile "$script")
+    if [ -n "$meanwhile" ]; then
+        played=case.fifo
+        play "$meanwhile" case.script || fail "cannot play the script" || return
+    fi
+    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script $played "$image" >screens 2>screens.err </dev/null
     code=$?
     release
     normalise <screens >screens.txt

@@ -56,6 +56,8 @@ static const struct {
 #endif
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
+    {"paint", paint_suite, 0},
+    {"cells", cells_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},

@@ -291,9 +291,15 @@ int cow_image_scan(struct cow_image *img, const struct cow_env *env, struct cow_
     return status;
 }
 
-/* The runs' edges are the only places where a page can be mixed. */
 int cow_image_next_mixed(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,
                          struct cow_error *err)
+{
+    return cow_image_next_mixed_in(img, sector, UINT64_MAX, out, err);
+}
+
+/* The runs' edges are the only places where a page can be mixed. */
+int cow_image_next_mixed_in(struct cow_image *img, uint64_t sector, uint64_t limit, struct cow_dirty_run *out,
+                            struct cow_error *err)
 {
     int status = image_require_layout(img, err);
     if (status != 0) {
@@ -321,7 +327,7 @@ int cow_image_next_mixed(struct cow_image *img, uint64_t sector, struct cow_dirt
             *out = (struct cow_dirty_run){first, arith_min(page, end - first)};
             return 0;
         }
-    } while (run.sectors > 0);
+    } while (run.sectors > 0 && run.first_sector + run.sectors < limit);
     *out = (struct cow_dirty_run){end, 0};
     return 0;
 }

@@ -55,10 +55,6 @@ struct verdict_facts {
 };
 void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 
-/* cow_image_verdict without its look at the other images on the backing file, whose interrupted change would
- * be the better advice: for who asks it of all of them. */
-void image_verdict_alone(struct cow_image *img, struct cow_verdict *out);
-
 /* The image as a kernel reads it: its backing file is a raw disk, even if it is a COW itself. What changes an
  * image, and what judges it for a kernel, uses this one. It belongs to img, and is img itself but for a COW
  * on a COW. */

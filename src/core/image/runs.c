@@ -161,6 +161,36 @@ int cow_image_next_run(struct cow_image *img, uint64_t sector, struct cow_run *o
     return run_of(img, out, dirty ? 0 : 1, sector, end, err);
 }
 
+/* The last run of [begin, end), which is all of it dirty or clean. A run is asked for forwards only, and
+ * where one ends the next begins, wherever in it one asks; so its beginning is found by halves, however many
+ * runs the stretch has. */
+static int last_run_of(struct cow_image *img, struct cow_run *out, size_t layer, uint64_t begin, uint64_t end,
+                       struct cow_error *err)
+{
+    uint64_t inside = end - 1; /* of the last run, as far down as is known */
+    while (true) {
+        struct cow_run run;
+        int status = run_of(img, &run, layer, begin, end, err);
+        if (status != 0 || run.first_sector + run.sectors == end) {
+            *out = status == 0 ? run : *out;
+            return status;
+        }
+        begin = run.first_sector + run.sectors; /* a run begins here */
+        while (begin < inside) {
+            const uint64_t middle = begin + (inside - begin) / 2;
+            status = run_of(img, &run, layer, middle, end, err);
+            if (status != 0) {
+                return status;
+            }
+            if (run.first_sector + run.sectors < end) {
+                begin = run.first_sector + run.sectors;
+                break;
+            }
+            inside = middle;
+        }
+    }
+}
+
 int cow_image_prev_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err)
 {
     int status = image_require_layout(img, err);
@@ -172,23 +202,17 @@ int cow_image_prev_run(struct cow_image *img, uint64_t sector, struct cow_run *o
         *out = (struct cow_run){.host_offset = COW_NO_OFFSET};
         return 0;
     }
-    /* Back by bits to where the dirty or clean stretch begins, then forward over its origins. */
+    /* Back by bits to where the dirty or clean stretch begins, then to the last of its origins. */
     bool dirty;
     uint64_t begin;
     status = bitmap_get(img->bitmap, sector - 1, &dirty, err);
     if (status == 0) {
         status = bitmap_find_back(img->bitmap, sector - 1, !dirty, &begin, err);
     }
-    struct cow_run run = {.sectors = 0};
-    while (status == 0 && begin < sector) {
-        status = cow_image_next_run(img, begin, &run, err);
-        begin = run.first_sector + run.sectors;
+    if (status != 0) {
+        return cow_error_prefix(err, "%s", img->path);
     }
-    if (status == 0) {
-        run.sectors = arith_min(run.sectors, sector - run.first_sector);
-        *out = run;
-    }
-    return status;
+    return last_run_of(img, out, dirty ? 0 : 1, begin, sector, err);
 }
 
 int cow_image_next_dirty(struct cow_image *img, uint64_t sector, struct cow_dirty_run *out,

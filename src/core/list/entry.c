@@ -93,7 +93,7 @@ static void tell_image(struct cow_list_entry *out, struct cow_image *img)
         out->what = COW_LISTED_UNREADABLE;
         strip_path(&out->error, out->path);
     }
-    image_verdict_alone(img, &out->verdict);
+    cow_image_verdict_alone(img, &out->verdict);
     out->verdict.advice[0] = '\0';
     if (cow_image_in_use(img, &out->holder, NULL) != 0) {
         out->holder = (struct cow_holder){.held = false};

@@ -59,8 +59,18 @@ static const struct tui_action table[] = {
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, .command = "zoom-in", HELP("zoom in around the cursor")},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, .command = "zoom-out", HELP("zoom out")},
     {TUI_DO_FIT, TUI_IN_MAP, {'0'}, .command = "fit", HELP("zoom out to the whole disk")},
+    {TUI_DO_HEAT, TUI_IN_MAP, {'%'}, .command = "heat",
+     HELP("heat by quarters of a cell, or logarithmic; by itself it is so where the fullest cell is low")},
+    {TUI_DO_HILBERT, TUI_IN_MAP, {'H'}, .command = "hilbert",
+     HELP("cells along a Hilbert curve, where what is near on the disk is near here; or in rows")},
     {TUI_DO_NEXT_RUN, TUI_IN_RUNS, {']'}, .command = "next-run", HELP("next run in the COW")},
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
+    {TUI_DO_MARK, TUI_IN_RUNS, {'m'}, HELP("with a letter: mark the byte under the cursor")},
+    {TUI_DO_TO_MARK, TUI_IN_RUNS, {'\''}, HELP("with a letter: to the byte that it marks")},
+    {TUI_DO_AGAIN, TUI_IN_RUNS, {'n'}, HELP("the next one of what was looked for last (:next)")},
+    {TUI_DO_AGAIN_BACK, TUI_IN_RUNS, {'N'}, HELP("the one before")},
+    {TUI_DO_RANGE, TUI_IN_MAP | TUI_IN_BLOCKS, {'v'}, .command = "range",
+     HELP("a range from here to the cursor, with what it holds; again: no longer")},
     {TUI_DO_ENTER, TUI_IN_WIZARD | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, {ENTER},
      HELPS({TUI_IN_MAP, "the run here in Blocks"},
            {TUI_IN_BLOCKS, "bytes of both sides, differences lit"},
@@ -135,6 +145,9 @@ static const struct tui_action table[] = {
      HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
      HELP("go to a byte (16M, +1M) or a sector (s32768)")},
+    {TUI_DO_NEXT, TUI_IN_LOOKING, .command = "next", .argument = TUI_NEXT_KIND,
+     HELP("the next place that is changed, redundant, mixed, a finding of Check, or another owner's")},
+    {TUI_DO_PREVIOUS, TUI_IN_LOOKING, .command = "previous", .argument = TUI_NEXT_KIND, HELP("the one before of that kind")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
@@ -155,6 +168,7 @@ enum { ROWS = sizeof table / sizeof table[0] };
 static const char *const argument_words[] = {
     [TUI_NO_ARGUMENT] = "",
     [TUI_POSITION] = " POSITION",
+    [TUI_NEXT_KIND] = " KIND",
     [TUI_SIZE] = " [SIZE]",
     [TUI_DISCARD] = " [discard]",
     [TUI_COMPACT_WORD] = " [unused|larger]",
@@ -246,6 +260,10 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     if (action->argument == TUI_POSITION && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
         return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
+    }
+    if (action->argument == TUI_NEXT_KIND && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: which kind?", action->command);
+        return cow_error_hint(err, "changed, redundant, mixed, finding or owner");
     }
     if ((action->argument == TUI_FILE || action->argument == TUI_BACKING) && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: which file?", action->command);

@@ -12,7 +12,9 @@
 
 #include "cow/cow.h"
 #include "tui/app/view.h"
+#include "tui/jobs/cells_job.h"
 #include "tui/jobs/check_job.h"
+#include "tui/jobs/ends_job.h"
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/job.h"
 #include "tui/jobs/scan_job.h"
@@ -22,7 +24,7 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job { TUI_APP_CELLS, TUI_APP_ENDS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -31,6 +33,25 @@ struct tui_edits {
     bool path, mtime; /* which fields they are for */
     char new_path[COW_PATH_BYTES + 1];
     uint32_t new_mtime;
+};
+
+enum { TUI_MARKS = 26 };
+
+/* What the next key is: no key, or the letter of a mark. */
+enum tui_letter { TUI_LETTER_NONE, TUI_LETTER_SETS, TUI_LETTER_GOES };
+
+/* Places of the disk by letters; they stay when the image is read anew. */
+struct tui_marks {
+    enum tui_letter awaits;
+    bool set[TUI_MARKS];
+    uint64_t byte[TUI_MARKS];
+};
+
+/* What was looked for last, for n and N. Whoever looks for something puts a function here that goes to the
+ * next one, or the one before; what it needs to know it keeps beside. */
+struct tui_asked {
+    enum tui_result (*again)(struct tui_app *app, bool back);
+    int kind; /* of :next */
 };
 
 struct tui_app {
@@ -42,13 +63,28 @@ struct tui_app {
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
-    struct cow_usage usage;
-    bool usage_known;
+    struct { /* of a kernel's, for the title */
+        bool opens, unknown;
+        size_t warnings;
+        const char *brief;
+    } verdict;
     struct cow_holder holder;
+    char holder_name[64]; /* of its program, escaped; "" where nobody tells */
+    struct {              /* what others have done to the files since they were read */
+        enum cow_outside image, backing;
+        enum cow_outside told_image, told_backing; /* a message has said so */
+    } outside;
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
-    uint64_t sector; /* the selection, shared by all views */
+    uint64_t sector;         /* the selection, shared by all views */
+    uint64_t byte_in_sector; /* where in it the cursor is, as Bytes has it; else 0 */
+    struct {
+        bool on;
+        uint64_t anchor; /* a sector; the range is from there to the selection */
+    } range;
+    struct tui_marks marks;
+    struct tui_asked asked;
 
     struct tui_view tab[TUI_TABS];
     int tab_now;
@@ -56,10 +92,12 @@ struct tui_app {
     struct tui_view stack[TUI_STACK];
     int depth;
 
+    struct tui_cells cells;
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
-    struct tui_job *job[TUI_APP_JOBS]; /* the three, in the order of their table */
+    struct tui_ends ends;
+    struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
     bool prompting;       /* the line at the bottom has the keys */
@@ -77,6 +115,7 @@ struct tui_app {
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
+    double ticked; /* while work goes on: when the clock was told last */
 };
 
 /* Opens a view over what is there. Errors are shown. */
@@ -111,12 +150,17 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
 /* Says which one it is now. */
 void tui_app_say_backing(struct tui_app *app);
 
-/* Asks anew who holds the image, and whether a change is pending: two system calls. */
+/* Asks anew who holds the image, what others have done to its files, and whether a change is pending: a few
+ * system calls. */
 void tui_app_look_around(struct tui_app *app);
 
 /* The same, and reads the image anew where a change that somebody else makes has begun or ended: its data may
  * have moved. Not under a view that holds a change of ours, for its plan borrows the image. */
 void tui_app_follow(struct tui_app *app);
+
+/* Where somebody else has changed a file, says so and how it is read anew, once; the title goes on saying it.
+ */
+void tui_app_tell_outside(struct tui_app *app);
 
 /* Says that a change is pending and offers to recover. */
 void tui_app_offer_recovery(struct tui_app *app);
@@ -126,6 +170,10 @@ uint64_t tui_app_sectors(const struct tui_app *app);
 
 /* Selects a sector, cut to the disk. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
+
+/* Selects a byte of the disk, cut to it; and which one that is. */
+void tui_app_select_byte(struct tui_app *app, uint64_t byte);
+uint64_t tui_app_byte(const struct tui_app *app);
 
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */
@@ -189,6 +237,9 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
 /* The view that has the keys. */
 struct tui_view *tui_app_top(struct tui_app *app);
 
+/* The line on top: the image, what a kernel makes of it, who uses it, and what has become of it since. */
+void tui_title_draw(const struct tui_app *app, struct tui_canvas *canvas);
+
 /* Does what a view's handler has answered. The view is a copy: it may have opened a message box before it
  * ended, so it is looked for wherever it lies. */
 void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_result result);
@@ -199,6 +250,15 @@ void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char 
 
 /* Does what a line says that was typed behind a ':'. Errors are shown. */
 void tui_app_run_command(struct tui_app *app, const char *line);
+
+/* Looks for the next place of a kind, by its name, or the one before; and again for what was looked for last.
+ * What is found is selected, on the Map if the view on top shows no places. */
+enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind);
+enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argument);
+
+/* The next key is the letter of a mark to set, or to go to (enum tui_letter); and that key. */
+enum tui_result tui_app_do_letter(struct tui_app *app, int awaits, const char *argument);
+void tui_app_take_letter(struct tui_app *app, int key);
 
 /* Asks for a command. */
 void tui_app_ask_command(struct tui_app *app);

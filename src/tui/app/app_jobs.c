@@ -24,6 +24,18 @@ static bool wants_files(const struct tui_app *app)
     return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
 }
 
+/* What is counted is seen in the title, and on the Map. */
+static bool wants_cells(const struct tui_app *app)
+{
+    return app->depth == 0 && app->tab_now == TUI_TAB_MAP;
+}
+
+/* What shows the disk by its places is on the screen. */
+static bool wants_ends(const struct tui_app *app)
+{
+    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
+}
+
 /* It is asked for by its key, wherever one is. */
 static bool wants_scan(const struct tui_app *app)
 {
@@ -52,16 +64,20 @@ static const struct {
     bool (*wants)(const struct tui_app *app);
     void (*end)(struct tui_app *app);
 } rows[TUI_APP_JOBS] = {
-    [TUI_APP_CHECK] = {wants_check, end_quietly},
-    [TUI_APP_FILES] = {wants_files, end_files},
+    [TUI_APP_CELLS] = {wants_cells, end_quietly}, [TUI_APP_ENDS] = {wants_ends, end_quietly},
+    [TUI_APP_CHECK] = {wants_check, end_quietly}, [TUI_APP_FILES] = {wants_files, end_files},
     [TUI_APP_SCAN] = {wants_scan, end_quietly},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
 {
+    tui_cells_init(&app->cells, &app->subject);
     tui_check_init(&app->check, &app->subject);
     tui_files_init(&app->files, &app->subject);
     tui_scan_init(&app->scan, &app->subject);
+    app->job[TUI_APP_CELLS] = &app->cells.job;
+    tui_ends_init(&app->ends, &app->subject);
+    app->job[TUI_APP_ENDS] = &app->ends.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;
@@ -76,6 +92,7 @@ void tui_app_forget_jobs(struct tui_app *app)
 void tui_app_end_jobs(struct tui_app *app)
 {
     tui_app_forget_jobs(app);
+    tui_cells_end(&app->cells);
     tui_files_end(&app->files);
 }
 

@@ -22,6 +22,17 @@ enum {
 
 static const double seconds_between_looks = 0.1;
 
+/* Of one that is typed into a field, nobody comes here. */
+static void refuse_key(struct tui_app *app, int key, unsigned contexts)
+{
+    char name[TUI_KEY_NAME_BYTES];
+    const char *told = tui_action_of_key('?', contexts) == TUI_DO_HELP          ? "; ? tells the keys"
+                       : tui_action_of_key(TUI_KEY_F1, contexts) == TUI_DO_HELP ? "; F1 tells the keys"
+                                                                                : "";
+
+    tui_app_say(app, TUI_DIM, "no key %s here%s", tui_key_name(name, key), told);
+}
+
 static void handle_key(struct tui_app *app, int key)
 {
     if (app->prompting) {
@@ -36,6 +47,10 @@ static void handle_key(struct tui_app *app, int key)
     }
     if (key != 'q')
         app->warned = false;
+    if (app->marks.awaits != TUI_LETTER_NONE) {
+        tui_app_take_letter(app, key);
+        return;
+    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);
@@ -44,9 +59,12 @@ static void handle_key(struct tui_app *app, int key)
             return;
         }
     }
-    enum tui_action_id action = tui_action_of_key(key, view.view_class->contexts(app, view.state));
+    unsigned contexts = view.view_class->contexts(app, view.state);
+    enum tui_action_id action = tui_action_of_key(key, contexts);
     if (action != TUI_DO_NOTHING)
         tui_app_perform(app, action, NULL);
+    else
+        refuse_key(app, key, contexts);
 }
 
 /* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */
@@ -124,11 +142,17 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     return waiting->stopping;
 }
 
-/* Work takes the place of waiting: the clock has to go on. */
+/* Work takes the place of waiting: the clock has to go on. A script's goes by slices. */
 static void count_slice(struct tui_app *app)
 {
-    if (++app->slices % SLICES_PER_TICK == 0)
-        handle_tick(app);
+    bool ticks = ++app->slices % SLICES_PER_TICK == 0;
+
+    if (app->subject.interactive)
+        ticks = tui_clock() - app->ticked >= seconds_between_looks;
+    if (!ticks)
+        return;
+    app->ticked = tui_clock();
+    handle_tick(app);
 }
 
 int tui_app_loop(struct tui_app *app, struct cow_error *err)

@@ -303,12 +303,12 @@ static void draw_total(const struct tui_app *app, const struct files_view *view,
         x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, ": %s of %zu changed file%s, %s of no file",
                        cow_size_text(files, level->changed_bytes - own), level->files,
                        level->files == 1 ? "" : "s", cow_size_text(rest, own));
-    if (view->directory || view->filter[0] || !app->usage_known ||
-        level->changed_bytes == app->usage.dirty_bytes)
+    if (view->directory || view->filter[0] || !app->cells.usage_known ||
+        level->changed_bytes == app->cells.usage.dirty_bytes)
         return;
     if (tui_files_readable(&app->files, NULL) <= 1 || view->volume == COW_NO_VOLUME)
         tui_textf(canvas, x, y, end - x, TUI_WARN, "; all in all %s",
-                  cow_size_text(rest, app->usage.dirty_bytes));
+                  cow_size_text(rest, app->cells.usage.dirty_bytes));
 }
 
 static void scroll_to_selection(struct files_view *view, int rows)

@@ -15,7 +15,7 @@
 #include "tui/jobs/fiber.h"
 #include "tui/screen/clock.h"
 
-static const double slice_seconds = 0.02;
+const double tui_slice_seconds = 0.002;
 
 void tui_job_init(struct tui_job *job, const struct tui_job_class *job_class, void *owner,
                   const struct tui_subject *subject)
@@ -97,7 +97,7 @@ bool tui_job_look_in(void *context, const struct cow_progress *progress)
     job->progress.done = progress->done_bytes;
     job->progress.total = progress->total_bytes;
     job->news |= tui_job_percent(job) != before;
-    if (!job->subject->interactive || tui_clock() - job->looked >= slice_seconds)
+    if (!job->subject->interactive || tui_clock() - job->looked >= tui_slice_seconds)
         tui_fiber_leave(job->fiber);
     return job->stop || !tui_job_is_current(job);
 }

@@ -20,12 +20,16 @@
 
 struct tui_fiber;
 
+/* How long a slice of work lasts where a person waits: a key that comes in it is answered behind it, and a
+ * few of them and a drawing have to be done before it is felt. */
+extern const double tui_slice_seconds;
+
 /* owner is the struct that the job is part of. */
 struct tui_job_class {
     /* Whether there is something to do where what it finds is wanted; of a running job nobody asks. */
     bool (*waits)(const void *owner);
-    /* A slice of work: some 20 ms, or in a script an amount that does not depend on the machine. Begins the
-     * job if it does not run. */
+    /* A slice of work: tui_slice_seconds, or in a script an amount that does not depend on the machine.
+     * Begins the job if it does not run. */
     void (*slice)(void *owner);
     /* Drops what it has found and holds, running or not. The image that it was of may be closed then. */
     void (*forget)(void *owner);

@@ -16,9 +16,9 @@
 
 #include "tui/screen/clock.h"
 
-enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096 };
+enum { PIECE_BYTES = 1024 * 1024, SCRIPT_SLICES = 8, PAGES_MOST = 4096, MIXED_STEP_SECTORS = 1024 * 1024 };
 
-static const double scan_slice_seconds = 0.02, seconds_between_draws = 0.1;
+static const double seconds_between_draws = 0.1;
 
 bool tui_scan_on(const struct tui_scan *scan)
 {
@@ -43,6 +43,7 @@ static void scan_forget(void *owner)
     struct tui_scan *scan = owner;
 
     cow_scan_close(scan->reader);
+    cow_scan_close(scan->asked);
     for (int i = 0; i < TUI_SCAN_GRIDS; i++)
         free(scan->grid[i].cell);
     *scan = (struct tui_scan){.job = scan->job, .epoch = scan->epoch + 1};
@@ -89,7 +90,9 @@ void tui_scan_toggle(struct tui_scan *scan)
     }
     if (job->state != TUI_JOB_STOPPED) {
         scan_forget(scan); /* what it had read is no longer to be relied on */
-        if (cow_scan_open(&scan->reader, job->subject->image, &job->error)) {
+        if (cow_scan_open(&scan->reader, job->subject->image, &job->error) ||
+            cow_scan_open(&scan->asked, job->subject->image, &job->error)) {
+            scan_forget(scan);
             job->complains = true;
             return;
         }
@@ -197,19 +200,24 @@ static int scan_next_run(struct tui_scan *scan, uint64_t *sectors, struct cow_er
     return 0;
 }
 
-/* Counts some mixed pages: by bits only. */
+/* Counts mixed pages, by bits only, in a part of the disk: where there are none at all, their absence is not
+ * found in one step. A script's slices do not depend on how fast the machine is. */
 static int next_pages(struct tui_scan *scan, bool *more, struct cow_error *err)
 {
-    struct cow_dirty_run page = {0, 1};
+    bool interactive = scan->job.subject->interactive;
+    uint64_t sectors = tui_subject_sectors(scan->job.subject);
+    double until = tui_clock() + tui_slice_seconds;
+    struct cow_dirty_run page;
 
-    for (int i = 0; i < PAGES_MOST && page.sectors > 0; i++) {
-        int status = cow_image_next_mixed(scan->job.subject->image, scan->mixed_at, &page, err);
+    for (int i = 0; (interactive ? tui_clock() < until : i < PAGES_MOST) && scan->mixed_at < sectors; i++) {
+        uint64_t limit = interactive ? scan->mixed_at + MIXED_STEP_SECTORS : sectors;
+        int status = cow_image_next_mixed_in(scan->job.subject->image, scan->mixed_at, limit, &page, err);
         if (status)
             return status;
         scan->counts.mixed_pages += page.sectors > 0;
-        scan->mixed_at = page.first_sector + page.sectors;
+        scan->mixed_at = page.sectors > 0 ? page.first_sector + page.sectors : limit;
     }
-    *more = page.sectors > 0;
+    *more = scan->mixed_at < sectors;
     return 0;
 }
 
@@ -230,7 +238,7 @@ static void tell_result(struct tui_scan *scan)
 static int walk_runs(struct tui_scan *scan, uint64_t *sectors, struct cow_error *err)
 {
     bool interactive = scan->job.subject->interactive;
-    double until = tui_clock() + scan_slice_seconds;
+    double until = tui_clock() + tui_slice_seconds;
     uint64_t walked = 0, most = tui_subject_sectors(scan->job.subject) / SCRIPT_SLICES + 1;
     int status = 0;
 
@@ -319,7 +327,7 @@ static int look_into(const struct tui_scan *scan, uint64_t sector, struct cow_ru
     if (to > end)
         to = end;
     for (uint64_t at = from; at < to; at += next.sectors) {
-        int status = cow_scan_run(scan->reader, at, &next, err);
+        int status = cow_scan_run(scan->asked, at, &next, err);
         if (status)
             return status;
         if (next.sectors == 0)
@@ -337,11 +345,43 @@ static int look_into(const struct tui_scan *scan, uint64_t sector, struct cow_ru
     return 0;
 }
 
-int tui_scan_run_at(const struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err)
+/* The kept run that the sector lies in, or NULL. */
+static const struct cow_run *kept_run(struct tui_scan *scan, uint64_t sector)
 {
+    unsigned generation = scan->job.subject->generation;
+
+    if (scan->kept.generation != generation || scan->kept.epoch != scan->epoch) {
+        scan->kept.generation = generation;
+        scan->kept.epoch = scan->epoch;
+        scan->kept.runs = scan->kept.next = 0;
+    }
+    for (size_t i = 0; i < scan->kept.runs; i++) {
+        const struct cow_run *run = &scan->kept.run[i];
+        if (sector >= run->first_sector && sector - run->first_sector < run->sectors)
+            return run;
+    }
+    return NULL;
+}
+
+static void keep_run(struct tui_scan *scan, const struct cow_run *run)
+{
+    scan->kept.run[scan->kept.next] = *run;
+    scan->kept.next = (scan->kept.next + 1) % TUI_SCAN_KEPT;
+    if (scan->kept.runs < TUI_SCAN_KEPT)
+        scan->kept.runs++;
+}
+
+int tui_scan_run_at(struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err)
+{
+    const struct cow_run *kept = kept_run(scan, sector);
     struct cow_run run = {.sectors = 0};
     int status = 0;
 
+    if (kept) {
+        *out = *kept;
+        return 0;
+    }
+    scan->looked++;
     if (sector < tui_subject_sectors(scan->job.subject))
         status = tui_subject_run_at(scan->job.subject, sector, &run, err);
     if (status == 0 && run.sectors > 0 && tui_scan_on(scan)) {
@@ -350,6 +390,8 @@ int tui_scan_run_at(const struct tui_scan *scan, uint64_t sector, struct cow_run
         else
             cut_at_orphans(scan, sector, &run);
     }
+    if (status == 0 && run.sectors > 0)
+        keep_run(scan, &run);
     if (status == 0)
         *out = run;
     return status;
@@ -362,8 +404,8 @@ uint64_t tui_scan_mixed_pages(const struct tui_scan *scan, uint64_t first_sector
     struct cow_dirty_run page;
 
     while (tui_scan_on(scan) && pages < most && sector < end &&
-           cow_image_next_mixed(scan->job.subject->image, sector, &page, NULL) == 0 && page.sectors > 0 &&
-           page.first_sector < end) {
+           cow_image_next_mixed_in(scan->job.subject->image, sector, end, &page, NULL) == 0 &&
+           page.sectors > 0 && page.first_sector < end) {
         pages++;
         sector = page.first_sector + page.sectors;
     }

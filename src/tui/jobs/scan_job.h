@@ -15,7 +15,7 @@
 #include "cow/scan.h"
 #include "tui/jobs/job.h"
 
-enum { TUI_SCAN_GRIDS = 2, TUI_SCAN_ORPHANS = 64 };
+enum { TUI_SCAN_GRIDS = 2, TUI_SCAN_ORPHANS = 64, TUI_SCAN_KEPT = 512 };
 
 struct tui_scan_cell {
     uint64_t sectors[COW_ORIGINS];
@@ -31,16 +31,23 @@ struct tui_scan_grid {
 };
 
 struct tui_scan {
-    struct tui_job job; /* stopped: it can go on */
-    unsigned epoch;     /* counts up whenever runs may be other ones than before */
-    double drawn;       /* when what it found was shown last */
-    struct cow_scan *reader;
+    struct tui_job job;                        /* stopped: it can go on */
+    unsigned epoch;                            /* counts up whenever runs may be other ones than before */
+    double drawn;                              /* when what it found was shown last */
+    struct cow_scan *reader;                   /* of the pass over the disk */
+    struct cow_scan *asked;                    /* of single runs that views ask for, wherever they lie */
     uint64_t at;                               /* the whole disk's pass; all before it was looked into */
     struct cow_scan_counts counts;             /* of all before it */
     uint64_t mixed_at;                         /* all mixed pages before it were counted; that comes last */
     struct tui_scan_grid grid[TUI_SCAN_GRIDS]; /* as shown now; the whole disk, for zooming out again */
     size_t orphans;
     struct cow_dirty_run orphan[TUI_SCAN_ORPHANS]; /* ascending */
+    struct {                                       /* runs that were asked for last */
+        unsigned generation, epoch;                /* of all of them */
+        size_t runs, next;                         /* next: where the next one goes, around and around */
+        struct cow_run run[TUI_SCAN_KEPT];
+    } kept;
+    uint64_t looked; /* how many runs were looked for, instead of being there already */
 };
 
 /* Off, nothing known. */
@@ -59,9 +66,10 @@ bool tui_scan_show(struct tui_scan *scan, uint64_t first_sector, uint64_t cell_s
 const struct tui_scan_cell *tui_scan_cell_at(const struct tui_scan *scan, size_t cell);
 
 /* The whole run that a sector lies in, looked into if a scan was asked for. What is in the COW is then cut at
- * whole MiB of the disk, so that this reads no more than that. At or past the end of the disk: sectors is 0.
+ * whole MiB of the disk, so that this reads no more than that; the places of runs are kept, so that what was
+ * asked for a moment ago costs nothing. At or past the end of the disk: sectors is 0.
  */
-int tui_scan_run_at(const struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err);
+int tui_scan_run_at(struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err);
 
 /* How many mixed pages a range touches, counted up to `most`; 0 without a scan. */
 uint64_t tui_scan_mixed_pages(const struct tui_scan *scan, uint64_t first_sector, uint64_t sectors,

@@ -97,15 +97,26 @@ int tui_cells(const struct tui_canvas *canvas, uint32_t ch)
     return canvas->ascii ? 1 : tui_char_cells(ch);
 }
 
+/* Looks a character up, unless it is the one before: most of a screen is the same a hundred times over. */
+static void know(struct tui_canvas *canvas, uint32_t ch)
+{
+    if (ch == canvas->known && ch != 0 && canvas->ascii == canvas->known_ascii)
+        return;
+    canvas->known = ch;
+    canvas->known_ascii = canvas->ascii;
+    if (cow_glyph_of(ch) != COW_GLYPH_SEEN || !tui_char_is_drawn(ch))
+        ch = TUI_REPLACEMENT;
+    canvas->known_cells = tui_cells(canvas, ch);
+    canvas->known_form = canvas->ascii ? ascii_form(ch) : ch;
+}
+
 int tui_put(struct tui_canvas *canvas, int x, int y, uint32_t ch, enum tui_style style)
 {
     struct tui_cell *cell = cell_at(canvas, x, y);
 
-    if (cow_glyph_of(ch) != COW_GLYPH_SEEN || !tui_char_is_drawn(ch))
-        ch = TUI_REPLACEMENT;
-    int cells = tui_cells(canvas, ch);
-    if (canvas->ascii)
-        ch = ascii_form(ch);
+    know(canvas, ch);
+    ch = canvas->known_form;
+    int cells = canvas->known_cells;
     if (!cell)
         return cells;
     unlink_wide(canvas, x, y);

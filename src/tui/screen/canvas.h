@@ -29,6 +29,10 @@ struct tui_canvas {
     struct tui_cell *cell;  /* [rows * cols] */
     bool ascii;             /* box drawing and shades become ASCII when they are put */
     int cursor_x, cursor_y; /* of the hardware cursor; -1: hidden */
+    uint32_t known;         /* the character that was put last, as it was asked for; 0: none */
+    uint32_t known_form;    /* what is drawn for it */
+    int known_cells;        /* and how many cells that takes */
+    bool known_ascii;       /* in ASCII */
 };
 
 /* No side is longer: a terminal may claim any size. */

@@ -11,6 +11,7 @@
 
 #include "tui/app/app.h"
 #include "tui/views/legend.h"
+#include "tui/views/range.h"
 
 enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
 
@@ -20,6 +21,7 @@ struct blocks_view {
     int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
     int n;
     struct cow_run run[RUNS_MAX];
+    struct range_totals range;
     struct { /* that the list was filled for */
         unsigned generation, epoch;
         uint64_t top;
@@ -57,22 +59,25 @@ static bool run_holds(const struct cow_run *run, uint64_t sector)
     return sector >= run->first_sector && sector - run->first_sector < run->sectors;
 }
 
+static bool is_filled(const struct tui_app *app, const struct blocks_view *view)
+{
+    return view->filled.generation == app->subject.generation && view->filled.epoch == app->scan.epoch &&
+           view->filled.top == view->top && view->filled.rows == view->rows;
+}
+
 /* Fills the list from view->top, if it is not that already: looking into runs takes a while. Returns 0 or a
  * negative status. */
 static int fill_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     uint64_t sector = view->top;
 
-    if (tui_scan_on(&app->scan) && view->filled.generation == app->subject.generation &&
-        view->filled.epoch == app->scan.epoch && view->filled.top == view->top &&
-        view->filled.rows == view->rows)
+    if (is_filled(app, view))
         return 0;
     view->filled.generation = 0;
     view->n = 0;
     while (view->n < view->rows) {
         struct cow_run run;
-        int status = tui_scan_on(&app->scan) ? tui_scan_run_at(&app->scan, sector, &run, err)
-                                             : cow_image_next_run(app->subject.image, sector, &run, err);
+        int status = tui_scan_run_at(&app->scan, sector, &run, err);
         if (status)
             return status;
         if (run.sectors == 0)
@@ -115,16 +120,25 @@ static bool selection_is_shown(const struct tui_app *app, const struct blocks_vi
     return false;
 }
 
+/* The image may have changed: what was on top need not be where a run begins. */
+static int begin_at_run(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
+{
+    struct cow_run run;
+    int status = tui_scan_run_at(&app->scan, view->top, &run, err);
+
+    if (status == 0)
+        view->top = run.sectors ? run.first_sector : 0;
+    return status;
+}
+
 /* Scrolls to the selection: by as little as possible if it is near, else it comes to the middle. */
 static int arrange_blocks(struct tui_app *app, struct blocks_view *view, struct cow_error *err)
 {
     struct cow_run run;
-    int status = tui_scan_run_at(&app->scan, view->top, &run, err); /* the image may have changed */
+    int status = is_filled(app, view) ? 0 : begin_at_run(app, view, err);
 
-    if (status)
-        return status;
-    view->top = run.sectors ? run.first_sector : 0;
-    status = fill_blocks(app, view, err);
+    if (status == 0)
+        status = fill_blocks(app, view, err);
     if (status || selection_is_shown(app, view))
         goto end_of_list;
     status = tui_scan_run_at(&app->scan, app->sector, &run, err);
@@ -200,6 +214,33 @@ static const char *holder_name(const struct tui_app *app, const struct cow_run *
     cow_image_layer(app->subject.image, run->layer, &layer);
     const char *slash = strrchr(layer.path, '/');
     return cow_escape(out, out_bytes, slash ? slash + 1 : layer.path);
+}
+
+/* Whole runs, from the one of the anchor to the selected one. */
+static struct range_ends blocks_range(struct tui_app *app)
+{
+    uint64_t anchor = app->range.anchor;
+    struct cow_run low = {.sectors = 0}, high = {.sectors = 0};
+
+    if (tui_scan_run_at(&app->scan, anchor < app->sector ? anchor : app->sector, &low, NULL) ||
+        tui_scan_run_at(&app->scan, anchor < app->sector ? app->sector : anchor, &high, NULL))
+        return (struct range_ends){app->sector, app->sector + 1};
+    return (struct range_ends){low.first_sector, high.first_sector + high.sectors};
+}
+
+/* A bar before each run of the range, and the totals in place of the selected run's line. */
+static void draw_blocks_range(struct tui_app *app, struct blocks_view *view, struct tui_canvas *canvas,
+                              struct tui_rect inside)
+{
+    struct range_ends range = blocks_range(app);
+
+    for (int i = 0; i < view->n; i++) {
+        if (view->run[i].first_sector >= range.first && view->run[i].first_sector < range.end &&
+            !run_holds(&view->run[i], app->sector))
+            tui_put(canvas, inside.x, inside.y + 1 + i, 0x2503, TUI_CURSOR);
+    }
+    tui_fill(canvas, (struct tui_rect){0, inside.y + inside.rows + 1, canvas->cols, 1}, ' ', TUI_NORMAL);
+    range_draw(app, &view->range, canvas, inside.y + inside.rows + 1, range);
 }
 
 static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
@@ -309,6 +350,8 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
             canvas->cursor_y = line.y;
         }
     }
+    if (app->range.on)
+        draw_blocks_range(app, view, canvas, inside);
     if (view->n > 0) {
         const struct cow_run *last = &view->run[view->n - 1];
         tui_scrollbar(canvas, frame.x + frame.cols - 1, inside.y + 1, inside.rows - 1, view->top,
@@ -365,6 +408,9 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
         return TUI_REDRAW;
     case TUI_DO_LAST:
         tui_app_select(app, tui_app_sectors(app) - 1);
+        return TUI_REDRAW;
+    case TUI_DO_RANGE:
+        range_toggle(app);
         return TUI_REDRAW;
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, app->sector + 1);

@@ -40,7 +40,7 @@ static int bytes_open(struct tui_app *app, void **state, const void *argument, s
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->at = view->top = app->sector * cow_image_header(app->subject.image)->sector_bytes;
+    view->at = view->top = tui_app_byte(app);
     *state = view;
     return 0;
 }
@@ -66,10 +66,7 @@ static uint64_t disk_bytes(const struct tui_app *app)
 /* Another view or a command may have moved the selection, and the image may have become shorter. */
 static void follow_selection(struct tui_app *app, struct bytes_view *view)
 {
-    uint32_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
-
-    if (view->at / sector_bytes != app->sector)
-        view->at = app->sector * sector_bytes;
+    view->at = tui_app_byte(app);
     if (view->at >= disk_bytes(app))
         view->at = disk_bytes(app) - 1;
 }
@@ -245,7 +242,7 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
 static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uint64_t at)
 {
     view->at = at;
-    tui_app_select(app, at / cow_image_header(app->subject.image)->sector_bytes);
+    tui_app_select_byte(app, at);
     return TUI_REDRAW;
 }
 

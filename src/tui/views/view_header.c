@@ -347,19 +347,20 @@ static void put_header_usage(struct tui_app *app, struct tui_page *page)
     char size[COW_SIZE_TEXT_BYTES], file[COW_SIZE_TEXT_BYTES];
     uint64_t sectors = tui_app_sectors(app);
 
-    if (!app->usage_known || sectors == 0)
+    if (!app->cells.usage_known || sectors == 0)
         return;
     put_header_heading(page, "Usage");
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "in the COW");
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " sectors, %s",
-                   app->usage.dirty_sectors, sectors, cow_size_text(size, app->usage.dirty_bytes));
+                   app->cells.usage.dirty_sectors, sectors,
+                   cow_size_text(size, app->cells.usage.dirty_bytes));
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "on its disk");
-    cow_size_text(size, app->usage.allocated_bytes);
+    cow_size_text(size, app->cells.usage.allocated_bytes);
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%s allocated of a length of %s", size,
-                   cow_size_text(file, app->usage.file_bytes));
-    if (app->usage.tail_bits) {
+                   cow_size_text(file, app->cells.usage.file_bytes));
+    if (app->cells.usage.tail_bits) {
         tui_page_line(page);
         tui_page_wrap(page, 3, 5, TUI_WARN,
                       "! bits are set beyond the bitmap's end: a guest's writes there are lost");

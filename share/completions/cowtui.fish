@@ -35,7 +35,7 @@ complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the byt
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
-complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "does that file differ from the backing file's?"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "what has changed in that file"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
 complete -c cowtui -n "__fish_seen_subcommand_from files mount" -l partition -x -d "that partition only"
 complete -c cowtui -n "__fish_seen_subcommand_from serve mount" -l write -d "let it be written to, too; there is no undo"

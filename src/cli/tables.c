@@ -28,8 +28,7 @@ const struct cli_option cli_option_table[] = {
      "whose is all that is in the COW, piece by piece?"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
-    {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
-     "does that file differ from the backing file's?"},
+    {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0, "what has changed in that file"},
     {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
      "files: as guest or backing has it; create: a qcow2"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
@@ -114,8 +113,8 @@ const struct cli_command cli_command_table[] = {
      "ext2, ext3 and ext4, in partitions too, through the image: nothing is merged or\n"
      "mounted. --owner tells whose a place of the disk is, --owners whose each piece\n"
      "in the COW. --extract PATH -o FILE writes a file as the guest has it, or with\n"
-     "--from backing as it was (-o - prints it). --diff PATH compares the two: exit\n"
-     "code 0 equal, 1 different.\n"},
+     "--from backing as it was (-o - prints it). --diff PATH prints what has changed\n"
+     "in it, as diff -u does: exit code 0 equal, 1 different.\n"},
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"

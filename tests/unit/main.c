@@ -49,6 +49,7 @@ static const struct {
     {"kinds", kinds_suite, 0},
     {"rescue", rescue_suite, 0},
     {"jobs", jobs_suite, 0},
+    {"find", find_suite, 0},
     {"front", front_suite, 0},
 #ifndef __SANITIZE_ADDRESS__ /* its plugin wants the sanitizer in nbdkit: the suites e2e and serve put it    \
                                 there */

@@ -255,6 +255,7 @@ Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
 Suite *jobs_suite(void);
+Suite *find_suite(void);
 Suite *front_suite(void);
 Suite *front_served_suite(void);
 Suite *canvas_suite(void);

@@ -24,7 +24,8 @@
     (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
      TUI_IN_OFFER | TUI_IN_SERVING | TUI_IN_LIST)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 
 /* Of one meaning wherever the row holds, or of several. */
@@ -67,10 +68,12 @@ static const struct tui_action table[] = {
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
     {TUI_DO_MARK, TUI_IN_RUNS, {'m'}, HELP("with a letter: mark the byte under the cursor")},
     {TUI_DO_TO_MARK, TUI_IN_RUNS, {'\''}, HELP("with a letter: to the byte that it marks")},
-    {TUI_DO_AGAIN, TUI_IN_RUNS, {'n'}, HELP("the next one of what was looked for last (:next)")},
-    {TUI_DO_AGAIN_BACK, TUI_IN_RUNS, {'N'}, HELP("the one before")},
     {TUI_DO_RANGE, TUI_IN_MAP | TUI_IN_BLOCKS, {'v'}, .command = "range",
      HELP("a range from here to the cursor, with what it holds; again: no longer")},
+    {TUI_DO_NEXT_DIFFERENCE, TUI_IN_BYTES, {'}'}, .command = "next-difference",
+     HELP("next place where COW and backing file differ")},
+    {TUI_DO_PREV_DIFFERENCE, TUI_IN_BYTES, {'{'}, .command = "previous-difference",
+     HELP("previous place where they differ")},
     {TUI_DO_ENTER, TUI_IN_WIZARD | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, {ENTER},
      HELPS({TUI_IN_MAP, "the run here in Blocks"},
            {TUI_IN_BLOCKS, "bytes of both sides, differences lit"},
@@ -80,13 +83,19 @@ static const struct tui_action table[] = {
     {TUI_DO_RIGHT, TUI_IN_FILES, {RIGHT, 'l'}, HELP("the same")},
     {TUI_DO_LEFT, TUI_IN_FILES, {LEFT, 'h', TUI_KEY_BACKSPACE}, HELP("to the one above")},
     {TUI_DO_FILTER, TUI_IN_FILES, {'/'}, HELP("all files with some text in their path")},
+    {TUI_DO_FIND, (TUI_IN_LOOKING & ~TUI_IN_FILES) | TUI_IN_HELP, {'/'},
+     HELPS({(TUI_IN_LOOKING & ~(TUI_IN_FILES | TUI_IN_RUNS)) | TUI_IN_HELP, "find some text, as you type"},
+           {TUI_IN_BYTES, "find bytes on either side: text, 0x4f4f, or de ad be ef"},
+           {TUI_IN_MAP, "find what is in the COW by its owner: a part of its path, or what it is"},
+           {TUI_IN_BLOCKS, "find what is in the COW by its owner"})},
+    {TUI_DO_AGAIN, TUI_IN_LOOKING | TUI_IN_HELP, {'n'}, HELP("the next of what was asked for last")},
+    {TUI_DO_AGAIN_BACK, TUI_IN_LOOKING | TUI_IN_HELP, {'N'}, HELP("the one before")},
     {TUI_DO_CLEAR, TUI_IN_FILES | TUI_IN_MAP, {ESC},
      HELPS({TUI_IN_FILES, "without the filter"}, {TUI_IN_MAP, "no file's cells lit any more"})},
     {TUI_DO_DIFF, TUI_IN_ANY_FILE, {'d'}, HELP("the file's two versions, compared")},
     {TUI_DO_EXTRACT, TUI_IN_ANY_FILE, {'x'}, HELP("write it to a file here, as the guest has it")},
     {TUI_DO_EXTRACT_BACKING, TUI_IN_ANY_FILE, {'X'}, HELP("... as the backing file has it")},
     {TUI_DO_ORDER, TUI_IN_FILES, {'o'}, HELP("by changed bytes, name, size or kind, in turn")},
-    {TUI_DO_BY_NAME, TUI_IN_FILES, {'n'}, HELP("by name")},
 
     {TUI_DO_STAGE, TUI_IN_ANY_FINDING, {'f'}, HELP("stage the finding's fix, or no longer")},
     {TUI_DO_PLACE, TUI_IN_ANY_FINDING | TUI_IN_ANY_FILE, {'b'},
@@ -148,6 +157,8 @@ static const struct tui_action table[] = {
     {TUI_DO_NEXT, TUI_IN_LOOKING, .command = "next", .argument = TUI_NEXT_KIND,
      HELP("the next place that is changed, redundant, mixed, a finding of Check, or another owner's")},
     {TUI_DO_PREVIOUS, TUI_IN_LOOKING, .command = "previous", .argument = TUI_NEXT_KIND, HELP("the one before of that kind")},
+    {TUI_DO_OWNER, TUI_IN_LOOKING, .command = "owner", .argument = TUI_SOME_POSITION,
+     HELP("whose that byte is, or the selected one")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
@@ -169,6 +180,7 @@ static const char *const argument_words[] = {
     [TUI_NO_ARGUMENT] = "",
     [TUI_POSITION] = " POSITION",
     [TUI_NEXT_KIND] = " KIND",
+    [TUI_SOME_POSITION] = " [POSITION]",
     [TUI_SIZE] = " [SIZE]",
     [TUI_DISCARD] = " [discard]",
     [TUI_COMPACT_WORD] = " [unused|larger]",

@@ -14,7 +14,8 @@
 #include "tui/screen/utf8.h"
 
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 
 static const struct footer_entry {
     unsigned contexts;
@@ -30,6 +31,8 @@ static const struct footer_entry {
     {TUI_IN_RUNS, TUI_DO_NEXT_RUN, "] [", "Runs"},
     {TUI_IN_MAP, TUI_DO_ENTER, "Enter", "Blocks"},
     {TUI_IN_BLOCKS, TUI_DO_ENTER, "Enter", "Bytes"},
+    {TUI_IN_BYTES, TUI_DO_NEXT_DIFFERENCE, "} {", "Differences"},
+    {TUI_IN_BYTES, TUI_DO_FIND, "/", "Find"},
     {TUI_IN_FILES, TUI_DO_ENTER, "Enter", "Open"},
     {TUI_IN_FILES, TUI_DO_FILTER, "/", "Filter"},
     {TUI_IN_CLEARABLE, TUI_DO_CLEAR, "Esc", "Clear"},
@@ -139,6 +142,7 @@ static const struct {
     {"Map", TUI_IN_MAP, 0},
     {"Map, Blocks and Bytes", TUI_IN_RUNS, 0},
     {"Blocks", TUI_IN_BLOCKS, 0},
+    {"Bytes", TUI_IN_BYTES, 0},
     {"Files", TUI_IN_ANY_FILE, 0},
     {"Check", TUI_IN_ANY_FINDING, 0},
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},

@@ -16,6 +16,7 @@
 #include "tui/jobs/check_job.h"
 #include "tui/jobs/ends_job.h"
 #include "tui/jobs/files_job.h"
+#include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
@@ -24,7 +25,15 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CELLS, TUI_APP_ENDS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job {
+    TUI_APP_CELLS,
+    TUI_APP_ENDS,
+    TUI_APP_CHECK,
+    TUI_APP_FILES,
+    TUI_APP_SCAN,
+    TUI_APP_FIND,
+    TUI_APP_JOBS
+};
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -47,11 +56,14 @@ struct tui_marks {
     uint64_t byte[TUI_MARKS];
 };
 
-/* What was looked for last, for n and N. Whoever looks for something puts a function here that goes to the
- * next one, or the one before; what it needs to know it keeps beside. */
+enum { TUI_ASKED_BYTES = TUI_FIND_TEXT_BYTES };
+
+/* What was asked for last, which n and N repeat. Whoever looks for something puts a function here that goes
+ * to the next one, or the one before. NULL: nothing was. */
 struct tui_asked {
     enum tui_result (*again)(struct tui_app *app, bool back);
-    int kind; /* of :next */
+    int kind;                   /* of :next */
+    char what[TUI_ASKED_BYTES]; /* of / */
 };
 
 struct tui_app {
@@ -77,8 +89,8 @@ struct tui_app {
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
-    uint64_t sector;         /* the selection, shared by all views */
-    uint64_t byte_in_sector; /* where in it the cursor is, as Bytes has it; else 0 */
+    uint64_t sector;      /* the selection, shared by all views */
+    uint32_t sector_byte; /* which byte of it; 0 but where somebody meant one */
     struct {
         bool on;
         uint64_t anchor; /* a sector; the range is from there to the selection */
@@ -97,6 +109,12 @@ struct tui_app {
     struct tui_check check;
     struct tui_files files;
     struct tui_ends ends;
+    struct tui_find find;
+    struct { /* the one that is being typed */
+        char typed[TUI_ASKED_BYTES];
+        uint64_t from; /* the byte where it began, for those views where it goes over the disk */
+        enum tui_found found;
+    } search;
     struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
@@ -105,6 +123,9 @@ struct tui_app {
     const char *offered;  /* the answer that was there to begin with, if it asks for a file; else NULL */
     char offered_text[TUI_PROMPT_BYTES];
     void (*answer)(struct tui_app *app, const char *text);
+    void (*typed)(struct tui_app *app,
+                  const char *text);       /* hears of each key; NULL: it waits for the answer */
+    void (*given_up)(struct tui_app *app); /* there will be no answer; NULL: nobody needs to know */
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
     bool redraw;
@@ -168,12 +189,12 @@ void tui_app_offer_recovery(struct tui_app *app);
 /* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
 uint64_t tui_app_sectors(const struct tui_app *app);
 
-/* Selects a sector, cut to the disk. */
+/* Selects a sector, cut to the disk, and in it the first byte if it is another one than before. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
 
-/* Selects a byte of the disk, cut to it; and which one that is. */
-void tui_app_select_byte(struct tui_app *app, uint64_t byte);
+/* The selected byte of the disk, and selecting one, cut to the disk. */
 uint64_t tui_app_byte(const struct tui_app *app);
+void tui_app_select_byte(struct tui_app *app, uint64_t byte);
 
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */
@@ -229,6 +250,12 @@ void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
 void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
                       void (*answer)(struct tui_app *app, const char *text));
 
+/* Asks for some text, and goes to it as it is typed. */
+enum tui_result tui_app_ask_text(struct tui_app *app);
+
+/* A view's search for pieces in the COW by their owners: that of Map and Blocks. */
+enum tui_found tui_app_search_owners(struct tui_app *app, void *state, const struct tui_search *search);
+
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);
 
@@ -266,6 +293,12 @@ void tui_app_ask_command(struct tui_app *app);
 /* A key for the line at the bottom. Returns the command that it ends, the prompt's, or NULL; an answer goes
  * to whoever asked. */
 const char *tui_app_ask_key(struct tui_app *app, int key);
+
+/* Goes to what the job has found, or says that there is nothing. */
+void tui_app_end_find(struct tui_app *app);
+
+/* A paste for the line at the bottom. */
+void tui_app_ask_paste(struct tui_app *app, const char *text);
 
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);

@@ -251,24 +251,27 @@ void tui_app_select(struct tui_app *app, uint64_t sector)
 
     if (sector >= sectors)
         sector = sectors > 0 ? sectors - 1 : 0;
+    if (sector != app->sector)
+        app->sector_byte = 0;
     app->sector = sector;
-    app->byte_in_sector = 0;
     app->redraw = true;
 }
 
 uint64_t tui_app_byte(const struct tui_app *app)
 {
-    return app->sector * cow_image_header(app->subject.image)->sector_bytes + app->byte_in_sector;
+    return app->sector * cow_image_header(app->subject.image)->sector_bytes + app->sector_byte;
 }
 
 void tui_app_select_byte(struct tui_app *app, uint64_t byte)
 {
     const struct cow_header *header = cow_image_header(app->subject.image);
 
+    if (tui_app_sectors(app) == 0)
+        return;
     if (byte >= header->size_bytes)
-        byte = header->size_bytes > 0 ? header->size_bytes - 1 : 0;
+        byte = header->size_bytes - 1;
     tui_app_select(app, byte / header->sector_bytes);
-    app->byte_in_sector = byte % header->sector_bytes;
+    app->sector_byte = (uint32_t)(byte % header->sector_bytes);
 }
 
 void tui_app_light(struct tui_app *app, const struct cow_fs_file *file)

@@ -22,11 +22,15 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 
     bool reads_files = app->files.job.state == TUI_JOB_RUNNING;
     bool scans = app->scan.job.state == TUI_JOB_RUNNING;
-    if (reads_files)
+    bool finds = app->find.job.state == TUI_JOB_RUNNING;
+    if (finds)
+        tui_find_text(&app->find, job, sizeof job);
+    else if (reads_files)
         snprintf(job, sizeof job, "files %d%%", tui_job_percent(&app->files.job));
     else
         tui_scan_text(&app->scan, job, sizeof job);
-    tui_text_right(canvas, canvas->cols - 1, 1, 24, reads_files || scans ? TUI_STRONG : TUI_DIM, job);
+    tui_text_right(canvas, canvas->cols - 1, 1, 24, finds || reads_files || scans ? TUI_STRONG : TUI_DIM,
+                   job);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
         x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,

@@ -51,6 +51,10 @@ static void handle_key(struct tui_app *app, int key)
         tui_app_take_letter(app, key);
         return;
     }
+    if (key == TUI_KEY_ESC && app->find.job.state == TUI_JOB_RUNNING) {
+        tui_job_stop(&app->find.job);
+        return;
+    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);
@@ -74,8 +78,7 @@ static void handle_paste(struct tui_app *app, const char *text)
     enum tui_result result = TUI_IGNORED;
 
     if (app->prompting) {
-        tui_prompt_paste(text);
-        app->redraw = true;
+        tui_app_ask_paste(app, text);
         return;
     }
     if (view.view_class->paste)

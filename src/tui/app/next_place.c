@@ -353,6 +353,6 @@ enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argu
     (void)argument;
     if (app->asked.again)
         return app->asked.again(app, back);
-    tui_app_say(app, TUI_DIM, "nothing was looked for yet: :next changed, redundant, mixed, finding, owner");
+    tui_app_say(app, TUI_DIM, "nothing was asked for yet: / and :next do");
     return TUI_REDRAW;
 }

@@ -429,6 +429,7 @@ const struct tui_view_class tui_view_blocks = {
     .open = blocks_open,
     .contexts = blocks_contexts,
     .act = blocks_act,
+    .search = tui_app_search_owners,
     .draw = blocks_draw,
     .close = blocks_close,
 };

@@ -502,6 +502,7 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
 
 const struct tui_view_class tui_view_header = {
     .title = "Header",
+    .has_page = true,
     .open = header_open,
     .contexts = header_contexts,
     .act = header_act,

@@ -502,6 +502,7 @@ const struct tui_view_class tui_view_map = {
     .open = map_open,
     .contexts = map_contexts,
     .act = map_act,
+    .search = tui_app_search_owners,
     .draw = map_draw,
     .close = map_close,
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Comparing text: the one place of the screen that starts another program, diff(1). Both versions go into
- * files of mode 0600 that lose their names at once, so that whatever happens nothing of them stays; diff gets
- * them as descriptors.
+ * Comparing text: by diff(1). Both versions go into files of mode 0600 that lose their names at once, so that
+ * whatever happens nothing of them stays; diff gets them as descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tui/files/diff_text.h"
+#include "front/diff/diff_text.h"
+#include "front/tools.h"
 
 extern char **environ;
 
@@ -36,7 +37,8 @@ static int write_all(int fd, const char *bytes, size_t n)
 }
 
 /* A version as an open file without a name; *fd is the caller's. */
-static int write_version(int *fd, struct tui_versions *versions, enum cow_version side, struct cow_error *err)
+static int write_version(int *fd, struct front_versions *versions, enum cow_version side,
+                         struct cow_error *err)
 {
     const char *directory = getenv("TMPDIR");
     char name[COW_MESSAGE_BYTES], buffer[CHUNK_BYTES];
@@ -50,9 +52,9 @@ static int write_version(int *fd, struct tui_versions *versions, enum cow_versio
     unlink(name);
     for (uint64_t at = 0; at < size; at += CHUNK_BYTES) {
         size_t n = size - at < CHUNK_BYTES ? (size_t)(size - at) : CHUNK_BYTES;
-        int status = tui_versions_look(versions, at, size, err);
+        int status = front_versions_look(versions, at, size, err);
         if (status == 0)
-            status = tui_versions_read(versions, side, at, buffer, n, err);
+            status = front_versions_read(versions, side, at, buffer, n, err);
         if (status == 0 && write_all(*fd, buffer, n))
             status = cow_error_system(err, errno, "%s", name);
         if (status)
@@ -61,10 +63,10 @@ static int write_version(int *fd, struct tui_versions *versions, enum cow_versio
     return 0;
 }
 
-/* Starts diff over the two files, its output into a pipe. Returns an errno. */
-static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[2], int output)
+/* Starts diff over the two files, its output into a pipe. Returns an errno; ENOENT: there is no diff. */
+static int start_diff(pid_t *pid, struct front_versions *versions, const int file[2], int output)
 {
-    char old_path[32], new_path[32];
+    char program[PATH_MAX], old_path[32], new_path[32];
     char *arguments[] = {"diff",
                          "-a",
                          "-u",
@@ -79,6 +81,8 @@ static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[
     posix_spawnattr_t attributes;
     sigset_t usual;
 
+    if (!front_find_tool(program, sizeof program, "diff"))
+        return ENOENT;
     snprintf(old_path, sizeof old_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_BASE);
     snprintf(new_path, sizeof new_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_GUEST);
     posix_spawn_file_actions_init(&actions);
@@ -93,14 +97,15 @@ static int start_diff(pid_t *pid, struct tui_versions *versions, const int file[
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     for (int side = 0; side < 2; side++)
         posix_spawn_file_actions_adddup2(&actions, file[side], FIRST_FD + side);
-    int problem = posix_spawnp(pid, "diff", &actions, &attributes, arguments, environ);
+    int problem = posix_spawnp(pid, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return problem;
 }
 
 /* Reads what diff says, until it has said all. */
-static int read_output(struct tui_diff *diff, struct tui_versions *versions, int fd, struct cow_error *err)
+static int read_output(struct front_diff *diff, struct front_versions *versions, int fd,
+                       struct cow_error *err)
 {
     char buffer[CHUNK_BYTES];
 
@@ -108,7 +113,7 @@ static int read_output(struct tui_diff *diff, struct tui_versions *versions, int
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         int n_ready = poll(&ready, 1, POLL_MS);
         if (n_ready <= 0) { /* it is at work */
-            int stop = tui_versions_look(versions, 0, 0, err);
+            int stop = front_versions_look(versions, 0, 0, err);
             if (stop)
                 return stop;
             continue;
@@ -118,7 +123,7 @@ static int read_output(struct tui_diff *diff, struct tui_versions *versions, int
             return 0;
         if (n < 0 && errno != EINTR)
             return cow_error_system(err, errno, "diff");
-        int status = n > 0 ? tui_diff_add(diff, buffer, (size_t)n, err) : 0;
+        int status = n > 0 ? front_diff_add(diff, buffer, (size_t)n, err) : 0;
         if (status)
             return status;
     }
@@ -133,7 +138,7 @@ static int wait_for(pid_t pid)
     return code;
 }
 
-static int run_diff(struct tui_diff *diff, struct tui_versions *versions, const int file[2], bool *ran,
+static int run_diff(struct front_diff *diff, struct front_versions *versions, const int file[2], bool *ran,
                     struct cow_error *err)
 {
     int ends[2];
@@ -154,11 +159,12 @@ static int run_diff(struct tui_diff *diff, struct tui_versions *versions, const 
     int code = wait_for(pid);
     *ran = status == 0 && WIFEXITED(code) && WEXITSTATUS(code) < TROUBLE;
     if (!*ran)
-        diff->bytes = 0;
+        diff->n_bytes = 0;
     return status;
 }
 
-int tui_diff_text(struct tui_diff *diff, struct tui_versions *versions, bool *ran, struct cow_error *err)
+int front_diff_text(struct front_diff *diff, struct front_versions *versions, bool *ran,
+                    struct cow_error *err)
 {
     int file[2] = {-1, -1};
     int status = write_version(&file[COW_VERSION_GUEST], versions, COW_VERSION_GUEST, err);

@@ -61,6 +61,9 @@ int cow_error_prefix(struct cow_error *err, const char *format, ...) __attribute
 /* Sets the hint. Returns err's status (COW_IO if err is NULL). */
 int cow_error_hint(struct cow_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The message without "path: " in front of it, for where the path stands already. It is err's. */
+const char *cow_error_words(const struct cow_error *err, const char *path);
+
 /* The documented exit code of a status (0 or negative). */
 int cow_status_exit_code(int status);
 

@@ -34,6 +34,10 @@ static int run_without_screen(const struct cli_options *options, const char *pat
 {
     char name[COW_HINT_BYTES / 2];
 
+    if (is_directory(path) && options->backing) {
+        cow_error_set(err, COW_USAGE, "--backing is for an image, and none is named");
+        return cow_error_hint(err, "try: cowtui --help");
+    }
     if (is_directory(path)) {
         struct cli_options listing = *options;
         listing.place = &path;

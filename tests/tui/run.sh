@@ -361,6 +361,13 @@ prepare_list() {
     { printf 'QFI\373\0\0\0\3' && head -c 16 /dev/zero && printf '\0\0\0\0\100\0\0\0' && head -c 4096 /dev/zero; } >vm.qcow2
 }
 
+prepare_long-list() { # forty of them, which only their names tell apart
+    local n
+    head -c 24576 root.cow >vm.seed && truncate --size=67133440 vm.seed && mkdir lab || return
+    for ((n = 10; n < 50; n++)); do ln vm.seed lab/vm$n.cow || return; done
+    image=lab
+}
+
 prepare_empty-list() {
     mkdir empty && image=empty
 }

@@ -193,6 +193,29 @@ case_suspend() {
     keys q && wait_end 0
 }
 
+choose() { # alone: the list of this directory
+    shell "'$program'"
+    wait_for 'root.cow'
+}
+
+case_choose() { # an image from the list, and back; in another window; a stop; what is no image
+    choose && wait_for '1 image, 1 other' && keys Enter && wait_for 'the whole disk' && wait_for 'q List' || return
+    in_tmux resize-window -t t -x 120 -y 40 && wait_for 'dirty 1904 of 131072' && keys q && wait_for '1 image, 1 other' || return
+    in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' || return
+    in_tmux resize-window -t t -x 80 -y 24 && wait_for '1 image, 1 other' || return
+    keys C-z && wait_for 'Stopped' && wait_for 'ready>' || return
+    keys -l fg && keys Enter && wait_for '1 image, 1 other' || return
+    keys G && wait_for 'it may be a backing file' && keys Enter && wait_for 'Message' || return
+    keys q && wait_gone 'Message' && keys q && wait_end 0
+}
+
+case_choose_signal() { # in the list, and in an image from it
+    local pid
+    choose && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 || return
+    choose && keys Enter && wait_for 'the whole disk' && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 || return
+    choose && keys C-c && wait_end 130
+}
+
 case_signal() { # NAME CODE
     start || return
     local pid
@@ -497,6 +520,8 @@ t "files change outside" case_outside
 t "prompt, files complete" case_complete
 t "window resize" case_window
 t "suspend and resume" case_suspend
+t "choose, and back to the list" case_choose
+t "choose, signals" case_choose_signal
 t "SIGTERM" case_signal TERM 143
 t "SIGHUP" case_signal HUP 129
 t "SIGINT" case_signal INT 130

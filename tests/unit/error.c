@@ -155,6 +155,25 @@ START_TEST(exit_codes_are_the_documented_ones)
 }
 END_TEST
 
+/* Also where the path is shown in other letters than it has. */
+START_TEST(the_words_come_without_the_path)
+{
+    static const struct {
+        const char *path, *words;
+    } rows[] = {{"root.cow", "it is cut off"}, {"a\033[31m\n\\b", "it is cut off"}, {"/", "it is cut off"}};
+    struct cow_error err;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cow_error_set(&err, COW_INVALID, "%s", rows[i].words);
+        ck_assert_str_eq(cow_error_words(&err, rows[i].path), rows[i].words);
+        cow_error_prefix(&err, "%s", rows[i].path);
+        ck_assert_str_eq(cow_error_words(&err, rows[i].path), rows[i].words);
+        ck_assert_str_eq(cow_error_words(&err, "other"), err.message);
+    }
+    cow_error_set(&err, COW_INVALID, "root.cow.gz: it is packed");
+    ck_assert_str_eq(cow_error_words(&err, "root.cow"), err.message);
+}
+END_TEST
+
 Suite *error_suite(void)
 {
     Suite *suite = suite_create("error");
@@ -167,6 +186,7 @@ Suite *error_suite(void)
     tcase_add_test(tc, long_names_are_cut_at_whole_characters);
     tcase_add_test(tc, a_prefix_cuts_at_whole_characters_too);
     tcase_add_test(tc, exit_codes_are_the_documented_ones);
+    tcase_add_test(tc, the_words_come_without_the_path);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,15 @@ int cow_error_hint(struct cow_error *err, const char *format, ...)
     format_escaped(err->hint, sizeof err->hint, format, arguments);
     va_end(arguments);
     return err->status;
+}
+
+const char *cow_error_words(const struct cow_error *err, const char *path)
+{
+    char shown[COW_MESSAGE_BYTES];
+    const size_t length = strlen(cow_escape_message(shown, sizeof shown, path));
+    const bool told =
+        strncmp(err->message, shown, length) == 0 && strncmp(err->message + length, ": ", 2) == 0;
+    return told ? err->message + length + 2 : err->message;
 }
 
 int cow_status_exit_code(int status)

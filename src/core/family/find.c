@@ -145,14 +145,6 @@ static int count_dirty(struct cow_family_member *member, struct cow_image *img, 
     return status;
 }
 
-/* What is wrong, without the path that stands before it. */
-static const char *words_of(const struct cow_error *problem, const char *path)
-{
-    const size_t length = strlen(path);
-    const bool told = strncmp(problem->message, path, length) == 0 && problem->message[length] == ':';
-    return told ? problem->message + length + 2 : problem->message;
-}
-
 /* The facts of a member. What cannot be read of it is its problem, not the family's. */
 static int look_at_member(const struct finding *finding, struct sibling *sibling,
                           struct cow_family_member *out, struct cow_error *err)
@@ -174,7 +166,7 @@ static int look_at_member(const struct finding *finding, struct sibling *sibling
         pending = cow_image_pending(img);
     }
     out->pending = strdup(pending);
-    out->problem = strdup(status == 0 ? "" : words_of(&problem, out->path));
+    out->problem = strdup(status == 0 ? "" : cow_error_words(&problem, out->path));
     cow_image_close(img);
     return status == COW_NO_MEMORY || out->pending == NULL || out->problem == NULL ? no_memory(err) : 0;
 }

@@ -39,10 +39,8 @@ void entry_clear(struct cow_list_entry *out, const char *path)
 /* What is wrong, without the path that stands before it. */
 static void strip_path(struct cow_error *error, const char *path)
 {
-    const size_t length = strlen(path);
-    if (strncmp(error->message, path, length) == 0 && strncmp(error->message + length, ": ", 2) == 0) {
-        memmove(error->message, error->message + length + 2, strlen(error->message + length + 2) + 1);
-    }
+    const char *words = cow_error_words(error, path);
+    memmove(error->message, words, strlen(words) + 1);
 }
 
 /* Whether its bits are counted by reading so much at most. */

@@ -27,19 +27,6 @@ struct title {
     char part[PARTS][FACT_BYTES];
 };
 
-/* Dirty share of the disk: "1.5%". */
-static void percent_text(char *out, size_t out_bytes, uint64_t part, uint64_t whole)
-{
-    double percent = whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-
-    if (part > 0 && percent < 0.1)
-        snprintf(out, out_bytes, "<0.1%%");
-    else if (part < whole && percent >= 99.95)
-        snprintf(out, out_bytes, ">99.9%%");
-    else
-        snprintf(out, out_bytes, "%.1f%%", percent);
-}
-
 /* What the image is, from the long form (0) to the short (2), and nothing (3). */
 static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
 {
@@ -70,7 +57,7 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
 
 static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
 {
-    char percent[16];
+    char percent[COW_SHARE_TEXT_BYTES];
     uint64_t sectors = tui_app_sectors(app);
 
     out[0] = '\0';
@@ -78,7 +65,7 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
         snprintf(out, out_bytes, "opening, %d%%", tui_job_percent(&app->cells.job));
     if (!app->cells.usage_known || shortness == 2)
         return;
-    percent_text(percent, sizeof percent, app->cells.usage.dirty_sectors, sectors);
+    cow_share_text(percent, app->cells.usage.dirty_sectors, sectors);
     if (shortness == 1)
         snprintf(out, out_bytes, "%s dirty", percent);
     else

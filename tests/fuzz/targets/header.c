@@ -115,6 +115,24 @@ static void look_at_content(struct cow_image *img, uint64_t size_bytes)
     MUST(cow_image_read(img, UINT64_MAX, bytes, 1, &err) != 0);
 }
 
+/* A list says of it what opening it does. */
+static void look_in_a_list(const struct cow_open_options *open)
+{
+    const struct cow_list_options options = {.no_backing = open->no_backing, .io = open->io};
+    struct cow_list_entry entry;
+    struct cow_image *img = NULL;
+    struct cow_error err = {.status = 0};
+    const int status = cow_image_open(&img, PICTURE_COW, open, &err);
+    cow_list_look(&entry, PICTURE_COW, &options);
+    MUST(entry.what != COW_LISTED_NOTHING && is_terminal_safe(entry.error.message));
+    MUST(is_terminal_safe(entry.error.hint) && is_terminal_safe(entry.pending));
+    MUST((entry.what == COW_LISTED_OTHER) == (status == COW_NOT_COW));
+    MUST((entry.what == COW_LISTED_BROKEN) == (status == COW_INVALID || status == COW_UNSUPPORTED));
+    MUST(status != 0 || strcmp(entry.format, cow_format_name(cow_image_header(img)->format)) == 0);
+    MUST(!entry.dirty_known || entry.dirty_bytes <= entry.size_bytes + 65536);
+    cow_image_close(img);
+}
+
 static void look(const struct cow_open_options *options)
 {
     struct cow_error err = {.status = 0};
@@ -164,5 +182,6 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
     look(NULL);
     look(&(struct cow_open_options){.no_backing = true});
     look(&(struct cow_open_options){.backing_path = PICTURE_BASE});
+    look_in_a_list(&(struct cow_open_options){.no_backing = true});
     scratch_check();
 }

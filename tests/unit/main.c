@@ -57,6 +57,7 @@ static const struct {
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
     {"paint", paint_suite, 0},
+    {"looking", looking_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},

@@ -103,6 +103,8 @@ enum {
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
     TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
+    TUI_IN_WORK = 1 << 29,      /* what goes on is stopped by the key that began it */
+    TUI_IN_WAITING = 1 << 30,   /* a page is being made, and nothing but a stop is heard */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,

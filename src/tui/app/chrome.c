@@ -13,6 +13,7 @@
 
 #include "tui/app/actions_told.h"
 #include "tui/app/app.h"
+#include "tui/app/work.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"
 
@@ -64,8 +65,6 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     uint64_t sectors = tui_app_sectors(app);
 
     out[0] = '\0';
-    if (app->cells.job.state == TUI_JOB_RUNNING)
-        snprintf(out, out_bytes, "opening, %d%%   ", tui_job_percent(&app->cells.job));
     if (!app->cells.usage_known || shortness == 2)
         return;
     percent_text(percent, sizeof percent, app->cells.usage.dirty_sectors, sectors);
@@ -117,16 +116,9 @@ static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
-    char job[32];
+    char work[TUI_WORK_BYTES];
     int x = 0;
 
-    bool reads_files = app->files.job.state == TUI_JOB_RUNNING;
-    bool scans = app->scan.job.state == TUI_JOB_RUNNING;
-    if (reads_files)
-        snprintf(job, sizeof job, "files %d%%", tui_job_percent(&app->files.job));
-    else
-        tui_scan_text(&app->scan, job, sizeof job);
-    tui_text_right(canvas, canvas->cols - 1, 1, 24, reads_files || scans ? TUI_STRONG : TUI_DIM, job);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
         x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,
@@ -138,6 +130,10 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
         if (!view_class->overlay)
             x += tui_textf(canvas, x, 1, canvas->cols - x, TUI_STRONG, " \u203a %s", view_class->title);
     }
+    bool goes_on = tui_work_text(app, work);
+    int room = canvas->cols - 1 - x - 1, cells = tui_text_cells(work);
+    tui_text(canvas, canvas->cols - 1 - (cells < room ? cells : room), 1, room,
+             goes_on ? TUI_STRONG : TUI_DIM, work);
 }
 
 /* What Tab offers, in as many lines above the prompt as it takes. */
@@ -165,7 +161,7 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
         draw_candidates(canvas, y);
         return;
     }
-    tui_footer_draw(canvas, y, view->view_class->contexts(app, view->state));
+    tui_footer_draw(canvas, y, tui_work_contexts(app, view->view_class->contexts(app, view->state)));
     if (app->message[0])
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);
 }

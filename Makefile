@@ -70,7 +70,7 @@ TESTS_CFLAGS = $(call once,TESTS_CFLAGS,$(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c 
   sed -n 's/.*__SIZEOF_POINTER__ 4$$$$/-Wno-conversion -Wno-sign-conversion/p')
 
 core_sources := $(sort $(wildcard src/core/*/*.c))
-front_sources := $(sort $(wildcard src/front/*.c src/cli/*.c src/cli/*/*.c src/tui/*/*.c))
+front_sources := $(sort $(wildcard src/front/*.c src/front/*/*.c src/cli/*.c src/cli/*/*.c src/tui/*/*.c))
 plugin_sources := $(sort $(wildcard src/nbd/*.c))
 main_sources := $(wildcard src/main.c)
 unit_sources := $(sort $(wildcard tests/unit/*.c))

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "tui/app/tui.h"
+#include "tui/start/tui.h"
 
 /* A closed standard descriptor would be handed out by the next open, and an image would get our messages.
  * It is filled with one that fails where it is used: writing to a closed output stays an error. */
@@ -27,6 +27,7 @@ static int open_screen(const struct cli_screen *screen, struct cow_error *err)
 {
     const struct tui_options options = {
         .image_path = screen->image_path,
+        .is_directory = screen->is_directory,
         .backing_path = screen->backing_path,
         .no_backing = screen->no_backing,
         .script_path = screen->script_path,

@@ -23,6 +23,7 @@
 #include "cow/header.h"
 #include "cow/image.h"
 #include "cow/layout.h"
+#include "cow/list.h"
 #include "cow/ops.h"
 #include "cow/plan.h"
 #include "cow/scan.h"

@@ -113,4 +113,10 @@ enum cow_file { COW_FILE_COW, COW_FILE_BACKING };
 int cow_image_read_file(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, void *buffer,
                         size_t n_bytes, struct cow_error *err);
 
+/* Whether one file has data at a byte of the disk, whatever the bitmap says, and up to which byte (at most
+ * limit, > offset_bytes) that is the same: holes need not be read, for they give zeros. What is not there
+ * counts as data: reading it says why. Errors: COW_IO, COW_INVALID (an unfinished image). */
+int cow_image_data_at(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, uint64_t limit_bytes,
+                      bool *data, uint64_t *end_bytes, struct cow_error *err);
+
 #endif

@@ -276,6 +276,12 @@ int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buff
 int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
                    struct cow_error *err);
 
+/* The same from a place on: *at is the first byte at or behind `offset` that differs, or the shorter one's
+ * length where there is none before that. Holes on both sides, and what both read at the same clean place,
+ * cost nothing. env: progress in between, and a stop (COW_CANCELLED); may be NULL. */
+int cow_fs_next_difference(struct cow_fs_reader *a, struct cow_fs_reader *b, uint64_t offset,
+                           const struct cow_env *env, uint64_t *at, struct cow_error *err);
+
 /* The volume for a path when the user names none: the only readable one. COW_USAGE if there is none, or
  * several. partition: its number in the table, or -1: none was named. */
 int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, struct cow_error *err);

@@ -56,7 +56,8 @@ const char *cow_format_title(enum cow_format format);
  * file_bytes. backing_bytes is the size of the backing file if the caller knows it, else UINT64_MAX: it only
  * breaks ties between variants that cannot be told apart by the header alone. Every field of *out is in range
  * on success. Errors: COW_NOT_COW without a known magic; COW_UNSUPPORTED for an unknown version; COW_INVALID
- * for a field out of range, which the message names. *out is unchanged on failure. */
+ * for a field out of range, which the message names, and for a header that is cut off. *out is unchanged on
+ * failure. */
 int cow_header_decode(struct cow_header *out, const uint8_t *bytes, size_t n_bytes, uint64_t file_bytes,
                       uint64_t backing_bytes, struct cow_error *err);
 

@@ -94,6 +94,7 @@ struct cow_verdict {
     bool unknown; /* not even that is known, for the backing file is not to be looked at; opens is false then
                    */
     char reason[COW_MESSAGE_BYTES]; /* the kernel's own words where it refuses, else "" */
+    const char *brief;              /* the same in a few words: "date of the backing file"; else "" */
     char advice[COW_HINT_BYTES];    /* what helps, or "" */
     size_t warnings;                /* it opens, but... */
     char warning[COW_VERDICT_WARNINGS_MAX][256];
@@ -101,6 +102,9 @@ struct cow_verdict {
 
 /* Decodes the header as the kernel does (not as we do) and goes through its checks in its order. */
 void cow_image_verdict(struct cow_image *img, struct cow_verdict *out);
+/* The same by this image alone: no other images are looked for that would explain a refusal. It costs a stat
+ * or two. */
+void cow_image_verdict_alone(struct cow_image *img, struct cow_verdict *out);
 
 struct cow_holder {
     bool held;
@@ -109,6 +113,25 @@ struct cow_holder {
 
 /* Who holds a lock on the COW file at this moment. Asks only; takes no lock. */
 int cow_image_in_use(struct cow_image *img, struct cow_holder *out, struct cow_error *err);
+
+/* What the system calls the program of that process, escaped; "" where it does not tell. Returns out. */
+const char *cow_image_program_name(const struct cow_image *img, int64_t pid, char *out, size_t out_bytes);
+
+/* What somebody has done to a file since it was opened. */
+enum cow_outside {
+    COW_OUTSIDE_SAME,
+    COW_OUTSIDE_WRITTEN, /* of the same length, of another date */
+    COW_OUTSIDE_GROWN,
+    COW_OUTSIDE_SHRUNK,
+    COW_OUTSIDE_REPLACED, /* another file has its name */
+    COW_OUTSIDE_GONE,
+    COW_OUTSIDE_FOUND, /* a backing file that was missing is there */
+    COW_OUTSIDES
+};
+
+/* Asks that of the image or of its backing file, by one call of the system. What cannot be told is the same;
+ * so is a backing file that is not looked at. */
+enum cow_outside cow_image_outside(const struct cow_image *img, enum cow_file file);
 
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);

@@ -52,6 +52,21 @@ const char *cow_shell_quote(char *out, size_t out_bytes, const char *word);
 enum { COW_DURATION_TEXT_BYTES = 64 };
 const char *cow_duration_text(char *buffer, uint64_t moves_bytes);
 
+/* A share of a whole in percent: "1.5%", "<0.1%", ">99.9%". buffer has COW_SHARE_TEXT_BYTES. Returns buffer.
+ */
+enum { COW_SHARE_TEXT_BYTES = 16 };
+const char *cow_share_text(char *buffer, uint64_t part, uint64_t whole);
+
+/* The word that was meant, most likely: begin with what was typed, offer all that there are, and look whether
+ * there is one. Neither text is copied. */
+struct cow_nearest {
+    const char *typed;
+    size_t typed_bytes;
+    const char *word;  /* the nearest of those offered, NULL: none is near enough. To begin with NULL */
+    unsigned distance; /* how many letters it is away */
+};
+void cow_nearest_offer(struct cow_nearest *nearest, const char *word);
+
 /* "2003-04-05 06:07:08 UTC" of seconds since 1970, or the number where there is no such date. buffer has
  * COW_TIME_TEXT_BYTES. Returns buffer. */
 enum { COW_TIME_TEXT_BYTES = 40 };

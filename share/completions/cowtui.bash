@@ -33,7 +33,7 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
+        info | map | list | help | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
             mount | recover | undo)
             command=$word
             break
@@ -45,6 +45,8 @@ _cowtui()
     case $command in
     info) options="--backing --no-backing --json $common" ;;
     map) options="--backing --no-backing --scan --json $common" ;;
+    list) options="--no-backing --json $common" ;;
+    help) options=$common ;;
     family) options="--in --json $common" ;;
     files) options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run --force --json $common" ;;
     check) options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
@@ -97,14 +99,15 @@ _cowtui()
         fi
         return
     fi
+    local commands='info map list help family files check create diff merge resize pages compact rebase convert serve mount
+        recover undo'
     case $current in
     -*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;
     *)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(
-            [ -n "$command" ] || compgen -W 'info map family files check create diff merge resize pages compact rebase convert
-                serve mount recover undo' -- "$current"
-            compgen -f -- "$current"
+            [ -n "$command" ] && [ "$command" != help ] || compgen -W "$commands" -- "$current"
+            [ "$command" = help ] || compgen -f -- "$current"
         )
         ;;
     esac

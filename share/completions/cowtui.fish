@@ -1,13 +1,14 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map family files check create diff merge resize pages compact rebase convert serve mount recover undo
+set -l commands info map list help family files check create diff merge resize pages compact rebase convert serve mount recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
 
 complete -c cowtui -n "$none" -a info -d "header, layout, usage; would UML open it?"
 complete -c cowtui -n "$none" -a map -d "where the disk's bytes come from, run by run"
+complete -c cowtui -n "$none" -a list -d "the images of a directory, and what else it has"
 complete -c cowtui -n "$none" -a family -d "every image on a backing file"
 complete -c cowtui -n "$none" -a files -d "which files of the guest have changed"
 complete -c cowtui -n "$none" -a check -d "what is wrong with the image, and what helps"
@@ -23,16 +24,18 @@ complete -c cowtui -n "$none" -a serve -d "the disk for programs that speak NBD"
 complete -c cowtui -n "$none" -a mount -d "the disk, or a filesystem on it, in a directory"
 complete -c cowtui -n "$none" -a recover -d "finish or take back an interrupted change"
 complete -c cowtui -n "$none" -a undo -d "take back the last change"
+complete -c cowtui -n "$none" -a help -d "what a command does, and its options"
+complete -c cowtui -f -n "__fish_seen_subcommand_from help; and not __fish_seen_subcommand_from (string match -v help $commands)" -a "$commands"
 
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount" -l no-backing -d "open no backing file"
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff" -s b -l backing -r -d "use this backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount help" -l no-backing -d "open no backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff list help" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all images on the backing file, or none"
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
-complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "does that file differ from the backing file's?"
+complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "what has changed in that file"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
 complete -c cowtui -n "__fish_seen_subcommand_from files mount" -l partition -x -d "that partition only"
 complete -c cowtui -n "__fish_seen_subcommand_from serve mount" -l write -d "let it be written to, too; there is no undo"
@@ -66,7 +69,7 @@ complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check serve moun
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger
-complete -c cowtui -n "__fish_seen_subcommand_from $commands" -l json -d "JSON on standard output"
+complete -c cowtui -n "__fish_seen_subcommand_from $commands; and not __fish_seen_subcommand_from help" -l json -d "JSON on standard output"
 complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
 complete -c cowtui -n "$none" -l theme -x -a "default light" -d "colours of the screen"
 complete -c cowtui -n "$none" -l ascii -d "draw the screen with ASCII characters only"

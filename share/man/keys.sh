@@ -16,7 +16,7 @@ cd "$scratch"
 
 truncate -s 64K b.img
 "$program" create --quiet --yes x.cow b.img
-printf 'size 240x250\nkey ?\ndump-screen\n' >keys.script
+printf 'size 240x400\nkey ?\ndump-screen\n' >keys.script
 "$program" --ascii --script keys.script x.cow >help
 
 cat <<'END'

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -22,10 +22,35 @@
 #define COWTUI_VERSION "unknown"
 #endif
 
+static bool is_directory(const char *path)
+{
+    struct stat facts;
+
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* Where there is no terminal: a directory is listed, an image has info. */
+static int run_without_screen(const struct cli_options *options, const char *path, struct cow_error *err)
+{
+    char name[COW_HINT_BYTES / 2];
+
+    if (is_directory(path)) {
+        struct cli_options listing = *options;
+        listing.place = &path;
+        listing.places = 1;
+        return cli_list(&listing, err);
+    }
+    cow_error_set(err, COW_USAGE, "the screen needs a terminal");
+    cow_shell_quote(name, sizeof name, path);
+    return cow_error_hint(err, "without one, try: cowtui info %s", name);
+}
+
 static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
 {
+    const char *path = options->operands > 0 ? options->operand[0] : ".";
     const struct cli_screen screen = {
-        .image_path = options->operand[0],
+        .image_path = path,
+        .is_directory = is_directory(path),
         .backing_path = options->backing,
         .no_backing = options->no_backing,
         .script_path = options->script,
@@ -33,17 +58,9 @@ static int run_screen(const struct cli_options *options, cli_open_screen *open_s
         .ascii = options->ascii,
         .color = options->color_mode,
     };
-    char name[COW_HINT_BYTES / 2];
 
-    if (!strchr(screen.image_path, '/') && access(screen.image_path, F_OK) != 0 && errno == ENOENT) {
-        cow_error_set(err, COW_USAGE, "'%s' is neither a command nor a file", screen.image_path);
-        return cow_error_hint(err, "try: cowtui --help");
-    }
-    if (!screen.script_path && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))) {
-        cow_error_set(err, COW_USAGE, "the screen needs a terminal");
-        cow_shell_quote(name, sizeof name, screen.image_path);
-        return cow_error_hint(err, "without one, try: cowtui info %s", name);
-    }
+    if (!screen.script_path && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return run_without_screen(options, path, err);
     return open_screen(&screen, err);
 }
 

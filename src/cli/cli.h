@@ -14,7 +14,8 @@
 
 /* What the arguments say about the screen. Strings are the caller's argv. */
 struct cli_screen {
-    const char *image_path;
+    const char *image_path; /* or a directory to choose an image from: */
+    bool is_directory;
     const char *backing_path; /* or NULL */
     bool no_backing;          /* none is opened */
     const char *script_path;  /* or NULL */

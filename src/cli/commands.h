@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 #include "cli/options.h"
+#include "cow/fs.h"
 #include "cow/image.h"
 
 int cli_info(const struct cli_options *options, struct cow_error *err);
 int cli_map(const struct cli_options *options, struct cow_error *err);
+int cli_list(const struct cli_options *options, struct cow_error *err);
+int cli_help(const struct cli_options *options, struct cow_error *err);
 int cli_family(const struct cli_options *options, struct cow_error *err);
 int cli_create(const struct cli_options *options, struct cow_error *err);
 int cli_merge(const struct cli_options *options, struct cow_error *err);
@@ -32,6 +35,11 @@ int cli_mount(const struct cli_options *options, struct cow_error *err);
 /* create --from, convert --to qcow2: other programs read and write the format (qcow2_commands.c). */
 int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
 int cli_convert_to_qcow2(const struct cli_options *options, struct cow_error *err);
+
+/* files --diff, of a file in that partition (-1: none was named): its lines or its JSON. COW_FINDING where
+ * the two versions differ (files_diff.c). */
+int cli_files_diff(struct cow_image *image, struct cow_fs *fs, int partition,
+                   const struct cli_options *options, struct cow_error *err);
 
 /* --reserve as a number of bytes; 0 if it was not given. */
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);

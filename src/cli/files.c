@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui files: which files of the guest have changed, who owns a byte of the disk, a file of the guest as a
- * file of the host, and its two versions compared.
+ * cowtui files: which files of the guest have changed, who owns a byte of the disk, and a file of the guest
+ * as a file of the host. That its two versions are compared is in files_diff.c.
  */
 #include "cli/output/files_found.h"
 
@@ -235,45 +235,6 @@ static int extract_guest_file(struct cow_image *image, struct cow_fs *fs, int pa
     return status;
 }
 
-static int compare_guest_file(struct cli_files_diff *out, struct cow_fs *fs, int volume,
-                              struct cow_error *err)
-{
-    struct cow_fs_reader *guest = NULL, *backing = NULL;
-    int status = cow_fs_reader_open(&guest, fs, volume, COW_VERSION_GUEST, out->path, err);
-
-    if (!status)
-        status = cow_fs_reader_open(&backing, fs, volume, COW_VERSION_BASE, out->path, err);
-    if (!status) {
-        out->guest_bytes = cow_fs_reader_size(guest);
-        out->backing_bytes = cow_fs_reader_size(backing);
-        status = cow_fs_compare(guest, backing, &out->equal, &out->first_difference, err);
-    }
-    cow_fs_reader_close(guest);
-    cow_fs_reader_close(backing);
-    return status;
-}
-
-static int diff_guest_file(const struct cow_image *image, struct cow_fs *fs, int partition,
-                           const struct cli_options *options, struct cow_error *err)
-{
-    struct cli_files_diff diff = {.path = options->diff};
-    struct cli_out out;
-    int volume, status = cow_fs_choose_volume(fs, partition, &volume, err);
-
-    if (!status)
-        status = compare_guest_file(&diff, fs, volume, err);
-    if (!status && options->json)
-        status = cli_diff_json(&diff, err);
-    else if (!status) {
-        cli_out_init(&out, stdout, options->color_mode);
-        cli_diff_text(&out, image, &diff);
-    }
-    if (status || diff.equal)
-        return status;
-    return cow_error_set(err, COW_FINDING, "%s: %s differs from the backing file's", cow_image_path(image),
-                         diff.path);
-}
-
 static int check_words(const struct cli_options *options, struct cow_error *err)
 {
     if (!!options->owner + options->owners + !!options->extract + !!options->diff > 1)
@@ -314,7 +275,7 @@ int cli_files(const struct cli_options *options, struct cow_error *err)
     if (!status && options->extract)
         status = extract_guest_file(image, fs, partition, options, err);
     else if (!status && options->diff)
-        status = diff_guest_file(image, fs, partition, options, err);
+        status = cli_files_diff(image, fs, partition, options, err);
     else if (!status)
         status = scan_and_tell(&files, fs, options, err);
     cow_fs_close(fs);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 
 enum { OPTION_COLUMN = 24 };
@@ -42,7 +43,9 @@ void cli_print_help(const struct cli_command *command)
         return;
     }
     printf("usage: cowtui [OPTIONS] IMAGE              look at IMAGE on the screen\n"
-           "       cowtui COMMAND [OPTIONS] IMAGE ...\n\n"
+           "       cowtui [OPTIONS] [DIR]              choose an image here, or in DIR\n"
+           "       cowtui COMMAND [OPTIONS] IMAGE ...\n"
+           "       cowtui help COMMAND                 what a command does, and its options\n\n"
            "Inspects and changes copy-on-write disk images: User-Mode Linux's, in all their\n"
            "versions, and QEMU's old \"cow\" format.\n\n"
            "commands:\n");
@@ -57,4 +60,16 @@ void cli_print_help(const struct cli_command *command)
            "exit codes: 0 done, 1 findings or a difference, 2 wrong use or input/output\n"
            "error, 3 refused for safety, 4 locked by a guest, 5 a COW image but invalid,\n"
            "63 no COW image or not supported, 130 cancelled\n");
+}
+
+int cli_help(const struct cli_options *options, struct cow_error *err)
+{
+    const struct cli_command *command = NULL;
+
+    if (options->operands > 0 && !(command = cli_find_command(options->operand[0]))) {
+        cow_error_set(err, COW_USAGE, "there is no command '%s'", options->operand[0]);
+        return cli_hint_command(err, options->operand[0]);
+    }
+    cli_print_help(command);
+    return 0;
 }

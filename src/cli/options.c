@@ -7,9 +7,13 @@
 #include "cli/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "cow/text.h"
 
 enum {
     LONG_ONLY = 256, /* getopt's value for the option at index i without a letter: LONG_ONLY + i */
@@ -54,6 +58,17 @@ static const struct cli_option *option_of_value(int value)
     return NULL;
 }
 
+int cli_hint_command(struct cow_error *err, const char *typed)
+{
+    struct cow_nearest nearest = {.typed = typed, .typed_bytes = strlen(typed)};
+
+    for (const struct cli_command *command = cli_command_table; command->name; command++)
+        cow_nearest_offer(&nearest, command->name);
+    if (nearest.word)
+        return cow_error_hint(err, "did you mean \"%s\"? cowtui help lists the commands", nearest.word);
+    return cow_error_hint(err, "try: cowtui --help");
+}
+
 static int add_operand(struct cli_options *options, const char *word, struct cow_error *err)
 {
     if (!options->command) {
@@ -62,13 +77,17 @@ static int add_operand(struct cli_options *options, const char *word, struct cow
             return 0;
         options->command = &cli_screen_command;
     }
+    if (options->command->bit == CLI_LIST) {
+        options->place[options->places++] = word;
+        return 0;
+    }
     if (options->operands < CLI_OPERANDS_MAX && options->operands < options->command->n_operands) {
         options->operand[options->operands++] = word;
         return 0;
     }
     if (options->command == &cli_screen_command) {
         cow_error_set(err, COW_USAGE, "'%s' is not a command", options->operand[0]);
-        return cow_error_hint(err, "try: cowtui --help");
+        return cli_hint_command(err, options->operand[0]);
     }
     if (!options->command->run) /* refused below, for a better reason */
         return 0;
@@ -153,6 +172,45 @@ static int set_member(struct cli_options *options, const struct cli_option *opti
     return 0;
 }
 
+/* The long options that begin with what was typed. Returns how many. */
+static size_t options_beginning(char *out, size_t out_bytes, const char *typed, size_t typed_bytes)
+{
+    size_t n = 0, used = 0;
+
+    out[0] = '\0';
+    for (const struct cli_option *option = cli_option_table; option->name && used < out_bytes; option++) {
+        if (strncmp(option->name, typed, typed_bytes) != 0)
+            continue;
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s--%s", n++ ? ", " : "", option->name);
+    }
+    return n;
+}
+
+/* A long option that getopt does not take: there is none of that name, or several begin so, or it has no
+ * argument and was given one. */
+static int bad_long_option(const char *word, struct cow_error *err)
+{
+    struct cow_nearest nearest = {.typed = word + 2, .typed_bytes = strcspn(word + 2, "=")};
+    char beginning[COW_HINT_BYTES / 2];
+    size_t n = options_beginning(beginning, sizeof beginning, nearest.typed, nearest.typed_bytes);
+
+    for (const struct cli_option *option = cli_option_table; option->name; option++)
+        cow_nearest_offer(&nearest, option->name);
+    if (n > 0 && word[2 + nearest.typed_bytes] == '=' &&
+        (n == 1 || (nearest.word && nearest.distance == 0))) {
+        cow_error_set(err, COW_USAGE, "option '%.*s' takes no argument", (int)nearest.typed_bytes + 2, word);
+        return cow_error_hint(err, "try: cowtui --help");
+    }
+    if (n > 1) {
+        cow_error_set(err, COW_USAGE, "option '%s' may mean several", word);
+        return cow_error_hint(err, "%s", beginning);
+    }
+    cow_error_set(err, COW_USAGE, "unknown option '%s'", word);
+    if (nearest.word)
+        return cow_error_hint(err, "did you mean --%s? cowtui --help lists the options", nearest.word);
+    return cow_error_hint(err, "try: cowtui --help");
+}
+
 /* Words for what getopt did not like; word is the argument it stood in. */
 static int bad_option(const char *word, int value, struct cow_error *err)
 {
@@ -161,7 +219,7 @@ static int bad_option(const char *word, int value, struct cow_error *err)
     else if (strncmp(word, "--", 2) != 0 && optopt)
         cow_error_set(err, COW_USAGE, "unknown option '-%c'", optopt);
     else
-        cow_error_set(err, COW_USAGE, "unknown, ambiguous or wrongly used option '%s'", word);
+        return bad_long_option(word, err);
     return cow_error_hint(err, "try: cowtui --help");
 }
 
@@ -181,6 +239,7 @@ static int read_words(struct cli_options *options, bool *given, int argc, char *
     build_getopt_tables(&tables);
     opterr = 0;
     optind = 1;
+    options->place = (const char **)argv; /* a place is a word that has been read, so it never gets ahead */
     while (optind < argc) {
         struct cow_error *to = status ? &ignored : err;
         int at = optind, one = 0, value;
@@ -205,6 +264,8 @@ static int read_words(struct cli_options *options, bool *given, int argc, char *
         if (one && !status)
             status = one;
     }
+    if (!options->command)
+        options->command = &cli_screen_command;
     return status;
 }
 
@@ -239,16 +300,24 @@ static int read_color(struct cli_options *options, struct cow_error *err)
 
 static int check_operands(const struct cli_options *options, struct cow_error *err)
 {
-    if (!options->command) {
-        cow_error_set(err, COW_USAGE, "no image is named");
-        return cow_error_hint(err,
-                              "usage: cowtui IMAGE, or: cowtui COMMAND [OPTIONS] IMAGE; see cowtui --help");
-    }
     if (options->operands == options->command->n_operands ||
         (strchr(options->command->operands, '[') && options->operands + 1 == options->command->n_operands))
         return 0;
     cow_error_set(err, COW_USAGE, "%s needs %s", options->command->name, options->command->operands);
     return cow_error_hint(err, "try: cowtui %s --help", options->command->name);
+}
+
+/* A word that is no file was meant for a command, most likely: that is said before what is wrong with its
+ * options, which are the command's. */
+static int check_word(const struct cli_options *options, struct cow_error *err)
+{
+    const char *word = options->operand[0];
+
+    if (options->command != &cli_screen_command || options->operands == 0 || strchr(word, '/') ||
+        access(word, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    cow_error_set(err, COW_USAGE, "'%s' is neither a command nor a file", word);
+    return cli_hint_command(err, word);
 }
 
 int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err)
@@ -264,6 +333,8 @@ int cli_read_options(struct cli_options *options, int argc, char **argv, struct 
         return status;
     if (options->help || options->version)
         return 0;
+    if ((status = check_word(options, err)))
+        return status;
     for (size_t i = 0; options->command && cli_option_table[i].name; i++) {
         if (given[i] && (status = check_option(options->command, &cli_option_table[i], err)))
             return status;

@@ -32,11 +32,13 @@ enum {
     CLI_FAMILY = 1 << 15,
     CLI_SERVE = 1 << 16,
     CLI_MOUNT = 1 << 17,
+    CLI_LIST = 1 << 18,
+    CLI_HELP = 1 << 19,
     CLI_SERVERS = CLI_SERVE | CLI_MOUNT,
-    CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY,
+    CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY | CLI_LIST,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN,
+    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN | CLI_HELP,
 };
 
 enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 64, CLI_WORDS_MAX = 64 };
@@ -49,11 +51,14 @@ struct cli_words {
     size_t n;
 };
 
-/* The arguments, read. Strings are argv's. */
+/* The arguments, read. Strings are argv's, and so is the room for places: they are gathered at its beginning,
+ * over words that have been read. */
 struct cli_options {
     const struct cli_command *command;
     const char *operand[CLI_OPERANDS_MAX];
     size_t operands;
+    const char **place; /* of `list`, which takes any number: instead of operands */
+    size_t places;
     bool help, version, quiet, verbose;
     bool json, dry_run, yes, force;
     bool cut_foreign; /* words of --force= */
@@ -115,6 +120,11 @@ extern const struct cli_command cli_command_table[];
 extern const struct cli_command cli_screen_command;
 
 const struct cli_command *cli_find_command(const char *name);
+
+/* Sets the hint to the command that was meant, most likely; or to where they are listed. Returns err's
+ * status.
+ */
+int cli_hint_command(struct cow_error *err, const char *typed);
 
 /* Reads argv into *options. Errors: COW_USAGE with a hint; COW_UNSUPPORTED for what comes later. *options is
  * filled as far as it was read, also then. */

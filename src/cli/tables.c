@@ -12,11 +12,12 @@
 
 const struct cli_option cli_option_table[] = {
     {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY), 0,
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP), 0,
      "use this backing file instead of the stored one"},
     {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS), 0,
-     "look at the image alone: open no backing file"},
+     CLI_ALL &
+         ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS | CLI_HELP),
+     0, "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
     {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY | CLI_RESIZE, 0,
@@ -27,8 +28,7 @@ const struct cli_option cli_option_table[] = {
      "whose is all that is in the COW, piece by piece?"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
-    {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0,
-     "does that file differ from the backing file's?"},
+    {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0, "what has changed in that file"},
     {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
      "files: as guest or backing has it; create: a qcow2"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
@@ -113,13 +113,20 @@ const struct cli_command cli_command_table[] = {
      "ext2, ext3 and ext4, in partitions too, through the image: nothing is merged or\n"
      "mounted. --owner tells whose a place of the disk is, --owners whose each piece\n"
      "in the COW. --extract PATH -o FILE writes a file as the guest has it, or with\n"
-     "--from backing as it was (-o - prints it). --diff PATH compares the two: exit\n"
-     "code 0 equal, 1 different.\n"},
+     "--from backing as it was (-o - prints it). --diff PATH prints what has changed\n"
+     "in it, as diff -u does: exit code 0 equal, 1 different.\n"},
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"
      "--repair makes the fixes that are safe, and checks again. Exit codes: 0 clean,\n"
      "1 findings, 5 not a valid image.\n"},
+    {"list", CLI_LIST, "[DIR | FILE]...", 0, cli_list, "the images of a directory, and what else it has",
+     "A line for each COW image in a directory, the present one if none is named, as it\n"
+     "is found: its format, size, how much of it is dirty, whether a stock UML kernel\n"
+     "would open it, who has it in use, its backing file, and what is wrong. Disks in\n"
+     "other formats are named, too. A FILE is told whatever it is. Directories below\n"
+     "are not looked at. Exit codes: 0 all is told, 1 an image is broken, or a FILE is\n"
+     "no COW image, 2 something could not be read.\n"},
     {"family", CLI_FAMILY, "BACKING", 1, cli_family, "every image on a backing file",
      "Lists the COW files on BACKING: size, how much of it is in the image, who has it\n"
      "in use, whether a stock UML kernel would open it, and what an interrupted change\n"
@@ -195,11 +202,13 @@ const struct cli_command cli_command_table[] = {
     {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
      "Puts the image back, byte for byte, as it was before the last change, as long\n"
      "as nobody has written to it since. --discard gives that up and frees the space.\n"},
+    {"help", CLI_HELP, "[COMMAND]", 1, cli_help, "what a command does, and its options",
+     "The same as COMMAND --help; without a command what cowtui --help says.\n"},
     {NULL, 0, NULL, 0, NULL, NULL, NULL},
 };
 
 const struct cli_command cli_screen_command = {
-    "", CLI_SCREEN, "IMAGE", 1, NULL, "look at IMAGE on the screen", NULL};
+    "", CLI_SCREEN, "[IMAGE | DIR]", 1, NULL, "look at IMAGE on the screen, or choose one", NULL};
 
 const struct cli_command *cli_find_command(const char *name)
 {

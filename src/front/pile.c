@@ -54,7 +54,7 @@ int front_target_filesystem(struct front_target *target, struct cow_image *image
 {
     const struct cow_volume *volume;
     struct cow_fs *fs;
-    char where[32] = "all of it";
+    char where[24] = "all of it";
     int status = cow_fs_open(&fs, image, err);
 
     if (status)

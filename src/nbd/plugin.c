@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The plugin: what nbdkit calls. One disk is open for all connections, so what one of them has flushed is on
- * the disk for each, and the order of requests is nbdkit's: one at a time, as an image belongs to one thread.
+ * The plugin: what nbdkit calls. All connections ask the same disk, so what one of them has flushed is on the
+ * disk for each. What is only looked at is read by several threads at once (readers.c); to a writer requests
+ * come one at a time, in the order that nbdkit gives them.
  *
  * The disk is opened after nbdkit has gone into the background and listens already; who started it waits for
  * the word on control-fd. The last client that goes ends a session of writing, and so does the server's end;
  * what had to be flushed then and could not be is told on control-fd, for nbdkit's exit code does not tell.
  *
- * All that touches the disk holds `busy`: nbdkit hands out one request at a time, but the wish to stop comes
- * on a thread of its own.
+ * All that touches the disk takes it before: the wish to stop, too, comes on a thread of its own.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define NBDKIT_API_VERSION 2
-#define THREAD_MODEL       NBDKIT_THREAD_MODEL_SERIALIZE_ALL_REQUESTS
+#define THREAD_MODEL       NBDKIT_THREAD_MODEL_PARALLEL
 #include <nbdkit-plugin.h>
 
 #include "nbd/control.h"
-#include "nbd/served.h"
+#include "nbd/readers.h"
 
 enum { TIDY_MAX = 3, PAGE_BYTES = 4096, EXTENTS_AT_A_TIME = 4096 };
 
@@ -34,9 +33,7 @@ static struct {
     size_t n_tidy;
 } given = {.held_fd = -1, .control_fd = -1};
 
-static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
-static struct served *disk;
-static unsigned n_clients;
+static unsigned n_clients; /* whoever changes it holds all readers */
 
 /* ---- parameters ---- */
 
@@ -142,9 +139,10 @@ static int answer(int status, const struct cow_error *err)
 
 /* ---- the life of the disk ---- */
 
-/* The end of a session of writing. The caller holds `busy`. */
+/* The end of a session of writing. The caller holds all readers. */
 static int finish(void)
 {
+    struct served *disk = readers_first();
     struct cow_error err = {0};
     int status = 0;
 
@@ -157,10 +155,9 @@ static int finish(void)
 
 static void end(void)
 {
-    if (disk && finish() == 0)
+    if (readers_first() && finish() == 0)
         control_tell_end(given.control_fd);
-    served_close(disk);
-    disk = NULL;
+    readers_close();
 }
 
 static void tidy(void)
@@ -173,7 +170,7 @@ static void tidy(void)
 /* Clients that are still there find the connection closed. */
 static void stop(void)
 {
-    pthread_mutex_lock(&busy); /* and keeps it: nothing else is done any more */
+    readers_hold(); /* and keeps them: nothing else is done any more */
     end();
     tidy();
     _exit(0);
@@ -189,11 +186,11 @@ static int cow_after_fork(void)
     struct cow_error err = {0};
     int code = 0;
 
-    if (served_open(&disk, &options, &err)) {
+    if (readers_open(&options, &err)) {
         control_tell_error(given.control_fd, &err);
         return answer(err.status, &err);
     }
-    control_tell_ready(given.control_fd, served_size_bytes(disk));
+    control_tell_ready(given.control_fd, served_size_bytes(readers_first()));
     if (given.control_fd >= 0)
         code = control_watch(given.control_fd, stop);
     return answer(code ? cow_error_system(&err, code, "starting a thread") : 0, &err);
@@ -202,9 +199,9 @@ static int cow_after_fork(void)
 static void cow_cleanup(void)
 {
     control_unwatch();
-    pthread_mutex_lock(&busy);
+    readers_hold();
     end();
-    pthread_mutex_unlock(&busy);
+    readers_release();
 }
 
 static void cow_unload(void)
@@ -219,17 +216,19 @@ static void cow_unload(void)
 static void *cow_open(int readonly)
 {
     (void)readonly;
+    readers_hold();
     n_clients++;
+    readers_release();
     return NBDKIT_HANDLE_NOT_NEEDED;
 }
 
 static void cow_close(void *handle)
 {
     (void)handle;
-    pthread_mutex_lock(&busy);
+    readers_hold();
     if (--n_clients == 0)
         finish();
-    pthread_mutex_unlock(&busy);
+    readers_release();
 }
 
 /* ---- what a client may ask ---- */
@@ -237,13 +236,19 @@ static void cow_close(void *handle)
 static int64_t cow_get_size(void *handle)
 {
     (void)handle;
-    return (int64_t)served_size_bytes(disk);
+    return (int64_t)served_size_bytes(readers_first());
+}
+
+/* What is written is written in one order. */
+static int cow_thread_model(void)
+{
+    return given.is_writing > 0 ? NBDKIT_THREAD_MODEL_SERIALIZE_ALL_REQUESTS : NBDKIT_THREAD_MODEL_PARALLEL;
 }
 
 static int cow_can_write(void *handle)
 {
     (void)handle;
-    return served_is_writing(disk);
+    return served_is_writing(readers_first());
 }
 
 static int cow_yes(void *handle)
@@ -267,33 +272,33 @@ static int cow_block_size(void *handle, uint32_t *minimum, uint32_t *preferred, 
     return 0;
 }
 
-/* nbdkit's answer to a request; with `through` (FUA) what it wrote is on the disk before. Gives `busy` back.
- */
-static int done(int status, bool through, struct cow_error *err)
+/* nbdkit's answer to a request; with `through` (FUA) what it wrote is on the disk before. Gives the disk
+ * back. */
+static int done(struct served *disk, int status, bool through, struct cow_error *err)
 {
     if (status == 0 && through)
         status = served_flush(disk, false, err);
-    pthread_mutex_unlock(&busy);
+    readers_give(disk);
     return answer(status, err);
 }
 
 static int cow_pread(void *handle, void *buffer, uint32_t n_bytes, uint64_t offset, uint32_t flags)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
     (void)flags;
-    pthread_mutex_lock(&busy);
-    return done(served_read(disk, offset, buffer, n_bytes, &err), false, &err);
+    return done(disk, served_read(disk, offset, buffer, n_bytes, &err), false, &err);
 }
 
 static int cow_pwrite(void *handle, const void *data, uint32_t n_bytes, uint64_t offset, uint32_t flags)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
-    pthread_mutex_lock(&busy);
-    return done(served_write(disk, offset, data, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+    return done(disk, served_write(disk, offset, data, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
 }
 
 /* Zeros are holes, which is as fast as it can be, with or without NBDKIT_FLAG_FAST_ZERO; and holes they are
@@ -301,39 +306,41 @@ static int cow_pwrite(void *handle, const void *data, uint32_t n_bytes, uint64_t
  * later. */
 static int cow_zero(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
-    pthread_mutex_lock(&busy);
-    return done(served_zero(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+    return done(disk, served_zero(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
 }
 
 static int cow_trim(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
-    pthread_mutex_lock(&busy);
-    return done(served_trim(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
+    return done(disk, served_trim(disk, offset, n_bytes, &err), flags & NBDKIT_FLAG_FUA, &err);
 }
 
 static int cow_flush(void *handle, uint32_t flags)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
     (void)flags;
-    pthread_mutex_lock(&busy);
-    return done(0, served_is_writing(disk), &err);
+    return done(disk, 0, served_is_writing(disk), &err);
 }
 
 /* A client is told no more than so many at a time, and asks again behind the last. */
-static int add_extents(struct nbdkit_extents *extents, uint64_t offset, uint64_t end, bool only_one,
-                       struct cow_error *err)
+static int add_extents(struct served *disk, struct nbdkit_extents *extents, uint64_t offset, uint64_t end,
+                       bool only_one, struct cow_error *err)
 {
-    for (unsigned i = 0; offset < end && i < EXTENTS_AT_A_TIME; i++) {
+    int status = served_look(disk, err);
+
+    for (unsigned i = 0; !status && offset < end && i < EXTENTS_AT_A_TIME; i++) {
         struct cow_writer_extent extent = {0};
-        const int status = served_extent(disk, offset, &extent, err);
+        status = served_extent(disk, offset, end, &extent, err);
         if (status)
             return status;
         const uint32_t type =
@@ -346,18 +353,18 @@ static int add_extents(struct nbdkit_extents *extents, uint64_t offset, uint64_t
         if (only_one)
             break;
     }
-    return 0;
+    return status;
 }
 
 static int cow_extents(void *handle, uint32_t n_bytes, uint64_t offset, uint32_t flags,
                        struct nbdkit_extents *extents)
 {
+    struct served *disk = readers_take();
     struct cow_error err = {0};
 
     (void)handle;
-    pthread_mutex_lock(&busy);
-    return done(add_extents(extents, offset, offset + n_bytes, flags & NBDKIT_FLAG_REQ_ONE, &err), false,
-                &err);
+    return done(disk, add_extents(disk, extents, offset, offset + n_bytes, flags & NBDKIT_FLAG_REQ_ONE, &err),
+                false, &err);
 }
 
 static struct nbdkit_plugin plugin = {
@@ -367,6 +374,7 @@ static struct nbdkit_plugin plugin = {
     .config = cow_config,
     .config_complete = cow_config_complete,
     .config_help = CONFIG_HELP,
+    .thread_model = cow_thread_model,
     .magic_config_key = "image",
     .after_fork = cow_after_fork,
     .cleanup = cow_cleanup,

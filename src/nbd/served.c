@@ -14,9 +14,9 @@
 
 #include "cow/image.h"
 
-enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000 };
+enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000, RUNS_AT_A_TIME = 4096 };
 
-/* A file as it was last seen, by its name. path NULL: it is not watched. */
+/* A file as it was last seen, by its name. path NULL: it is not watched, as what is handed over is not. */
 struct watched {
     char *path;
     const char *what; /* "the image" */
@@ -29,7 +29,9 @@ struct served {
     struct cow_writer *writer; /* is not NULL */
     uint64_t size_bytes;
     bool is_unfinished; /* something was written since the last end of a session */
-    struct watched cow, backing;
+    struct watched cow;
+    struct watched *below; /* the files of all layers below the image */
+    size_t n_below;
 };
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -97,6 +99,33 @@ static int is_servable(struct cow_image *image, struct cow_error *err)
     return 0;
 }
 
+static int watch_below(struct served *disk, const struct cow_image *image, struct cow_error *err)
+{
+    const size_t layers = cow_image_layers(image);
+    int status = 0;
+
+    disk->below = layers > 1 ? calloc(layers - 1, sizeof *disk->below) : NULL;
+    if (layers > 1 && !disk->below)
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    for (size_t i = 1; !status && i < layers; i++) {
+        struct cow_layer layer;
+        cow_image_layer(image, i, &layer);
+        status = watch_begin(&disk->below[disk->n_below++],
+                             i == 1 ? "the backing file" : "a file below the backing file", layer.path, err);
+    }
+    return status;
+}
+
+/* The files are those that were opened. *changed as watch_look has it. */
+static int look_at_all(struct served *disk, bool *changed, struct cow_error *err)
+{
+    int status = watch_look(&disk->cow, changed, err);
+
+    for (size_t i = 0; !status && i < disk->n_below; i++)
+        status = watch_look(&disk->below[i], changed, err);
+    return status;
+}
+
 static int open_image(struct served *disk, const struct served_options *options, struct cow_error *err)
 {
     const struct cow_open_options open = {.backing_path = options->backing_path};
@@ -108,12 +137,15 @@ static int open_image(struct served *disk, const struct served_options *options,
         return status;
     disk->size_bytes = cow_image_header(disk->image)->size_bytes;
     status = watch_begin(&disk->cow, "the image", options->image_path, err);
-    if (!status && cow_image_backing(disk->image)->state == COW_BACKING_FOUND)
-        status = watch_begin(&disk->backing, "the backing file", cow_image_backing(disk->image)->path, err);
+    if (!status)
+        status = watch_below(disk, disk->image, err);
+    if (!status && !cow_image_is_same_file(disk->image))
+        status = cow_error_set(err, COW_IO, "%s: another file has got its name at this moment",
+                               options->image_path);
     return status;
 }
 
-/* A writer does not tell where the backing file is: the image is opened for that, and closed again. */
+/* A writer does not tell which files lie below: the image is opened for that, and closed again. */
 static int watch_files(struct served *disk, const struct served_options *options, struct cow_error *err)
 {
     const struct cow_open_options open = {.backing_path = options->backing_path};
@@ -124,8 +156,7 @@ static int watch_files(struct served *disk, const struct served_options *options
         status = cow_image_open(&image, options->image_path, &open, err);
     if (status)
         return status;
-    if (cow_image_backing(image)->state == COW_BACKING_FOUND)
-        status = watch_begin(&disk->backing, "the backing file", cow_image_backing(image)->path, err);
+    status = watch_below(disk, image, err);
     cow_image_close(image);
     return status;
 }
@@ -167,7 +198,9 @@ void served_close(struct served *disk)
     cow_image_close(disk->image);
     cow_writer_close(disk->writer);
     free(disk->cow.path);
-    free(disk->backing.path);
+    for (size_t i = 0; i < disk->n_below; i++)
+        free(disk->below[i].path);
+    free(disk->below);
     free(disk);
 }
 
@@ -181,17 +214,32 @@ bool served_is_writing(const struct served *disk)
     return disk->writer != NULL;
 }
 
+static bool is_same_file(const struct watched *a, const struct watched *b)
+{
+    return a->facts.st_dev == b->facts.st_dev && a->facts.st_ino == b->facts.st_ino;
+}
+
+bool served_is_same(const struct served *a, const struct served *b)
+{
+    bool is_same =
+        a->size_bytes == b->size_bytes && a->n_below == b->n_below && is_same_file(&a->cow, &b->cow);
+
+    for (size_t i = 0; is_same && i < a->n_below; i++)
+        is_same = is_same_file(&a->below[i], &b->below[i]);
+    return is_same;
+}
+
 /* Before each request: the files are those that were opened, and what is known of them is what they hold. */
 static int look_again(struct served *disk, struct cow_error *err)
 {
     bool changed = false;
-    int status = watch_look(&disk->cow, &changed, err);
+    int status = look_at_all(disk, &changed, err);
 
-    if (!status)
-        status = watch_look(&disk->backing, &changed, err);
     if (status || disk->writer || !changed)
         return status;
     status = cow_image_refresh(disk->image, err);
+    if (!status) /* it opens them by name */
+        status = look_at_all(disk, &changed, err);
     if (!status)
         status = is_servable(disk->image, err);
     if (!status && cow_image_header(disk->image)->size_bytes != disk->size_bytes)
@@ -212,24 +260,46 @@ int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_byt
                         : cow_image_read(disk->image, offset, buffer, n_bytes, err);
 }
 
-int served_extent(struct served *disk, uint64_t offset, struct cow_writer_extent *out, struct cow_error *err)
+int served_look(struct served *disk, struct cow_error *err)
 {
-    struct cow_run run;
-    int status = look_again(disk, err);
+    return look_again(disk, err);
+}
 
-    if (status || disk->writer)
-        return status ? status : cow_writer_extent(disk->writer, offset, out, err);
-    const uint64_t sector_bytes = cow_image_header(disk->image)->sector_bytes;
-    status = cow_image_next_run(disk->image, offset / sector_bytes, &run, err);
-    if (status)
-        return status;
-    const uint64_t end = (run.first_sector + run.sectors) * sector_bytes;
-    const bool is_hole = run.origin == COW_ORIGIN_HOLE || run.origin == COW_ORIGIN_BACKING_HOLE ||
-                         run.origin == COW_ORIGIN_BEYOND_BACKING;
-    *out = (struct cow_writer_extent){.is_zero = is_hole, .is_hole = is_hole};
-    if (run.sectors)
-        out->n_bytes = (end < disk->size_bytes ? end : disk->size_bytes) - offset;
-    return 0;
+static bool reads_as_zeros(enum cow_origin origin)
+{
+    return origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_BACKING_HOLE ||
+           origin == COW_ORIGIN_BEYOND_BACKING;
+}
+
+/* Runs of one kind that follow each other, up to `limit`. */
+static int image_extent(struct cow_image *image, uint64_t offset, uint64_t limit,
+                        struct cow_writer_extent *out, struct cow_error *err)
+{
+    const uint64_t sector_bytes = cow_image_header(image)->sector_bytes;
+    uint64_t end = offset;
+    int status = 0;
+
+    *out = (struct cow_writer_extent){.n_bytes = 0};
+    for (unsigned i = 0; !status && end < limit && i < RUNS_AT_A_TIME; i++) {
+        struct cow_run run;
+        status = cow_image_next_run(image, end / sector_bytes, &run, err);
+        const bool is_hole = !status && reads_as_zeros(run.origin);
+        if (status || run.sectors == 0 || (i > 0 && is_hole != out->is_hole))
+            break;
+        out->is_zero = out->is_hole = is_hole;
+        end = (run.first_sector + run.sectors) * sector_bytes;
+    }
+    out->n_bytes = (end < limit ? end : limit) - offset;
+    return status;
+}
+
+int served_extent(struct served *disk, uint64_t offset, uint64_t limit, struct cow_writer_extent *out,
+                  struct cow_error *err)
+{
+    const uint64_t end = limit < disk->size_bytes ? limit : disk->size_bytes;
+
+    return disk->writer ? cow_writer_extent(disk->writer, offset, out, err)
+                        : image_extent(disk->image, offset, end, out, err);
 }
 
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,

@@ -28,7 +28,7 @@ usage_errors()
 {
     small
     freeze x.cow b.img
-    run 2
+    run 2 --json # of the list by its name alone
     run 2 x.cow # no terminal
     has "info x.cow" err
     run 2 infoo

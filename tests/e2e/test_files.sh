@@ -225,17 +225,19 @@ differences()
         eq "$path false $first $(stat -c %s new) $(stat -c %s old)" \
             "$(json '"\(.path) \(.equal) \(.first_difference) \(.guest_bytes) \(.backing_bytes)"')" "a difference"
         run 1 files --diff "$path" root.cow
-        has "differs from byte $first on" out
+        diff -a -u --label "root_fs.img:$path" --label "root.cow:$path" old new >want
+        cmp want out || die "$path: not what diff -u says"
         has "$path" err
+        has "from byte $first on" err
     done
     for path in /etc/fstab /usr/share/doc/../../../etc/fstab; do
         run 0 files --diff "$path" --json root.cow
         eq "true null" "$(json '"\(.equal) \(.first_difference)"')" "$path is the same"
         run 0 files --diff "$path" root.cow
-        has equal out
+        eq "  both versions have the same content" "$(cat out)" "$path is the same"
         [ ! -s err ] || die "equal, but: $(cat err)"
     done
-    for path in /usr/bin/tool3 /usr/share/doc/Artistic /etc '' /nothing; do # not in both, or no file
+    for path in /etc '' /nothing; do # no file, on neither side
         run 2 files --diff "$path" root.cow
     done
     run 2 files --diff /etc/fstab --owner 5 root.cow
@@ -246,6 +248,62 @@ differences()
     "$COWTUI" files --diff /etc/hostname root.cow >/dev/full 2>err
     eq 2 $? "exit code on a full device"
     unchanged --diff
+}
+
+# What is on one side only, or has another name there, and what is no text.
+one_sided()
+{
+    guest
+    run 0 merge -q -o disk.raw root.cow
+    ask "dump /home/user/new/file1.txt new"
+    run 1 files --diff /home/user/new/file1.txt root.cow
+    diff -a -u --label "root_fs.img: not there" --label "root.cow:/home/user/new/file1.txt" /dev/null new >want
+    cmp want out || die "a new file"
+    has "is new" err
+    run 1 files --diff /home/user/new/file1.txt --json root.cow
+    eq "false 0 $(stat -c %s new) null" \
+        "$(json '"\(.equal) \(.first_difference) \(.guest_bytes) \(.backing_bytes)"')" "a new file"
+    ask "dump /usr/share/doc/Artistic old" root_fs.img
+    run 1 files --diff /usr/share/doc/Artistic root.cow
+    diff -a -u --label "root_fs.img:/usr/share/doc/Artistic" --label "root.cow: not there" old /dev/null >want
+    cmp want out || die "one that is gone"
+    has "is gone" err
+    run 1 files --diff /usr/share/doc/Artistic --json root.cow
+    eq "null $(stat -c %s old)" "$(json '"\(.guest_bytes) \(.backing_bytes)"')" "one that is gone"
+    run 0 files --diff /etc/motd.old root.cow
+    eq "  both versions have the same content" "$(cat out)" "renamed"
+    run 1 files --diff /home/user/zeros.bin root.cow
+    eq "  this is no text, so it is compared byte by byte" "$(head -n 1 out)" "no text"
+    has "+++ root.cow:/home/user/zeros.bin (700000 bytes)" out
+    has "@@ byte 0 (0x0), 700000 bytes @@" out
+    env PATH=/nowhere "$COWTUI" files --diff /etc/hostname root.cow >out 2>err
+    eq 1 $? "exit code without diff"
+    eq "  there is no diff(1) here, so it is compared byte by byte" "$(head -n 1 out)" "without diff"
+    unchanged --diff
+}
+
+# Content that would drive a terminal stays as it is for a program that reads it, and is escaped on a terminal.
+hostile_content()
+{
+    printf 'one\n\033]0;title\007two\tthree\n' >old
+    printf 'one\n\033[2Jtwo\tthree\n' >new
+    truncate -s 2M base.img
+    mkfs.ext4 -q -F -b 1024 base.img || skip "no mkfs.ext4"
+    debugfs -w -R "write old f" base.img >/dev/null 2>&1
+    cp base.img later.raw
+    debugfs -w -f - later.raw >/dev/null 2>&1 <<'END'
+rm f
+write new f
+END
+    run 0 diff -q -o x.cow base.img later.raw
+    "$COWTUI" files --diff /f x.cow >out 2>err # not by run: that refuses control bytes
+    eq 1 $? "exit code"
+    diff -a -u --label base.img:/f --label x.cow:/f old new >want
+    cmp want out || die "its bytes are not as they are"
+    "$PYTHON" -ES -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$COWTUI" files --color=never --diff /f x.cow >terminal
+    ! grep -q "$(printf '[\033\007]')" terminal || die "control bytes on a terminal"
+    has "+\\x1b[2Jtwo	three" terminal
+    has "-\\x1b]0;title\\x07two	three" terminal
 }
 
 # Blocks that the guest has freed go; every file stays, and the change can be undone.
@@ -443,6 +501,8 @@ t "files: extract a file in an odd place" extracts /srv/www/data.txt guest
 t "files: extract a new file" extracts /usr/bin/tool3 guest
 t "files: what extract refuses" extract_rules
 t "files: what differs" differences
+t "files: what differs, on one side only" one_sided
+t "files: what differs, and a terminal" hostile_content
 t "files: compact --unused" unused
 t "files: compact --unused is careful" unused_refused
 t "files: a table and a filesystem" two_at_once

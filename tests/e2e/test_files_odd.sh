@@ -515,7 +515,7 @@ absurd_size() # BYTES
 print(*[f["size_bytes"] for f in json.load(open("listed.json"))["files"] if f["path"] == "/other"])')" "what it says"
     for path in inline mode mapped; do
         ends 0 files --diff "/$path" x.cow
-        has equal out
+        has "same content" out
     done
     ends 1 files --diff /other --json x.cow
     eq 4 "$(json .first_difference)" "the first byte that differs"

@@ -499,7 +499,7 @@ missing() # TOOL PACKAGE
 # Where the disk cannot be served, the programs write a copy, and the plan says so.
 by_a_copy() # WHAT IS NOT THERE, METHOD
 {
-    local hidden_path=$1
+    local hidden_paths=("$1")
     can_grow
     can_hide
     tree
@@ -508,17 +508,17 @@ by_a_copy() # WHAT IS NOT THERE, METHOD
     rm f.img
     image 1
     remember
-    case $hidden_path in /*) ;; *) hidden_path=$(type -P "$hidden_path") ;; esac
-    without "$hidden_path" -- resize -n --json --grow-fs x.cow 80M
+    case $1 in /*) ;; *) mapfile -t hidden_paths < <(type -aP "$1") ;; esac
+    without "${hidden_paths[@]}" -- resize -n --json --grow-fs x.cow 80M
     eq 0 $? "exit code of a dry run without $1"
-    if [ "$hidden_path" != /dev/fuse ]; then # that one is there, and does not work
+    if [ "$1" != /dev/fuse ]; then # that one is there, and does not work
         eq true "$(json '.notes | any(test("they write a copy of it"))')" "the plan speaks of a copy"
         needs_copied=$(json .needs_free_bytes)
         run 0 resize -n --json --grow-fs x.cow 80M
         [ "$needs_copied" -gt "$(json .needs_free_bytes)" ] || die "a copy needs no room"
         eq false "$(json '.notes | any(test("they write a copy of it"))')" "the plan without a copy speaks of one"
     fi
-    without "$hidden_path" -- resize -q -y --policy extend --method "$2" --grow-fs x.cow 80M
+    without "${hidden_paths[@]}" -- resize -q -y --policy extend --method "$2" --grow-fs x.cow 80M
     eq 0 $? "exit code without $1 ($(head -n 2 err))"
     holds 1 $((79 * MIB))
     same_date

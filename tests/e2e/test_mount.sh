@@ -255,10 +255,10 @@ missing()
     hidden nbdkit
     COWTUI=$PWD/hidden run 63 mount g.cow m
     has "Debian package libnbd-bin" err
-    hidden nbdfuse
+    hidden nbdfuse fusermount3
     COWTUI=$PWD/hidden run 63 mount g.cow m
     has "Debian package nbdkit" err
-    hidden nbdkit nbdfuse
+    hidden nbdkit nbdfuse fusermount3
     COWTUI=$PWD/hidden run 63 mount --fs g.cow m
     [ "$(id -u)" = 0 ] || has "Debian package fuse2fs" err
 }

@@ -230,6 +230,25 @@ killed_either()
     run 0 pages -q -y x.cow # nobody has it locked
 }
 
+# The same of what lies below the backing file.
+below_replaced()
+{
+    can_serve
+    needs qemu-io
+    small
+    mv x.cow middle.cow
+    model make top.cow middle.cow 4096 1
+    served top.cow
+    readable
+    mv b.img away
+    not_readable
+    cp -p away b.img
+    not_readable
+    mv away b.img
+    readable
+    ends 0
+}
+
 # An image that is replaced, or cut, while it is served: EIO, and all is well when it is back.
 replaced()
 {
@@ -336,6 +355,7 @@ t "serve: sockets" sockets
 t "serve: strange names" strange_names
 t "serve: killed" killed_either
 t "serve: replaced, cut, gone" replaced
+t "serve: a COW on a COW, one below is replaced" below_replaced
 t "serve: a guest writes" a_guest_writes
 t "serve: missing programs" missing
 t "serve: wrong use" wrong_use

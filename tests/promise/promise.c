@@ -102,7 +102,7 @@ static void find_bits(struct bits *out, const struct cow_io *io, const char *pat
 static uint8_t bit_mask(const struct bits *bits, uint64_t at)
 {
     const uint64_t left = bits->sectors > at * 8 ? bits->sectors - at * 8 : 0;
-    return left >= 8 ? 0xff : (uint8_t)((1u << left) - 1);
+    return (uint8_t)(left >= 8 ? 0xffu : (1u << left) - 1);
 }
 
 /* How many sectors are dirty, and how many pages of 4 KiB mix both kinds. */

@@ -143,6 +143,10 @@ prepare_changed() { # grown by copy; the old image is kept for undo
     grow 128M
 }
 
+prepare_kept() { # grown, but not its backing file
+    "$program" --quiet --yes resize --policy keep root.cow 128M || fail "cannot grow the image"
+}
+
 prepare_grown() { # the same, with nothing to undo; its bitmap has room
     grow 128M && { "$program" --quiet --yes undo --discard root.cow || fail "cannot discard the undo data"; }
 }
@@ -197,6 +201,17 @@ prepare_inserts() {
     head -c 8192 /dev/zero >probe && fallocate --insert-range --offset 4096 --length 4096 probe 2>/dev/null ||
         skip "this filesystem does not insert room" || return
     rm probe
+}
+
+# A disk that holds a little everywhere, and forty hot spots that are not much fuller.
+prepare_large() {
+    local at
+    image=large.cow
+    rm root.cow root_fs.img && truncate -s 1G root_fs.img && touch --date=@$backing_date root_fs.img &&
+        "$program" --quiet create large.cow root_fs.img && truncate -s +1G large.cow || fail "no image of 1 GiB" || return
+    at=$("$program" info --json large.cow | sed -n 's/.*"bitmap_offset": \([0-9]*\).*/\1/p')
+    LC_ALL=C awk 'BEGIN { for (i = 0; i < 262144; i++) printf "%c", ((i % 375 == 0 || i % 6553 >= 6000 && i % 6553 < 6012) ? 255 : 0) }' >bits
+    dd if=bits of=large.cow bs=4096 seek=$((at / 4096)) conv=notrunc status=none && rm bits
 }
 
 # A piece of the disk whose bits a crash lost, one that the guest wrote zeros to, and all else as it was.
@@ -337,6 +352,19 @@ prepare_family() { # besides: one of another size, one whose change was interrup
     printf '\0\0\0\0' | dd of=broken.cow bs=1 seek=24 conv=notrunc status=none
 }
 
+# A directory to choose from: the family, one that somebody uses, one whose name a terminal would obey, one that is cut
+# off, and a qcow2 of 1 GiB.
+prepare_list() {
+    prepare_family && prepare_in-use another.cow || return
+    image=.
+    cp --sparse=always root.cow "$(printf 'evil \033[31m\302\233name.cow')" && printf OOOM >cut.cow || return
+    { printf 'QFI\373\0\0\0\3' && head -c 16 /dev/zero && printf '\0\0\0\0\100\0\0\0' && head -c 4096 /dev/zero; } >vm.qcow2
+}
+
+prepare_empty-list() {
+    mkdir empty && image=empty
+}
+
 prepare_holes-no-backing() {
     prepare_holes && prepare_no-backing
 }
@@ -371,6 +399,30 @@ release() {
         wait "$holder" 2>/dev/null
         holder=
     fi
+}
+
+# --- meanwhile: what somebody else does when the image has been read, and before the first key ---
+
+meanwhile_grown() { # a guest writes behind all that is there, and leaves the lock
+    printf more >>root.cow
+}
+
+meanwhile_replaced() {
+    mv root.cow old.cow && cp --preserve=timestamps,mode old.cow root.cow
+}
+
+meanwhile_gone() {
+    mv root.cow old.cow
+}
+
+meanwhile_backing-written() {
+    touch --date=@$((backing_date + 60)) root_fs.img
+}
+
+# The program opens its script when it has read the image, and so waits there for whoever writes it.
+play() { # MEANWHILE SCRIPT
+    rm -f case.fifo && mkfifo case.fifo || return
+    { exec 3>case.fifo && "meanwhile_$1" && cat "$2" >&3; } &
 }
 
 # --- check: what a script that changes files must have made ---
@@ -508,6 +560,10 @@ check_undone() { # byte for byte, dates included
     same_as "$before" && only_left
 }
 
+check_any() { # what somebody else did to the files
+    true
+}
+
 check_discarded() {
     same_as "$before" && only_left
 }
@@ -576,19 +632,19 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
 # What differs from run to run: the directory, how many bytes a sparse file takes, and a process number with the
 # blanks that it moves.
 normalise() {
-    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
+    sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e "s|${work#/tmp}|/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
         -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
         -e 's/(old image|undo data) \([0-9]{3} /\1 (NNN /' -e 's/(old image|undo data) \([0-9.]{4} /\1 (SIZE /' \
         -e 's/^(│|[|])( free +)[0-9.]+ [KMGT]iB +[0-9.]+ [KMGT]iB.*$/\1\2(how much there is)/' \
-        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' |
+        -e '/pid [0-9]+/{s/pid [0-9]+/pid N/g;s/  +/ /g}' -e '/in use by [0-9]+/{s/in use by [0-9]+/in use by N/g;s/  +/ /g}' |
         sed -zE -e 's/(file takes|, now)([ │┃|#\n]+)[0-9]{3}([ │┃|#\n]+)KiB/\1\2NNN\3KiB/g' \
             -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'
 }
 
 run_case() { # SCRIPT SCREEN, in a fresh directory
-    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code
+    local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code played meanwhile
     prepare=$(header prepare "$script")
     check=$(header check "$script")
     size=${screen%-ascii}
@@ -604,7 +660,13 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
         cp --recursive --preserve=timestamps . "$before"
     fi
     sed "1s/.*/size $size/" "$script" >case.script # the same line numbers
-    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script case.script "$image" >screens 2>screens.err </dev/null
+    played=case.script
+    meanwhile=$(header meanwhile "$script")
+    if [ -n "$meanwhile" ]; then
+        played=case.fifo
+        play "$meanwhile" case.script || fail "cannot play the script" || return
+    fi
+    PATH=${tools:+$tools:}$PATH "$program" "${options[@]}" --script $played "$image" >screens 2>screens.err </dev/null
     code=$?
     release
     normalise <screens >screens.txt

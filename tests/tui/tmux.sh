@@ -280,17 +280,17 @@ case_undo() { # of the wizard's growth, or of one of its own
 
 case_in_use() { # a guest starts, and stops, while we look
     local pid
-    start && wait_for 'read-only' || return
+    start && wait_for 'kernel: opens' || return
     python3 -c 'import fcntl, signal
 image = open("root.cow", "r+b")
 fcntl.lockf(image, fcntl.LOCK_EX)
 signal.pause()' &
     pid=$!
-    wait_for "in use by pid $pid" && keys r && wait_for 'nothing can be written' && keys Escape
+    wait_for "in use by $pid python3" && keys r && wait_for 'nothing can be written' && keys Escape
     local code=$?
     kill $pid
     wait $pid 2>/dev/null
-    [ $code -eq 0 ] && wait_gone 'in use by pid' && wait_for 'read-only' || return
+    [ $code -eq 0 ] && wait_gone 'in use by' && wait_for 'kernel: opens' || return
     keys q && wait_end 0
 }
 
@@ -328,7 +328,7 @@ case_mount() {
     why='the guest has no such file'
     [ "$(cat mnt/etc/hostname)" = guest42 ] && echo from-here >mnt/etc/new-file && sync -f mnt/etc/new-file || return
     fusermount3 -u mnt 2>/dev/null || umount mnt || return
-    wait_for 'it was unmounted' && wait_for 'read-only' || return
+    wait_for 'it was unmounted' && wait_gone 'in use' || return
     keys 4 && wait_for 'etc/' && keys / && wait_for 'In the path:' && keys -l new-file && keys Enter && wait_for '/etc/new-file' || return
     keys Esc && keys q && wait_end 0 || return
     "$program" -q merge -o written.raw written/root.cow 2>/dev/null && why='the filesystem is not clean' || return
@@ -357,7 +357,7 @@ image = open("moving/root.cow", "r+b")
 fcntl.lockf(image, fcntl.LOCK_EX)
 signal.pause()' &
     pid=$!
-    wait_for 'being moved at this moment, by another cowtui' && wait_for "in use by pid $pid"
+    wait_for 'being moved at this moment, by another cowtui' && wait_for "in use by $pid"
     code=$?
     kill $pid
     wait $pid 2>/dev/null

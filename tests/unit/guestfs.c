@@ -545,6 +545,33 @@ static void check_files(const struct view *view, const struct scene *scene)
     must(cow_fs_scan_damage(view->scan)[0] == '\0', "damage: %s", cow_fs_scan_damage(view->scan));
 }
 
+/* From each place on, against the bytes. */
+static void check_next_differences(struct cow_fs_reader *reader[2], const char *path)
+{
+    uint8_t bytes[2][4 * 4096 + 64];
+    struct cow_error err = {.status = 0};
+    size_t n[2];
+    for (unsigned side = 0; side < 2; side++) {
+        must_succeed(cow_fs_reader_read(reader[side], 0, bytes[side], sizeof bytes[side], &n[side], &err),
+                     err);
+        if (n[side] == sizeof bytes[side]) {
+            return; /* longer than what is looked at here */
+        }
+    }
+    const size_t both = n[0] < n[1] ? n[0] : n[1];
+    for (size_t from = 0; from <= both + 1; from += from < 64 ? 1 : 61) {
+        uint64_t at = UINT64_MAX;
+        size_t want = from;
+        while (want < both && bytes[0][want] == bytes[1][want]) {
+            want++;
+        }
+        want = want < both ? want : both;
+        must_succeed(cow_fs_next_difference(reader[0], reader[1], from, NULL, &at, &err), err);
+        must(at == want, "%s: from %zu on the next difference is at %" PRIu64 ", not %zu", path, from, at,
+             want);
+    }
+}
+
 static void check_compare(const struct view *view, const char *path, const char *old, bool equal,
                           uint64_t first)
 {
@@ -557,6 +584,7 @@ static void check_compare(const struct view *view, const char *path, const char 
         must_succeed(cow_fs_reader_open(&reader[1], view->fs, 0, COW_VERSION_BASE, old, &err), err);
         must_succeed(cow_fs_compare(reader[turn], reader[1 - turn], &is_equal, &found, &err), err);
         must(is_equal == equal && found == first, "%s: %d, first %" PRIu64, path, is_equal, found);
+        check_next_differences(reader, path);
         cow_fs_reader_close(reader[0]);
         cow_fs_reader_close(reader[1]);
     }

@@ -277,7 +277,6 @@ START_TEST(foreign_files_are_no_cow)
         uint64_t file_bytes;
     } foreign[] = {{"", 0},
                    {"OOO", 3},
-                   {"OOOM\0\0\0", 7},
                    {"QFI\xfb\0\0\0\2", 4096},
                    {"\0\0\0\0\0\0\0\3", 4096},
                    {"oooM\0\0\0\3", 4096},
@@ -298,6 +297,23 @@ START_TEST(foreign_files_are_no_cow)
         must(status == COW_NOT_COW || status == COW_UNSUPPORTED, "row %zu: %d", i, status);
         must(cow_status_exit_code(status) == 63, "row %zu", i);
         must(err.message[0] != '\0' && is_terminal_safe(err.message), "row %zu", i);
+    }
+}
+END_TEST
+
+/* The magic is there, and the version is not: it was a COW image, or was to become one. */
+START_TEST(a_magic_alone_is_a_header_cut_off)
+{
+    static const char *const magics[] = {"OOOM\0\0\0", "MOOO\3\0\0"};
+    for (size_t n = 4; n < 8; n++) {
+        uint8_t bytes[COW_HEADER_BYTES_MAX] = {0};
+        struct cow_header h;
+        struct cow_error err = {.status = 0};
+        char wanted[64];
+        memcpy(bytes, magics[n % 2], 7);
+        snprintf(wanted, sizeof wanted, "cut off after %zu bytes", n);
+        must_fail(decode(&h, bytes, n, n, UINT64_MAX, &err), COW_INVALID, err);
+        must(strstr(err.message, wanted) != NULL, "%s", err.message);
     }
 }
 END_TEST
@@ -598,6 +614,7 @@ Suite *header_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_field_out_of_range_is_named, 0, sizeof usual_forms / sizeof usual_forms[0]);
     tcase_add_test(tc, foreign_files_are_no_cow);
+    tcase_add_test(tc, a_magic_alone_is_a_header_cut_off);
     tcase_add_loop_test(tc, a_header_cut_anywhere_is_an_error, 0, COW_FORMATS);
     tcase_add_test(tc, random_bytes_never_decode_out_of_range);
     suite_add_tcase(suite, tc);

@@ -326,6 +326,66 @@ static struct cow_holder holder_of(struct cow_image *img)
     return holder;
 }
 
+/* What becomes of a file outside, step by step, and that a new opening sees none of it. */
+START_TEST(what_others_do_to_the_files_is_told)
+{
+    struct model_spec spec = usual();
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_image(m->cow_path, NULL);
+    char *other = test_path("other"), *kept = test_path("kept");
+    for (int file = COW_FILE_COW; file <= COW_FILE_BACKING; file++) {
+        const char *path = file == COW_FILE_COW ? m->cow_path : m->backing_path;
+        const enum cow_file which = (enum cow_file)file, another = (enum cow_file) !file;
+        struct stat old;
+        must(stat(path, &old) == 0, "stat");
+        const struct timespec later[2] = {old.st_atim, {old.st_mtim.tv_sec, old.st_mtim.tv_nsec ^ 1}};
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_SAME);
+        must(utimensat(AT_FDCWD, path, later, 0) == 0, "utimensat");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_WRITTEN);
+        must(truncate(path, old.st_size + 1) == 0, "truncate");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_GROWN);
+        must(truncate(path, old.st_size - 1) == 0, "truncate");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_SHRUNK);
+        must(rename(path, kept) == 0, "rename");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_GONE);
+        file_write(other, "x", 1);
+        must(rename(other, path) == 0, "rename");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_REPLACED);
+        ck_assert_int_eq(cow_image_outside(img, another), COW_OUTSIDE_SAME);
+        const struct timespec back[2] = {old.st_atim, old.st_mtim};
+        must(rename(kept, path) == 0 && truncate(path, old.st_size) == 0 &&
+                 utimensat(AT_FDCWD, path, back, 0) == 0,
+             "as it was");
+        ck_assert_int_eq(cow_image_outside(img, which), COW_OUTSIDE_SAME);
+    }
+    cow_image_close(img);
+    must(rename(m->backing_path, kept) == 0, "rename");
+    img = open_image(m->cow_path, NULL);
+    ck_assert_int_eq(cow_image_outside(img, COW_FILE_BACKING), COW_OUTSIDE_SAME);
+    must(rename(kept, m->backing_path) == 0, "rename");
+    ck_assert_int_eq(cow_image_outside(img, COW_FILE_BACKING), COW_OUTSIDE_FOUND);
+    cow_image_close(img);
+    free(other);
+    free(kept);
+    model_free(m);
+}
+END_TEST
+
+START_TEST(a_program_has_a_name)
+{
+    struct model_spec spec = usual();
+    struct model *m = model_create(&spec);
+    struct cow_image *img = open_image(m->cow_path, NULL);
+    char name[32];
+    must(cow_image_program_name(img, getpid(), name, sizeof name)[0] != '\0', "it has none");
+    must(strchr(name, '\n') == NULL, "it ends a line");
+    must(cow_image_program_name(img, 0, name, sizeof name)[0] == '\0', "nobody's name");
+    must(cow_image_program_name(img, INT32_MAX, name, sizeof name)[0] == '\0', "the name of none");
+    cow_image_close(img);
+    model_free(m);
+}
+END_TEST
+
 START_TEST(a_guest_that_holds_it_is_told)
 {
     struct model_spec spec = usual();
@@ -609,6 +669,8 @@ Suite *image_suite(void)
     tcase_set_timeout(tc, 30);
     tcase_add_checked_fixture(tc, test_directory_setup, NULL);
     tcase_add_loop_test(tc, an_unfinished_image_opens_and_has_no_contents, 0, COW_FORMATS);
+    tcase_add_test(tc, what_others_do_to_the_files_is_told);
+    tcase_add_test(tc, a_program_has_a_name);
     tcase_add_test(tc, a_guest_that_holds_it_is_told);
     tcase_add_test(tc, refresh_follows_the_file);
     tcase_add_test(tc, refresh_follows_the_backing_file);

@@ -49,6 +49,7 @@ static const struct {
     {"kinds", kinds_suite, 0},
     {"rescue", rescue_suite, 0},
     {"jobs", jobs_suite, 0},
+    {"find", find_suite, 0},
     {"front", front_suite, 0},
 #ifndef __SANITIZE_ADDRESS__ /* its plugin wants the sanitizer in nbdkit: the suites e2e and serve put it    \
                                 there */
@@ -58,11 +59,13 @@ static const struct {
     {"canvas", canvas_suite, 0},
     {"paint", paint_suite, 0},
     {"looking", looking_suite, 0},
+    {"cells", cells_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},
     {"resize-fs", resize_fs_suite, 0},
     {"writer", writer_suite, 0},
+    {"list", list_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

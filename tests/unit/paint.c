@@ -3,7 +3,7 @@
  * From one canvas to the next: a terminal of our own reads what is sent, and must show the canvas; and what
  * is sent for the usual steps has a size.
  */
-#include "tui/screen/paint.h"
+#include "tui/terminal/paint.h"
 
 #include <locale.h>
 #include <stdlib.h>

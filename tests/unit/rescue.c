@@ -4,7 +4,7 @@
  * signal that ended the child. Under a sanitizer, which has handlers of its own for some, the child ends with
  * its report.
  */
-#include "tui/screen/rescue.h"
+#include "tui/terminal/rescue.h"
 
 #include <fcntl.h>
 #include <poll.h>

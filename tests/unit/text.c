@@ -485,6 +485,63 @@ START_TEST(a_shell_reads_quoted_words_back)
 }
 END_TEST
 
+/* A letter or two: too much, too few, others, exchanged; and no word at all where none is near. */
+START_TEST(the_nearest_word_is_meant)
+{
+    static const char *const words[] = {"info", "map", "family", "files", "merge", "resize", "recover"};
+    static const struct {
+        const char *typed, *meant;
+    } known[] = {{"infoo", "info"},
+                 {"inof", "info"},
+                 {"nfo", "info"},
+                 {"filse", "files"},
+                 {"reize", "resize"},
+                 {"rezise", "resize"},
+                 {"recoevr", "recover"},
+                 {"mpa", "map"},
+                 {"mop", "map"},
+                 {"x", NULL},
+                 {"", NULL},
+                 {"ma", "map"},
+                 {"mxx", NULL},
+                 {"convert", NULL},
+                 {"root.cow", NULL},
+                 {"famly.cow", NULL}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct cow_nearest nearest = {.typed = known[i].typed, .typed_bytes = strlen(known[i].typed)};
+        for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
+            cow_nearest_offer(&nearest, words[j]);
+        }
+        must((nearest.word == NULL) == (known[i].meant == NULL) &&
+                 (nearest.word == NULL || strcmp(nearest.word, known[i].meant) == 0),
+             "%s: %s", known[i].typed, nearest.word != NULL ? nearest.word : "none");
+    }
+    char longest[4096];
+    memset(longest, 'i', sizeof longest);
+    struct cow_nearest nearest = {.typed = longest, .typed_bytes = sizeof longest};
+    cow_nearest_offer(&nearest, "info");
+    must(nearest.word == NULL, "4096 letters mean %s", nearest.word);
+}
+END_TEST
+
+START_TEST(a_share_is_never_nothing_or_all_by_rounding)
+{
+    static const struct {
+        uint64_t part, whole;
+        const char *text;
+    } known[] = {{0, 0, "0.0%"},
+                 {0, 7, "0.0%"},
+                 {1, 1000000, "<0.1%"},
+                 {15, 1000, "1.5%"},
+                 {999999, 1000000, ">99.9%"},
+                 {7, 7, "100.0%"}};
+    char buffer[COW_SHARE_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        ck_assert_str_eq(cow_share_text(buffer, known[i].part, known[i].whole), known[i].text);
+    }
+}
+END_TEST
+
 Suite *text_suite(void)
 {
     Suite *suite = suite_create("text");
@@ -505,6 +562,8 @@ Suite *text_suite(void)
     tcase_add_test(tc, a_text_that_just_fits_is_not_cut);
     tcase_add_test(tc, quotes_for_a_shell);
     tcase_add_test(tc, a_shell_reads_quoted_words_back);
+    tcase_add_test(tc, the_nearest_word_is_meant);
+    tcase_add_test(tc, a_share_is_never_nothing_or_all_by_rounding);
     suite_add_tcase(suite, tc);
     return suite;
 }

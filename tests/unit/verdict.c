@@ -34,6 +34,8 @@ static struct cow_verdict verdict_on(const char *path, const char *named)
     cow_image_close(img);
     must(verdict.opens == (verdict.reason[0] == '\0'), "opens %d, reason \"%s\"", verdict.opens,
          verdict.reason);
+    must((verdict.brief[0] == '\0') == (verdict.reason[0] == '\0'), "\"%s\" in brief: \"%s\"", verdict.reason,
+         verdict.brief);
     must(verdict.warnings <= COW_VERDICT_WARNINGS_MAX, "%zu warnings", verdict.warnings);
     for (size_t i = 0; i < verdict.warnings; i++) {
         must(verdict.warning[i][0] != '\0' && is_terminal_safe(verdict.warning[i]), "warning %zu", i);

@@ -41,12 +41,12 @@ json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner
 /* A file's two versions, compared. */
 struct cli_files_diff {
     const char *path;
+    bool in_guest, in_backing; /* whether there is such a version */
     uint64_t guest_bytes, backing_bytes;
     bool equal;
     uint64_t first_difference; /* where they are not equal: the first byte, or the shorter one's length */
 };
 
-void cli_diff_text(struct cli_out *out, const struct cow_image *image, const struct cli_files_diff *diff);
 int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err);
 
 /* A path of the guest, safe to print, whole. The caller's. NULL: out of memory. */

@@ -191,7 +191,8 @@ int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err)
     cli_json_put(&object, "equal", json_boolean(diff->equal));
     cli_json_put(&object, "first_difference",
                  diff->equal ? json_null() : cli_json_u64(diff->first_difference));
-    cli_json_put(&object, "guest_bytes", cli_json_u64(diff->guest_bytes));
-    cli_json_put(&object, "backing_bytes", cli_json_u64(diff->backing_bytes));
+    cli_json_put(&object, "guest_bytes", diff->in_guest ? cli_json_u64(diff->guest_bytes) : json_null());
+    cli_json_put(&object, "backing_bytes",
+                 diff->in_backing ? cli_json_u64(diff->backing_bytes) : json_null());
     return cli_json_print(object, err);
 }

@@ -9,6 +9,7 @@
 
 #include "cli/output/files_found.h"
 #include "cow/text.h"
+#include "front/owner_words.h"
 
 char *cli_guest_path(const char *path)
 {
@@ -146,41 +147,19 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
 void cli_owner_text(struct cli_out *out, const struct cli_files *files, const struct cow_fs_owner *owner,
                     uint64_t offset)
 {
-    char amount[CLI_AMOUNT_BYTES];
-    char *path = owner->path ? cli_guest_path(owner->path) : NULL;
-    const uint64_t end = owner->first_byte + owner->length_bytes;
+    struct front_owner_words words;
+    struct cow_error err;
 
-    cli_heading(out, "byte %" PRIu64 ", sector %" PRIu64, offset,
-                offset / cow_image_header(files->image)->sector_bytes);
-    cli_row(out, "owner", "%s",
-            !owner->known                                     ? "not known"
-            : owner->fs_class == COW_FS_FREE && !owner->dirty ? "free"
-                                                              : cow_fs_class_text(owner->fs_class));
-    if (owner->volume != COW_NO_VOLUME && files->volume[owner->volume].partition)
-        cli_row(out, "partition", "%u", files->volume[owner->volume].partition);
-    if (path)
-        fprintf(out->file, "  %-14s%s\n", "path", path);
-    if (owner->inode)
-        cli_row(out, "inode", "%" PRIu64, owner->inode);
-    if (owner->has_file_offset)
-        cli_row(out, "file byte", "%" PRIu64, owner->file_offset);
-    cli_row(out, "as far as", "%s more, to byte %" PRIu64 " of the disk",
-            cli_amount(amount, owner->length_bytes), end);
-    cli_row(out, "in the COW", "%s", owner->dirty ? "yes" : "no");
-    free(path);
-}
-
-void cli_diff_text(struct cli_out *out, const struct cow_image *image, const struct cli_files_diff *diff)
-{
-    char name[CLI_NAME_BYTES], amount[CLI_AMOUNT_BYTES];
-    char *path = cli_guest_path(diff->path);
-
-    cli_heading(out, "%s: %s", cli_name(name, cow_image_path(image)), path ? path : "(out of memory)");
-    free(path);
-    cli_row(out, "guest", "%s", cli_amount(amount, diff->guest_bytes));
-    cli_row(out, "backing file", "%s", cli_amount(amount, diff->backing_bytes));
-    if (diff->equal)
-        cli_row_tone(out, CLI_GOOD, "content", "equal");
-    else
-        cli_row_tone(out, CLI_WARN, "content", "differs from byte %" PRIu64 " on", diff->first_difference);
+    if (front_owner_words(&words, files->image, files->fs, owner, offset, &err)) {
+        cli_heading(out, "%s", err.message);
+        return;
+    }
+    cli_heading(out, "%s", words.heading);
+    for (size_t i = 0; i < words.n; i++) {
+        if (strcmp(words.row[i].label, "path") == 0)
+            fprintf(out->file, "  %-14s%s\n", words.row[i].label, words.row[i].text);
+        else
+            cli_row(out, words.row[i].label, "%s", words.row[i].text);
+    }
+    front_owner_words_free(&words);
 }

@@ -173,3 +173,16 @@ const char *cow_time_text(char *buffer, int64_t seconds)
     }
     return buffer;
 }
+
+const char *cow_share_text(char *buffer, uint64_t part, uint64_t whole)
+{
+    const double percent = whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+    if (part > 0 && percent < 0.1) {
+        snprintf(buffer, COW_SHARE_TEXT_BYTES, "<0.1%%");
+    } else if (part < whole && percent >= 99.95) {
+        snprintf(buffer, COW_SHARE_TEXT_BYTES, ">99.9%%");
+    } else {
+        snprintf(buffer, COW_SHARE_TEXT_BYTES, "%.1f%%", percent);
+    }
+    return buffer;
+}

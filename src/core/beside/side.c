@@ -59,6 +59,11 @@ const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const
     return may_be_there(io, side_path(out, path, SIDE_MOVE)) ? out : side_path(out, path, SIDE_JOURNAL);
 }
 
+bool side_is_name(const char *name)
+{
+    return name[0] == '.' && strstr(name, ".cowtui-") != NULL;
+}
+
 bool side_has_family_journal(const struct cow_io *io, const char *backing_path)
 {
     char real_path[PATH_MAX], path[PATH_MAX];

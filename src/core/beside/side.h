@@ -28,6 +28,9 @@
  * "", which no call can open. */
 const char *side_path(char out[PATH_MAX], const char *path, const char *what);
 
+/* Is that a name of what this program keeps beside an image? It is no image of its own, then. */
+bool side_is_name(const char *name);
+
 /* The path of the journal beside an image: of a change that moves the data, if there is one, or if it cannot
  * be told (then opening it fails); else of any other, whether it is there or not. Returns out. */
 const char *side_journal_path(char out[PATH_MAX], const struct cow_io *io, const char *path);

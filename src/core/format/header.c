@@ -182,6 +182,11 @@ static int not_a_cow(const struct source *source, struct cow_error *err)
     if (source->file_bytes == 0) {
         return cow_error_set(err, COW_NOT_COW, "not a COW image: the file is empty");
     }
+    if (source->n_bytes >= 4 && source->n_bytes < 8 &&
+        (memcmp(source->bytes, "OOOM", 4) == 0 || memcmp(source->bytes, "MOOO", 4) == 0)) {
+        return cow_error_set(err, COW_INVALID, "header: cut off after %zu bytes, before its version",
+                             source->n_bytes);
+    }
     if (source->n_bytes >= 8 && memcmp(source->bytes, "OOOM", 4) == 0) {
         return cow_error_set(err, COW_UNSUPPORTED, "a COW image of version %" PRIu64 ", which is not known",
                              bytes_get(source->bytes + 4, 4, true));

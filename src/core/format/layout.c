@@ -105,7 +105,8 @@ int cow_layout_choose_alignment(uint32_t *out, uint64_t size_bytes, uint64_t res
     err = err != NULL ? err : &local;
     if (size_bytes == 0 || size_bytes >= SIZE_LIMIT_BYTES) {
         return cow_error_set(err, COW_INVALID,
-                             "a disk of %" PRIu64 " bytes is not possible: 8 TiB is the limit", size_bytes);
+                             "a disk of %" PRIu64 " bytes is not possible: it has to be less than 8 TiB",
+                             size_bytes);
     }
     for (uint32_t alignment = USUAL_ALIGNMENT; alignment <= LARGEST_ALIGNMENT; alignment *= 2) {
         if (capacity_with(alignment, size_bytes) >= wanted) {

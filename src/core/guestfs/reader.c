@@ -231,12 +231,14 @@ static int compare_stretch(struct cow_fs_reader *a, struct cow_fs_reader *b, uin
     return status;
 }
 
-int reader_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
-                   int (*tell)(void *context, struct cow_error *err), void *context, struct cow_error *err)
+/* The first byte from `offset` on that differs, or where the shorter one ends. */
+static int find_difference(struct cow_fs_reader *a, struct cow_fs_reader *b, uint64_t offset, uint64_t *at,
+                           int (*tell)(void *context, struct cow_error *err), void *context,
+                           struct cow_error *err)
 {
     const uint64_t both = arith_min(a->size_bytes, b->size_bytes);
     uint8_t *buffer = malloc(2 * COMPARE_BYTES);
-    uint64_t offset = 0, first = both, end;
+    uint64_t first = both, end;
     int status = buffer == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
     while (status == 0 && offset < both && first == both) {
         bool skip;
@@ -254,10 +256,43 @@ int reader_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal
     }
     free(buffer);
     if (status == 0) {
-        *equal = first == both && a->size_bytes == b->size_bytes;
-        *first_difference = first;
+        *at = first;
     }
     return status;
+}
+
+int reader_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,
+                   int (*tell)(void *context, struct cow_error *err), void *context, struct cow_error *err)
+{
+    const int status = find_difference(a, b, 0, first_difference, tell, context, err);
+    if (status == 0) {
+        *equal =
+            *first_difference == arith_min(a->size_bytes, b->size_bytes) && a->size_bytes == b->size_bytes;
+    }
+    return status;
+}
+
+struct compare_told {
+    const struct cow_env *env;
+    struct cow_progress progress;
+};
+
+static int tell_progress(void *context, struct cow_error *err)
+{
+    struct compare_told *told = context;
+    told->progress.done_bytes = arith_min(told->progress.done_bytes + TELL_BYTES, told->progress.total_bytes);
+    return told->env->progress(told->env->context, &told->progress)
+               ? cow_error_set(err, COW_CANCELLED, "stopped: nothing was compared")
+               : 0;
+}
+
+int cow_fs_next_difference(struct cow_fs_reader *a, struct cow_fs_reader *b, uint64_t offset,
+                           const struct cow_env *env, uint64_t *at, struct cow_error *err)
+{
+    const uint64_t both = arith_min(a->size_bytes, b->size_bytes);
+    struct compare_told told = {env, {"comparing", offset, both > 0 ? both : 1, true}};
+    return find_difference(a, b, offset, at, env != NULL && env->progress != NULL ? tell_progress : NULL,
+                           &told, err);
 }
 
 int cow_fs_compare(struct cow_fs_reader *a, struct cow_fs_reader *b, bool *equal, uint64_t *first_difference,

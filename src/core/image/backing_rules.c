@@ -53,8 +53,8 @@ int backing_rule_size_fits(uint64_t size_bytes, const char *path, struct cow_err
 {
     if (size_bytes >= SIZE_LIMIT_BYTES) {
         return cow_error_set(err, COW_REFUSED,
-                             "%s: a disk of %" PRIu64 " bytes is not possible: 8 TiB is the limit", path,
-                             size_bytes);
+                             "%s: a disk of %" PRIu64 " bytes is not possible: it has to be less than 8 TiB",
+                             path, size_bytes);
     }
     return size_bytes > BACKING_HANGS_BYTES
                ? 0

@@ -116,6 +116,29 @@ static enum cow_origin compare_sector(const struct cow_scan *scan, const struct 
     return same || bytes_all_zero(scan->cow + at, n_bytes) ? raw->origin : COW_ORIGIN_ORPHAN;
 }
 
+static int extent_of_file(struct cow_image *img, enum cow_file which, uint64_t begin, uint64_t limit,
+                          struct chain_extent *out, struct cow_error *err)
+{
+    int status = which == COW_FILE_COW ? layer_extent_at(&img->chain->layer[0], begin, limit, out, err)
+                                       : chain_extent_at(img->chain, 1, begin, limit, out, err);
+    return status == 0 ? 0 : cow_error_prefix(err, "%s: looking for holes", img->path);
+}
+
+int cow_image_data_at(struct cow_image *img, enum cow_file file, uint64_t offset_bytes, uint64_t limit_bytes,
+                      bool *data, uint64_t *end_bytes, struct cow_error *err)
+{
+    struct chain_extent extent;
+    int status = image_require_layout(img, err);
+    if (status == 0) {
+        status = extent_of_file(img, file, offset_bytes, limit_bytes, &extent, err);
+    }
+    if (status == 0) {
+        *data = extent.kind == CHAIN_DATA || extent.kind == CHAIN_UNKNOWN;
+        *end_bytes = extent.end;
+    }
+    return status;
+}
+
 /* Whether a side of [sector, end) begins with a hole of whole sectors, and how many. */
 static int hole_length(struct cow_image *img, enum cow_file which, uint64_t sector, uint64_t end,
                        uint64_t *sectors, struct cow_error *err)
@@ -123,10 +146,9 @@ static int hole_length(struct cow_image *img, enum cow_file which, uint64_t sect
     const uint64_t sector_bytes = img->header.sector_bytes;
     const uint64_t begin = sector * sector_bytes, limit = end * sector_bytes;
     struct chain_extent extent;
-    int status = which == COW_FILE_COW ? layer_extent_at(&img->chain->layer[0], begin, limit, &extent, err)
-                                       : chain_extent_at(img->chain, 1, begin, limit, &extent, err);
+    int status = extent_of_file(img, which, begin, limit, &extent, err);
     if (status != 0) {
-        return cow_error_prefix(err, "%s: looking for holes", img->path);
+        return status;
     }
     const bool hole = extent.kind == CHAIN_HOLE || extent.kind == CHAIN_NOTHING;
     *sectors = !hole ? 0 : extent.end == limit ? end - sector : extent.end / sector_bytes - sector;

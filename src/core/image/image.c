@@ -20,10 +20,11 @@
 #include "core/base/arith.h"
 #include "core/beside/half.h"
 #include "core/beside/side.h"
+#include "core/format/others.h"
 #include "cow/text.h"
 
-/* The first bytes, and the header of them by its driver. What only the raw one takes is no image; UML's says
- * so best. */
+/* The first bytes, and the header of them by its driver. What only the raw one takes is no image: it may be
+ * known by name, or else UML's says so best. */
 static int decode_image(struct cow_image *img, struct format_source *source, struct format_disk *disk,
                         struct cow_error *err)
 {
@@ -34,8 +35,13 @@ static int decode_image(struct cow_image *img, struct format_source *source, str
     img->raw_bytes = (size_t)n;
     *source = (struct format_source){img->raw, img->raw_bytes, (uint64_t)img->cow.facts.st_size, UINT64_MAX};
     const struct format_driver *driver = format_driver_of(source);
-    driver = driver == &format_raw ? &format_uml : driver;
-    return driver->decode(disk, &img->header, source, err);
+    const struct format_file file = {img->io, img->cow.fd};
+    int status = 0;
+    if (driver == &format_raw) {
+        driver = &format_uml;
+        status = format_other_refuse(&file, source->file_bytes, img->path, err);
+    }
+    return status != 0 ? status : driver->decode(disk, &img->header, source, err);
 }
 
 static int set_layout(struct cow_image *img, const struct format_disk *disk, struct cow_error *err)

@@ -149,12 +149,6 @@ static bool is_sibling(struct search *search, const char *path, struct sibling *
     return is;
 }
 
-/* What this program keeps beside an image is no image of its own. */
-static bool is_side_file(const char *name)
-{
-    return name[0] == '.' && strstr(name, ".cowtui-") != NULL;
-}
-
 static bool is_known_sibling(const struct siblings *found, const char *path)
 {
     for (size_t i = 0; i < found->n; i++) {
@@ -171,7 +165,7 @@ static int look_at_sibling(void *context, const char *name)
     struct siblings *found = search->found;
     struct sibling sibling = {.path = NULL};
     char path[PATH_MAX];
-    if ((is_side_file(name) && !search->alone) ||
+    if ((side_is_name(name) && !search->alone) ||
         snprintf(path, sizeof path, "%s%s", search->directory, name) >= (int)sizeof path ||
         is_known_sibling(found, path) || !is_sibling(search, path, &sibling)) {
         return 0;

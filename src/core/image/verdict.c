@@ -10,6 +10,7 @@
  * asks), so a preview cannot promise what `info` would deny later. Where the backing file is a COW itself,
  * the kernel sees the size and the date of that file, and so does this.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     cow_escape(path, sizeof path, facts->backing_path);
     if (header->refusal != NULL) {
         WORDS(out, "%s", header->refusal);
+        out->brief = "its header";
         ADVISE(out,
                "with no backing file on its command line the kernel would serve this file as a raw disk");
         return false;
@@ -75,6 +77,7 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     }
     if (facts->backing_errno != 0) {
         WORDS(out, "Couldn't stat \"%s\" : err = %d", path, facts->backing_errno);
+        out->brief = facts->backing_errno == ENOENT ? "no backing file" : "its backing file";
         ADVISE(out, "name the backing file with -b to look, and on the kernel's command line "
                     "(ubd0=IMAGE,BACKING) to boot");
         return false;
@@ -82,12 +85,14 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     if (facts->backing_bytes != header->size_bytes) {
         WORDS(out, "Size mismatch (%" PRIu64 " vs %" PRIu64 ") of COW header vs backing file",
               header->size_bytes, facts->backing_bytes);
+        out->brief = "size of the backing file";
         advise_size(out, facts, header->size_bytes);
         return false;
     }
     if (facts->backing_mtime != header->mtime) {
         WORDS(out, "mtime mismatch (%" PRId64 " vs %" PRId64 ") of COW header vs backing file", header->mtime,
               facts->backing_mtime);
+        out->brief = "date of the backing file";
         if (header->mtime >= 0) {
             char backing[COW_HINT_BYTES / 2];
             cow_shell_quote(backing, sizeof backing, facts->backing_path);
@@ -161,7 +166,7 @@ static void add_warnings(struct cow_verdict *out, const struct verdict_facts *fa
 void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
 {
     struct kernel_header header;
-    *out = (struct cow_verdict){.opens = false};
+    *out = (struct cow_verdict){.opens = false, .brief = ""};
     kernel_header_read(&header, facts->bytes, facts->n_bytes);
     if (!passes_checks(out, facts, &header)) {
         return;
@@ -170,6 +175,7 @@ void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts)
         WORDS(out,
               "the data offset %" PRIu64 " does not fit the signed 32-bit number that the kernel holds it in",
               header.data_offset);
+        out->brief = "its data offset";
         return;
     }
     out->unknown = facts->backing_unknown;
@@ -196,7 +202,19 @@ static void advise_sibling(struct cow_verdict *out, struct cow_image *img)
     siblings_clear(&siblings);
 }
 
-void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
+/* What is known of this very image goes before what another one explains. */
+static void advise_pending(struct cow_verdict *out, struct cow_image *img)
+{
+    if (!out->opens && img->is_moving) {
+        ADVISE(out, "wait until its data has been moved");
+    } else if (!out->opens && *cow_image_pending(img) != '\0') {
+        char image[COW_HINT_BYTES / 2];
+        ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
+               cow_shell_quote(image, sizeof image, img->path));
+    }
+}
+
+void cow_image_verdict_alone(struct cow_image *img, struct cow_verdict *out)
 {
     const struct cow_backing *backing = &img->backing.facts;
     struct verdict_facts facts = {.bytes = img->raw,
@@ -221,20 +239,21 @@ void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
     facts.backing_bytes = (uint64_t)found.st_size;
     facts.backing_mtime = found.st_mtim.tv_sec;
     verdict_of(out, &facts);
-    if (!out->opens && backing->state == COW_BACKING_FOUND &&
-        (facts.backing_bytes != img->header.size_bytes ||
-         facts.backing_mtime != (int64_t)img->header.mtime)) {
-        advise_sibling(out, img);
-    }
     if (out->opens && !img->header.unfinished &&
         (uint64_t)img->cow.facts.st_size < img->layout.bitmap_offset + img->layout.bitmap_bytes) {
         warn(out, "the file ends before its bitmap does: the kernel takes random sectors for dirty then");
     }
-    if (!out->opens && img->is_moving) {
-        ADVISE(out, "wait until its data has been moved");
-    } else if (!out->opens && *cow_image_pending(img) != '\0') {
-        char image[COW_HINT_BYTES / 2];
-        ADVISE(out, "first of all: \"cowtui recover %s\" finishes the interrupted change or takes it back",
-               cow_shell_quote(image, sizeof image, img->path));
+    advise_pending(out, img);
+}
+
+void cow_image_verdict(struct cow_image *img, struct cow_verdict *out)
+{
+    const struct stat *below = &img->backing.file.facts;
+    cow_image_verdict_alone(img, out);
+    if (!out->opens && img->backing.facts.state == COW_BACKING_FOUND && !img->is_moving &&
+        *cow_image_pending(img) == '\0' &&
+        ((uint64_t)below->st_size != img->header.size_bytes ||
+         below->st_mtim.tv_sec != (int64_t)img->header.mtime)) {
+        advise_sibling(out, img);
     }
 }

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "cow/text.h"
 #include "tui/screen/keys.h"
 
 #define UP    TUI_KEY_UP
@@ -21,9 +22,10 @@
 #define ESC   TUI_KEY_ESC
 #define MOVES                                                                                                \
     (TUI_IN_LOOKING | TUI_IN_HELP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT |         \
-     TUI_IN_OFFER | TUI_IN_SERVING)
+     TUI_IN_OFFER | TUI_IN_SERVING | TUI_IN_LIST)
 #define SIDES (TUI_IN_MAP | TUI_IN_BYTES | TUI_IN_DIFF | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
 
 /* Of one meaning wherever the row holds, or of several. */
@@ -35,6 +37,7 @@
 /* clang-format off */
 static const struct tui_action table[] = {
     {TUI_DO_HELP, TUI_IN_LOOKING, {'?', TUI_KEY_F1}, .command = "help", HELP("this help, with the legend")},
+    {TUI_DO_HELP, TUI_IN_LIST, {'?', TUI_KEY_F1}, HELP("this help")},
     {TUI_DO_HELP, TUI_IN_WIZARD | TUI_IN_SERVING, {TUI_KEY_F1}, UNTOLD},
 
     {TUI_DO_UP, MOVES, {UP, 'k', TUI_CTRL('p')}, HELP("up")},
@@ -50,11 +53,27 @@ static const struct tui_action table[] = {
     {TUI_DO_FIRST, MOVES, {'g', TUI_KEY_HOME}, HELP("to the beginning")},
     {TUI_DO_LAST, MOVES, {'G', TUI_KEY_END}, HELP("to the end")},
 
+    {TUI_DO_ENTER, TUI_IN_LIST, {ENTER}, HELP("open the image")},
+    {TUI_DO_REFRESH, TUI_IN_LIST, {'r', 'R', TUI_KEY_F5}, HELP("read the directory anew")},
+    {TUI_DO_LEAVE, TUI_IN_LIST, {'q'}, HELP("leave the program; in an image q comes back here")},
+
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, .command = "zoom-in", HELP("zoom in around the cursor")},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, .command = "zoom-out", HELP("zoom out")},
     {TUI_DO_FIT, TUI_IN_MAP, {'0'}, .command = "fit", HELP("zoom out to the whole disk")},
+    {TUI_DO_HEAT, TUI_IN_MAP, {'%'}, .command = "heat",
+     HELP("heat by quarters of a cell, or logarithmic; by itself it is so where the fullest cell is low")},
+    {TUI_DO_HILBERT, TUI_IN_MAP, {'H'}, .command = "hilbert",
+     HELP("cells along a Hilbert curve, where what is near on the disk is near here; or in rows")},
     {TUI_DO_NEXT_RUN, TUI_IN_RUNS, {']'}, .command = "next-run", HELP("next run in the COW")},
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
+    {TUI_DO_MARK, TUI_IN_RUNS, {'m'}, HELP("with a letter: mark the byte under the cursor")},
+    {TUI_DO_TO_MARK, TUI_IN_RUNS, {'\''}, HELP("with a letter: to the byte that it marks")},
+    {TUI_DO_RANGE, TUI_IN_MAP | TUI_IN_BLOCKS, {'v'}, .command = "range",
+     HELP("a range from here to the cursor, with what it holds; again: no longer")},
+    {TUI_DO_NEXT_DIFFERENCE, TUI_IN_BYTES, {'}'}, .command = "next-difference",
+     HELP("next place where COW and backing file differ")},
+    {TUI_DO_PREV_DIFFERENCE, TUI_IN_BYTES, {'{'}, .command = "previous-difference",
+     HELP("previous place where they differ")},
     {TUI_DO_ENTER, TUI_IN_WIZARD | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, {ENTER},
      HELPS({TUI_IN_MAP, "the run here in Blocks"},
            {TUI_IN_BLOCKS, "bytes of both sides, differences lit"},
@@ -64,13 +83,19 @@ static const struct tui_action table[] = {
     {TUI_DO_RIGHT, TUI_IN_FILES, {RIGHT, 'l'}, HELP("the same")},
     {TUI_DO_LEFT, TUI_IN_FILES, {LEFT, 'h', TUI_KEY_BACKSPACE}, HELP("to the one above")},
     {TUI_DO_FILTER, TUI_IN_FILES, {'/'}, HELP("all files with some text in their path")},
+    {TUI_DO_FIND, (TUI_IN_LOOKING & ~TUI_IN_FILES) | TUI_IN_HELP, {'/'},
+     HELPS({(TUI_IN_LOOKING & ~(TUI_IN_FILES | TUI_IN_RUNS)) | TUI_IN_HELP, "find some text, as you type"},
+           {TUI_IN_BYTES, "find bytes on either side: text, 0x4f4f, or de ad be ef"},
+           {TUI_IN_MAP, "find what is in the COW by its owner: a part of its path, or what it is"},
+           {TUI_IN_BLOCKS, "find what is in the COW by its owner"})},
+    {TUI_DO_AGAIN, TUI_IN_LOOKING | TUI_IN_HELP, {'n'}, HELP("the next of what was asked for last")},
+    {TUI_DO_AGAIN_BACK, TUI_IN_LOOKING | TUI_IN_HELP, {'N'}, HELP("the one before")},
     {TUI_DO_CLEAR, TUI_IN_FILES | TUI_IN_MAP, {ESC},
      HELPS({TUI_IN_FILES, "without the filter"}, {TUI_IN_MAP, "no file's cells lit any more"})},
     {TUI_DO_DIFF, TUI_IN_ANY_FILE, {'d'}, HELP("the file's two versions, compared")},
     {TUI_DO_EXTRACT, TUI_IN_ANY_FILE, {'x'}, HELP("write it to a file here, as the guest has it")},
     {TUI_DO_EXTRACT_BACKING, TUI_IN_ANY_FILE, {'X'}, HELP("... as the backing file has it")},
     {TUI_DO_ORDER, TUI_IN_FILES, {'o'}, HELP("by changed bytes, name, size or kind, in turn")},
-    {TUI_DO_BY_NAME, TUI_IN_FILES, {'n'}, HELP("by name")},
 
     {TUI_DO_STAGE, TUI_IN_ANY_FINDING, {'f'}, HELP("stage the finding's fix, or no longer")},
     {TUI_DO_PLACE, TUI_IN_ANY_FINDING | TUI_IN_ANY_FILE, {'b'},
@@ -129,6 +154,11 @@ static const struct tui_action table[] = {
      HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
      HELP("go to a byte (16M, +1M) or a sector (s32768)")},
+    {TUI_DO_NEXT, TUI_IN_LOOKING, .command = "next", .argument = TUI_NEXT_KIND,
+     HELP("the next place that is changed, redundant, mixed, a finding of Check, or another owner's")},
+    {TUI_DO_PREVIOUS, TUI_IN_LOOKING, .command = "previous", .argument = TUI_NEXT_KIND, HELP("the one before of that kind")},
+    {TUI_DO_OWNER, TUI_IN_LOOKING, .command = "owner", .argument = TUI_SOME_POSITION,
+     HELP("whose that byte is, or the selected one")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
@@ -150,6 +180,8 @@ enum { ROWS = sizeof table / sizeof table[0] };
 static const char *const argument_words[] = {
     [TUI_NO_ARGUMENT] = "",
     [TUI_POSITION] = " POSITION",
+    [TUI_NEXT_KIND] = " KIND",
+    [TUI_SOME_POSITION] = " [POSITION]",
     [TUI_SIZE] = " [SIZE]",
     [TUI_DISCARD] = " [discard]",
     [TUI_COMPACT_WORD] = " [unused|larger]",
@@ -211,6 +243,18 @@ static const struct tui_action *find_command(const char *name, size_t bytes, int
     return found;
 }
 
+/* The one that was meant, most likely. */
+static int hint_command(const char *name, size_t bytes, struct cow_error *err)
+{
+    struct cow_nearest nearest = {.typed = name, .typed_bytes = bytes};
+    const char *command;
+
+    for (size_t i = 0; (command = tui_command_name(i)) != NULL; i++)
+        cow_nearest_offer(&nearest, command);
+    return nearest.word ? cow_error_hint(err, "did you mean :%s? Tab lists the commands", nearest.word)
+                        : cow_error_hint(err, "Tab lists the commands");
+}
+
 int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
                           struct cow_error *err)
 {
@@ -222,13 +266,17 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
     const struct tui_action *action = find_command(line, bytes, &matches);
     if (bytes == 0 || matches == 0) {
         cow_error_set(err, COW_USAGE, "no such command: %.*s", (int)bytes, line);
-        return cow_error_hint(err, "Tab lists the commands");
+        return hint_command(line, bytes, err);
     }
     if (matches > 1)
         return cow_error_set(err, COW_USAGE, "\"%.*s\" may mean several commands", (int)bytes, line);
     if (action->argument == TUI_POSITION && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
         return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
+    }
+    if (action->argument == TUI_NEXT_KIND && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: which kind?", action->command);
+        return cow_error_hint(err, "changed, redundant, mixed, finding or owner");
     }
     if ((action->argument == TUI_FILE || action->argument == TUI_BACKING) && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: which file?", action->command);

@@ -25,6 +25,8 @@ enum tui_action_id {
     TUI_DO_ZOOM_IN,
     TUI_DO_ZOOM_OUT,
     TUI_DO_FIT,
+    TUI_DO_HEAT,
+    TUI_DO_HILBERT,
     TUI_DO_NEXT_RUN,
     TUI_DO_PREV_RUN,
     TUI_DO_ENTER,
@@ -53,8 +55,10 @@ enum tui_action_id {
     TUI_DO_SCAN,
     TUI_DO_OWNERS,
     TUI_DO_ORDER,
-    TUI_DO_BY_NAME,
     TUI_DO_FILTER,
+    TUI_DO_FIND,
+    TUI_DO_NEXT_DIFFERENCE,
+    TUI_DO_PREV_DIFFERENCE,
     TUI_DO_CLEAR,
     TUI_DO_DIFF,
     TUI_DO_EXTRACT,
@@ -66,6 +70,14 @@ enum tui_action_id {
     TUI_DO_PLACE,
     TUI_DO_PLACE_MAP,
     TUI_DO_GOTO,
+    TUI_DO_NEXT,
+    TUI_DO_PREVIOUS,
+    TUI_DO_AGAIN,
+    TUI_DO_AGAIN_BACK,
+    TUI_DO_MARK,
+    TUI_DO_TO_MARK,
+    TUI_DO_RANGE,
+    TUI_DO_OWNER,
     TUI_DO_FAMILY,
     TUI_DO_BACKING,
     TUI_DO_REFRESH,
@@ -103,13 +115,17 @@ enum {
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
     TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
-    TUI_IN_WORK = 1 << 29,      /* what goes on is stopped by the key that began it */
-    TUI_IN_WAITING = 1 << 30,   /* a page is being made, and nothing but a stop is heard */
+    TUI_IN_WORK = 1 << 27,      /* what goes on is stopped by the key that began it */
+    TUI_IN_WAITING = 1 << 28,   /* a page is being made, and nothing but a stop is heard */
+    TUI_IN_LIST = 1 << 30,      /* there is no image yet: the list to choose one from */
+    TUI_IN_CHOSEN = 1 << 29,    /* leaving the image goes back to that list */
+    TUI_IN_OWNER = 1 << 26,     /* whose a byte is */
     TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
     TUI_IN_ANY_FILE = TUI_IN_FILES | TUI_IN_FILE,
-    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY,
+    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY |
+                     TUI_IN_OWNER,
     TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
     TUI_IN_WIZARD =
         TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
@@ -118,6 +134,8 @@ enum {
 enum tui_argument_kind {
     TUI_NO_ARGUMENT,
     TUI_POSITION,
+    TUI_NEXT_KIND,
+    TUI_SOME_POSITION,
     TUI_SIZE,
     TUI_DISCARD,
     TUI_COMPACT_WORD,

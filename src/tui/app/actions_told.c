@@ -14,7 +14,8 @@
 #include "tui/screen/utf8.h"
 
 #define PAGES (TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW)
-#define OVER  (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY)
+#define OVER                                                                                                 \
+    (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 
 static const struct footer_entry {
     unsigned contexts;
@@ -32,6 +33,8 @@ static const struct footer_entry {
     {TUI_IN_RUNS, TUI_DO_NEXT_RUN, "] [", "Runs"},
     {TUI_IN_MAP, TUI_DO_ENTER, "Enter", "Blocks"},
     {TUI_IN_BLOCKS, TUI_DO_ENTER, "Enter", "Bytes"},
+    {TUI_IN_BYTES, TUI_DO_NEXT_DIFFERENCE, "} {", "Differences"},
+    {TUI_IN_BYTES, TUI_DO_FIND, "/", "Find"},
     {TUI_IN_FILES, TUI_DO_ENTER, "Enter", "Open"},
     {TUI_IN_FILES, TUI_DO_FILTER, "/", "Filter"},
     {TUI_IN_CLEARABLE, TUI_DO_CLEAR, "Esc", "Clear"},
@@ -60,8 +63,16 @@ static const struct footer_entry {
     {TUI_IN_LOOKING, TUI_DO_RESIZE, "r", "Resize"},
     {TUI_IN_LOOKING, TUI_DO_PROMPT, ":", "Command"},
     {TUI_IN_MAP, TUI_DO_OWNERS, "c", "Owners"},
+    {TUI_IN_MAP, TUI_DO_HEAT, "%", "Heat"},
+    {TUI_IN_MAP, TUI_DO_HILBERT, "H", "Hilbert"},
     {TUI_IN_LOOKING, TUI_DO_UNDO, "u", "Undo"},
-    {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"},
+    {TUI_IN_LIST, TUI_DO_ENTER, "Enter", "Open"},
+    {TUI_IN_LIST, TUI_DO_DOWN, "Up Down", "Choose"},
+    {TUI_IN_LIST, TUI_DO_REFRESH, "R", "Read anew"},
+    {TUI_IN_LIST, TUI_DO_HELP, "?", "Help"},
+    {TUI_IN_LIST, TUI_DO_LEAVE, "q", "Quit"},
+    {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"}, /* but where the next one holds */
+    {TUI_IN_CHOSEN, TUI_DO_LEAVE, "q", "List"},
     {OVER, TUI_DO_LEAVE, "q", "Back"},
     {TUI_IN_FIELD | PAGES, TUI_DO_LEAVE, "Esc", "Leave: nothing is written"},
     {TUI_IN_OFFER, TUI_DO_LEAVE, "q", "Look only"},
@@ -96,7 +107,8 @@ void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
 
     for (size_t i = 0; i < FOOTER; i++) {
         bool told = n > 1 && shown[1]->id == footer[i].id && (contexts & TUI_IN_WORK);
-        if ((footer[i].contexts & contexts) && has_key(footer[i].id, contexts) && !told)
+        bool goes_elsewhere = (contexts & TUI_IN_CHOSEN) && footer[i].contexts == TUI_IN_TABS;
+        if ((footer[i].contexts & contexts) && !told && !goes_elsewhere && has_key(footer[i].id, contexts))
             shown[n++] = &footer[i];
     }
     if (n > 0)
@@ -131,11 +143,14 @@ static const struct {
     {"Everywhere (C- is Ctrl, S- is Shift)", 0, 0},
     {"Header", TUI_IN_HEADER, 0},
     {"Map", TUI_IN_MAP, 0},
+    {"Map, Blocks and Bytes", TUI_IN_RUNS, 0},
     {"Blocks", TUI_IN_BLOCKS, 0},
+    {"Bytes", TUI_IN_BYTES, 0},
     {"Files", TUI_IN_ANY_FILE, 0},
     {"Check", TUI_IN_ANY_FINDING, 0},
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},
     {"Resize wizard", 0, PAGES | TUI_IN_FS},
+    {"List of images", 0, TUI_IN_LIST},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
@@ -175,6 +190,16 @@ static void help_section(struct tui_page *page, size_t section)
             titled = true;
             put_help(page, row, row->help[k].words);
         }
+    }
+}
+
+void tui_actions_help_in(struct tui_page *page, unsigned contexts)
+{
+    const struct tui_action *row;
+
+    for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
+        if ((row->contexts & contexts) && row->key[0] != 0 && row->help[0].words)
+            put_help(page, row, row->help[0].words);
     }
 }
 

@@ -11,6 +11,9 @@
 /* One line of keys for those contexts; what does not fit is left out, the last one (how to leave) never. */
 void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts);
 
+/* The keys that mean something in those contexts. */
+void tui_actions_help_in(struct tui_page *page, unsigned contexts);
+
 /* Help's text: keys by context, and commands. */
 void tui_actions_help(struct tui_page *page);
 

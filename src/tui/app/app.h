@@ -14,7 +14,9 @@
 #include "tui/app/view.h"
 #include "tui/jobs/cells_job.h"
 #include "tui/jobs/check_job.h"
+#include "tui/jobs/ends_job.h"
 #include "tui/jobs/files_job.h"
+#include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
@@ -23,7 +25,15 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CELLS, TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_JOBS };
+enum tui_app_job {
+    TUI_APP_CELLS,
+    TUI_APP_ENDS,
+    TUI_APP_CHECK,
+    TUI_APP_FILES,
+    TUI_APP_SCAN,
+    TUI_APP_FIND,
+    TUI_APP_JOBS
+};
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -32,6 +42,28 @@ struct tui_edits {
     bool path, mtime; /* which fields they are for */
     char new_path[COW_PATH_BYTES + 1];
     uint32_t new_mtime;
+};
+
+enum { TUI_MARKS = 26 };
+
+/* What the next key is: no key, or the letter of a mark. */
+enum tui_letter { TUI_LETTER_NONE, TUI_LETTER_SETS, TUI_LETTER_GOES };
+
+/* Places of the disk by letters; they stay when the image is read anew. */
+struct tui_marks {
+    enum tui_letter awaits;
+    bool set[TUI_MARKS];
+    uint64_t byte[TUI_MARKS];
+};
+
+enum { TUI_ASKED_BYTES = TUI_FIND_TEXT_BYTES };
+
+/* What was asked for last, which n and N repeat. Whoever looks for something puts a function here that goes
+ * to the next one, or the one before. NULL: nothing was. */
+struct tui_asked {
+    enum tui_result (*again)(struct tui_app *app, bool back);
+    int kind;                   /* of :next */
+    char what[TUI_ASKED_BYTES]; /* of / */
 };
 
 struct tui_app {
@@ -43,11 +75,28 @@ struct tui_app {
     struct tui_backend *backend;
     struct tui_canvas canvas;
 
+    struct { /* of a kernel's, for the title */
+        bool opens, unknown;
+        size_t warnings;
+        const char *brief;
+    } verdict;
     struct cow_holder holder;
+    char holder_name[64]; /* of its program, escaped; "" where nobody tells */
+    struct {              /* what others have done to the files since they were read */
+        enum cow_outside image, backing;
+        enum cow_outside told_image, told_backing; /* a message has said so */
+    } outside;
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */
     char name[256], backing_name[256]; /* last parts of the paths, escaped */
 
-    uint64_t sector; /* the selection, shared by all views */
+    uint64_t sector;      /* the selection, shared by all views */
+    uint32_t sector_byte; /* which byte of it; 0 but where somebody meant one */
+    struct {
+        bool on;
+        uint64_t anchor; /* a sector; the range is from there to the selection */
+    } range;
+    struct tui_marks marks;
+    struct tui_asked asked;
 
     struct tui_view tab[TUI_TABS];
     int tab_now;
@@ -59,6 +108,13 @@ struct tui_app {
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
+    struct tui_ends ends;
+    struct tui_find find;
+    struct { /* the one that is being typed */
+        char typed[TUI_ASKED_BYTES];
+        uint64_t from; /* the byte where it began, for those views where it goes over the disk */
+        enum tui_found found;
+    } search;
     struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
@@ -67,6 +123,9 @@ struct tui_app {
     const char *offered;  /* the answer that was there to begin with, if it asks for a file; else NULL */
     char offered_text[TUI_PROMPT_BYTES];
     void (*answer)(struct tui_app *app, const char *text);
+    void (*typed)(struct tui_app *app,
+                  const char *text);       /* hears of each key; NULL: it waits for the answer */
+    void (*given_up)(struct tui_app *app); /* there will be no answer; NULL: nobody needs to know */
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
     struct {              /* that a page waits for while it is being made */
@@ -76,6 +135,8 @@ struct tui_app {
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
+    bool chosen;     /* from a list: leaving the first level goes back there */
+    bool to_list;    /* ... and that is where we go */
     bool warned;     /* that something staged is not written */
     int stop_signal; /* that made us leave, or 0 */
     unsigned ticks, slices;
@@ -114,12 +175,17 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
 /* Says which one it is now. */
 void tui_app_say_backing(struct tui_app *app);
 
-/* Asks anew who holds the image, and whether a change is pending: two system calls. */
+/* Asks anew who holds the image, what others have done to its files, and whether a change is pending: a few
+ * system calls. */
 void tui_app_look_around(struct tui_app *app);
 
 /* The same, and reads the image anew where a change that somebody else makes has begun or ended: its data may
  * have moved. Not under a view that holds a change of ours, for its plan borrows the image. */
 void tui_app_follow(struct tui_app *app);
+
+/* Where somebody else has changed a file, says so and how it is read anew, once; the title goes on saying it.
+ */
+void tui_app_tell_outside(struct tui_app *app);
 
 /* Says that a change is pending and offers to recover. */
 void tui_app_offer_recovery(struct tui_app *app);
@@ -127,8 +193,12 @@ void tui_app_offer_recovery(struct tui_app *app);
 /* The number of sectors of the disk; 0 for an unfinished image: nothing can be walked then. */
 uint64_t tui_app_sectors(const struct tui_app *app);
 
-/* Selects a sector, cut to the disk. */
+/* Selects a sector, cut to the disk, and in it the first byte if it is another one than before. */
 void tui_app_select(struct tui_app *app, uint64_t sector);
+
+/* The selected byte of the disk, and selecting one, cut to the disk. */
+uint64_t tui_app_byte(const struct tui_app *app);
+void tui_app_select_byte(struct tui_app *app, uint64_t byte);
 
 /* Selects the next or previous run in the COW as seen from the range [first, end). Says so if there is none.
  */
@@ -186,6 +256,12 @@ void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
 void tui_app_ask_file(struct tui_app *app, const char *question, const char *initial,
                       void (*answer)(struct tui_app *app, const char *text));
 
+/* Asks for some text, and goes to it as it is typed. */
+enum tui_result tui_app_ask_text(struct tui_app *app);
+
+/* A view's search for pieces in the COW by their owners: that of Map and Blocks. */
+enum tui_found tui_app_search_owners(struct tui_app *app, void *state, const struct tui_search *search);
+
 /* A line saying why there is nothing to see in an image without a layout. */
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area);
 
@@ -193,6 +269,9 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
 
 /* The view that has the keys. */
 struct tui_view *tui_app_top(struct tui_app *app);
+
+/* The line on top: the image, what a kernel makes of it, who uses it, and what has become of it since. */
+void tui_title_draw(const struct tui_app *app, struct tui_canvas *canvas);
 
 /* Does what a view's handler has answered. The view is a copy: it may have opened a message box before it
  * ended, so it is looked for wherever it lies. */
@@ -205,6 +284,15 @@ void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char 
 /* Does what a line says that was typed behind a ':'. Errors are shown. */
 void tui_app_run_command(struct tui_app *app, const char *line);
 
+/* Looks for the next place of a kind, by its name, or the one before; and again for what was looked for last.
+ * What is found is selected, on the Map if the view on top shows no places. */
+enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind);
+enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argument);
+
+/* The next key is the letter of a mark to set, or to go to (enum tui_letter); and that key. */
+enum tui_result tui_app_do_letter(struct tui_app *app, int awaits, const char *argument);
+void tui_app_take_letter(struct tui_app *app, int key);
+
 /* Asks for a command. */
 void tui_app_ask_command(struct tui_app *app);
 
@@ -212,8 +300,17 @@ void tui_app_ask_command(struct tui_app *app);
  * to whoever asked. */
 const char *tui_app_ask_key(struct tui_app *app, int key);
 
+/* Goes to what the job has found, or says that there is nothing. */
+void tui_app_end_find(struct tui_app *app);
+
+/* A paste for the line at the bottom. */
+void tui_app_ask_paste(struct tui_app *app, const char *text);
+
 /* Runs until the user leaves. Returns 0 or the status of a failed script. */
 int tui_app_loop(struct tui_app *app, struct cow_error *err);
+
+/* Says that the terminal is too small for anything else. */
+void tui_app_draw_too_small(struct tui_canvas *canvas);
 
 /* Closes every view and tab. */
 void tui_app_close_views(struct tui_app *app);

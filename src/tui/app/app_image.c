@@ -26,24 +26,85 @@ void tui_app_look_around(struct tui_app *app)
 {
     struct cow_holder holder = {0};
     bool pending = tui_app_sectors(app) > 0 && cow_image_pending(app->subject.image)[0] != '\0';
+    enum cow_outside image = cow_image_outside(app->subject.image, COW_FILE_COW);
+    enum cow_outside backing = cow_image_outside(app->subject.image, COW_FILE_BACKING);
 
     if (cow_image_in_use(app->subject.image, &holder, NULL))
         holder = (struct cow_holder){0};
-    if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending)
+    if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending ||
+        image != app->outside.image || backing != app->outside.backing)
         app->redraw = true;
+    if (holder.pid != app->holder.pid)
+        cow_image_program_name(app->subject.image, holder.pid, app->holder_name, sizeof app->holder_name);
     app->holder = holder;
     app->pending = pending;
+    app->outside.image = image;
+    app->outside.backing = backing;
+}
+
+static bool tell_one(struct tui_app *app, const char *name, enum cow_outside now, enum cow_outside *told)
+{
+    static const char *const words[COW_OUTSIDES] = {
+        [COW_OUTSIDE_WRITTEN] = "was written by others: R reads it anew",
+        [COW_OUTSIDE_GROWN] = "has grown: R reads it anew",
+        [COW_OUTSIDE_SHRUNK] = "has become shorter: R reads it anew",
+        [COW_OUTSIDE_REPLACED] = "is another file now: R reads that one",
+        [COW_OUTSIDE_GONE] = "is gone: R looks for it anew",
+        [COW_OUTSIDE_FOUND] = "is there now: R reads all anew",
+    };
+
+    if (now == *told)
+        return false;
+    *told = now;
+    if (now != COW_OUTSIDE_SAME)
+        tui_app_say(app, TUI_WARN, "%s %s", name, words[now]);
+    return now != COW_OUTSIDE_SAME;
+}
+
+void tui_app_tell_outside(struct tui_app *app)
+{
+    unsigned contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
+
+    if (!(contexts & TUI_IN_LOOKING) || app->message[0])
+        return;
+    if (!tell_one(app, app->name, app->outside.image, &app->outside.told_image))
+        tell_one(app, app->backing_name, app->outside.backing, &app->outside.told_backing);
+}
+
+static void judge_image(struct tui_app *app)
+{
+    struct cow_verdict verdict;
+
+    cow_image_verdict_alone(app->subject.image, &verdict);
+    app->verdict.opens = verdict.opens;
+    app->verdict.unknown = verdict.unknown;
+    app->verdict.warnings = verdict.warnings;
+    app->verdict.brief = verdict.brief;
+}
+
+/* Of a guest that goes on writing it is said once that it does. */
+static void begin_watch(struct tui_app *app)
+{
+    bool goes_on = app->holder.held && app->outside.told_image == COW_OUTSIDE_WRITTEN;
+
+    app->outside.told_image = goes_on ? COW_OUTSIDE_WRITTEN : COW_OUTSIDE_SAME;
+    app->outside.told_backing = COW_OUTSIDE_SAME;
 }
 
 /* What the title line shows; asked once, not at every key. */
 static void look_at_image(struct tui_app *app)
 {
+    judge_image(app);
+    begin_watch(app);
     last_part(app->name, sizeof app->name, cow_image_path(app->subject.image));
     last_part(app->backing_name, sizeof app->backing_name, cow_image_backing(app->subject.image)->path);
     tui_app_look_around(app);
     app->subject.generation++;
     tui_cells_again(&app->cells);
-    tui_app_select(app, app->sector);
+    if (tui_app_sectors(app) > 0)
+        tui_app_select_byte(app, tui_app_byte(app));
+    else
+        tui_app_select(app, 0);
     app->redraw = true;
 }
 
@@ -101,6 +162,7 @@ void tui_app_follow(struct tui_app *app)
     if (app->depth == 0 &&
         (app->pending != pending || (half && app->holder.held != held) || is_being_moved(app)))
         (void)tui_app_reopen(app, NULL); /* else it stays as it was, and R says why */
+    tui_app_tell_outside(app);
 }
 
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
@@ -189,8 +251,27 @@ void tui_app_select(struct tui_app *app, uint64_t sector)
 
     if (sector >= sectors)
         sector = sectors > 0 ? sectors - 1 : 0;
+    if (sector != app->sector)
+        app->sector_byte = 0;
     app->sector = sector;
     app->redraw = true;
+}
+
+uint64_t tui_app_byte(const struct tui_app *app)
+{
+    return app->sector * cow_image_header(app->subject.image)->sector_bytes + app->sector_byte;
+}
+
+void tui_app_select_byte(struct tui_app *app, uint64_t byte)
+{
+    const struct cow_header *header = cow_image_header(app->subject.image);
+
+    if (tui_app_sectors(app) == 0)
+        return;
+    if (byte >= header->size_bytes)
+        byte = header->size_bytes - 1;
+    tui_app_select(app, byte / header->sector_bytes);
+    app->sector_byte = (uint32_t)(byte % header->sector_bytes);
 }
 
 void tui_app_light(struct tui_app *app, const struct cow_fs_file *file)

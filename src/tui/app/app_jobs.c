@@ -14,11 +14,15 @@ static bool wants_check(const struct tui_app *app)
     return app->depth == 0 && app->tab_now == TUI_TAB_CHECK;
 }
 
-/* Files, or a file over it, or a coloured Map. */
+/* Files, or a file over it, a coloured Map, or where the owner of a byte is told. */
 static bool wants_files(const struct tui_app *app)
 {
     const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
 
+    if (app->find.kind == TUI_FIND_OWNER && app->find.job.state == TUI_JOB_RUNNING)
+        return true;
+    if (top == &tui_view_bytes || top == &tui_view_owner)
+        return true;
     if (app->tab_now == TUI_TAB_FILES)
         return !top || top == &tui_view_file;
     return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
@@ -30,21 +34,28 @@ static bool wants_cells(const struct tui_app *app)
     return app->depth == 0 && app->tab_now == TUI_TAB_MAP;
 }
 
+/* What shows the disk by its places is on the screen. */
+static bool wants_ends(const struct tui_app *app)
+{
+    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
+}
+
 /* It is asked for by its key, wherever one is. */
-static bool wants_scan(const struct tui_app *app)
+static bool wants_always(const struct tui_app *app)
 {
     (void)app;
     return true;
 }
 
-/* Files shows itself why there is nothing; the Map has no place for that, and is no longer coloured. */
+/* Who shows what is read shows itself why there is nothing; but the Map has no place for that, and is no
+ * longer coloured. */
 static void end_files(struct tui_app *app)
 {
     struct tui_job *job = &app->files.job;
 
     if (job->state == TUI_JOB_DONE)
         return;
-    job->complains = app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
+    job->complains = app->files.colours && job->state == TUI_JOB_FAILED;
     app->files.colours = false;
 }
 
@@ -58,10 +69,9 @@ static const struct {
     bool (*wants)(const struct tui_app *app);
     void (*end)(struct tui_app *app);
 } rows[TUI_APP_JOBS] = {
-    [TUI_APP_CELLS] = {wants_cells, end_quietly},
-    [TUI_APP_CHECK] = {wants_check, end_quietly},
-    [TUI_APP_FILES] = {wants_files, end_files},
-    [TUI_APP_SCAN] = {wants_scan, end_quietly},
+    [TUI_APP_CELLS] = {wants_cells, end_quietly}, [TUI_APP_ENDS] = {wants_ends, end_quietly},
+    [TUI_APP_CHECK] = {wants_check, end_quietly}, [TUI_APP_FILES] = {wants_files, end_files},
+    [TUI_APP_SCAN] = {wants_always, end_quietly}, [TUI_APP_FIND] = {wants_always, tui_app_end_find},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -71,6 +81,10 @@ void tui_app_begin_jobs(struct tui_app *app)
     tui_files_init(&app->files, &app->subject);
     tui_scan_init(&app->scan, &app->subject);
     app->job[TUI_APP_CELLS] = &app->cells.job;
+    tui_ends_init(&app->ends, &app->subject);
+    app->job[TUI_APP_ENDS] = &app->ends.job;
+    tui_find_init(&app->find, &app->subject, &app->files);
+    app->job[TUI_APP_FIND] = &app->find.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;

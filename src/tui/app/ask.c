@@ -26,6 +26,8 @@ void tui_app_ask(struct tui_app *app, const char *question, const char *initial,
     app->question = question;
     app->offered = NULL;
     app->answer = answer;
+    app->typed = NULL;
+    app->given_up = NULL;
     app->redraw = true;
 }
 
@@ -47,6 +49,14 @@ static void answer_question(struct tui_app *app, const char *text)
     free(path);
 }
 
+void tui_app_ask_paste(struct tui_app *app, const char *text)
+{
+    tui_prompt_paste(text);
+    app->redraw = true;
+    if (app->question && app->typed)
+        app->typed(app, tui_prompt_text());
+}
+
 const char *tui_app_ask_key(struct tui_app *app, int key)
 {
     bool empty = tui_prompt_text()[0] == '\0';
@@ -57,11 +67,17 @@ const char *tui_app_ask_key(struct tui_app *app, int key)
                                       : tui_prompt_key(key);
 
     app->redraw = true;
-    if (state == TUI_PROMPT_EDITING)
+    if (state == TUI_PROMPT_EDITING) {
+        if (app->question && app->typed)
+            app->typed(app, tui_prompt_text());
         return NULL;
+    }
     app->prompting = false;
-    if (state != TUI_PROMPT_ACCEPTED)
+    if (state != TUI_PROMPT_ACCEPTED) {
+        if (app->question && app->given_up)
+            app->given_up(app);
         return NULL;
+    }
     if (!app->question)
         return tui_prompt_text();
     answer_question(app, tui_prompt_text());

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The lines around the views: title, tabs, message, footer or prompt; and the sentence for a terminal that is
- * too small for any of it. What the title has to say gets shorter where it does not fit, in a fixed order.
+ * The lines around the views: tabs, message, footer or prompt (the title is title.c's); and the sentence for
+ * a terminal that is too small for any of it.
  *
  * The whole screen is drawn anew each time, and the backend finds out what of it has changed: nothing here
  * remembers what it drew. Where the page to be drawn asks for a yes, what was typed before is dropped before
  * the page can be seen: no key that was meant for another page can answer it.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,103 +15,6 @@
 #include "tui/app/work.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"
-
-enum { FACT_BYTES = 768 };
-
-/* Dirty share of the disk: "1.5%". */
-static void percent_text(char *out, size_t out_bytes, uint64_t part, uint64_t whole)
-{
-    double percent = whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-
-    if (part > 0 && percent < 0.1)
-        snprintf(out, out_bytes, "<0.1%%");
-    else if (part < whole && percent >= 99.95)
-        snprintf(out, out_bytes, ">99.9%%");
-    else
-        snprintf(out, out_bytes, "%.1f%%", percent);
-}
-
-/* What the image is, from the long form (0) to the short (2). */
-static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
-{
-    const struct cow_header *header = cow_image_header(app->subject.image);
-    const struct cow_backing *backing = cow_image_backing(app->subject.image);
-    char size[COW_SIZE_TEXT_BYTES];
-
-    if (header->unfinished) {
-        snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format),
-                 cow_image_half(app->subject.image) == COW_HALF_MOVING ? "its data is being moved"
-                                                                       : "unfinished change");
-        return;
-    }
-    cow_size_text(size, header->size_bytes);
-    if (shortness == 2)
-        snprintf(out, out_bytes, "%s", size);
-    else if (shortness == 1 || backing->state == COW_BACKING_NONE)
-        snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format), size);
-    else
-        snprintf(out, out_bytes, "%s \u00b7 %s over %s%s", cow_format_title(header->format), size,
-                 app->backing_name,
-                 backing->state == COW_BACKING_FOUND      ? ""
-                 : backing->state == COW_BACKING_IGNORED  ? " (not opened)"
-                 : backing->state == COW_BACKING_UNUSABLE ? " (not usable)"
-                                                          : " (not found)");
-}
-
-static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
-{
-    char percent[16];
-    uint64_t sectors = tui_app_sectors(app);
-
-    out[0] = '\0';
-    if (!app->cells.usage_known || shortness == 2)
-        return;
-    percent_text(percent, sizeof percent, app->cells.usage.dirty_sectors, sectors);
-    if (shortness == 1)
-        snprintf(out, out_bytes, "%s dirty   ", percent);
-    else
-        snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)   ", app->cells.usage.dirty_sectors,
-                 sectors, percent);
-}
-
-static void access_facts(const struct tui_app *app, char *out, size_t out_bytes)
-{
-    bool half = cow_image_half(app->subject.image) == COW_HALF_MOVED;
-    const char *pending = half ? "half moved" : app->pending ? "pending change" : "";
-    const char *comma = app->pending ? ", " : "";
-
-    if (!app->holder.held)
-        snprintf(out, out_bytes, "%s", app->pending ? pending : "read-only");
-    else if (app->holder.pid > 0)
-        snprintf(out, out_bytes, "%s%sin use by pid %" PRId64, pending, comma, app->holder.pid);
-    else
-        snprintf(out, out_bytes, "%s%sin use", pending, comma);
-}
-
-static void draw_title(const struct tui_app *app, struct tui_canvas *canvas)
-{
-    /* shortness of the image's and the usage's facts, tried in this order */
-    static const int tries[][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 1}, {2, 2}};
-    char facts[FACT_BYTES], usage[96], access[64];
-    int name_cells = tui_text_cells(app->name);
-
-    access_facts(app, access, sizeof access);
-    tui_fill(canvas, (struct tui_rect){0, 0, canvas->cols, 1}, ' ', TUI_BAR);
-    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
-        image_facts(app, facts, sizeof facts, tries[i][0]);
-        usage_facts(app, usage, sizeof usage, tries[i][1]);
-        int cells = 1 + name_cells + 3 + tui_text_cells(facts) + 3 + tui_text_cells(usage) +
-                    tui_text_cells(access) + 1;
-        if (cells <= canvas->cols)
-            break;
-    }
-    int x_right = tui_text_right(canvas, canvas->cols - 1, 0, canvas->cols - 2,
-                                 app->holder.held || app->pending ? TUI_BAR_ALERT : TUI_BAR, access);
-    x_right = tui_text_right(canvas, x_right, 0, x_right - 1, TUI_BAR, usage);
-    int x = 1 + tui_text(canvas, 1, 0, x_right - 2, TUI_BAR_STRONG, app->name);
-    if (x + 3 < x_right)
-        tui_text(canvas, x + 3, 0, x_right - x - 4, TUI_BAR, facts);
-}
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
@@ -161,7 +63,9 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
         draw_candidates(canvas, y);
         return;
     }
-    tui_footer_draw(canvas, y, tui_work_contexts(app, view->view_class->contexts(app, view->state)));
+    bool to_list = app->chosen && app->depth == 0 && app->tab_return == TUI_NO_TAB;
+    unsigned contexts = view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0U);
+    tui_footer_draw(canvas, y, tui_work_contexts(app, contexts));
     if (app->message[0])
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);
 }
@@ -185,7 +89,7 @@ void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, str
     tui_page_free(&page);
 }
 
-static void draw_too_small(struct tui_canvas *canvas)
+void tui_app_draw_too_small(struct tui_canvas *canvas)
 {
     tui_textf(canvas, 0, 0, canvas->cols, TUI_STRONG, "cowtui needs %dx%d cells,", TUI_MIN_COLS,
               TUI_MIN_ROWS);
@@ -206,12 +110,12 @@ void tui_app_draw(struct tui_app *app)
         app->backend->ops->discard(app->backend);
     app->asks_yes = false;
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
-        draw_too_small(canvas);
+        tui_app_draw_too_small(canvas);
         app->backend->ops->present(app->backend, canvas);
         return;
     }
     struct tui_rect area = {0, 2, canvas->cols, canvas->rows - 4};
-    draw_title(app, canvas);
+    tui_title_draw(app, canvas);
     draw_tabs(app, canvas);
     while (first > 0 && app->stack[first - 1].view_class->overlay)
         first--;

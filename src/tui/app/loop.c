@@ -22,6 +22,17 @@ enum {
 
 static const double seconds_between_looks = 0.1, seconds_between_stops = 0.01;
 
+/* Of one that is typed into a field, nobody comes here. */
+static void refuse_key(struct tui_app *app, int key, unsigned contexts)
+{
+    char name[TUI_KEY_NAME_BYTES];
+    const char *told = tui_action_of_key('?', contexts) == TUI_DO_HELP          ? "; ? tells the keys"
+                       : tui_action_of_key(TUI_KEY_F1, contexts) == TUI_DO_HELP ? "; F1 tells the keys"
+                                                                                : "";
+
+    tui_app_say(app, TUI_DIM, "no key %s here%s", tui_key_name(name, key), told);
+}
+
 static void handle_key(struct tui_app *app, int key)
 {
     if (app->prompting) {
@@ -36,6 +47,14 @@ static void handle_key(struct tui_app *app, int key)
     }
     if (key != 'q')
         app->warned = false;
+    if (app->marks.awaits != TUI_LETTER_NONE) {
+        tui_app_take_letter(app, key);
+        return;
+    }
+    if (key == TUI_KEY_ESC && app->find.job.state == TUI_JOB_RUNNING) {
+        tui_job_stop(&app->find.job);
+        return;
+    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);
@@ -44,9 +63,12 @@ static void handle_key(struct tui_app *app, int key)
             return;
         }
     }
-    enum tui_action_id action = tui_action_of_key(key, view.view_class->contexts(app, view.state));
+    unsigned contexts = view.view_class->contexts(app, view.state);
+    enum tui_action_id action = tui_action_of_key(key, contexts);
     if (action != TUI_DO_NOTHING)
         tui_app_perform(app, action, NULL);
+    else
+        refuse_key(app, key, contexts);
 }
 
 /* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */
@@ -56,8 +78,7 @@ static void handle_paste(struct tui_app *app, const char *text)
     enum tui_result result = TUI_IGNORED;
 
     if (app->prompting) {
-        tui_prompt_paste(text);
-        app->redraw = true;
+        tui_app_ask_paste(app, text);
         return;
     }
     if (view.view_class->paste)

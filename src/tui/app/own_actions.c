@@ -193,30 +193,49 @@ static enum tui_result do_scan(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+/* Selects a byte (16M, +1M) or the first one of a sector (s32768). False: that is none, which is told. */
+static bool select_position(struct tui_app *app, const char *name, const char *argument)
+{
+    const uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
+    struct cow_error err = {0};
+    uint64_t at = 0, sectors = tui_app_sectors(app);
+    bool is_sector = argument[0] == 's';
+
+    if (cow_size_parse(&at, argument + is_sector, is_sector ? app->sector : tui_app_byte(app), &err)) {
+        cow_error_prefix(&err, "%s", name);
+        tui_app_error(app, &err);
+        return false;
+    }
+    if ((is_sector ? at : at / sector_bytes) >= sectors) {
+        tui_app_select(app, sectors - 1);
+        tui_app_say(app, TUI_WARN, "that is past the end of the disk; this is its last sector");
+    } else if (is_sector) {
+        tui_app_select_byte(app, at * sector_bytes);
+    } else {
+        tui_app_select_byte(app, at);
+    }
+    return true;
+}
+
 static enum tui_result do_goto(struct tui_app *app, const char *argument)
 {
-    const struct cow_header *header = cow_image_header(app->subject.image);
-    struct cow_error err = {0};
-    uint64_t at = 0;
-    bool sector = argument && argument[0] == 's';
-    uint64_t sectors = tui_app_sectors(app);
-
-    if (!argument || sectors == 0)
+    if (!argument || tui_app_sectors(app) == 0)
         return TUI_NOTHING;
-    if (cow_size_parse(&at, sector ? argument + 1 : argument,
-                       sector ? app->sector : app->sector * header->sector_bytes, &err)) {
-        cow_error_prefix(&err, "goto");
-        tui_app_error(app, &err);
-        return TUI_REDRAW;
-    }
-    if (!sector)
-        at /= header->sector_bytes;
-    if (at >= sectors) {
-        at = sectors - 1;
-        tui_app_say(app, TUI_WARN, "that is past the end of the disk; this is its last sector");
-    }
-    tui_app_select(app, at);
+    select_position(app, "goto", argument);
     return TUI_REDRAW;
+}
+
+/* Of what is asked one after the other only the last stays open. */
+static enum tui_result do_owner(struct tui_app *app, const char *argument)
+{
+    bool is_another = tui_app_top(app)->view_class == &tui_view_owner;
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_NOTHING;
+    if (argument && argument[0] && !select_position(app, "owner", argument))
+        return TUI_REDRAW;
+    tui_app_push(app, &tui_view_owner, NULL);
+    return is_another ? TUI_POP : TUI_REDRAW;
 }
 
 static enum tui_result do_refresh(struct tui_app *app, const char *argument)
@@ -243,6 +262,12 @@ static enum tui_result do_backing(struct tui_app *app, const char *argument)
     tui_check_unstage(&app->check);
     tui_app_say_backing(app);
     return TUI_REDRAW;
+}
+
+static enum tui_result do_find(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    return tui_app_ask_text(app);
 }
 
 static enum tui_result do_redraw(struct tui_app *app, const char *argument)
@@ -276,8 +301,12 @@ static enum tui_result do_leave(struct tui_app *app, const char *argument)
     (void)argument;
     if (app->depth > 0)
         return TUI_POP;
-    if (app->tab_return == TUI_NO_TAB)
-        return may_leave(app) ? TUI_QUIT : TUI_REDRAW;
+    if (app->tab_return == TUI_NO_TAB) {
+        if (!may_leave(app))
+            return TUI_REDRAW;
+        app->to_list = app->chosen;
+        return TUI_QUIT;
+    }
     tui_app_show_tab(app, (enum tui_tab)app->tab_return, false);
     return TUI_REDRAW;
 }
@@ -321,7 +350,15 @@ static const struct {
     {TUI_DO_SCAN, .does = do_scan},
     {TUI_DO_WRITE, .does = do_write},
     {TUI_DO_UNSTAGE, .does = do_unstage},
+    {TUI_DO_FIND, .does = do_find},
     {TUI_DO_GOTO, .does = do_goto},
+    {TUI_DO_NEXT, .does_one = tui_app_do_next, .which = false},
+    {TUI_DO_PREVIOUS, .does_one = tui_app_do_next, .which = true},
+    {TUI_DO_AGAIN, .does_one = tui_app_do_again, .which = false},
+    {TUI_DO_AGAIN_BACK, .does_one = tui_app_do_again, .which = true},
+    {TUI_DO_MARK, .does_one = tui_app_do_letter, .which = TUI_LETTER_SETS},
+    {TUI_DO_TO_MARK, .does_one = tui_app_do_letter, .which = TUI_LETTER_GOES},
+    {TUI_DO_OWNER, .does = do_owner},
     {TUI_DO_REFRESH, .does = do_refresh},
     {TUI_DO_BACKING, .does = do_backing},
     {TUI_DO_REDRAW, .does = do_redraw},

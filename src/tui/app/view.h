@@ -24,6 +24,27 @@ enum tui_result {
     TUI_QUIT,
 };
 
+/* What is to be found, and how. Typing goes from where it began each time; who gives up is back there. */
+enum tui_search_step {
+    TUI_SEARCH_BEGIN,  /* remember where you are */
+    TUI_SEARCH_TYPED,  /* from there on, that place included */
+    TUI_SEARCH_CANCEL, /* back to there */
+    TUI_SEARCH_NEXT,   /* behind where you are now */
+    TUI_SEARCH_PREVIOUS,
+};
+
+struct tui_search {
+    enum tui_search_step step;
+    const char *text;
+};
+
+enum tui_found {
+    TUI_FOUND,
+    TUI_FOUND_NOT,
+    TUI_FOUND_LATER,   /* a job looks for it, and says what comes of it */
+    TUI_FOUND_NO_TEXT, /* that cannot be looked for here; why was said */
+};
+
 struct tui_view_class {
     const char *title;
     bool overlay; /* a box over the view beneath */
@@ -39,6 +60,9 @@ struct tui_view_class {
     /* argument is what was typed behind a command, else NULL. */
     enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action, const char *argument);
     void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);
+    bool has_page; /* the state begins with its struct tui_page: in that text is searched for */
+    /* Goes to where some text is. NULL: in its page, or there is none to be found. */
+    enum tui_found (*search)(struct tui_app *app, void *state, const struct tui_search *search);
     /* Every 100 ms while it is on top; NULL: nothing to do. */
     enum tui_result (*tick)(struct tui_app *app, void *state);
     void (*close)(struct tui_app *app, void *state);
@@ -82,6 +106,16 @@ struct tui_serving_request {
 /* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
 enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
 
+/* The next line of a page, around its end, with the text in it. */
+enum tui_found tui_page_search(struct tui_page *page, const struct tui_search *search);
+
+/* The row of a list to go to: the next one from `at` on, around its end, whose text has that of the search in
+ * it; -1 if there is none. text_of may use out, and answers with a text that lives as long. */
+enum { TUI_ROW_TEXT_BYTES = 4 * COW_MESSAGE_BYTES };
+long tui_list_search(size_t rows, size_t at, const struct tui_search *search,
+                     const char *(*text_of)(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES]),
+                     void *list);
+
 extern const struct tui_view_class tui_view_header;
 extern const struct tui_view_class tui_view_map;
 extern const struct tui_view_class tui_view_blocks;
@@ -91,8 +125,9 @@ extern const struct tui_view_class tui_view_family;
 extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_pending;
 extern const struct tui_view_class tui_view_files;
-extern const struct tui_view_class tui_view_file; /* argument: struct cow_fs_file */
-extern const struct tui_view_class tui_view_diff; /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_file;  /* argument: struct cow_fs_file */
+extern const struct tui_view_class tui_view_owner; /* whose the selected byte is */
+extern const struct tui_view_class tui_view_diff;  /* argument: struct cow_fs_file */
 extern const struct tui_view_class tui_view_check;
 extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
 extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */

@@ -66,6 +66,9 @@ bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
             snprintf(out, TUI_WORK_BYTES, "%s", app->waits.what);
         return true;
     }
+    tui_find_text(&app->find, out, TUI_WORK_BYTES); /* it has a key of its own, which it tells */
+    if (out[0])
+        return true;
     const struct tui_job *job = running_job(app, &name);
     if (!job) {
         tui_scan_text(&app->scan, out, TUI_WORK_BYTES);

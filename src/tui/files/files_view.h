@@ -17,8 +17,8 @@ struct files_view {
         unsigned epoch;
     } filled;
     int volume;
-    char *directory; /* NULL: the root */
-    char filter[256];
+    char *directory;                      /* NULL: the root */
+    char filter[256], filter_before[256]; /* the second: as it was before it was typed anew */
     enum tui_order order;
     size_t at, top;
     int rows; /* as drawn last */

@@ -8,17 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/diff/compare.h"
 #include "tui/app/app.h"
-#include "tui/files/compare.h"
+#include "tui/screen/clock.h"
 #include "tui/screen/utf8.h"
 
 enum { LINE_BYTES = 4096, TAB_COLS = 8, SHIFT_COLS = 8, SHIFT_MAX = 8 * LINE_BYTES };
 
 struct diff_view {
-    struct tui_diff diff;
+    struct front_diff diff;
     char *title;
-    size_t top;
-    int rows, shift; /* as drawn last; the cells that are left of the screen */
+    size_t top, top_before; /* the first line shown; the one where a search began */
+    size_t found;           /* 1 + the line that was found; 0: none */
+    int rows, shift;        /* as drawn last; the cells that are left of the screen */
 };
 
 static void diff_close(struct tui_app *app, void *state)
@@ -26,9 +28,29 @@ static void diff_close(struct tui_app *app, void *state)
     struct diff_view *view = state;
 
     (void)app;
-    tui_diff_free(&view->diff);
+    front_diff_free(&view->diff);
     free(view->title);
     free(view);
+}
+
+/* Draws and looks for keys, now and then. */
+static bool wants_stop(void *context, uint64_t done, uint64_t total)
+{
+    return tui_app_look_in(context, "comparing", done, total);
+}
+
+static int compare_file(struct front_diff *out, struct tui_app *app, const struct cow_fs_file *file,
+                        struct cow_error *err)
+{
+    struct tui_waiting waiting = {.app = app, .looked = tui_clock()};
+    struct front_diff_request request = {.fs = app->files.fs,
+                                         .volume = file->volume,
+                                         .disk = {app->name, app->backing_name},
+                                         .wants_stop = wants_stop,
+                                         .context = &waiting};
+
+    front_diff_paths(request.path, file);
+    return front_diff_make(out, &request, err);
 }
 
 static int diff_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -39,7 +61,7 @@ static int diff_open(struct tui_app *app, void **state, const void *argument, st
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     view->title = strdup(file->path);
-    int status = view->title ? tui_diff_make(&view->diff, app, file, err)
+    int status = view->title ? compare_file(&view->diff, app, file, err)
                              : cow_error_set(err, COW_NO_MEMORY, "out of memory");
     if (status) {
         diff_close(app, view);
@@ -98,7 +120,7 @@ static void plain_text(char *out, size_t out_bytes, const char *line, size_t byt
 static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, int x, int y, int cols,
                       size_t i)
 {
-    const char *line = view->diff.text + view->diff.line[i];
+    const char *line = view->diff.bytes + view->diff.line[i];
     size_t bytes = view->diff.line[i + 1] - view->diff.line[i];
     char plain[LINE_BYTES], text[4 * LINE_BYTES];
 
@@ -106,7 +128,7 @@ static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, i
         bytes--;
     plain_text(plain, sizeof plain, line, bytes);
     const char *rest = cow_escape_message(text, sizeof text, plain);
-    enum tui_style style = style_of(line, bytes);
+    enum tui_style style = i + 1 == view->found ? TUI_SELECTED : style_of(line, bytes);
     if (view->shift > 0 && rest[0] != '\0') { /* its sign stays */
         x += tui_put(canvas, x, y, tui_utf8_next(&rest), style);
         cols--;
@@ -178,11 +200,45 @@ static enum tui_result diff_act(struct tui_app *app, void *state, enum tui_actio
     }
 }
 
+static const char *diff_text(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES])
+{
+    const struct front_diff *diff = list;
+    size_t bytes = diff->line[row + 1] - diff->line[row];
+
+    plain_text(out, TUI_ROW_TEXT_BYTES, diff->bytes + diff->line[row], bytes);
+    return out;
+}
+
+/* The line that was found goes to the top, and is lit. */
+static enum tui_found diff_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct diff_view *view = state;
+    bool typing = search->step == TUI_SEARCH_TYPED || search->step == TUI_SEARCH_CANCEL;
+    size_t at = typing ? view->top_before : view->found > 0 ? view->found - 1 : view->top;
+
+    (void)app;
+    if (search->step == TUI_SEARCH_BEGIN)
+        view->top_before = view->top;
+    if (typing) {
+        view->top = view->top_before;
+        view->found = 0;
+    }
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+        return TUI_FOUND;
+    long row = tui_list_search(view->diff.lines, at, search, diff_text, &view->diff);
+    if (row < 0)
+        return TUI_FOUND_NOT;
+    view->top = (size_t)row;
+    view->found = (size_t)row + 1;
+    return TUI_FOUND;
+}
+
 const struct tui_view_class tui_view_diff = {
     .title = "Diff",
     .open = diff_open,
     .contexts = diff_contexts,
     .act = diff_act,
+    .search = diff_search,
     .draw = diff_draw,
     .close = diff_close,
 };

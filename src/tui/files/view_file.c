@@ -198,6 +198,7 @@ static enum tui_result file_act(struct tui_app *app, void *state, enum tui_actio
 
 const struct tui_view_class tui_view_file = {
     .title = "File",
+    .has_page = true,
     .open = file_open,
     .contexts = file_contexts,
     .act = file_act,

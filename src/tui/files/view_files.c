@@ -255,6 +255,22 @@ static void filter_answer(struct tui_app *app, const char *text)
     app->redraw = true;
 }
 
+static void filter_given_up(struct tui_app *app)
+{
+    const struct files_view *view = app->tab[TUI_TAB_FILES].state;
+
+    filter_answer(app, view->filter_before);
+}
+
+static enum tui_result ask_filter(struct tui_app *app, struct files_view *view)
+{
+    snprintf(view->filter_before, sizeof view->filter_before, "%s", view->filter);
+    tui_app_ask(app, "In the path: ", view->filter, filter_answer);
+    app->typed = filter_answer;
+    app->given_up = filter_given_up;
+    return TUI_REDRAW;
+}
+
 static enum tui_result set_order(struct files_view *view, enum tui_order order)
 {
     view->order = order;
@@ -314,11 +330,8 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
         return TUI_REDRAW;
     case TUI_DO_ORDER:
         return set_order(view, (enum tui_order)((view->order + 1) % TUI_ORDERS));
-    case TUI_DO_BY_NAME:
-        return set_order(view, TUI_ORDER_NAME);
     case TUI_DO_FILTER:
-        tui_app_ask(app, "In the path: ", view->filter, filter_answer);
-        return TUI_REDRAW;
+        return ask_filter(app, view);
     case TUI_DO_CLEAR:
         filter_answer(app, "");
         return TUI_REDRAW;
@@ -337,11 +350,34 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
     return result == TUI_IGNORED ? tui_file_act(app, selected_file(app, view), action) : result;
 }
 
+static const char *row_name(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES])
+{
+    const struct tui_row *at = &((const struct tui_level *)list)->row[row];
+
+    snprintf(out, TUI_ROW_TEXT_BYTES, "%.*s", (int)at->name_bytes, at->path + at->name);
+    return out;
+}
+
+/* '/' is the filter here; what was asked for elsewhere is found again in the rows that are shown. */
+static enum tui_found files_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct files_view *view = state;
+    long row = -1;
+
+    if (is_current(app, view) && (search->step == TUI_SEARCH_NEXT || search->step == TUI_SEARCH_PREVIOUS))
+        row = tui_list_search(view->level.rows, view->at, search, row_name, &view->level);
+    if (row < 0)
+        return TUI_FOUND_NOT;
+    select_row(view, (size_t)row);
+    return TUI_FOUND;
+}
+
 const struct tui_view_class tui_view_files = {
     .title = "Files",
     .open = files_open,
     .contexts = files_contexts,
     .act = files_act,
+    .search = files_search,
     .draw = files_draw,
     .close = files_close,
 };

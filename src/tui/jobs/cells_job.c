@@ -207,3 +207,9 @@ const struct cow_density *tui_cells_at(const struct tui_cells *cells, size_t cel
 
     return cell < window->counted ? &window->count[cell] : NULL;
 }
+
+const struct cow_density *tui_cells_counts(const struct tui_cells *cells, size_t *counted)
+{
+    *counted = cells->window[cells->now].counted;
+    return cells->window[cells->now].count;
+}

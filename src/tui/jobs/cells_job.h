@@ -56,5 +56,7 @@ int tui_cells_show(struct tui_cells *cells, uint64_t first_sector, uint64_t cell
 /* The counts of one of them; behind the end of the disk its sectors are 0. NULL: not counted yet. Until the
  * next tui_cells_show. */
 const struct cow_density *tui_cells_at(const struct tui_cells *cells, size_t cell);
+/* All of them that were counted, from the first on. */
+const struct cow_density *tui_cells_counts(const struct tui_cells *cells, size_t *counted);
 
 #endif

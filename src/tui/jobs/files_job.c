@@ -5,11 +5,13 @@
  */
 #include "tui/jobs/files_job.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cow/text.h"
+#include "front/owner_words.h"
 #include "tui/screen/utf8.h"
 
 enum { PATH_TEXT_BYTES = 4 * COW_MESSAGE_BYTES };
@@ -197,4 +199,30 @@ void tui_files_owner_text(const struct tui_files *files, uint64_t sector, int ce
         tui_path_text(out, out_bytes, cow_fs_class_text(owner.fs_class), cells);
     if (end_sector)
         *end_sector = (owner.first_byte + owner.length_bytes + sector_bytes - 1) / sector_bytes;
+}
+
+const char *tui_files_byte_text(const struct tui_files *files, uint64_t byte, int cells, char *out,
+                                size_t out_bytes)
+{
+    char prefix[TUI_PREFIX_BYTES], place[64] = "";
+    struct cow_fs_owner owner;
+    struct cow_error err;
+
+    if (cow_fs_owner_at(files->scan, byte, &owner, &err)) {
+        snprintf(out, out_bytes, "%s", err.message);
+        return out;
+    }
+    if (!owner.path) {
+        snprintf(out, out_bytes, "%s", front_owner_class_text(&owner));
+        return out;
+    }
+    if (owner.fs_class != COW_FS_FILE)
+        snprintf(place, sizeof place, "  (%s)", cow_fs_class_text(owner.fs_class));
+    else if (owner.has_file_offset)
+        snprintf(place, sizeof place, "  (its byte %" PRIu64 ")", owner.file_offset);
+    int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(files, owner.volume, prefix));
+    tui_path_text(out + taken, out_bytes - (size_t)taken, owner.path, cells - taken - (int)strlen(place));
+    size_t used = strlen(out);
+    snprintf(out + used, out_bytes - used, "%s", place);
+    return out;
 }

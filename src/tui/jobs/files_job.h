@@ -66,6 +66,11 @@ int tui_files_light(struct tui_files *files, const struct cow_fs_file *file, str
 void tui_files_owner_text(const struct tui_files *files, uint64_t sector, int cells, char *out,
                           size_t out_bytes, uint64_t *end_sector);
 
+/* The same of one byte, with the place that it has in its file, as the end of "owner ...". Files have to be
+ * known. Returns out. */
+const char *tui_files_byte_text(const struct tui_files *files, uint64_t byte, int cells, char *out,
+                                size_t out_bytes);
+
 /* A path (raw bytes) as text, cut at its left end to so many cells. */
 void tui_path_text(char *out, size_t out_bytes, const char *path, int cells);
 

@@ -207,6 +207,7 @@ static void clamp_top(struct tui_page *page, int area_rows)
 void tui_page_draw(struct tui_page *page, struct tui_canvas *canvas, struct tui_rect area, int bar_x)
 {
     clamp_top(page, area.rows);
+    page->rows = area.rows;
     for (int y = 0; y < area.rows && page->top + y < page->lines; y++) {
         const struct tui_cell *line = page->cell + (size_t)(page->top + y) * (size_t)page->cols;
         for (int x = 0; x < page->cols && x < area.cols; x++) {
@@ -214,9 +215,36 @@ void tui_page_draw(struct tui_page *page, struct tui_canvas *canvas, struct tui_
                 tui_put(canvas, area.x + x, area.y + y, line[x].ch, (enum tui_style)line[x].style);
         }
     }
+    if (page->found > page->top && page->found <= page->top + area.rows)
+        tui_restyle(canvas, (struct tui_rect){area.x, area.y + page->found - 1 - page->top, area.cols, 1},
+                    TUI_SELECTED);
     if (bar_x >= 0 && page->lines > area.rows)
         tui_scrollbar(canvas, bar_x, area.y, area.rows, (uint64_t)page->top, (uint64_t)area.rows,
                       (uint64_t)page->lines);
+}
+
+static bool line_has(const struct tui_page *page, int line, const char *text)
+{
+    const struct tui_cell *cell = page->cell + (size_t)line * (size_t)page->cols;
+    char bytes[4 * TUI_SIDE_MAX + 1];
+    size_t used = 0;
+
+    for (int x = 0; x < page->cols && used + 4 < sizeof bytes; x++) {
+        if (cell[x].ch != 0)
+            used += tui_utf8_put(bytes + used, cell[x].ch);
+    }
+    bytes[used] = '\0';
+    return strcasestr(bytes, text) != NULL;
+}
+
+int tui_page_find(const struct tui_page *page, const char *text, int line, bool back)
+{
+    for (int i = 0; i < page->lines; i++, line += back ? -1 : 1) {
+        line = (line % page->lines + page->lines) % page->lines;
+        if (line_has(page, line, text))
+            return line;
+    }
+    return -1;
 }
 
 bool tui_page_scroll(struct tui_page *page, int lines, int area_rows)

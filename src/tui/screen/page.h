@@ -17,7 +17,12 @@ struct tui_page {
     int capacity;          /* in lines */
     struct tui_cell *cell; /* [capacity * cols] */
     int top;               /* the first line shown */
-    bool failed;           /* out of memory: the page ends early */
+    int rows;              /* that were drawn last */
+    int found;             /* 1 + the line that was searched for, drawn as selected; 0: none */
+    struct {
+        int top, found; /* where a search began */
+    } before;
+    bool failed; /* out of memory: the page ends early */
 };
 
 /* Empties the page and sets its width; the scroll position stays. */
@@ -54,6 +59,10 @@ void tui_page_value(struct tui_page *page, const char *label, int value_col, enu
 
 /* Draws from page->top on, which it first brings into range; a scroll bar at bar_x if bar_x >= 0. */
 void tui_page_draw(struct tui_page *page, struct tui_canvas *canvas, struct tui_rect area, int bar_x);
+
+/* The next line from `line` on, around the page's end, that has the text in it, whatever the case of its
+ * ASCII letters; -1 if there is none. */
+int tui_page_find(const struct tui_page *page, const char *text, int line, bool back);
 
 /* Moves page->top by so many lines, within what an area of that height allows. Returns whether it moved. */
 bool tui_page_scroll(struct tui_page *page, int lines, int area_rows);

@@ -18,7 +18,9 @@ static const struct {
     [TUI_DENSITY_BACKING] = {{0x00b7, TUI_MAP_BACKING}, "nothing in the COW: all from the backing file"},
     [TUI_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND},
                             "nothing in the COW, past the end of the backing file: zeros"},
-    [TUI_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW}, "up to 24% of the cell's sectors are in the COW"},
+    [TUI_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW},
+                         "up to 24% of the cell's sectors are in the COW; on a logarithmic scale "
+                         "(%) the shades part where the legend says"},
     [TUI_DENSITY_HALF] = {{0x2592, TUI_MAP_HALF}, "25 to 49%"},
     [TUI_DENSITY_HIGH] = {{0x2593, TUI_MAP_HIGH}, "50 to 99%"},
     [TUI_DENSITY_FULL] = {{0x2588, TUI_MAP_FULL}, "all of the cell is in the COW"},
@@ -38,6 +40,19 @@ static const struct tui_mark origins[COW_ORIGINS] = {
 
 static const struct tui_mark mixed = {'m', TUI_MAP_MIXED};
 static const struct tui_mark lit = {'@', TUI_MAP_LIT};
+
+static const struct {
+    struct tui_mark mark;
+    const char *name;
+    const char *text;
+} ends_of[TUI_END_KINDS] = {
+    [TUI_END_PARTITION] = {{'|', TUI_STRONG}, "part end", "behind the end of a partition"},
+    [TUI_END_FILESYSTEM] = {{')', TUI_STRONG}, "fs end", "behind the end of a filesystem"},
+    [TUI_END_BACKING] =
+        {{'}', TUI_STRONG},
+         "backing end",
+         "behind the end of the backing file; where several end, the last of these signs stands"},
+};
 
 static const struct {
     struct tui_mark mark;
@@ -84,22 +99,6 @@ static const struct tui_mark kinds[COW_FS_KINDS] = {
     [COW_FS_KIND_SAME] = {'=', TUI_FILE_SAME},
 };
 
-enum tui_density tui_density_of(const struct cow_density *density)
-{
-    uint64_t quarter = density->sectors / 4 + (density->sectors % 4 != 0);
-
-    if (density->sectors == 0)
-        return TUI_DENSITY_OUTSIDE;
-    if (density->dirty_sectors == 0)
-        return density->beyond_backing_sectors > density->sectors / 2 ? TUI_DENSITY_BEYOND
-                                                                      : TUI_DENSITY_BACKING;
-    if (density->dirty_sectors == density->sectors)
-        return TUI_DENSITY_FULL;
-    if (density->dirty_sectors >= density->sectors - density->sectors / 2)
-        return TUI_DENSITY_HIGH;
-    return density->dirty_sectors >= quarter ? TUI_DENSITY_HALF : TUI_DENSITY_LOW;
-}
-
 struct tui_mark tui_density_mark(enum tui_density density)
 {
     return densities[density].mark;
@@ -144,6 +143,15 @@ struct tui_mark tui_owner_mark(enum tui_owner owner)
     return owners[owner].mark;
 }
 
+struct tui_mark tui_end_mark(unsigned ends)
+{
+    int strongest = TUI_END_KINDS - 1;
+
+    while (strongest > 0 && !(ends & 1U << strongest))
+        strongest--;
+    return ends_of[strongest].mark;
+}
+
 struct tui_mark tui_kind_mark(enum cow_fs_kind kind)
 {
     return kind < COW_FS_KINDS ? kinds[kind] : (struct tui_mark){'?', TUI_WARN};
@@ -160,19 +168,30 @@ static int legend_item(struct tui_canvas *canvas, int x, int y, int end, const s
     return x + 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text) + 2;
 }
 
+enum { RAMP_COLS = 5, WIDE_COLS = 100 };
+
 static int legend_origin(struct tui_canvas *canvas, int x, int y, int end, enum cow_origin origin)
 {
     return legend_item(canvas, x, y, end, &origins[origin], 1, cow_origin_name(origin));
 }
 
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned)
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
+                    unsigned ends, bool scanned)
 {
     const struct tui_mark ramp[] = {densities[TUI_DENSITY_LOW].mark, densities[TUI_DENSITY_HALF].mark,
                                     densities[TUI_DENSITY_HIGH].mark, densities[TUI_DENSITY_FULL].mark};
+    char shades[TUI_HEAT_TEXT_BYTES];
     int end = x + max_cols, from = x;
 
     x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing");
-    x = legend_item(canvas, x, y, end, ramp, 4, "1-24-49-99-100% in the COW");
+    bool brief = max_cols < WIDE_COLS && (ends || scanned);
+    if (brief || x + RAMP_COLS + tui_text_cells(tui_heat_text(shades, heat, false)) > end)
+        tui_heat_text(shades, heat, true);
+    x = legend_item(canvas, x, y, end, ramp, 4, shades);
+    for (int kind = 0; kind < TUI_END_KINDS; kind++) {
+        if (ends & 1U << kind)
+            x = legend_item(canvas, x, y, end, &ends_of[kind].mark, 1, ends_of[kind].name);
+    }
     if (scanned) {
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_REDUNDANT);
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_ZERO);
@@ -240,6 +259,8 @@ void tui_legend_help(struct tui_page *page)
     tui_page_wrap(page, 3, 3, TUI_DIM,
                   "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
                   "where they are changed, else the signs below; orphans always.");
+    for (int kind = 0; kind < TUI_END_KINDS; kind++)
+        legend_line(page, ends_of[kind].mark, "", ends_of[kind].text);
     help_files(page);
     tui_page_line(page);
     tui_page_line(page);

@@ -7,6 +7,8 @@
 
 #include "cow/fs.h"
 #include "cow/image.h"
+#include "tui/cells/heat.h"
+#include "tui/jobs/ends_job.h"
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"
 
@@ -15,19 +17,6 @@ struct tui_mark {
     enum tui_style style;
 };
 
-/* A cell of the map. */
-enum tui_density {
-    TUI_DENSITY_OUTSIDE, /* behind the end of the disk */
-    TUI_DENSITY_BACKING,
-    TUI_DENSITY_BEYOND,
-    TUI_DENSITY_LOW,
-    TUI_DENSITY_HALF,
-    TUI_DENSITY_HIGH,
-    TUI_DENSITY_FULL,
-    TUI_DENSITIES
-};
-
-enum tui_density tui_density_of(const struct cow_density *density);
 struct tui_mark tui_density_mark(enum tui_density density);
 
 struct tui_mark tui_origin_mark(enum cow_origin origin);
@@ -59,11 +48,16 @@ struct tui_mark tui_owner_mark(enum tui_owner owner);
 /* A cell that holds something of the file that was chosen. */
 struct tui_mark tui_lit_mark(void);
 
+/* Where something ends: of those kinds (1 << kind, not 0) the strongest. */
+struct tui_mark tui_end_mark(unsigned ends);
+
 /* What has happened to a file. */
 struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 
-/* The map's legend in one line, with what a scan tells if there was one; the cells used. */
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, bool scanned);
+/* The map's legend in one line, with the kinds of end that are shown (1 << kind), and with what a scan tells
+ * if there was one; the cells used. */
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
+                    unsigned ends, bool scanned);
 
 /* The legend in one line for the map by owners, and for one with a file (its path is raw bytes) lit. */
 int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);

@@ -11,6 +11,7 @@
 
 #include "tui/app/app.h"
 #include "tui/views/legend.h"
+#include "tui/views/range.h"
 
 enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
 
@@ -20,6 +21,7 @@ struct blocks_view {
     int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
     int n;
     struct cow_run run[RUNS_MAX];
+    struct range_totals range;
     struct { /* that the list was filled for */
         unsigned generation, epoch;
         uint64_t top;
@@ -214,6 +216,33 @@ static const char *holder_name(const struct tui_app *app, const struct cow_run *
     return cow_escape(out, out_bytes, slash ? slash + 1 : layer.path);
 }
 
+/* Whole runs, from the one of the anchor to the selected one. */
+static struct range_ends blocks_range(struct tui_app *app)
+{
+    uint64_t anchor = app->range.anchor;
+    struct cow_run low = {.sectors = 0}, high = {.sectors = 0};
+
+    if (tui_scan_run_at(&app->scan, anchor < app->sector ? anchor : app->sector, &low, NULL) ||
+        tui_scan_run_at(&app->scan, anchor < app->sector ? app->sector : anchor, &high, NULL))
+        return (struct range_ends){app->sector, app->sector + 1};
+    return (struct range_ends){low.first_sector, high.first_sector + high.sectors};
+}
+
+/* A bar before each run of the range, and the totals in place of the selected run's line. */
+static void draw_blocks_range(struct tui_app *app, struct blocks_view *view, struct tui_canvas *canvas,
+                              struct tui_rect inside)
+{
+    struct range_ends range = blocks_range(app);
+
+    for (int i = 0; i < view->n; i++) {
+        if (view->run[i].first_sector >= range.first && view->run[i].first_sector < range.end &&
+            !run_holds(&view->run[i], app->sector))
+            tui_put(canvas, inside.x, inside.y + 1 + i, 0x2503, TUI_CURSOR);
+    }
+    tui_fill(canvas, (struct tui_rect){0, inside.y + inside.rows + 1, canvas->cols, 1}, ' ', TUI_NORMAL);
+    range_draw(app, &view->range, canvas, inside.y + inside.rows + 1, range);
+}
+
 static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
                             struct tui_rect line, const struct cow_run *run)
 {
@@ -321,6 +350,8 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
             canvas->cursor_y = line.y;
         }
     }
+    if (app->range.on)
+        draw_blocks_range(app, view, canvas, inside);
     if (view->n > 0) {
         const struct cow_run *last = &view->run[view->n - 1];
         tui_scrollbar(canvas, frame.x + frame.cols - 1, inside.y + 1, inside.rows - 1, view->top,
@@ -378,6 +409,9 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
     case TUI_DO_LAST:
         tui_app_select(app, tui_app_sectors(app) - 1);
         return TUI_REDRAW;
+    case TUI_DO_RANGE:
+        range_toggle(app);
+        return TUI_REDRAW;
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, app->sector + 1);
     case TUI_DO_PREV_RUN:
@@ -395,6 +429,7 @@ const struct tui_view_class tui_view_blocks = {
     .open = blocks_open,
     .contexts = blocks_contexts,
     .act = blocks_act,
+    .search = tui_app_search_owners,
     .draw = blocks_draw,
     .close = blocks_close,
 };

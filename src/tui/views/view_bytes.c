@@ -16,7 +16,7 @@ enum {
     ROW_BYTES_MAX = 16,
     ROW_BYTES_MIN = 4,
     PAGE_MAX = 256 * ROW_BYTES_MAX,
-    INFO_ROWS = 1,
+    INFO_ROWS = 2,
 };
 
 struct bytes_view {
@@ -40,7 +40,8 @@ static int bytes_open(struct tui_app *app, void **state, const void *argument, s
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->at = view->top = app->sector * cow_image_header(app->subject.image)->sector_bytes;
+    view->at = tui_app_byte(app);
+    view->top = view->at - app->sector_byte;
     *state = view;
     return 0;
 }
@@ -66,10 +67,7 @@ static uint64_t disk_bytes(const struct tui_app *app)
 /* Another view or a command may have moved the selection, and the image may have become shorter. */
 static void follow_selection(struct tui_app *app, struct bytes_view *view)
 {
-    uint32_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
-
-    if (view->at / sector_bytes != app->sector)
-        view->at = app->sector * sector_bytes;
+    view->at = tui_app_byte(app);
     if (view->at >= disk_bytes(app))
         view->at = disk_bytes(app) - 1;
 }
@@ -204,6 +202,26 @@ static void draw_bytes_info(struct tui_app *app, const struct bytes_view *view, 
     tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
 }
 
+/* Whose the cursor's byte is; where nobody can tell, why. */
+static void draw_bytes_owner(struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
+                             int y)
+{
+    const struct tui_job *job = &app->files.job;
+    char text[4 * COW_MESSAGE_BYTES];
+    int x = 1, end = canvas->cols - 1;
+
+    x += tui_text(canvas, x, y, end - x, TUI_LABEL, "owner  ");
+    if (tui_files_known(&app->files))
+        tui_text(canvas, x, y, end - x, TUI_NORMAL,
+                 tui_files_byte_text(&app->files, view->at, end - x, text, sizeof text));
+    else if (job->state == TUI_JOB_FAILED)
+        tui_text(canvas, x, y, end - x, TUI_DIM, job->error.message);
+    else if (job->state == TUI_JOB_STOPPED)
+        tui_text(canvas, x, y, end - x, TUI_DIM, "not known: reading the filesystem was stopped");
+    else
+        tui_textf(canvas, x, y, end - x, TUI_DIM, "reading the filesystem: %d%%", tui_job_percent(job));
+}
+
 static void draw_bytes_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
                            struct tui_rect inside, int row)
 {
@@ -237,6 +255,7 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     int live = live_side(app, view, view->at);
     draw_bytes_heading(app, view, canvas, inside, live);
     draw_bytes_info(app, view, canvas, frame.y + frame.rows);
+    draw_bytes_owner(app, view, canvas, frame.y + frame.rows + 1);
     size_t i = (size_t)(view->at - view->top);
     canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
     canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);
@@ -245,7 +264,7 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
 static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uint64_t at)
 {
     view->at = at;
-    tui_app_select(app, at / cow_image_header(app->subject.image)->sector_bytes);
+    tui_app_select_byte(app, at);
     return TUI_REDRAW;
 }
 
@@ -258,6 +277,37 @@ static enum tui_result step_bytes(struct tui_app *app, struct bytes_view *view, 
     if (bytes > last - view->at)
         return bytes == 1 ? TUI_NOTHING : move_to(app, view, last);
     return move_to(app, view, view->at + bytes);
+}
+
+static enum tui_found bytes_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct bytes_view *view = state;
+    bool back = search->step == TUI_SEARCH_PREVIOUS;
+    struct tui_needle needle;
+
+    if (tui_app_sectors(app) == 0)
+        return TUI_FOUND_NOT;
+    if (search->step == TUI_SEARCH_BEGIN)
+        app->search.from = view->at;
+    if (search->step == TUI_SEARCH_CANCEL || search->step == TUI_SEARCH_TYPED)
+        move_to(app, view, app->search.from);
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+        return TUI_FOUND;
+    if (!tui_needle_read(&needle, search->text)) {
+        tui_app_say(app, TUI_WARN, "up to %d bytes are found: text, 0x4f4f, or de ad be ef",
+                    TUI_NEEDLE_BYTES);
+        return TUI_FOUND_NO_TEXT;
+    }
+    tui_find_bytes(&app->find, &needle,
+                   search->step == TUI_SEARCH_TYPED ? app->search.from : view->at + (back ? 0 : 1), back);
+    return TUI_FOUND_LATER;
+}
+
+static enum tui_result find_difference(struct tui_app *app, const struct bytes_view *view, bool back)
+{
+    tui_find_difference(&app->find, view->at, back);
+    tui_app_hear_job(app, &app->find.job);
+    return TUI_REDRAW;
 }
 
 static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_action_id action,
@@ -293,6 +343,10 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
         return tui_app_next_dirty(app, app->sector + 1);
     case TUI_DO_PREV_RUN:
         return tui_app_prev_dirty(app, app->sector);
+    case TUI_DO_NEXT_DIFFERENCE:
+        return find_difference(app, view, false);
+    case TUI_DO_PREV_DIFFERENCE:
+        return find_difference(app, view, true);
     default:
         return TUI_IGNORED;
     }
@@ -303,6 +357,7 @@ const struct tui_view_class tui_view_bytes = {
     .open = bytes_open,
     .contexts = bytes_contexts,
     .act = bytes_act,
+    .search = bytes_search,
     .draw = bytes_draw,
     .close = bytes_close,
 };

@@ -16,7 +16,8 @@ enum { STAGED_COL = 3, SEVERITY_COL = 7, CODE_COL = 18, FIX_COL = 42, TEXT_COL =
 struct check_view {
     struct tui_page page;
     int rows;
-    enum cow_finding_code code; /* the selected finding's: what is found anew keeps the selection */
+    enum cow_finding_code code;        /* the selected finding's: what is found anew keeps the selection */
+    enum cow_finding_code code_before; /* where a search began */
     bool reveal;
 };
 
@@ -471,8 +472,41 @@ static enum tui_result finding_act(struct tui_app *app, void *state, enum tui_ac
     return result == TUI_IGNORED ? tui_page_act(&view->page, action, view->rows) : result;
 }
 
+static const char *finding_text(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES])
+{
+    const struct cow_finding *finding = &((const struct cow_check *)list)->finding[row];
+
+    snprintf(out, TUI_ROW_TEXT_BYTES, "%s %s", cow_finding_name(finding->code), finding->message);
+    return out;
+}
+
+static enum tui_found check_search(struct tui_app *app, void *state, const struct tui_search *search)
+{
+    struct check_view *view = state;
+    struct cow_check *result = &app->check.result;
+    bool typing = search->step == TUI_SEARCH_TYPED || search->step == TUI_SEARCH_CANCEL;
+    enum cow_finding_code code = typing ? view->code_before : view->code;
+    size_t at = 0;
+
+    if (search->step == TUI_SEARCH_BEGIN)
+        view->code_before = view->code;
+    view->reveal = true;
+    view->code = code;
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+        return TUI_FOUND;
+    while (app->check.known && at < result->findings && result->finding[at].code != code)
+        at++;
+    if (!app->check.known || at == result->findings)
+        return TUI_FOUND_NOT;
+    long row = tui_list_search(result->findings, at, search, finding_text, result);
+    if (row >= 0)
+        view->code = result->finding[row].code;
+    return row >= 0 ? TUI_FOUND : TUI_FOUND_NOT;
+}
+
 const struct tui_view_class tui_view_finding = {
     .title = "Finding",
+    .has_page = true,
     .open = finding_open,
     .contexts = finding_view_contexts,
     .act = finding_act,
@@ -485,6 +519,7 @@ const struct tui_view_class tui_view_check = {
     .open = check_open,
     .contexts = check_contexts,
     .act = check_act,
+    .search = check_search,
     .draw = check_draw,
     .close = check_close,
 };

@@ -186,6 +186,7 @@ static void family_draw(struct tui_app *app, void *state, struct tui_canvas *can
 
 const struct tui_view_class tui_view_family = {
     .title = "Family",
+    .has_page = true,
     .open = family_open,
     .contexts = family_contexts,
     .act = family_act,

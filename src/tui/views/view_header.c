@@ -353,7 +353,8 @@ static void put_header_usage(struct tui_app *app, struct tui_page *page)
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "in the COW");
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%" PRIu64 " of %" PRIu64 " sectors, %s",
-                   app->cells.usage.dirty_sectors, sectors, cow_size_text(size, app->cells.usage.dirty_bytes));
+                   app->cells.usage.dirty_sectors, sectors,
+                   cow_size_text(size, app->cells.usage.dirty_bytes));
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "on its disk");
     cow_size_text(size, app->cells.usage.allocated_bytes);
@@ -501,6 +502,7 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
 
 const struct tui_view_class tui_view_header = {
     .title = "Header",
+    .has_page = true,
     .open = header_open,
     .contexts = header_contexts,
     .act = header_act,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Map: the bitmap as a heatmap, row by row. A cell is a whole number of sectors; rows start at multiples of
- * their length from the beginning of the disk, so that cells keep their content while the map scrolls. What
- * is in each cell is counted and kept by a job (jobs/cells_job.h).
+ * Map: the bitmap as a heatmap, row by row, or along a curve. A cell is a whole number of sectors; rows start
+ * at multiples of their length from the beginning of the disk, so that cells keep their content while the map
+ * scrolls; along the curve it is turned over by whole windows. What is in each cell is counted and kept by a
+ * job (jobs/cells_job.h). Where the whole disk fits, the columns are as many as fill the
+ * rows.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,31 +12,19 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/screen/utf8.h"
 #include "tui/views/legend.h"
-#include "tui/views/map_owners.h"
+#include "tui/views/map_ends.h"
+#include "tui/views/map_view.h"
 
 enum {
     GUTTER = 10,
     GUTTER_FROM_COLS = 100,
     INFO_ROWS = 1,
     FIT_MULTIPLE = 8,
-    COARSE = 8, /* units of a density: from here on a cell is a whole number of them */
-    MIXED_MOST = 1000,
-    RUN_COLS = 16,
-    OWNER_COLS = 10,
-    OWNER_TEXT = 1024,
+    FIT_LOSS = 16,              /* a round number of sectors a cell may cost this part of the columns */
+    COARSE = 8,                 /* units of a density: from here on a cell is a whole number of them */
     FULL_BLOCK = 0x2588,        /* all ink: the colours of the cursor do not show on it */
     FULL_UNDER_CURSOR = 0x25a0, /* so it is drawn smaller there */
-};
-
-struct map_view {
-    uint64_t cell_sectors; /* 0: not drawn yet */
-    uint64_t fit_sectors;  /* a cell's at which the whole disk fits */
-    uint64_t top_row;
-    int cols, rows; /* of cells, as drawn last */
-    bool fitted;    /* stays fitted when the window changes */
-    struct tui_owners owners;
 };
 
 static int map_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
@@ -56,6 +46,8 @@ static void map_close(struct tui_app *app, void *state)
 
     (void)app;
     tui_owners_free(&view->owners);
+    tui_curve_free(&view->curve);
+    map_strip_free(&view->strip);
     free(view);
 }
 
@@ -86,6 +78,10 @@ static void scroll_map(struct tui_app *app, struct map_view *view)
     uint64_t total = divide_up(tui_app_sectors(app), row_sectors(view));
     uint64_t row = app->sector / row_sectors(view), rows = (uint64_t)view->rows;
 
+    if (view->curved) {
+        view->top_row = row / rows * rows;
+        return;
+    }
     if (row < view->top_row)
         view->top_row = row;
     if (row >= view->top_row + rows)
@@ -94,30 +90,62 @@ static void scroll_map(struct tui_app *app, struct map_view *view)
         view->top_row = total > rows ? total - rows : 0;
 }
 
-/* Fits zoom and position to a grid of that size. */
-static void arrange_map(struct tui_app *app, struct map_view *view, int cols, int rows)
+/* The columns that fill so many rows with the whole disk. One that has fewer sectors than the window has
+ * cells leaves rows blank. */
+static int filling_cols(uint64_t sectors, uint64_t cell_sectors, int cols, int rows)
 {
-    uint64_t cells = (uint64_t)cols * (uint64_t)rows;
+    uint64_t filling = divide_up(divide_up(sectors, cell_sectors), (uint64_t)rows);
 
-    view->cols = cols;
-    view->rows = rows;
-    view->fit_sectors = round_up(divide_up(tui_app_sectors(app), cells), FIT_MULTIPLE);
-    if (view->fit_sectors >=
-        COARSE * COW_DENSITY_UNIT_SECTORS) /* a little coarser, and the first frame costs nothing */
-        view->fit_sectors = round_up(view->fit_sectors, COW_DENSITY_UNIT_SECTORS);
-    if (view->fitted || view->cell_sectors == 0 || view->cell_sectors > view->fit_sectors) {
+    return sectors > (uint64_t)cols * (uint64_t)rows && filling < (uint64_t)cols ? (int)filling : cols;
+}
+
+/* A cell's sectors at which the whole disk fits: a round number, unless that costs too many columns. Whole
+ * units of a density are a little coarser, and the first frame costs nothing. */
+static uint64_t fitting_sectors(uint64_t sectors, int cols, int rows)
+{
+    static const uint64_t granules[] = {COW_DENSITY_UNIT_SECTORS, FIT_MULTIPLE};
+    uint64_t exact = divide_up(sectors, (uint64_t)cols * (uint64_t)rows);
+
+    for (size_t i = 0; i < sizeof granules / sizeof granules[0]; i++) {
+        uint64_t rounded = round_up(exact, granules[i]);
+        if (exact >= granules[i] * (i == 0 ? COARSE : 1) &&
+            filling_cols(sectors, rounded, cols, rows) + cols / FIT_LOSS >= cols)
+            return rounded;
+    }
+    return exact;
+}
+
+/* Fits zoom and position to a grid of that size. Returns false where there is no memory for a curve. */
+static bool arrange_map(struct tui_app *app, struct map_view *view, int cols, int rows)
+{
+    uint64_t sectors = tui_app_sectors(app);
+
+    view->fit_sectors = fitting_sectors(sectors, cols, rows);
+    if (view->fitted || view->cell_sectors == 0 || view->cell_sectors >= view->fit_sectors) {
         view->cell_sectors = view->fit_sectors;
         view->fitted = true;
     }
+    view->cols = view->fitted ? filling_cols(sectors, view->cell_sectors, cols, rows) : cols;
+    view->rows = rows;
     scroll_map(app, view);
+    return !view->curved || tui_curve_draw(&view->curve, view->cols, view->rows) == 0;
+}
+
+/* The scale follows what has been counted so far of the window. */
+static void measure_heat(const struct tui_app *app, struct map_view *view)
+{
+    size_t counted;
+    const struct cow_density *count = tui_cells_counts(&app->cells, &counted);
+
+    tui_heat_measure(&view->heat, view->heat_choice, count, counted);
 }
 
 /* What a cell is, as far as it was counted: nothing is drawn of others. */
-static enum tui_density density_at(const struct tui_app *app, size_t cell)
+static enum tui_density density_at(const struct tui_app *app, const struct map_view *view, size_t cell)
 {
     const struct cow_density *count = tui_cells_at(&app->cells, cell);
 
-    return count ? tui_density_of(count) : TUI_DENSITY_OUTSIDE;
+    return count ? tui_heat_of(&view->heat, count) : TUI_DENSITY_OUTSIDE;
 }
 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
@@ -137,138 +165,101 @@ static void draw_gutter(struct tui_app *app, const struct map_view *view, struct
     }
 }
 
+/* Where a cell of the window lies. */
+static struct tui_spot spot_of(const struct map_view *view, size_t cell)
+{
+    return view->curved ? view->curve.spot[cell]
+                        : (struct tui_spot){(int16_t)(cell % (size_t)view->cols),
+                                            (int16_t)(cell / (size_t)view->cols)};
+}
+
+/* The cell under the cursor, counted from the first one of the window. */
+static size_t cursor_cell(const struct tui_app *app, const struct map_view *view)
+{
+    return (size_t)(app->sector / view->cell_sectors - view->top_row * (uint64_t)view->cols);
+}
+
+static struct tui_mark cell_mark(const struct tui_app *app, const struct map_view *view, size_t cell)
+{
+    const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, cell);
+    enum tui_density density = density_at(app, view, cell);
+    struct tui_mark mark = scanned ? tui_scanned_mark(density, scanned->sectors) : tui_density_mark(density);
+
+    tui_owners_mark(&view->owners, cell, &mark);
+    return mark;
+}
+
+static uint64_t window_sectors(const struct map_view *view)
+{
+    return row_sectors(view) * (uint64_t)view->rows;
+}
+
+/* Over the cells in which something ends. */
+static void draw_ends(const struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                      struct tui_rect cells)
+{
+    uint64_t first = view->top_row * row_sectors(view);
+    const struct tui_end *end;
+
+    for (size_t at = 0; (end = tui_ends_within(&app->ends, &at, first, window_sectors(view))) != NULL;) {
+        uint64_t cell = end->sector / view->cell_sectors;
+        struct tui_spot spot = spot_of(view, (size_t)(cell - first / view->cell_sectors));
+        struct tui_mark mark =
+            tui_end_mark(map_ends_in(&app->ends, cell * view->cell_sectors, view->cell_sectors));
+        tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
+    }
+}
+
+/* Whole cells, from the one of the anchor to the selected one. */
+static struct range_ends range_of(const struct tui_app *app, const struct map_view *view)
+{
+    uint64_t anchor = app->range.anchor, sectors = tui_app_sectors(app);
+    uint64_t low = anchor < app->sector ? anchor : app->sector,
+             high = anchor < app->sector ? app->sector : anchor;
+    struct range_ends range = {low / view->cell_sectors * view->cell_sectors,
+                               (high / view->cell_sectors + 1) * view->cell_sectors};
+
+    if (range.end > sectors)
+        range.end = sectors;
+    return range;
+}
+
+static void draw_range(const struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                       struct tui_rect cells)
+{
+    uint64_t first = view->top_row * row_sectors(view);
+    struct range_ends range = range_of(app, view);
+    size_t n = (size_t)view->cols * (size_t)view->rows;
+
+    for (size_t cell = 0; app->range.on && cell < n; cell++) {
+        uint64_t sector = first + cell * view->cell_sectors;
+        struct tui_spot spot = spot_of(view, cell);
+        if (sector >= range.first && sector < range.end)
+            tui_restyle(canvas, (struct tui_rect){cells.x + spot.x, cells.y + spot.y, 1, 1}, TUI_SELECTED);
+    }
+}
+
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
-    uint64_t cell = app->sector / view->cell_sectors;
-    int cursor_x = cells.x + (int)(cell % (uint64_t)cells.cols);
-    int cursor_y = cells.y + (int)(cell / (uint64_t)cells.cols - view->top_row);
+    struct tui_spot cursor = spot_of(view, cursor_cell(app, view));
+    int cursor_x = cells.x + cursor.x, cursor_y = cells.y + cursor.y;
+    size_t n = (size_t)view->cols * (size_t)view->rows;
 
-    for (int y = 0; y < cells.rows; y++) {
-        for (int x = 0; x < cells.cols; x++) {
-            size_t at = (size_t)y * (size_t)cells.cols + (size_t)x;
-            const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, at);
-            struct tui_mark mark = scanned ? tui_scanned_mark(density_at(app, at), scanned->sectors)
-                                           : tui_density_mark(density_at(app, at));
-            tui_owners_mark(&view->owners, at, &mark);
-            if (mark.glyph == FULL_BLOCK && cells.x + x == cursor_x && cells.y + y == cursor_y)
-                mark.glyph = FULL_UNDER_CURSOR;
-            tui_put(canvas, cells.x + x, cells.y + y, mark.glyph, mark.style);
-        }
+    for (size_t cell = 0; cell < n; cell++) {
+        struct tui_spot spot = spot_of(view, cell);
+        struct tui_mark mark = cell_mark(app, view, cell);
+        if (mark.glyph == FULL_BLOCK && spot.x == cursor.x && spot.y == cursor.y)
+            mark.glyph = FULL_UNDER_CURSOR;
+        tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
     }
+    draw_ends(app, view, canvas, cells);
+    draw_range(app, view, canvas, cells);
     tui_put(canvas, cursor_x - 1, cursor_y, '[', TUI_CURSOR);
     tui_put(canvas, cursor_x + 1, cursor_y, ']', TUI_CURSOR);
     tui_restyle(canvas, (struct tui_rect){cursor_x, cursor_y, 1, 1}, TUI_MAP_CURSOR);
     canvas->cursor_x = cursor_x;
     canvas->cursor_y = cursor_y;
-}
-
-/* "sectors 32768-32863 @ 16.0 MiB   90 of 96 in the COW", or for a single one "sector 8770 @ 4.28 MiB".
- * brief: without what is in the COW. */
-static void cell_text(struct tui_app *app, const struct map_view *view, bool brief, char *out,
-                      size_t out_bytes)
-{
-    struct cow_density density = {0, 0, 0};
-    char at[COW_SIZE_TEXT_BYTES];
-    uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
-
-    out[0] = '\0';
-    if (cow_image_density(app->subject.image, first, view->cell_sectors, &density, NULL) ||
-        density.sectors == 0)
-        return;
-    cow_size_text(at, first * cow_image_header(app->subject.image)->sector_bytes);
-    if (density.sectors == 1)
-        snprintf(out, out_bytes, "sector %" PRIu64 " @ %s", first, at);
-    else if (brief)
-        snprintf(out, out_bytes, "sectors %" PRIu64 "-%" PRIu64 " @ %s", first, first + density.sectors - 1,
-                 at);
-    else
-        snprintf(out, out_bytes,
-                 "sectors %" PRIu64 "-%" PRIu64 " @ %s   %" PRIu64 " of %" PRIu64 " in the COW", first,
-                 first + density.sectors - 1, at, density.dirty_sectors, density.sectors);
-}
-
-static size_t put_count(char *out, size_t out_bytes, size_t used, const char *name, uint64_t n, bool capped)
-{
-    if (n == 0 || used >= out_bytes)
-        return used;
-    return used + (size_t)snprintf(out + used, out_bytes - used, "%s%s %" PRIu64 "%s", used ? ", " : "", name,
-                                   n, capped ? "+" : "");
-}
-
-/* "changed 88, redundant 2, mixed pages 1" of the cell under the cursor; false as long as it is not known. */
-static bool scanned_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
-{
-    uint64_t cell = app->sector / view->cell_sectors;
-    const struct tui_scan_cell *scanned =
-        tui_scan_cell_at(&app->scan, (size_t)(cell - view->top_row * (uint64_t)view->cols));
-
-    out[0] = '\0';
-    if (!scanned)
-        return false;
-    uint64_t mixed =
-        tui_scan_mixed_pages(&app->scan, cell * view->cell_sectors, view->cell_sectors, MIXED_MOST);
-    size_t used = 0;
-    used = put_count(out, out_bytes, used, "orphan", scanned->sectors[COW_ORIGIN_ORPHAN], false);
-    used = put_count(out, out_bytes, used, "changed", scanned->sectors[COW_ORIGIN_CHANGED], false);
-    used = put_count(out, out_bytes, used, "redundant", scanned->sectors[COW_ORIGIN_REDUNDANT], false);
-    used = put_count(out, out_bytes, used, "zero",
-                     scanned->sectors[COW_ORIGIN_ZERO] + scanned->sectors[COW_ORIGIN_HOLE], false);
-    used = put_count(out, out_bytes, used, "mixed pages", mixed, mixed == MIXED_MOST);
-    return used > 0;
-}
-
-/* What naming the selected sector's owner takes; 0: it is not known. */
-static int owner_cells(struct tui_app *app)
-{
-    char owner[OWNER_TEXT];
-
-    tui_files_owner_text(&app->files, app->sector, OWNER_TEXT, owner, sizeof owner, NULL);
-    return tui_text_cells(owner);
-}
-
-/* The run that the selected sector lies in, and whose the sector is; the run's range only where it fits, too.
- */
-static void draw_map_run(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end)
-{
-    struct cow_run run;
-    char text[160], owner[OWNER_TEXT];
-
-    if (tui_scan_run_at(&app->scan, app->sector, &run, NULL) || run.sectors == 0)
-        return;
-    struct tui_mark mark = tui_origin_mark(run.origin);
-    x += 1 + tui_put(canvas, x, y, mark.glyph, mark.style);
-    x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run.origin));
-    if (run.sectors == 1)
-        snprintf(text, sizeof text, ": sector %" PRIu64, run.first_sector);
-    else
-        snprintf(text, sizeof text, ": sectors %" PRIu64 "-%" PRIu64, run.first_sector,
-                 run.first_sector + run.sectors - 1);
-    int owner_cols = owner_cells(app);
-    if (x + (int)strlen(text) + (owner_cols > 0 ? 3 + owner_cols : 0) <= end)
-        x += tui_text(canvas, x, y, end - x, TUI_NORMAL, text);
-    if (owner_cols == 0 || x + 3 + OWNER_COLS > end)
-        return;
-    tui_files_owner_text(&app->files, app->sector, end - x - 3, owner, sizeof owner, NULL);
-    tui_text(canvas, x + 3, y, end - x - 3, TUI_LABEL, owner);
-}
-
-/* The cell under the cursor: what a scan has found in it, or else, and where there is room, the run. */
-static void draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
-{
-    char text[160], scanned[160];
-    int x = 1, end = canvas->cols - 1;
-
-    bool known = scanned_text(app, view, scanned, sizeof scanned);
-    cell_text(app, view, false, text, sizeof text);
-    if (known ? x + (int)strlen(text) + 3 + (int)strlen(scanned) > end
-              : owner_cells(app) > 0 && x + (int)strlen(text) + RUN_COLS + owner_cells(app) > end)
-        cell_text(app, view, true, text, sizeof text);
-    x += 3 + tui_text(canvas, x, y, end - x, TUI_STRONG, text);
-    if (known)
-        x += 3 + tui_text(canvas, x, y, end - x, TUI_NORMAL, scanned);
-    if (!known || x + RUN_COLS <= end)
-        draw_map_run(app, canvas, x, y, end);
 }
 
 static void frame_title(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes)
@@ -278,17 +269,51 @@ static void frame_title(struct tui_app *app, const struct map_view *view, char *
     cow_size_text(size, view->cell_sectors * cow_image_header(app->subject.image)->sector_bytes);
     snprintf(out, out_bytes, "Map \u2500 1 cell = %" PRIu64 " %s, %s%s%s", view->cell_sectors,
              view->cell_sectors == 1 ? "sector" : "sectors", size, view->fitted ? ", the whole disk" : "",
-             app->files.colours ? ", by owners" : "");
+             app->files.colours ? ", by owners"
+             : view->curved     ? ", Hilbert"
+                                : "");
 }
 
-static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+static int put_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int x,
+                      int y, int cols)
 {
     if (app->files.lit.path && view->owners.cells > 0)
-        tui_legend_lit(canvas, 1, y, canvas->cols - 2, app->files.lit.path);
-    else if (app->files.colours && view->owners.cells > 0)
-        tui_legend_owners(canvas, 1, y, canvas->cols - 2);
-    else
-        tui_legend_draw(canvas, 1, y, canvas->cols - 2, tui_scan_on(&app->scan));
+        return tui_legend_lit(canvas, x, y, cols, app->files.lit.path);
+    if (app->files.colours && view->owners.cells > 0)
+        return tui_legend_owners(canvas, x, y, cols);
+    unsigned ends = map_ends_shown(&app->ends, view->top_row * row_sectors(view), window_sectors(view),
+                                   view->cell_sectors);
+    return tui_legend_draw(canvas, x, y, cols, &view->heat, ends, tui_scan_on(&app->scan));
+}
+
+/* In the frame's lower edge, where no message covers it. Drawn twice: how long it is shows when it is there.
+ */
+static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+{
+    int cols = put_legend(app, view, canvas, 3, y, canvas->cols - 6);
+
+    if (cols > 0)
+        tui_fill(canvas, (struct tui_rect){2, y, cols, 1}, ' ', TUI_NORMAL);
+    put_legend(app, view, canvas, 3, y, canvas->cols - 6);
+}
+
+/* Names what is in the window to those who count; errors are shown in its place. */
+static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canvas *canvas,
+                     struct tui_rect cells)
+{
+    struct cow_error err = {0};
+    uint64_t first = view->top_row * row_sectors(view);
+    size_t n = (size_t)view->cols * (size_t)view->rows;
+
+    if (tui_cells_show(&app->cells, first, view->cell_sectors, n, &err) ||
+        tui_owners_show(app, &view->owners, first, view->cell_sectors, n, &err)) {
+        tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
+        return false;
+    }
+    measure_heat(app, view);
+    if (tui_scan_on(&app->scan) && !tui_scan_show(&app->scan, first, view->cell_sectors, n))
+        tui_text(canvas, 1, cells.y + cells.rows + 2, canvas->cols - 2, TUI_BAD, "out of memory");
+    return true;
 }
 
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -296,40 +321,39 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     struct map_view *view = state;
     struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
     struct tui_rect cells = {frame.x + 1, frame.y + 1, frame.cols - 2, frame.rows - 2};
-    struct cow_error err = {0};
+    bool has_gutter = area.cols >= GUTTER_FROM_COLS && !view->curved;
     char title[128];
 
     if (tui_app_sectors(app) == 0) {
         tui_app_draw_unfinished(app, canvas, tui_frame(canvas, area, "Map"));
         return;
     }
-    if (area.cols >= GUTTER_FROM_COLS) {
+    if (has_gutter) {
         cells.x += GUTTER;
         cells.cols -= GUTTER;
     }
-    arrange_map(app, view, cells.cols, cells.rows);
-    frame_title(app, view, title, sizeof title);
-    tui_frame(canvas, frame, title);
-    if (tui_cells_show(&app->cells, view->top_row * row_sectors(view), view->cell_sectors,
-                       (size_t)view->cols * (size_t)view->rows, &err) ||
-        tui_owners_show(app, &view->owners, view->top_row * row_sectors(view), view->cell_sectors,
-                        (size_t)view->cols * (size_t)view->rows, &err)) {
-        tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
+    if (!arrange_map(app, view, cells.cols, cells.rows)) {
+        tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, "out of memory");
         return;
     }
-    if (area.cols >= GUTTER_FROM_COLS)
+    frame_title(app, view, title, sizeof title);
+    tui_frame(canvas, frame, title);
+    if (!fill_map(app, view, canvas, cells))
+        return;
+    if (has_gutter)
         draw_gutter(app, view, canvas, cells);
-    if (tui_scan_on(&app->scan) &&
-        !tui_scan_show(&app->scan, view->top_row * row_sectors(view), view->cell_sectors,
-                       (size_t)cells.cols * (size_t)cells.rows))
-        tui_text(canvas, 1, frame.y + frame.rows + 1, canvas->cols - 2, TUI_BAD, "out of memory");
     draw_cells(app, view, canvas, cells);
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
                   divide_up(tui_app_sectors(app), row_sectors(view)));
-    draw_inspector(app, view, canvas, frame.y + frame.rows);
-    /* the legend goes where messages go: a message is short-lived, the legend is in Help, too */
-    if (!app->message[0] && !app->prompting)
-        draw_legend(app, view, canvas, frame.y + frame.rows + 1);
+    draw_legend(app, view, canvas, frame.y + frame.rows - 1);
+    if (app->range.on)
+        range_draw(app, &view->range, canvas, frame.y + frame.rows, range_of(app, view));
+    else
+        map_draw_inspector(app, view, canvas, frame.y + frame.rows);
+    /* the strip goes where messages go, which are short-lived */
+    if (!view->fitted && !app->message[0] && !app->prompting)
+        map_strip_draw(app, &view->strip, canvas, frame.y + frame.rows + 1, view->heat_choice,
+                       view->top_row * row_sectors(view), window_sectors(view));
 }
 
 /* Moves the cursor by whole cells. */
@@ -347,6 +371,36 @@ static enum tui_result step_map(struct tui_app *app, const struct map_view *view
     if (cells == 0)
         return TUI_NOTHING;
     tui_app_select(app, (back ? cell - cells : cell + cells) * view->cell_sectors);
+    return TUI_REDRAW;
+}
+
+/* Moves the cursor to the cell beside it on the screen, along the curve or not. */
+static enum tui_result step_across(struct tui_app *app, const struct map_view *view, int dx, int dy)
+{
+    struct tui_spot spot = spot_of(view, cursor_cell(app, view));
+    int x = spot.x + dx, y = spot.y + dy;
+
+    if (x < 0 || x >= view->cols || y < 0 || y >= view->rows)
+        return TUI_NOTHING;
+    uint64_t sector =
+        (view->top_row * (uint64_t)view->cols + view->curve.index[y * view->cols + x]) * view->cell_sectors;
+    if (sector >= tui_app_sectors(app))
+        return TUI_NOTHING;
+    tui_app_select(app, sector);
+    return TUI_REDRAW;
+}
+
+static enum tui_result move_map(struct tui_app *app, const struct map_view *view, int dx, int dy)
+{
+    if (view->curved)
+        return step_across(app, view, dx, dy);
+    return step_map(app, view, dy != 0 ? (uint64_t)view->cols : 1, dx + dy < 0);
+}
+
+/* The other scale than the one that is seen now. */
+static enum tui_result turn_heat(struct map_view *view)
+{
+    view->heat_choice = view->heat.is_log ? TUI_HEAT_LINEAR : TUI_HEAT_LOG;
     return TUI_REDRAW;
 }
 
@@ -397,13 +451,13 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     first = app->sector / view->cell_sectors * view->cell_sectors;
     switch (action) {
     case TUI_DO_LEFT:
-        return step_map(app, view, 1, true);
+        return move_map(app, view, -1, 0);
     case TUI_DO_RIGHT:
-        return step_map(app, view, 1, false);
+        return move_map(app, view, 1, 0);
     case TUI_DO_UP:
-        return step_map(app, view, cols, true);
+        return move_map(app, view, 0, -1);
     case TUI_DO_DOWN:
-        return step_map(app, view, cols, false);
+        return move_map(app, view, 0, 1);
     case TUI_DO_PAGE_UP:
         return step_map(app, view, cols * (uint64_t)view->rows, true);
     case TUI_DO_PAGE_DOWN:
@@ -420,6 +474,14 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         return zoom_map(app, view, zoomed_out(view->cell_sectors));
     case TUI_DO_FIT:
         return zoom_map(app, view, view->fit_sectors);
+    case TUI_DO_RANGE:
+        range_toggle(app);
+        return TUI_REDRAW;
+    case TUI_DO_HEAT:
+        return turn_heat(view);
+    case TUI_DO_HILBERT:
+        view->curved = !view->curved;
+        return TUI_REDRAW;
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, first + view->cell_sectors);
     case TUI_DO_PREV_RUN:
@@ -440,6 +502,7 @@ const struct tui_view_class tui_view_map = {
     .open = map_open,
     .contexts = map_contexts,
     .act = map_act,
+    .search = tui_app_search_owners,
     .draw = map_draw,
     .close = map_close,
 };

@@ -165,6 +165,7 @@ static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *ca
 
 const struct tui_view_class tui_view_help = {
     .title = "Help",
+    .has_page = true,
     .open = page_open,
     .contexts = help_contexts,
     .act = page_act,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../lib/fuzzer.h"
-#include "tui/app/tui.h"
+#include "tui/start/tui.h"
 
 enum { SCRIPT_MAX = 1000, COLS_MAX = 200 }; /* each key draws a screen */
 

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The door: opens the image, the backend and the views, runs the loop, and gives everything back in reverse
+ * order. The image is opened first, so that a file that is no COW image never flickers the screen; where it
+ * is chosen from a list, list and images have the screen in turn. A signal that ended the loop is raised
+ * again last, when the terminal is what it was and nothing is held any more.
+ */
+#include "tui/start/tui.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/prompt.h"
+#include "tui/start/chooser.h"
+#include "tui/terminal/script.h"
+#include "tui/terminal/term.h"
+
+static int open_backend(struct tui_backend **out, const struct tui_options *options,
+                        const struct tui_theme *theme, struct cow_error *err)
+{
+    if (options->script_path)
+        return tui_script_open(out, options->script_path, theme, err);
+    return tui_term_open(out, theme, options->color, err);
+}
+
+static int open_tabs(struct tui_app *app, struct cow_error *err)
+{
+    static const struct tui_view_class *const classes[TUI_TABS] = {
+        [TUI_TAB_HEADER] = &tui_view_header, [TUI_TAB_MAP] = &tui_view_map,
+        [TUI_TAB_BLOCKS] = &tui_view_blocks, [TUI_TAB_FILES] = &tui_view_files,
+        [TUI_TAB_CHECK] = &tui_view_check,
+    };
+
+    for (int i = 0; i < TUI_TABS; i++) {
+        int status = classes[i]->open(app, &app->tab[i].state, NULL, err);
+        if (status)
+            return status;
+        app->tab[i].view_class = classes[i];
+    }
+    app->tab_now = tui_app_sectors(app) > 0 ? TUI_TAB_MAP : TUI_TAB_HEADER;
+    app->tab_return = TUI_NO_TAB;
+    return 0;
+}
+
+static int find_theme(const struct tui_theme **out, const char *name, struct cow_error *err)
+{
+    *out = tui_theme_find(name);
+    if (*out)
+        return 0;
+    cow_error_set(err, COW_USAGE, "there is no theme \"%s\"", name);
+    return cow_error_hint(err, "themes: %s", tui_theme_names());
+}
+
+/* One image, from its opening to its end. backend: where one is there already; NULL: it is opened once the
+ * image is. *begun: it could be opened, and was shown. */
+static int show_image(struct tui_app *app, const struct tui_options *options, const struct tui_theme *theme,
+                      struct tui_backend *backend, bool *begun, struct cow_error *err)
+{
+    memset(app, 0, sizeof *app);
+    app->without_backing = options->no_backing;
+    app->named_backing = options->backing_path;
+    app->subject.image_path = options->image_path;
+    app->subject.interactive = !options->script_path;
+    app->chosen = backend != NULL;
+    tui_app_look_through(app, options->backing_path);
+    tui_app_begin_jobs(app);
+    *begun = false;
+    int status = tui_app_reopen(app, err);
+    if (status)
+        return status;
+    snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(app->subject.image)->backing_path);
+    status = tui_prompt_init(!options->script_path, err);
+    if (status)
+        goto out_image;
+    status = open_tabs(app, err);
+    app->backend = backend;
+    if (status == 0 && !backend)
+        status = open_backend(&app->backend, options, theme, err);
+    if (status)
+        goto out_views;
+    *begun = true;
+    app->canvas.ascii = options->ascii || app->backend->ascii;
+    if (app->pending && !app->holder.held) /* else the change may be under way just now */
+        tui_app_offer_recovery(app);
+    status = tui_app_loop(app, err);
+    if (!backend)
+        app->backend->ops->end(app->backend);
+out_views:
+    tui_app_close_views(app);
+    tui_canvas_free(&app->canvas);
+    tui_prompt_end();
+out_image:
+    tui_app_end_jobs(app);
+    cow_image_close(app->subject.image);
+    free(app->typed_backing);
+    return status;
+}
+
+/* The list and what is chosen from it, in turn, until the user leaves one of them for good. */
+static int choose_images(struct tui_chooser *chooser, const struct tui_options *options,
+                         const struct tui_theme *theme, int *stop_signal, struct cow_error *err)
+{
+    struct tui_options chosen = *options;
+
+    for (;;) {
+        struct tui_app app;
+        struct cow_error problem = {0};
+        bool begun;
+        int status = tui_chooser_ask(chooser, &chosen.image_path, err);
+        *stop_signal = chooser->stop_signal;
+        if (status || !chosen.image_path)
+            return status;
+        status = show_image(&app, &chosen, theme, chooser->backend, &begun, &problem);
+        *stop_signal = app.stop_signal;
+        if (begun && (status || app.stop_signal || !app.to_list)) {
+            *err = problem;
+            return status;
+        }
+        tui_chooser_return(chooser, status ? &problem : NULL);
+    }
+}
+
+static int show_directory(const struct tui_options *options, const struct tui_theme *theme, int *stop_signal,
+                          struct cow_error *err)
+{
+    struct tui_chooser chooser;
+    struct tui_backend *backend;
+    int status = open_backend(&backend, options, theme, err);
+
+    if (status)
+        return status;
+    tui_chooser_begin(&chooser, backend, options->image_path, options->no_backing);
+    chooser.canvas.ascii = options->ascii || backend->ascii;
+    status = choose_images(&chooser, options, theme, stop_signal, err);
+    backend->ops->end(backend);
+    tui_chooser_end(&chooser);
+    return status;
+}
+
+int tui_run(const struct tui_options *options, struct cow_error *err)
+{
+    struct tui_app app;
+    const struct tui_theme *theme;
+    int stop_signal = 0, status = find_theme(&theme, options->theme, err);
+    bool begun;
+
+    setlocale(LC_CTYPE, "");
+    if (status)
+        return status;
+    if (options->is_directory) {
+        status = show_directory(options, theme, &stop_signal, err);
+    } else {
+        status = show_image(&app, options, theme, NULL, &begun, err);
+        stop_signal = app.stop_signal;
+    }
+    if (status == 0 && stop_signal)
+        raise(stop_signal); /* its old action is back: by default this is the end */
+    return status;
+}

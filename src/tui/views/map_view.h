@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The map's state, and what its files share: view_map.c moves, the others draw parts of it.
+ */
+#ifndef COW_TUI_VIEWS_MAP_VIEW_H
+#define COW_TUI_VIEWS_MAP_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tui/cells/curve.h"
+#include "tui/cells/heat.h"
+#include "tui/views/map_owners.h"
+#include "tui/views/map_strip.h"
+#include "tui/views/range.h"
+
+struct tui_app;
+
+struct map_view {
+    uint64_t cell_sectors; /* 0: not drawn yet */
+    uint64_t fit_sectors;  /* a cell's at which the whole disk fits */
+    uint64_t top_row;
+    int cols, rows; /* of cells, as drawn last */
+    bool fitted;    /* stays fitted when the window changes */
+    bool curved;    /* the cells of the window lie along a curve, not in rows */
+    struct tui_curve curve;
+    enum tui_heat_choice heat_choice;
+    struct tui_heat heat; /* of what is counted */
+    struct tui_owners owners;
+    struct map_strip strip;
+    struct range_totals range;
+};
+
+/* The cell under the cursor, in one line. */
+void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y);
+
+#endif

@@ -15,7 +15,7 @@ import tempfile
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 SECONDS = int(os.environ.get("FUZZ_SECONDS") or 120)
 FAULTS = {
-    "header": ("src/core/image/bitmap.c", "return any & ~all & (", "return any & ("),
+    "header": ("src/core/bits/bitmap.c", "return any & ~all & (", "return any & ("),
     "check": ("src/core/plan/selection.c", "bool equal = memcmp(m->s->disk + at, m->s->base + at, length) == 0;",
               "bool equal = memcmp(m->s->disk + at, m->s->base + at, length / 2) == 0;"),
     "change": ("src/core/commit/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),

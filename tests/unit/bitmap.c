@@ -3,7 +3,7 @@
  * The streamed bitmap against a naive one, around the edges of its pages (64 KiB of bitmap), with holes,
  * garbage in the padding, and files that end early.
  */
-#include "core/image/bitmap.h"
+#include "core/bits/bitmap.h"
 
 #include <errno.h>
 #include <fcntl.h>

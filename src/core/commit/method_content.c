@@ -26,12 +26,12 @@
 
 #include "core/base/arith.h"
 #include "core/base/grow.h"
+#include "core/bits/bitmap.h"
 #include "core/commit/method.h"
 #include "core/commit/retreat.h"
 #include "core/commit/settle.h"
 #include "core/commit/step_shift.h"
 #include "core/commit/steps.h"
-#include "core/image/bitmap.h"
 #include "core/ledger/journal.h"
 
 enum { PIECE_BYTES = 1024 * 1024, SAVED_BYTES_MAX = RECORD_BYTES_MAX / 2 };

@@ -12,9 +12,9 @@
 #ifndef CORE_IMAGE_CHAIN_H
 #define CORE_IMAGE_CHAIN_H
 
+#include "core/bits/bitmap.h"
 #include "core/format/driver.h"
 #include "core/image/backing.h"
-#include "core/image/bitmap.h"
 #include "core/image/host_file.h"
 
 /* One file of the chain. */

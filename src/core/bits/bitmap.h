@@ -4,14 +4,14 @@
  * loaded whole: a summary of 4 bytes for 64 KiB of bitmap (256 MiB of disk) is all that grows with the disk,
  * and holes are never read.
  */
-#ifndef CORE_IMAGE_BITMAP_H
-#define CORE_IMAGE_BITMAP_H
+#ifndef CORE_BITS_BITMAP_H
+#define CORE_BITS_BITMAP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/bits/changed_bits.h"
 #include "core/format/driver.h"
-#include "core/image/changed_bits.h"
 
 struct bitmap;
 

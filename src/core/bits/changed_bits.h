@@ -4,8 +4,8 @@
  * sectors of 512 bytes). What it takes follows the number of pieces; whoever sets bits writes them out when
  * there are many.
  */
-#ifndef CORE_IMAGE_CHANGED_BITS_H
-#define CORE_IMAGE_CHANGED_BITS_H
+#ifndef CORE_BITS_CHANGED_BITS_H
+#define CORE_BITS_CHANGED_BITS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
  *
  * A sorted array of pieces. They are few, and mostly the last ones are asked for again.
  */
-#include "core/image/changed_bits.h"
+#include "core/bits/changed_bits.h"
 
 #include <errno.h>
 #include <stdlib.h>

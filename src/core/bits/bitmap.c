@@ -12,7 +12,7 @@
  * Only load_page and page_count ask the driver. All that is built on counts and bits (runs, densities, mixed
  * pages, the heatmap) works for any format whose driver fills a page.
  */
-#include "core/image/bitmap.h"
+#include "core/bits/bitmap.h"
 
 #include <stdlib.h>
 #include <string.h>

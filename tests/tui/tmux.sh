@@ -141,7 +141,7 @@ case_look() {
     start && keys + && wait_gone 'the whole disk' || return
     keys - && wait_for 'the whole disk' || return
     keys ']' ']' ']' && wait_for 'sectors 8736-8839' || return
-    keys Down && wait_for 'sectors 16848-16951' || return
+    keys Down && wait_for 'sectors 16536-16639' || return
     keys Enter && wait_for 'runs of sectors' || return
     keys Enter && wait_for 'differs between COW and backing' || return
     keys Escape && wait_gone 'differs between COW' || return
@@ -154,7 +154,7 @@ case_look() {
 
 case_prompt() {
     start || return
-    keys ':' && keys -l 'hea' && keys Tab Enter && wait_for 'Fields of the header' || return
+    keys ':' && keys -l 'head' && keys Tab Enter && wait_for 'Fields of the header' || return
     keys ':' && keys Up && wait_for ':header' || return
     keys C-u && keys -l 'goto 16M' && keys Enter 2 && wait_for '@ 16.0 MiB' || return
     keys ':' && keys -l quit && keys Enter && wait_end 0 || return
@@ -176,7 +176,7 @@ case_complete() { # files, where a command wants one; a name with blanks is one,
 
 case_window() {
     start || return
-    in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 40' || return
+    in_tmux resize-window -t t -x 120 -y 40 && wait_for '1 cell = 57' || return
     in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' || return
     in_tmux resize-window -t t -x 80 -y 24 && wait_for '1 cell = 104' || return
     keys q && wait_end 0
@@ -292,6 +292,20 @@ signal.pause()' &
     wait $pid 2>/dev/null
     [ $code -eq 0 ] && wait_gone 'in use by' && wait_for 'kernel: opens' || return
     keys q && wait_end 0
+}
+
+# Somebody writes a file behind, and removes it: that is said without a key, on whatever screen, and R reads it.
+case_outside() {
+    mkdir -p outside && cp --preserve=timestamps root.cow root_fs.img outside/ || return
+    shell "(cd outside && exec '$program' root.cow)"
+    wait_for 'the whole disk' && keys 5 && wait_for 'Check' || return
+    printf more >>outside/root.cow
+    wait_for 'root.cow has grown: R reads it anew' && wait_for 'grown, R reads it' && keys R && wait_gone 'grown, R reads it' || return
+    mv outside/root_fs.img outside/away.img
+    wait_for 'root_fs.img is gone' && keys R && wait_for 'kernel: REFUSES, no backing file' || return
+    mv outside/away.img outside/root_fs.img
+    wait_for 'root_fs.img is there now' && keys R && wait_for 'kernel: opens' || return
+    keys q && wait_end 0 && rm -r outside
 }
 
 # What the screen serves: its URI as it stands there, in one line.
@@ -479,6 +493,7 @@ if [ "${2:-all}" = hostile ]; then
 fi
 t "open, zoom, walk, quit" case_look
 t "prompt, completion, history" case_prompt
+t "files change outside" case_outside
 t "prompt, files complete" case_complete
 t "window resize" case_window
 t "suspend and resume" case_suspend

@@ -37,6 +37,9 @@ enum tui_app_job {
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
+/* From so many columns on a pane beside Map and Blocks tells all of the selected place. */
+enum { TUI_PANE_FROM_COLS = 110 };
+
 /* What was typed for fields of the header and waits to be written. */
 struct tui_edits {
     bool path, mtime; /* which fields they are for */

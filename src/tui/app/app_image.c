@@ -65,8 +65,8 @@ void tui_app_tell_outside(struct tui_app *app)
 {
     unsigned contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
 
-    if (!(contexts & TUI_IN_LOOKING) || app->message[0])
-        return;
+    if (!(contexts & TUI_IN_LOOKING) || (app->message[0] && app->message_style != TUI_DIM))
+        return; /* what is of weight, or a question, stays until it was read */
     if (!tell_one(app, app->name, app->outside.image, &app->outside.told_image))
         tell_one(app, app->backing_name, app->outside.backing, &app->outside.told_backing);
 }

@@ -14,6 +14,12 @@ static bool wants_check(const struct tui_app *app)
     return app->depth == 0 && app->tab_now == TUI_TAB_CHECK;
 }
 
+/* What shows the disk by its places is on the screen. */
+static bool wants_ends(const struct tui_app *app)
+{
+    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
+}
+
 /* Files, or a file over it, a coloured Map, or where the owner of a byte is told. */
 static bool wants_files(const struct tui_app *app)
 {
@@ -25,19 +31,14 @@ static bool wants_files(const struct tui_app *app)
         return true;
     if (app->tab_now == TUI_TAB_FILES)
         return !top || top == &tui_view_file;
-    return app->tab_now == TUI_TAB_MAP && !top && app->files.colours;
+    return wants_ends(app) &&
+           (app->canvas.cols >= TUI_PANE_FROM_COLS || (app->tab_now == TUI_TAB_MAP && app->files.colours));
 }
 
 /* What is counted is seen in the title, and on the Map. */
 static bool wants_cells(const struct tui_app *app)
 {
     return app->depth == 0 && app->tab_now == TUI_TAB_MAP;
-}
-
-/* What shows the disk by its places is on the screen. */
-static bool wants_ends(const struct tui_app *app)
-{
-    return app->depth == 0 && (app->tab_now == TUI_TAB_MAP || app->tab_now == TUI_TAB_BLOCKS);
 }
 
 /* It is asked for by its key, wherever one is. */
@@ -55,7 +56,7 @@ static void end_files(struct tui_app *app)
 
     if (job->state == TUI_JOB_DONE)
         return;
-    job->complains = app->files.colours && job->state == TUI_JOB_FAILED;
+    job->complains = app->files.colours && app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
     app->files.colours = false;
 }
 

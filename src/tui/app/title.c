@@ -50,10 +50,8 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     out[0] = '\0';
     if (shortness == 3)
         return;
-    if (header->unfinished) {
-        snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format),
-                 cow_image_half(app->subject.image) == COW_HALF_MOVING ? "its data is being moved"
-                                                                       : "unfinished change");
+    if (header->unfinished) { /* the verdict says so */
+        snprintf(out, out_bytes, "%s", cow_format_title(header->format));
         return;
     }
     cow_size_text(size, header->size_bytes);
@@ -86,13 +84,21 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
                  sectors, percent);
 }
 
+/* Why it refuses: a change that is not finished goes before what the kernel would say of its traces. */
+static const char *verdict_brief(const struct tui_app *app)
+{
+    if (cow_image_half(app->subject.image) == COW_HALF_MOVING)
+        return "being moved";
+    return cow_image_header(app->subject.image)->unfinished ? "unfinished change" : app->verdict.brief;
+}
+
 /* From the long form (0) to the short (2). */
 static void verdict_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
 {
     if (app->verdict.unknown)
         snprintf(out, out_bytes, "kernel: not known");
-    else if (!app->verdict.opens && app->verdict.brief[0] && shortness == 0)
-        snprintf(out, out_bytes, "kernel: REFUSES, %s", app->verdict.brief);
+    else if (!app->verdict.opens && verdict_brief(app)[0] && shortness == 0)
+        snprintf(out, out_bytes, "kernel: REFUSES, %s", verdict_brief(app));
     else if (!app->verdict.opens)
         snprintf(out, out_bytes, shortness == 2 ? "REFUSES" : "kernel: REFUSES");
     else if (app->verdict.warnings > 0 && shortness == 0)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/views/legend.h"
+#include "tui/cells/legend.h"
 
 enum {
     INFO_ROWS = 1,

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "tui/app/app.h"
+#include "tui/cells/legend.h"
 #include "tui/files/file_act.h"
-#include "tui/views/legend.h"
 
 enum { VALUE_COL = 12, PIECES_MAX = 256, TEXT_BYTES = 4 * COW_MESSAGE_BYTES };
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tui/views/legend.h"
+#include "tui/cells/legend.h"
 
 struct tui_app;
 

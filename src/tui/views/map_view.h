@@ -11,9 +11,9 @@
 
 #include "tui/cells/curve.h"
 #include "tui/cells/heat.h"
+#include "tui/cells/map_strip.h"
+#include "tui/cells/range.h"
 #include "tui/views/map_owners.h"
-#include "tui/views/map_strip.h"
-#include "tui/views/range.h"
 
 struct tui_app;
 

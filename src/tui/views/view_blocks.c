@@ -10,10 +10,18 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/views/legend.h"
-#include "tui/views/range.h"
+#include "tui/cells/legend.h"
+#include "tui/cells/pane.h"
+#include "tui/cells/range.h"
 
-enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
+enum {
+    RUNS_MAX = 256,
+    INFO_ROWS = 1,
+    OWNER_COLS = 10,
+    HOLDER_COLS = 20,
+    OWNER_LEAST = 14,
+    OWNER_TEXT = 1024
+};
 
 struct blocks_view {
     uint64_t top;                            /* first sector of the first run shown */
@@ -191,8 +199,10 @@ static void draw_blocks_heading(const struct blocks_view *view, struct tui_canva
     x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->sector_cols, "sector");
     if (view->byte_cols)
         x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->byte_cols, "disk byte");
-    tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors",
-              "size", "comes from", view->offset_cols, "file byte");
+    x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors",
+                   "size", "comes from", view->offset_cols, "file byte");
+    if (end - x - HOLDER_COLS >= OWNER_LEAST)
+        tui_text(canvas, x + HOLDER_COLS, area.y, end - x - HOLDER_COLS, TUI_LABEL, "owner");
 }
 
 /* Pages that are dirty in part, at the edges of what is in the COW. */
@@ -201,19 +211,6 @@ static uint64_t mixed_pages(struct tui_app *app, const struct cow_run *run, uint
     return cow_origin_dirty(run->origin)
                ? tui_scan_mixed_pages(&app->scan, run->first_sector, run->sectors, most)
                : 0;
-}
-
-/* Whose file a run's offset is in: below a backing file that is a COW itself there are more. */
-static const char *holder_name(const struct tui_app *app, const struct cow_run *run, char *out,
-                               size_t out_bytes)
-{
-    struct cow_layer layer;
-
-    if (run->layer <= 1)
-        return run->layer == 0 ? app->name : app->backing_name;
-    cow_image_layer(app->subject.image, run->layer, &layer);
-    const char *slash = strrchr(layer.path, '/');
-    return cow_escape(out, out_bytes, slash ? slash + 1 : layer.path);
 }
 
 /* Whole runs, from the one of the anchor to the selected one. */
@@ -243,6 +240,21 @@ static void draw_blocks_range(struct tui_app *app, struct blocks_view *view, str
     range_draw(app, &view->range, canvas, inside.y + inside.rows + 1, range);
 }
 
+/* Whose the run's first sector is, in a column of its own where there is room. */
+static void draw_run_owner(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end,
+                           enum tui_style style, const struct cow_run *run)
+{
+    char text[OWNER_TEXT];
+    uint64_t owner_end = 0;
+
+    if (end - x < OWNER_LEAST)
+        return;
+    tui_files_owner_text(&app->files, run->first_sector, end - x - 2, text, sizeof text, &owner_end);
+    x += tui_text(canvas, x, y, end - x, style, text);
+    if (owner_end > 0 && owner_end < run->first_sector + run->sectors)
+        tui_text(canvas, x, y, end - x, style, " +");
+}
+
 static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
                             struct tui_rect line, const struct cow_run *run)
 {
@@ -268,13 +280,16 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
     x += 14;
     if (mixed_pages(app, run, 1) > 0) /* the names of these origins are short enough */
         tui_put(canvas, x - 3, y, tui_mixed_mark().glyph, selected ? style : tui_mixed_mark().style);
+    draw_run_owner(app, canvas, x + view->offset_cols + HOLDER_COLS, y, end, selected ? style : TUI_LABEL,
+                   run);
     if (run->host_offset == COW_NO_OFFSET)
         return;
     x += tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, "%*" PRId64, view->offset_cols,
                    run->host_offset);
     if (end - x > 16)
-        tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, " in %s",
-                  holder_name(app, run, holder, sizeof holder));
+        tui_textf(canvas, x, y, end - x > HOLDER_COLS + OWNER_LEAST ? HOLDER_COLS - 1 : end - x,
+                  selected ? style : TUI_DIM, " in %s",
+                  pane_file_name(app, run->layer, holder, sizeof holder));
 }
 
 /* Whose the selected sector is, where there is room. */
@@ -316,14 +331,15 @@ static void draw_blocks_info(struct tui_app *app, struct tui_canvas *canvas, int
     x += tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_text(run->origin));
     if (run->layer > 1 && run->host_offset != COW_NO_OFFSET) /* the line above may lack room for it */
         x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, " (in %s)",
-                       holder_name(app, run, holder, sizeof holder));
+                       pane_file_name(app, run->layer, holder, sizeof holder));
     draw_owner(app, canvas, x + 3, y, run);
 }
 
 static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct blocks_view *view = state;
-    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect whole = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect frame = pane_cut(canvas, whole);
     struct tui_rect inside =
         tui_frame(canvas, frame,
                   tui_scan_on(&app->scan) ? "Blocks \u2500 runs of sectors, compared with the backing file"
@@ -346,6 +362,7 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
         draw_blocks_run(app, view, canvas, line, &view->run[i]);
         if (run_holds(&view->run[i], app->sector)) {
             draw_blocks_info(app, canvas, frame.y + frame.rows, &view->run[i]);
+            pane_draw(app, canvas, whole, view->run[i].first_sector, view->run[i].sectors);
             canvas->cursor_x = line.x;
             canvas->cursor_y = line.y;
         }

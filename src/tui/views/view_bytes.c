@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/views/legend.h"
+#include "tui/cells/legend.h"
 
 enum {
     ROW_BYTES_MAX = 16,

@@ -12,8 +12,9 @@
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/views/legend.h"
-#include "tui/views/map_ends.h"
+#include "tui/cells/legend.h"
+#include "tui/cells/map_ends.h"
+#include "tui/cells/pane.h"
 #include "tui/views/map_view.h"
 
 enum {
@@ -288,13 +289,24 @@ static int put_legend(struct tui_app *app, const struct map_view *view, struct t
 
 /* In the frame's lower edge, where no message covers it. Drawn twice: how long it is shows when it is there.
  */
-static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
+static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                        struct tui_rect edge)
 {
-    int cols = put_legend(app, view, canvas, 3, y, canvas->cols - 6);
+    int cols = put_legend(app, view, canvas, edge.x + 1, edge.y, edge.cols - 2);
 
     if (cols > 0)
-        tui_fill(canvas, (struct tui_rect){2, y, cols, 1}, ' ', TUI_NORMAL);
-    put_legend(app, view, canvas, 3, y, canvas->cols - 6);
+        tui_fill(canvas, (struct tui_rect){edge.x, edge.y, cols, 1}, ' ', TUI_NORMAL);
+    put_legend(app, view, canvas, edge.x + 1, edge.y, edge.cols - 2);
+}
+
+/* About the selected cell. */
+static void draw_pane(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                      struct tui_rect area)
+{
+    uint64_t first = app->sector / view->cell_sectors * view->cell_sectors;
+    uint64_t left = tui_app_sectors(app) - first;
+
+    pane_draw(app, canvas, area, first, left < view->cell_sectors ? left : view->cell_sectors);
 }
 
 /* Names what is in the window to those who count; errors are shown in its place. */
@@ -319,7 +331,8 @@ static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canv
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
 {
     struct map_view *view = state;
-    struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect whole = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
+    struct tui_rect frame = pane_cut(canvas, whole);
     struct tui_rect cells = {frame.x + 1, frame.y + 1, frame.cols - 2, frame.rows - 2};
     bool has_gutter = area.cols >= GUTTER_FROM_COLS && !view->curved;
     char title[128];
@@ -345,7 +358,9 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     draw_cells(app, view, canvas, cells);
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
                   divide_up(tui_app_sectors(app), row_sectors(view)));
-    draw_legend(app, view, canvas, frame.y + frame.rows - 1);
+    draw_legend(app, view, canvas,
+                (struct tui_rect){frame.x + 2, frame.y + frame.rows - 1, frame.cols - 4, 1});
+    draw_pane(app, view, canvas, whole);
     if (app->range.on)
         range_draw(app, &view->range, canvas, frame.y + frame.rows, range_of(app, view));
     else

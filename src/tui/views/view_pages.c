@@ -9,8 +9,8 @@
 
 #include "tui/app/actions_told.h"
 #include "tui/app/app.h"
+#include "tui/cells/legend.h"
 #include "tui/change/change.h"
-#include "tui/views/legend.h"
 
 struct page_view {
     struct tui_page page;

@@ -2,7 +2,7 @@
  *
  * What ends in a cell. There are few ends, so each question walks through all of them.
  */
-#include "tui/views/map_ends.h"
+#include "tui/cells/map_ends.h"
 
 #include <stdio.h>
 #include <string.h>

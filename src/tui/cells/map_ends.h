@@ -2,15 +2,15 @@
  *
  * Marks on the map where filesystems, partitions and the backing file end.
  */
-#ifndef COW_TUI_VIEWS_MAP_ENDS_H
-#define COW_TUI_VIEWS_MAP_ENDS_H
+#ifndef COW_TUI_CELLS_MAP_ENDS_H
+#define COW_TUI_CELLS_MAP_ENDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tui/cells/legend.h"
 #include "tui/jobs/ends_job.h"
-#include "tui/views/legend.h"
 
 /* Which kinds of end lie within a stretch of sectors: 1 << kind, 0 if none. */
 unsigned map_ends_in(const struct tui_ends *ends, uint64_t first, uint64_t sectors);

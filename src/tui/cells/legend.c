@@ -3,7 +3,7 @@
  * Glyphs and styles of the states. Each has a glyph of its own, in ASCII too (canvas.c), so that none depends
  * on colour. One table a kind of state: a map and the legend below it cannot part.
  */
-#include "tui/views/legend.h"
+#include "tui/cells/legend.h"
 
 #include <stdio.h>
 

@@ -2,8 +2,8 @@
  *
  * The whole disk in one line, and where on it the map's window is.
  */
-#ifndef COW_TUI_VIEWS_MAP_STRIP_H
-#define COW_TUI_VIEWS_MAP_STRIP_H
+#ifndef COW_TUI_CELLS_MAP_STRIP_H
+#define COW_TUI_CELLS_MAP_STRIP_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  *
  * What each state looks like: one table for the map, the blocks, their legends and Help.
  */
-#ifndef COW_TUI_VIEWS_LEGEND_H
-#define COW_TUI_VIEWS_LEGEND_H
+#ifndef COW_TUI_CELLS_LEGEND_H
+#define COW_TUI_CELLS_LEGEND_H
 
 #include "cow/fs.h"
 #include "cow/image.h"

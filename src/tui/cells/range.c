@@ -4,7 +4,7 @@
  * comparing bytes, so a long range takes it from a scan of the whole disk, and one in between is not
  * compared.
  */
-#include "tui/views/range.h"
+#include "tui/cells/range.h"
 
 #include <inttypes.h>
 #include <stdio.h>

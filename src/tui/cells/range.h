@@ -2,8 +2,8 @@
  *
  * The range of Map and Blocks: from where v was pressed to the cursor, and what it holds.
  */
-#ifndef COW_TUI_VIEWS_RANGE_H
-#define COW_TUI_VIEWS_RANGE_H
+#ifndef COW_TUI_CELLS_RANGE_H
+#define COW_TUI_CELLS_RANGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,14 +3,14 @@
  * The strip. Its cells are whole units of a density where they hold some of them, and then counting it costs
  * next to nothing, once the whole disk has been counted: until then there is none.
  */
-#include "tui/views/map_strip.h"
+#include "tui/cells/map_strip.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "tui/app/app.h"
-#include "tui/views/legend.h"
-#include "tui/views/map_ends.h"
+#include "tui/cells/legend.h"
+#include "tui/cells/map_ends.h"
 
 enum { LABEL_COLS = 6, EDGE_COLS = 2, COARSE = 8 };
 

@@ -3,7 +3,8 @@
  * The bytes of the disk, composed of its layers. A stretch of at most SCRATCH_BYTES is read at once: if a
  * layer has all of it, in one read; else what the layers below show comes first, and what this layer has is
  * laid over it. Runs that lie close to each other are read together, for a read costs about as much as the
- * copying of some KiB: of scattered pages that are read from the page cache, a gap of 16 KiB took a tenth more.
+ * copying of some KiB: of scattered pages that are read from the page cache, a gap of 16 KiB took a tenth
+ * more.
  *
  * Hazards: the scratch buffer serves all layers, which is right only because a layer reads what lies below it
  * before it uses the buffer. A layer that is shorter than the disk gives zeros behind its end, and nothing

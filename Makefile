@@ -142,7 +142,7 @@ help:
 	@echo 'make coverage    lines and branches that the quickest suites run through, by room (LEVEL=test: all suites)'
 	@echo 'make lint        includes, format, cppcheck, shellcheck, gcc and clang without a warning'
 	@echo 'make format      clang-format over all sources'
-	@echo 'make bench       ratios against other tools, with goals (ROUNDS=1: quick; needs 8 GiB)'
+	@echo 'make bench       ratios against other tools, with goals, and how soon the screen answers (ROUNDS=1: quick; needs 8 GiB)'
 	@echo 'make install     what make has built; honours prefix and DESTDIR; uninstall takes it away'
 	@echo 'make deps        install the Debian packages that all of these need'
 	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1, and DEPS=no: install no packages; for tests'

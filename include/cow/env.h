@@ -48,4 +48,15 @@ struct cow_env {
     void *context;
 };
 
+struct cow_io;
+
+/* A table of system calls for the options of whoever only looks (cow_open_options, cow_check_options): the
+ * operating system's, but step(context) is called before a file is opened or read, or asked for its holes. So
+ * a caller that has other things to do in between gets its turn often. Where step() answers true the call
+ * fails, and what is being done ends soon, with an error: what came of it is to be dropped then, whatever the
+ * status says. *out is the caller's (cow_io_free), and must outlive all that was opened with it. Errors:
+ * COW_NO_MEMORY. */
+int cow_io_stepped(struct cow_io **out, bool (*step)(void *context), void *context, struct cow_error *err);
+void cow_io_free(struct cow_io *io); /* of cow_io_stepped; NULL is allowed */
+
 #endif

@@ -63,7 +63,7 @@ class Keyboard:
         """(the seconds until the first byte, all bytes that came) of a key; None and b"" where none did."""
         begin = time.perf_counter()
         os.write(self.terminal, key.encode())
-        first = self.read(PATIENCE_SECONDS if key != " " else 1)
+        first = self.read(PATIENCE_SECONDS)
         seconds = time.perf_counter() - begin
         return (seconds, first + self.settle(most=0.1)) if first else (None, b"")
 

@@ -68,12 +68,18 @@ class KeysCases:
             return
         keyboard.press("s")
 
-    def walk(self, keyboard, keys, weights, count):
-        """So many keys by chance."""
+    def walk(self, keyboard, ways, weights, count):
+        """So many keys: there and back by chance, up to eight steps. A key that has nothing to do sends nothing, and
+        would be taken for one that waits; so each goes where there is something, or comes back from there."""
         tally = Tally()
-        for key in self.rng.choices(keys, weights, k=count):
+        keys = []
+        while len(keys) < count:
+            there, back = self.rng.choices(ways, weights)[0]
+            steps = self.rng.randint(1, 8)
+            keys += [there] * steps + [back] * steps
+        for key in keys[:count]:
             seconds, sent = keyboard.press(key)
-            tally.add(seconds, sent, key in "+-0")
+            tally.add(seconds, sent, key in "+-")
             self.scanning(keyboard, sent)
         return tally
 
@@ -91,12 +97,14 @@ class KeysCases:
         with Keyboard([self.cowtui, image.path]) as keyboard:
             keyboard.wait_for(*FRAME)
             keyboard.settle(0.3)
+            keyboard.press("j")
+            keyboard.press("l")
             self.scanning(keyboard, b"start")
-            self.tell_keys(f"{words}, Map", self.walk(keyboard, ["h", "j", "k", "l", "]", "+", "-"], [4, 4, 4, 4, 2, 3, 3], KEYS["Map"]))
+            self.tell_keys(f"{words}, Map", self.walk(keyboard, ["lh", "jk", "+-"], [3, 3, 2], KEYS["Map"]))
             keyboard.press("3")
-            self.tell_keys(f"{words}, Blocks", self.walk(keyboard, ["j", "k", "]", "["], [8, 5, 2, 1], KEYS["Blocks"]))
+            self.tell_keys(f"{words}, Blocks", self.walk(keyboard, ["jk", "]["], [4, 1], KEYS["Blocks"]))
             keyboard.press("\r")
-            self.tell_keys(f"{words}, Bytes", self.walk(keyboard, ["h", "j", "k", "l", "]"], [2, 3, 2, 3, 1], KEYS["Bytes"]))
+            self.tell_keys(f"{words}, Bytes", self.walk(keyboard, ["lh", "jk"], [1, 1], KEYS["Bytes"]))
             keyboard.press("2")
             seconds = keyboard.quit()
             self.goal(f"{words}: q until it has ended", f"{seconds * 1000:.1f} ms", seconds, QUIT_SECONDS)

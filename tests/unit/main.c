@@ -58,6 +58,7 @@ static const struct {
     {"input", input_suite, 0},
     {"canvas", canvas_suite, 0},
     {"paint", paint_suite, 0},
+    {"looking", looking_suite, 0},
     {"cells", cells_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},

@@ -250,6 +250,7 @@ Suite *guestfs_parts_suite(void);
 Suite *kinds_suite(void);
 Suite *guestfs_suite(void);
 Suite *paint_suite(void);
+Suite *looking_suite(void);
 Suite *cells_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);

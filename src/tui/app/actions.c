@@ -170,6 +170,7 @@ static const struct tui_action table[] = {
     {TUI_DO_LEAVE, PAGES | OVER | TUI_IN_RESULT | TUI_IN_OFFER | TUI_IN_SERVING, {ESC, 'q'},
      HELPS({PAGES, "leave the wizard: nothing is written"})},
     {TUI_DO_LEAVE, TUI_IN_FIELD, {ESC}, UNTOLD},
+    {TUI_DO_LEAVE, TUI_IN_WAITING, {ESC, 'q'}, UNTOLD},
     {TUI_DO_QUIT, TUI_IN_LOOKING, .command = "quit", HELP("leave the program")},
 };
 /* clang-format on */

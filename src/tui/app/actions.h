@@ -115,6 +115,8 @@ enum {
     TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
     TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
     TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
+    TUI_IN_WORK = 1 << 27,      /* what goes on is stopped by the key that began it */
+    TUI_IN_WAITING = 1 << 28,   /* a page is being made, and nothing but a stop is heard */
     TUI_IN_LIST = 1 << 30,      /* there is no image yet: the list to choose one from */
     TUI_IN_CHOSEN = 1 << 29,    /* leaving the image goes back to that list */
     TUI_IN_OWNER = 1 << 26,     /* whose a byte is */

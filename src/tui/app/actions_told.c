@@ -23,6 +23,8 @@ static const struct footer_entry {
     const char *keys, *words;
 } footer[] = {
     {TUI_IN_LOOKING, TUI_DO_HELP, "?", "Help"},
+    {TUI_IN_WORK, TUI_DO_SCAN, "s", "Stop"},
+    {TUI_IN_WAITING, TUI_DO_LEAVE, "Esc", "Stop: nothing is changed"},
     {TUI_IN_SIZE, TUI_DO_ENTER, "Enter", "Next"},
     {TUI_IN_CONFIRM, TUI_DO_ENTER, "Enter", "Write, if it says yes"},
     {TUI_IN_SIZE | TUI_IN_CHOICE, TUI_DO_DOWN, "Up Down", "Choose"},
@@ -104,8 +106,9 @@ void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
     int n = 0, x = 1, last = 0;
 
     for (size_t i = 0; i < FOOTER; i++) {
+        bool told = n > 1 && shown[1]->id == footer[i].id && (contexts & TUI_IN_WORK);
         bool goes_elsewhere = (contexts & TUI_IN_CHOSEN) && footer[i].contexts == TUI_IN_TABS;
-        if ((footer[i].contexts & contexts) && !goes_elsewhere && has_key(footer[i].id, contexts))
+        if ((footer[i].contexts & contexts) && !told && !goes_elsewhere && has_key(footer[i].id, contexts))
             shown[n++] = &footer[i];
     }
     if (n > 0)

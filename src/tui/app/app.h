@@ -131,6 +131,10 @@ struct tui_app {
     void (*given_up)(struct tui_app *app); /* there will be no answer; NULL: nobody needs to know */
     char message[TUI_MESSAGE_BYTES];
     enum tui_style message_style;
+    struct {              /* that a page waits for while it is being made */
+        const char *what; /* NULL: nothing */
+        struct tui_progress progress;
+    } waits;
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
@@ -220,10 +224,12 @@ struct tui_waiting {
     struct tui_app *app;
     double looked; /* for keys, on tui_clock(); to begin with, now */
     bool stopping; /* a stop was asked for */
+    double begun;  /* 0: not yet */
+    double heard;  /* when keys were looked for between two looks */
 };
 
 /* Tells how far it is, by its name (a total of 0: nobody knows), and pumps; on a terminal ten times a second
- * at most, in a script each time. Returns whether to stop. */
+ * at most, in a script each time; a stop is heard a hundred times a second. Returns whether to stop. */
 bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total);
 
 /* Makes the jobs, each of them off. The subject need not be filled yet. */

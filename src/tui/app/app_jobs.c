@@ -102,6 +102,7 @@ void tui_app_end_jobs(struct tui_app *app)
     tui_app_forget_jobs(app);
     tui_cells_end(&app->cells);
     tui_files_end(&app->files);
+    tui_job_end(&app->check.job);
 }
 
 static bool job_waits(const struct tui_app *app, int i)

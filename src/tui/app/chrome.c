@@ -12,25 +12,15 @@
 
 #include "tui/app/actions_told.h"
 #include "tui/app/app.h"
+#include "tui/app/work.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
-    char job[32];
+    char work[TUI_WORK_BYTES];
     int x = 0;
 
-    bool reads_files = app->files.job.state == TUI_JOB_RUNNING;
-    bool scans = app->scan.job.state == TUI_JOB_RUNNING;
-    bool finds = app->find.job.state == TUI_JOB_RUNNING;
-    if (finds)
-        tui_find_text(&app->find, job, sizeof job);
-    else if (reads_files)
-        snprintf(job, sizeof job, "files %d%%", tui_job_percent(&app->files.job));
-    else
-        tui_scan_text(&app->scan, job, sizeof job);
-    tui_text_right(canvas, canvas->cols - 1, 1, 24, finds || reads_files || scans ? TUI_STRONG : TUI_DIM,
-                   job);
     for (int i = 0; i < TUI_TABS; i++) {
         bool active = i == app->tab_now;
         x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,
@@ -42,6 +32,10 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
         if (!view_class->overlay)
             x += tui_textf(canvas, x, 1, canvas->cols - x, TUI_STRONG, " \u203a %s", view_class->title);
     }
+    bool goes_on = tui_work_text(app, work);
+    int room = canvas->cols - 1 - x - 1, cells = tui_text_cells(work);
+    tui_text(canvas, canvas->cols - 1 - (cells < room ? cells : room), 1, room,
+             goes_on ? TUI_STRONG : TUI_DIM, work);
 }
 
 /* What Tab offers, in as many lines above the prompt as it takes. */
@@ -70,7 +64,8 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
         return;
     }
     bool to_list = app->chosen && app->depth == 0 && app->tab_return == TUI_NO_TAB;
-    tui_footer_draw(canvas, y, view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0));
+    unsigned contexts = view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0U);
+    tui_footer_draw(canvas, y, tui_work_contexts(app, contexts));
     if (app->message[0])
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);
 }

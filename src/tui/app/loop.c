@@ -20,7 +20,7 @@ enum {
     SLICES_PER_TICK = 5, /* of work in between */
 };
 
-static const double seconds_between_looks = 0.1;
+static const double seconds_between_looks = 0.1, seconds_between_stops = 0.01;
 
 /* Of one that is typed into a field, nobody comes here. */
 static void refuse_key(struct tui_app *app, int key, unsigned contexts)
@@ -112,12 +112,12 @@ static void handle_outside(struct tui_app *app, const struct tui_event *event)
     }
 }
 
-bool tui_app_pump(struct tui_app *app)
+/* Takes what was typed. Returns whether it asks for a stop. */
+static bool hear_stop(struct tui_app *app)
 {
     struct tui_event event = {.kind = TUI_EVENT_TICK};
     bool stop = false;
 
-    tui_app_draw(app);
     /* An error of a script is kept there and comes back from the main loop's next(). */
     while (!app->leave && app->backend->ops->next(app->backend, &event, TUI_WAIT_NOT, NULL) == 0 &&
            event.kind != TUI_EVENT_TICK) {
@@ -128,20 +128,31 @@ bool tui_app_pump(struct tui_app *app)
     return stop || app->leave;
 }
 
+bool tui_app_pump(struct tui_app *app)
+{
+    tui_app_draw(app);
+    return hear_stop(app);
+}
+
 bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total)
 {
     struct tui_app *app = waiting->app;
-    const struct tui_progress progress = {.done = done, .total = total};
 
-    if (app->subject.interactive && tui_clock() - waiting->looked < seconds_between_looks)
+    if (waiting->begun <= 0)
+        waiting->begun = tui_clock();
+    if (app->subject.interactive && tui_clock() - waiting->looked < seconds_between_looks) {
+        if (tui_clock() - waiting->heard >= seconds_between_stops) {
+            waiting->stopping |= hear_stop(app);
+            waiting->heard = tui_clock();
+        }
         return waiting->stopping;
-    if (total > 0)
-        tui_app_say(app, TUI_NORMAL, "%s: %d%%; Esc stops", what, tui_progress_percent(&progress));
-    else
-        tui_app_say(app, TUI_NORMAL, "%s; Esc stops", what);
+    }
+    app->waits.what = what;
+    app->waits.progress = (struct tui_progress){.done = done, .total = total, .started = waiting->begun};
     waiting->stopping |= tui_app_pump(app);
     waiting->looked = tui_clock();
-    app->message[0] = '\0';
+    app->waits.what = NULL;
+    app->redraw = true;
     return waiting->stopping;
 }
 

@@ -61,8 +61,6 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     uint64_t sectors = tui_app_sectors(app);
 
     out[0] = '\0';
-    if (app->cells.job.state == TUI_JOB_RUNNING)
-        snprintf(out, out_bytes, "opening, %d%%", tui_job_percent(&app->cells.job));
     if (!app->cells.usage_known || shortness == 2)
         return;
     cow_share_text(percent, app->cells.usage.dirty_sectors, sectors);

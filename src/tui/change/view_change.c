@@ -235,7 +235,7 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
 {
     const struct tui_change_request *request = argument;
     const struct kind *kind = &change_kinds[request->kind];
-    struct tui_waiting planning = {app, tui_clock(), false};
+    struct tui_waiting planning = {.app = app, .looked = tui_clock()};
     const struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
     struct change_view *view = calloc(1, sizeof *view);

@@ -42,7 +42,7 @@ static bool wants_stop(void *context, uint64_t done, uint64_t total)
 static int compare_file(struct front_diff *out, struct tui_app *app, const struct cow_fs_file *file,
                         struct cow_error *err)
 {
-    struct tui_waiting waiting = {app, tui_clock(), false};
+    struct tui_waiting waiting = {.app = app, .looked = tui_clock()};
     struct front_diff_request request = {.fs = app->files.fs,
                                          .volume = file->volume,
                                          .disk = {app->name, app->backing_name},

@@ -51,12 +51,15 @@ static int check_once(struct tui_check *check, const struct cow_env *env)
     const struct tui_subject *subject = check->job.subject;
     const struct cow_check_options options = {.backing_path = subject->open.backing_path,
                                               .no_backing = subject->open.no_backing,
+                                              .io = tui_job_io(&check->job),
                                               .quick = env == NULL,
                                               .env = env};
     struct cow_check result;
     struct cow_error err = {0};
     int status = cow_check(&result, subject->image_path, &options, &err);
 
+    if (tui_job_shall_stop(&check->job))
+        status = COW_CANCELLED;
     check->job.news = true;
     if (status == 0) {
         check->result = result;

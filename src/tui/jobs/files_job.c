@@ -61,21 +61,23 @@ void tui_files_end(struct tui_files *files)
 {
     tui_file_name_set(&files->lit, NULL, NULL);
     tui_file_name_set(&files->extract, NULL, NULL);
+    tui_job_end(&files->job);
 }
 
 static int read_files(struct tui_files *files, struct cow_error *err)
 {
     const struct tui_subject *subject = files->job.subject;
-    const struct cow_open_options open_options = subject->open;
+    struct cow_open_options open_options = subject->open;
     const struct cow_env env = {.progress = tui_job_look_in, .context = &files->job};
     const struct cow_fs_scan_options scan_options = {.look_around = true, .env = &env};
+    open_options.io = tui_job_io(&files->job);
     int status = cow_image_open(&files->image, subject->image_path, &open_options, err);
 
     if (status == 0)
         status = cow_fs_open(&files->fs, files->image, err);
     if (status == 0)
         status = cow_fs_scan(&files->scan, files->fs, &scan_options, err);
-    return status;
+    return tui_job_shall_stop(&files->job) ? COW_CANCELLED : status;
 }
 
 static void look_at_files(void *owner)

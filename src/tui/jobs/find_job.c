@@ -483,5 +483,5 @@ void tui_find_text(const struct tui_find *find, char *out, size_t out_bytes)
 {
     out[0] = '\0';
     if (find->job.state == TUI_JOB_RUNNING)
-        snprintf(out, out_bytes, "finding %d%%, Esc stops", tui_job_percent(&find->job));
+        snprintf(out, out_bytes, "find %d%%, Esc stops", tui_job_percent(&find->job));
 }

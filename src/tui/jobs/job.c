@@ -65,6 +65,38 @@ void tui_job_say(struct tui_job *job, enum tui_style style, const char *format, 
     job->said_style = style;
 }
 
+bool tui_job_shall_stop(const struct tui_job *job)
+{
+    return job->stop || !tui_job_is_current(job);
+}
+
+/* At each read of what look() has opened, which views ask, too. A script's slices end at the core's steps
+ * only.
+ */
+static bool step_job(void *context)
+{
+    struct tui_job *job = context;
+
+    if (!job->inside || !job->subject->interactive)
+        return false;
+    if (tui_clock() - job->looked >= tui_slice_seconds)
+        tui_fiber_leave(job->fiber);
+    return tui_job_shall_stop(job);
+}
+
+const struct cow_io *tui_job_io(struct tui_job *job)
+{
+    if (!job->io && cow_io_stepped(&job->io, step_job, job, NULL))
+        return NULL;
+    return job->io;
+}
+
+void tui_job_end(struct tui_job *job)
+{
+    cow_io_free(job->io);
+    job->io = NULL;
+}
+
 void tui_job_go_on(struct tui_job *job, void (*look)(void *owner))
 {
     if (job->state != TUI_JOB_RUNNING) {
@@ -75,7 +107,10 @@ void tui_job_go_on(struct tui_job *job, void (*look)(void *owner))
         }
     }
     job->looked = tui_clock();
-    if (tui_fiber_enter(job->fiber)) {
+    job->inside = true;
+    bool ended = tui_fiber_enter(job->fiber);
+    job->inside = false;
+    if (ended) {
         tui_fiber_free(job->fiber);
         job->fiber = NULL;
         job->news = true;
@@ -99,7 +134,7 @@ bool tui_job_look_in(void *context, const struct cow_progress *progress)
     job->news |= tui_job_percent(job) != before;
     if (!job->subject->interactive || tui_clock() - job->looked >= tui_slice_seconds)
         tui_fiber_leave(job->fiber);
-    return job->stop || !tui_job_is_current(job);
+    return tui_job_shall_stop(job);
 }
 
 void tui_job_halt(struct tui_job *job)

@@ -57,6 +57,8 @@ struct tui_job {
     struct tui_progress progress;
     double looked; /* when the present slice began */
     struct tui_fiber *fiber;
+    bool inside;       /* the fiber goes on just now */
+    struct cow_io *io; /* tui_job_io */
     struct cow_error error;
     bool news;                     /* there is something else to see than before */
     bool complains;                /* the error is to be told in any case, not only where the job is shown */
@@ -96,6 +98,18 @@ void tui_job_go_on(struct tui_job *job, void (*look)(void *owner));
 /* Inside of look(): ends the slice, so that what is known by now is seen before longer work begins. In a
  * script only the core's steps end slices: it sees the same at the next one. */
 void tui_job_show(struct tui_job *job);
+
+/* Inside of look(): whether it shall stop, or is of an image that is gone. What was found then is no result,
+ * whatever its status. */
+bool tui_job_shall_stop(const struct tui_job *job);
+
+/* For what is opened inside of look(): its slices end at each read, too, and a stop is heard there. NULL,
+ * which is the operating system's, where there is no memory for that. It is kept until tui_job_end(), and
+ * does what the system's does while no slice is being done. */
+const struct cow_io *tui_job_io(struct tui_job *job);
+
+/* Behind the last use of what was opened so. */
+void tui_job_end(struct tui_job *job);
 
 /* The core's progress callback for it; the context is the job. Ends the slice where it is time, and asks for
  * a stop where one was asked for, or the image is another one than when it began. */

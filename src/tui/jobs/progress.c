@@ -23,7 +23,8 @@ int tui_progress_percent(const struct tui_progress *progress)
 
 double tui_progress_rate(const struct tui_progress *progress, double now)
 {
-    return now > progress->started ? (double)progress->done / (now - progress->started) : 0;
+    return now > progress->started ? (double)(progress->done - progress->from) / (now - progress->started)
+                                   : 0;
 }
 
 double tui_progress_seconds_left(const struct tui_progress *progress, double now)

@@ -10,6 +10,7 @@
 struct tui_progress {
     uint64_t done, total; /* bytes or sectors; the total may be an estimate, and 0 as long as there is none */
     double started;       /* when, on tui_clock() */
+    uint64_t from;        /* what was done before `started`: it says nothing about the rate */
 };
 
 /* How much of it is done, 0 to 1. */

@@ -99,6 +99,7 @@ void tui_scan_toggle(struct tui_scan *scan)
         start_scan(scan);
     }
     tui_job_begin(job);
+    job->progress.from = scan->at;
     tell_progress(scan);
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Of several things that go on, the one that the user waits for is told: what a page is made of, then what
+ * the tab on the screen shows, then the rest. A script's screens have no time in them.
+ */
+#include "tui/app/work.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/app/app.h"
+#include "tui/screen/clock.h"
+
+enum { SECONDS_MOST = 90, MINUTES_MOST = 90 };
+
+/* ", 12 s left"; nothing as long as nobody can know. */
+static void time_left(const struct tui_app *app, const struct tui_progress *progress, char *out,
+                      size_t out_bytes)
+{
+    double now = tui_clock(), seconds = tui_progress_seconds_left(progress, now);
+
+    out[0] = '\0';
+    if (!app->subject.interactive || seconds < 0 || now - progress->started < 1)
+        return;
+    if (seconds < SECONDS_MOST)
+        snprintf(out, out_bytes, ", %.0f s left", seconds);
+    else if (seconds < MINUTES_MOST * 60)
+        snprintf(out, out_bytes, ", %.0f min left", seconds / 60);
+    else
+        snprintf(out, out_bytes, ", %.0f h left", seconds / 3600);
+}
+
+static const struct tui_job *running_job(const struct tui_app *app, const char **name)
+{
+    const struct {
+        const struct tui_job *job;
+        const char *name;
+        bool here; /* its tab is on the screen */
+    } jobs[] = {{&app->check.job, "check", app->tab_now == TUI_TAB_CHECK},
+                {&app->files.job, "files", app->tab_now == TUI_TAB_FILES},
+                {&app->scan.job, "scan", true},
+                {&app->files.job, "files", true},
+                {&app->check.job, "check", true},
+                {&app->cells.job, "opening", true}};
+
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        *name = jobs[i].name;
+        if (jobs[i].here && jobs[i].job->state == TUI_JOB_RUNNING)
+            return jobs[i].job;
+    }
+    return NULL;
+}
+
+bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
+{
+    const struct tui_progress *progress = &app->waits.progress;
+    const char *name;
+    char left[32];
+
+    if (app->waits.what) {
+        time_left(app, progress, left, sizeof left);
+        if (progress->total > 0)
+            snprintf(out, TUI_WORK_BYTES, "%d%%%s: %s", tui_progress_percent(progress), left,
+                     app->waits.what);
+        else
+            snprintf(out, TUI_WORK_BYTES, "%s", app->waits.what);
+        return true;
+    }
+    tui_find_text(&app->find, out, TUI_WORK_BYTES); /* it has a key of its own, which it tells */
+    if (out[0])
+        return true;
+    const struct tui_job *job = running_job(app, &name);
+    if (!job) {
+        tui_scan_text(&app->scan, out, TUI_WORK_BYTES);
+        return false;
+    }
+    time_left(app, &job->progress, left, sizeof left);
+    snprintf(out, TUI_WORK_BYTES, "%s %d%%%s", name, tui_job_percent(job), left);
+    return true;
+}
+
+unsigned tui_work_contexts(const struct tui_app *app, unsigned contexts)
+{
+    bool stops = ((contexts & TUI_IN_RUNS) && app->scan.job.state == TUI_JOB_RUNNING) ||
+                 ((contexts & TUI_IN_CHECK) && app->check.job.state == TUI_JOB_RUNNING) ||
+                 ((contexts & TUI_IN_FILES) && app->files.job.state == TUI_JOB_RUNNING);
+
+    if (app->waits.what)
+        return TUI_IN_WAITING;
+    return contexts | (stops ? TUI_IN_WORK : 0U);
+}

@@ -140,6 +140,8 @@ static const struct tui_action table[] = {
      HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
      HELP("go to a byte (16M, +1M) or a sector (s32768)")},
+    {TUI_DO_WAS_BACK, TUI_IN_LOOKING, {'<'}, .command = "back", HELP("back to where you were")},
+    {TUI_DO_WAS_FORWARD, TUI_IN_LOOKING, {'>'}, .command = "forward", HELP("forward again")},
     {TUI_DO_OWNER, TUI_IN_LOOKING, .command = "owner", .argument = TUI_SOME_POSITION,
      HELP("whose that byte is, or the selected one")},
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,

@@ -71,6 +71,8 @@ enum tui_action_id {
     TUI_DO_PLACE_MAP,
     TUI_DO_GOTO,
     TUI_DO_OWNER,
+    TUI_DO_WAS_BACK,
+    TUI_DO_WAS_FORWARD,
     TUI_DO_FAMILY,
     TUI_DO_BACKING,
     TUI_DO_REFRESH,

@@ -42,6 +42,23 @@ struct tui_asked {
     char what[TUI_ASKED_BYTES];
 };
 
+/* Where one was: the tab, whether Bytes was over it, and the byte. It is kept when one leaves it by anything
+ * but a step to its neighbours. */
+enum { TUI_PLACES = 64 };
+
+struct tui_place {
+    int tab;
+    bool bytes;
+    uint64_t byte;
+};
+
+struct tui_places {
+    struct tui_place
+        place[TUI_PLACES];   /* in the order in which they were left; the oldest ones are forgotten */
+    int n, at;               /* how many, and which is shown; at == n: none of them, but a new one */
+    enum tui_action_id last; /* what was done last: going on doing it leaves one place only */
+};
+
 struct tui_app {
     bool without_backing;               /* as it was begun: none is opened unless the user names one */
     struct tui_subject subject;         /* the image, as it is open now */
@@ -75,7 +92,9 @@ struct tui_app {
         char typed[TUI_ASKED_BYTES];
         uint64_t from; /* the byte where it began, for those views where it goes over the disk */
         enum tui_found found;
+        struct tui_place place; /* where it began */
     } search;
+    struct tui_places places;
     struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
@@ -237,6 +256,19 @@ void tui_app_ask_command(struct tui_app *app);
 /* A key for the line at the bottom. Returns the command that it ends, the prompt's, or NULL; an answer goes
  * to whoever asked. */
 const char *tui_app_ask_key(struct tui_app *app, int key);
+
+/* Where one is now. */
+struct tui_place tui_places_now(const struct tui_app *app);
+
+/* Keeps the place that was left, if one is elsewhere now; what one had gone back from is forgotten. */
+void tui_places_leave(struct tui_app *app, const struct tui_place *left);
+
+/* The same behind an action that a key or (is_command) a line has asked for. */
+void tui_places_acted(struct tui_app *app, const struct tui_place *before, enum tui_action_id action,
+                      bool is_command);
+
+/* Goes back, or forward again. False: there is no further one. */
+bool tui_places_go(struct tui_app *app, bool back);
 
 /* Goes to what the job has found, or says that there is nothing. */
 void tui_app_end_find(struct tui_app *app);

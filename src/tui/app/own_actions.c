@@ -276,6 +276,14 @@ static enum tui_result do_find_again(struct tui_app *app, int back, const char *
     return tui_app_find_again(app, back != 0);
 }
 
+static enum tui_result do_places(struct tui_app *app, int back, const char *argument)
+{
+    (void)argument;
+    if (!tui_places_go(app, back != 0))
+        tui_app_say(app, TUI_DIM, back ? "you were nowhere before" : "there is nothing to go forward to");
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_redraw(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -355,6 +363,8 @@ static const struct {
     {TUI_DO_FIND, .does = do_find},
     {TUI_DO_FIND_NEXT, .does_one = do_find_again, .which = 0},
     {TUI_DO_FIND_PREVIOUS, .does_one = do_find_again, .which = 1},
+    {TUI_DO_WAS_BACK, .does_one = do_places, .which = 1},
+    {TUI_DO_WAS_FORWARD, .does_one = do_places, .which = 0},
     {TUI_DO_GOTO, .does = do_goto},
     {TUI_DO_OWNER, .does = do_owner},
     {TUI_DO_REFRESH, .does = do_refresh},
@@ -368,6 +378,7 @@ static const struct {
 void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument)
 {
     struct tui_view view = *tui_app_top(app);
+    const struct tui_place before = tui_places_now(app);
     enum tui_result result = view.view_class->act(app, view.state, action, argument);
 
     for (size_t i = 0; result == TUI_IGNORED && i < sizeof own_actions / sizeof own_actions[0]; i++) {
@@ -376,6 +387,7 @@ void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char 
                                          : own_actions[i].does_one(app, own_actions[i].which, argument);
     }
     tui_app_finish(app, &view, result);
+    tui_places_acted(app, &before, action, argument != NULL);
 }
 
 void tui_app_run_command(struct tui_app *app, const char *line)

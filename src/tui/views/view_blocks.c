@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/views/explain.h"
 #include "tui/views/legend.h"
 
 enum { RUNS_MAX = 256, INFO_ROWS = 1, OWNER_COLS = 10 };
@@ -343,6 +344,16 @@ static enum tui_result step_blocks(struct tui_app *app, int lines)
     return TUI_REDRAW;
 }
 
+/* The whole run, whatever of it is selected. */
+static enum tui_result act_on_run(struct tui_app *app, enum tui_action_id action)
+{
+    struct cow_run run;
+
+    if (tui_scan_run_at(&app->scan, app->sector, &run, NULL) || run.sectors == 0)
+        return TUI_IGNORED;
+    return tui_explain_act(app, action, run.first_sector, run.sectors);
+}
+
 static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_action_id action,
                                   const char *argument)
 {
@@ -374,7 +385,7 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
         tui_app_push(app, &tui_view_bytes, NULL);
         return TUI_REDRAW;
     default:
-        return TUI_IGNORED;
+        return act_on_run(app, action);
     }
 }
 

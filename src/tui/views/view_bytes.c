@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/views/explain.h"
 #include "tui/views/legend.h"
 
 enum {
@@ -348,7 +349,7 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_PREV_DIFFERENCE:
         return find_difference(app, view, true);
     default:
-        return TUI_IGNORED;
+        return tui_explain_act(app, action, app->sector, 1);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "tui/app/app.h"
 #include "tui/screen/utf8.h"
+#include "tui/views/explain.h"
 #include "tui/views/legend.h"
 #include "tui/views/map_owners.h"
 
@@ -465,7 +466,7 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         tui_app_light(app, NULL);
         return TUI_REDRAW;
     default:
-        return TUI_IGNORED;
+        return tui_explain_act(app, action, first, view->cell_sectors);
     }
 }
 

@@ -85,13 +85,15 @@ static const struct tui_action table[] = {
     {TUI_DO_EXTRACT, TUI_IN_ANY_FILE, {'x'}, HELP("write it to a file here, as the guest has it")},
     {TUI_DO_EXTRACT_BACKING, TUI_IN_ANY_FILE, {'X'}, HELP("... as the backing file has it")},
     {TUI_DO_ORDER, TUI_IN_FILES, {'o'}, HELP("by changed bytes, name, size or kind, in turn")},
+    {TUI_DO_REVERSE, TUI_IN_FILES, {'O'}, HELP("the other way round")},
+    {TUI_DO_FLAT, TUI_IN_FILES, {'t'}, HELP("all changed files in one list, or as a tree again")},
 
     {TUI_DO_STAGE, TUI_IN_ANY_FINDING, {'f'}, HELP("stage the finding's fix, or no longer")},
     {TUI_DO_PLACE, TUI_IN_ANY_FINDING | TUI_IN_ANY_FILE, {'b'},
      HELPS({TUI_IN_ANY_FINDING, "its place in Blocks"}, {TUI_IN_ANY_FILE, "the file's first run in Blocks"})},
     {TUI_DO_PLACE, TUI_IN_FINDING, {ENTER}, UNTOLD},
     {TUI_DO_PLACE_MAP, TUI_IN_ANY_FINDING | TUI_IN_ANY_FILE, {'m'},
-     HELPS({TUI_IN_ANY_FINDING, "its place on the Map"}, {TUI_IN_ANY_FILE, "the file's cells lit on the Map"})},
+     HELPS({TUI_IN_ANY_FINDING, "its place on the Map"}, {TUI_IN_ANY_FILE, "the cells of the file, or of all in the directory, lit on the Map"})},
 
     {TUI_DO_EDIT, TUI_IN_HEADER, {'e'}, .command = "edit", HELP("edit the field (backing path, mtime)")},
     {TUI_DO_FAMILY, TUI_IN_HEADER, {'f'}, .command = "family", HELP("all images on the backing file")},

@@ -53,6 +53,8 @@ enum tui_action_id {
     TUI_DO_SCAN,
     TUI_DO_OWNERS,
     TUI_DO_ORDER,
+    TUI_DO_REVERSE,
+    TUI_DO_FLAT,
     TUI_DO_FILTER,
     TUI_DO_FIND,
     TUI_DO_FIND_NEXT,

@@ -254,8 +254,13 @@ static void files_title(const struct tui_app *app, const struct files_view *view
                         size_t out_bytes)
 {
     char where[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
-    const char *order = tui_order_text(view->order);
+    char order[64];
 
+    snprintf(order, sizeof order, "%s%s", tui_order_text(view->order), view->reverse ? ", reversed" : "");
+    if (view->flat && !view->filter[0]) {
+        snprintf(out, out_bytes, "Files \u2500 all changed files \u2500 %s", order);
+        return;
+    }
     if (view->filter[0]) {
         tui_path_text(where, sizeof where, view->filter, cells - 40);
         snprintf(out, out_bytes, "Files \u2500 all with \"%s\" in the path \u2500 %s", where, order);
@@ -272,7 +277,7 @@ static uint64_t own_bytes(const struct tui_app *app, const struct files_view *vi
 {
     uint64_t bytes[COW_FS_CLASSES], own = 0;
 
-    if (view->volume == COW_NO_VOLUME && !view->filter[0]) {
+    if (view->volume == COW_NO_VOLUME && !view->filter[0] && !view->flat) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);
         for (int c = 0; c < COW_FS_CLASSES; c++)
             own += cow_fs_class_of_file((enum cow_fs_class)c) ? 0 : bytes[c];

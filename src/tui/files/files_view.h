@@ -20,6 +20,7 @@ struct files_view {
     char *directory;                      /* NULL: the root */
     char filter[256], filter_before[256]; /* the second: as it was before it was typed anew */
     enum tui_order order;
+    bool reverse, flat;
     size_t at, top;
     int rows; /* as drawn last */
     struct {  /* what the selection is on */

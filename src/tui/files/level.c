@@ -77,10 +77,11 @@ static int kind_rank(const struct tui_row *row)
 
 static int by_order(const void *left, const void *right, void *context)
 {
-    const struct tui_row *a = left, *b = right;
+    const struct tui_level_at *at = context;
+    const struct tui_row *a = at->reverse ? right : left, *b = at->reverse ? left : right;
     int order = 0;
 
-    switch (*(const enum tui_order *)context) {
+    switch (at->order) {
     case TUI_ORDER_CHANGED:
         order = (a->changed_bytes < b->changed_bytes) - (a->changed_bytes > b->changed_bytes);
         break;
@@ -152,7 +153,7 @@ static void join_rows(struct tui_level *level)
 static int add_files(struct tui_level *level, const struct tui_app *app, const struct tui_level_at *at,
                      struct cow_error *err)
 {
-    enum tui_order order = at->order;
+    struct tui_level_at by = *at;
     size_t n_files, first = level->rows;
     const struct cow_fs_file *file = cow_fs_files(app->files.scan, &n_files);
     struct tui_level part = {0};
@@ -167,7 +168,7 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
         join_rows(&part);
         /* the directory itself, whose name is the shortest, stays the first */
         size_t self = part.row[0].name_bytes == 0;
-        qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &order);
+        qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &by);
     }
     for (size_t i = 0; status == 0 && i < part.rows; i++)
         status = add_level_row(level, &part.row[i], err);
@@ -183,7 +184,7 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
 static int add_matches(struct tui_level *level, const struct tui_app *app, const struct tui_level_at *at,
                        struct cow_error *err)
 {
-    enum tui_order order = at->order;
+    struct tui_level_at by = *at;
     size_t n_files;
     const struct cow_fs_file *file = cow_fs_files(app->files.scan, &n_files);
     int status = 0;
@@ -197,7 +198,7 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
         status = add_level_row(level, &row, err);
     }
     if (status == 0 && level->rows > 0)
-        qsort_r(level->row, level->rows, sizeof *level->row, by_order, &order);
+        qsort_r(level->row, level->rows, sizeof *level->row, by_order, &by);
     return status;
 }
 
@@ -276,7 +277,7 @@ static int add_level(struct tui_level *level, const struct tui_app *app, const s
     const struct tui_row up = {.kind = TUI_ROW_UP, .path = "", .number = at->volume};
     int status = 0;
 
-    if (at->filter[0])
+    if (at->filter[0] || at->flat)
         return add_matches(level, app, at, err);
     if (at->volume == COW_NO_VOLUME) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);

@@ -52,6 +52,8 @@ struct tui_level_at {
     const char *directory; /* raw bytes, without a slash at its end; "": the root */
     const char *filter;    /* not "": all files with that in their path, whatever the level */
     enum tui_order order;
+    bool reverse;
+    bool flat; /* all files, whatever the level */
 };
 
 struct tui_level {

@@ -320,7 +320,7 @@ static void frame_title(struct tui_app *app, const struct map_view *view, char *
 static void draw_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y)
 {
     if (app->files.lit.path && view->owners.cells > 0)
-        tui_legend_lit(canvas, 1, y, canvas->cols - 2, app->files.lit.path);
+        tui_legend_lit(canvas, 1, y, canvas->cols - 2, app->files.lit.path, app->files.lit.below);
     else if (app->files.colours && view->owners.cells > 0)
         tui_legend_owners(canvas, 1, y, canvas->cols - 2);
     else

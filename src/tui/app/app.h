@@ -16,6 +16,7 @@
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
+#include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
 #include "tui/screen/prompt.h"
@@ -23,7 +24,14 @@
 enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
 
 /* Rows of the table of jobs. */
-enum tui_app_job { TUI_APP_CHECK, TUI_APP_FILES, TUI_APP_SCAN, TUI_APP_FIND, TUI_APP_JOBS };
+enum tui_app_job {
+    TUI_APP_CHECK,
+    TUI_APP_FILES,
+    TUI_APP_SCAN,
+    TUI_APP_FIND,
+    TUI_APP_REDUNDANT,
+    TUI_APP_JOBS
+};
 
 enum { TUI_STACK = 8, TUI_NO_TAB = -1, TUI_MESSAGE_BYTES = 1600, TUI_MIN_COLS = 60, TUI_MIN_ROWS = 16 };
 
@@ -86,6 +94,7 @@ struct tui_app {
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
+    struct tui_redundant redundant;
     struct tui_find find;
     struct tui_asked asked;
     struct { /* the one that is being typed */

@@ -14,7 +14,7 @@ struct files_view {
     struct tui_level level;
     struct { /* that the level was filled for */
         bool done;
-        unsigned epoch;
+        unsigned epoch, redundant;
     } filled;
     int volume;
     char *directory;                      /* NULL: the root */

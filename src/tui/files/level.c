@@ -104,8 +104,8 @@ static uint64_t size_of(const struct cow_fs_file *file)
     return file->kind == COW_FS_KIND_REMOVED || file->type == COW_FS_DIRECTORY_FILE ? 0 : file->size_bytes;
 }
 
-static int add_below(struct tui_level *level, const struct cow_fs_file *file, const char *directory,
-                     struct cow_error *err)
+static int add_below(struct tui_level *level, const struct tui_app *app, const struct cow_fs_file *file,
+                     const char *directory, struct cow_error *err)
 {
     const char *name = part_below(file->path, directory);
 
@@ -123,6 +123,7 @@ static int add_below(struct tui_level *level, const struct cow_fs_file *file, co
         .name_bytes = name_bytes,
         .number = file->volume,
         .changed_bytes = file->changed_bytes,
+        .redundant_bytes = tui_redundant_bytes(&app->redundant, file),
         .size_bytes = whole && file->type != COW_FS_DIRECTORY_FILE ? file->size_bytes : size_of(file),
         .files = 1,
     };
@@ -145,6 +146,7 @@ static void join_rows(struct tui_level *level)
             last->file = row.file;
         last->changed_bytes += row.changed_bytes;
         last->size_bytes += row.size_bytes;
+        last->redundant_bytes += row.redundant_bytes;
         last->files += row.files;
     }
     level->rows = n;
@@ -161,7 +163,7 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
 
     for (size_t i = 0; status == 0 && i < n_files; i++) {
         if (file[i].volume == at->volume)
-            status = add_below(&part, &file[i], at->directory, err);
+            status = add_below(&part, app, &file[i], at->directory, err);
     }
     if (part.rows > 0) {
         qsort(part.row, part.rows, sizeof *part.row, by_name);
@@ -193,8 +195,15 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
         const struct cow_fs_file *f = &file[i];
         if (!strcasestr(f->path, at->filter) && !(f->from && strcasestr(f->from, at->filter)))
             continue;
-        const struct tui_row row = {
-            TUI_ROW_FILE, f, f->path, 0, strlen(f->path), f->volume, f->changed_bytes, f->size_bytes, 1};
+        const struct tui_row row = {.kind = TUI_ROW_FILE,
+                                    .file = f,
+                                    .path = f->path,
+                                    .name_bytes = strlen(f->path),
+                                    .number = f->volume,
+                                    .changed_bytes = f->changed_bytes,
+                                    .size_bytes = f->size_bytes,
+                                    .redundant_bytes = tui_redundant_bytes(&app->redundant, f),
+                                    .files = 1};
         status = add_level_row(level, &row, err);
     }
     if (status == 0 && level->rows > 0)
@@ -248,8 +257,11 @@ static int add_volumes(struct tui_level *level, const struct tui_app *app, uint6
             row.changed_bytes += own[c];
             bytes[c] -= own[c];
         }
-        for (size_t i = 0; i < n_files; i++)
+        for (size_t i = 0; i < n_files; i++) {
             row.files += file[i].volume == (int)v;
+            row.redundant_bytes +=
+                file[i].volume == (int)v ? tui_redundant_bytes(&app->redundant, &file[i]) : 0;
+        }
         status = add_level_row(level, &row, err);
     }
     return status;

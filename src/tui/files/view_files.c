@@ -42,7 +42,8 @@ static void files_close(struct tui_app *app, void *state)
 /* Whether the rows are of what is known now. */
 static bool is_current(const struct tui_app *app, const struct files_view *view)
 {
-    return tui_files_known(&app->files) && view->filled.done && view->filled.epoch == app->files.epoch;
+    return tui_files_known(&app->files) && view->filled.done && view->filled.epoch == app->files.epoch &&
+           view->filled.redundant == app->redundant.answer;
 }
 
 /* The selected row; NULL if there is none. */
@@ -152,6 +153,7 @@ static int fill_files_level(const struct tui_app *app, struct files_view *view, 
     }
     view->filled.done = true;
     view->filled.epoch = app->files.epoch;
+    view->filled.redundant = app->redundant.answer;
     for (size_t i = 0; i < view->level.rows; i++) {
         if (is_selected(view, &view->level.row[i])) {
             select_row(view, i);

@@ -410,6 +410,34 @@ case_scan() { # also left in the middle
     start && keys s && wait_for scan && keys C-c && wait_end 130
 }
 
+clipboard_is() { # TEXT: as the terminal took it
+    local n
+    for ((n = 0; n < limit; n++)); do
+        [ "$(in_tmux show-buffer 2>/dev/null)" = "$1" ] && return 0
+        sleep 0.1
+    done
+    why="the clipboard has \"$(in_tmux show-buffer 2>&1)\""
+    return 1
+}
+
+case_find() { # what is typed is found; and taken along: an offset, and the command that reads what was found
+    local n
+    in_tmux set-option -s set-clipboard on >/dev/null
+    start && keys 3 && keys / && keys -l guest-name && keys C-u && keys -l hostn && wait_for '/hostn' &&
+        wait_for '17410' && keys Enter && keys Enter && wait_for 'owner  /etc/hostname' || return
+    keys / && keys -l 'uest42' && wait_for 'byte 8913921' && keys Enter y && clipboard_is 8913921 || return
+    keys Y && wait_for 'dd if=root.cow' || return
+    for ((n = 0; n < limit; n++)); do
+        case $(in_tmux show-buffer) in dd*) break ;; esac
+        sleep 0.1
+    done
+    why="the command reads something else"
+    [ "$(sh -c "$(in_tmux show-buffer)" 2>/dev/null | head -c 7)" = guest42 ] || return
+    [ "$(sh -c "$(in_tmux show-buffer)" 2>/dev/null | wc -c)" = 512 ] || return
+    keys e && wait_for 'The bit of sector 17410 is set' && keys q && wait_gone 'The bit of sector' || return
+    keys '<' && wait_for 'byte 8913920' && keys '<' && wait_for 'comes from' && keys q && wait_end 0
+}
+
 case_files() { # to a file, its versions, its places, a copy of it; and the map by owners
     start && keys 4 && wait_for 'of no file' && wait_for '952 KiB in the COW' || return
     keys Enter Enter && wait_for 'zeros.bin' && keys Left Left && wait_for 'the journal' || return
@@ -541,6 +569,7 @@ else
     echo "skip in use: python3, which holds the lock, is not installed"
 fi
 t "scan" case_scan
+t "found, and taken along" case_find
 t "files" case_files
 t "files, 160x50" case_files_wide ''
 t "files, 160x50, ASCII" case_files_wide --ascii

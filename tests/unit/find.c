@@ -283,6 +283,30 @@ START_TEST(finding_is_stopped_between_slices)
 }
 END_TEST
 
+START_TEST(a_directory_holds_what_is_in_it)
+{
+    static const struct {
+        const char *directory, *path;
+        int volume;
+        bool holds;
+    } cases[] = {
+        {"/home", "/home", 0, true},       {"/home", "/home/a/b", 0, true}, {"/home", "/homework", 0, false},
+        {"/home", "/hom", 0, false},       {"/home", "/home/a", 1, false},  {"/home", NULL, 0, false},
+        {"", "/anything/at/all", 0, true},
+    };
+    struct tui_file_name name = {.path = NULL};
+    struct cow_error err = {.status = 0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct cow_fs_owner owner = {.volume = cases[i].volume, .path = cases[i].path};
+        must_succeed(tui_file_name_set_below(&name, 0, cases[i].directory, strlen(cases[i].directory), &err),
+                     err);
+        must(tui_file_name_holds(&name, &owner) == cases[i].holds, "%s, %s", cases[i].directory,
+             cases[i].path);
+    }
+    tui_file_name_set(&name, NULL, NULL);
+}
+END_TEST
+
 Suite *find_suite(void)
 {
     Suite *suite = suite_create("find");
@@ -293,6 +317,7 @@ Suite *find_suite(void)
     tcase_add_loop_test(tests, what_is_found_is_what_is_there, 0, (int)(sizeof specs / sizeof *specs));
     tcase_add_test(tests, what_is_typed_is_text_or_numbers);
     tcase_add_test(tests, finding_is_stopped_between_slices);
+    tcase_add_test(tests, a_directory_holds_what_is_in_it);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -18,6 +18,7 @@
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
+#include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
 #include "tui/screen/prompt.h"
@@ -32,6 +33,7 @@ enum tui_app_job {
     TUI_APP_FILES,
     TUI_APP_SCAN,
     TUI_APP_FIND,
+    TUI_APP_REDUNDANT,
     TUI_APP_JOBS
 };
 
@@ -67,6 +69,23 @@ struct tui_asked {
     enum tui_result (*again)(struct tui_app *app, bool back);
     int kind;                   /* of :next */
     char what[TUI_ASKED_BYTES]; /* of / */
+};
+
+/* Where one was: the tab, whether Bytes was over it, and the byte. It is kept when one leaves it by anything
+ * but a step to its neighbours. */
+enum { TUI_PLACES = 64 };
+
+struct tui_place {
+    int tab;
+    bool bytes;
+    uint64_t byte;
+};
+
+struct tui_places {
+    struct tui_place
+        place[TUI_PLACES];   /* in the order in which they were left; the oldest ones are forgotten */
+    int n, at;               /* how many, and which is shown; at == n: none of them, but a new one */
+    enum tui_action_id last; /* what was done last: going on doing it leaves one place only */
 };
 
 struct tui_app {
@@ -112,12 +131,15 @@ struct tui_app {
     struct tui_check check;
     struct tui_files files;
     struct tui_ends ends;
+    struct tui_redundant redundant;
     struct tui_find find;
     struct { /* the one that is being typed */
         char typed[TUI_ASKED_BYTES];
         uint64_t from; /* the byte where it began, for those views where it goes over the disk */
         enum tui_found found;
+        struct tui_place place; /* where it began */
     } search;
+    struct tui_places places;
     struct tui_job *job[TUI_APP_JOBS]; /* all of them, in the order of their table */
     struct tui_edits edits;
 
@@ -302,6 +324,19 @@ void tui_app_ask_command(struct tui_app *app);
 /* A key for the line at the bottom. Returns the command that it ends, the prompt's, or NULL; an answer goes
  * to whoever asked. */
 const char *tui_app_ask_key(struct tui_app *app, int key);
+
+/* Where one is now. */
+struct tui_place tui_places_now(const struct tui_app *app);
+
+/* Keeps the place that was left, if one is elsewhere now; what one had gone back from is forgotten. */
+void tui_places_leave(struct tui_app *app, const struct tui_place *left);
+
+/* The same behind an action that a key or (is_command) a line has asked for. */
+void tui_places_acted(struct tui_app *app, const struct tui_place *before, enum tui_action_id action,
+                      bool is_command);
+
+/* Goes back, or forward again. False: there is no further one. */
+bool tui_places_go(struct tui_app *app, bool back);
 
 /* Goes to what the job has found, or says that there is nothing. */
 void tui_app_end_find(struct tui_app *app);

@@ -48,6 +48,13 @@ static bool wants_always(const struct tui_app *app)
     return true;
 }
 
+/* Files, or a file over it. */
+static bool wants_redundant(const struct tui_app *app)
+{
+    return app->tab_now == TUI_TAB_FILES &&
+           (app->depth == 0 || app->stack[app->depth - 1].view_class == &tui_view_file);
+}
+
 /* Who shows what is read shows itself why there is nothing; but the Map has no place for that, and is no
  * longer coloured. */
 static void end_files(struct tui_app *app)
@@ -70,9 +77,10 @@ static const struct {
     bool (*wants)(const struct tui_app *app);
     void (*end)(struct tui_app *app);
 } rows[TUI_APP_JOBS] = {
-    [TUI_APP_CELLS] = {wants_cells, end_quietly}, [TUI_APP_ENDS] = {wants_ends, end_quietly},
-    [TUI_APP_CHECK] = {wants_check, end_quietly}, [TUI_APP_FILES] = {wants_files, end_files},
-    [TUI_APP_SCAN] = {wants_always, end_quietly}, [TUI_APP_FIND] = {wants_always, tui_app_end_find},
+    [TUI_APP_CELLS] = {wants_cells, end_quietly},      [TUI_APP_ENDS] = {wants_ends, end_quietly},
+    [TUI_APP_CHECK] = {wants_check, end_quietly},      [TUI_APP_FILES] = {wants_files, end_files},
+    [TUI_APP_SCAN] = {wants_always, end_quietly},      [TUI_APP_REDUNDANT] = {wants_redundant, end_quietly},
+    [TUI_APP_FIND] = {wants_always, tui_app_end_find},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -86,6 +94,8 @@ void tui_app_begin_jobs(struct tui_app *app)
     app->job[TUI_APP_ENDS] = &app->ends.job;
     tui_find_init(&app->find, &app->subject, &app->files);
     app->job[TUI_APP_FIND] = &app->find.job;
+    tui_redundant_init(&app->redundant, &app->subject, &app->files, &app->scan);
+    app->job[TUI_APP_REDUNDANT] = &app->redundant.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;

@@ -138,6 +138,7 @@ static void text_answer(struct tui_app *app, const char *text)
         return;
     }
     text_typed(app, text);
+    tui_places_leave(app, &app->search.place);
     app->asked.again = find_again;
     snprintf(app->asked.what, sizeof app->asked.what, "%s", text);
     if (app->search.found == TUI_FOUND_NOT)
@@ -148,6 +149,7 @@ enum tui_result tui_app_ask_text(struct tui_app *app)
 {
     app->search.typed[0] = '\0';
     app->search.found = TUI_FOUND;
+    app->search.place = tui_places_now(app);
     search(app, TUI_SEARCH_BEGIN, "");
     tui_app_ask(app, "/", "", text_answer);
     app->typed = text_typed;
@@ -174,7 +176,10 @@ void tui_app_end_find(struct tui_app *app)
     if (find->job.state == TUI_JOB_STOPPED) {
         tui_app_say(app, TUI_DIM, "no longer looking");
     } else if (find->job.state == TUI_JOB_DONE && find->found) {
+        const struct tui_place left = tui_places_now(app);
         tui_app_select_byte(app, find->found_at);
+        if (!app->prompting)
+            tui_places_leave(app, &left);
         say_side(app);
     } else if (find->job.state == TUI_JOB_DONE) {
         tui_app_say(app, TUI_WARN,

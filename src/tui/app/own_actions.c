@@ -270,6 +270,14 @@ static enum tui_result do_find(struct tui_app *app, const char *argument)
     return tui_app_ask_text(app);
 }
 
+static enum tui_result do_places(struct tui_app *app, int back, const char *argument)
+{
+    (void)argument;
+    if (!tui_places_go(app, back != 0))
+        tui_app_say(app, TUI_DIM, back ? "you were nowhere before" : "there is nothing to go forward to");
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_redraw(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -351,6 +359,8 @@ static const struct {
     {TUI_DO_WRITE, .does = do_write},
     {TUI_DO_UNSTAGE, .does = do_unstage},
     {TUI_DO_FIND, .does = do_find},
+    {TUI_DO_WAS_BACK, .does_one = do_places, .which = 1},
+    {TUI_DO_WAS_FORWARD, .does_one = do_places, .which = 0},
     {TUI_DO_GOTO, .does = do_goto},
     {TUI_DO_NEXT, .does_one = tui_app_do_next, .which = false},
     {TUI_DO_PREVIOUS, .does_one = tui_app_do_next, .which = true},
@@ -370,6 +380,7 @@ static const struct {
 void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument)
 {
     struct tui_view view = *tui_app_top(app);
+    const struct tui_place before = tui_places_now(app);
     enum tui_result result = view.view_class->act(app, view.state, action, argument);
 
     for (size_t i = 0; result == TUI_IGNORED && i < sizeof own_actions / sizeof own_actions[0]; i++) {
@@ -378,6 +389,7 @@ void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char 
                                          : own_actions[i].does_one(app, own_actions[i].which, argument);
     }
     tui_app_finish(app, &view, result);
+    tui_places_acted(app, &before, action, argument != NULL);
 }
 
 void tui_app_run_command(struct tui_app *app, const char *line)

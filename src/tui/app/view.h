@@ -122,7 +122,8 @@ extern const struct tui_view_class tui_view_blocks;
 extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
 extern const struct tui_view_class tui_view_family;
-extern const struct tui_view_class tui_view_message; /* argument: struct cow_error */
+extern const struct tui_view_class tui_view_message;   /* argument: struct cow_error */
+extern const struct tui_view_class tui_view_explained; /* the same: both its texts are sentences */
 extern const struct tui_view_class tui_view_pending;
 extern const struct tui_view_class tui_view_files;
 extern const struct tui_view_class tui_view_file;  /* argument: struct cow_fs_file */

@@ -210,13 +210,13 @@ int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols)
     return legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing") - from;
 }
 
-int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path)
+int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path, bool below)
 {
     static const char before[] = "holds some of ", after[] = "; Esc clears that";
     char text[COW_MESSAGE_BYTES], name[COW_MESSAGE_BYTES];
 
-    tui_path_text(name, sizeof name, path, max_cols - (int)sizeof before - (int)sizeof after);
-    snprintf(text, sizeof text, "%s%.900s%s", before, name, after);
+    tui_path_text(name, sizeof name, path, max_cols - (int)sizeof before - (int)sizeof after - 1);
+    snprintf(text, sizeof text, "%s%.900s%s%s", before, name, below ? "/" : "", after);
     return legend_item(canvas, x, y, x + max_cols, &lit, 1, text) - x;
 }
 

@@ -59,9 +59,10 @@ struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
                     unsigned ends, bool scanned);
 
-/* The legend in one line for the map by owners, and for one with a file (its path is raw bytes) lit. */
+/* The legend in one line for the map by owners, and for one with a file (its path is raw bytes), or all
+ * below a directory, lit. */
 int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols);
-int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path);
+int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path, bool below);
 
 /* All legends, a line a state. */
 void tui_legend_help(struct tui_page *page);

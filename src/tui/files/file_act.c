@@ -108,3 +108,31 @@ enum tui_result tui_file_act(struct tui_app *app, const struct cow_fs_file *file
     go_to_file(app, file, action == TUI_DO_PLACE ? TUI_TAB_BLOCKS : TUI_TAB_MAP);
     return TUI_REDRAW;
 }
+
+enum tui_result tui_directory_act(struct tui_app *app, int volume, const char *path, size_t n_bytes,
+                                  enum tui_action_id action)
+{
+    const struct cow_header *header = cow_image_header(app->subject.image);
+    struct tui_file_name name = {.path = NULL};
+    struct cow_fs_owner piece = {.length_bytes = 0};
+    struct cow_error err = {0};
+
+    if (action != TUI_DO_PLACE && action != TUI_DO_PLACE_MAP)
+        return TUI_IGNORED;
+    int status = tui_file_name_set_below(&name, volume, path, n_bytes, &err);
+    if (status == 0)
+        status = tui_files_next_below(&app->files, &name, 0, header->size_bytes, &piece, &err);
+    if (status == 0 && piece.length_bytes > 0 && action == TUI_DO_PLACE_MAP)
+        status = tui_files_light_below(&app->files, volume, path, n_bytes, &err);
+    tui_app_hear_job(app, &app->files.job);
+    tui_file_name_set(&name, NULL, NULL);
+    if (status) {
+        tui_app_error(app, &err);
+    } else if (piece.length_bytes == 0) {
+        tui_app_say(app, TUI_WARN, "nothing of what is in there is in the COW");
+    } else {
+        tui_app_select(app, piece.first_byte / header->sector_bytes);
+        tui_app_show_tab(app, action == TUI_DO_PLACE_MAP ? TUI_TAB_MAP : TUI_TAB_BLOCKS, true);
+    }
+    return TUI_REDRAW;
+}

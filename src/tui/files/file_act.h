@@ -14,4 +14,9 @@ unsigned tui_file_contexts(const struct cow_fs_file *file);
 /* Does it; TUI_IGNORED for all other actions. file may be NULL: then it says so. */
 enum tui_result tui_file_act(struct tui_app *app, const struct cow_fs_file *file, enum tui_action_id action);
 
+/* Goes to the first of all that is in a directory (so many bytes of path), to Blocks or, lighting all of it,
+ * to the Map; TUI_IGNORED for other actions. */
+enum tui_result tui_directory_act(struct tui_app *app, int volume, const char *path, size_t n_bytes,
+                                  enum tui_action_id action);
+
 #endif

@@ -21,15 +21,18 @@ enum {
     BAR_FROM_COLS = 72,
     WIDE_BAR_COLS = 24,
     WIDE_FROM_COLS = 116,
+    REDUNDANT_COLS = 9,
+    REDUNDANT_FROM_COLS = 106, /* within the frame of a window of 110 */
     TEXT_BYTES = 1024,
 };
 
 /* Where the columns of a row stand, from its left edge. */
 struct columns {
-    int changed_end, bar, bar_cols, sign, size_end, name;
+    int changed_end, bar, bar_cols, sign, size_end, redundant_end,
+        name; /* redundant_end 0: it is not shown */
 };
 
-static struct columns choose_files_columns(int cols)
+static struct columns choose_files_columns(const struct tui_app *app, int cols)
 {
     struct columns c = {.changed_end = 2 + SIZE_COLS + 1};
 
@@ -37,7 +40,10 @@ static struct columns choose_files_columns(int cols)
     c.bar_cols = cols < BAR_FROM_COLS ? 0 : cols < WIDE_FROM_COLS ? BAR_COLS : WIDE_BAR_COLS;
     c.sign = c.bar + (c.bar_cols > 0 ? c.bar_cols + 1 : 0);
     c.size_end = c.sign + SIGN_COLS + WORD_COLS + 1 + SIZE_COLS;
-    c.name = c.size_end + 2;
+    c.redundant_end = tui_redundant_known(&app->redundant) && cols >= REDUNDANT_FROM_COLS
+                          ? c.size_end + 2 + REDUNDANT_COLS
+                          : 0;
+    c.name = (c.redundant_end ? c.redundant_end : c.size_end) + 2;
     return c;
 }
 
@@ -48,6 +54,8 @@ static void draw_files_heading(struct tui_canvas *canvas, struct tui_rect line, 
     tui_text_right(canvas, line.x + c->changed_end, line.y, SIZE_COLS + 1, TUI_LABEL, "in COW");
     tui_text(canvas, line.x + c->sign, line.y, WORD_COLS, TUI_LABEL, "what");
     tui_text_right(canvas, line.x + c->size_end, line.y, SIZE_COLS, TUI_LABEL, "size");
+    if (c->redundant_end)
+        tui_text_right(canvas, line.x + c->redundant_end, line.y, REDUNDANT_COLS, TUI_LABEL, "redundant");
     tui_text(canvas, line.x + c->name, line.y, end - line.x - c->name, TUI_LABEL, "name");
 }
 
@@ -100,7 +108,7 @@ static void file_name_text(const struct tui_app *app, const struct files_view *v
     bool root = row->name_bytes == 1 && row->path[row->name] == '/';
     char raw[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
 
-    if (view->filter[0]) {
+    if (view->filter[0] || view->flat) {
         int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(&app->files, row->number, prefix));
         out += taken;
         out_bytes -= (size_t)taken;
@@ -112,7 +120,7 @@ static void file_name_text(const struct tui_app *app, const struct files_view *v
     }
     snprintf(raw, sizeof raw, "%.*s%s", (int)row->name_bytes, row->path + row->name,
              directory && !root ? "/" : "");
-    if (view->filter[0])
+    if (view->filter[0] || view->flat)
         tui_path_text(out, out_bytes, raw, cells);
     else
         cow_escape(out, out_bytes, raw);
@@ -156,7 +164,7 @@ static void draw_files_row(const struct tui_app *app, const struct files_view *v
                            struct tui_canvas *canvas, struct tui_rect line, const struct tui_row *row,
                            bool selected)
 {
-    struct columns c = choose_files_columns(line.cols);
+    struct columns c = choose_files_columns(app, line.cols);
     enum tui_style style = selected ? TUI_SELECTED : TUI_NORMAL, soft = selected ? TUI_SELECTED : TUI_DIM;
     char text[4 * TEXT_BYTES], word[32];
     struct tui_mark mark;
@@ -176,6 +184,9 @@ static void draw_files_row(const struct tui_app *app, const struct files_view *v
     tui_text(canvas, x + c.sign + SIGN_COLS, y, WORD_COLS, row->kind == TUI_ROW_FILE ? style : soft, word);
     if (row->kind != TUI_ROW_UP && row->kind != TUI_ROW_CLASS && row->kind != TUI_ROW_SELF)
         tui_text_right(canvas, x + c.size_end, y, SIZE_COLS, soft, cow_size_text(text, row->size_bytes));
+    if (c.redundant_end && row->files > 0)
+        tui_text_right(canvas, x + c.redundant_end, y, REDUNDANT_COLS, soft,
+                       cow_size_text(text, row->redundant_bytes));
     if (row->kind == TUI_ROW_CLASS) { /* it has no size, and needs the room */
         c.name = c.sign + SIGN_COLS;
         name_cols = line.cols - c.name;
@@ -254,8 +265,13 @@ static void files_title(const struct tui_app *app, const struct files_view *view
                         size_t out_bytes)
 {
     char where[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
-    const char *order = tui_order_text(view->order);
+    char order[64];
 
+    snprintf(order, sizeof order, "%s%s", tui_order_text(view->order), view->reverse ? ", reversed" : "");
+    if (view->flat && !view->filter[0]) {
+        snprintf(out, out_bytes, "Files \u2500 all changed files \u2500 %s", order);
+        return;
+    }
     if (view->filter[0]) {
         tui_path_text(where, sizeof where, view->filter, cells - 40);
         snprintf(out, out_bytes, "Files \u2500 all with \"%s\" in the path \u2500 %s", where, order);
@@ -272,7 +288,7 @@ static uint64_t own_bytes(const struct tui_app *app, const struct files_view *vi
 {
     uint64_t bytes[COW_FS_CLASSES], own = 0;
 
-    if (view->volume == COW_NO_VOLUME && !view->filter[0]) {
+    if (view->volume == COW_NO_VOLUME && !view->filter[0] && !view->flat) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);
         for (int c = 0; c < COW_FS_CLASSES; c++)
             own += cow_fs_class_of_file((enum cow_fs_class)c) ? 0 : bytes[c];
@@ -358,7 +374,7 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
             draw_state(app, canvas, inside);
         return;
     }
-    struct columns c = choose_files_columns(inside.cols);
+    struct columns c = choose_files_columns(app, inside.cols);
     draw_files_heading(canvas, inside, &c);
     inside.y++;
     inside.rows--;

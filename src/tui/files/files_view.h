@@ -14,12 +14,13 @@ struct files_view {
     struct tui_level level;
     struct { /* that the level was filled for */
         bool done;
-        unsigned epoch;
+        unsigned epoch, redundant;
     } filled;
     int volume;
     char *directory;                      /* NULL: the root */
     char filter[256], filter_before[256]; /* the second: as it was before it was typed anew */
     enum tui_order order;
+    bool reverse, flat;
     size_t at, top;
     int rows; /* as drawn last */
     struct {  /* what the selection is on */

@@ -77,10 +77,11 @@ static int kind_rank(const struct tui_row *row)
 
 static int by_order(const void *left, const void *right, void *context)
 {
-    const struct tui_row *a = left, *b = right;
+    const struct tui_level_at *at = context;
+    const struct tui_row *a = at->reverse ? right : left, *b = at->reverse ? left : right;
     int order = 0;
 
-    switch (*(const enum tui_order *)context) {
+    switch (at->order) {
     case TUI_ORDER_CHANGED:
         order = (a->changed_bytes < b->changed_bytes) - (a->changed_bytes > b->changed_bytes);
         break;
@@ -103,8 +104,8 @@ static uint64_t size_of(const struct cow_fs_file *file)
     return file->kind == COW_FS_KIND_REMOVED || file->type == COW_FS_DIRECTORY_FILE ? 0 : file->size_bytes;
 }
 
-static int add_below(struct tui_level *level, const struct cow_fs_file *file, const char *directory,
-                     struct cow_error *err)
+static int add_below(struct tui_level *level, const struct tui_app *app, const struct cow_fs_file *file,
+                     const char *directory, struct cow_error *err)
 {
     const char *name = part_below(file->path, directory);
 
@@ -122,6 +123,7 @@ static int add_below(struct tui_level *level, const struct cow_fs_file *file, co
         .name_bytes = name_bytes,
         .number = file->volume,
         .changed_bytes = file->changed_bytes,
+        .redundant_bytes = tui_redundant_bytes(&app->redundant, file),
         .size_bytes = whole && file->type != COW_FS_DIRECTORY_FILE ? file->size_bytes : size_of(file),
         .files = 1,
     };
@@ -144,6 +146,7 @@ static void join_rows(struct tui_level *level)
             last->file = row.file;
         last->changed_bytes += row.changed_bytes;
         last->size_bytes += row.size_bytes;
+        last->redundant_bytes += row.redundant_bytes;
         last->files += row.files;
     }
     level->rows = n;
@@ -152,7 +155,7 @@ static void join_rows(struct tui_level *level)
 static int add_files(struct tui_level *level, const struct tui_app *app, const struct tui_level_at *at,
                      struct cow_error *err)
 {
-    enum tui_order order = at->order;
+    struct tui_level_at by = *at;
     size_t n_files, first = level->rows;
     const struct cow_fs_file *file = cow_fs_files(app->files.scan, &n_files);
     struct tui_level part = {0};
@@ -160,14 +163,14 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
 
     for (size_t i = 0; status == 0 && i < n_files; i++) {
         if (file[i].volume == at->volume)
-            status = add_below(&part, &file[i], at->directory, err);
+            status = add_below(&part, app, &file[i], at->directory, err);
     }
     if (part.rows > 0) {
         qsort(part.row, part.rows, sizeof *part.row, by_name);
         join_rows(&part);
         /* the directory itself, whose name is the shortest, stays the first */
         size_t self = part.row[0].name_bytes == 0;
-        qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &order);
+        qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &by);
     }
     for (size_t i = 0; status == 0 && i < part.rows; i++)
         status = add_level_row(level, &part.row[i], err);
@@ -183,7 +186,7 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
 static int add_matches(struct tui_level *level, const struct tui_app *app, const struct tui_level_at *at,
                        struct cow_error *err)
 {
-    enum tui_order order = at->order;
+    struct tui_level_at by = *at;
     size_t n_files;
     const struct cow_fs_file *file = cow_fs_files(app->files.scan, &n_files);
     int status = 0;
@@ -192,12 +195,19 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
         const struct cow_fs_file *f = &file[i];
         if (!strcasestr(f->path, at->filter) && !(f->from && strcasestr(f->from, at->filter)))
             continue;
-        const struct tui_row row = {
-            TUI_ROW_FILE, f, f->path, 0, strlen(f->path), f->volume, f->changed_bytes, f->size_bytes, 1};
+        const struct tui_row row = {.kind = TUI_ROW_FILE,
+                                    .file = f,
+                                    .path = f->path,
+                                    .name_bytes = strlen(f->path),
+                                    .number = f->volume,
+                                    .changed_bytes = f->changed_bytes,
+                                    .size_bytes = f->size_bytes,
+                                    .redundant_bytes = tui_redundant_bytes(&app->redundant, f),
+                                    .files = 1};
         status = add_level_row(level, &row, err);
     }
     if (status == 0 && level->rows > 0)
-        qsort_r(level->row, level->rows, sizeof *level->row, by_order, &order);
+        qsort_r(level->row, level->rows, sizeof *level->row, by_order, &by);
     return status;
 }
 
@@ -247,8 +257,11 @@ static int add_volumes(struct tui_level *level, const struct tui_app *app, uint6
             row.changed_bytes += own[c];
             bytes[c] -= own[c];
         }
-        for (size_t i = 0; i < n_files; i++)
+        for (size_t i = 0; i < n_files; i++) {
             row.files += file[i].volume == (int)v;
+            row.redundant_bytes +=
+                file[i].volume == (int)v ? tui_redundant_bytes(&app->redundant, &file[i]) : 0;
+        }
         status = add_level_row(level, &row, err);
     }
     return status;
@@ -276,7 +289,7 @@ static int add_level(struct tui_level *level, const struct tui_app *app, const s
     const struct tui_row up = {.kind = TUI_ROW_UP, .path = "", .number = at->volume};
     int status = 0;
 
-    if (at->filter[0])
+    if (at->filter[0] || at->flat)
         return add_matches(level, app, at, err);
     if (at->volume == COW_NO_VOLUME) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);

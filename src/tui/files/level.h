@@ -43,7 +43,8 @@ struct tui_row {
     size_t name, name_bytes;        /* which part of path is its name */
     int number;
     uint64_t changed_bytes, size_bytes;
-    size_t files; /* changed ones, with those below it */
+    uint64_t redundant_bytes; /* of the changed ones, as far as that is known */
+    size_t files;             /* changed ones, with those below it */
 };
 
 /* Which level: in a volume, below a directory. */
@@ -52,6 +53,8 @@ struct tui_level_at {
     const char *directory; /* raw bytes, without a slash at its end; "": the root */
     const char *filter;    /* not "": all files with that in their path, whatever the level */
     enum tui_order order;
+    bool reverse;
+    bool flat; /* all files, whatever the level */
 };
 
 struct tui_level {

@@ -84,6 +84,10 @@ static void put_values(const struct tui_app *app, struct tui_page *page, const s
                    removed ? ", before it was removed" : "");
     tui_page_value(page, "in the COW", VALUE_COL, TUI_NORMAL, "%s of its own",
                    cow_size_text(size, file->changed_bytes));
+    if (tui_redundant_known(&app->redundant))
+        tui_page_value(page, "redundant", VALUE_COL, TUI_NORMAL,
+                       "%s of that, equal to what the backing file has",
+                       cow_size_text(size, tui_redundant_bytes(&app->redundant, file)));
     if (file->volume >= 0 && (size_t)file->volume < n_volumes)
         tui_page_value(page, "volume", VALUE_COL, TUI_NORMAL, "%s",
                        cow_volume_text(text, sizeof text, &volume[file->volume]));

@@ -42,7 +42,8 @@ static void files_close(struct tui_app *app, void *state)
 /* Whether the rows are of what is known now. */
 static bool is_current(const struct tui_app *app, const struct files_view *view)
 {
-    return tui_files_known(&app->files) && view->filled.done && view->filled.epoch == app->files.epoch;
+    return tui_files_known(&app->files) && view->filled.done && view->filled.epoch == app->files.epoch &&
+           view->filled.redundant == app->redundant.answer;
 }
 
 /* The selected row; NULL if there is none. */
@@ -63,7 +64,11 @@ static unsigned files_contexts(struct tui_app *app, void *state)
 {
     const struct files_view *view = state;
 
-    return TUI_IN_FILES | tui_file_contexts(selected_file(app, view)) |
+    const struct tui_row *row = selected_row(app, view);
+    bool holds =
+        row && (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME) && row->changed_bytes > 0;
+
+    return TUI_IN_FILES | tui_file_contexts(selected_file(app, view)) | (holds ? TUI_IN_PLACE : 0U) |
            (view->filter[0] ? TUI_IN_CLEARABLE : 0U);
 }
 
@@ -136,17 +141,19 @@ static int fill_files_level(const struct tui_app *app, struct files_view *view, 
         return 0;
     choose_files_volume(app, view);
     for (;;) {
-        const struct tui_level_at at = {view->volume, view->directory ? view->directory : "", view->filter,
-                                        view->order};
+        const struct tui_level_at at = {view->volume,  view->directory ? view->directory : "",
+                                        view->filter,  view->order,
+                                        view->reverse, view->flat};
         int status = tui_level_fill(&view->level, app, &at, err);
         if (status)
             return status;
-        if (view->level.files > 0 || !view->directory || view->filter[0])
+        if (view->level.files > 0 || !view->directory || view->filter[0] || view->flat)
             break;
         set_directory(view, NULL); /* nothing is in there any more */
     }
     view->filled.done = true;
     view->filled.epoch = app->files.epoch;
+    view->filled.redundant = app->redundant.answer;
     for (size_t i = 0; i < view->level.rows; i++) {
         if (is_selected(view, &view->level.row[i])) {
             select_row(view, i);
@@ -179,7 +186,7 @@ static void go_up(struct files_view *view)
     char *slash = view->directory ? strrchr(view->directory, '/') : NULL;
     const char *name = view->directory ? view->directory : "";
 
-    if (view->filter[0])
+    if (view->filter[0] || view->flat)
         return;
     if (!view->directory) {
         remember_selection(view, "", 0, TUI_ROW_VOLUME, view->volume);
@@ -330,6 +337,15 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
         return TUI_REDRAW;
     case TUI_DO_ORDER:
         return set_order(view, (enum tui_order)((view->order + 1) % TUI_ORDERS));
+    case TUI_DO_REVERSE:
+        view->reverse = !view->reverse;
+        refill_files(view);
+        return TUI_REDRAW;
+    case TUI_DO_FLAT:
+        view->flat = !view->flat;
+        view->at = view->top = 0;
+        refill_files(view);
+        return TUI_REDRAW;
     case TUI_DO_FILTER:
         return ask_filter(app, view);
     case TUI_DO_CLEAR:
@@ -347,6 +363,9 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
         break;
     }
     enum tui_result result = move_by(app, view, action);
+    const struct tui_row *row = selected_row(app, view);
+    if (result == TUI_IGNORED && row && (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME))
+        result = tui_directory_act(app, row->number, row->path, row->name + row->name_bytes, action);
     return result == TUI_IGNORED ? tui_file_act(app, selected_file(app, view), action) : result;
 }
 

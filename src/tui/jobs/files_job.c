@@ -138,7 +138,7 @@ const struct cow_fs_file *tui_files_find(const struct tui_files *files, const st
 {
     size_t n_files = 0;
     const struct cow_fs_file *file =
-        name->path && tui_files_known(files) ? cow_fs_files(files->scan, &n_files) : NULL;
+        name->path && !name->below && tui_files_known(files) ? cow_fs_files(files->scan, &n_files) : NULL;
 
     for (size_t i = 0; i < n_files; i++) {
         if (file[i].volume == name->volume && strcmp(file[i].path, name->path) == 0)
@@ -152,8 +152,48 @@ int tui_file_name_set(struct tui_file_name *name, const struct cow_fs_file *file
     char *path = file ? strdup(file->path) : NULL;
 
     free(name->path);
-    *name = (struct tui_file_name){file ? file->volume : COW_NO_VOLUME, COW_VERSION_GUEST, path};
+    *name = (struct tui_file_name){file ? file->volume : COW_NO_VOLUME, COW_VERSION_GUEST, path, false};
     return file && !path ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
+}
+
+int tui_file_name_set_below(struct tui_file_name *name, int volume, const char *path, size_t n_bytes,
+                            struct cow_error *err)
+{
+    char *copy = strndup(path, n_bytes);
+
+    free(name->path);
+    *name = (struct tui_file_name){volume, COW_VERSION_GUEST, copy, true};
+    return copy ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+}
+
+bool tui_file_name_holds(const struct tui_file_name *name, const struct cow_fs_owner *owner)
+{
+    size_t n = strlen(name->path);
+
+    return owner->path && owner->volume == name->volume && strncmp(owner->path, name->path, n) == 0 &&
+           (owner->path[n] == '/' || owner->path[n] == '\0');
+}
+
+int tui_files_next_below(const struct tui_files *files, const struct tui_file_name *name, uint64_t offset,
+                         uint64_t end, struct cow_fs_owner *out, struct cow_error *err)
+{
+    int status;
+
+    do {
+        status = cow_fs_owner_next(files->scan, offset, out, err);
+        offset = out->first_byte + out->length_bytes;
+        if (status == 0 && out->first_byte >= end)
+            out->length_bytes = 0;
+    } while (status == 0 && out->length_bytes > 0 && !tui_file_name_holds(name, out));
+    return status;
+}
+
+int tui_files_light_below(struct tui_files *files, int volume, const char *path, size_t n_bytes,
+                          struct cow_error *err)
+{
+    files->lit_number++;
+    files->job.news = true;
+    return tui_file_name_set_below(&files->lit, volume, path, n_bytes, err);
 }
 
 int tui_files_light(struct tui_files *files, const struct cow_fs_file *file, struct cow_error *err)

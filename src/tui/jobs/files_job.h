@@ -19,6 +19,7 @@ struct tui_file_name {
     int volume;
     enum cow_version side;
     char *path; /* raw bytes; NULL: none */
+    bool below; /* all that is in that directory, and it itself; "" is the root */
 };
 
 struct tui_files {
@@ -57,6 +58,22 @@ const struct cow_fs_file *tui_files_find(const struct tui_files *files, const st
 
 /* Keeps a file's name; NULL forgets it. Returns 0 or COW_NO_MEMORY (it is forgotten then). */
 int tui_file_name_set(struct tui_file_name *name, const struct cow_fs_file *file, struct cow_error *err);
+
+/* Keeps the name of a directory (so many bytes of path), for all that is in it. Errors as above. */
+int tui_file_name_set_below(struct tui_file_name *name, int volume, const char *path, size_t n_bytes,
+                            struct cow_error *err);
+
+/* Whether what has that owner is meant by a name of a directory. */
+bool tui_file_name_holds(const struct tui_file_name *name, const struct cow_fs_owner *owner);
+
+/* The next piece in the COW at or after that place of the disk that a name, of a directory, holds; its
+ * length_bytes is 0 if there is none before the end. Errors: COW_NO_MEMORY, COW_IO. */
+int tui_files_next_below(const struct tui_files *files, const struct tui_file_name *name, uint64_t offset,
+                         uint64_t end, struct cow_fs_owner *out, struct cow_error *err);
+
+/* Lights all that is in a directory on the Map. Errors as above. */
+int tui_files_light_below(struct tui_files *files, int volume, const char *path, size_t n_bytes,
+                          struct cow_error *err);
 
 /* Lights a file's cells on the Map; NULL: none any more. Returns 0 or COW_NO_MEMORY (none is lit then). */
 int tui_files_light(struct tui_files *files, const struct cow_fs_file *file, struct cow_error *err);

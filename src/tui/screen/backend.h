@@ -44,6 +44,9 @@ struct tui_backend_ops {
     void (*discard)(struct tui_backend *self);
     /* Forget what the terminal shows; the next present() draws all of it. */
     void (*forget)(struct tui_backend *self);
+    /* Gives a text (ASCII, or as the core has escaped it) to the clipboard, where the terminal takes it:
+     * nobody can know whether it does. */
+    void (*copy)(struct tui_backend *self, const char *text);
     /* Restores the terminal and frees the backend. */
     void (*end)(struct tui_backend *self);
 };

@@ -290,8 +290,14 @@ static void script_end(struct tui_backend *self)
     free(script);
 }
 
-static const struct tui_backend_ops script_ops = {script_next,    script_size,   script_present,
-                                                  script_discard, script_forget, script_end};
+static void script_copy(struct tui_backend *self, const char *text)
+{
+    (void)self;
+    (void)text;
+}
+
+static const struct tui_backend_ops script_ops = {script_next,   script_size, script_present, script_discard,
+                                                  script_forget, script_copy, script_end};
 
 int tui_script_open(struct tui_backend **out, const char *path, const struct tui_theme *theme,
                     struct cow_error *err)

@@ -32,7 +32,7 @@
 
 /* curses.h and term.h define short names as macros; none of ours may collide with them. */
 
-enum { POLL_MS = 100, SILENCE_MS = 100, READ_BYTES = 4096, ENV_BYTES = 16 };
+enum { POLL_MS = 100, SILENCE_MS = 100, READ_BYTES = 4096, ENV_BYTES = 16, COPY_BYTES = 2048 };
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t suspend_signal;
@@ -373,6 +373,28 @@ static void term_forget(struct tui_backend *self)
     clearok(stdscr, TRUE);
 }
 
+/* OSC 52 with the text in base64, which holds nothing that a terminal obeys. Those that do not know it drop
+ * the sequence as a whole. */
+static void term_copy(struct tui_backend *self, const char *text)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const struct tui_term *term = (struct tui_term *)self;
+    char out[COPY_BYTES] = "\033]52;c;";
+    size_t used = strlen(out), n = strlen(text);
+
+    for (size_t i = 0; i < n && used + 8 < sizeof out; i += 3) {
+        const unsigned char *byte = (const unsigned char *)text + i;
+        unsigned bits = (unsigned)byte[0] << 16 | (i + 1 < n ? (unsigned)byte[1] << 8 : 0) |
+                        (i + 2 < n ? (unsigned)byte[2] : 0);
+        for (size_t k = 0; k < 4; k++)
+            out[used++] = k <= n - i ? digit[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    out[used++] = '\a';
+    out[used] = '\0';
+    if (term->ansi)
+        put_past_curses(out);
+}
+
 static void term_end(struct tui_backend *self)
 {
     struct tui_term *term = (struct tui_term *)self;
@@ -387,8 +409,8 @@ static void term_end(struct tui_backend *self)
     free(term);
 }
 
-static const struct tui_backend_ops term_ops = {term_next,    term_size,   term_present,
-                                                term_discard, term_forget, term_end};
+static const struct tui_backend_ops term_ops = {term_next,   term_size, term_present, term_discard,
+                                                term_forget, term_copy, term_end};
 
 static attr_t to_curses(unsigned attribute)
 {

@@ -95,7 +95,7 @@ static int fill_owners(struct tui_app *app, struct tui_owners *owners, uint64_t 
     return 0;
 }
 
-/* Walks the pieces of the file, a cell at least at a time. */
+/* Walks the pieces of the file, or (NULL) of all in the directory that is lit, a cell at least at a time. */
 static int fill_lit(struct tui_app *app, struct tui_owners *owners, const struct cow_fs_file *file,
                     uint64_t first, uint64_t cell_bytes, struct cow_error *err)
 {
@@ -103,7 +103,8 @@ static int fill_lit(struct tui_app *app, struct tui_owners *owners, const struct
     struct cow_fs_owner piece;
 
     while (at < end) {
-        int status = cow_fs_file_next(app->files.scan, file, at, &piece, err);
+        int status = file ? cow_fs_file_next(app->files.scan, file, at, &piece, err)
+                          : tui_files_next_below(&app->files, &app->files.lit, at, end, &piece, err);
         if (status)
             return status;
         if (piece.length_bytes == 0 || piece.first_byte >= end)
@@ -149,8 +150,9 @@ int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t fir
 {
     uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     const struct cow_fs_file *file = tui_files_find(&app->files, &app->files.lit);
+    bool is_lit = file || (app->files.lit.path && app->files.lit.below);
 
-    if (!tui_files_known(&app->files) || (!app->files.colours && !file)) {
+    if (!tui_files_known(&app->files) || (!app->files.colours && !is_lit)) {
         owners->cells = 0;
         return 0;
     }
@@ -159,7 +161,7 @@ int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t fir
     int status = make_room(owners, cells, err);
     if (status == 0 && app->files.colours)
         status = fill_owners(app, owners, first_sector * sector_bytes, cell_sectors * sector_bytes, err);
-    if (status == 0 && file)
+    if (status == 0 && is_lit)
         status = fill_lit(app, owners, file, first_sector * sector_bytes, cell_sectors * sector_bytes, err);
     if (status) {
         owners->cells = 0;

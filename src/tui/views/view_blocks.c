@@ -13,6 +13,7 @@
 #include "tui/cells/legend.h"
 #include "tui/cells/pane.h"
 #include "tui/cells/range.h"
+#include "tui/views/explain.h"
 
 enum {
     RUNS_MAX = 256,
@@ -403,6 +404,16 @@ static enum tui_result step_blocks(struct tui_app *app, int lines)
     return TUI_REDRAW;
 }
 
+/* The whole run, whatever of it is selected. */
+static enum tui_result act_on_run(struct tui_app *app, enum tui_action_id action)
+{
+    struct cow_run run;
+
+    if (tui_scan_run_at(&app->scan, app->sector, &run, NULL) || run.sectors == 0)
+        return TUI_IGNORED;
+    return tui_explain_act(app, action, run.first_sector, run.sectors);
+}
+
 static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_action_id action,
                                   const char *argument)
 {
@@ -437,7 +448,7 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
         tui_app_push(app, &tui_view_bytes, NULL);
         return TUI_REDRAW;
     default:
-        return TUI_IGNORED;
+        return act_on_run(app, action);
     }
 }
 

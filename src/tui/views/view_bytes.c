@@ -11,6 +11,7 @@
 
 #include "tui/app/app.h"
 #include "tui/cells/legend.h"
+#include "tui/views/explain.h"
 
 enum {
     ROW_BYTES_MAX = 16,
@@ -348,7 +349,7 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_PREV_DIFFERENCE:
         return find_difference(app, view, true);
     default:
-        return TUI_IGNORED;
+        return tui_explain_act(app, action, app->sector, 1);
     }
 }
 

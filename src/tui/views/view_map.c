@@ -15,6 +15,8 @@
 #include "tui/cells/legend.h"
 #include "tui/cells/map_ends.h"
 #include "tui/cells/pane.h"
+#include "tui/screen/utf8.h"
+#include "tui/views/explain.h"
 #include "tui/views/map_view.h"
 
 enum {
@@ -280,7 +282,7 @@ static int put_legend(struct tui_app *app, const struct map_view *view, struct t
                       int y, int cols)
 {
     if (app->files.lit.path && view->owners.cells > 0)
-        return tui_legend_lit(canvas, x, y, cols, app->files.lit.path);
+        return tui_legend_lit(canvas, x, y, cols, app->files.lit.path, app->files.lit.below);
     if (app->files.colours && view->owners.cells > 0)
         return tui_legend_owners(canvas, x, y, cols);
     unsigned ends = map_ends_shown(&app->ends, view->top_row * row_sectors(view), window_sectors(view),
@@ -519,7 +521,7 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
         tui_app_light(app, NULL);
         return TUI_REDRAW;
     default:
-        return TUI_IGNORED;
+        return tui_explain_act(app, action, first, view->cell_sectors);
     }
 }
 

@@ -129,6 +129,17 @@ static void message_draw(struct tui_app *app, void *state, struct tui_canvas *ca
     box_draw(view, canvas, area, "Message");
 }
 
+static void explained_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct page_view *view = state;
+
+    (void)app;
+    box_begin(view, area);
+    put_paragraph(&view->page, TUI_NORMAL, view->error.message);
+    put_paragraph(&view->page, TUI_NORMAL, view->error.hint);
+    box_draw(view, canvas, area, "Where these bytes come from");
+}
+
 static unsigned pending_contexts(struct tui_app *app, void *state)
 {
     (void)app;
@@ -180,6 +191,16 @@ const struct tui_view_class tui_view_message = {
     .contexts = message_contexts,
     .act = message_act,
     .draw = message_draw,
+    .close = page_close,
+};
+
+const struct tui_view_class tui_view_explained = {
+    .title = "Explained",
+    .overlay = true,
+    .open = page_open,
+    .contexts = message_contexts,
+    .act = message_act,
+    .draw = explained_draw,
     .close = page_close,
 };
 

@@ -39,7 +39,7 @@ COUNT = re.compile(r"[a-z0-9_-]+: (?:.*[;,] )?(\d+) passed, (\d+) failed, (\d+) 
 
 # Where a suite's files are: what has run on a disk already, without sanitizers, need not wait for the disk again.
 DISK, IN_MEMORY = "disk", "memory"
-Suite = collections.namedtuple("Suite", "command place levels")
+Suite = collections.namedtuple("Suite", "command place levels late", defaults=((),))  # late: parts that test leaves to more
 
 
 def suites(build):
@@ -51,7 +51,7 @@ def suites(build):
         return [os.path.join(HERE, name), *(arguments or [os.path.join(root, "tests", "cowtui")])]
 
     return {
-        "install": Suite(script("install/run.sh", plain, plain), DISK, ("test",)),
+        "install": Suite(script("install/run.sh", plain, plain), DISK, ("test", "more"), ("reproducible",)),
         "unit": Suite([f"{plain}/tests/unit"], DISK, ("check", "test")),
         "e2e": Suite(script("e2e/run.sh", plain), DISK, ("check", "test", "more")),
         "tui": Suite(script("tui/run.sh", plain), IN_MEMORY, ("check", "test")),
@@ -66,9 +66,9 @@ def suites(build):
         "serve": Suite(script("serve/run.sh", plain), IN_MEMORY, ("test", "more", "soak")),
         "mutants": Suite([os.path.join(HERE, "crash", "mutants.py")], IN_MEMORY, ("more",)),
         "fuzz": Suite(script("fuzz/run.sh", asan, asan), IN_MEMORY, ("test", "more", "soak")),
-        "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test",)),
+        "asan-unit": Suite([f"{asan}/tests/unit"], IN_MEMORY, ("test", "more"), ("fault", "find", "rewrite")),
         "asan-e2e": Suite(script("e2e/run.sh", asan), IN_MEMORY, ("test", "more")),
-        "asan-tui": Suite(script("tui/run.sh", asan), IN_MEMORY, ("test",)),
+        "asan-tui": Suite(script("tui/run.sh", asan), IN_MEMORY, ("test", "more"), ("3 of 4", "4 of 4")),
         "asan-crash": Suite(script("crash/run.sh", asan, asan), IN_MEMORY, ("more",)),
         "asan-matrix": Suite(script("matrix/run.sh", asan), IN_MEMORY, ("more",)),
         "asan-differential": Suite(script("differential/run.sh", asan), IN_MEMORY, ("more",)),
@@ -220,15 +220,16 @@ def environment(suite, name, level):
     return out
 
 
-def parts_of(name, suite, env):
-    """The suite's parts, or one without a name that says why there are none."""
+def parts_of(name, suite, env, chosen):
+    """The suite's parts at this level (all, where they are chosen by name), or one without a name that says why there are none."""
     asked = subprocess.run([*suite.command, "--parts"], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)
     if asked.returncode:
         return [Part(name, "", 0)]  # run as a whole it tells what is wrong
     out = []
     for line in asked.stdout.splitlines():
         part, _, estimate = line.rpartition(" ") if line.split()[-1].isdigit() and " " in line else (line, "", "1")
-        out.append(Part(name, part, int(estimate)))
+        if not suite.late or env["LEVEL"] not in ("test", "more") or (part in suite.late) == (env["LEVEL"] == "more") or chosen:
+            out.append(Part(name, part, int(estimate)))
     return out
 
 
@@ -247,7 +248,7 @@ def choose(build, level, only):
                                              matches(n, suite) and n.startswith("asan-") == suite.startswith("asan-"))]
     if not names:
         sys.exit(f"run.py: no suite is called \"{suite}\": there are {', '.join(known)}")
-    all_parts = [p for n in names for p in parts_of(n, known[n], environment(known[n], n, level))]
+    all_parts = [p for n in names for p in parts_of(n, known[n], environment(known[n], n, level), bool(only))]
     parts = [p for p in all_parts if matches(p.name, part)]
     if not parts:
         sys.exit(f"run.py: {', '.join(names)} has no part \"{part}\": there are {', '.join(p.name for p in all_parts)}")

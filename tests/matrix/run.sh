@@ -12,7 +12,7 @@ dir=$(cd "$(dirname "$0")" && pwd)
 binary=${1:-$dir/../../build/cowtui}
 share=${2:-1 of 1}
 shift $(($# < 2 ? $# : 2))
-case ${LEVEL:-test} in more) count=1000 ;; soak) count=3000 ;; *) count=500 ;; esac
+case ${LEVEL:-test} in more) count=1000 ;; soak) count=3000 ;; *) count=300 ;; esac
 if [ "$share" = --parts ]; then
     for part in 1 2 3 4; do echo "$part of 4 30"; done
     exit 0

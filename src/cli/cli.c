@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/options.h"
 #include "cli/output/text_stream.h"
 #include "cow/image.h"
@@ -49,23 +50,36 @@ static int run_without_screen(const struct cli_options *options, const char *pat
     return cow_error_hint(err, "without one, try: cowtui info %s", name);
 }
 
-static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
+/* With what the user's config file says; a script finds the screen as it is by itself. */
+static int open_configured(struct cli_options options, const char *path, cli_open_screen *open_screen,
+                           struct cow_error *err)
 {
-    const char *path = options->operands > 0 ? options->operand[0] : ".";
+    struct cli_config config;
+    int status = options.script || options.no_config ? 0 : cli_read_config(&options, &config, err);
+
+    if (status)
+        return status;
     const struct cli_screen screen = {
         .image_path = path,
         .is_directory = is_directory(path),
-        .backing_path = options->backing,
-        .no_backing = options->no_backing,
-        .script_path = options->script,
-        .theme = options->theme,
-        .ascii = options->ascii,
-        .color = options->color_mode,
+        .backing_path = options.backing,
+        .no_backing = options.no_backing,
+        .script_path = options.script,
+        .theme = options.theme,
+        .ascii = options.ascii,
+        .color = options.color_mode,
     };
 
-    if (!screen.script_path && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
-        return run_without_screen(options, path, err);
     return open_screen(&screen, err);
+}
+
+static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
+{
+    const char *path = options->operands > 0 ? options->operand[0] : ".";
+
+    if (!options->script && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return run_without_screen(options, path, err);
+    return open_configured(*options, path, open_screen, err);
 }
 
 static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, struct cow_error *err)

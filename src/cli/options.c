@@ -282,7 +282,7 @@ static int check_option(const struct cli_command *command, const struct cli_opti
     return cow_error_hint(err, "try: cowtui %s --help", command->name);
 }
 
-static int read_color(struct cli_options *options, struct cow_error *err)
+int cli_read_color(struct cli_options *options, struct cow_error *err)
 {
     static const char *const words[] = {
         [CLI_COLOR_AUTO] = "auto", [CLI_COLOR_NEVER] = "never", [CLI_COLOR_ALWAYS] = "always"};
@@ -341,7 +341,7 @@ int cli_read_options(struct cli_options *options, int argc, char **argv, struct 
     }
     if (options->backing && options->no_backing)
         return cow_error_set(err, COW_USAGE, "--backing names a backing file, and --no-backing wants none");
-    if ((status = check_force_words(options, err)) || (status = read_color(options, err)))
+    if ((status = check_force_words(options, err)) || (status = cli_read_color(options, err)))
         return status;
     return check_operands(options, err);
 }

@@ -70,7 +70,7 @@ struct cli_options {
     bool scan, quick, repair, owners;
     bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
-    bool no_backing;
+    bool no_backing, no_config;
     const char *backing, *output, *policy, *reserve, *to, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
@@ -129,6 +129,9 @@ int cli_hint_command(struct cow_error *err, const char *typed);
 /* Reads argv into *options. Errors: COW_USAGE with a hint; COW_UNSUPPORTED for what comes later. *options is
  * filled as far as it was read, also then. */
 int cli_read_options(struct cli_options *options, int argc, char **argv, struct cow_error *err);
+
+/* Reads what the option --color says into color_mode. Errors: COW_USAGE. */
+int cli_read_color(struct cli_options *options, struct cow_error *err);
 
 /* Help on standard output: of the command, or of the whole program where there is none. */
 void cli_print_help(const struct cli_command *command);

@@ -218,6 +218,43 @@ findings_listed()
     diff want got >difference || die "$(head -n 3 difference | tr '\n' ' ')"
 }
 
+# The screen in a terminal, left at once.
+on_screen() # ARGUMENTS...
+{
+    (sleep 0.4 && printf q) | timeout 20 script -qec "stty cols 80 rows 24; exec '$COWTUI' $*" /dev/null >out 2>&1
+}
+
+# How the screen looks, from the user's own file.
+config_file()
+{
+    command -v script >/dev/null || skip "script (bsdutils) is not installed"
+    local line
+    small
+    mkdir -p home/.config/cowtui other/cowtui
+    export HOME=$PWD/home TERM=xterm
+    unset XDG_CONFIG_HOME
+    on_screen x.cow || die "the screen without a config file"
+    has '┌' out
+    printf '# look\n\n  ascii \n--theme = light\n' >home/.config/cowtui/config
+    on_screen x.cow || die "the screen with one"
+    hasnt '┌' out
+    on_screen --no-config x.cow && has '┌' out || die "--no-config reads it"
+    export XDG_CONFIG_HOME=$PWD/other
+    on_screen x.cow && has '┌' out || die "XDG_CONFIG_HOME is not where it is looked for"
+    echo 'color=sometimes' >other/cowtui/config
+    on_screen --color=never x.cow || die "the command line has the last word"
+    for line in yes force --in-place write=1 backing=b.img script=s ascii=1 theme color=sometimes nonsense; do
+        printf '\n%s\n' "$line" >other/cowtui/config
+        on_screen x.cow
+        eq 2 $? "exit code with '$line'"
+        has "other/cowtui/config:2" out
+    done
+    run 0 info x.cow # subcommands do not read it
+    rm other/cowtui/config && mkfifo other/cowtui/config
+    on_screen x.cow
+    eq 2 $? "exit code with a FIFO"
+}
+
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
@@ -226,6 +263,7 @@ t "cli: a size with a minus" minus_size
 t "cli: streams that fail" streams
 t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
+t "cli: config file" config_file
 t "cli: manual" man_page
 t "cli: manual, keys" manual_keys
 t "cli: manual, findings" findings_listed

@@ -20,7 +20,7 @@ mapfile -t targets < <(cd "$dir/targets" && printf '%s\n' *.c | sed 's/\.c$//')
 # Where libFuzzer targets run, there are less of the numbered executions.
 [ -x "$fuzzers/guestfs" ] && count=1000 || count=5000
 case ${LEVEL:-test} in
-more) count=${COUNT:-20000} seconds=${FUZZ_SECONDS:-60} ;;
+more) count=${COUNT:-20000} seconds=${FUZZ_SECONDS:-30} ;;
 soak) count=${COUNT:-500000} seconds=${FUZZ_SECONDS:-3600} ;;
 *) count=${COUNT:-$count} seconds=${FUZZ_SECONDS:-2} ;;
 esac

@@ -11,7 +11,7 @@ dir=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "${1:-$dir/../../build/cowtui}")
 share=${2:-all}
 shift $(($# < 2 ? $# : 2))
-case ${LEVEL:-test} in more) count=500 ;; soak) count=3000 ;; *) count=120 ;; esac
+case ${LEVEL:-test} in more) count=240 ;; soak) count=3000 ;; *) count=120 ;; esac
 if [ "$share" = --parts ]; then
     for part in 1 2 3 4; do echo "$part of 4 30"; done
     exit 0

@@ -24,7 +24,7 @@ int plan_family_begin(struct cow_plan *plan, const char *backing_path, struct co
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     plan->family->backing_path = plan_text(plan, "%s", backing_path);
-    return 0;
+    return plan->family->backing_path[0] != '\0' ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
 }
 
 /* Room for one more in the three lists. */

@@ -28,6 +28,7 @@ struct cursor {
     size_t end;
     bool reading;
     bool failed; /* a read went past the end, or no memory */
+    bool no_memory;
 };
 
 static bool field_room(struct cursor *c, uint64_t n_bytes)
@@ -107,9 +108,13 @@ static void field_saved(struct cursor *c, struct record_saved *value)
     }
     if (c->reading) {
         if (!field_room(c, value->held_bytes) || value->held_bytes > value->n_bytes ||
-            value->held_bytes > RECORD_HELD_BYTES_MAX ||
-            (value->bytes = malloc((size_t)value->held_bytes)) == NULL) {
+            value->held_bytes > RECORD_HELD_BYTES_MAX) {
             c->failed = true;
+            return;
+        }
+        value->bytes = malloc((size_t)value->held_bytes);
+        if (value->bytes == NULL) {
+            c->failed = c->no_memory = true;
             return;
         }
     }
@@ -128,7 +133,7 @@ static void field_more(struct cursor *c, struct record *r)
         if (c->reading) {
             void *larger = grow_array(r->more, i, &room, sizeof *r->more);
             if (larger == NULL) {
-                c->failed = true;
+                c->failed = c->no_memory = true;
                 return;
             }
             r->more = larger;
@@ -251,8 +256,12 @@ static int decode_record(struct record *out, uint8_t *bytes, size_t length, stru
     all_fields(&read, r, version);
     r->version = version;
     int status = 0;
-    if (read.failed || read.at != length || record_kind_facts(r->kind)->since_version > version ||
-        !record_is_sane(r)) {
+    if (read.no_memory) { /* a record that could be read is not strange: whoever took it for that would go on
+                             without it */
+        record_clear(r);
+        status = cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    } else if (read.failed || read.at != length || record_kind_facts(r->kind)->since_version > version ||
+               !record_is_sane(r)) {
         record_clear(r);
         status = strange(err);
     } else {

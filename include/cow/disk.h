@@ -55,6 +55,7 @@ enum cow_origin {
 const char *cow_origin_name(enum cow_origin origin); /* "backing-hole" */
 const char *cow_origin_text(enum cow_origin origin); /* the sentence above */
 bool cow_origin_dirty(enum cow_origin origin);       /* is the bit set? */
+bool cow_origin_is_hole(enum cow_origin origin);     /* zeros, for no file has data there? */
 
 enum { COW_NO_OFFSET = -1 };
 
@@ -71,6 +72,17 @@ struct cow_run {
  * disk: out->sectors is 0. A backing file that is not there counts as data (nothing is known about its
  * holes). */
 int cow_image_next_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);
+
+/* What runs that follow each other have in common, for who copies a disk. */
+struct cow_extent {
+    uint64_t n_bytes; /* 0: the end of the disk */
+    bool is_hole;     /* it reads as zeros, and no file has data there */
+};
+
+/* The extent at a byte of the disk, as far as it is the same; what is made of very many runs may be told in
+ * parts. Errors: those of cow_image_next_run. */
+int cow_image_extent(struct cow_image *img, uint64_t offset_bytes, struct cow_extent *out,
+                     struct cow_error *err);
 
 /* The run that ends just before `sector`, from its beginning. sector 0: out->sectors is 0. */
 int cow_image_prev_run(struct cow_image *img, uint64_t sector, struct cow_run *out, struct cow_error *err);

@@ -60,14 +60,8 @@ int cow_writer_trim(struct cow_writer *writer, uint64_t offset, uint64_t n_bytes
  * though a guest wrote it. */
 int cow_writer_flush(struct cow_writer *writer, struct cow_error *err);
 
-/* The run at `offset` (bytes), as far as it is the same: does it read as zeros, does a file hold data for it?
- */
-struct cow_writer_extent {
-    uint64_t n_bytes; /* 0: the end of the disk */
-    bool is_zero;
-    bool is_hole; /* no file has data there */
-};
-int cow_writer_extent(struct cow_writer *writer, uint64_t offset, struct cow_writer_extent *out,
+/* As cow_image_extent: with what was written. */
+int cow_writer_extent(struct cow_writer *writer, uint64_t offset, struct cow_extent *out,
                       struct cow_error *err);
 
 /* The end of a session: completes the pages that were left mixed, and what a guest reads in one piece with

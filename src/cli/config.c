@@ -95,10 +95,11 @@ static int set_option(struct cli_options *options, const struct cli_option *opti
 {
     char *member = (char *)options + option->offset;
 
-    if (!option->argument != !argument)
-        return cow_error_set(err, COW_USAGE,
-                             argument ? "%s takes no argument" : "%s needs an argument, as in %s=%s",
-                             option->name, option->name, option->argument ? option->argument : "");
+    if (argument && !option->argument)
+        return cow_error_set(err, COW_USAGE, "%s takes no argument", option->name);
+    if (!argument && option->argument)
+        return cow_error_set(err, COW_USAGE, "%s needs an argument: %s=%s", option->name, option->name,
+                             option->argument);
     if (option->kind == CLI_FLAG)
         *(bool *)(void *)member = true;
     else if (!*(const char **)(void *)member) /* the command line has the last word */

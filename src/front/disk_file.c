@@ -86,7 +86,7 @@ static bool is_zero(const unsigned char *bytes, size_t n)
 
 static int fill_copy(struct disk_file *file, unsigned char *buffer, struct cow_error *err)
 {
-    struct cow_writer_extent extent;
+    struct cow_extent extent;
     int status = 0;
 
     for (uint64_t at = 0, piece; at < file->n_bytes && !status; at += piece) {
@@ -94,7 +94,7 @@ static int fill_copy(struct disk_file *file, unsigned char *buffer, struct cow_e
         if (status)
             break;
         piece = extent.n_bytes < file->n_bytes - at ? extent.n_bytes : file->n_bytes - at;
-        if (extent.is_zero)
+        if (extent.is_hole)
             continue;
         piece = piece < PIECE_BYTES ? piece : PIECE_BYTES;
         status = cow_writer_read(file->writer, file->first_byte + at, buffer, (size_t)piece, err);

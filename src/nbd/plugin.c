@@ -339,12 +339,11 @@ static int add_extents(struct served *disk, struct nbdkit_extents *extents, uint
     int status = served_look(disk, err);
 
     for (unsigned i = 0; !status && offset < end && i < EXTENTS_AT_A_TIME; i++) {
-        struct cow_writer_extent extent = {0};
-        status = served_extent(disk, offset, end, &extent, err);
+        struct cow_extent extent = {0};
+        status = served_extent(disk, offset, &extent, err);
         if (status)
             return status;
-        const uint32_t type =
-            (extent.is_hole ? NBDKIT_EXTENT_HOLE : 0u) | (extent.is_zero ? NBDKIT_EXTENT_ZERO : 0u);
+        const uint32_t type = extent.is_hole ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0u;
         if (extent.n_bytes == 0)
             break;
         if (nbdkit_add_extent(extents, offset, extent.n_bytes, type))

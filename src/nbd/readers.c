@@ -36,9 +36,10 @@ static unsigned wanted(const struct served_options *options)
 
 int readers_open(const struct served_options *options, struct cow_error *err)
 {
+    const unsigned n = wanted(options);
     int status = 0;
 
-    for (unsigned i = 0; i < wanted(options) && !status; i++) {
+    for (unsigned i = 0; i < n && !status; i++) {
         status = served_open(&reader[i].disk, options, err);
         n_readers += !status;
         if (!status && i > 0 && !served_is_same(reader[0].disk, reader[i].disk))

@@ -14,7 +14,7 @@
 
 #include "cow/image.h"
 
-enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000, RUNS_AT_A_TIME = 4096 };
+enum { TICK_NS = 20 * 1000 * 1000, NS_IN_S = 1000 * 1000 * 1000 };
 
 /* A file as it was last seen, by its name. path NULL: it is not watched, as what is handed over is not. */
 struct watched {
@@ -265,41 +265,10 @@ int served_look(struct served *disk, struct cow_error *err)
     return look_again(disk, err);
 }
 
-static bool reads_as_zeros(enum cow_origin origin)
+int served_extent(struct served *disk, uint64_t offset, struct cow_extent *out, struct cow_error *err)
 {
-    return origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_BACKING_HOLE ||
-           origin == COW_ORIGIN_BEYOND_BACKING;
-}
-
-/* Runs of one kind that follow each other, up to `limit`. */
-static int image_extent(struct cow_image *image, uint64_t offset, uint64_t limit,
-                        struct cow_writer_extent *out, struct cow_error *err)
-{
-    const uint64_t sector_bytes = cow_image_header(image)->sector_bytes;
-    uint64_t end = offset;
-    int status = 0;
-
-    *out = (struct cow_writer_extent){.n_bytes = 0};
-    for (unsigned i = 0; !status && end < limit && i < RUNS_AT_A_TIME; i++) {
-        struct cow_run run;
-        status = cow_image_next_run(image, end / sector_bytes, &run, err);
-        const bool is_hole = !status && reads_as_zeros(run.origin);
-        if (status || run.sectors == 0 || (i > 0 && is_hole != out->is_hole))
-            break;
-        out->is_zero = out->is_hole = is_hole;
-        end = (run.first_sector + run.sectors) * sector_bytes;
-    }
-    out->n_bytes = (end < limit ? end : limit) - offset;
-    return status;
-}
-
-int served_extent(struct served *disk, uint64_t offset, uint64_t limit, struct cow_writer_extent *out,
-                  struct cow_error *err)
-{
-    const uint64_t end = limit < disk->size_bytes ? limit : disk->size_bytes;
-
     return disk->writer ? cow_writer_extent(disk->writer, offset, out, err)
-                        : image_extent(disk->image, offset, end, out, err);
+                        : cow_image_extent(disk->image, offset, out, err);
 }
 
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,

@@ -39,11 +39,9 @@ bool served_is_same(const struct served *a, const struct served *b);
 /* As those of cow/writer.h. Errors besides: COW_IO where a file was replaced, cut or taken away. An image
  * that is only looked at is read anew when its files have changed; the last four are never called for it. */
 int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_bytes, struct cow_error *err);
-/* What lies from `offset` on, up to `limit` at most; many runs of one kind are one. served_look comes before
- * the first of a request: the files are as they were, or are read anew. */
+/* served_look comes before the first extent of a request: the files are as they were, or are read anew. */
 int served_look(struct served *disk, struct cow_error *err);
-int served_extent(struct served *disk, uint64_t offset, uint64_t limit, struct cow_writer_extent *out,
-                  struct cow_error *err);
+int served_extent(struct served *disk, uint64_t offset, struct cow_extent *out, struct cow_error *err);
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,
                  struct cow_error *err);
 int served_zero(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err);

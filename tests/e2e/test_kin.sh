@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 new_size=327680
-# Of the places where a change is killed, or a call fails, make test has every third, make more all.
+# Of the places where a change is killed, or a call fails, make test has the first three and then every third, make more all.
 case ${LEVEL:-test} in check | test) stride=3 ;; *) stride=1 ;; esac
 
 # Members 1 and 3 grow by header, 2 and 4 by copy; 3 lies in another directory, 4 is a v1, 5 names it relatively.
@@ -259,14 +259,15 @@ changed_alone()
 # cut_off HOW_MANY PREPARED CALL COMMAND...: killed at each CALL; then recovered, from another member each time.
 cut_off()
 {
-    local many=$1 prepared=$2 call=$3 n=$((1 - stride)) code m i
+    local many=$1 prepared=$2 call=$3 n=0 turn=0 code m i
     shift 3
     can_trace
     made "$many"
     mkdir ../"kept.$many.$call$prepared" && cp -a . ../"kept.$many.$call$prepared"
     local kept=$PWD/../kept.$many.$call$prepared
     while :; do
-        n=$((n + stride))
+        turn=$((turn + 1))
+        n=$((turn <= 3 ? turn : n + stride))
         find . -mindepth 1 -delete
         cp -a "$kept/." .
         [ -z "$prepared" ] || grow 2>err || die "it does not grow: $(cat err)" # here: copied files have other inodes
@@ -274,7 +275,7 @@ cut_off()
             code=$?; } 2>/dev/null
         [ $code != 0 ] || break
         eq 137 $code "exit code of $* killed at $call number $n: $(cat err)"
-        m=${members[$((n / stride % many))]}
+        m=${members[$((turn % many))]}
         "$program" recover -y -q "$m" >out 2>err
         code=$?
         [ $code = 0 ] || { [ $code = 3 ] && grep -q 'nothing to recover' err; } ||
@@ -305,25 +306,26 @@ cut_off()
 # Recovery that is killed, and begun again from another member.
 recovery_cut_off() # HOW_MANY PREPARED AT CALL COMMAND...: COMMAND is killed as it calls AT, recover at each CALL
 {
-    local many=$1 prepared=$2 at=$3 call=$4 n=$((1 - stride)) code
+    local many=$1 prepared=$2 at=$3 call=$4 n=0 turn=0 code
     shift 4
     can_trace
     made "$many"
     local kept=$PWD/../kept.again.$prepared.$at.$call
     mkdir "$kept" && cp -a . "$kept"
     while :; do
-        n=$((n + stride))
+        turn=$((turn + 1))
+        n=$((turn <= 3 ? turn : n + stride))
         find . -mindepth 1 -delete
         cp -a "$kept/." .
         [ -z "$prepared" ] || grow 2>err || die "it does not grow: $(cat err)"
         { strace -f -qq -o /dev/null -e "trace=${at%:*}" -e "inject=${at%:*}:signal=KILL:when=${at#*:}" "$program" "$@" \
             >out 2>err </dev/null; } 2>/dev/null
         { strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$program" recover -y -q \
-            "${members[$((n / stride % many))]}" >out 2>err </dev/null
+            "${members[$((turn % many))]}" >out 2>err </dev/null
             code=$?; } 2>/dev/null
         [ "$code" = 0 ] || [ "$code" = 137 ] || die "recover: $code $(cat err)"
         run 0 family --json --in sub b.img # looking is possible at every point
-        [ "$code" = 0 ] || "$program" recover -y -q "${members[$(((n / stride + 1) % many))]}" 2>err ||
+        [ "$code" = 0 ] || "$program" recover -y -q "${members[$(((turn + 1) % many))]}" 2>err ||
             grep -q 'nothing to recover' err || die "recovery killed at $call $n: $(cat err)"
         eq '' "$(left)" "recovery killed at $call $n: left"
         [ "$(facts "${files[@]}")" = "$old" ] || all_new || die "recovery killed at $call $n: neither old nor new"
@@ -372,14 +374,15 @@ strange_journals()
 # A call that fails, once: what was begun is taken back for all, or recover is named and does that.
 fails() # HOW_MANY PREPARED CALL COMMAND...
 {
-    local many=$1 prepared=$2 call=$3 n=$((1 - stride)) code
+    local many=$1 prepared=$2 call=$3 n=0 turn=0 code
     shift 3
     can_trace
     made "$many"
     local kept=$PWD/../kept.fails.$call$prepared
     mkdir "$kept" && cp -a . "$kept"
     while :; do
-        n=$((n + stride))
+        turn=$((turn + 1))
+        n=$((turn <= 3 ? turn : n + stride))
         find . -mindepth 1 -delete
         cp -a "$kept/." .
         [ -z "$prepared" ] || grow 2>err || die "it does not grow: $(cat err)"
@@ -392,7 +395,7 @@ fails() # HOW_MANY PREPARED CALL COMMAND...
             eq 2 $code "exit code of $* with $call $n failing: $(cat err)"
             if [ -e .b.img.cowtui-family ]; then
                 has 'cowtui recover' err
-                "$program" recover -y -q "${members[$((n / stride % many))]}" 2>err || die "$call $n failed: recover: $(cat err)"
+                "$program" recover -y -q "${members[$((turn % many))]}" 2>err || die "$call $n failed: recover: $(cat err)"
             fi
             [ "$(facts "${files[@]}")" = "$old" ] || all_new || die "$call $n failed: neither old nor new"
         fi

@@ -184,7 +184,23 @@ guest()
     unchanged "a scan"
 }
 
+# The commands that the screen hands out for each run of Blocks, carried out one after the other: that is the disk.
+taken_along()
+{
+    small
+    printf 'size 200x40\nkey 3\n' >keys.script
+    for _ in 1 2 3 4 5; do printf 'key Y\ndump-screen\nkey Down\n' >>keys.script; done
+    run 0 --script keys.script x.cow
+    grep -oE '^ *dd if=[^ ]+ bs=64K iflag=[a-z_,]+ skip=[0-9]+ count=[0-9]+' out >commands
+    eq 5 "$(wc -l <commands)" "commands"
+    while read -r command; do
+        bash -c "$command" 2>/dev/null </dev/null || die "it fails: $command"
+    done <commands >raw
+    eq "$(model compose x.cow uml-cow-v3 b.img)" "$(sha raw)" "what they read"
+}
+
 t "scan: all kinds" kinds
+t "scan: the screen's commands read the disk" taken_along
 samples
 while read -r file; do
     t "scan: $file" variant "$file"

@@ -205,14 +205,18 @@ static void advise_unpacking(char *out, size_t out_bytes, const char *name, cons
     snprintf(bare, sizeof bare, "%.*s", ends_so ? (int)(length - ending) : 3, ends_so ? path : "NEW");
     cow_shell_quote(packed, sizeof packed, path);
     cow_shell_quote(unpacked, sizeof unpacked, bare);
-    snprintf(out, out_bytes,
-             "unpack it first, with its holes and its date: %s %s | cp --sparse=always /dev/stdin %s && "
-             "touch -r %s %s",
-             unpackers[i].command, packed, unpacked, packed, unpacked);
+    const int n = snprintf(out, out_bytes,
+                           "unpack it first, with its holes and its date: %s %s | cp --sparse=always "
+                           "/dev/stdin %s && touch -r %s %s",
+                           unpackers[i].command, packed, unpacked, packed, unpacked);
+    if (n < 0 || (size_t)n >= out_bytes) { /* half a command is none */
+        snprintf(out, out_bytes, "unpack it first: %s and cp --sparse=always; touch -r gives it the old date",
+                 unpackers[i].command);
+    }
 }
 
-const char *format_other_advice(char *out, size_t out_bytes, const struct format_other *other,
-                                const char *path)
+/* What to do with it, with the path as a shell takes it; "" if nothing is known. Returns out. */
+static const char *advice_of(char *out, size_t out_bytes, const struct format_other *other, const char *path)
 {
     char name[COW_HINT_BYTES / 3];
     cow_shell_quote(name, sizeof name, path);
@@ -247,6 +251,6 @@ int format_other_refuse(const struct format_file *file, uint64_t file_bytes, con
         return 0;
     }
     cow_error_set(err, COW_NOT_COW, "not a COW image: %s", other.title);
-    cow_error_hint(err, "%s", format_other_advice(advice, sizeof advice, &other, path));
+    cow_error_hint(err, "%s", advice_of(advice, sizeof advice, &other, path));
     return COW_NOT_COW;
 }

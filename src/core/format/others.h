@@ -28,10 +28,6 @@ struct format_other {
  */
 int format_other_look(struct format_other *out, const struct format_file *file, uint64_t file_bytes);
 
-/* What to do with it, with the path as a shell takes it; "" if nothing is known. Returns out. */
-const char *format_other_advice(char *out, size_t out_bytes, const struct format_other *other,
-                                const char *path);
-
 /* Fills err with what it is and what to do: COW_NOT_COW. A file of which nothing is known, or that cannot be
  * read, is left to others: 0. */
 int format_other_refuse(const struct format_file *file, uint64_t file_bytes, const char *path,

@@ -39,6 +39,12 @@ bool cow_origin_dirty(enum cow_origin origin)
            origin == COW_ORIGIN_ZERO || origin == COW_ORIGIN_CHANGED;
 }
 
+bool cow_origin_is_hole(enum cow_origin origin)
+{
+    return origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_BACKING_HOLE ||
+           origin == COW_ORIGIN_BEYOND_BACKING;
+}
+
 /* What whole sectors from `first` on have in common. */
 struct stretch_of_sectors {
     enum chain_kind kind;
@@ -132,6 +138,28 @@ static int run_of(struct cow_image *img, struct cow_run *run, size_t layer, uint
         }
         run->sectors = found.end - first;
     }
+    return status;
+}
+
+int cow_image_extent(struct cow_image *img, uint64_t offset_bytes, struct cow_extent *out,
+                     struct cow_error *err)
+{
+    enum { RUNS_MAX = 64 }; /* looked at for one answer */
+    const uint64_t size_bytes = img->header.size_bytes;
+    uint64_t end = offset_bytes;
+    int status = 0;
+    *out = (struct cow_extent){.n_bytes = 0};
+    for (unsigned i = 0; status == 0 && end < size_bytes && i < RUNS_MAX; i++) {
+        struct cow_run run;
+        status = cow_image_next_run(img, end / img->header.sector_bytes, &run, err);
+        const bool is_hole = status == 0 && cow_origin_is_hole(run.origin);
+        if (status != 0 || (i > 0 && is_hole != out->is_hole)) {
+            break;
+        }
+        out->is_hole = is_hole;
+        end = arith_min((run.first_sector + run.sectors) * img->header.sector_bytes, size_bytes);
+    }
+    out->n_bytes = end > offset_bytes ? end - offset_bytes : 0;
     return status;
 }
 

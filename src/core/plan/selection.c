@@ -168,8 +168,7 @@ static int disk_hole(struct selection *s, uint64_t sector, uint64_t limit, uint6
     const uint64_t ratio = s->img->header.sector_bytes / SECTOR_BYTES;
     struct cow_run run;
     int status = cow_image_next_run(s->img, sector / ratio, &run, err);
-    const bool hole = run.origin == COW_ORIGIN_BACKING_HOLE || run.origin == COW_ORIGIN_BEYOND_BACKING ||
-                      run.origin == COW_ORIGIN_HOLE;
+    const bool hole = cow_origin_is_hole(run.origin);
     uint64_t end = run.first_sector + run.sectors, more = 0;
     if (status == 0 && hole && end * ratio < limit) { /* runs may be short, and holes long */
         status = image_hole(s->img, sector / ratio, &more, err);

@@ -9,12 +9,6 @@
 
 enum { STEP_BYTES = 64 * 1024 * 1024 };
 
-static bool reads_as_zeros(enum cow_origin origin)
-{
-    return origin == COW_ORIGIN_HOLE || origin == COW_ORIGIN_BACKING_HOLE ||
-           origin == COW_ORIGIN_BEYOND_BACKING;
-}
-
 /* [offset, offset + n_bytes) lies within a page: written, unless zeros are there. */
 static int zero_part(struct cow_writer *w, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
 {
@@ -45,7 +39,7 @@ static int zero_pages(struct cow_writer *w, uint64_t begin, uint64_t end, struct
         }
         const uint64_t run_end = (run.first_sector + run.sectors) * WRITER_SECTOR_BYTES;
         const uint64_t whole = run_end >= end ? end : run_end / COW_PAGE_BYTES * COW_PAGE_BYTES;
-        if (reads_as_zeros(run.origin) && whole > begin) {
+        if (cow_origin_is_hole(run.origin) && whole > begin) {
             begin = whole;
             continue;
         }
@@ -91,24 +85,7 @@ int cow_writer_trim(struct cow_writer *w, uint64_t offset, uint64_t n_bytes, str
     return status == 0 ? zero_pages(w, begin, end, err) : status;
 }
 
-int cow_writer_extent(struct cow_writer *w, uint64_t offset, struct cow_writer_extent *out,
-                      struct cow_error *err)
+int cow_writer_extent(struct cow_writer *w, uint64_t offset, struct cow_extent *out, struct cow_error *err)
 {
-    enum { RUNS_MAX = 64 }; /* looked at for one answer */
-    const uint64_t size_bytes = cow_writer_size_bytes(w);
-    uint64_t end = offset;
-    int status = 0;
-    *out = (struct cow_writer_extent){.n_bytes = 0};
-    for (unsigned i = 0; status == 0 && end < size_bytes && i < RUNS_MAX; i++) {
-        struct cow_run run;
-        status = cow_image_next_run(w->img, end / WRITER_SECTOR_BYTES, &run, err);
-        const bool zeros = status == 0 && reads_as_zeros(run.origin);
-        if (status != 0 || (i > 0 && zeros != out->is_zero)) {
-            break;
-        }
-        out->is_zero = out->is_hole = zeros;
-        end = arith_min((run.first_sector + run.sectors) * WRITER_SECTOR_BYTES, size_bytes);
-    }
-    out->n_bytes = end > offset ? end - offset : 0;
-    return status;
+    return cow_image_extent(w->img, offset, out, err);
 }

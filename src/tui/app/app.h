@@ -208,10 +208,6 @@ void tui_app_look_around(struct tui_app *app);
  * have moved. Not under a view that holds a change of ours, for its plan borrows the image. */
 void tui_app_follow(struct tui_app *app);
 
-/* Where somebody else has changed a file, says so and how it is read anew, once; the title goes on saying it.
- */
-void tui_app_tell_outside(struct tui_app *app);
-
 /* Says that a change is pending and offers to recover. */
 void tui_app_offer_recovery(struct tui_app *app);
 

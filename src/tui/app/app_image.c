@@ -61,7 +61,9 @@ static bool tell_one(struct tui_app *app, const char *name, enum cow_outside now
     return now != COW_OUTSIDE_SAME;
 }
 
-void tui_app_tell_outside(struct tui_app *app)
+/* Where somebody else has changed a file, says so and how it is read anew, once; the title goes on saying it.
+ */
+static void tell_outside(struct tui_app *app)
 {
     unsigned contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
 
@@ -162,7 +164,7 @@ void tui_app_follow(struct tui_app *app)
     if (app->depth == 0 &&
         (app->pending != pending || (half && app->holder.held != held) || is_being_moved(app)))
         (void)tui_app_reopen(app, NULL); /* else it stays as it was, and R says why */
-    tui_app_tell_outside(app);
+    tell_outside(app);
 }
 
 int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)

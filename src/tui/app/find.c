@@ -10,7 +10,8 @@
 
 #include "tui/app/app.h"
 
-enum tui_found tui_page_search(struct tui_page *page, const struct tui_search *search)
+/* The next line of a page, around its end, with the text in it. */
+static enum tui_found search_page(struct tui_page *page, const struct tui_search *search)
 {
     int line = -1, from = page->found > 0 ? page->found - 1 : page->top;
 
@@ -92,7 +93,7 @@ static enum tui_found search(struct tui_app *app, enum tui_search_step step, con
     if (view->view_class->search)
         found = view->view_class->search(app, view->state, &what);
     else if (view->view_class->has_page)
-        found = tui_page_search(view->state, &what); /* the state begins with it */
+        found = search_page(view->state, &what); /* the state begins with it */
     app->redraw = true;
     if (found == TUI_FOUND_LATER)
         tui_app_hear_job(app, &app->find.job);

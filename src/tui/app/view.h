@@ -106,9 +106,6 @@ struct tui_serving_request {
 /* What the moving actions do to a page that is shown in so many rows; TUI_IGNORED for all others. */
 enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, int rows);
 
-/* The next line of a page, around its end, with the text in it. */
-enum tui_found tui_page_search(struct tui_page *page, const struct tui_search *search);
-
 /* The row of a list to go to: the next one from `at` on, around its end, whose text has that of the search in
  * it; -1 if there is none. text_of may use out, and answers with a text that lives as long. */
 enum { TUI_ROW_TEXT_BYTES = 4 * COW_MESSAGE_BYTES };

@@ -15,7 +15,7 @@
 
 enum { VALUE_COL = 15, FIELD_COL = 3, RAW_COL = 9, NAME_COLS = 15, ROOMY_COLS = 76 };
 
-enum { FIRST_FIELD = -1 }; /* the first one that can be edited */
+enum { ASKED_FIELD = -1 }; /* the one that can be edited, and is what the kernel objects to */
 
 struct header_view {
     struct tui_page page;
@@ -38,7 +38,7 @@ static int header_open(struct tui_app *app, void **state, const void *argument, 
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->field = FIRST_FIELD;
+    view->field = ASKED_FIELD;
     *state = view;
     return 0;
 }
@@ -194,9 +194,11 @@ static void put_edit(struct tui_app *app, struct tui_page *page, const char *nam
     }
 }
 
-static bool field_is_editable(const char *name)
+static const char *asked_field(struct tui_app *app)
 {
-    return strcmp(name, path_field) == 0 || strcmp(name, mtime_field) == 0;
+    enum cow_backing_state state = cow_image_backing(app->subject.image)->state;
+
+    return state == COW_BACKING_MISSING || state == COW_BACKING_UNUSABLE ? path_field : mtime_field;
 }
 
 static void put_header_fields(struct tui_app *app, struct header_view *view)
@@ -216,8 +218,8 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
     tui_page_put(page, name_col(page), TUI_LABEL, "field");
     tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
     view->fields = (int)n;
-    for (int i = 0; view->field == FIRST_FIELD && i < view->fields; i++) {
-        if (field_is_editable(field[i].name))
+    for (int i = 0; view->field == ASKED_FIELD && i < view->fields; i++) {
+        if (strcmp(field[i].name, asked_field(app)) == 0)
             view->field = i;
     }
     if (view->field >= view->fields)
@@ -493,8 +495,10 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
     struct header_view *view = state;
 
     (void)argument;
-    if (action == TUI_DO_EDIT)
+    if (action == TUI_DO_EDIT) {
+        view->reveal = true; /* nothing is edited out of sight */
         return edit_field(app, view);
+    }
     if (action == TUI_DO_UP || action == TUI_DO_DOWN)
         return walk_fields(view, action);
     return tui_page_act(&view->page, action, view->rows);

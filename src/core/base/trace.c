@@ -39,7 +39,7 @@ void trace_say(const struct cow_env *env, enum cow_trace what, const char *forma
 static const char *end_of(const char *path)
 {
     const size_t bytes = strlen(path);
-    return bytes < NAME_BYTES ? path : path + bytes - NAME_BYTES + 1;
+    return path + (bytes < NAME_BYTES ? 0 : bytes + 1 - NAME_BYTES);
 }
 
 static const char *name_of(const struct traced *t, int fd, char number[16])

@@ -45,6 +45,8 @@ struct cow_env {
      * by its package), COW_REFUSED (the filesystem is damaged, in e2fsck's words), COW_CANCELLED, COW_IO.
      * Without this callback nothing that needs it is done. */
     int (*resize_fs)(void *context, const struct cow_fs_job *job, struct cow_error *err);
+    /* The time, in nanoseconds since 1970; without it, the operating system's. */
+    int64_t (*now_ns)(void *context);
     void *context;
 };
 

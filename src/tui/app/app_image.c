@@ -29,6 +29,8 @@ void tui_app_look_around(struct tui_app *app)
     enum cow_outside image = cow_image_outside(app->subject.image, COW_FILE_COW);
     enum cow_outside backing = cow_image_outside(app->subject.image, COW_FILE_BACKING);
 
+    if (app->follow.follow && (image == COW_OUTSIDE_WRITTEN || image == COW_OUTSIDE_GROWN))
+        image = COW_OUTSIDE_SAME; /* it is read as it is written */
     if (cow_image_in_use(app->subject.image, &holder, NULL))
         holder = (struct cow_holder){0};
     if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending ||

@@ -3,11 +3,11 @@
 #
 # What following costs while nobody writes: an image of 1 TiB is followed for a minute, by the screen (in Map and in
 # Blocks) and by map --follow, and takes less than 1 % of a processor. Read by tmux.sh, whose words and counts it uses. It is
-# told on the way that the following was alive: what is written at the end shows.
+# told on the way that the following was alive: what is written at the end shows, and that only what changes is sent.
 
 # shellcheck disable=SC2034 # why is what tmux.sh tells
 
-IDLE_SECONDS=60 IDLE_PERCENT=1
+IDLE_SECONDS=60 IDLE_PERCENT=1 SENT_BYTES=4000
 
 # Hundredths of a second of a processor that a process has taken.
 ticks_of() { # PID
@@ -43,9 +43,17 @@ case_idle_screen() { # KEY
     keys "$1" F
     wait_for '(0 sectors)' || return
     sleep 5 # the first round, the frames of the beginning
+    : >sent && in_tmux pipe-pane -t t 'cat >>sent' || return
     is_idle "$(pgrep --newest --full "^$program idle.cow")" "the screen, in view $1" || return
+    why="$(wc -c <sent) bytes were sent, and nothing has changed"
+    [ ! -s sent ] || return
     write_idle 3000000
     wait_for '(8 sectors)' || return
+    sleep 10 # it fades, and the history moves on
+    echo "# $(wc -c <sent) bytes were sent for a page that has become dirty, in 10 s"
+    why="$(wc -c <sent) bytes were sent for one page"
+    [ "$(wc -c <sent)" -lt $SENT_BYTES ] || return
+    in_tmux pipe-pane -t t
     keys q
     wait_end 0
 }

@@ -185,6 +185,7 @@ static void draw_new(const struct tui_app *app, const struct files_view *view, s
     uint64_t n_bytes = new_bytes(app, view, row);
 
     if (n_bytes > 0) {
+        text[0] = app->follow.fresh.is_cut ? '>' : '+';
         cow_size_text(text + 1, n_bytes);
         tui_text_right(canvas, end, y, BAR_COLS, selected ? TUI_SELECTED : TUI_STRONG, text);
     }

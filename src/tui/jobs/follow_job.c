@@ -17,7 +17,7 @@
 
 enum {
     GLOWING_MOST = 8192,
-    FRESH_MOST = 65536,
+    FRESH_MOST = 16384, /* each new one may move all of them */
     SHARES_MOST = 20000,
     LIST_STEP = 256,
     RATE_SECONDS = 5,
@@ -154,8 +154,10 @@ static void add_share(struct tui_follow *follow, const struct cow_fs_owner *owne
         size_t room = follow->tally.room * 2 + LIST_STEP;
         struct tui_fresh_share *larger =
             room > SHARES_MOST ? NULL : realloc(follow->tally.share, room * sizeof *larger);
-        if (!larger)
-            return; /* what is told is less than there is */
+        if (!larger) {
+            follow->fresh.is_cut = true;
+            return;
+        }
         follow->tally.share = larger;
         follow->tally.room = room;
     }

@@ -31,7 +31,7 @@ struct tui_fresh {
 struct tui_fresh_list {
     struct tui_fresh *run;
     size_t n, room;
-    bool is_cut; /* there were more than are kept */
+    bool is_cut; /* there were more than are kept: what is told of them is less than there is */
 };
 
 /* What of the new sectors an owner has. */

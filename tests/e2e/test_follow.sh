@@ -40,6 +40,11 @@ comes() # LINES: so many are there
 ends() # CODE
 {
     local code=0
+    for _ in $(seq "$(turns 200)"); do
+        kill -0 "$follower" 2>/dev/null || break
+        sleep 0.05
+    done
+    kill -KILL "$follower" 2>/dev/null
     wait "$follower" || code=$?
     eq "$1" "$code" "exit code"
 }

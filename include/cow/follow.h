@@ -23,7 +23,7 @@
 struct cow_follow;
 
 /* Sectors that have become dirty, or clean. Those of one reading (64 KiB of the bitmap) come in ascending
- * order, dirty ones first; the next reading's are further on, or of a later round. */
+ * order, dirty ones first; the next reading's are elsewhere. */
 struct cow_follow_change {
     int64_t at_ns; /* when it was found, on the clock of the environment */
     uint64_t first_sector, sectors;
@@ -43,13 +43,14 @@ struct cow_follow_options {
 
 struct cow_follow_facts {
     bool known;             /* all bits were read once: from now on there are changes */
+    bool is_busy;           /* a step has something to do at once */
     uint64_t dirty_sectors; /* as read last */
     uint64_t newly_dirty;   /* sectors, since all were known */
     uint64_t newly_clean;   /* the same */
     uint64_t looks;         /* at the file */
-    uint64_t rounds;        /* that have read bits */
+    uint64_t rounds;        /* over all bits */
     uint64_t read_bytes;    /* of the bitmap */
-    uint64_t page, pages;   /* how far the present round is; pages of 64 KiB of the bitmap */
+    uint64_t page, pages;   /* how far the last round is; pages of 64 KiB of the bitmap */
     int64_t next_look_ns;   /* on the clock: before that, a step has nothing to do */
     size_t kept_bytes;      /* of memory for bits */
 };

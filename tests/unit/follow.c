@@ -24,11 +24,12 @@ static const int64_t second_ns = 1000000000;
 
 /* ---- a clock that goes when it is told to, and a hand that writes bits ---- */
 
-static int64_t clock_now;
+static int64_t clock_now, clock_step; /* by which it goes whenever somebody looks at it */
 
 static int64_t told_clock(void *context)
 {
     (void)context;
+    clock_now += clock_step;
     return clock_now;
 }
 
@@ -366,6 +367,39 @@ START_TEST(what_has_no_date_is_found_by_the_slow_round)
 }
 END_TEST
 
+/* Where a round takes long the next one waits; but what is written where something has changed lately is seen
+ * with the next look. */
+START_TEST(what_goes_on_is_seen_between_long_rounds)
+{
+    struct geometry geometry;
+    struct watch watch;
+    char *path = make_large(&geometry, LARGE_BYTES);
+    for (uint64_t page = 0; page < 3; page++) { /* no page is a hole */
+        set_bits(path, &geometry, page * PAGE_SECTORS + 9, 1, true);
+    }
+    begin_watch(&watch, path, geometry.sectors, 0, NULL);
+    const struct cow_follow_facts *facts = cow_follow_facts(watch.follow);
+    clock_step = second_ns / 8;
+    set_bits(path, &geometry, 100, 8, true);
+    go_on(&watch);
+    ck_assert_uint_eq(facts->newly_dirty, 8);
+    const uint64_t rounds = facts->rounds;
+    set_bits(path, &geometry, 200, 8, true);
+    set_bits(path, &geometry, PAGE_SECTORS + 200, 8, true);
+    go_on(&watch);
+    ck_assert_uint_eq(facts->newly_dirty, 16);
+    ck_assert_uint_eq(facts->rounds, rounds);
+    must(watch.bit[207] == 1 && watch.bit[PAGE_SECTORS + 200] == 0, "another page was read");
+    for (int i = 0; i < 20 && facts->rounds == rounds; i++) {
+        go_on(&watch);
+    }
+    ck_assert_uint_eq(facts->newly_dirty, 24);
+    clock_step = 0;
+    end_watch(&watch);
+    free(path);
+}
+END_TEST
+
 /* ---- what ends it ---- */
 
 enum end { CUT, REPLACED, GONE, RESTAMPED, MARKED, ENDS };
@@ -501,6 +535,7 @@ Suite *follow_suite(void)
     tcase_add_loop_test(tc, kept_pages_come_back, 0, 40);
     tcase_add_test(tc, an_idle_image_is_not_read);
     tcase_add_test(tc, torn_writes_are_found);
+    tcase_add_test(tc, what_goes_on_is_seen_between_long_rounds);
     tcase_add_test(tc, what_has_no_date_is_found_by_the_slow_round);
     tcase_add_loop_test(tc, what_is_no_longer_the_image_ends_it, 0, ENDS);
     tcase_add_test(tc, an_unfinished_image_is_refused);

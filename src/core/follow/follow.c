@@ -9,7 +9,8 @@
  * reading may leave it as it was. So a round is followed by another one until the date is older than that.
  *
  * A round costs what the bitmap holds. So that a large one takes no more than a part of a processor, the
- * pause behind a round is a multiple of what it took.
+ * next one is begun a multiple of that time later. Until then a look reads the pages that have changed last,
+ * for there a guest goes on writing, most likely; what it has written elsewhere the next round finds.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +29,7 @@ enum {
     FULL_SECONDS = 30,   /* between two rounds that have no reason */
     PAUSES = 10,         /* as long as a round took, before the next one */
     FULL_PAUSES = 200,   /* ... before one that has no reason */
+    HOT_PAGES = 16,      /* that have changed last */
 };
 
 struct cow_follow {
@@ -39,10 +41,12 @@ struct cow_follow {
     struct kept **kept; /* [facts.pages] */
     struct stat seen;   /* of the file, as the last round began */
     bool unsettled;     /* it may have been written to since without another date */
-    bool in_round;
-    bool reads_full; /* the present round, or the next one: pages that are full, too */
+    bool reads_full;    /* the present round, or the next one: pages that are full, too */
     bool hurry;
-    int64_t next_full_ns, took_ns;
+    bool is_short; /* the present round is of the hot pages alone */
+    uint64_t hot[HOT_PAGES];
+    size_t n_hot, hot_at;
+    int64_t next_round_ns, next_full_ns, took_ns;
     struct {
         uint64_t first, end; /* pages */
         enum format_bits bits;
@@ -168,6 +172,20 @@ static bool is_young(const struct stat *facts, int64_t now_ns)
     return (int64_t)facts->st_mtim.tv_sec + SETTLED_SECONDS >= now_ns / second_ns;
 }
 
+/* The reason of a short one stays: it is one for a whole one, too. */
+static void begin_round(struct cow_follow *f, const struct stat *now, int64_t now_ns)
+{
+    f->hot_at = 0;
+    if (f->is_short) {
+        return;
+    }
+    f->seen = *now;
+    f->unsettled = is_young(now, now_ns);
+    f->facts.page = 0;
+    f->guess.first = f->guess.end = 0;
+    f->took_ns = 0;
+}
+
 /* Begins a round, if there is a reason. */
 static int look(struct cow_follow *f, int64_t now_ns, struct cow_error *err)
 {
@@ -177,19 +195,16 @@ static int look(struct cow_follow *f, int64_t now_ns, struct cow_error *err)
         return status;
     }
     f->reads_full = f->hurry || now_ns >= f->next_full_ns;
-    f->in_round = f->facts.looks == 0 || f->reads_full || f->unsettled || has_changed(&f->seen, &now);
+    f->facts.is_busy = f->facts.looks == 0 || f->reads_full || f->unsettled || has_changed(&f->seen, &now);
+    f->is_short = !f->reads_full && now_ns < f->next_round_ns && f->facts.known;
     f->facts.looks++;
     f->facts.next_look_ns = now_ns + f->options.interval_ns;
     f->hurry = false;
-    if (!f->in_round) {
-        return 0;
+    if (f->facts.is_busy) {
+        begin_round(f, &now, now_ns);
+        status = check_header(f, err);
     }
-    f->seen = now;
-    f->unsettled = is_young(&now, now_ns);
-    f->facts.page = 0;
-    f->guess.first = f->guess.end = 0;
-    f->took_ns = 0;
-    return check_header(f, err);
+    return status;
 }
 
 /* ---- the round ---- */
@@ -221,6 +236,21 @@ static void hand_out_runs(struct cow_follow *f, int64_t at_ns, uint64_t page, co
     }
 }
 
+/* It stands first, and the one that has not changed for longest goes. */
+static void note_hot(struct cow_follow *f, uint64_t page)
+{
+    size_t at = 0;
+    while (at < f->n_hot && f->hot[at] != page) {
+        at++;
+    }
+    if (at == f->n_hot) {
+        f->n_hot = (size_t)arith_min(f->n_hot + 1, HOT_PAGES);
+        at = f->n_hot - 1;
+    }
+    memmove(f->hot + 1, f->hot, at * sizeof *f->hot);
+    f->hot[0] = page;
+}
+
 /* Compares the page that was read with what is kept of it. Returns whether they differ. */
 static bool compare_page(struct cow_follow *f, uint64_t page)
 {
@@ -230,6 +260,7 @@ static bool compare_page(struct cow_follow *f, uint64_t page)
     const bool differs = exact ? memcmp(f->was, f->now, sizeof f->now) != 0 : !kept_is_same(kept, f->now);
     if (differs && f->facts.known) {
         const int64_t at_ns = clock_ns(f);
+        note_hot(f, page);
         if (exact) {
             hand_out_runs(f, at_ns, page, f->now, f->was, true);
             hand_out_runs(f, at_ns, page, f->was, f->now, false);
@@ -313,13 +344,13 @@ static int next_page(struct cow_follow *f, struct cow_error *err)
 
 static void end_round(struct cow_follow *f, int64_t now_ns)
 {
-    const int64_t pause = now_ns + PAUSES * f->took_ns;
-    f->in_round = false;
+    f->facts.is_busy = false;
+    if (f->is_short) {
+        return;
+    }
     f->facts.known = true;
     f->facts.rounds++;
-    if (pause > f->facts.next_look_ns) {
-        f->facts.next_look_ns = pause;
-    }
+    f->next_round_ns = now_ns + PAUSES * f->took_ns;
     if (f->reads_full) {
         const int64_t slow = FULL_PAUSES * f->took_ns;
         f->next_full_ns = now_ns + (slow > FULL_SECONDS * second_ns ? slow : FULL_SECONDS * second_ns);
@@ -331,14 +362,16 @@ int cow_follow_step(struct cow_follow *f, bool *more, struct cow_error *err)
     const int64_t now_ns = clock_ns(f);
     int status = 0;
     *more = false;
-    if (!f->in_round) {
+    if (!f->facts.is_busy) {
         /* A clock that was set back must not keep us waiting for long. */
         const bool is_set_back = f->facts.next_look_ns - now_ns > FULL_PAUSES * f->options.interval_ns;
         if (!f->hurry && now_ns < f->facts.next_look_ns && !is_set_back) {
             return 0;
         }
         status = look(f, now_ns, err);
-    } else if (f->facts.page < f->facts.pages) {
+    } else if (f->is_short && f->hot_at < f->n_hot) {
+        status = read_page(f, f->hot[f->hot_at++], false, err);
+    } else if (!f->is_short && f->facts.page < f->facts.pages) {
         status = next_page(f, err);
     }
     if (status != 0) {
@@ -346,9 +379,9 @@ int cow_follow_step(struct cow_follow *f, bool *more, struct cow_error *err)
     }
     const int64_t after_ns = clock_ns(f);
     f->took_ns += after_ns > now_ns ? after_ns - now_ns : 0;
-    if (f->in_round && f->facts.page >= f->facts.pages) {
+    if (f->facts.is_busy && (f->is_short ? f->hot_at >= f->n_hot : f->facts.page >= f->facts.pages)) {
         end_round(f, after_ns);
     }
-    *more = f->in_round;
+    *more = f->facts.is_busy;
     return 0;
 }

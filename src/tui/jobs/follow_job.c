@@ -330,8 +330,7 @@ static bool follow_waits(const void *owner)
         return false;
     return !follow->follow ||
            clock_ns(follow->env.context) >= cow_follow_facts(follow->follow)->next_look_ns ||
-           cow_follow_facts(follow->follow)->page < cow_follow_facts(follow->follow)->pages ||
-           tally_waits(follow);
+           cow_follow_facts(follow->follow)->is_busy || tally_waits(follow);
 }
 
 static void follow_slice(void *owner)

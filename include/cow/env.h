@@ -55,6 +55,8 @@ struct cow_env {
     /* One line without control bytes, of what `traces` names (enum cow_trace, added). */
     void (*trace)(void *context, enum cow_trace what, const char *text);
     unsigned traces;
+    /* The time, in nanoseconds since 1970; without it, the operating system's. */
+    int64_t (*now_ns)(void *context);
     void *context;
 };
 

@@ -255,6 +255,38 @@ config_file()
     eq 2 $? "exit code with a FIFO"
 }
 
+# The tour has a disk of its own, which is nobody's business, and goes with it.
+tour()
+{
+    small
+    freeze x.cow b.img
+    mkdir tmp
+    export TMPDIR=$PWD/tmp
+    run 2 --tour
+    has "the tour needs a terminal" err
+    run 2 --tour x.cow
+    has "takes no other" err
+    run 2 --tour --no-backing
+    run 2 --tour -b b.img
+    run 2 info --tour x.cow
+    has "info does not take --tour" err
+    printf 'expect One disk, two files\nkey Enter\ndump-screen\n' >keys
+    run 0 --tour --script keys
+    has "What was always here" out
+    printf 'key nonsense\n' >keys
+    run 2 --tour --script keys
+    (
+        ulimit -f 64
+        run 2 --tour --script keys
+        has "the tour needs a practice disk: making $PWD/tmp/cowtui-tour-" err
+        has "disk.img: File too large" err
+    ) || exit
+    eq "" "$(ls -A tmp)" "left behind"
+    : >file
+    printf 'expect One disk, two files\n' >keys
+    TMPDIR=$PWD/file run 0 --tour --script keys # /tmp, then
+}
+
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
@@ -264,6 +296,7 @@ t "cli: streams that fail" streams
 t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
 t "cli: config file" config_file
+t "cli: tour" tour
 t "cli: manual" man_page
 t "cli: manual, keys" manual_keys
 t "cli: manual, findings" findings_listed

@@ -72,15 +72,15 @@ const struct lesson_step lesson_steps[LESSON_STEPS] = {
         .draw = picture_bits,
     }, {
         .title = "The bitmap fills",
-        .text = "The guest goes on writing, here and there. A cell of the map is a stretch of the disk, and shows "
-                "how much of it has its bits set. Writing to the same sector again sets no new bit: a COW file "
-                "grows by what differs, not by how often it is written.",
+        .text = "The guest goes on writing, here and there. A cell of the map is a stretch of the disk, and "
+                "shows how much of it has its bits set. Writing to the same sector again sets no new bit: a "
+                "COW file grows with the sectors that are written, not with the writes.",
         .last = PRACTICE_WRITES, .tenths = 2, .act = act_fill, .draw = picture_map,
     }, {
         .title = "touch breaks it",
-        .text = "How does a kernel know that a backing file is the right one? The header notes its size and its "
-                "date. Now somebody touches the backing file. Not a byte in it is another one, but its date is, "
-                "and that is enough for a kernel to refuse the disk.",
+        .text = "How does a kernel know that a backing file is the right one? The header has its size and "
+                "its date. Now somebody touches the backing file: not a byte in it is another one, but its "
+                "date is, and that is enough for a kernel to refuse the disk.",
         .said = {"it fits", "somebody has touched it"},
         .last = 1, .tenths = 25, .act = act_touch, .draw = picture_dates,
     }, {
@@ -99,9 +99,9 @@ const struct lesson_step lesson_steps[LESSON_STEPS] = {
         .last = GROWTH_FRAMES, .tenths = 3, .act = act_grow, .draw = picture_growth,
     }, {
         .title = "So that a kernel opens it",
-        .text = "A kernel wants a backing file of the same size as the disk, and this one is smaller now. So that "
-                "growth is taken back, and made in the way that cowtui prefers: the backing file gets a hole at "
-                "its end, and the new sectors stay clean.",
+        .text = "A kernel wants a backing file of the same size as the disk, and this one is too short now. "
+                "So that growth is taken back, and done in the way that cowtui prefers: the backing file "
+                "gets a hole at its end, and the new sectors stay clean.",
         .said = {"too large for its backing file", "taken back", "the plan", "both files are longer: it fits"},
         .last = 3, .tenths = 20, .act = act_fit, .draw = picture_fit,
     }, {

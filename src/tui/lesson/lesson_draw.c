@@ -198,17 +198,19 @@ static void draw_box(struct lesson *lesson, struct tui_canvas *canvas)
     tui_page_draw(page, canvas, inside, box.x + box.cols - 1);
 }
 
-/* The line above the footer: what a key has to say, or the keys of a picture that moves. */
+/* The line above the footer: what a key has to say; what is said of the picture, where it has no frame for
+ * that; or the keys of one that moves. */
 static void draw_said(const struct lesson *lesson, struct tui_canvas *canvas)
 {
+    const char *frame = has_frames(canvas) || lesson->is_held ? "" : course_said(&lesson->course);
     char next[TUI_KEY_NAME_BYTES], hold[TUI_KEY_NAME_BYTES];
     int y = canvas->rows - 2, cols = canvas->cols - 2;
 
     if (lesson->said)
         tui_text(canvas, 1, y, cols, TUI_STRONG, lesson->said);
-    else if (!has_frames(canvas))
-        tui_text(canvas, 1, y, cols, TUI_DIM, course_said(&lesson->course));
-    else if (!course_rests(&lesson->course) && !lesson->course.is_lost)
+    else if (frame[0] || course_rests(&lesson->course) || lesson->course.is_lost)
+        tui_text(canvas, 1, y, cols, TUI_DIM, frame);
+    else
         tui_textf(canvas, 1, y, cols, TUI_DIM, "%s: %s shows how it ends, %s %s",
                   lesson->is_held ? "held" : "it moves",
                   tui_key_name(next, lesson_key_of(TUI_DO_ENTER, TUI_IN_LESSON)),

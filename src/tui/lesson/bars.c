@@ -100,10 +100,8 @@ void bar_draw(const struct lesson_picture *picture, int y, const char *name, con
 void bar_draw_raw(const struct lesson_picture *picture, int y, const char *name, uint64_t n_bytes,
                   uint64_t total_bytes)
 {
-    const struct tui_mark mark = tui_density_mark(TUI_DENSITY_BACKING);
     int end = cells_to(picture, n_bytes, total_bytes);
 
     draw_edges(picture, y, name, end);
-    tui_fill(picture->canvas, (struct tui_rect){picture->area.x + bar_col(), y, end, 1}, mark.glyph,
-             mark.style);
+    tui_fill(picture->canvas, (struct tui_rect){picture->area.x + bar_col(), y, end, 1}, BAR_RAW, TUI_LABEL);
 }

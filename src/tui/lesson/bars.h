@@ -8,6 +8,9 @@
 
 #include "tui/lesson/picture.h"
 
+/* What the backing file has; the map's sign for it is in a COW file's bar what is not there. */
+enum { BAR_RAW = 0x2550 };
+
 /* A stretch of the disk in the file. */
 struct bar_piece {
     uint64_t offset;     /* in the file */

@@ -95,8 +95,10 @@ static void draw_disk_row(const struct lesson_picture *picture, int y, const cha
     for (int i = 0; i < cols; i++) {
         uint64_t from = size * (uint64_t)i / (uint64_t)cols, to = size * (uint64_t)(i + 1) / (uint64_t)cols;
         struct tui_cell cell = bar_cell(picture, from, to - from);
-        if (!cow_alone || cell.style != TUI_MAP_BACKING)
+        if (cell.style != TUI_MAP_BACKING)
             tui_put(canvas, x + i, y, cell.ch, (enum tui_style)cell.style);
+        else if (!cow_alone)
+            tui_put(canvas, x + i, y, BAR_RAW, TUI_LABEL);
     }
 }
 
@@ -380,7 +382,7 @@ void picture_growth(const struct lesson_picture *picture)
     if (!practice->growth.known)
         return;
     draw_command(picture, y);
-    y = below_part(y, &spare);
+    y = spare > 3 ? below_part(y, &spare) : y + 1; /* the three pictures part first */
     bar_draw(picture, y, "1 as it is", &bar);
     put_numbers(picture, ++y, before);
     y = below_part(y, &spare);

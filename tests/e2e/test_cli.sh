@@ -281,6 +281,16 @@ tour()
         has "the tour needs a practice disk: making $PWD/tmp/cowtui-tour-" err
         has "disk.img: File too large" err
     ) || exit
+    # What it lacks room for in the middle is told there, and what went before can be seen again.
+    {
+        for _ in 1 2 3 4 5 6 7 8 9 10 11; do echo key Enter; done
+        printf '%s\n' 'expect The disk grows' 'key Enter' 'expect File too large' 'key Enter' 'expect There is no practice disk'
+        printf '%s\n' 'key Backspace' 'expect What mends it' 'expect kernel: opens' 'key Enter Enter' 'expect File too large'
+    } >keys
+    (
+        ulimit -f 10000
+        run 0 --tour --script keys
+    ) || exit
     eq "" "$(ls -A tmp)" "left behind"
     : >file
     printf 'expect One disk, two files\n' >keys

@@ -164,12 +164,15 @@ int course_finish(struct course *course, struct cow_error *err)
 /* All that goes before a step, on a new disk. */
 static int redo(struct course *course, int step, struct cow_error *err)
 {
-    int status = practice_begin(&course->practice, err);
+    struct practice *practice = &course->practice;
+    int status = practice_begin(practice, err);
 
+    practice->is_hasty = true;
     for (int i = 0; i < step && !status; i++)
         for (int frame = 0; frame <= lesson_steps[i].last && !status; frame++)
-            status = lesson_steps[i].act ? lesson_steps[i].act(&course->practice, frame, err) : 0;
-    return status;
+            status = lesson_steps[i].act ? lesson_steps[i].act(practice, frame, err) : 0;
+    practice->is_hasty = false;
+    return status ? status : practice_catch_up(practice, err);
 }
 
 int course_go(struct course *course, int step, struct cow_error *err)

@@ -126,6 +126,18 @@ static int draw_text(struct lesson *lesson, struct tui_rect slide)
     return heading + rows;
 }
 
+/* In the place of a picture: why there is none. */
+static void draw_lost(struct lesson *lesson, struct tui_rect area)
+{
+    struct tui_page page = {0};
+
+    tui_page_begin(&page, area.cols);
+    tui_page_line(&page);
+    tui_page_wrapf(&page, 0, 0, TUI_BAD, "There is no practice disk: %s", lesson->error.message);
+    tui_page_draw(&page, &lesson->canvas, area, -1);
+    tui_page_free(&page);
+}
+
 /* Within a frame where there is room for one, and for a blank line on top of a large one. */
 static void draw_picture(struct lesson *lesson, struct tui_rect slide, int below)
 {
@@ -133,8 +145,10 @@ static void draw_picture(struct lesson *lesson, struct tui_rect slide, int below
     struct tui_rect area = {slide.x + SIDES, slide.y + below + 1, slide.cols - 2 * SIDES,
                             slide.rows - below - 1};
 
-    if (course->is_lost || !course->practice.image)
+    if (course->is_lost || !course->practice.image) {
+        draw_lost(lesson, area);
         return;
+    }
     if (has_frames(&lesson->canvas)) {
         struct tui_rect frame = {slide.x, area.y, slide.cols, at_most(area.rows, PICTURE_ROWS)};
         area = tui_frame(&lesson->canvas, frame, course_said(course));

@@ -24,6 +24,8 @@ struct practice {
     struct cow_image *image; /* as the files are now; NULL: they are not there, or not whole */
     struct cow_verdict verdict;
     struct cow_usage usage;
+    bool is_hasty; /* nobody looks: what the guest does need not be safe, and is seen when it is asked for */
+    bool is_stale; /* the files are ahead of the image */
     uint64_t sector;                      /* that is read, and written by the guest; the first of its page */
     char command[PRACTICE_COMMAND_BYTES]; /* of the last plan, as it is typed in that directory; "": none */
     struct {                              /* the last plan's layouts; both known, or neither */
@@ -39,11 +41,15 @@ int practice_make(struct practice *out, struct cow_error *err);
 /* Closes the image, and removes the directory with all that was made in it. */
 void practice_end(struct practice *practice);
 
-/* Each of the following leaves practice->image open on what the files are then. Errors: COW_IO (a full disk,
- * too), COW_NO_MEMORY, and what a plan says; the practice disk is of no use then until it is begun anew. */
+/* Each of the following leaves practice->image open on what the files are then, but for haste. Errors: COW_IO
+ * (a full disk, too), COW_NO_MEMORY, and what a plan says; the practice disk is of no use then until it is
+ * begun anew. */
 
 /* A new disk: a backing file with some text, and a COW file as a UML kernel makes it, without a change. */
 int practice_begin(struct practice *practice, struct cow_error *err);
+
+/* Opens what the files are now, if the image is not that. */
+int practice_catch_up(struct practice *practice, struct cow_error *err);
 
 /* The guest writes the page of practice->sector: its bytes, and when they are safe its bits. */
 int practice_write_bytes(struct practice *practice, struct cow_error *err);

@@ -212,6 +212,11 @@ START_TEST(going_back_brings_the_same_files)
         must(witness_same_content(&cow[step]) && witness_same_content(&backing[step]),
              "step %d is another one", step);
         ck_assert_int_eq(file_mtime(course.practice.backing), backing[step].facts.st_mtime);
+        struct seen seen = look(&course.practice);
+        must(course.practice.usage.dirty_sectors == seen.dirty, "step %d shows an older disk", step);
+        must(course.practice.verdict.opens == fits(&seen), "step %d: %s", step,
+             course.practice.verdict.reason);
+        free(seen.disk);
     }
     course_end(&course);
 }

@@ -28,6 +28,7 @@ static int open_screen(const struct cli_screen *screen, struct cow_error *err)
     const struct tui_options options = {
         .image_path = screen->image_path,
         .is_directory = screen->is_directory,
+        .is_tour = screen->is_tour,
         .backing_path = screen->backing_path,
         .no_backing = screen->no_backing,
         .script_path = screen->script_path,

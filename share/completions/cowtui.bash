@@ -64,7 +64,7 @@ _cowtui()
     mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;
     recover) options="--backing --forward --back $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
-    *) options="--backing --no-backing --script --theme --ascii --no-config $common" ;;
+    *) options="--backing --no-backing --script --theme --ascii --no-config --tour $common" ;;
     esac
 
     # The value of an option: behind it, or behind its '='.

@@ -76,6 +76,7 @@ complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a 
 complete -c cowtui -n "$none" -l theme -x -a "default light" -d "colours of the screen"
 complete -c cowtui -n "$none" -l ascii -d "draw the screen with ASCII characters only"
 complete -c cowtui -n "$none" -l no-config -d "go without the config file of the screen"
+complete -c cowtui -n "$none" -l tour -d "a lesson of ten screens, on a disk of its own"
 complete -c cowtui -l color -x -a "auto never always" -d "colours in the output"
 complete -c cowtui -s q -l quiet -d "no notes, no progress"
 complete -c cowtui -s v -l verbose -d "tell more"

@@ -23,10 +23,10 @@ unset NO_COLOR || true
 tar --extract --sparse --file "$root/share/demo/guest-ext4.tar.xz" --directory "$scratch" --no-same-owner
 cd "$scratch"
 
-# shot NAME: the lines of a script from standard input, then the picture.
+# shot NAME [IMAGE]: the lines of a script from standard input, then the picture.
 shot() {
     { cat && echo "dump-svg $1.svg"; } >"$1.script"
-    "$program" --script "$1.script" root.cow
+    "$program" --script "$1.script" "${2:-root.cow}"
     mv "$1.svg" "$target/$1.svg"
 }
 
@@ -55,6 +55,15 @@ KEYS
 shot blocks <<'KEYS'
 size 120x24
 key 3 ] ] ] ] ]
+KEYS
+
+# The tour, where the practice disk has grown; it needs no image.
+shot tour --tour <<'KEYS'
+size 100x26
+key Enter Enter Enter Enter Enter Enter Enter Enter Enter Enter Enter
+expect 1 as it is
+key Enter
+expect 3 marked
 KEYS
 
 # What is wrong with it: one finding explained.

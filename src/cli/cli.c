@@ -51,6 +51,19 @@ static int run_without_screen(const struct cli_options *options, const char *pat
     return cow_error_hint(err, "without one, try: cowtui info %s", name);
 }
 
+/* The lesson has its own disk, and is nothing without a screen. */
+static int check_tour(const struct cli_options *options, bool has_screen, struct cow_error *err)
+{
+    if (options->operands > 0 || options->backing || options->no_backing) {
+        cow_error_set(err, COW_USAGE, "--tour makes a disk of its own, and takes no other");
+        return cow_error_hint(err, "try: cowtui --tour");
+    }
+    if (has_screen)
+        return 0;
+    cow_error_set(err, COW_USAGE, "the tour needs a terminal");
+    return cow_error_hint(err, "without one, try: cowtui help");
+}
+
 /* With what the user's config file says; a script finds the screen as it is by itself. */
 static int open_configured(struct cli_options options, const char *path, cli_open_screen *open_screen,
                            struct cow_error *err)
@@ -63,6 +76,7 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
     const struct cli_screen screen = {
         .image_path = path,
         .is_directory = is_directory(path),
+        .is_tour = options.tour,
         .backing_path = options.backing,
         .no_backing = options.no_backing,
         .script_path = options.script,
@@ -77,8 +91,11 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
 static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
 {
     const char *path = options->operands > 0 ? options->operand[0] : ".";
+    bool has_screen = options->script || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
 
-    if (!options->script && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+    if (options->tour && check_tour(options, has_screen, err))
+        return err->status;
+    if (!has_screen)
         return run_without_screen(options, path, err);
     return open_configured(*options, path, open_screen, err);
 }

@@ -44,6 +44,7 @@ void cli_print_help(const struct cli_command *command)
     }
     printf("usage: cowtui [OPTIONS] IMAGE              look at IMAGE on the screen\n"
            "       cowtui [OPTIONS] [DIR]              choose an image here, or in DIR\n"
+           "       cowtui --tour                       what such images are, in ten screens\n"
            "       cowtui COMMAND [OPTIONS] IMAGE ...\n"
            "       cowtui help COMMAND                 what a command does, and its options\n\n"
            "Inspects and changes copy-on-write disk images: User-Mode Linux's, in all their\n"

@@ -71,7 +71,7 @@ struct cli_options {
     bool follow;
     bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
-    bool no_backing, no_config;
+    bool no_backing, no_config, tour;
     const char *backing, *output, *policy, *reserve, *to, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;

@@ -78,6 +78,7 @@ const struct cli_option cli_option_table[] = {
      0, "JSON on standard output"},
     {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
      "play keys from a file, without a terminal"},
+    {"tour", 0, NULL, CLI_FLAG, MEMBER(tour), CLI_SCREEN, 0, "a lesson of ten screens, on a disk of its own"},
     {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS, "colours of the screen"},
     {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN,

@@ -20,17 +20,19 @@
 
 #include "front/mounted.h"
 
-#define PREFIX "cowtui-nbd-"
+#define DIFFERS "XXXXXX" /* the end of a name, from one to the next */
 
-enum { MINUTE_S = 60 };
+enum { MINUTE_S = 60, NAME_BYTES = 256 };
 
-static const char *const held_names[] = {"socket", "held"};
+static const char *const socket_names[] = {"socket", NULL};
+static const struct front_private_kind for_sockets = {"cowtui-nbd-", true, socket_names};
 
 /* Where such directories are: the first that is there, and short enough. */
-static const char *base(void)
+static const char *base(const struct front_private_kind *kind)
 {
-    const char *const wanted[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
-    const size_t longest = FRONT_PRIVATE_BYTES - sizeof "/" PREFIX "XXXXXX";
+    const char *const wanted[] = {kind->is_runtime ? getenv("XDG_RUNTIME_DIR") : NULL, getenv("TMPDIR"),
+                                  "/tmp"};
+    const size_t longest = FRONT_PRIVATE_BYTES - sizeof "/" DIFFERS - strlen(kind->prefix);
 
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i] && wanted[i][0] == '/' && strlen(wanted[i]) <= longest &&
@@ -39,8 +41,34 @@ static const char *base(void)
     return "/tmp";
 }
 
+static bool is_own_name(const struct front_private_kind *kind, const char *name)
+{
+    for (const char *const *own = kind->own_names; *own; own++) {
+        size_t bytes = strcspn(*own, "*");
+        if (strncmp(name, *own, bytes) == 0 && ((*own)[bytes] == '*' || name[bytes] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static void clear(const struct front_private_kind *kind, const char *path)
+{
+    char name[FRONT_PRIVATE_BYTES + NAME_BYTES];
+    DIR *names = opendir(path);
+    const struct dirent *entry;
+
+    while (names && (entry = readdir(names)) != NULL) {
+        if (!is_own_name(kind, entry->d_name))
+            continue;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        unlink(name);
+    }
+    if (names)
+        closedir(names);
+}
+
 /* All that we put into it. What somebody else put there stays, and so does the directory then. */
-static void empty(const char *path)
+static void empty(const struct front_private_kind *kind, const char *path)
 {
     char name[FRONT_PRIVATE_BYTES + 16];
 
@@ -48,10 +76,9 @@ static void empty(const char *path)
     if (front_is_mounted(name))
         front_detach(name);
     rmdir(name);
-    for (size_t i = 0; i < sizeof held_names / sizeof *held_names; i++) {
-        snprintf(name, sizeof name, "%s/%s", path, held_names[i]);
-        unlink(name);
-    }
+    clear(kind, path);
+    snprintf(name, sizeof name, "%s/held", path);
+    unlink(name);
     rmdir(path);
 }
 
@@ -75,31 +102,33 @@ static bool is_left(const char *path)
     return left;
 }
 
-static void sweep(const char *where)
+static void sweep(const struct front_private_kind *kind, const char *where)
 {
     char path[FRONT_PRIVATE_BYTES];
     DIR *names = opendir(where);
     const struct dirent *entry;
 
     while (names && (entry = readdir(names)) != NULL) {
-        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
-            strlen(entry->d_name) != strlen(PREFIX "XXXXXX"))
+        if (strncmp(entry->d_name, kind->prefix, strlen(kind->prefix)) != 0 ||
+            strlen(entry->d_name) != strlen(kind->prefix) + strlen(DIFFERS))
             continue;
         int n = snprintf(path, sizeof path, "%s/%s", where, entry->d_name);
         if (n > 0 && (size_t)n < sizeof path && is_left(path))
-            empty(path);
+            empty(kind, path);
     }
     if (names)
         closedir(names);
 }
 
-int front_private_make(struct front_private *out, struct cow_error *err)
+int front_private_make_kind(struct front_private *out, const struct front_private_kind *kind,
+                            struct cow_error *err)
 {
     char name[FRONT_PRIVATE_BYTES + 16];
-    const char *where = base();
+    const char *where = base(kind);
 
-    sweep(where);
-    snprintf(out->path, sizeof out->path, "%s/" PREFIX "XXXXXX", where);
+    sweep(kind, where);
+    out->kind = kind;
+    snprintf(out->path, sizeof out->path, "%s/%s" DIFFERS, where, kind->prefix);
     if (!mkdtemp(out->path)) {
         int code = errno;
         out->path[0] = '\0';
@@ -115,11 +144,21 @@ int front_private_make(struct front_private *out, struct cow_error *err)
     return 0;
 }
 
+int front_private_make(struct front_private *out, struct cow_error *err)
+{
+    return front_private_make_kind(out, &for_sockets, err);
+}
+
+void front_private_clear(const struct front_private *directory)
+{
+    clear(directory->kind, directory->path);
+}
+
 void front_private_remove(struct front_private *directory)
 {
     if (!directory->path[0])
         return;
-    empty(directory->path);
+    empty(directory->kind, directory->path);
     if (directory->fd >= 0)
         close(directory->fd);
     directory->path[0] = '\0';

@@ -255,6 +255,48 @@ config_file()
     eq 2 $? "exit code with a FIFO"
 }
 
+# The tour has a disk of its own, which is nobody's business, and goes with it.
+tour()
+{
+    small
+    freeze x.cow b.img
+    mkdir tmp
+    export TMPDIR=$PWD/tmp
+    run 2 --tour
+    has "the tour needs a terminal" err
+    run 2 --tour x.cow
+    has "takes no other" err
+    run 2 --tour --no-backing
+    run 2 --tour -b b.img
+    run 2 info --tour x.cow
+    has "info does not take --tour" err
+    printf 'expect One disk, two files\nkey Enter\ndump-screen\n' >keys
+    run 0 --tour --script keys
+    has "What was always here" out
+    printf 'key nonsense\n' >keys
+    run 2 --tour --script keys
+    (
+        ulimit -f 64
+        run 2 --tour --script keys
+        has "the tour needs a practice disk: making $PWD/tmp/cowtui-tour-" err
+        has "disk.img: File too large" err
+    ) || exit
+    # What it lacks room for in the middle is told there, and what went before can be seen again.
+    {
+        for _ in 1 2 3 4 5 6 7 8 9 10 11; do echo key Enter; done
+        printf '%s\n' 'expect The disk grows' 'key Enter' 'expect File too large' 'key Enter' 'expect There is no practice disk'
+        printf '%s\n' 'key Backspace' 'expect What mends it' 'expect kernel: opens' 'key Enter Enter' 'expect File too large'
+    } >keys
+    (
+        ulimit -f 10000
+        run 0 --tour --script keys
+    ) || exit
+    eq "" "$(ls -A tmp)" "left behind"
+    : >file
+    printf 'expect One disk, two files\n' >keys
+    TMPDIR=$PWD/file run 0 --tour --script keys # /tmp, then
+}
+
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
@@ -264,6 +306,7 @@ t "cli: streams that fail" streams
 t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
 t "cli: config file" config_file
+t "cli: tour" tour
 t "cli: manual" man_page
 t "cli: manual, keys" manual_keys
 t "cli: manual, findings" findings_listed

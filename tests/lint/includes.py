@@ -5,7 +5,7 @@
 include/cow <- src/core <- src/front <- { src/cli, src/tui } <- src/main.c, and include/cow <- src/nbd, the plugin; inside the
 core base <- { format, beside } <- bits <- { image, shift } <- { volumes, list, follow } <- { guestfs, ledger } <- { plan, writer } <- { ops, resize, write } <-
 { commit, family } <- check, and nobody includes writer; inside the tui screen <- { jobs, terminal } <- app <-
-change <- cells <- views <- files <- start; inside the cli output <- the subcommands, which lie in src/cli itself. No circle of files
+change <- cells <- { views, lesson } <- files <- start; inside the cli output <- the subcommands, which lie in src/cli itself. No circle of files
 anywhere, a .c with its .h taken for one. Each outside library stays in its file, and screen and terminal know no COW. Where a
 sector lies in a file is computed by core/format, and asked of core/image: nobody else adds to a data offset or takes the
 descriptor of a backing file. Prints file:line for each violation.
@@ -24,7 +24,7 @@ CORE_FLOORS = [
     {"base"}, {"format", "beside"}, {"bits"}, {"image", "shift"}, {"volumes", "list", "follow"}, {"guestfs", "ledger"}, {"plan", "writer"}, {"ops", "resize", "write"},
     {"commit", "family"}, {"check"}
 ]
-TUI_FLOORS = [{"screen"}, {"jobs", "terminal"}, {"app"}, {"change"}, {"cells"}, {"views"}, {"files"}, {"start"}]
+TUI_FLOORS = [{"screen"}, {"jobs", "terminal"}, {"app"}, {"change"}, {"cells"}, {"views", "lesson"}, {"files"}, {"start"}]
 CLI_FLOORS = [{"output"}, {None}]
 FLOORS = {"core": CORE_FLOORS, "tui": TUI_FLOORS, "cli": CLI_FLOORS}
 
@@ -244,6 +244,7 @@ CLEAN_TREE = {
     "src/tui/change/change.h": '#include "tui/app/app.h"\n',
     "src/tui/views/view.h": "",
     "src/tui/views/view_map.c": '#include "tui/change/change.h"\n#include "tui/jobs/job.h"\n',
+    "src/tui/lesson/lesson.h": '#include "tui/app/app.h"\n',
     "src/tui/files/level.h": '#include "tui/views/view.h"\n',
     "src/tui/screen/style.h": '#include "cow/error.h"\n',
     "src/tui/terminal/term.c": '#include <curses.h>\n#include "tui/screen/style.h"\n',
@@ -304,6 +305,9 @@ VIOLATIONS = [
     ("src/tui/jobs/job.c", '#include "tui/jobs/scan_job.h"'),
     ("src/tui/change/change.h", '#include "tui/views/view.h"'),
     ("src/tui/views/view_map.c", '#include "tui/files/level.h"'),
+    ("src/tui/views/view_map.c", '#include "tui/lesson/lesson.h"'),
+    ("src/tui/lesson/lesson.h", '#include "tui/views/view.h"'),
+    ("src/tui/app/app.h", '#include "tui/lesson/lesson.h"'),
     ("src/tui/screen/prompt.c", "#include <ncurses.h>"),
     ("src/tui/terminal/term.c", "#include <readline/history.h>"),
     ("src/tui/terminal/term.c", "#include <jansson.h>"),

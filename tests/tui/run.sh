@@ -380,6 +380,12 @@ prepare_empty-list() {
     mkdir empty && image=empty
 }
 
+# No image: the tour makes its own, in a directory that is told where.
+prepare_tour() {
+    image=--tour
+    mkdir tmp && export TMPDIR=$PWD/tmp
+}
+
 prepare_holes-no-backing() {
     prepare_holes && prepare_no-backing
 }
@@ -664,6 +670,11 @@ check_merged-in-place() {
     [ "$(json dirty_sectors) $(json opens)" = "0 true" ] || fail "the image does not fit it"
 }
 
+check_tour() { # it has left nothing
+    rmdir tmp "$before/tmp" || fail "left behind: $(ls -A tmp)" || return
+    check_unchanged
+}
+
 check_pictures() {
     local picture
     for picture in map.svg blocks.svg; do
@@ -686,6 +697,7 @@ header() { # FIELD SCRIPT: the rest of a "# FIELD: ..." line
 # blanks that it moves.
 normalise() {
     sed -E -e "s|$work|/tmp/cowtui.DIRECTORY_|g" -e "s|${work#/tmp}|/cowtui.DIRECTORY_|g" -e 's/cowtui-nbd-[A-Za-z0-9]{6}/cowtui-nbd-SOCKET/g' \
+        -e 's/cowtui-tour-[A-Za-z0-9]{6}/cowtui-tour-MADEUP/g' -e 's/(a hole: it|disk.cow) takes [0-9.]+ [KM]iB/\1 takes SOME MiB/' \
         -e 's/^.*on its disk.*allocated.*$/(what the file takes on its disk)/' \
         -e 's/takes [0-9.]+ KiB \(/takes NNN KiB (/' \
         -e 's/gets the date [-0-9]+ [0-9:]+/gets the date DATE/' \
@@ -717,6 +729,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     cp --sparse=never --preserve=timestamps,mode "$fresh"/root* . || fail "cannot copy the image" || return
     before=$fresh
     tools=
+    unset TMPDIR
     if [ -n "$prepare" ]; then
         "prepare_$prepare" || return
         before=$work/before

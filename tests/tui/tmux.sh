@@ -403,6 +403,51 @@ signal.pause()' &
     keys q && wait_end 0 && rm -r moving half.script
 }
 
+# The practice disks of tours that are there.
+practice_disks() {
+    find "$TMPDIR" -maxdepth 1 -name 'cowtui-tour-*' -perm 700
+}
+
+no_practice_disk() {
+    why="left: $(practice_disks)"
+    [ "$why" = 'left: ' ]
+}
+
+tour() {
+    shell "'$program' --tour"
+    wait_for 'One disk, two files' && why='there is no practice disk' && [ -e "$(practice_disks)/disk.cow" ]
+}
+
+case_tour() { # by the clock, in another window, stopped, and left in the middle of what moves
+    tour && keys Enter && wait_for 'the bit is clear' && keys Enter && wait_for 'the bits are set: written' || return
+    in_tmux resize-window -t t -x 120 -y 40 && wait_for '          A guest writes' || return
+    in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' || return
+    in_tmux resize-window -t t -x 80 -y 24 && wait_for 'the bits are set: written' || return
+    keys C-z && wait_for 'Stopped' && wait_for 'ready>' || return
+    keys -l fg && keys Enter && wait_for 'the bits are set: written' || return
+    keys Enter Enter && wait_for 'it moves' && keys p && wait_for 'held' && keys q && wait_end 0 && no_practice_disk
+}
+
+case_tour_signal() {
+    local pid
+    tour && keys Enter Enter Enter Enter Enter && wait_for 'it moves' && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 && no_practice_disk || return
+    tour && keys C-c && wait_end 130 && no_practice_disk || return
+    tour && pid=$(pid_of_program) && kill -KILL "$pid" && wait_for 'ready>' || return
+    why='a kill leaves nothing, so there is nothing to be swept'
+    [ -n "$(practice_disks)" ] || return
+    keys -l "clear; stty '$(cat before)'; printf '\\33[?1049l'" && keys Enter && tour && keys q && wait_end 0 && no_practice_disk
+}
+
+case_tour_command() { # over an image, which is where it was afterwards; a signal in it ends both
+    local sum pid
+    sum=$(cksum root.cow root_fs.img)
+    start && keys ']' ']' ']' && wait_for 'sectors 8736-8839' && keys ':' && keys -l tour && keys Enter && wait_for 'One disk, two files' || return
+    keys Enter Enter Enter && wait_for 'the bits are set: written' && keys q && wait_for 'sectors 8736-8839' && no_practice_disk || return
+    keys ':' && keys -l tour && keys Enter && wait_for 'One disk, two files' && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 && no_practice_disk || return
+    why='the image has changed'
+    [ "$(cksum root.cow root_fs.img)" = "$sum" ]
+}
+
 case_scan() { # also left in the middle
     start && keys s && wait_for 'mixed pages 22' && keys Right && wait_for '= redundant' || return
     keys ']' Enter && wait_for 'compared with the backing file' && wait_for 'changed    m' || return
@@ -551,6 +596,9 @@ t "window resize" case_window
 t "suspend and resume" case_suspend
 t "choose, and back to the list" case_choose
 t "choose, signals" case_choose_signal
+t "tour" case_tour
+t "tour, signals" case_tour_signal
+t "tour, over an image" case_tour_command
 t "SIGTERM" case_signal TERM 143
 t "SIGHUP" case_signal HUP 129
 t "SIGINT" case_signal INT 130

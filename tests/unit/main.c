@@ -60,6 +60,7 @@ static const struct {
     {"paint", paint_suite, 0},
     {"looking", looking_suite, 0},
     {"cells", cells_suite, 0},
+    {"lesson", lesson_suite, 0},
     {"promise", promise_suite, 0},
     {"chain", chain_suite, 0},
     {"family-record", family_record_suite, 0},

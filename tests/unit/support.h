@@ -254,6 +254,7 @@ Suite *guestfs_suite(void);
 Suite *paint_suite(void);
 Suite *looking_suite(void);
 Suite *cells_suite(void);
+Suite *lesson_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);

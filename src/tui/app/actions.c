@@ -57,6 +57,14 @@ static const struct tui_action table[] = {
     {TUI_DO_REFRESH, TUI_IN_LIST, {'r', 'R', TUI_KEY_F5}, HELP("read the directory anew")},
     {TUI_DO_LEAVE, TUI_IN_LIST, {'q'}, HELP("leave the program; in an image q comes back here")},
 
+    {TUI_DO_ENTER, TUI_IN_LESSON, {ENTER, ' ', RIGHT}, HELP("the next screen; where a picture moves, its end")},
+    {TUI_DO_BACK, TUI_IN_LESSON, {TUI_KEY_BACKSPACE, LEFT}, HELP("the screen before, with its disk as it was")},
+    {TUI_DO_AGAIN, TUI_IN_LESSON, {'r'}, HELP("this screen again, from its beginning")},
+    {TUI_DO_HOLD, TUI_IN_LESSON, {'p'},
+     HELP("hold the picture that moves, or let it go on; at its end: no picture moves any more, or again")},
+    {TUI_DO_HELP, TUI_IN_LESSON, {'?', TUI_KEY_F1}, HELP("this help")},
+    {TUI_DO_LEAVE, TUI_IN_LESSON, {'q', ESC}, HELP("leave the tour; its practice disk goes")},
+
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, .command = "zoom-in", HELP("zoom in around the cursor")},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, .command = "zoom-out", HELP("zoom out")},
     {TUI_DO_FIT, TUI_IN_MAP, {'0'}, .command = "fit", HELP("zoom out to the whole disk")},
@@ -171,6 +179,8 @@ static const struct tui_action table[] = {
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
+    {TUI_DO_TOUR, TUI_IN_LOOKING, .command = "tour",
+     HELP("a lesson of ten screens, on a practice disk of its own; then back here")},
     {TUI_DO_REDRAW, ~0U, {TUI_CTRL('l')}, .command = "redraw", HELP("draw the screen anew")},
     {TUI_DO_PROMPT, TUI_IN_LOOKING, {':'}, HELP("type a command (Tab completes, Up recalls)")},
     {TUI_DO_UNDO, TUI_IN_LOOKING, {'u'}, .command = "undo", .argument = TUI_DISCARD,

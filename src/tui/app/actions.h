@@ -90,6 +90,8 @@ enum tui_action_id {
     TUI_DO_BACKING,
     TUI_DO_REFRESH,
     TUI_DO_REDRAW,
+    TUI_DO_TOUR,
+    TUI_DO_HOLD,
     TUI_DO_PROMPT,
     TUI_DO_LEAVE,
     TUI_DO_QUIT,
@@ -138,6 +140,9 @@ enum {
     TUI_IN_WIZARD =
         TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
+
+/* The lesson. A bit that no int has, so it is no enumerator. */
+#define TUI_IN_LESSON (1U << 31)
 
 enum tui_argument_kind {
     TUI_NO_ARGUMENT,

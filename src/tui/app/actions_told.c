@@ -71,6 +71,12 @@ static const struct footer_entry {
     {TUI_IN_LIST, TUI_DO_REFRESH, "R", "Read anew"},
     {TUI_IN_LIST, TUI_DO_HELP, "?", "Help"},
     {TUI_IN_LIST, TUI_DO_LEAVE, "q", "Quit"},
+    {TUI_IN_LESSON, TUI_DO_HELP, "?", "Help"},
+    {TUI_IN_LESSON, TUI_DO_ENTER, "Enter", "Next"},
+    {TUI_IN_LESSON, TUI_DO_BACK, "Backspace", "Back"},
+    {TUI_IN_LESSON, TUI_DO_AGAIN, "r", "Again"},
+    {TUI_IN_LESSON, TUI_DO_HOLD, "p", "Hold"},
+    {TUI_IN_LESSON, TUI_DO_LEAVE, "q", "Leave"},
     {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"}, /* but where the next one holds */
     {TUI_IN_CHOSEN, TUI_DO_LEAVE, "q", "List"},
     {OVER, TUI_DO_LEAVE, "q", "Back"},
@@ -151,6 +157,7 @@ static const struct {
     {"Header and Check", TUI_IN_HEADER | TUI_IN_ANY_FINDING, TUI_IN_STAGED},
     {"Resize wizard", 0, PAGES | TUI_IN_FS},
     {"List of images", 0, TUI_IN_LIST},
+    {"Tour", 0, TUI_IN_LESSON},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };

@@ -164,6 +164,9 @@ struct tui_app {
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
+    /* Gives the lesson over all that is open, which stays as it is; as lesson_run. The door sets it: the room
+     * of the lesson knows this one. */
+    int (*give_lesson)(struct tui_backend *backend, bool is_ascii, int *stop_signal, struct cow_error *err);
     bool chosen;     /* from a list: leaving the first level goes back there */
     bool to_list;    /* ... and that is where we go */
     bool warned;     /* that something staged is not written */

@@ -293,6 +293,18 @@ static enum tui_result do_redraw(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+static enum tui_result do_tour(struct tui_app *app, const char *argument)
+{
+    struct cow_error err = {0};
+    int stop_signal = 0;
+
+    (void)argument;
+    if (app->give_lesson(app->backend, app->canvas.ascii, &stop_signal, &err))
+        tui_app_error(app, &err);
+    app->stop_signal = stop_signal;
+    return stop_signal ? TUI_QUIT : TUI_REDRAW;
+}
+
 static enum tui_result do_prompt(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -381,6 +393,7 @@ static const struct {
     {TUI_DO_REFRESH, .does = do_refresh},
     {TUI_DO_BACKING, .does = do_backing},
     {TUI_DO_REDRAW, .does = do_redraw},
+    {TUI_DO_TOUR, .does = do_tour},
     {TUI_DO_PROMPT, .does = do_prompt},
     {TUI_DO_LEAVE, .does = do_leave},
     {TUI_DO_QUIT, .does = do_quit},

@@ -237,7 +237,7 @@ static void put_nothing(struct tui_page *page, const struct tui_choices *choices
     else
         tui_page_wrap(page, 0, 2, TUI_NORMAL,
                       "No COW image is here, nor any other disk image that is known. cowtui DIR looks in "
-                      "another directory, cowtui create makes an image.");
+                      "another directory, cowtui create makes an image, cowtui --tour shows what one is.");
 }
 
 static void draw_facts(const struct tui_chooser *chooser, struct tui_canvas *canvas, struct tui_rect area)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/lesson/lesson.h"
 #include "tui/screen/prompt.h"
 #include "tui/start/chooser.h"
 #include "tui/terminal/script.h"
@@ -66,6 +67,7 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
     app->subject.image_path = options->image_path;
     app->subject.interactive = !options->script_path;
     app->chosen = backend != NULL;
+    app->give_lesson = lesson_run;
     tui_app_look_through(app, options->backing_path);
     tui_app_begin_jobs(app);
     *begun = false;
@@ -141,6 +143,19 @@ static int show_directory(const struct tui_options *options, const struct tui_th
     return status;
 }
 
+static int show_lesson(const struct tui_options *options, const struct tui_theme *theme, int *stop_signal,
+                       struct cow_error *err)
+{
+    struct tui_backend *backend;
+    int status = open_backend(&backend, options, theme, err);
+
+    if (status)
+        return status;
+    status = lesson_run(backend, options->ascii || backend->ascii, stop_signal, err);
+    backend->ops->end(backend);
+    return status;
+}
+
 int tui_run(const struct tui_options *options, struct cow_error *err)
 {
     struct tui_app app;
@@ -151,7 +166,9 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     setlocale(LC_CTYPE, "");
     if (status)
         return status;
-    if (options->is_directory) {
+    if (options->is_tour) {
+        status = show_lesson(options, theme, &stop_signal, err);
+    } else if (options->is_directory) {
         status = show_directory(options, theme, &stop_signal, err);
     } else {
         status = show_image(&app, options, theme, NULL, &begun, err);

@@ -157,6 +157,16 @@ struct tui_app {
         const char *what; /* NULL: nothing */
         struct tui_progress progress;
     } waits;
+    struct {          /* the pane beside Map and Blocks follows the keys a moment later (cells/pane.c) */
+        double key;   /* when the last one came, on tui_clock() */
+        double since; /* when it began to be of another place than the selection; 0: it is not */
+        bool waits;   /* for that moment */
+        struct tui_canvas kept;                 /* as it was drawn last, */
+        struct tui_canvas line;                 /* and a line below that belongs to it, */
+        unsigned generation;                    /* of which image, */
+        int tab;                                /* on which tab, */
+        uint64_t first_sector, sectors, sector; /* and of which place */
+    } pane;
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;

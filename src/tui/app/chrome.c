@@ -102,7 +102,7 @@ void tui_app_draw(struct tui_app *app)
     struct tui_canvas *canvas = &app->canvas;
     int cols, rows, first = app->depth;
 
-    app->redraw = false;
+    app->redraw = app->pane.waits = false;
     app->backend->ops->size(app->backend, &cols, &rows);
     if (tui_canvas_resize(canvas, cols, rows))
         return;        /* out of memory: the old picture stays */

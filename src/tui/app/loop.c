@@ -21,6 +21,7 @@ enum {
 };
 
 static const double seconds_between_looks = 0.1, seconds_between_stops = 0.01;
+static const double seconds_of_rest = 0.05; /* longer than between two keys of one that is held */
 
 /* Of one that is typed into a field, nobody comes here. */
 static void refuse_key(struct tui_app *app, int key, unsigned contexts)
@@ -35,6 +36,7 @@ static void refuse_key(struct tui_app *app, int key, unsigned contexts)
 
 static void handle_key(struct tui_app *app, int key)
 {
+    app->pane.key = tui_clock();
     if (app->prompting) {
         const char *line = tui_app_ask_key(app, key);
         if (line)
@@ -169,15 +171,22 @@ static void count_slice(struct tui_app *app)
     handle_tick(app);
 }
 
+/* The pane is drawn behind the keys, when none has come for a moment. */
+static bool pane_is_due(const struct tui_app *app)
+{
+    return app->pane.waits && tui_clock() - app->pane.key >= seconds_of_rest;
+}
+
 int tui_app_loop(struct tui_app *app, struct cow_error *err)
 {
     app->redraw = true;
     while (!app->leave) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
-        if (app->redraw)
+        if (app->redraw || pane_is_due(app))
             tui_app_draw(app);
         bool busy = tui_app_work_waits(app);
-        int status = app->backend->ops->next(app->backend, &event, busy ? TUI_WAIT_NOT : TUI_WAIT_EVENT, err);
+        enum tui_wait wait = busy ? TUI_WAIT_NOT : app->pane.waits ? TUI_WAIT_MOMENT : TUI_WAIT_EVENT;
+        int status = app->backend->ops->next(app->backend, &event, wait, err);
         if (status)
             return status;
         handle_outside(app, &event);
@@ -189,7 +198,7 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
             tui_app_work(app);
             count_slice(app);
         }
-        if (event.kind == TUI_EVENT_TICK && !busy)
+        if (event.kind == TUI_EVENT_TICK && wait == TUI_WAIT_EVENT)
             handle_tick(app);
     }
     return 0;

@@ -92,6 +92,8 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
 out_views:
     tui_app_close_views(app);
     tui_canvas_free(&app->canvas);
+    tui_canvas_free(&app->pane.kept);
+    tui_canvas_free(&app->pane.line);
     tui_prompt_end();
 out_image:
     tui_app_end_jobs(app);

@@ -9,9 +9,6 @@
  * Blanks that no background shows are all one style, and styles that look the same are one, too. Of a wide
  * character both halves are sent, or none; nothing is repeated over one, and a terminal that loses half of
  * one by what is written beside it is told the other half again, for that has changed, too.
- *
- * Behind the last column a terminal's cursor is in a place of its own (the next character wraps): it counts
- * as unknown, so the next move is an absolute one.
  */
 #include "tui/terminal/paint.h"
 
@@ -24,7 +21,6 @@
 #include "tui/terminal/paint_scroll.h"
 
 enum {
-    SEQUENCE_BYTES = 3 * TUI_PAINT_PART + 24,
     GAP_MOST = 5,
     REPEAT_LEAST = 4,
     FEW_CELLS = 64,    /* of a style: the order of styles is that of the bytes between them */
@@ -36,30 +32,9 @@ enum {
 static const int reaches[] = {0, 1, 2, 4, TUI_SIDE_MAX};
 enum { REACHES = sizeof reaches / sizeof reaches[0] };
 
-static void put_bytes(struct tui_paint *paint, const char *bytes, size_t n)
-{
-    if (paint->used + n > paint->room) {
-        size_t room = (paint->used + n) * 2 + 4096;
-        char *out = realloc(paint->out, room);
-        if (!out) {
-            paint->failed = true;
-            return;
-        }
-        paint->out = out;
-        paint->room = room;
-    }
-    memcpy(paint->out + paint->used, bytes, n);
-    paint->used += n;
-}
-
-void tui_paint_put(struct tui_paint *paint, const char *text)
-{
-    put_bytes(paint, text, strlen(text));
-}
-
 static void put_sequence(struct tui_paint *paint, int n, char final)
 {
-    char text[SEQUENCE_BYTES];
+    char text[TUI_PAINT_SEQUENCE];
 
     if (n == 1)
         snprintf(text, sizeof text, "\033[%c", final);
@@ -89,11 +64,9 @@ void tui_paint_end(struct tui_paint *paint)
 {
     free(paint->shown);
     free(paint->pending);
-    free(paint->row_reach);
     free(paint->out);
     paint->shown = paint->want = NULL;
-    paint->pending = NULL;
-    paint->row_reach = NULL;
+    paint->pending = paint->trial = paint->row_reach = NULL;
     paint->out = NULL;
     paint->room = paint->used = 0;
     tui_paint_forget(paint);
@@ -103,117 +76,6 @@ void tui_paint_forget(struct tui_paint *paint)
 {
     paint->cols = paint->rows = 0;
     paint->x = paint->style = paint->cursor_shown = -1;
-}
-
-/* ---- where, and in which style ---- */
-
-/* How a terminal steps to another column of its line: the fewest bytes, at most 8 of them. */
-static void step_text(const struct tui_paint *paint, int x, char *out, size_t out_bytes)
-{
-    int right = x - paint->x;
-    char absolute[SEQUENCE_BYTES];
-
-    if (right == 1)
-        snprintf(out, out_bytes, "\033[C");
-    else if (right > 0)
-        snprintf(out, out_bytes, "\033[%dC", right);
-    else if (right >= -3)
-        snprintf(out, out_bytes, "%.*s", -right, "\b\b\b");
-    else
-        snprintf(out, out_bytes, "\033[%dD", -right);
-    snprintf(absolute, sizeof absolute, "\033[%dG", x + 1);
-    if (paint->has_column && strlen(absolute) < strlen(out))
-        snprintf(out, out_bytes, "%s", absolute);
-}
-
-static void move_text(const struct tui_paint *paint, int x, int y, char *out, size_t out_bytes)
-{
-    if (paint->x >= 0 && paint->y == y)
-        step_text(paint, x, out, out_bytes);
-    else if (paint->x == x && abs(y - paint->y) == 1)
-        snprintf(out, out_bytes, "\033[%c", y > paint->y ? 'B' : 'A');
-    else if (paint->x == x)
-        snprintf(out, out_bytes, "\033[%d%c", abs(y - paint->y), y > paint->y ? 'B' : 'A');
-    else
-        snprintf(out, out_bytes, "\033[%d;%dH", y + 1, x + 1);
-}
-
-static void move_to(struct tui_paint *paint, int x, int y)
-{
-    char text[SEQUENCE_BYTES];
-
-    if (paint->x == x && paint->y == y)
-        return;
-    move_text(paint, x, y, text, sizeof text);
-    tui_paint_put(paint, text);
-    paint->x = x;
-    paint->y = y;
-}
-
-static void join(char *out, size_t out_bytes, const char *part)
-{
-    size_t used = strlen(out);
-
-    if (part[0])
-        snprintf(out + used, out_bytes - used, "%s%s", used > 0 ? ";" : "", part);
-}
-
-/* A colour from another: nothing if it is the same, the terminal's own where it has a number. False: that can
- * only be had from the beginning. */
-static bool join_color(const struct tui_paint *paint, char *out, size_t out_bytes, const char *from,
-                       const char *to, const char *own)
-{
-    if (strcmp(from, to) == 0)
-        return true;
-    if (!to[0] && !paint->has_own_colors)
-        return false;
-    join(out, out_bytes, to[0] ? to : own);
-    return true;
-}
-
-/* What turns a style (-1: nobody knows which) into another: from what is on, where nothing of it has to go
- * off that only all can, or from the beginning, whichever is shorter. */
-static void style_text(const struct tui_paint *paint, int before, int style, char *out, size_t out_bytes)
-{
-    const struct tui_paint_look *to = &paint->look[style];
-    char anew[SEQUENCE_BYTES] = "", more[SEQUENCE_BYTES] = "";
-
-    if (to->attributes[0] || to->fg[0] || to->bg[0])
-        join(anew, sizeof anew, "0");
-    join(anew, sizeof anew, to->attributes);
-    join(anew, sizeof anew, to->fg);
-    join(anew, sizeof anew, to->bg);
-    const struct tui_paint_look *from = before >= 0 ? &paint->look[before] : to;
-    bool goes_on = before >= 0 && (!from->attributes[0] || strcmp(from->attributes, to->attributes) == 0);
-    if (goes_on && !from->attributes[0])
-        join(more, sizeof more, to->attributes);
-    goes_on = goes_on && join_color(paint, more, sizeof more, from->fg, to->fg, "39") &&
-              join_color(paint, more, sizeof more, from->bg, to->bg, "49");
-    snprintf(out, out_bytes, "\033[%sm", goes_on && strlen(more) < strlen(anew) ? more : anew);
-}
-
-static void use_style(struct tui_paint *paint, int style)
-{
-    char text[SEQUENCE_BYTES + 4];
-
-    if (paint->style == style)
-        return;
-    style_text(paint, paint->style, style, text, sizeof text);
-    tui_paint_put(paint, text);
-    paint->style = style;
-}
-
-void tui_paint_plain(struct tui_paint *paint)
-{
-    static const struct tui_paint_look none;
-    int normal = paint->same[TUI_NORMAL];
-
-    if (memcmp(&paint->look[normal], &none, sizeof none) == 0) {
-        use_style(paint, normal);
-        return;
-    }
-    tui_paint_put(paint, "\033[m");
-    paint->style = -1;
 }
 
 /* ---- cells ---- */
@@ -293,7 +155,7 @@ static int put_cells(struct tui_paint *paint, int x, int y)
         paint->x = x;
         return n;
     }
-    put_bytes(paint, text, bytes);
+    tui_paint_bytes(paint, text, bytes);
     if (!wide && paint->repeats && (size_t)(n - 1) * bytes > (size_t)(REPEAT_LEAST + (n > 10) + (n > 100))) {
         put_sequence(paint, n - 1, 'b');
         written = n;
@@ -306,7 +168,7 @@ static int put_cells(struct tui_paint *paint, int x, int y)
 /* Writes the gap up to x, on the cursor's line, where that takes no more bytes than to step over it. */
 static void write_gap(struct tui_paint *paint, int x, int y, int style)
 {
-    char text[GAP_MOST * TUI_UTF8_BYTES], step[SEQUENCE_BYTES];
+    char text[GAP_MOST * TUI_UTF8_BYTES], step[TUI_PAINT_SEQUENCE];
     size_t n = 0;
 
     if (paint->x < 0 || paint->y != y || x <= paint->x || x - paint->x > GAP_MOST)
@@ -316,10 +178,10 @@ static void write_gap(struct tui_paint *paint, int x, int y, int style)
             return;
         n += tui_utf8_put(text + n, paint->want[at_cell(paint, i, y)].ch);
     }
-    step_text(paint, x, step, sizeof step);
+    tui_paint_step_text(paint, x, step, sizeof step);
     if (n > strlen(step))
         return;
-    put_bytes(paint, text, n);
+    tui_paint_bytes(paint, text, n);
     memset(paint->pending + at_cell(paint, paint->x, y), 0, (size_t)(x - paint->x));
     paint->x = x;
 }
@@ -330,9 +192,9 @@ static void paint_row(struct tui_paint *paint, int y, int style)
         size_t at = at_cell(paint, x, y);
         if (!paint->pending[at] || paint->want[at].style != style || paint->want[at].ch == 0)
             continue;
-        use_style(paint, style);
+        tui_paint_style(paint, style);
         write_gap(paint, x, y, style);
-        move_to(paint, x, y);
+        tui_paint_move(paint, x, y);
         x += put_cells(paint, x, y) - 1;
     }
 }
@@ -340,13 +202,13 @@ static void paint_row(struct tui_paint *paint, int y, int style)
 /* ---- lines ---- */
 
 /* The bytes that a line takes in all styles; nothing is sent, and nothing changed. */
-static size_t row_bytes(struct tui_paint *paint, int y, uint8_t *kept)
+static size_t row_bytes(struct tui_paint *paint, int y)
 {
     uint8_t *pending = paint->pending + at_cell(paint, 0, y);
     const size_t cols = (size_t)paint->cols, before = paint->used;
     const int x = paint->x, row = paint->y, style = paint->style;
 
-    memcpy(kept, pending, cols);
+    memcpy(paint->trial, pending, cols);
     for (int i = 0; i < paint->styles; i++) {
         if (!paint->touched[paint->order[i]])
             continue;
@@ -355,7 +217,7 @@ static size_t row_bytes(struct tui_paint *paint, int y, uint8_t *kept)
         paint_row(paint, y, paint->style);
     }
     size_t n = paint->used - before;
-    memcpy(pending, kept, cols);
+    memcpy(pending, paint->trial, cols);
     paint->used = before;
     paint->x = x;
     paint->y = row;
@@ -380,9 +242,9 @@ static void choose_reach(struct tui_paint *paint, int y)
         paint->touched[paint->want[at_cell(paint, x, y)].style] |= pending[x] != 0;
     for (int i = 0; i < REACHES; i++) {
         paint->reach = reaches[i];
-        size_t bytes = row_bytes(paint, y, paint->pending + at_cell(paint, 0, paint->rows));
+        size_t bytes = row_bytes(paint, y);
         if (bytes < least)
-            paint->row_reach[y] = (int16_t)reaches[i];
+            paint->row_reach[y] = (uint8_t)i;
         least = bytes < least ? bytes : least;
     }
 }
@@ -396,29 +258,20 @@ static int start_anew(struct tui_paint *paint, const struct tui_canvas *canvas)
     struct tui_cell *shown = realloc(paint->shown, 2 * cells * sizeof *shown);
 
     paint->shown = shown ? shown : paint->shown;
-    uint8_t *pending = realloc(paint->pending, cells + (size_t)canvas->cols);
+    uint8_t *pending = realloc(paint->pending, cells + (size_t)canvas->cols + (size_t)canvas->rows);
     paint->pending = pending ? pending : paint->pending;
-    int16_t *reach = realloc(paint->row_reach, (size_t)canvas->rows * sizeof *reach);
-    paint->row_reach = reach ? reach : paint->row_reach;
-    if (!shown || !pending || !reach)
+    if (!shown || !pending)
         return COW_NO_MEMORY;
     paint->cols = canvas->cols;
     paint->rows = canvas->rows;
     paint->want = shown + cells;
+    paint->trial = pending + cells;
+    paint->row_reach = paint->trial + canvas->cols;
     tui_paint_put(paint, "\033[m\033[H\033[2J");
     paint->x = paint->y = 0;
     paint->style = -1;
     tui_paint_blank(paint, 0, paint->rows);
     return 0;
-}
-
-void tui_paint_blank(struct tui_paint *paint, int first_row, int rows)
-{
-    uint8_t style = paint->blank_shows[TUI_NORMAL] ? TUI_STYLES : paint->same[TUI_NORMAL];
-    size_t from = at_cell(paint, 0, first_row), to = at_cell(paint, 0, first_row + rows);
-
-    for (size_t i = from; i < to; i++)
-        paint->shown[i] = (struct tui_cell){' ', style};
 }
 
 /* What is wanted, in styles that can be told apart. */
@@ -475,7 +328,7 @@ static void place_cursor(struct tui_paint *paint, const struct tui_canvas *canva
                 canvas->cursor_y < canvas->rows;
 
     if (shown)
-        move_to(paint, canvas->cursor_x, canvas->cursor_y);
+        tui_paint_move(paint, canvas->cursor_x, canvas->cursor_y);
     if (shown != paint->cursor_shown && paint->cursor && paint->no_cursor)
         tui_paint_put(paint, shown ? paint->cursor : paint->no_cursor);
     paint->cursor_shown = shown;
@@ -499,14 +352,14 @@ static int most_frequent(const struct counts *count, const bool taken[TUI_STYLES
 static int nearest(const struct tui_paint *paint, const struct counts *count, const bool taken[TUI_STYLES],
                    int before)
 {
-    char text[SEQUENCE_BYTES + 4];
+    char text[TUI_PAINT_SEQUENCE];
     size_t least = SIZE_MAX;
     int next = -1;
 
     for (int i = 0; i < TUI_STYLES; i++) {
         if (taken[i] || count->pending[i] == 0)
             continue;
-        style_text(paint, before, i, text, sizeof text);
+        tui_paint_style_text(paint, before, i, text, sizeof text);
         next = strlen(text) < least ? i : next;
         least = strlen(text) < least ? strlen(text) : least;
     }
@@ -547,7 +400,7 @@ static void paint_pending(struct tui_paint *paint)
         paint->touched[i] = count.pending[i] > 0;
     for (int i = 0; i < paint->styles; i++) {
         for (int y = 0; y < paint->rows && paint->touched[paint->order[i]]; y++) {
-            paint->reach = paint->row_reach[y];
+            paint->reach = reaches[paint->row_reach[y]];
             paint_row(paint, y, paint->order[i]);
         }
     }

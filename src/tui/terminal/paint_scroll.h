@@ -5,7 +5,7 @@
 #ifndef COW_TUI_TERMINAL_PAINT_SCROLL_H
 #define COW_TUI_TERMINAL_PAINT_SCROLL_H
 
-#include "tui/terminal/paint.h"
+#include "tui/terminal/paint_out.h"
 
 /* Moves lines of what is shown to where they are wanted, on the terminal and in paint->shown, where that
  * saves more than it costs; else nothing. Called when all that is wanted is known, before anything is sent

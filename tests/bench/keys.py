@@ -27,8 +27,8 @@ class Keyboard:
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
-            os.environ.pop("COLUMNS", None)
-            os.environ.pop("LINES", None)
+            for name in ("COLUMNS", "LINES", "TMUX", "STY"):
+                os.environ.pop(name, None)
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
             os.execvp(command[0], command)

@@ -257,9 +257,11 @@ static int start_anew(struct tui_paint *paint, const struct tui_canvas *canvas)
     size_t cells = (size_t)canvas->cols * (size_t)canvas->rows;
     struct tui_cell *shown = realloc(paint->shown, 2 * cells * sizeof *shown);
 
-    paint->shown = shown ? shown : paint->shown;
+    if (shown)
+        paint->shown = shown;
     uint8_t *pending = realloc(paint->pending, cells + (size_t)canvas->cols + (size_t)canvas->rows);
-    paint->pending = pending ? pending : paint->pending;
+    if (pending)
+        paint->pending = pending;
     if (!shown || !pending)
         return COW_NO_MEMORY;
     paint->cols = canvas->cols;

@@ -515,10 +515,20 @@ static bool says(const char *sequence, const char *expected)
     return sequence && strncmp(sequence, expected, n) == 0 && (sequence[n] == '\0' || sequence[n] == '$');
 }
 
+/* Whether a character of any kind can be sent once, and how often. Inside of tmux and screen it cannot, even where
+ * TERM is that of another terminal: tmux 3.3 repeats ASCII only, and screen nothing. */
+static bool can_repeat(void)
+{
+    static const char repeats[] = "%p1%c\033[";
+
+    return !getenv("TMUX") && !getenv("STY") && repeat_char &&
+           strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
+           repeat_char[strlen(repeat_char) - 1] == 'b';
+}
+
 /* A terminal is painted past curses if what its description says is what paint.c writes. */
 static void prepare_paint(struct tui_term *term)
 {
-    static const char repeats[] = "%p1%c\033[";
     bool fits = term->ansi && says(clr_eol, "\033[K") && says(parm_right_cursor, "\033[%p1%dC") &&
                 says(parm_left_cursor, "\033[%p1%dD") && says(parm_up_cursor, "\033[%p1%dA") &&
                 says(parm_down_cursor, "\033[%p1%dB") && (eat_newline_glitch || !auto_right_margin);
@@ -526,8 +536,7 @@ static void prepare_paint(struct tui_term *term)
     memset(&term->paint, 0, sizeof term->paint);
     for (int i = 0; i < TUI_STYLES && fits; i++)
         fits = take_look(&term->paint.look[i], term->attribute[i], term->fg[i], term->bg[i]);
-    term->paint.repeats = repeat_char && strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
-                          repeat_char[strlen(repeat_char) - 1] == 'b';
+    term->paint.repeats = can_repeat();
     term->paint.scrolls = says(change_scroll_region, "\033[%i%p1%d;%p2%dr") && says(scroll_forward, "\n") &&
                           says(scroll_reverse, "\033M");
     term->paint.has_column = says(column_address, "\033[%i%p1%dG");

@@ -12,7 +12,6 @@
  */
 #include "tui/terminal/paint.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,11 +35,7 @@ static void put_sequence(struct tui_paint *paint, int n, char final)
 {
     char text[TUI_PAINT_SEQUENCE];
 
-    if (n == 1)
-        snprintf(text, sizeof text, "\033[%c", final);
-    else
-        snprintf(text, sizeof text, "\033[%d%c", n, final);
-    tui_paint_put(paint, text);
+    tui_paint_bytes(paint, text, tui_paint_sequence(text, n, final));
 }
 
 static bool is_blank_seen(const struct tui_paint_look *look)
@@ -178,8 +173,7 @@ static void write_gap(struct tui_paint *paint, int x, int y, int style)
             return;
         n += tui_utf8_put(text + n, paint->want[at_cell(paint, i, y)].ch);
     }
-    tui_paint_step_text(paint, x, step, sizeof step);
-    if (n > strlen(step))
+    if (n > tui_paint_step_text(paint, x, step))
         return;
     tui_paint_bytes(paint, text, n);
     memset(paint->pending + at_cell(paint, paint->x, y), 0, (size_t)(x - paint->x));

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKSPACES_MOST = 3 };
+enum { BACKSPACES_MOST = 3, DIGITS_MOST = 10 };
 
 void tui_paint_bytes(struct tui_paint *paint, const char *bytes, size_t n)
 {
@@ -32,34 +32,60 @@ void tui_paint_put(struct tui_paint *paint, const char *text)
     tui_paint_bytes(paint, text, strlen(text));
 }
 
-void tui_paint_step_text(const struct tui_paint *paint, int x, char *out, size_t out_bytes)
+/* By hand: a frame that is tried out in several ways has tens of thousands of these. */
+static size_t put_number(char *out, int n)
+{
+    char digit[DIGITS_MOST];
+    size_t digits = 0;
+
+    do {
+        digit[digits++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0 && digits < sizeof digit);
+    for (size_t i = 0; i < digits; i++)
+        out[i] = digit[digits - 1 - i];
+    return digits;
+}
+
+size_t tui_paint_sequence(char out[TUI_PAINT_SEQUENCE], int n, char final)
+{
+    size_t used = 0;
+
+    out[used++] = '\033';
+    out[used++] = '[';
+    if (n != 1)
+        used += put_number(out + used, n);
+    out[used++] = final;
+    out[used] = '\0';
+    return used;
+}
+
+size_t tui_paint_step_text(const struct tui_paint *paint, int x, char out[TUI_PAINT_SEQUENCE])
 {
     int right = x - paint->x;
     char absolute[TUI_PAINT_SEQUENCE];
+    size_t n, n_absolute = paint->has_column ? tui_paint_sequence(absolute, x + 1, 'G') : SIZE_MAX;
 
-    if (right == 1)
-        snprintf(out, out_bytes, "\033[C");
-    else if (right > 0)
-        snprintf(out, out_bytes, "\033[%dC", right);
-    else if (right >= -BACKSPACES_MOST)
-        snprintf(out, out_bytes, "%.*s", -right, "\b\b\b");
-    else
-        snprintf(out, out_bytes, "\033[%dD", -right);
-    snprintf(absolute, sizeof absolute, "\033[%dG", x + 1);
-    if (paint->has_column && strlen(absolute) < strlen(out))
-        snprintf(out, out_bytes, "%s", absolute);
+    if (right < 0 && right >= -BACKSPACES_MOST) {
+        n = (size_t)-right;
+        memcpy(out, "\b\b\b", n);
+        out[n] = '\0';
+    } else {
+        n = tui_paint_sequence(out, abs(right), right > 0 ? 'C' : 'D');
+    }
+    if (n_absolute >= n)
+        return n;
+    memcpy(out, absolute, n_absolute + 1);
+    return n_absolute;
 }
 
-static void move_text(const struct tui_paint *paint, int x, int y, char *out, size_t out_bytes)
+static size_t move_text(const struct tui_paint *paint, int x, int y, char out[TUI_PAINT_SEQUENCE])
 {
     if (paint->x >= 0 && paint->y == y)
-        tui_paint_step_text(paint, x, out, out_bytes);
-    else if (paint->x == x && abs(y - paint->y) == 1)
-        snprintf(out, out_bytes, "\033[%c", y > paint->y ? 'B' : 'A');
-    else if (paint->x == x)
-        snprintf(out, out_bytes, "\033[%d%c", abs(y - paint->y), y > paint->y ? 'B' : 'A');
-    else
-        snprintf(out, out_bytes, "\033[%d;%dH", y + 1, x + 1);
+        return tui_paint_step_text(paint, x, out);
+    if (paint->x == x)
+        return tui_paint_sequence(out, abs(y - paint->y), y > paint->y ? 'B' : 'A');
+    return (size_t)snprintf(out, TUI_PAINT_SEQUENCE, "\033[%d;%dH", y + 1, x + 1);
 }
 
 void tui_paint_move(struct tui_paint *paint, int x, int y)
@@ -68,8 +94,7 @@ void tui_paint_move(struct tui_paint *paint, int x, int y)
 
     if (paint->x == x && paint->y == y)
         return;
-    move_text(paint, x, y, text, sizeof text);
-    tui_paint_put(paint, text);
+    tui_paint_bytes(paint, text, move_text(paint, x, y, text));
     paint->x = x;
     paint->y = y;
 }

@@ -3,6 +3,7 @@
 
 import os
 import statistics
+import time
 
 from images import SECTOR
 from keys import Keyboard
@@ -120,6 +121,27 @@ class KeysCases:
             seconds = keyboard.quit()
             self.goal(f"{words}: q until it has ended", f"{seconds * 1000:.1f} ms", seconds, QUIT_SECONDS)
 
+    def stop_a_plan(self, words, image):
+        """Esc while the screen compares, or counts, for a plan: the time until it is heard. Several times, at other
+        places."""
+        seconds = []
+        with Keyboard([self.cowtui, image.path]) as keyboard:
+            keyboard.wait_for(*FRAME)
+            keyboard.settle(0.3)
+            for wait_seconds in (0.15, 0.3, 0.6, 1.2, 2.4):
+                keyboard.press(":")
+                keyboard.press("compact")
+                os.write(keyboard.terminal, b"\r")
+                keyboard.settle(wait_seconds, wait_seconds)
+                begin = time.perf_counter()
+                os.write(keyboard.terminal, b"\x1b")
+                seen = b""
+                while b"cancelled" not in seen:
+                    seen += keyboard.read(5) or b"cancelled"
+                seconds.append(time.perf_counter() - begin)
+        self.goal(f"{words}: Esc until a plan is given up, worst", f"{max(seconds) * 1000:.1f} ms", max(seconds),
+                  WORST_SECONDS)
+
     def first_frame(self, words, image):
         self.forget(image.path)
         with Keyboard([self.cowtui, image.path]) as keyboard:
@@ -133,6 +155,8 @@ class KeysCases:
             image = make()
             self.first_frame(words, image)
             self.keys_of(words, image)
+            if words.startswith("4"):
+                self.stop_a_plan(words, image)
             self.remove("keys.img", "keys.cow")
 
     def open_cases(self):

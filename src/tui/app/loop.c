@@ -139,6 +139,7 @@ bool tui_app_pump(struct tui_app *app)
 bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total)
 {
     struct tui_app *app = waiting->app;
+    struct tui_waiting *outer = app->waiting;
 
     if (waiting->begun <= 0)
         waiting->begun = tui_clock();
@@ -151,8 +152,47 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     }
     app->waits.what = what;
     app->waits.progress = (struct tui_progress){.done = done, .total = total, .started = waiting->begun};
+    app->waiting = NULL; /* drawing reads, too */
     waiting->stopping |= tui_app_pump(app);
+    app->waiting = outer;
     waiting->looked = tui_clock();
+    app->waits.what = NULL;
+    app->redraw = true;
+    return waiting->stopping;
+}
+
+void tui_app_begin_waiting(struct tui_app *app, struct tui_waiting *waiting)
+{
+    *waiting = (struct tui_waiting){.app = app, .looked = tui_clock(), .begun = tui_clock()};
+    app->waiting = waiting;
+}
+
+int tui_app_end_waiting(struct tui_app *app, int status, struct cow_error *err)
+{
+    bool stopped = app->waiting->stopping;
+
+    app->waiting = NULL;
+    if (stopped)
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    return status;
+}
+
+bool tui_app_step(void *context)
+{
+    struct tui_app *app = context;
+    struct tui_waiting *waiting = app->waiting;
+    double now;
+
+    if (!waiting || (now = tui_clock()) - waiting->heard < seconds_between_stops)
+        return waiting && waiting->stopping;
+    waiting->heard = now;
+    waiting->stopping |= hear_stop(app);
+    if (now - waiting->looked < seconds_between_looks)
+        return waiting->stopping;
+    waiting->looked = now;
+    app->waits.what = "looking at the image";
+    app->waits.progress = (struct tui_progress){.started = waiting->begun};
+    tui_app_draw_work(app);
     app->waits.what = NULL;
     app->redraw = true;
     return waiting->stopping;

@@ -66,12 +66,14 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
     app->subject.image_path = options->image_path;
     app->subject.interactive = !options->script_path;
     app->chosen = backend != NULL;
+    if (app->subject.interactive && cow_io_stepped(&app->io, tui_app_step, app, err))
+        return COW_NO_MEMORY;
     tui_app_look_through(app, options->backing_path);
     tui_app_begin_jobs(app);
     *begun = false;
     int status = tui_app_reopen(app, err);
     if (status)
-        return status;
+        goto out_io;
     snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(app->subject.image)->backing_path);
     status = tui_prompt_init(!options->script_path, err);
     if (status)
@@ -99,6 +101,8 @@ out_image:
     tui_app_end_jobs(app);
     cow_image_close(app->subject.image);
     free(app->typed_backing);
+out_io:
+    cow_io_free(app->io);
     return status;
 }
 

@@ -54,8 +54,8 @@ void tui_paint_put(struct tui_paint *paint, const char *text);
 /* The cursor is there from now on. */
 void tui_paint_move(struct tui_paint *paint, int x, int y);
 
-/* How it steps to another column of its line, in the fewest bytes; and a sequence with a number (1 is left out).
- * Both return how many bytes. */
+/* How it steps to another column of its line, in the fewest bytes; and a sequence with a number (1 is left
+ * out). Both return how many bytes. */
 size_t tui_paint_step_text(const struct tui_paint *paint, int x, char out[TUI_PAINT_SEQUENCE]);
 size_t tui_paint_sequence(char out[TUI_PAINT_SEQUENCE], int n, char final);
 

@@ -18,6 +18,7 @@
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/find_job.h"
 #include "tui/jobs/job.h"
+#include "tui/jobs/range_job.h"
 #include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
@@ -34,6 +35,7 @@ enum tui_app_job {
     TUI_APP_SCAN,
     TUI_APP_FIND,
     TUI_APP_REDUNDANT,
+    TUI_APP_RANGE,
     TUI_APP_JOBS
 };
 
@@ -136,6 +138,7 @@ struct tui_app {
     struct tui_files files;
     struct tui_ends ends;
     struct tui_redundant redundant;
+    struct tui_range counted; /* the range that is shown */
     struct tui_find find;
     struct { /* the one that is being typed */
         char typed[TUI_ASKED_BYTES];

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/app/work.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
@@ -53,10 +54,8 @@ static void handle_key(struct tui_app *app, int key)
         tui_app_take_letter(app, key);
         return;
     }
-    if (key == TUI_KEY_ESC && app->find.job.state == TUI_JOB_RUNNING) {
-        tui_job_stop(&app->find.job);
+    if (key == TUI_KEY_ESC && tui_work_stop(app))
         return;
-    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);

@@ -24,11 +24,12 @@ class Keyboard:
 
     def __init__(self, command, cols=200, rows=60, processors=2):
         self.began = time.perf_counter()
+        self.processor_until_first = 0.0
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
-            os.environ.pop("COLUMNS", None)
-            os.environ.pop("LINES", None)
+            for name in ("COLUMNS", "LINES", "TMUX", "STY"):
+                os.environ.pop(name, None)
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
             os.execvp(command[0], command)
@@ -59,13 +60,20 @@ class Keyboard:
             seen += chunk
         return time.perf_counter() - self.began, seen
 
-    def press(self, key):
-        """(the seconds until the first byte, all bytes that came) of a key; None and b"" where none did."""
-        begin = time.perf_counter()
+    def processor_seconds(self):
+        """That the program's first thread has had."""
+        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1e9
+
+    def press(self, key, quiet=QUIET_SECONDS):
+        """(the seconds until the first byte, all bytes that came until it was quiet) of a key; None and b"" where none
+        did. processor_until_first tells what it had of a processor until then."""
+        begin, processor = time.perf_counter(), self.processor_seconds()
         os.write(self.terminal, key.encode())
         first = self.read(PATIENCE_SECONDS)
         seconds = time.perf_counter() - begin
-        return (seconds, first + self.settle(most=0.1)) if first else (None, b"")
+        self.processor_until_first = self.processor_seconds() - processor
+        return (seconds, first + self.settle(quiet, most=0.3)) if first else (None, b"")
 
     def quit(self, keys="q"):
         """Seconds from the key until the program has ended."""

@@ -3,6 +3,7 @@
 
 import os
 import statistics
+import time
 
 from images import SECTOR
 from keys import Keyboard
@@ -10,6 +11,7 @@ from measure import GIB, MIB, TIB
 
 WORST_SECONDS, MEDIAN_SECONDS, QUIT_SECONDS, FRAME_SECONDS = 0.050, 0.005, 0.100, 0.100
 MOVE_BYTES, ZOOM_BYTES = 200, 8192
+REST_SECONDS, RESTS = 0.1, 40
 FRAGMENTS = 120_000
 KEYS = {"Map": 400, "Blocks": 300, "Bytes": 300}
 FRAME = (b"Map", b"Help", b"Quit")
@@ -19,11 +21,12 @@ class Tally:
     """What came of the keys in one view."""
 
     def __init__(self):
-        self.seconds, self.moves, self.zooms = [], [], []
+        self.seconds, self.processor, self.moves, self.zooms = [], [], [], []
 
-    def add(self, seconds, sent, zooms):
+    def add(self, seconds, processor, sent, zooms):
         if seconds is not None:
             self.seconds.append(seconds)
+            self.processor.append(processor)
             (self.zooms if zooms else self.moves).append(len(sent))
 
 
@@ -79,19 +82,26 @@ class KeysCases:
             keys += [there] * steps + [back] * steps
         for key in keys[:count]:
             seconds, sent = keyboard.press(key)
-            tally.add(seconds, sent, key in "+-")
+            tally.add(seconds, keyboard.processor_until_first, sent, key in "+-")
             self.scanning(keyboard, sent)
         return tally
 
     def tell_keys(self, words, tally):
         """The rows of one view."""
         worst, median = max(tally.seconds), statistics.median(tally.seconds)
-        self.goal(f"{words}: worst key to first byte", f"{worst * 1000:.1f} ms", worst, WORST_SECONDS)
+        self.goal(f"{words}: worst key to first byte (most of a processor: {max(tally.processor) * 1000:.1f} ms)",
+                  f"{worst * 1000:.1f} ms", worst, WORST_SECONDS)
         self.goal(f"{words}: median", f"{median * 1000:.1f} ms", median, MEDIAN_SECONDS)
         for kind, sizes, goal in (("move", tally.moves, MOVE_BYTES), ("zoom", tally.zooms, ZOOM_BYTES)):
             if sizes:
                 middle = statistics.median(sizes)
                 self.goal(f"{words}: bytes of a {kind}, median (worst {max(sizes)})", f"{middle:.0f} B", middle, goal)
+
+    def at_rest(self, words, keyboard, ways):
+        """The bytes of a key that no other follows: with the pane, which is drawn when none does."""
+        sizes = [len(keyboard.press(key, REST_SECONDS)[1]) for key in ways * (RESTS // len(ways))]
+        middle = statistics.median(sizes)
+        self.goal(f"{words}: bytes of a single move, with the pane", f"{middle:.0f} B", middle, MOVE_BYTES)
 
     def keys_of(self, words, image):
         with Keyboard([self.cowtui, image.path]) as keyboard:
@@ -101,13 +111,36 @@ class KeysCases:
             keyboard.press("l")
             self.scanning(keyboard, b"start")
             self.tell_keys(f"{words}, Map", self.walk(keyboard, ["lh", "jk", "+-"], [3, 3, 2], KEYS["Map"]))
+            self.at_rest(f"{words}, Map", keyboard, "lljh")
             keyboard.press("3")
             self.tell_keys(f"{words}, Blocks", self.walk(keyboard, ["jk", "]["], [4, 1], KEYS["Blocks"]))
+            self.at_rest(f"{words}, Blocks", keyboard, "jjjk")
             keyboard.press("\r")
             self.tell_keys(f"{words}, Bytes", self.walk(keyboard, ["lh", "jk"], [1, 1], KEYS["Bytes"]))
             keyboard.press("2")
             seconds = keyboard.quit()
             self.goal(f"{words}: q until it has ended", f"{seconds * 1000:.1f} ms", seconds, QUIT_SECONDS)
+
+    def stop_a_plan(self, words, image):
+        """Esc while the screen compares, or counts, for a plan: the time until it is heard. Several times, at other
+        places."""
+        seconds = []
+        with Keyboard([self.cowtui, image.path]) as keyboard:
+            keyboard.wait_for(*FRAME)
+            keyboard.settle(0.3)
+            for wait_seconds in (0.15, 0.3, 0.6, 1.2, 2.4):
+                keyboard.press(":")
+                keyboard.press("compact")
+                os.write(keyboard.terminal, b"\r")
+                keyboard.settle(wait_seconds, wait_seconds)
+                begin = time.perf_counter()
+                os.write(keyboard.terminal, b"\x1b")
+                seen = b""
+                while b"cancelled" not in seen:
+                    seen += keyboard.read(5) or b"cancelled"
+                seconds.append(time.perf_counter() - begin)
+        self.goal(f"{words}: Esc until a plan is given up, worst", f"{max(seconds) * 1000:.1f} ms", max(seconds),
+                  WORST_SECONDS)
 
     def first_frame(self, words, image):
         self.forget(image.path)
@@ -122,6 +155,8 @@ class KeysCases:
             image = make()
             self.first_frame(words, image)
             self.keys_of(words, image)
+            if words.startswith("4"):
+                self.stop_a_plan(words, image)
             self.remove("keys.img", "keys.cow")
 
     def open_cases(self):

@@ -512,6 +512,70 @@ case_files_wide() { # ARGUMENTS: in a large window
     return $code
 }
 
+# What is sent for a key is only what has changed. Random keys, and now and then all of the screen is sent anew: a
+# terminal that we have not written must show the same before and after, colours too.
+case_painted() { # COMMAND SEED
+    in_tmux resize-window -t t -x 160 -y 40
+    shell "$1 root.cow"
+    wait_for 'the whole disk' && keys s && wait_for 'scanned' || return
+    local random=$2 i code=0 choices=(j j j k l l h + + - 0 % H 'NPage' 'PPage' G g ']' ']' '[' v 2 2 3 3 3 4 1 5)
+    for ((i = 1; i <= 150 && code == 0; i++)); do
+        random=$(((random * 1103515245 + 12345) & 0x7fffffff))
+        keys "${choices[random / 65536 % ${#choices[@]}]}"
+        [ $((i % 10)) = 0 ] || continue
+        still >painted
+        keys C-l
+        still >anew
+        if ! cmp -s painted anew; then
+            why="after $i keys the screen is not what is sent anew: $(diff painted anew | head -n 6)"
+            code=1
+        fi
+    done
+    keys 2 q
+    wait_gone 'Quit' || code=1
+    [ $code = 0 ] && { wait_end 0 || code=1; }
+    in_tmux resize-window -t t -x 80 -y 24
+    return $code
+}
+
+# The screen when it no longer changes: each run of cells that look the same behind what they look like. A blank looks the
+# same in all colours but those behind it.
+still() {
+    local before='' now=' ' n
+    for ((n = 0; n < limit && n < 50; n++)); do
+        now=$(screen -e)
+        [ "$now" != "$before" ] || break
+        before=$now
+        sleep 0.15
+    done
+    python3 -c '
+import re, sys
+on = {}
+for line in sys.stdin.read().split("\n"):
+    told, out = "", ""
+    for codes, text in re.findall(r"\x1b\[([0-9;]*)m|(.)", line):
+        if text:
+            seen = "".join(on[key] for key in sorted(on) if text != " " or key in ("bg", "4", "7"))
+            out += text if seen == told or text == " " and not seen else f"<{seen}>{text}"
+            told = seen if text != " " or seen else told
+            continue
+        codes = codes.split(";")
+        while codes:
+            code = codes.pop(0) or "0"
+            if code == "0":
+                on = {}
+            elif code in ("38", "48"):
+                on["fg" if code == "38" else "bg"] = code + "/" + "/".join([codes.pop(0), codes.pop(0)])
+            elif code in ("39", "49"):
+                on.pop("fg" if code == "39" else "bg", None)
+            elif len(code) == 1:
+                on[code] = code
+            else:
+                on["bg" if code[:-1] in ("4", "10") else "fg"] = code
+    print(out.rstrip())
+' <<<"$now" | sed 39d
+}
+
 mend() { # stages all that the check finds, and writes it
     keys 5 && wait_for 'bytes were looked at' && keys f Down Down f && wait_for '2 fixes staged' || return
     keys W && wait_for '1 of 2' && keys Enter && wait_for '2 of 2' && keys -l yes && keys Enter
@@ -607,6 +671,8 @@ t "closed window" case_lost_terminal
 t "vt100" case_terminal vt100
 t "linux" case_terminal linux
 t "xterm" case_terminal xterm
+t "painted as anew" case_painted "'$program'" 1
+t "painted as anew, with repetitions" case_painted "env -u TMUX TERM=xterm-256color '$program' --ascii" 2
 t "TERM=dumb" case_no_terminal dumb
 t "unknown TERM" case_no_terminal no-such-terminal
 t "NO_COLOR" case_no_color

@@ -9,7 +9,7 @@
 #include "tui/cells/curve.h"
 #include "tui/cells/heat.h"
 
-enum { CELLS = 1000, CELL_SECTORS = 1000000, SIDE = 33 };
+enum { CELLS = 1000, CELL_SECTORS = 1000000, SIDE = 33, ALIKE = 1000 };
 
 static struct cow_density cell_of(uint64_t dirty)
 {
@@ -66,6 +66,38 @@ START_TEST(shades_part_at_their_bounds)
                 ck_assert_int_eq(tui_heat_of(&heat, &cell[0]), TUI_DENSITY_LOW);
             }
         }
+    }
+}
+END_TEST
+
+/* How many of a thousand cells, all of which hold about as much, have another shade than the lowest. */
+static int other_shades(const struct cow_density *cell)
+{
+    struct tui_heat heat;
+    int others = 0;
+
+    tui_heat_measure(&heat, TUI_HEAT_LOG, cell, ALIKE);
+    for (int i = 0; i < ALIKE; i++)
+        others += tui_heat_of(&heat, &cell[i]) > TUI_DENSITY_LOW;
+    return others;
+}
+
+/* Pages that lie anywhere are a matter of chance; but where most cells are empty, those that are not are
+ * seen. */
+START_TEST(chance_has_no_shades)
+{
+    for (uint64_t pages = 2; pages <= 64; pages *= 2) {
+        struct cow_density cell[ALIKE];
+        struct rng rng = {pages};
+        for (int i = 0; i < ALIKE; i++)
+            cell[i] = cell_of(0);
+        for (uint64_t i = 0; i < pages * ALIKE; i++)
+            cell[rng_below(&rng, ALIKE)].dirty_sectors += 8;
+        must(other_shades(cell) < ALIKE / 10, "%lu pages a cell: %d others", (unsigned long)pages,
+             other_shades(cell));
+        for (int i = ALIKE / 3; i < ALIKE; i++)
+            cell[i].dirty_sectors = 0;
+        must(other_shades(cell) > ALIKE / 10, "%lu pages a cell: few others", (unsigned long)pages);
     }
 }
 END_TEST
@@ -167,6 +199,7 @@ Suite *cells_suite(void)
     tcase_add_test(tc, hot_spots_of_a_large_disk_are_seen);
     tcase_add_test(tc, shades_part_at_their_bounds);
     tcase_add_test(tc, the_scale_is_chosen);
+    tcase_add_test(tc, chance_has_no_shades);
     tcase_add_test(tc, the_legend_tells_the_bounds);
     tcase_add_test(tc, the_curve_goes_through_every_rectangle);
     tcase_add_test(tc, the_curve_keeps_stretches_together);

@@ -22,15 +22,22 @@ struct shown_cell {
 /* A terminal that knows what paint.c may say, and nothing else. */
 struct terminal {
     int cols, rows, x, y;
-    bool wraps; /* the cursor stands behind the last column */
+    int top, bottom; /* lines that scroll, both in it */
+    bool wraps;      /* the cursor stands behind the last column */
     struct shown_cell cell[ROWS][COLS], pen;
     uint32_t last;
 };
 
-static void begin_paint(struct tui_paint *paint, bool repeats)
+/* What a terminal has, a bit each. */
+enum { HAS_REPEATS = 1, HAS_SCROLLS = 2, HAS_COLUMN = 4, HAS_OWN_COLORS = 8, HAS_ALL = 15 };
+
+static void begin_paint(struct tui_paint *paint, unsigned has)
 {
     memset(paint, 0, sizeof *paint);
-    paint->repeats = repeats;
+    paint->repeats = has & HAS_REPEATS;
+    paint->scrolls = has & HAS_SCROLLS;
+    paint->has_column = has & HAS_COLUMN;
+    paint->has_own_colors = has & HAS_OWN_COLORS;
     paint->cursor = "\033[?25h";
     paint->no_cursor = "\033[?25l";
     strcpy(paint->look[TUI_DIM].fg, "38;5;245");
@@ -82,6 +89,8 @@ static void set_pen(struct shown_cell *pen, const int *parameter, int n)
         int *color = parameter[i] == 38 ? &pen->fg : parameter[i] == 48 ? &pen->bg : NULL;
         if (parameter[i] == 0)
             *pen = (struct shown_cell){' ', 0, -1, -1};
+        else if (parameter[i] == 39 || parameter[i] == 49)
+            *(parameter[i] == 39 ? &pen->fg : &pen->bg) = -1;
         else if (parameter[i] < 10)
             pen->attributes |= 1 << parameter[i];
         else if (color && i + 2 < n)
@@ -89,6 +98,39 @@ static void set_pen(struct shown_cell *pen, const int *parameter, int n)
         else
             *(parameter[i] < 40 ? &pen->fg : &pen->bg) = parameter[i] % 10;
     }
+}
+
+/* At an edge of the region, by a line; blanks come in, with the background that is on. */
+static void scroll_line(struct terminal *terminal, bool up)
+{
+    int from = up ? terminal->top + 1 : terminal->top, to = up ? terminal->top : terminal->top + 1,
+        edge = up ? terminal->bottom : terminal->top;
+
+    must(terminal->y == edge, "scrolled from line %d, the edge is %d", terminal->y, edge);
+    memmove(terminal->cell[to], terminal->cell[from],
+            (size_t)(terminal->bottom - terminal->top) * sizeof terminal->cell[0]);
+    for (int x = 0; x < terminal->cols; x++)
+        blank(terminal, x, edge);
+}
+
+static void set_region(struct terminal *terminal, const int *parameter, int n)
+{
+    terminal->top = n > 1 ? parameter[0] - 1 : 0;
+    terminal->bottom = n > 1 ? parameter[1] - 1 : terminal->rows - 1;
+    must(terminal->top >= 0 && terminal->top < terminal->bottom && terminal->bottom < terminal->rows,
+         "no region: %d to %d", terminal->top, terminal->bottom);
+    terminal->x = terminal->y = 0;
+    terminal->wraps = false;
+}
+
+/* From a known place to one on the screen. */
+static void step(struct terminal *terminal, int dx, int dy)
+{
+    must(!terminal->wraps, "moved from behind the last column");
+    terminal->x += dx;
+    terminal->y += dy;
+    must(terminal->x >= 0 && terminal->x < terminal->cols && terminal->y >= 0 && terminal->y < terminal->rows,
+         "moved off the screen");
 }
 
 static void obey(struct terminal *terminal, char final, const int *parameter, int n)
@@ -101,9 +143,14 @@ static void obey(struct terminal *terminal, char final, const int *parameter, in
         terminal->y = first - 1;
         terminal->x = n > 1 ? parameter[1] - 1 : 0;
         terminal->wraps = false;
-    } else if (final == 'C') {
-        must(!terminal->wraps, "moved from behind the last column");
-        terminal->x += first;
+    } else if (final == 'C' || final == 'D') {
+        step(terminal, final == 'C' ? first : -first, 0);
+    } else if (final == 'A' || final == 'B') {
+        step(terminal, 0, final == 'B' ? first : -first);
+    } else if (final == 'G') {
+        step(terminal, first - 1 - terminal->x, 0);
+    } else if (final == 'r') {
+        set_region(terminal, parameter, n);
     } else if (final == 'b') {
         for (int i = 0; i < first; i++)
             write_character(terminal, terminal->last);
@@ -130,6 +177,11 @@ static void read_sent(struct terminal *terminal, const struct tui_paint *paint)
             must(terminal->x > 0 && !terminal->wraps, "a step back from nowhere");
             terminal->x--;
             at++;
+            continue;
+        }
+        if (*at == '\n' || (at[0] == '\033' && at[1] == 'M')) {
+            scroll_line(terminal, *at == '\n');
+            at += *at == '\n' ? 1 : 2;
             continue;
         }
         if (*at != '\033') {
@@ -185,6 +237,19 @@ static void must_show(const struct terminal *terminal, const struct tui_paint *p
     }
 }
 
+/* Some lines move, and what stands in the lines that come in is new or what was there. */
+static void scroll_canvas(struct tui_canvas *canvas, struct rng *rng)
+{
+    int first = (int)rng_below(rng, ROWS - 1), lines = 2 + (int)rng_below(rng, (uint64_t)(ROWS - first - 1));
+    int by = 1 + (int)rng_below(rng, (uint64_t)lines - 1);
+    struct tui_cell *at = canvas->cell + first * COLS;
+
+    if (rng_below(rng, 2))
+        memmove(at, at + by * COLS, (size_t)((lines - by) * COLS) * sizeof *at);
+    else
+        memmove(at + by * COLS, at, (size_t)((lines - by) * COLS) * sizeof *at);
+}
+
 /* Cells of a map, text, wide characters, blanks in colours; little or much of it. */
 static void change_canvas(struct tui_canvas *canvas, struct rng *rng)
 {
@@ -194,6 +259,8 @@ static void change_canvas(struct tui_canvas *canvas, struct rng *rng)
 
     if (rng_below(rng, 8) == 0)
         tui_canvas_clear(canvas);
+    if (rng_below(rng, 4) == 0)
+        scroll_canvas(canvas, rng);
     for (uint64_t i = 0; i < n; i++) {
         int x = (int)rng_below(rng, COLS), y = (int)rng_below(rng, ROWS);
         enum tui_style style = styles[rng_below(rng, sizeof styles / sizeof styles[0])];
@@ -216,9 +283,9 @@ START_TEST(a_terminal_shows_each_frame)
     static struct terminal terminal;
 
     ck_assert(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
-    begin_paint(&paint, _i % 2 == 0);
+    begin_paint(&paint, (unsigned)_i % (HAS_ALL + 1));
     must(tui_canvas_resize(&canvas, COLS, ROWS) == 0, "no memory");
-    terminal = (struct terminal){.cols = COLS, .rows = ROWS};
+    terminal = (struct terminal){.cols = COLS, .rows = ROWS, .bottom = ROWS - 1};
     for (int frame = 0; frame < FRAMES; frame++) {
         change_canvas(&canvas, &rng);
         if (rng_below(&rng, 20) == 0)
@@ -248,7 +315,7 @@ START_TEST(a_map_is_few_bytes)
     struct tui_paint paint;
     struct tui_rect all = {0, 0, WIDE, HIGH};
 
-    begin_paint(&paint, true);
+    begin_paint(&paint, HAS_ALL);
     must(tui_canvas_resize(&canvas, WIDE, HIGH) == 0, "no memory");
     ck_assert_uint_le(sent_for(&paint, &canvas), 32);
     ck_assert_uint_eq(sent_for(&paint, &canvas), 0);
@@ -268,12 +335,67 @@ START_TEST(a_map_is_few_bytes)
 }
 END_TEST
 
+/* Two shades by chance, another chance each time: one is repeated right through the other. */
+START_TEST(cells_by_chance_are_few_bytes)
+{
+    enum { WIDE = 200, HIGH = 60, TIMES = 5, OF_TEN = 2 };
+    struct tui_canvas canvas = {0};
+    struct tui_paint paint;
+    struct rng rng = {7};
+
+    begin_paint(&paint, HAS_ALL);
+    must(tui_canvas_resize(&canvas, WIDE, HIGH) == 0, "no memory");
+    sent_for(&paint, &canvas);
+    for (int time = 0; time < TIMES; time++) {
+        int high = 0;
+        for (int i = 0; i < WIDE * HIGH; i++) {
+            bool is_high = rng_below(&rng, 10) < OF_TEN;
+            tui_put(&canvas, i % WIDE, i / WIDE, is_high ? 0x2592 : 0x2591, is_high ? TUI_MAP_LOW : TUI_DIM);
+            high += is_high;
+        }
+        ck_assert_uint_le(sent_for(&paint, &canvas), (size_t)high * 7 + HIGH * 20);
+    }
+    tui_paint_end(&paint);
+    tui_canvas_free(&canvas);
+}
+END_TEST
+
+static void draw_list(struct tui_canvas *canvas, int first)
+{
+    for (int y = 5; y < 55; y++)
+        tui_textf(canvas, 2, y, 150, TUI_NORMAL, "line %06d, of %07d bytes, and some more words in %d",
+                  first + y, (first + y) * 7919, first + y);
+}
+
+START_TEST(a_list_scrolls_by_a_line)
+{
+    enum { WIDE = 200, HIGH = 60 };
+    struct tui_canvas canvas = {0};
+    struct tui_paint paint;
+
+    for (unsigned has = 0; has <= HAS_SCROLLS; has += HAS_SCROLLS) {
+        begin_paint(&paint, has);
+        must(tui_canvas_resize(&canvas, WIDE, HIGH) == 0, "no memory");
+        draw_list(&canvas, 100);
+        sent_for(&paint, &canvas);
+        draw_list(&canvas, 101);
+        ck_assert((sent_for(&paint, &canvas) <= 120) == (has > 0));
+        draw_list(&canvas, 98);
+        ck_assert((sent_for(&paint, &canvas) <= 300) == (has > 0));
+        tui_paint_end(&paint);
+    }
+    tui_canvas_free(&canvas);
+}
+END_TEST
+
 Suite *paint_suite(void)
 {
     Suite *suite = suite_create("paint");
     TCase *tc = tcase_create("frames");
     tcase_set_timeout(tc, 60);
-    tcase_add_loop_test(tc, a_terminal_shows_each_frame, 0, 20);
+    tcase_add_loop_test(tc, a_terminal_shows_each_frame, 0, 64);
+    tcase_add_test(tc, cells_by_chance_are_few_bytes);
+    tcase_add_test(tc, a_list_scrolls_by_a_line);
     tcase_add_test(tc, a_map_is_few_bytes);
     suite_add_tcase(suite, tc);
     return suite;

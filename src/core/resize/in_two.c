@@ -71,6 +71,7 @@ static int add_second(struct cow_plan *plan, const struct cow_plan *whole,
     }
     decided.policy = decided_policy(whole);
     *then = decided;
+    then->env = NULL; /* it belongs to who asks for this plan, not for the next one */
     then->in_place = false;
     then->method = COW_RESIZE_HEADER;
     then->reserve_bytes = 0;

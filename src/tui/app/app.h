@@ -19,6 +19,7 @@
 #include "tui/jobs/find_job.h"
 #include "tui/jobs/follow_job.h"
 #include "tui/jobs/job.h"
+#include "tui/jobs/range_job.h"
 #include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
 #include "tui/screen/backend.h"
@@ -36,6 +37,7 @@ enum tui_app_job {
     TUI_APP_FIND,
     TUI_APP_REDUNDANT,
     TUI_APP_FOLLOW,
+    TUI_APP_RANGE,
     TUI_APP_JOBS
 };
 
@@ -90,11 +92,15 @@ struct tui_places {
     enum tui_action_id last; /* what was done last: going on doing it leaves one place only */
 };
 
+struct tui_waiting;
+
 struct tui_app {
-    bool without_backing;               /* as it was begun: none is opened unless the user names one */
-    struct tui_subject subject;         /* the image, as it is open now */
-    const char *named_backing;          /* by the user, with -b or :backing; NULL: none */
-    char *typed_backing;                /* named_backing where it was typed with :backing: ours to free */
+    struct cow_io *io;           /* that the image is read through, on a terminal (tui_app_begin_waiting) */
+    struct tui_waiting *waiting; /* for a plan that is being made; NULL: nobody waits */
+    bool without_backing;        /* as it was begun: none is opened unless the user names one */
+    struct tui_subject subject;  /* the image, as it is open now */
+    const char *named_backing;   /* by the user, with -b or :backing; NULL: none */
+    char *typed_backing;         /* named_backing where it was typed with :backing: ours to free */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
@@ -135,6 +141,7 @@ struct tui_app {
     struct tui_files files;
     struct tui_ends ends;
     struct tui_redundant redundant;
+    struct tui_range counted; /* the range that is shown */
     struct tui_find find;
     struct tui_follow follow;
     struct { /* the one that is being typed */
@@ -161,6 +168,16 @@ struct tui_app {
         const char *what; /* NULL: nothing */
         struct tui_progress progress;
     } waits;
+    struct {          /* the pane beside Map and Blocks follows the keys a moment later (cells/pane.c) */
+        double key;   /* when the last one came, on tui_clock() */
+        double since; /* when it began to be of another place than the selection; 0: it is not */
+        bool waits;   /* for that moment */
+        struct tui_canvas kept;                 /* as it was drawn last, */
+        struct tui_canvas line;                 /* and a line below that belongs to it, */
+        unsigned generation;                    /* of which image, */
+        int tab;                                /* on which tab, */
+        uint64_t first_sector, sectors, sector; /* and of which place */
+    } pane;
     bool redraw;
     bool asks_yes; /* the page to be drawn next does: what was typed before it is no answer */
     bool leave;
@@ -236,8 +253,10 @@ enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first);
 /* Lights a file's cells on the map; NULL: none any more. Errors are shown. */
 void tui_app_light(struct tui_app *app, const struct cow_fs_file *file);
 
-/* Draws everything and shows it. */
+/* Draws everything and shows it; or what goes on, and what stops it, over what is shown: that reads nothing
+ * of the image, which may be in the middle of a read. */
 void tui_app_draw(struct tui_app *app);
+void tui_app_draw_work(struct tui_app *app);
 
 /* For what is being made while its page waits: draws, and takes what was typed meanwhile. All keys are
  * refused but those that ask for a stop (Esc, q, C-c), so nothing else begins or changes inside of this.
@@ -252,6 +271,17 @@ struct tui_waiting {
     double begun;  /* 0: not yet */
     double heard;  /* when keys were looked for between two looks */
 };
+
+/* From here to the end of waiting each read of the image looks for a key that asks for a stop, and a wait
+ * that is felt is told: builders read for long before they have any progress to tell. Only on a terminal. */
+void tui_app_begin_waiting(struct tui_app *app, struct tui_waiting *waiting);
+
+/* The status of what was waited for. Once a stop was asked for it is COW_CANCELLED, whatever the reads that
+ * it ended have made of it: what came of it is to be dropped. */
+int tui_app_end_waiting(struct tui_app *app, int status, struct cow_error *err);
+
+/* cow_io_stepped()'s step for app->io; the context is the application. */
+bool tui_app_step(void *context);
 
 /* Tells how far it is, by its name (a total of 0: nobody knows), and pumps; on a terminal ten times a second
  * at most, in a script each time; a stop is heard a hundred times a second. Returns whether to stop. */

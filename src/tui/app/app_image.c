@@ -126,8 +126,8 @@ static void look_at_image(struct tui_app *app)
 /* Over that file; NULL: over the one that the header names, or alone if it was begun so. */
 static struct cow_open_options open_over(const struct tui_app *app, const char *backing_path)
 {
-    return (struct cow_open_options){.backing_path = backing_path,
-                                     .no_backing = app->without_backing && !backing_path};
+    return (struct cow_open_options){
+        .io = app->io, .backing_path = backing_path, .no_backing = app->without_backing && !backing_path};
 }
 
 void tui_app_look_through(struct tui_app *app, const char *backing_path)

@@ -66,6 +66,12 @@ static bool wants_redundant(const struct tui_app *app)
            (app->depth == 0 || app->stack[app->depth - 1].view_class == &tui_view_file);
 }
 
+/* There is one, and it is seen. */
+static bool wants_range(const struct tui_app *app)
+{
+    return app->range.on && wants_ends(app);
+}
+
 /* Who shows what is read shows itself why there is nothing; but the Map has no place for that, and is no
  * longer coloured. */
 static void end_files(struct tui_app *app)
@@ -92,6 +98,7 @@ static const struct {
     [TUI_APP_CHECK] = {wants_check, end_quietly},      [TUI_APP_FILES] = {wants_files, end_files},
     [TUI_APP_SCAN] = {wants_always, end_quietly},      [TUI_APP_REDUNDANT] = {wants_redundant, end_quietly},
     [TUI_APP_FIND] = {wants_always, tui_app_end_find}, [TUI_APP_FOLLOW] = {wants_follow, end_quietly},
+    [TUI_APP_RANGE] = {wants_range, end_quietly},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -109,6 +116,8 @@ void tui_app_begin_jobs(struct tui_app *app)
     app->job[TUI_APP_REDUNDANT] = &app->redundant.job;
     tui_follow_init(&app->follow, &app->subject, &app->cells, &app->scan, &app->files);
     app->job[TUI_APP_FOLLOW] = &app->follow.job;
+    tui_range_init(&app->counted, &app->subject, &app->scan);
+    app->job[TUI_APP_RANGE] = &app->counted.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;

@@ -97,12 +97,27 @@ void tui_app_draw_too_small(struct tui_canvas *canvas)
     tui_text(canvas, 0, 2, canvas->cols, TUI_NORMAL, "Make it larger.");
 }
 
+void tui_app_draw_work(struct tui_app *app)
+{
+    struct tui_canvas *canvas = &app->canvas;
+    int cols, rows;
+
+    app->backend->ops->size(app->backend, &cols, &rows);
+    if (cols != canvas->cols || rows != canvas->rows || cols < TUI_MIN_COLS || rows < TUI_MIN_ROWS)
+        return; /* there is nothing to draw over */
+    tui_fill(canvas, (struct tui_rect){0, 1, cols, 1}, ' ', TUI_NORMAL);
+    tui_fill(canvas, (struct tui_rect){0, rows - 1, cols, 1}, ' ', TUI_NORMAL);
+    draw_tabs(app, canvas);
+    draw_bottom(app, canvas, tui_app_top(app));
+    app->backend->ops->present(app->backend, canvas);
+}
+
 void tui_app_draw(struct tui_app *app)
 {
     struct tui_canvas *canvas = &app->canvas;
     int cols, rows, first = app->depth;
 
-    app->redraw = false;
+    app->redraw = app->pane.waits = false;
     app->backend->ops->size(app->backend, &cols, &rows);
     if (tui_canvas_resize(canvas, cols, rows))
         return;        /* out of memory: the old picture stays */

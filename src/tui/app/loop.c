@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tui/app/app.h"
+#include "tui/app/work.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
@@ -21,6 +22,7 @@ enum {
 };
 
 static const double seconds_between_looks = 0.1, seconds_between_stops = 0.01;
+static const double seconds_of_rest = 0.05; /* longer than between two keys of one that is held */
 
 /* Of one that is typed into a field, nobody comes here. */
 static void refuse_key(struct tui_app *app, int key, unsigned contexts)
@@ -35,6 +37,7 @@ static void refuse_key(struct tui_app *app, int key, unsigned contexts)
 
 static void handle_key(struct tui_app *app, int key)
 {
+    app->pane.key = tui_clock();
     if (app->prompting) {
         const char *line = tui_app_ask_key(app, key);
         if (line)
@@ -51,10 +54,8 @@ static void handle_key(struct tui_app *app, int key)
         tui_app_take_letter(app, key);
         return;
     }
-    if (key == TUI_KEY_ESC && app->find.job.state == TUI_JOB_RUNNING) {
-        tui_job_stop(&app->find.job);
+    if (key == TUI_KEY_ESC && tui_work_stop(app))
         return;
-    }
     struct tui_view view = *tui_app_top(app);
     if (view.view_class->key) {
         enum tui_result result = view.view_class->key(app, view.state, key);
@@ -139,6 +140,7 @@ bool tui_app_pump(struct tui_app *app)
 bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total)
 {
     struct tui_app *app = waiting->app;
+    struct tui_waiting *outer = app->waiting;
 
     if (waiting->begun <= 0)
         waiting->begun = tui_clock();
@@ -151,8 +153,47 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     }
     app->waits.what = what;
     app->waits.progress = (struct tui_progress){.done = done, .total = total, .started = waiting->begun};
+    app->waiting = NULL; /* drawing reads, too */
     waiting->stopping |= tui_app_pump(app);
+    app->waiting = outer;
     waiting->looked = tui_clock();
+    app->waits.what = NULL;
+    app->redraw = true;
+    return waiting->stopping;
+}
+
+void tui_app_begin_waiting(struct tui_app *app, struct tui_waiting *waiting)
+{
+    *waiting = (struct tui_waiting){.app = app, .looked = tui_clock(), .begun = tui_clock()};
+    app->waiting = waiting;
+}
+
+int tui_app_end_waiting(struct tui_app *app, int status, struct cow_error *err)
+{
+    bool stopped = app->waiting->stopping;
+
+    app->waiting = NULL;
+    if (stopped)
+        return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    return status;
+}
+
+bool tui_app_step(void *context)
+{
+    struct tui_app *app = context;
+    struct tui_waiting *waiting = app->waiting;
+    double now;
+
+    if (!waiting || (now = tui_clock()) - waiting->heard < seconds_between_stops)
+        return waiting && waiting->stopping;
+    waiting->heard = now;
+    waiting->stopping |= hear_stop(app);
+    if (now - waiting->looked < seconds_between_looks)
+        return waiting->stopping;
+    waiting->looked = now;
+    app->waits.what = "looking at the image";
+    app->waits.progress = (struct tui_progress){.started = waiting->begun};
+    tui_app_draw_work(app);
     app->waits.what = NULL;
     app->redraw = true;
     return waiting->stopping;
@@ -171,15 +212,22 @@ static void count_slice(struct tui_app *app)
     handle_tick(app);
 }
 
+/* The pane is drawn behind the keys, when none has come for a moment. */
+static bool pane_is_due(const struct tui_app *app)
+{
+    return app->pane.waits && tui_clock() - app->pane.key >= seconds_of_rest;
+}
+
 int tui_app_loop(struct tui_app *app, struct cow_error *err)
 {
     app->redraw = true;
     while (!app->leave) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
-        if (app->redraw)
+        if (app->redraw || pane_is_due(app))
             tui_app_draw(app);
         bool busy = tui_app_work_waits(app);
-        int status = app->backend->ops->next(app->backend, &event, busy ? TUI_WAIT_NOT : TUI_WAIT_EVENT, err);
+        enum tui_wait wait = busy ? TUI_WAIT_NOT : app->pane.waits ? TUI_WAIT_MOMENT : TUI_WAIT_EVENT;
+        int status = app->backend->ops->next(app->backend, &event, wait, err);
         if (status)
             return status;
         handle_outside(app, &event);
@@ -191,7 +239,7 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
             tui_app_work(app);
             count_slice(app);
         }
-        if (event.kind == TUI_EVENT_TICK && !busy)
+        if (event.kind == TUI_EVENT_TICK && wait == TUI_WAIT_EVENT)
             handle_tick(app);
     }
     return 0;

@@ -30,25 +30,45 @@ static void time_left(const struct tui_app *app, const struct tui_progress *prog
         snprintf(out, out_bytes, ", %.0f h left", seconds / 3600);
 }
 
-static const struct tui_job *running_job(const struct tui_app *app, const char **name)
+/* Esc stops what has no key of its own. */
+static const struct tui_job *running_job(const struct tui_app *app, const char **name, bool *esc)
 {
     const struct {
         const struct tui_job *job;
         const char *name;
         bool here; /* its tab is on the screen */
-    } jobs[] = {{&app->check.job, "check", app->tab_now == TUI_TAB_CHECK},
-                {&app->files.job, "files", app->tab_now == TUI_TAB_FILES},
-                {&app->scan.job, "scan", true},
-                {&app->files.job, "files", true},
-                {&app->check.job, "check", true},
-                {&app->cells.job, "opening", true}};
+        bool esc;
+    } jobs[] = {{&app->find.job, "find", true, true},
+                {&app->counted.job, "range", app->range.on, true},
+                {&app->check.job, "check", app->tab_now == TUI_TAB_CHECK, false},
+                {&app->files.job, "files", app->tab_now == TUI_TAB_FILES, false},
+                {&app->redundant.job, "redundant", app->tab_now == TUI_TAB_FILES, true},
+                {&app->scan.job, "scan", true, false},
+                {&app->files.job, "files", true, false},
+                {&app->check.job, "check", true, false},
+                {&app->cells.job, "opening", true, false}};
 
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
         *name = jobs[i].name;
+        *esc = jobs[i].esc;
         if (jobs[i].here && jobs[i].job->state == TUI_JOB_RUNNING)
             return jobs[i].job;
     }
     return NULL;
+}
+
+bool tui_work_stop(struct tui_app *app)
+{
+    struct tui_job *const jobs[] = {&app->find.job, app->range.on ? &app->counted.job : NULL,
+                                    app->tab_now == TUI_TAB_FILES ? &app->redundant.job : NULL};
+
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        if (!jobs[i] || jobs[i]->state != TUI_JOB_RUNNING)
+            continue;
+        tui_job_stop(jobs[i]);
+        return true;
+    }
+    return false;
 }
 
 bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
@@ -66,16 +86,14 @@ bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
             snprintf(out, TUI_WORK_BYTES, "%s", app->waits.what);
         return true;
     }
-    tui_find_text(&app->find, out, TUI_WORK_BYTES); /* it has a key of its own, which it tells */
-    if (out[0])
-        return true;
-    const struct tui_job *job = running_job(app, &name);
+    bool esc;
+    const struct tui_job *job = running_job(app, &name, &esc);
     if (!job) {
         tui_scan_text(&app->scan, out, TUI_WORK_BYTES);
         return false;
     }
     time_left(app, &job->progress, left, sizeof left);
-    snprintf(out, TUI_WORK_BYTES, "%s %d%%%s", name, tui_job_percent(job), left);
+    snprintf(out, TUI_WORK_BYTES, "%s %d%%%s%s", name, tui_job_percent(job), left, esc ? ", Esc stops" : "");
     return true;
 }
 

@@ -17,6 +17,9 @@ enum { TUI_WORK_BYTES = 160 };
  * is nothing. Returns whether something goes on. */
 bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES]);
 
+/* Esc: stops what it stops, as told beside the percent. False: there is nothing of that kind. */
+bool tui_work_stop(struct tui_app *app);
+
 /* What the footer has to know besides the view's contexts: whether a key stops what goes on. While a page
  * waits for something there are no other keys. */
 unsigned tui_work_contexts(const struct tui_app *app, unsigned contexts);

@@ -4,6 +4,9 @@
  * logarithmic scale has its top at the fullest cell, and its shades part at shares that are each the same
  * factor smaller. The factor is the largest of a few at which the usual cell (the median of those that hold
  * anything) still has the lowest shade: then what is fuller than usual stands out, and nothing else does.
+ * Where half of all cells and more hold something, and nearly the same, shades that part at the median would
+ * show chance alone, and a map of chance says nothing and takes a terminal long to be told: there the factors
+ * are smaller, and what is little fuller than usual has the lowest shade, too.
  */
 #include "tui/cells/heat.h"
 
@@ -12,7 +15,9 @@
 
 enum { OCTAVES = 64, DECIMALS_MOST = 12 };
 
-static const double factors[] = {100, 50, 30, 20, 10, 5, 3, 2};
+static const double factors[] = {100, 50, 30, 20, 10, 5, 3, 2},
+                    small_factors[] = {3, 2, 1.5, 1.25, 1.1, 1.05, 1.02};
+static const double above_usual = 1.5;
 static const double low_share = 0.5;
 
 static double share_of(const struct cow_density *density)
@@ -46,15 +51,14 @@ static double usual_share(const size_t count[OCTAVES], size_t total)
     return share;
 }
 
-static double choose_factor(double most, double usual)
+/* The first factor at which a share has the lowest shade, or the last one. */
+static double choose_factor(const double *factor, size_t n, double most, double share)
 {
-    size_t last = sizeof factors / sizeof factors[0] - 1;
-
-    for (size_t i = 0; i < last; i++) {
-        if (most / (factors[i] * factors[i] * factors[i]) > usual)
-            return factors[i];
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (most / (factor[i] * factor[i] * factor[i]) > share)
+            return factor[i];
     }
-    return factors[last];
+    return factor[n - 1];
 }
 
 void tui_heat_measure(struct tui_heat *out, enum tui_heat_choice choice, const struct cow_density *cell,
@@ -73,7 +77,11 @@ void tui_heat_measure(struct tui_heat *out, enum tui_heat_choice choice, const s
             out->most = share;
     }
     out->is_log = total > 0 && (choice == TUI_HEAT_LOG || (choice == TUI_HEAT_AUTO && out->most < low_share));
-    double bound = out->most, factor = choose_factor(out->most, usual_share(count, total));
+    double bound = out->most, usual = usual_share(count, total),
+           factor = choose_factor(factors, sizeof factors / sizeof factors[0], out->most, usual);
+    if (total * 2 >= cells && factor <= small_factors[0])
+        factor = choose_factor(small_factors, sizeof small_factors / sizeof small_factors[0], out->most,
+                               usual * above_usual);
     for (int i = TUI_HEAT_BOUNDS - 1; i >= 0; i--)
         out->bound[i] = bound /= factor;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The pane: lines of words, and below them some bytes of both sides. Asking for all of it costs two short
- * reads and a walk through the changed files; it is asked for anew with each drawing, so it cannot be old.
+ * reads and a walk through the changed files, and showing it many bytes: so while a key is held it stays what
+ * it was, and follows when no key has come for a moment, or four times a second. Else it is asked for anew
+ * with each drawing, so it cannot be old.
  */
 #include "tui/cells/pane.h"
 
@@ -12,6 +14,7 @@
 #include "tui/app/app.h"
 #include "tui/cells/legend.h"
 #include "tui/cells/map_ends.h"
+#include "tui/screen/clock.h"
 #include "tui/screen/page.h"
 
 enum {
@@ -21,6 +24,9 @@ enum {
     HEX_BYTES = 8, /* a row */
     TEXT_BYTES = 1024,
 };
+
+/* How long a key counts as just typed, and how long the pane may be of another place. */
+static const double key_seconds = 0.05, late_seconds = 0.25;
 
 int pane_cols(const struct tui_canvas *canvas)
 {
@@ -213,16 +219,11 @@ static void draw_hex(struct tui_app *app, struct tui_canvas *canvas, struct tui_
     }
 }
 
-void pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area, uint64_t first_sector,
-               uint64_t sectors, const char *found)
+static void draw_pane(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect frame,
+                      uint64_t first_sector, uint64_t sectors, const char *found)
 {
-    int cols = pane_cols(canvas);
-    struct tui_rect frame = {area.x + area.cols - cols, area.y, cols, area.rows};
     struct tui_page page = {0};
     struct cow_run run;
-
-    if (cols == 0)
-        return;
     struct tui_rect inside = tui_frame(canvas, frame, "Here");
     tui_page_begin(&page, inside.cols - 2);
     put_place(app, &page, first_sector, sectors);
@@ -241,4 +242,76 @@ void pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect a
     struct tui_rect rest = {inside.x - 1, inside.y + used, inside.cols + 2, inside.rows - used};
     draw_hex(app, canvas, rest, known && cow_origin_dirty(run.origin));
     tui_page_free(&page);
+}
+
+/* ---- while keys come ---- */
+
+static void copy_cells(struct tui_canvas *to, struct tui_rect rect, const struct tui_canvas *from, int x,
+                       int y)
+{
+    for (int row = 0; row < rect.rows; row++)
+        memcpy(to->cell + (size_t)(rect.y + row) * (size_t)to->cols + rect.x,
+               from->cell + (size_t)(y + row) * (size_t)from->cols + x,
+               (size_t)rect.cols * sizeof *from->cell);
+}
+
+/* Whether the pane as it was drawn last stays: it is of another place, and a key has just come. */
+static bool stays(struct tui_app *app, struct tui_rect frame, uint64_t first_sector, uint64_t sectors)
+{
+    double now = tui_clock();
+    bool is_same = app->pane.first_sector == first_sector && app->pane.sectors == sectors &&
+                   app->pane.sector == app->sector;
+    bool is_here = app->pane.generation == app->subject.generation && app->pane.tab == app->tab_now &&
+                   app->pane.kept.cols == frame.cols && app->pane.kept.rows == frame.rows;
+
+    if (!app->subject.interactive || is_same || !is_here || now - app->pane.key >= key_seconds)
+        return false;
+    if (app->pane.since <= 0)
+        app->pane.since = now;
+    return now - app->pane.since < late_seconds;
+}
+
+static void keep_pane(struct tui_app *app, const struct tui_canvas *canvas, struct tui_rect frame,
+                      uint64_t first_sector, uint64_t sectors)
+{
+    app->pane.since = 0;
+    app->pane.generation = 0;
+    if (!app->subject.interactive || tui_canvas_resize(&app->pane.kept, frame.cols, frame.rows))
+        return;
+    copy_cells(&app->pane.kept, (struct tui_rect){0, 0, frame.cols, frame.rows}, canvas, frame.x, frame.y);
+    app->pane.generation = app->subject.generation;
+    app->pane.tab = app->tab_now;
+    app->pane.first_sector = first_sector;
+    app->pane.sectors = sectors;
+    app->pane.sector = app->sector;
+}
+
+bool pane_draw(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area, uint64_t first_sector,
+               uint64_t sectors, const char *found)
+{
+    int cols = pane_cols(canvas);
+    struct tui_rect frame = {area.x + area.cols - cols, area.y, cols, area.rows};
+
+    if (cols == 0)
+        return true;
+    if (stays(app, frame, first_sector, sectors)) {
+        copy_cells(canvas, frame, &app->pane.kept, 0, 0);
+        app->pane.waits = true;
+        return false;
+    }
+    draw_pane(app, canvas, frame, first_sector, sectors, found);
+    keep_pane(app, canvas, frame, first_sector, sectors);
+    return true;
+}
+
+void pane_line(struct tui_app *app, struct tui_canvas *canvas, int y)
+{
+    struct tui_rect line = {0, y, canvas->cols, 1};
+
+    if (pane_cols(canvas) == 0 || !app->subject.interactive)
+        return;
+    if (app->pane.waits && app->pane.line.cols == canvas->cols)
+        copy_cells(canvas, line, &app->pane.line, 0, 0);
+    else if (tui_canvas_resize(&app->pane.line, canvas->cols, 1) == 0)
+        copy_cells(&app->pane.line, (struct tui_rect){0, 0, canvas->cols, 1}, canvas, 0, y);
 }

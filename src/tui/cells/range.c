@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Counting a range. Bits cost next to nothing, whatever its length; what is redundant is known only by
- * comparing bytes, so a long range takes it from a scan of the whole disk, and one in between is not
- * compared.
+ * comparing bytes, which a job does (jobs/range_job.h).
  */
 #include "tui/cells/range.h"
 
@@ -11,59 +10,31 @@
 
 #include "tui/app/app.h"
 
-enum { COMPARED_BYTES_MOST = 8 * 1024 * 1024, TEXT_BYTES = 256 };
-
 void range_toggle(struct tui_app *app)
 {
     app->range.on = !app->range.on;
+    tui_range_show(&app->counted, 0, 0);
     app->range.anchor = app->sector;
     app->redraw = true;
 }
 
-/* Redundant sectors of a range that is not too long to look into. */
-static int compare_range(struct tui_app *app, struct range_totals *totals)
+/* Of the whole disk a scan has told; of a part of it a job does. */
+static bool count_redundant(struct tui_app *app, struct range_totals *totals, struct range_ends range)
 {
-    uint64_t sector = totals->of.first;
-    struct cow_dirty_run dirty = {0, 0};
-
-    while (sector < totals->of.end) {
-        struct cow_run run;
-        int status = cow_image_next_dirty(app->subject.image, sector, &dirty, NULL);
-        if (status || dirty.sectors == 0 || dirty.first_sector >= totals->of.end)
-            return status;
-        status = cow_scan_run(app->scan.reader, dirty.first_sector, &run, NULL);
-        if (status || run.sectors == 0)
-            return status;
-        uint64_t end = run.first_sector + run.sectors;
-        if (end > totals->of.end)
-            end = totals->of.end;
-        if (run.origin == COW_ORIGIN_REDUNDANT)
-            totals->redundant_sectors += end - run.first_sector;
-        sector = end;
-    }
-    return 0;
-}
-
-static void count_redundant(struct tui_app *app, struct range_totals *totals)
-{
-    uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
-
-    totals->compared = false;
-    totals->redundant_sectors = 0;
     if (!tui_scan_on(&app->scan))
-        return;
-    if (totals->of.first == 0 && totals->of.end == tui_app_sectors(app) && app->scan.at >= totals->of.end) {
+        return false;
+    if (range.first == 0 && range.end == tui_app_sectors(app) && app->scan.at >= range.end) {
         totals->redundant_sectors = app->scan.counts.sectors[COW_ORIGIN_REDUNDANT];
-        totals->compared = true;
-    } else if (totals->dirty_sectors <= COMPARED_BYTES_MOST / sector_bytes) {
-        totals->compared = compare_range(app, totals) == 0;
+        return true;
     }
+    tui_range_show(&app->counted, range.first, range.end);
+    totals->redundant_sectors = app->counted.redundant_sectors;
+    return tui_range_known(&app->counted);
 }
 
 static bool is_counted(const struct tui_app *app, const struct range_totals *totals, struct range_ends range)
 {
-    return totals->generation == app->subject.generation && totals->epoch == app->scan.epoch &&
-           totals->looked_into == app->scan.at && totals->of.first == range.first &&
+    return totals->generation == app->subject.generation && totals->of.first == range.first &&
            totals->of.end == range.end;
 }
 
@@ -78,9 +49,6 @@ static bool count_range(struct tui_app *app, struct range_totals *totals, struct
         return false;
     totals->of = range;
     totals->dirty_sectors = density.dirty_sectors;
-    count_redundant(app, totals);
-    totals->looked_into = app->scan.at;
-    totals->epoch = app->scan.epoch;
     totals->generation = app->subject.generation;
     return true;
 }
@@ -95,10 +63,12 @@ void range_draw(struct tui_app *app, struct range_totals *totals, struct tui_can
         return;
     cow_size_text(size, (range.end - range.first) * sector_bytes);
     cow_size_text(in_cow, totals->dirty_sectors * sector_bytes);
-    if (totals->compared)
+    if (count_redundant(app, totals, range))
         snprintf(redundant, sizeof redundant, ", %" PRIu64 " redundant", totals->redundant_sectors);
     else if (!tui_scan_on(&app->scan))
         snprintf(redundant, sizeof redundant, "; s compares");
+    else if (app->counted.job.state == TUI_JOB_STOPPED)
+        snprintf(redundant, sizeof redundant, "; comparing was stopped");
     int x = 1 + tui_textf(canvas, 1, y, canvas->cols - 2, TUI_STRONG, "range %" PRIu64 "-%" PRIu64 ", %s",
                           range.first, range.end - 1, size);
     tui_textf(canvas, x, y, canvas->cols - 1 - x, TUI_NORMAL,

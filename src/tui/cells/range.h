@@ -19,18 +19,16 @@ struct range_ends {
 
 /* What a range holds, kept until it is another one. */
 struct range_totals {
-    unsigned generation, epoch; /* of the image, and of the scan */
-    uint64_t looked_into;       /* by the scan, when it was counted */
+    unsigned generation; /* of the image */
     struct range_ends of;
     uint64_t dirty_sectors, redundant_sectors;
-    bool compared; /* the redundant ones are known */
 };
 
 /* Begins a range at the selection, or ends it. */
 void range_toggle(struct tui_app *app);
 
-/* Draws the totals of a range in one line. The sectors of what is redundant are counted where a scan is on
- * and no more than some MiB are to be compared. */
+/* Draws the totals of a range in one line. The sectors of what is redundant are told where a scan is on, as
+ * soon as they are counted. */
 void range_draw(struct tui_app *app, struct range_totals *totals, struct tui_canvas *canvas, int y,
                 struct range_ends range);
 

@@ -236,7 +236,7 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
 {
     const struct tui_change_request *request = argument;
     const struct kind *kind = &change_kinds[request->kind];
-    struct tui_waiting planning = {.app = app, .looked = tui_clock()};
+    struct tui_waiting planning;
     struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
     struct change_view *view = calloc(1, sizeof *view);
@@ -244,8 +244,10 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     front_trace(&env);
-    int status = kind->plan(&plan, app, request->argument, &env, err);
+    tui_app_begin_waiting(app, &planning);
+    int status = tui_app_end_waiting(app, kind->plan(&plan, app, request->argument, &env, err), err);
     if (status) {
+        cow_plan_free(plan);
         free(view);
         return status;
     }

@@ -255,8 +255,12 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
     front_trace(&env);
     options.env = &env;
-    if (choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
-                       : cow_plan_resize(&plan, app->subject.image, &options, &err)) {
+    struct tui_waiting planning;
+    tui_app_begin_waiting(app, &planning);
+    int status = choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
+                                : cow_plan_resize(&plan, app->subject.image, &options, &err);
+    if (tui_app_end_waiting(app, status, &err)) {
+        cow_plan_free(plan);
         tui_app_error(app, &err);
         return;
     }

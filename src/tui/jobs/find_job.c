@@ -478,10 +478,3 @@ void tui_find_owner(struct tui_find *find, const char *text, uint64_t from, bool
     find->at = back ? 0 : from;
     find->skips_first = beyond && !back;
 }
-
-void tui_find_text(const struct tui_find *find, char *out, size_t out_bytes)
-{
-    out[0] = '\0';
-    if (find->job.state == TUI_JOB_RUNNING)
-        snprintf(out, out_bytes, "find %d%%, Esc stops", tui_job_percent(&find->job));
-}

@@ -64,7 +64,4 @@ void tui_find_difference(struct tui_find *find, uint64_t from, bool back);
 /* beyond: not in the piece that it begins in. */
 void tui_find_owner(struct tui_find *find, const char *text, uint64_t from, bool back, bool beyond);
 
-/* "find 37%", "" if it does not run. */
-void tui_find_text(const struct tui_find *find, char *out, size_t out_bytes);
-
 #endif

@@ -10,7 +10,7 @@
 
 #include "tui/screen/clock.h"
 
-enum { SCRIPT_STEPS = 64 };
+enum { SCRIPT_STEPS = 2 };
 
 static const double redundant_slice_seconds = 0.01;
 
@@ -135,13 +135,15 @@ static void redundant_slice(void *owner)
     struct tui_job *job = &redundant->job;
     struct cow_error err = {0};
     double until = tui_clock() + redundant_slice_seconds;
-    int status = 0;
+    int before = tui_job_percent(job), status = 0;
 
     if (job->state != TUI_JOB_RUNNING)
         status = begin_redundant(redundant, &err);
     if (!tui_job_is_current(job) || !tui_files_known(redundant->files) ||
         redundant->epoch != redundant->files->epoch)
         job->state = TUI_JOB_OFF; /* it begins again when those are known */
+    if (job->stop && job->state == TUI_JOB_RUNNING)
+        job->state = TUI_JOB_STOPPED; /* until the files are read anew, or a scan begins */
     for (int i = 0; job->state == TUI_JOB_RUNNING && status == 0 &&
                     (job->subject->interactive ? tui_clock() < until : i < SCRIPT_STEPS);
          i++)
@@ -151,13 +153,13 @@ static void redundant_slice(void *owner)
         job->error = err;
         job->complains = true;
     }
-    job->news |= job->state != TUI_JOB_RUNNING;
+    job->progress.done = redundant->at;
+    job->progress.total = cow_image_header(job->subject->image)->size_bytes;
+    job->news |= job->state != TUI_JOB_RUNNING || tui_job_percent(job) != before;
     if (job->state != TUI_JOB_RUNNING) {
         cow_scan_close(redundant->reader);
         redundant->reader = NULL;
     }
-    job->progress.done = redundant->at;
-    job->progress.total = cow_image_header(job->subject->image)->size_bytes;
 }
 
 uint64_t tui_redundant_bytes(const struct tui_redundant *redundant, const struct cow_fs_file *file)

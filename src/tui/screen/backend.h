@@ -28,8 +28,9 @@ struct tui_event {
 };
 
 enum tui_wait {
-    TUI_WAIT_EVENT, /* up to 100 ms */
-    TUI_WAIT_NOT,   /* what is there already; for looking in while work is going on */
+    TUI_WAIT_EVENT,  /* up to 100 ms */
+    TUI_WAIT_MOMENT, /* up to 20 ms */
+    TUI_WAIT_NOT,    /* what is there already; for looking in while work is going on */
 };
 
 struct tui_backend;

@@ -68,12 +68,14 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
     app->subject.interactive = !options->script_path;
     app->chosen = backend != NULL;
     app->give_lesson = lesson_run;
+    if (app->subject.interactive && cow_io_stepped(&app->io, tui_app_step, app, err))
+        return COW_NO_MEMORY;
     tui_app_look_through(app, options->backing_path);
     tui_app_begin_jobs(app);
     *begun = false;
     int status = tui_app_reopen(app, err);
     if (status)
-        return status;
+        goto out_io;
     snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(app->subject.image)->backing_path);
     status = tui_prompt_init(!options->script_path, err);
     if (status)
@@ -94,11 +96,15 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
 out_views:
     tui_app_close_views(app);
     tui_canvas_free(&app->canvas);
+    tui_canvas_free(&app->pane.kept);
+    tui_canvas_free(&app->pane.line);
     tui_prompt_end();
 out_image:
     tui_app_end_jobs(app);
     cow_image_close(app->subject.image);
     free(app->typed_backing);
+out_io:
+    cow_io_free(app->io);
     return status;
 }
 

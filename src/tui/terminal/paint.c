@@ -1,58 +1,41 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A colour costs more than a move, and a map has a few colours and thousands of cells that alternate between
- * them. So a frame is painted style by style, the most frequent one first, each over the whole screen; and
- * where equal cells are parted by such as are painted later anyway, the repetition goes on right through
- * them.
+ * them. So a frame is painted style by style, the most frequent ones first and then those that take the
+ * fewest bytes to change to, each over the whole screen. Where equal cells are parted by such as are painted
+ * later, the repetition goes on right through them; how far it may go through cells that are right as they
+ * are, and have to be painted again then, is tried out for each line (choose_reach): the cheapest is taken.
  *
  * Blanks that no background shows are all one style, and styles that look the same are one, too. Of a wide
  * character both halves are sent, or none; nothing is repeated over one, and a terminal that loses half of
  * one by what is written beside it is told the other half again, for that has changed, too.
- *
- * Behind the last column a terminal's cursor is in a place of its own (the next character wraps): it counts
- * as unknown, so the next move is an absolute one.
  */
 #include "tui/terminal/paint.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cow/error.h"
 #include "tui/screen/utf8.h"
+#include "tui/terminal/paint_scroll.h"
 
-enum { SEQUENCE_BYTES = 3 * TUI_PAINT_PART + 16, GAP_MOST = 3, REPEAT_LEAST = 4 };
+enum {
+    GAP_MOST = 5,
+    REPEAT_LEAST = 4,
+    FEW_CELLS = 64,    /* of a style: the order of styles is that of the bytes between them */
+    SCROLL_FROM = 200, /* cells to be sent, from which on it is looked whether lines have moved */
+    BUSY_ROW = 12,     /* cells to be sent, from which on it is tried out how */
+};
 
-static void put_bytes(struct tui_paint *paint, const char *bytes, size_t n)
-{
-    if (paint->used + n > paint->room) {
-        size_t room = (paint->used + n) * 2 + 4096;
-        char *out = realloc(paint->out, room);
-        if (!out) {
-            paint->failed = true;
-            return;
-        }
-        paint->out = out;
-        paint->room = room;
-    }
-    memcpy(paint->out + paint->used, bytes, n);
-    paint->used += n;
-}
-
-static void put_text(struct tui_paint *paint, const char *text)
-{
-    put_bytes(paint, text, strlen(text));
-}
+/* Cells that are right as they are, and that a repetition may go through in one piece. */
+static const int reaches[] = {0, 1, 2, 4, TUI_SIDE_MAX};
+enum { REACHES = sizeof reaches / sizeof reaches[0] };
 
 static void put_sequence(struct tui_paint *paint, int n, char final)
 {
-    char text[SEQUENCE_BYTES];
+    char text[TUI_PAINT_SEQUENCE];
 
-    if (n == 1)
-        snprintf(text, sizeof text, "\033[%c", final);
-    else
-        snprintf(text, sizeof text, "\033[%d%c", n, final);
-    put_text(paint, text);
+    tui_paint_bytes(paint, text, tui_paint_sequence(text, n, final));
 }
 
 static bool is_blank_seen(const struct tui_paint_look *look)
@@ -78,7 +61,7 @@ void tui_paint_end(struct tui_paint *paint)
     free(paint->pending);
     free(paint->out);
     paint->shown = paint->want = NULL;
-    paint->pending = NULL;
+    paint->pending = paint->trial = paint->row_reach = NULL;
     paint->out = NULL;
     paint->room = paint->used = 0;
     tui_paint_forget(paint);
@@ -88,61 +71,6 @@ void tui_paint_forget(struct tui_paint *paint)
 {
     paint->cols = paint->rows = 0;
     paint->x = paint->style = paint->cursor_shown = -1;
-}
-
-/* ---- where, and in which style ---- */
-
-static void move_to(struct tui_paint *paint, int x, int y)
-{
-    char text[SEQUENCE_BYTES];
-
-    if (paint->x == x && paint->y == y)
-        return;
-    if (paint->x >= 0 && paint->y == y && x > paint->x) {
-        put_sequence(paint, x - paint->x, 'C');
-    } else if (paint->x >= 0 && paint->y == y && paint->x - x <= GAP_MOST) {
-        for (int i = paint->x; i > x; i--)
-            put_text(paint, "\b");
-    } else {
-        snprintf(text, sizeof text, "\033[%d;%dH", y + 1, x + 1);
-        put_text(paint, text);
-    }
-    paint->x = x;
-    paint->y = y;
-}
-
-static void join(char *out, size_t out_bytes, const char *part)
-{
-    size_t used = strlen(out);
-
-    if (part[0])
-        snprintf(out + used, out_bytes - used, "%s%s", used > 0 ? ";" : "", part);
-}
-
-/* From the style before, where that has nothing on that has to go off; else from the beginning. */
-static void use_style(struct tui_paint *paint, int style)
-{
-    static const struct tui_paint_look none;
-    const struct tui_paint_look *to = &paint->look[style], *from = &none;
-    char parameters[SEQUENCE_BYTES] = "", text[SEQUENCE_BYTES + 4];
-
-    if (paint->style == style)
-        return;
-    if (paint->style >= 0)
-        from = &paint->look[paint->style];
-    bool goes_on = paint->style >= 0 && strcmp(from->attributes, to->attributes) == 0 &&
-                   (to->fg[0] || !from->fg[0]) && (to->bg[0] || !from->bg[0]);
-    if (!goes_on) {
-        if (to->attributes[0] || to->fg[0] || to->bg[0])
-            join(parameters, sizeof parameters, "0");
-        from = &none;
-    }
-    join(parameters, sizeof parameters, goes_on ? "" : to->attributes);
-    join(parameters, sizeof parameters, strcmp(from->fg, to->fg) != 0 ? to->fg : "");
-    join(parameters, sizeof parameters, strcmp(from->bg, to->bg) != 0 ? to->bg : "");
-    snprintf(text, sizeof text, "\033[%sm", parameters);
-    put_text(paint, text);
-    paint->style = style;
 }
 
 /* ---- cells ---- */
@@ -172,33 +100,37 @@ static bool is_of_style(const struct tui_paint *paint, size_t at, int style)
 }
 
 /* How many cells from x on may be the same as it: those that are, and such as are painted later; the last of
- * them is one that is. */
+ * them is one that is, and has to be sent, but for a line's last one: a rest of blanks can be cleared. */
 static int repeated(const struct tui_paint *paint, int x, int y)
 {
     const struct tui_cell *first = &paint->want[at_cell(paint, x, y)];
-    int end = x + 1;
+    int end = x + 1, again = 0;
 
     if (!is_single(paint, x, y))
         return 1;
     for (int i = x + 1; i < paint->cols && is_single(paint, i, y); i++) {
         size_t at = at_cell(paint, i, y);
         bool same = paint->want[at].ch == first->ch && is_of_style(paint, at, first->style);
-        if (!same && (paint->pending[at] == 0 || paint->want[at].style == first->style))
+        again = same || paint->pending[at] ? 0 : again + 1;
+        if (!same &&
+            (paint->rank[paint->want[at].style] <= paint->rank[first->style] || again > paint->reach))
             break;
-        if (same)
+        if (same && (paint->pending[at] || (first->ch == ' ' && i + 1 == paint->cols)))
             end = i + 1;
     }
     return end - x;
 }
 
+/* What was written is shown; what it was written over, and is something else, has to be sent. */
 static void mark_sent(struct tui_paint *paint, int x, int y, int cells)
 {
     const struct tui_cell first = paint->want[at_cell(paint, x, y)];
 
     for (int i = 0; i < cells; i++) {
         size_t at = at_cell(paint, x + i, y);
-        if (paint->want[at].ch == first.ch || (i == 1 && paint->want[at].ch == 0))
-            paint->pending[at] = is_of_style(paint, at, first.style) ? 0 : paint->pending[at];
+        bool is_it = paint->want[at].ch == first.ch || (i == 1 && paint->want[at].ch == 0);
+        paint->pending[at] = is_it && is_of_style(paint, at, first.style) ? 0 : 1;
+        paint->touched[paint->want[at].style] |= paint->pending[at] != 0;
     }
     paint->x = x + cells < paint->cols ? x + cells : -1;
 }
@@ -213,12 +145,12 @@ static int put_cells(struct tui_paint *paint, int x, int y)
     size_t bytes = tui_utf8_put(text, cell->ch);
 
     if (cell->ch == ' ' && x + n == paint->cols && n >= REPEAT_LEAST && !paint->blank_shows[cell->style]) {
-        put_text(paint, "\033[K");
+        tui_paint_put(paint, "\033[K");
         mark_sent(paint, x, y, n);
         paint->x = x;
         return n;
     }
-    put_bytes(paint, text, bytes);
+    tui_paint_bytes(paint, text, bytes);
     if (!wide && paint->repeats && (size_t)(n - 1) * bytes > (size_t)(REPEAT_LEAST + (n > 10) + (n > 100))) {
         put_sequence(paint, n - 1, 'b');
         written = n;
@@ -228,17 +160,24 @@ static int put_cells(struct tui_paint *paint, int x, int y)
     return n;
 }
 
-/* Whether the gap up to x, on the cursor's line, is cheaper written than stepped over. */
-static bool gap_is_writable(const struct tui_paint *paint, int x, int y, int style)
+/* Writes the gap up to x, on the cursor's line, where that takes no more bytes than to step over it. */
+static void write_gap(struct tui_paint *paint, int x, int y, int style)
 {
+    char text[GAP_MOST * TUI_UTF8_BYTES], step[TUI_PAINT_SEQUENCE];
+    size_t n = 0;
+
     if (paint->x < 0 || paint->y != y || x <= paint->x || x - paint->x > GAP_MOST)
-        return false;
+        return;
     for (int i = paint->x; i < x; i++) {
-        if (!is_single(paint, i, y) || paint->want[at_cell(paint, i, y)].ch >= 0x80 ||
-            !is_of_style(paint, at_cell(paint, i, y), style))
-            return false;
+        if (!is_single(paint, i, y) || !is_of_style(paint, at_cell(paint, i, y), style))
+            return;
+        n += tui_utf8_put(text + n, paint->want[at_cell(paint, i, y)].ch);
     }
-    return true;
+    if (n > tui_paint_step_text(paint, x, step))
+        return;
+    tui_paint_bytes(paint, text, n);
+    memset(paint->pending + at_cell(paint, paint->x, y), 0, (size_t)(x - paint->x));
+    paint->x = x;
 }
 
 static void paint_row(struct tui_paint *paint, int y, int style)
@@ -247,17 +186,60 @@ static void paint_row(struct tui_paint *paint, int y, int style)
         size_t at = at_cell(paint, x, y);
         if (!paint->pending[at] || paint->want[at].style != style || paint->want[at].ch == 0)
             continue;
-        use_style(paint, style);
-        if (gap_is_writable(paint, x, y, style)) {
-            for (int i = paint->x; i < x; i++) {
-                char ch = (char)paint->want[at_cell(paint, i, y)].ch;
-                put_bytes(paint, &ch, 1);
-                paint->pending[at_cell(paint, i, y)] = 0;
-            }
-            paint->x = x;
-        }
-        move_to(paint, x, y);
+        tui_paint_style(paint, style);
+        write_gap(paint, x, y, style);
+        tui_paint_move(paint, x, y);
         x += put_cells(paint, x, y) - 1;
+    }
+}
+
+/* ---- lines ---- */
+
+/* The bytes that a line takes in all styles; nothing is sent, and nothing changed. */
+static size_t row_bytes(struct tui_paint *paint, int y)
+{
+    uint8_t *pending = paint->pending + at_cell(paint, 0, y);
+    const size_t cols = (size_t)paint->cols, before = paint->used;
+    const int x = paint->x, row = paint->y, style = paint->style;
+
+    memcpy(paint->trial, pending, cols);
+    for (int i = 0; i < paint->styles; i++) {
+        if (!paint->touched[paint->order[i]])
+            continue;
+        paint->x = -1;
+        paint->style = paint->order[i];
+        paint_row(paint, y, paint->style);
+    }
+    size_t n = paint->used - before;
+    memcpy(pending, paint->trial, cols);
+    paint->used = before;
+    paint->x = x;
+    paint->y = row;
+    paint->style = style;
+    return n;
+}
+
+/* How far a line's repetitions reach, by trying it out where there is much to send. */
+static void choose_reach(struct tui_paint *paint, int y)
+{
+    const uint8_t *pending = paint->pending + at_cell(paint, 0, y);
+    size_t least = SIZE_MAX;
+    int n = 0;
+
+    paint->row_reach[y] = 0;
+    for (int x = 0; x < paint->cols; x++)
+        n += pending[x];
+    if (n < BUSY_ROW || !paint->repeats)
+        return;
+    memset(paint->touched, 0, sizeof paint->touched);
+    for (int x = 0; x < paint->cols; x++)
+        paint->touched[paint->want[at_cell(paint, x, y)].style] |= pending[x] != 0;
+    for (int i = 0; i < REACHES; i++) {
+        paint->reach = reaches[i];
+        size_t bytes = row_bytes(paint, y);
+        if (bytes < least)
+            paint->row_reach[y] = (uint8_t)i;
+        least = bytes < least ? bytes : least;
     }
 }
 
@@ -269,43 +251,71 @@ static int start_anew(struct tui_paint *paint, const struct tui_canvas *canvas)
     size_t cells = (size_t)canvas->cols * (size_t)canvas->rows;
     struct tui_cell *shown = realloc(paint->shown, 2 * cells * sizeof *shown);
 
-    paint->shown = shown ? shown : paint->shown;
-    uint8_t *pending = realloc(paint->pending, cells);
-    paint->pending = pending ? pending : paint->pending;
+    if (shown)
+        paint->shown = shown;
+    uint8_t *pending = realloc(paint->pending, cells + (size_t)canvas->cols + (size_t)canvas->rows);
+    if (pending)
+        paint->pending = pending;
     if (!shown || !pending)
         return COW_NO_MEMORY;
     paint->cols = canvas->cols;
     paint->rows = canvas->rows;
     paint->want = shown + cells;
-    put_text(paint, "\033[m\033[H\033[2J");
+    paint->trial = pending + cells;
+    paint->row_reach = paint->trial + canvas->cols;
+    tui_paint_put(paint, "\033[m\033[H\033[2J");
     paint->x = paint->y = 0;
     paint->style = -1;
-    uint8_t style = paint->blank_shows[TUI_NORMAL] ? TUI_STYLES : paint->same[TUI_NORMAL];
-    for (size_t i = 0; i < cells; i++)
-        shown[i] = (struct tui_cell){' ', style};
+    tui_paint_blank(paint, 0, paint->rows);
     return 0;
 }
 
-/* What is wanted, in styles that can be told apart. Returns how many cells of each are to be sent. */
-static void want_cells(struct tui_paint *paint, const struct tui_canvas *canvas, int count[TUI_STYLES])
+/* What is wanted, in styles that can be told apart. */
+static void want_cells(struct tui_paint *paint, const struct tui_canvas *canvas)
 {
     size_t cells = (size_t)canvas->cols * (size_t)canvas->rows;
 
-    memset(count, 0, TUI_STYLES * sizeof *count);
     for (size_t i = 0; i < cells; i++) {
         struct tui_cell cell = canvas->cell[i];
         cell.style = paint->same[cell.style];
         if (cell.ch == ' ' && !paint->blank_shows[cell.style] && !paint->blank_shows[TUI_NORMAL])
             cell.style = paint->same[TUI_NORMAL];
         paint->want[i] = cell;
-        paint->pending[i] = cell.ch != paint->shown[i].ch || cell.style != paint->shown[i].style;
+    }
+}
+
+static size_t cells_to_send(const struct tui_paint *paint)
+{
+    size_t cells = (size_t)paint->cols * (size_t)paint->rows, n = 0;
+
+    for (size_t i = 0; i < cells; i++)
+        n += paint->want[i].ch != paint->shown[i].ch || paint->want[i].style != paint->shown[i].style;
+    return n;
+}
+
+/* Cells of the styles: that are to be sent, and that there are. */
+struct counts {
+    int pending[TUI_STYLES], all[TUI_STYLES];
+};
+
+/* What is to be sent. */
+static void find_pending(struct tui_paint *paint, struct counts *count)
+{
+    size_t cells = (size_t)paint->cols * (size_t)paint->rows;
+
+    memset(count, 0, sizeof *count);
+    for (size_t i = 0; i < cells; i++) {
+        const struct tui_cell *want = &paint->want[i], *shown = &paint->shown[i];
+        paint->pending[i] = want->ch != shown->ch || want->style != shown->style;
     }
     for (size_t i = 0; i + 1 < cells; i++) {
         if (paint->want[i + 1].ch == 0)
             paint->pending[i] = paint->pending[i + 1] = paint->pending[i] | paint->pending[i + 1];
     }
-    for (size_t i = 0; i < cells; i++)
-        count[paint->want[i].style] += paint->pending[i] ? 1 : 0;
+    for (size_t i = 0; i < cells; i++) {
+        count->pending[paint->want[i].style] += paint->pending[i] ? 1 : 0;
+        count->all[paint->want[i].style]++;
+    }
 }
 
 static void place_cursor(struct tui_paint *paint, const struct tui_canvas *canvas)
@@ -314,36 +324,97 @@ static void place_cursor(struct tui_paint *paint, const struct tui_canvas *canva
                 canvas->cursor_y < canvas->rows;
 
     if (shown)
-        move_to(paint, canvas->cursor_x, canvas->cursor_y);
+        tui_paint_move(paint, canvas->cursor_x, canvas->cursor_y);
     if (shown != paint->cursor_shown && paint->cursor && paint->no_cursor)
-        put_text(paint, shown ? paint->cursor : paint->no_cursor);
+        tui_paint_put(paint, shown ? paint->cursor : paint->no_cursor);
     paint->cursor_shown = shown;
 }
 
-static int most_frequent(const int count[TUI_STYLES])
+/* Of the styles that are left, and of which more than so many cells are to be sent, the one that there is
+ * most of: the others are written into it. -1: none. */
+static int most_frequent(const struct counts *count, const bool taken[TUI_STYLES], int more_than)
 {
-    int most = 0;
+    int most = -1;
 
-    for (int i = 1; i < TUI_STYLES; i++)
-        most = count[i] > count[most] ? i : most;
+    for (int i = 0; i < TUI_STYLES; i++) {
+        if (!taken[i] && count->pending[i] > more_than && (most < 0 || count->all[i] > count->all[most]))
+            most = i;
+    }
     return most;
+}
+
+/* Of those that are left, and of which some cells are to be sent, the one that is the fewest bytes away; -1:
+ * none. */
+static int nearest(const struct tui_paint *paint, const struct counts *count, const bool taken[TUI_STYLES],
+                   int before)
+{
+    char text[TUI_PAINT_SEQUENCE];
+    size_t least = SIZE_MAX;
+    int next = -1;
+
+    for (int i = 0; i < TUI_STYLES; i++) {
+        if (taken[i] || count->pending[i] == 0)
+            continue;
+        tui_paint_style_text(paint, before, i, text, sizeof text);
+        next = strlen(text) < least ? i : next;
+        least = strlen(text) < least ? strlen(text) : least;
+    }
+    return next;
+}
+
+/* The order of all styles: what has nothing to be sent comes last, and is painted where it was written over.
+ */
+static void order_styles(struct tui_paint *paint, const struct counts *count)
+{
+    bool taken[TUI_STYLES] = {false};
+    int style = paint->style;
+
+    paint->styles = 0;
+    for (int i = 0; i < TUI_STYLES; i++)
+        taken[i] = paint->same[i] != i;
+    for (;;) {
+        int next = most_frequent(count, taken, FEW_CELLS);
+        next = next >= 0 ? next : nearest(paint, count, taken, style);
+        style = next >= 0 ? next : most_frequent(count, taken, -1);
+        if (style < 0)
+            break;
+        taken[style] = true;
+        paint->rank[style] = (uint8_t)paint->styles;
+        paint->order[paint->styles++] = (uint8_t)style;
+    }
+}
+
+static void paint_pending(struct tui_paint *paint)
+{
+    struct counts count;
+
+    find_pending(paint, &count);
+    order_styles(paint, &count);
+    for (int y = 0; y < paint->rows; y++)
+        choose_reach(paint, y);
+    for (int i = 0; i < TUI_STYLES; i++)
+        paint->touched[i] = count.pending[i] > 0;
+    for (int i = 0; i < paint->styles; i++) {
+        for (int y = 0; y < paint->rows && paint->touched[paint->order[i]]; y++) {
+            paint->reach = reaches[paint->row_reach[y]];
+            paint_row(paint, y, paint->order[i]);
+        }
+    }
 }
 
 int tui_paint_frame(struct tui_paint *paint, const struct tui_canvas *canvas)
 {
-    int count[TUI_STYLES], status = 0;
+    int status = 0;
 
     paint->used = 0;
     paint->failed = false;
     if (paint->cols != canvas->cols || paint->rows != canvas->rows)
         status = start_anew(paint, canvas);
     if (status == 0) {
-        want_cells(paint, canvas, count);
-        for (int style = most_frequent(count); count[style] > 0; style = most_frequent(count)) {
-            for (int y = 0; y < paint->rows; y++)
-                paint_row(paint, y, style);
-            count[style] = 0;
-        }
+        want_cells(paint, canvas);
+        if (cells_to_send(paint) > SCROLL_FROM)
+            tui_paint_scroll(paint);
+        paint_pending(paint);
         place_cursor(paint, canvas);
         memcpy(paint->shown, paint->want, (size_t)paint->cols * (size_t)paint->rows * sizeof *paint->shown);
     }

@@ -7,39 +7,9 @@
 #ifndef COW_TUI_TERMINAL_PAINT_H
 #define COW_TUI_TERMINAL_PAINT_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "tui/terminal/paint_out.h"
 
-#include "tui/screen/canvas.h"
-#include "tui/screen/style.h"
-
-enum { TUI_PAINT_PART = 24 };
-
-/* How a style looks: parameters of SGR ("38;5;75"), each part with its NUL; "": as the terminal is. */
-struct tui_paint_look {
-    char attributes[TUI_PAINT_PART], fg[TUI_PAINT_PART], bg[TUI_PAINT_PART];
-};
-
-struct tui_paint {
-    struct tui_paint_look look[TUI_STYLES];
-    bool repeats;                   /* the terminal has REP */
-    const char *cursor, *no_cursor; /* to show it, and to hide it; NULL: it cannot. Borrowed */
-
-    uint8_t same[TUI_STYLES];      /* the first style that looks like it */
-    bool blank_shows[TUI_STYLES];  /* a blank in it is seen: it has a background, is reversed or underlined */
-    int cols, rows;                /* of what is shown; 0: nobody knows what is */
-    struct tui_cell *shown, *want; /* [rows * cols], in one piece of memory */
-    uint8_t *pending;              /* [rows * cols]: not sent yet */
-    int x, y;                      /* where the terminal's cursor is; x -1: nobody knows */
-    int style;                     /* that the terminal writes in; -1: nobody knows */
-    int cursor_shown;              /* -1: nobody knows */
-
-    char *out; /* what is to be sent, `used` bytes */
-    size_t used, room;
-    bool failed; /* there was no memory for it */
-};
-
-/* look, repeats, cursor and no_cursor are filled, all else is 0. */
+/* look, cursor, no_cursor and what the terminal has are filled, all else is 0. */
 void tui_paint_begin(struct tui_paint *paint);
 void tui_paint_end(struct tui_paint *paint);
 

@@ -32,7 +32,14 @@
 
 /* curses.h and term.h define short names as macros; none of ours may collide with them. */
 
-enum { POLL_MS = 100, SILENCE_MS = 100, READ_BYTES = 4096, ENV_BYTES = 16, COPY_BYTES = 2048 };
+enum {
+    POLL_MS = 100,
+    MOMENT_MS = 20,
+    SILENCE_MS = 100,
+    READ_BYTES = 4096,
+    ENV_BYTES = 16,
+    COPY_BYTES = 2048
+};
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t suspend_signal;
@@ -304,8 +311,9 @@ static int term_next(struct tui_backend *self, struct tui_event *event, enum tui
     *event = (struct tui_event){.kind = TUI_EVENT_TICK};
     if (take_flag(term, event) || (term->first < term->end && take_input(term, event, now)))
         return 0;
+    int most = wait == TUI_WAIT_NOT ? 0 : wait == TUI_WAIT_MOMENT ? MOMENT_MS : POLL_MS;
     if (term->first == term->end)
-        read_bytes(term, wait == TUI_WAIT_NOT ? 0 : patience < 0 || patience > POLL_MS ? POLL_MS : patience);
+        read_bytes(term, patience < 0 || patience > most ? most : patience);
     if (!take_flag(term, event) && !take_input(term, event, clock_ms()))
         take_flag(term, event); /* a key may have been one of a signal's */
     return 0;
@@ -499,18 +507,40 @@ static bool take_look(struct tui_paint_look *look, attr_t attribute, int fg, int
     return fits;
 }
 
+/* Whether a sequence is that one; what follows are delays. */
+static bool says(const char *sequence, const char *expected)
+{
+    size_t n = strlen(expected);
+
+    return sequence && strncmp(sequence, expected, n) == 0 && (sequence[n] == '\0' || sequence[n] == '$');
+}
+
+/* Whether a character of any kind can be sent once, and how often. Inside of tmux and screen it cannot, even where
+ * TERM is that of another terminal: tmux 3.3 repeats ASCII only, and screen nothing. */
+static bool can_repeat(void)
+{
+    static const char repeats[] = "%p1%c\033[";
+
+    return !getenv("TMUX") && !getenv("STY") && repeat_char &&
+           strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
+           repeat_char[strlen(repeat_char) - 1] == 'b';
+}
+
 /* A terminal is painted past curses if what its description says is what paint.c writes. */
 static void prepare_paint(struct tui_term *term)
 {
-    static const char repeats[] = "%p1%c\033[";
-    bool fits = term->ansi && clr_eol && strcmp(clr_eol, "\033[K") == 0 && parm_right_cursor &&
-                strcmp(parm_right_cursor, "\033[%p1%dC") == 0 && (eat_newline_glitch || !auto_right_margin);
+    bool fits = term->ansi && says(clr_eol, "\033[K") && says(parm_right_cursor, "\033[%p1%dC") &&
+                says(parm_left_cursor, "\033[%p1%dD") && says(parm_up_cursor, "\033[%p1%dA") &&
+                says(parm_down_cursor, "\033[%p1%dB") && (eat_newline_glitch || !auto_right_margin);
 
     memset(&term->paint, 0, sizeof term->paint);
     for (int i = 0; i < TUI_STYLES && fits; i++)
         fits = take_look(&term->paint.look[i], term->attribute[i], term->fg[i], term->bg[i]);
-    term->paint.repeats = repeat_char && strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
-                          repeat_char[strlen(repeat_char) - 1] == 'b';
+    term->paint.repeats = can_repeat();
+    term->paint.scrolls = says(change_scroll_region, "\033[%i%p1%d;%p2%dr") && says(scroll_forward, "\n") &&
+                          says(scroll_reverse, "\033M");
+    term->paint.has_column = says(column_address, "\033[%i%p1%dG");
+    term->paint.has_own_colors = tigetflag("AX") == 1;
     term->paint.cursor = cursor_normal;
     term->paint.no_cursor = cursor_invisible;
     term->paints = fits;

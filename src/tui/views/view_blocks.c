@@ -18,6 +18,7 @@
 enum {
     RUNS_MAX = 256,
     INFO_ROWS = 1,
+    SIZE_COLS = 10,
     OWNER_COLS = 10,
     HOLDER_COLS = 20,
     OWNER_LEAST = 14,
@@ -200,8 +201,8 @@ static void draw_blocks_heading(const struct blocks_view *view, struct tui_canva
     x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->sector_cols, "sector");
     if (view->byte_cols)
         x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  ", view->byte_cols, "disk byte");
-    x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %10s  %-16s%*s", view->sector_cols, "sectors",
-                   "size", "comes from", view->offset_cols, "file byte");
+    x += tui_textf(canvas, x, area.y, end - x, TUI_LABEL, "%*s  %*s  %-16s%*s", view->sector_cols, "sectors",
+                   SIZE_COLS, "size", "comes from", view->offset_cols, "file byte");
     if (end - x - HOLDER_COLS >= OWNER_LEAST)
         tui_text(canvas, x + HOLDER_COLS, area.y, end - x - HOLDER_COLS, TUI_LABEL, "owner");
 }
@@ -243,7 +244,7 @@ static void draw_blocks_range(struct tui_app *app, struct blocks_view *view, str
 
 /* Whose the run's first sector is, in a column of its own where there is room. */
 static void draw_run_owner(struct tui_app *app, struct tui_canvas *canvas, int x, int y, int end,
-                           enum tui_style style, const struct cow_run *run)
+                           const struct cow_run *run)
 {
     char text[OWNER_TEXT];
     uint64_t owner_end = 0;
@@ -251,9 +252,16 @@ static void draw_run_owner(struct tui_app *app, struct tui_canvas *canvas, int x
     if (end - x < OWNER_LEAST)
         return;
     tui_files_owner_text(&app->files, run->first_sector, end - x - 2, text, sizeof text, &owner_end);
-    x += tui_text(canvas, x, y, end - x, style, text);
+    x += tui_text(canvas, x, y, end - x, TUI_LABEL, text);
     if (owner_end > 0 && owner_end < run->first_sector + run->sectors)
-        tui_text(canvas, x, y, end - x, style, " +");
+        tui_text(canvas, x, y, end - x, TUI_LABEL, " +");
+}
+
+/* Of a line, what says where the run lies and how long it is: that is what shows which one is selected. A
+ * line that changes its colour as a whole is sent as a whole. */
+static int blocks_number_cols(const struct blocks_view *view)
+{
+    return 2 + 2 * (view->sector_cols + 2) + (view->byte_cols ? view->byte_cols + 2 : 0) + SIZE_COLS + 1;
 }
 
 static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view, struct tui_canvas *canvas,
@@ -267,7 +275,7 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
     int x = line.x + 2, y = line.y, end = line.x + line.cols;
 
     if (selected) {
-        tui_fill(canvas, line, ' ', style);
+        tui_fill(canvas, (struct tui_rect){line.x, y, blocks_number_cols(view), 1}, ' ', style);
         tui_put(canvas, line.x, y, 0x25b8, style);
     }
     int glow = tui_follow_glow_in(&app->follow, run->first_sector, run->first_sector + run->sectors);
@@ -277,23 +285,21 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
     if (view->byte_cols)
         x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  ", view->byte_cols,
                        run->first_sector * sector_bytes);
-    x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  %10s  ", view->sector_cols, run->sectors,
-                   cow_size_text(size, run->sectors * sector_bytes));
-    x += tui_put(canvas, x, y, mark.glyph, selected ? style : mark.style) + 1;
-    tui_text(canvas, x, y, end - x, style, cow_origin_name(run->origin));
+    x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  %*s ", view->sector_cols, run->sectors,
+                   SIZE_COLS, cow_size_text(size, run->sectors * sector_bytes)) +
+         1;
+    x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
+    tui_text(canvas, x, y, end - x, TUI_NORMAL, cow_origin_name(run->origin));
     x += 14;
     if (mixed_pages(app, run, 1) > 0) /* the names of these origins are short enough */
-        tui_put(canvas, x - 3, y, tui_mixed_mark().glyph, selected ? style : tui_mixed_mark().style);
-    draw_run_owner(app, canvas, x + view->offset_cols + HOLDER_COLS, y, end, selected ? style : TUI_LABEL,
-                   run);
+        tui_put(canvas, x - 3, y, tui_mixed_mark().glyph, tui_mixed_mark().style);
+    draw_run_owner(app, canvas, x + view->offset_cols + HOLDER_COLS, y, end, run);
     if (run->host_offset == COW_NO_OFFSET)
         return;
-    x += tui_textf(canvas, x, y, end - x, selected ? style : TUI_DIM, "%*" PRId64, view->offset_cols,
-                   run->host_offset);
+    x += tui_textf(canvas, x, y, end - x, TUI_DIM, "%*" PRId64, view->offset_cols, run->host_offset);
     if (end - x > 16)
-        tui_textf(canvas, x, y, end - x > HOLDER_COLS + OWNER_LEAST ? HOLDER_COLS - 1 : end - x,
-                  selected ? style : TUI_DIM, " in %s",
-                  pane_file_name(app, run->layer, holder, sizeof holder));
+        tui_textf(canvas, x, y, end - x > HOLDER_COLS + OWNER_LEAST ? HOLDER_COLS - 1 : end - x, TUI_DIM,
+                  " in %s", pane_file_name(app, run->layer, holder, sizeof holder));
 }
 
 /* Whose the selected sector is, where there is room. */
@@ -365,8 +371,9 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
         struct tui_rect line = {inside.x, inside.y + 1 + i, inside.cols, 1};
         draw_blocks_run(app, view, canvas, line, &view->run[i]);
         if (run_holds(&view->run[i], app->sector)) {
-            draw_blocks_info(app, canvas, frame.y + frame.rows, &view->run[i]);
-            pane_draw(app, canvas, whole, view->run[i].first_sector, view->run[i].sectors, "");
+            if (pane_draw(app, canvas, whole, view->run[i].first_sector, view->run[i].sectors, ""))
+                draw_blocks_info(app, canvas, frame.y + frame.rows, &view->run[i]);
+            pane_line(app, canvas, frame.y + frame.rows);
             canvas->cursor_x = line.x;
             canvas->cursor_y = line.y;
         }

@@ -235,7 +235,7 @@ config_file()
     unset XDG_CONFIG_HOME
     on_screen x.cow || die "the screen without a config file"
     has '┌' out
-    printf '# look\n\n  ascii \n--theme = light\n' >home/.config/cowtui/config
+    printf '# look\n\n  ascii \n mouse\n--theme = light\n' >home/.config/cowtui/config
     on_screen x.cow || die "the screen with one"
     hasnt '┌' out
     on_screen --no-config x.cow && has '┌' out || die "--no-config reads it"
@@ -243,12 +243,16 @@ config_file()
     on_screen x.cow && has '┌' out || die "XDG_CONFIG_HOME is not where it is looked for"
     echo 'color=sometimes' >other/cowtui/config
     on_screen --color=never x.cow || die "the command line has the last word"
-    for line in yes force --in-place write=1 backing=b.img script=s ascii=1 theme color=sometimes nonsense; do
+    for line in yes force --in-place write=1 backing=b.img script=s ascii=1 mouse=1 theme color=sometimes nonsense; do
         printf '\n%s\n' "$line" >other/cowtui/config
         on_screen x.cow
         eq 2 $? "exit code with '$line'"
         has "other/cowtui/config:2" out
     done
+    echo mouse >other/cowtui/config
+    on_screen x.cow && has '?1006h' out && has '?1006l' out || die "the mouse is not asked for, or not given back"
+    : >other/cowtui/config
+    on_screen x.cow && hasnt '?1006h' out || die "the mouse is asked for by itself"
     run 0 info x.cow # subcommands do not read it
     rm other/cowtui/config && mkfifo other/cowtui/config
     on_screen x.cow

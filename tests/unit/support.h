@@ -252,6 +252,7 @@ Suite *guestfs_suite(void);
 Suite *paint_suite(void);
 Suite *looking_suite(void);
 Suite *cells_suite(void);
+Suite *look_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
@@ -259,6 +260,7 @@ Suite *jobs_suite(void);
 Suite *find_suite(void);
 Suite *front_suite(void);
 Suite *front_served_suite(void);
+Suite *look_suite(void);
 Suite *canvas_suite(void);
 
 #endif

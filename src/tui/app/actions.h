@@ -88,6 +88,8 @@ enum tui_action_id {
     TUI_DO_FAMILY,
     TUI_DO_BACKING,
     TUI_DO_REFRESH,
+    TUI_DO_SET,
+    TUI_DO_THEME,
     TUI_DO_REDRAW,
     TUI_DO_PROMPT,
     TUI_DO_LEAVE,
@@ -150,7 +152,9 @@ enum tui_argument_kind {
     TUI_BACKING,
     TUI_OTHER_BACKING,
     TUI_SERVE_WORD,
-    TUI_DIRECTORY
+    TUI_DIRECTORY,
+    TUI_SETTING,
+    TUI_THEME
 };
 
 enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };
@@ -184,6 +188,10 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
 
 /* The index-th command name, NULL behind the last: for completion. */
 const char *tui_command_name(size_t index);
+
+/* The index-th word that may follow where the line, of a command's name and more, has come to; NULL behind
+ * the last: for completion. */
+const char *tui_command_word(const char *line, size_t index);
 
 /* Whether that command takes a file, and where in the line its name begins. */
 bool tui_command_file(const char *line, size_t *begin);

@@ -17,6 +17,7 @@ void range_toggle(struct tui_app *app)
 {
     app->range.on = !app->range.on;
     app->range.anchor = app->sector;
+    app->range.anchor_byte = app->sector_byte;
     app->redraw = true;
 }
 

@@ -12,6 +12,9 @@ prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
+includedir ?= $(prefix)/include
+libdir ?= $(prefix)/lib
+pkgconfigdir ?= $(libdir)/pkgconfig
 docdir ?= $(datadir)/doc/cowtui
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
@@ -19,6 +22,7 @@ themedir ?= $(datadir)/cowtui/themes
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 ROUNDS ?= 7
 EXECUTIONS ?= 500000
@@ -100,6 +104,7 @@ all_objects := $(core_objects) $(front_objects) $(main_objects) $(plugin_objects
   $(fuzzer_objects) $(filter-out $(fuzz_objects),$(fuzzer_shared_objects))
 
 library := $(BUILD)/libcow.a
+public_library := $(BUILD)/installed/libcow.a
 front_library := $(BUILD)/libfront.a
 program := $(BUILD)/cowtui
 manual := $(BUILD)/cowtui.1
@@ -127,7 +132,7 @@ NO_PLUGIN := $(filter -static -no-pie -nopie -fno-pie -fno-PIE -fno-pic -fno-PIC
 NO_PLUGIN += $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null || echo yes)
 endif
 
-all: $(library) $(program) $(manual) $(if $(strip $(NO_PLUGIN)),,$(plugin))
+all: $(library) $(public_library) $(program) $(manual) $(if $(strip $(NO_PLUGIN)),,$(plugin))
 
 help:
 	@echo 'make             build $(program) and $(library)'
@@ -202,6 +207,15 @@ $(front_library): $(front_objects)
 $(library) $(front_library): | $(BUILD)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# The library for others is one object in which only the names of the headers are seen: those that rooms share within the
+# core would stand in a user's way. Where the linker or objcopy cannot do that (link-time optimization), it is the same as ours.
+$(public_library): $(library)
+	@mkdir -p $(@D)
+	$(say) AR $@
+	$(Q)rm -f $@ && if $(LD) -r -o $(@D)/cow.o $(core_objects) 2>/dev/null && \
+	  $(OBJCOPY) --wildcard --keep-global-symbol='cow_*' $(@D)/cow.o 2>/dev/null; \
+	then $(AR) rcsD $@ $(@D)/cow.o; else cp $< $@; fi; rm -f $(@D)/cow.o
 
 $(program): $(main_objects) $(front_objects) $(library)
 	$(say) LINK $@
@@ -350,8 +364,13 @@ lint-gcc lint-clang: lint-%:
 
 # ---- installing ----------------------------------------------------------------------------------------
 
-# Where each file goes: "source:destination". README.md's links are bent where it is written: there is no share/doc.
+# Where each file goes: "source:destination". README.md's links are bent where it is written: there is no share/doc; and
+# libcow.pc is written there, for it names the places.
 places = $(manual):$(mandir)/man1/cowtui.1 \
+  share/man/libcow.3:$(mandir)/man3/libcow.3 share/man/cowtui-format.5:$(mandir)/man5/cowtui-format.5 \
+  $(public_library):$(libdir)/libcow.a $(BUILD)/version:$(pkgconfigdir)/libcow.pc \
+  $(foreach f,$(wildcard include/cow/*.h),$(f):$(includedir)/cow/$(notdir $(f))) \
+  $(foreach f,$(wildcard share/doc/examples/*.c),$(f):$(docdir)/examples/$(notdir $(f))) \
   $(foreach f,$(wildcard README.md CHANGELOG.md SECURITY.md LICENSE share/doc/*.md),$(f):$(docdir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(docdir)/img/$(notdir $(f))) \
   $(foreach f,$(themes),$(f):$(themedir)/$(notdir $(f))) \
@@ -361,16 +380,16 @@ places = $(manual):$(mandir)/man1/cowtui.1 \
 
 # The plugin, where it was built: among nbdkit's own, where "nbdkit cow" finds it; below a prefix that is not the system's
 # (somebody's home) stay what is installed there, and cowtui finds it by where it lies itself.
-libdir ?= $(prefix)/lib
 nbdkitplugindir ?= $(if $(filter /usr /usr/local,$(prefix)),$(shell cat $(BUILD)/nbdkit-plugindir 2>/dev/null),$(libdir)/nbdkit/plugins)
 places += $(if $(wildcard $(plugin)),$(plugin):$(nbdkitplugindir)/$(notdir $(plugin)))
 
 # What belongs to any system, and stays there even when it is empty.
-common = / $(prefix) $(bindir) $(datadir) $(mandir) $(mandir)/man1 $(dir $(docdir))
+common = / $(prefix) $(bindir) $(datadir) $(mandir) $(foreach n,1 3 5,$(mandir)/man$(n)) $(dir $(docdir)) \
+  $(includedir) $(libdir) $(pkgconfigdir)
 
 # Nothing is made here: this is run by root, often in a tree that is somebody else's.
 install:
-	@for made in $(program) $(manual); do \
+	@for made in $(program) $(manual) $(public_library); do \
 	  [ -f "$$made" ] || { echo "install: $$made is not there: run \"make\" first" >&2; exit 1; }; \
 	done
 	$(Q)$(INSTALL) -D -m 755 $(program) '$(DESTDIR)$(bindir)/cowtui'
@@ -378,6 +397,8 @@ install:
 	  $(INSTALL) -D -m 644 "$${place%%:*}" '$(DESTDIR)'"$${place#*:}"; \
 	done
 	$(Q)sed 's#](share/doc/#](#g' README.md >'$(DESTDIR)$(docdir)/README.md'
+	$(Q)sed -e 's#@prefix@#$(prefix)#' -e 's#@libdir@#$(libdir)#' -e 's#@includedir@#$(includedir)#' -e "s#@VERSION@#$$(cat $(BUILD)/version)#" \
+	  share/pkgconfig/libcow.pc.in >'$(DESTDIR)$(pkgconfigdir)/libcow.pc'
 
 # Directories that are empty then go, too, up to DESTDIR; without one, up to what any system has.
 uninstall:

@@ -132,6 +132,9 @@ enum cow_outside {
 /* Asks that of the image or of its backing file, by one call of the system. What cannot be told is the same;
  * so is a backing file that is not looked at. */
 enum cow_outside cow_image_outside(const struct cow_image *img, enum cow_file file);
+/* The same of the files below a backing file that is a COW itself, one call of the system for each. *layer:
+ * the first that is not what it was (as cow_image_layer() counts); any number where all are the same. */
+enum cow_outside cow_image_outside_below(const struct cow_image *img, size_t *layer);
 
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);

@@ -122,7 +122,7 @@ uninstall_leaves_nothing()
     make -s -C "$root" BUILD="$build" DESTDIR="$PWD/to" uninstall >out 2>&1 || die "make uninstall: $(tail -n 1 out)"
     [ -z "$(find to -mindepth 1)" ] || die "left: $(find to -mindepth 1 | head -n 3)"
     # Without DESTDIR, among what is there already: that stays, and so do the directories of any system.
-    mkdir -p usr/bin usr/share/man/man1 usr/share/doc usr/share/zsh/site-functions
+    mkdir -p usr/bin usr/include usr/lib/pkgconfig usr/share/man/man1 usr/share/man/man3 usr/share/man/man5 usr/share/doc usr/share/zsh/site-functions
     echo other >usr/share/zsh/site-functions/_other
     find usr | sort >before
     make -s -C "$root" BUILD="$build" prefix="$PWD/usr" install >out 2>&1 || die "make install: $(tail -n 1 out)"
@@ -267,6 +267,45 @@ plugin()
     ! grep -q "without/$tool" out || die "the plugin is built without nbdkit-plugin-dev"
 }
 
+# What somebody else's program needs: the sample is compiled by nothing but what is installed, and tells of an image what the
+# program tells. Each header stands alone, the names of the core's rooms are not seen, and the manual names all that are.
+library()
+{
+    command -v cc >/dev/null && command -v pkg-config >/dev/null || skip "no compiler here"
+    make -s -C "$root" BUILD="$build" prefix="$PWD/own" install >out 2>&1 || die "make install: $(tail -n 1 out)"
+    export PKG_CONFIG_PATH=$PWD/own/lib/pkgconfig
+    pkg-config --modversion libcow >out 2>&1 || die "pkg-config: $(head -n 1 out)"
+    [ "$(cat out)" = "$(cat "$build/version")" ] || die "libcow.pc has version $(cat out)"
+    local header flags=() each
+    ! grep -qa __asan_init "$build/cowtui" || flags=(-fsanitize=address -fsanitize=undefined)
+    # shellcheck disable=SC2046 # words
+    cc -Wall -Wextra -Werror "${flags[@]}" -o runs own/share/doc/cowtui/examples/runs.c $(pkg-config --cflags --libs libcow) 2>out ||
+        die "the sample: $(head -n 1 out)"
+    [ "$(grep -cv '^ \*\|^/\*' own/share/doc/cowtui/examples/runs.c)" -le 35 ] || die "the sample is long"
+    head -c 1048576 /dev/zero | tr '\0' x >b.img && head -c 65536 b.img | cat - /dev/zero | head -c 1048576 >new.raw
+    own/bin/cowtui diff -q -o x.cow b.img new.raw || die "diff: $?"
+    ./runs x.cow >said || die "it ends with $?"
+    own/bin/cowtui map --json x.cow | tr -d ' \n' | grep -o '"origin":"[^"]*"' | cut -d '"' -f 4 >wanted
+    cut -d ' ' -f 3 said | diff - wanted >out || die "it tells other runs: $(head -n 2 out)"
+    [ "$(wc -l <wanted)" -ge 2 ] && [ "$(awk '{ n += $2 } END { print n }' said)" = 2048 ] || die "not all of the disk is told"
+    ./runs b.img >out 2>err && die "it opens what is no image"
+    for header in own/include/cow/*.h; do
+        echo "#include <cow/${header##*/}>" >alone.c
+        cc -std=c11 -pedantic -Wall -Wextra -Werror -Iown/include -c alone.c 2>out || die "$header does not stand alone: $(head -n 1 out)"
+    done
+    if command -v nm >/dev/null && [ "${#flags[@]}" -eq 0 ]; then
+        each=$(nm -g --defined-only own/lib/libcow.a | awk 'NF == 3 { print $3 }' | grep -v '^cow_' | head -n 3)
+        [ -z "$each" ] || die "names that are the core's own are seen: $each"
+    fi
+    command -v python3 >/dev/null || skip "python3 is not installed"
+    python3 "$root/share/man/library.py" "$root/include" | cmp -s - own/share/man/man3/libcow.3 || die "libcow.3 is not what library.py writes"
+    python3 "$root/share/man/format.py" "$root/share/doc/format.md" | cmp -s - own/share/man/man5/cowtui-format.5 ||
+        die "cowtui-format.5 is not what format.py writes"
+    sed 's/\\f[BR]//g' own/share/man/man3/libcow.3 | grep -oE '\bcow_[a-z0-9_]+\(' | sort -u >named
+    cat own/include/cow/*.h | tr '\n' ' ' | grep -oE '\bcow_[a-z0-9_]+\([^;{}]*\)[^;{}]*;' | grep -oE '^cow_[a-z0-9_]+\(' | sort -u >declared
+    diff declared named >out || die "the manual and the headers name other functions: $(head -n 2 out)"
+}
+
 # What the compiler has is used, and the flags of whoever builds win.
 hardened()
 {
@@ -310,4 +349,5 @@ t whole-command whole_command
 t version version_is_ours
 t hardened hardened
 t plugin plugin
+t library library
 [ "$failed" -eq 0 ]

@@ -113,6 +113,14 @@ prepare_moved() {
         touch --date=@$((backing_date + 86400)) root_fs.new && truncate --size=32M short.img && "$program" --quiet create other.cow root_fs.new
 }
 
+prepare_touched() { # somebody has touched the backing file
+    touch --date=@$((backing_date + 60)) root_fs.img
+}
+
+prepare_elsewhere() { # the backing file is in another directory, under another name
+    mkdir lab && mv root_fs.img lab/base.img
+}
+
 prepare_short-backing() {
     truncate --size=32M root_fs.img
     touch --date=@$backing_date root_fs.img
@@ -596,6 +604,17 @@ check_mended() { # mixed pages completed and what is redundant dropped
     [ "$(json dirty_sectors)" = 1616 ] || fail "it has $(json dirty_sectors) dirty sectors"
 }
 
+check_mended-elsewhere() { # the header names the file where it is now
+    [ "$(json path)" = "\"$PWD/lab/base.img\"" ] && [ "$(json opens)" = true ] || fail "the path is $(json path)" || return
+    cmp -s lab/base.img "$fresh/root_fs.img" && [ "$(stat -c %Y lab/base.img)" = $backing_date ] || fail "the backing file changed" || return
+    content_stays $disk_bytes
+}
+
+check_compacted() { # what the backing file has as well is dropped, a page at a time
+    backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
+    [ "$(json dirty_sectors)" = 536 ] || fail "it has $(json dirty_sectors) dirty sectors"
+}
+
 check_edited() { # the backing file's path is absolute now
     info_says $disk_bytes true && backing_stays $disk_bytes && content_stays $disk_bytes && only_left $undo || return
     [ "$(json path)" = "\"$PWD/root_fs.img\"" ] || fail "the path is $(json path)"
@@ -650,6 +669,16 @@ normalise() {
             -e 's/(file takes|, now)([ │┃|#\n]+)[0-9.]{4}([ │┃|#\n]+)(K|M)iB/\1\2SIZE\3\4iB/g'
 }
 
+# A task in at most six keys, beyond names, sizes (what its line "typed" has) and the word yes.
+in_six_keys() { # SCRIPT
+    local names keys typed
+    names=$(sed -n 's/^# typed: *//p' "$1")
+    keys=$(sed -n 's/^key //p' "$1" | wc -w)
+    typed=$(sed -n 's/^type //p' "$1" | grep -vxF -e yes ${names:+-e "$names"})
+    [ "$keys" -le 6 ] || fail "that are $keys keys" || return
+    [ -z "$typed" ] || fail "\"$typed\" is neither a name, nor a size, nor yes"
+}
+
 run_case() { # SCRIPT SCREEN, in a fresh directory
     local script=$1 screen=$2 prepare check size golden options=() image=root.cow before code played meanwhile
     prepare=$(header prepare "$script")
@@ -658,6 +687,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     golden=$here/golden/$(basename "$script" .script)-$screen.txt
     read -ra options < <(header options "$script")
     [ "$size" = "$screen" ] || options+=(--ascii)
+    if grep -q '^# typed:' "$script"; then in_six_keys "$script" || return; fi
     cp --sparse=never --preserve=timestamps,mode "$fresh"/root* . || fail "cannot copy the image" || return
     before=$fresh
     tools=

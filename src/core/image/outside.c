@@ -2,7 +2,7 @@
  *
  * What others do to the files of an open image. A question here is one stat, for it is asked once a second:
  * name, size and date are compared with those of the file when it was opened, and nothing is read. A guest
- * that writes into a shared mapping may change the date later; a backing file below the first is not asked.
+ * that writes into a shared mapping may change the date later.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +50,20 @@ enum cow_outside cow_image_outside(const struct cow_image *img, enum cow_file fi
     return backing->state == COW_BACKING_MISSING && img->io->stat(img->io->context, backing->path, &now) == 0
                ? COW_OUTSIDE_FOUND
                : COW_OUTSIDE_SAME;
+}
+
+enum cow_outside cow_image_outside_below(const struct cow_image *img, size_t *layer)
+{
+    enum cow_outside fate = COW_OUTSIDE_SAME;
+    const size_t n = img->chain == NULL ? 0 : img->chain->n;
+    for (*layer = 2; *layer < n; ++*layer) {
+        const struct layer *file = &img->chain->layer[*layer];
+        fate = compare_file(img->io, file->path, &file->file->facts);
+        if (fate != COW_OUTSIDE_SAME) {
+            break;
+        }
+    }
+    return fate;
 }
 
 const char *cow_image_program_name(const struct cow_image *img, int64_t pid, char *out, size_t out_bytes)

@@ -59,6 +59,16 @@ static void advise_size(struct cow_verdict *out, const struct verdict_facts *fac
     }
 }
 
+/* Not to name it on the kernel's command line: a v1 or v2 is destroyed by that. */
+static void advise_missing(struct cow_verdict *out, const struct verdict_facts *facts)
+{
+    char image[COW_HINT_BYTES / 2];
+    ADVISE(out,
+           "if it is elsewhere now, \"cowtui rebase --to FILE %s\" stores that in the header; -b FILE only "
+           "looks through it",
+           cow_shell_quote(image, sizeof image, facts->image_path));
+}
+
 /* The header and the backing file, in the kernel's order. False: it refuses, reason and advice are set. */
 static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *facts,
                           const struct kernel_header *header)
@@ -78,8 +88,7 @@ static bool passes_checks(struct cow_verdict *out, const struct verdict_facts *f
     if (facts->backing_errno != 0) {
         WORDS(out, "Couldn't stat \"%s\" : err = %d", path, facts->backing_errno);
         out->brief = facts->backing_errno == ENOENT ? "no backing file" : "its backing file";
-        ADVISE(out, "name the backing file with -b to look, and on the kernel's command line "
-                    "(ubd0=IMAGE,BACKING) to boot");
+        advise_missing(out, facts);
         return false;
     }
     if (facts->backing_bytes != header->size_bytes) {

@@ -176,6 +176,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
 {
     char image[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     struct cow_preview *p = &plan->preview;
+    const char *cut = "";
     p->method = method_shown(record->kind);
     p->target_path = plan->target.path;
     p->changes_existing = true;
@@ -187,11 +188,13 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
         /* As its user calls it, if that is the same file. */
         const struct backing_file *backing = &plan->img->backing;
         const bool same = same_file(&backing->file.facts, &plan->backing.facts);
+        const char *path = same ? backing->facts.path : record->backing_path;
+        cow_size_text(size, record->backing_old_bytes);
         p->backing_text = plan_words(
             plan,
             "%s is cut back to %s; another COW image that was resized to the longer one no longer fits it",
-            same ? backing->facts.path : record->backing_path,
-            cow_size_text(size, record->backing_old_bytes));
+            path, size);
+        cut = plan_words(plan, ", and cut %s back to %s", path, size);
     }
     undo_describe_base(plan, record);
     name_undone_files(plan, record);
@@ -199,7 +202,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
     undo_describe_copy(plan, record);
     plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
-    plan_step(plan, COW_STEP_UNDO, 0, "%s", method_undo_text(record->kind));
+    plan_step(plan, COW_STEP_UNDO, 0, "%s%s", method_undo_text(record->kind), cut);
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");
 }
 

@@ -159,7 +159,7 @@ static const struct tui_action table[] = {
     {TUI_DO_MOUNT, TUI_IN_LOOKING, .command = "mount", .argument = TUI_DIRECTORY,
      HELP("the same in a directory: the disk as a file, or a filesystem on it")},
     {TUI_DO_GOTO, TUI_IN_LOOKING, .command = "goto", .argument = TUI_POSITION,
-     HELP("go to a byte (16M, +1M) or a sector (s32768)")},
+     HELP("go to a byte (16M, +1M) or a sector (s32768); :16M does, too")},
     {TUI_DO_NEXT, TUI_IN_LOOKING, .command = "next", .argument = TUI_NEXT_KIND,
      HELP("the next place that is changed, redundant, mixed, a finding of Check, or another owner's")},
     {TUI_DO_PREVIOUS, TUI_IN_LOOKING, .command = "previous", .argument = TUI_NEXT_KIND, HELP("the one before of that kind")},
@@ -268,12 +268,24 @@ static int hint_command(const char *name, size_t bytes, struct cow_error *err)
                         : cow_error_hint(err, "Tab lists the commands");
 }
 
+/* "16M", "+1M", "s32768": no command is called so, and where to go is all that it can mean. */
+static bool is_position(const char *line)
+{
+    line += *line == '+' || *line == '-' || *line == 's';
+    return *line >= '0' && *line <= '9';
+}
+
 int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
                           struct cow_error *err)
 {
     int matches;
 
     line += strspn(line, " :"); /* a second colon is a slip, not a command */
+    if (is_position(line)) {
+        *out = TUI_DO_GOTO;
+        *argument = line;
+        return 0;
+    }
     size_t bytes = strcspn(line, " ");
     const char *rest = line + bytes + strspn(line + bytes, " ");
     const struct tui_action *action = find_command(line, bytes, &matches);

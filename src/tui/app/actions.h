@@ -180,9 +180,9 @@ const char *tui_argument_words(enum tui_argument_kind kind);
 /* The action of a key where those contexts hold; TUI_DO_NOTHING if there is none. */
 enum tui_action_id tui_action_of_key(int key, unsigned contexts);
 
-/* The action of a command line "name argument". An unambiguous beginning of a name is enough. Sets *argument
- * to what follows the name ("" if nothing does). Errors: COW_USAGE (unknown, ambiguous, argument missing or
- * not wanted). */
+/* The action of a command line "name argument". An unambiguous beginning of a name is enough, and a place
+ * alone ("16M") means goto. Sets *argument to what follows the name ("" if nothing does). Errors: COW_USAGE
+ * (unknown, ambiguous, argument missing or not wanted). */
 int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
                           struct cow_error *err);
 

@@ -115,6 +115,7 @@ struct tui_app {
     char holder_name[64]; /* of its program, escaped; "" where nobody tells */
     struct {              /* what others have done to the files since they were read */
         enum cow_outside image, backing;
+        size_t layer; /* whose fate `backing` is: 1, the backing file's, or that of one below it */
         enum cow_outside told_image, told_backing; /* a message has said so */
     } outside;
     bool pending; /* an interrupted change waits for :recover; looking is possible all the same */

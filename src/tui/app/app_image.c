@@ -29,6 +29,9 @@ void tui_app_look_around(struct tui_app *app)
     enum cow_outside image = cow_image_outside(app->subject.image, COW_FILE_COW);
     enum cow_outside backing = cow_image_outside(app->subject.image, COW_FILE_BACKING);
 
+    app->outside.layer = 1;
+    if (backing == COW_OUTSIDE_SAME)
+        backing = cow_image_outside_below(app->subject.image, &app->outside.layer);
     if (cow_image_in_use(app->subject.image, &holder, NULL))
         holder = (struct cow_holder){0};
     if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending ||
@@ -66,11 +69,19 @@ static bool tell_one(struct tui_app *app, const char *name, enum cow_outside now
 static void tell_outside(struct tui_app *app)
 {
     unsigned contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
+    char below[sizeof app->backing_name];
 
     if (!(contexts & TUI_IN_LOOKING) || (app->message[0] && app->message_style != TUI_DIM))
         return; /* what is of weight, or a question, stays until it was read */
-    if (!tell_one(app, app->name, app->outside.image, &app->outside.told_image))
-        tell_one(app, app->backing_name, app->outside.backing, &app->outside.told_backing);
+    if (tell_one(app, app->name, app->outside.image, &app->outside.told_image))
+        return;
+    snprintf(below, sizeof below, "%s", app->backing_name);
+    if (app->outside.backing != COW_OUTSIDE_SAME && app->outside.layer > 1) {
+        struct cow_layer layer;
+        cow_image_layer(app->subject.image, app->outside.layer, &layer);
+        last_part(below, sizeof below, layer.path);
+    }
+    tell_one(app, below, app->outside.backing, &app->outside.told_backing);
 }
 
 static void judge_image(struct tui_app *app)

@@ -3,38 +3,14 @@
  * ":set" and ":theme": what they change is seen with the next drawing.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "tui/app/app.h"
 #include "tui/screen/prompt.h"
 
-static void apply(struct tui_app *app)
-{
-    const struct tui_settings *settings = app->settings;
-    struct tui_backend *backend = app->backend;
-
-    app->canvas.ascii = settings->ascii;
-    backend->ops->look(backend, &settings->theme, (int)settings->color);
-    backend->ops->use_mouse(backend, settings->mouse);
-    backend->ops->forget(backend);
-}
-
-/* Whatever was changed: all that there is, in a line. */
-static void say_settings(struct tui_app *app)
-{
-    char text[TUI_MESSAGE_BYTES];
-    const struct tui_setting *row;
-    size_t used = 0;
-
-    for (size_t i = 0; (row = tui_setting_row(i)) != NULL && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s", i > 0 ? ", " : "", row->name,
-                                 tui_setting_value(app->settings, i));
-    tui_app_say(app, TUI_DIM, "%s", text);
-}
-
 enum tui_result tui_app_do_set(struct tui_app *app, const char *words)
 {
     struct cow_error err = {0};
+    char text[TUI_MESSAGE_BYTES];
 
     if (!words || !words[0]) {
         tui_app_push(app, &tui_view_settings, NULL);
@@ -44,8 +20,8 @@ enum tui_result tui_app_do_set(struct tui_app *app, const char *words)
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
-    apply(app);
-    say_settings(app);
+    tui_settings_apply(app->settings, app->backend, &app->canvas);
+    tui_app_say(app, TUI_DIM, "%s", tui_settings_text(app->settings, text, sizeof text));
     return TUI_REDRAW;
 }
 

@@ -119,12 +119,15 @@ static void changed_facts(const struct tui_app *app, char *out, size_t out_bytes
         [COW_OUTSIDE_WRITTEN] = "written",   [COW_OUTSIDE_GROWN] = "grown", [COW_OUTSIDE_SHRUNK] = "shrunk",
         [COW_OUTSIDE_REPLACED] = "replaced", [COW_OUTSIDE_GONE] = "gone",   [COW_OUTSIDE_FOUND] = "found"};
     enum cow_outside fate = app->outside.image;
-    const char *whose = "";
+    char whose[32] = "";
 
     out[0] = '\0';
     if (fate == COW_OUTSIDE_SAME) {
         fate = app->outside.backing;
-        whose = "backing ";
+        if (app->outside.layer > 1)
+            snprintf(whose, sizeof whose, "layer %zu ", app->outside.layer);
+        else
+            snprintf(whose, sizeof whose, "backing ");
     }
     if (fate == COW_OUTSIDE_SAME)
         return;

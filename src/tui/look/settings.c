@@ -49,6 +49,25 @@ const char *tui_setting_value(const struct tui_settings *settings, size_t index)
     return "";
 }
 
+const char *tui_settings_text(const struct tui_settings *settings, char *out, size_t out_bytes)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < SETTINGS && used < out_bytes; i++)
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s %s", i > 0 ? ", " : "", table[i].name,
+                                 tui_setting_value(settings, i));
+    return out;
+}
+
+void tui_settings_apply(const struct tui_settings *settings, struct tui_backend *backend,
+                        struct tui_canvas *canvas)
+{
+    canvas->ascii = settings->ascii;
+    backend->ops->look(backend, &settings->theme, (int)settings->color);
+    backend->ops->use_mouse(backend, settings->mouse);
+    backend->ops->forget(backend);
+}
+
 /* ---- changing ---- */
 
 static int set_flag(struct tui_settings *settings, enum setting which, bool on, struct cow_error *err)

@@ -76,10 +76,16 @@ static void check_close(struct tui_app *app, void *state)
     free(view);
 }
 
+/* The right file is not known here: whoever looks may know it. */
+static bool wants_a_name(const struct tui_app *app, const struct cow_finding *finding)
+{
+    return cow_finding_fix(finding->code) == COW_FIX_REBASE && !finding->fixable && !app->holder.held;
+}
+
 /* What the selected finding allows. */
 static unsigned finding_contexts(const struct tui_app *app, const struct cow_finding *finding)
 {
-    return (finding && finding->fixable ? TUI_IN_FIXABLE : 0U) |
+    return (finding && (finding->fixable || wants_a_name(app, finding)) ? TUI_IN_FIXABLE : 0U) |
            (finding && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
            (tui_check_staged(&app->check) > 0 ? TUI_IN_STAGED : 0U);
 }
@@ -260,6 +266,26 @@ static enum tui_result select_by(const struct tui_app *app, struct check_view *v
     return TUI_NOTHING;
 }
 
+/* The first finding, or the last, as well as that end of the page. */
+static enum tui_result select_end(const struct tui_app *app, struct check_view *view,
+                                  enum tui_action_id action)
+{
+    const struct cow_check *result = &app->check.result;
+
+    tui_page_act(&view->page, action, view->rows);
+    if (app->check.known && result->findings > 0)
+        view->code = result->finding[action == TUI_DO_FIRST ? 0 : result->findings - 1].code;
+    return TUI_REDRAW;
+}
+
+static void answer_backing(struct tui_app *app, const char *path)
+{
+    const struct tui_change_request request = {TUI_CHANGE_REBASE, path};
+
+    if (*path)
+        tui_app_push(app, &tui_view_change, &request);
+}
+
 static void stage_fix(struct tui_app *app, const struct cow_finding *finding)
 {
     if (!finding)
@@ -267,8 +293,8 @@ static void stage_fix(struct tui_app *app, const struct cow_finding *finding)
     app->redraw = true;
     if (!finding->fixable && app->holder.held)
         tui_app_say(app, TUI_WARN, "nothing is mended as long as the image is in use");
-    else if (!finding->fixable && cow_finding_fix(finding->code) == COW_FIX_REBASE)
-        tui_app_say(app, TUI_WARN, "no file that fits was found; :rebase names one, Enter tells more");
+    else if (wants_a_name(app, finding))
+        tui_app_ask_file(app, "backing file: ", "", answer_backing);
     else if (!finding->fixable)
         tui_app_say(app, TUI_WARN, "nothing that this program does mends it here; Enter tells more");
     else
@@ -316,6 +342,12 @@ static enum tui_result check_act(struct tui_app *app, void *state, enum tui_acti
         return select_by(app, view, -1);
     case TUI_DO_DOWN:
         return select_by(app, view, 1);
+    case TUI_DO_FIRST:
+    case TUI_DO_LAST:
+        return select_end(app, view, action);
+    case TUI_DO_STAGE: /* not out of sight */
+        view->reveal = true;
+        break;
     case TUI_DO_ENTER:
         if (finding)
             tui_app_push(app, &tui_view_finding, &view->code);
@@ -409,7 +441,7 @@ static const char *fix_text(const struct tui_app *app, enum cow_fix fix)
     const struct cow_check *check = &app->check.result;
 
     if (fix == COW_FIX_REBASE && check->candidates == 0)
-        return "naming the right file: none that fits was found";
+        return "naming the right file, which f asks for: none that fits was found";
     if (fix == COW_FIX_REBASE && !check->candidate[0].same_date)
         return "name the first of these files as the backing file, and take over its date, if you know that "
                "its content is right";

@@ -13,9 +13,9 @@
 #include "tui/app/app.h"
 #include "tui/screen/page.h"
 
-enum { VALUE_COL = 15, FIELD_COL = 3, RAW_COL = 9, NAME_COLS = 15, ROOMY_COLS = 76 };
+enum { VALUE_COL = 15, FIELD_COL = 3, RAW_COL = 9, NAME_COLS = 15, ROOMY_COLS = 76, DATE_COLS = 25 };
 
-enum { FIRST_FIELD = -1 }; /* the first one that can be edited */
+enum { ASKED_FIELD = -1 }; /* the one that can be edited, and is what the kernel objects to */
 
 struct header_view {
     struct tui_page page;
@@ -40,7 +40,7 @@ static int header_open(struct tui_app *app, void **state, const void *argument, 
     (void)argument;
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    view->field = FIRST_FIELD;
+    view->field = ASKED_FIELD;
     *state = view;
     return 0;
 }
@@ -68,15 +68,18 @@ static void put_header_heading(struct tui_page *page, const char *text)
     tui_page_put(page, 1, TUI_HEADING, text);
 }
 
-/* "1049522828 (2003-04-05 06:07:08 UTC)", the date held together by no-break spaces */
-static void time_text(char *out, size_t out_bytes, int64_t seconds)
+/* "1049522828 (2003-04-05 06:07:08 UTC)", the date held together by no-break spaces where so many columns
+ * have room for it. */
+static void time_text(char *out, size_t out_bytes, int64_t seconds, int cols)
 {
     char date[48] = "";
     struct tm parts;
     time_t when = (time_t)seconds;
 
     if (gmtime_r(&when, &parts))
-        strftime(date, sizeof date, " (%Y-%m-%d\u00a0%H:%M:%S\u00a0UTC)", &parts);
+        strftime(date, sizeof date,
+                 cols >= DATE_COLS ? " (%Y-%m-%d\u00a0%H:%M:%S\u00a0UTC)" : " (%Y-%m-%d %H:%M:%S\u00a0UTC)",
+                 &parts);
     snprintf(out, out_bytes, "%" PRId64 "%s", seconds, date);
 }
 
@@ -155,7 +158,7 @@ static void put_meaning(struct tui_page *page, const struct cow_header *header, 
     } else if (strcmp(name, "version") == 0) {
         tui_page_putf(page, col, TUI_NORMAL, "%u", header->version);
     } else if (strcmp(name, "mtime") == 0) {
-        time_text(text, sizeof text, header->mtime);
+        time_text(text, sizeof text, header->mtime, page->cols - col);
         tui_page_wrap(page, col, col, TUI_NORMAL, text);
     } else if (strcmp(name, "size") == 0 && header->unfinished) {
         tui_page_wrap(page, col, col, TUI_WARN, "mark of an unfinished change");
@@ -185,7 +188,7 @@ static void put_edit(struct tui_app *app, struct tui_page *page, const char *nam
     int col = name_col(page) + NAME_COLS;
 
     if (strcmp(name, mtime_field) == 0 && app->edits.mtime) {
-        time_text(text, sizeof text, app->edits.new_mtime);
+        time_text(text, sizeof text, app->edits.new_mtime, page->cols - col);
         tui_page_line(page);
         tui_page_wrapf(page, col - 3, col, TUI_WARN, "-> %s", text);
     }
@@ -196,9 +199,11 @@ static void put_edit(struct tui_app *app, struct tui_page *page, const char *nam
     }
 }
 
-static bool field_is_editable(const char *name)
+static const char *asked_field(struct tui_app *app)
 {
-    return strcmp(name, path_field) == 0 || strcmp(name, mtime_field) == 0;
+    enum cow_backing_state state = cow_image_backing(app->subject.image)->state;
+
+    return state == COW_BACKING_MISSING || state == COW_BACKING_UNUSABLE ? path_field : mtime_field;
 }
 
 static void put_header_fields(struct tui_app *app, struct header_view *view)
@@ -218,8 +223,8 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
     tui_page_put(page, name_col(page), TUI_LABEL, "field");
     tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
     view->fields = (int)n;
-    for (int i = 0; view->field == FIRST_FIELD && i < view->fields; i++) {
-        if (field_is_editable(field[i].name))
+    for (int i = 0; view->field == ASKED_FIELD && i < view->fields; i++) {
+        if (strcmp(field[i].name, asked_field(app)) == 0)
             view->field = i;
     }
     if (view->field >= view->fields)
@@ -314,7 +319,7 @@ static void put_header_backing(struct tui_app *app, struct tui_page *page)
     tui_page_wrapf(page, VALUE_COL, VALUE_COL, same_size ? TUI_NORMAL : TUI_WARN, "%" PRIu64 " (%s)%s",
                    backing->size_bytes, cow_size_text(size, backing->size_bytes),
                    same_size ? "" : ", the header says another");
-    time_text(text, sizeof text, backing->mtime);
+    time_text(text, sizeof text, backing->mtime, page->cols - VALUE_COL);
     bool same_time = backing->mtime == (int64_t)header->mtime;
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "changed");
@@ -513,8 +518,10 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
     struct header_view *view = state;
 
     (void)argument;
-    if (action == TUI_DO_EDIT)
+    if (action == TUI_DO_EDIT) {
+        view->reveal = true; /* nothing is edited out of sight */
         return edit_field(app, view);
+    }
     if (action == TUI_DO_UP || action == TUI_DO_DOWN)
         return walk_fields(view, action);
     return tui_page_act(&view->page, action, view->rows);

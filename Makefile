@@ -18,6 +18,7 @@ pkgconfigdir ?= $(libdir)/pkgconfig
 docdir ?= $(datadir)/doc/cowtui
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
+themedir ?= $(datadir)/cowtui/themes
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 INSTALL ?= install
 PKG_CONFIG ?= pkg-config
@@ -182,6 +183,17 @@ $(BUILD)/flags: FORCE | $(BUILD)
 
 $(BUILD)/version: FORCE | $(BUILD)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+# The themes that the program has in it: a row each, its name and its text.
+themes := $(sort $(wildcard share/themes/*.theme))
+$(BUILD)/obj/src/tui/look/shipped.o: EXTRA_CPPFLAGS = -I$(BUILD)
+$(BUILD)/obj/src/tui/look/shipped.o: $(BUILD)/themes.inc
+$(BUILD)/themes.inc: $(themes) share/themes Makefile | $(BUILD)
+	$(Q)for theme in $(themes); do \
+	  echo "{\"$$(basename $$theme .theme)\","; \
+	  sed -e 's/[\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $$theme; \
+	  echo '},'; \
+	done >$@
 
 $(BUILD)/libnbd: FORCE | $(BUILD)
 	@echo '$(NBD_CFLAGS)' | cmp -s - $@ || echo '$(NBD_CFLAGS)' >$@
@@ -361,6 +373,7 @@ places = $(manual):$(mandir)/man1/cowtui.1 \
   $(foreach f,$(wildcard share/doc/examples/*.c),$(f):$(docdir)/examples/$(notdir $(f))) \
   $(foreach f,$(wildcard README.md CHANGELOG.md SECURITY.md LICENSE share/doc/*.md),$(f):$(docdir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/doc/img/*.svg),$(f):$(docdir)/img/$(notdir $(f))) \
+  $(foreach f,$(themes),$(f):$(themedir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/completions/*.bash),$(f):$(bashcompletiondir)/$(basename $(notdir $(f)))) \
   $(foreach f,$(wildcard share/completions/_*),$(f):$(zshcompletiondir)/$(notdir $(f))) \
   $(foreach f,$(wildcard share/completions/*.fish),$(f):$(fishcompletiondir)/$(notdir $(f)))

@@ -34,6 +34,7 @@ static int open_screen(const struct cli_screen *screen, struct cow_error *err)
         .script_path = screen->script_path,
         .theme = screen->theme,
         .ascii = screen->ascii,
+        .mouse = screen->mouse,
         .color = screen->color == CLI_COLOR_NEVER    ? 1
                  : screen->color == CLI_COLOR_ALWAYS ? 2
                                                      : 0,

@@ -64,7 +64,7 @@ _cowtui()
     mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;
     recover) options="--backing --forward --back $changes $common" ;;
     undo) options="--backing --discard $changes $common" ;;
-    *) options="--backing --no-backing --script --theme --ascii --no-config --tour $common" ;;
+    *) options="--backing --no-backing --script --theme --ascii --mouse --no-config --tour $common" ;;
     esac
 
     # The value of an option: behind it, or behind its '='.
@@ -81,7 +81,7 @@ _cowtui()
             ;;
         --method) mapfile -t COMPREPLY < <(compgen -W 'copy header inserted moved' -- "$value") ;;
         --policy) mapfile -t COMPREPLY < <(compgen -W 'extend copy keep' -- "$value") ;;
-        --theme) mapfile -t COMPREPLY < <(compgen -W 'default light' -- "$value") ;;
+        --theme) mapfile -t COMPREPLY < <(compgen -W '16 contrast dark default light mono' -- "$value") ;;
         -b | -o | --backing | --from | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'v3 qcow2' -- "$value")

@@ -73,8 +73,9 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-fo
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger
 complete -c cowtui -n "__fish_seen_subcommand_from $commands; and not __fish_seen_subcommand_from help" -l json -d "JSON on standard output"
 complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
-complete -c cowtui -n "$none" -l theme -x -a "default light" -d "colours of the screen"
+complete -c cowtui -n "$none" -l theme -x -a "16 contrast dark default light mono" -d "colours of the screen"
 complete -c cowtui -n "$none" -l ascii -d "draw the screen with ASCII characters only"
+complete -c cowtui -n "$none" -l mouse -d "clicks, wheel and dragging on the screen"
 complete -c cowtui -n "$none" -l no-config -d "go without the config file of the screen"
 complete -c cowtui -n "$none" -l tour -d "a lesson of ten screens, on a disk of its own"
 complete -c cowtui -l color -x -a "auto never always" -d "colours in the output"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Makes the pictures of the README anew: the demo image in a scratch directory, keys by --script, the screen as
+# Makes the pictures of the README and of the themes anew: the demo image in a scratch directory, keys by --script, the screen as
 # SVG. The same program makes the same pictures, byte for byte; nothing of the machine is in them (the files are
 # named relatively, and what depends on the filesystem is scrolled out of sight).
 # Usage: pictures.sh [COWTUI [DIRECTORY]]      default: build/cowtui, share/doc/img
@@ -17,17 +17,19 @@ target=$(realpath "$target")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
-export LC_ALL=C.UTF-8 TZ=UTC
+export LC_ALL=C.UTF-8 TZ=UTC XDG_CONFIG_HOME="$scratch" # no themes of the user's own
 unset NO_COLOR || true
 
 tar --extract --sparse --file "$root/share/demo/guest-ext4.tar.xz" --directory "$scratch" --no-same-owner
 cd "$scratch"
 
-# shot NAME [IMAGE]: the lines of a script from standard input, then the picture.
+# shot NAME [OPTION]...: the lines of a script from standard input, then the picture.
 shot() {
-    { cat && echo "dump-svg $1.svg"; } >"$1.script"
-    "$program" --script "$1.script" "${2:-root.cow}"
-    mv "$1.svg" "$target/$1.svg"
+    name=$1
+    shift
+    { cat && echo "dump-svg $name.svg"; } >"$name.script"
+    "$program" "$@" --script "$name.script" root.cow
+    mv "$name.svg" "$target/$name.svg"
 }
 
 # The whole disk; the selection stands on what the guest wrote most.
@@ -116,5 +118,17 @@ key r
 type 128M
 key Enter Enter Enter
 KEYS
+
+# Each theme once: the map, looked into, with what a scan tells.
+for theme in "$root"/share/themes/*.theme; do
+    theme=$(basename "$theme" .theme)
+    shot "theme-$theme" --theme "$theme" <<'KEYS'
+size 80x20
+key 2
+type :goto 4700K
+key Enter
+key + + + + s
+KEYS
+done
 
 echo "pictures: $target"

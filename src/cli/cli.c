@@ -82,6 +82,7 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
         .script_path = options.script,
         .theme = options.theme,
         .ascii = options.ascii,
+        .mouse = options.mouse,
         .color = options.color_mode,
     };
 

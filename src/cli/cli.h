@@ -21,7 +21,7 @@ struct cli_screen {
     bool no_backing;          /* none is opened */
     const char *script_path;  /* or NULL */
     const char *theme;        /* or NULL */
-    bool ascii;
+    bool ascii, mouse;
     enum cli_color color;
 };
 

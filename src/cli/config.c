@@ -16,7 +16,7 @@
 
 #include "cow/text.h"
 
-static const char *const allowed[] = {"ascii", "color", "theme"};
+static const char *const allowed[] = {"ascii", "color", "mouse", "theme"};
 
 enum { ALLOWED = sizeof allowed / sizeof *allowed };
 
@@ -87,7 +87,8 @@ static int refuse(const char *name, const struct cli_option *known, struct cow_e
         cow_error_set(err, COW_USAGE, "there is no option '%s'", safe);
     if (!known->name && nearest.word)
         return cow_error_hint(err, "did you mean \"%s\"?", nearest.word);
-    return cow_error_hint(err, "it may say ascii, color=WHEN and theme=NAME; --no-config goes without it");
+    return cow_error_hint(err,
+                          "it may say ascii, mouse, color=WHEN and theme=NAME; --no-config goes without it");
 }
 
 static int set_option(struct cli_options *options, const struct cli_option *option, const char *argument,

@@ -63,7 +63,7 @@ struct cli_options {
     bool json, dry_run, yes, force;
     bool cut_foreign; /* words of --force= */
     bool larger;
-    bool ascii;
+    bool ascii, mouse;
     bool shrink, in_place, discard;
     bool grow_fs, resize_fs;
     bool forward, back, family;

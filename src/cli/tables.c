@@ -84,6 +84,7 @@ const struct cli_option cli_option_table[] = {
     {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      "draw the screen with ASCII characters only"},
+    {"mouse", 0, NULL, CLI_FLAG, MEMBER(mouse), CLI_SCREEN, 0, "clicks, wheel and dragging on the screen"},
     {"no-config", 0, NULL, CLI_FLAG, MEMBER(no_config), CLI_SCREEN, 0,
      "go without the config file of the screen"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},

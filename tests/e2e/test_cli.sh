@@ -235,7 +235,7 @@ config_file()
     unset XDG_CONFIG_HOME
     on_screen x.cow || die "the screen without a config file"
     has '┌' out
-    printf '# look\n\n  ascii \n--theme = light\n' >home/.config/cowtui/config
+    printf '# look\n\n  ascii \n mouse\n--theme = light\n' >home/.config/cowtui/config
     on_screen x.cow || die "the screen with one"
     hasnt '┌' out
     on_screen --no-config x.cow && has '┌' out || die "--no-config reads it"
@@ -243,12 +243,16 @@ config_file()
     on_screen x.cow && has '┌' out || die "XDG_CONFIG_HOME is not where it is looked for"
     echo 'color=sometimes' >other/cowtui/config
     on_screen --color=never x.cow || die "the command line has the last word"
-    for line in yes force --in-place write=1 backing=b.img script=s ascii=1 theme color=sometimes nonsense; do
+    for line in yes force --in-place write=1 backing=b.img script=s ascii=1 mouse=1 theme color=sometimes nonsense; do
         printf '\n%s\n' "$line" >other/cowtui/config
         on_screen x.cow
         eq 2 $? "exit code with '$line'"
         has "other/cowtui/config:2" out
     done
+    echo mouse >other/cowtui/config
+    on_screen x.cow && has '?1006h' out && has '?1006l' out || die "the mouse is not asked for, or not given back"
+    : >other/cowtui/config
+    on_screen x.cow && hasnt '?1006h' out || die "the mouse is asked for by itself"
     run 0 info x.cow # subcommands do not read it
     rm other/cowtui/config && mkfifo other/cowtui/config
     on_screen x.cow
@@ -297,6 +301,51 @@ tour()
     TMPDIR=$PWD/file run 0 --tour --script keys # /tmp, then
 }
 
+# Files of the user's, and beside the program; whatever is in their place is told, and holds nobody.
+theme_files()
+{
+    small
+    : >keys
+    mkdir -p other/cowtui/themes prefix/bin prefix/share/cowtui/themes
+    export XDG_CONFIG_HOME=$PWD/other
+    local own=other/cowtui/themes
+    printf 'base = light\nkey = red\n' >$own/mine.theme
+    run 0 --script keys --theme mine x.cow
+    printf '# mine\nkey = yelow\n' >$own/mine.theme
+    run 2 --script keys --theme mine x.cow
+    has "$own/mine.theme:2: there is no colour \"yelow\"" err
+    has 'did you mean yellow?' err
+    run 0 --script keys x.cow
+    run 0 --script keys --theme dark x.cow
+    mkfifo $own/fifo.theme && mkdir $own/directory.theme && ln -s /dev/zero $own/zero.theme
+    printf '\033[31m = red\n' >$own/evil.theme
+    printf 'x = red\n' >"$own/$(printf 'e\033[31m').theme"
+    for theme in fifo directory zero evil ../themes/mine ''; do
+        run 2 --script keys --theme "$theme" x.cow
+        ! grep -q $'\033' err || die "a control byte is told of $theme"
+    done
+    run 2 --script keys --theme nonsense x.cow
+    has 'themes: 16, contrast, dark, default, directory, evil, fifo, light, mine, mono, zero' err
+    echo 'key = blue' >prefix/share/cowtui/themes/ours.theme
+    cp "$COWTUI" prefix/bin/cowtui
+    local COWTUI=$PWD/prefix/bin/cowtui
+    run 0 --script keys --theme ours x.cow
+    echo 'key = bleu' >prefix/share/cowtui/themes/ours.theme
+    run 2 --script keys --theme ours x.cow
+    has 'share/cowtui/themes/ours.theme:1: there is no colour' err
+}
+
+# Each theme once, as it is; and its manual.
+themes_shown()
+{
+    for theme in "$root"/share/themes/*.theme; do
+        theme=$(basename "$theme" .theme)
+        [ -s "$root/share/doc/img/theme-$theme.svg" ] || die "there is no picture of $theme"
+        grep -q "img/theme-$theme.svg" "$root/share/doc/themes.md" || die "its picture is not shown"
+        grep -q "^\.B $theme\$" "$root/share/man/cowtui.1" || die "the manual does not name $theme"
+    done
+}
+
 commands=$("$COWTUI" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 t "cli: help and version" help_and_version
 t "cli: wrong use" usage_errors
@@ -307,6 +356,8 @@ t "cli: colour" color
 t "cli: help, manual and completions agree" names_agree
 t "cli: config file" config_file
 t "cli: tour" tour
+t "cli: theme files" theme_files
+t "cli: themes shown" themes_shown
 t "cli: manual" man_page
 t "cli: manual, keys" manual_keys
 t "cli: manual, findings" findings_listed

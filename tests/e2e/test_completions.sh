@@ -101,8 +101,8 @@ values()
 arguments_are_no_commands()
 {
     : >info
-    offers bash "--ascii --backing --color --help --no-backing --no-config --quiet --script --theme --tour --verbose --version" --backing info --
-    offers bash "--ascii --backing --color --help --no-backing --no-config --quiet --script --theme --tour --verbose --version" --backing=info --
+    offers bash "--ascii --backing --color --help --mouse --no-backing --no-config --quiet --script --theme --tour --verbose --version" --backing info --
+    offers bash "--ascii --backing --color --help --mouse --no-backing --no-config --quiet --script --theme --tour --verbose --version" --backing=info --
     offers bash "--backing --color --help --json --no-backing --quiet --verbose --version" --color=auto info --
     offers bash "--backing --color --help --json --no-backing --quiet --verbose --version" -b info info --
 }

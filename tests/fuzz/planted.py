@@ -26,6 +26,7 @@ FAULTS = {
     "arguments": ("src/cli/options.c", "if (options->operands == options->command->n_operands)",
                   "if (options->operands >= 1 && options->command->n_operands >= 1)"),
     "prompt": ("src/tui/screen/prompt.c", "if (RL_ISSTATE(RL_STATE_ISEARCH) && byte", "if (RL_ISSTATE(RL_STATE_NSEARCH) && byte"),
+    "theme": ("src/tui/look/roles.c", "word_bytes > 0 && number < 256", "word_bytes > 0 && number < 999"),
     "script": ("src/tui/terminal/script.c", "int status = run_line(script, line, event);", "free(line); int status = run_line(script, line, event);"),
 }  # fmt: skip
 

@@ -103,6 +103,8 @@ def prompts():
     yield b"re\t\tsi\x1b[D\x1b[D\x1b[3~\x12abc\x07\x01\x0b\x19\r"
     yield b"\x1b[200~paste \r\n\x1b[201~\x1b[A\x1b[B\r"
     yield "märge ./名前\t\x17\x1b".encode() + b"\0" + b"map\r"
+    yield b"set \tthe\tda\t\rset co\t\t\rtheme \tli\t\r"
+    yield b"\x1b[<0;12;5M\x1b[<32;13;5M\x1b[<0;13;5m\x1b[<64;1;1M\x1b[<65;1000;1000M\x1b[<0;1"
     yield b"\x1b]0;title\x07\x1b[<0;1;1M\x1bOM\x18\x15undo\r"
 
 
@@ -110,11 +112,20 @@ def scripts():
     """Of the screen suite's those that are short: each key draws a screen."""
     for path in sorted(glob.glob(os.path.join(HERE, "..", "tui", "scripts", "*")))[::2]:
         with open(path, "rb") as file:
-            lines = [line for line in file.read().splitlines() if line.split(b" ")[0] in (b"key", b"type", b"paste", b"wait", b"during")]
+            lines = [line for line in file.read().splitlines() if line.split(b" ")[0] in (b"key", b"type", b"paste", b"wait", b"during", b"mouse")]
         if lines and len(b"\n".join(lines)) < 300:
             yield b"\0" + b"\n".join(lines) + b"\n"
     for command in "resize 128K|compact|pages|rebase x.img|undo|recover|merge out|convert out|check|files|header|map|blocks|backing x.img|w|q".split("|"):
         yield b"\1key :\ntype " + command.encode() + b"\nkey Enter Enter\ntype yes\nkey Enter y Enter q q q\n"
+
+
+def themes():
+    for path in sorted(glob.glob(os.path.join(HERE, "..", "..", "share", "themes", "*.theme"))):
+        with open(path, "rb") as file:
+            yield file.read()[:4000]
+    yield b"about = x\npaper = #102030\nink=#fff000\nbase = light\nkey = bold dim reverse underline 17 on 230 | red on 3 | bold\n"
+    for words in b"theme=light", b"theme dark", b"color=never", b"nomouse", b"noascii", b"theme", b"moose":
+        yield words
 
 
 def changes():
@@ -136,7 +147,7 @@ def records():
 
 
 def main(directory):
-    kinds = {"header": headers, "tables": tables, "arguments": arguments, "text": texts, "prompt": prompts, "script": scripts,
+    kinds = {"header": headers, "tables": tables, "arguments": arguments, "text": texts, "prompt": prompts, "script": scripts, "theme": themes,
              "change": changes, "check": checks, "records": records, "guestfs": lambda: (bytes((n,)) for n in range(11))}  # fmt: skip
     for name, make in kinds.items():
         os.makedirs(os.path.join(directory, name), exist_ok=True)

@@ -21,14 +21,6 @@ paste() {
     rm pasted
 }
 
-# Bytes as they are.
-raw() {
-    # shellcheck disable=SC2059
-    printf "$1" >pasted
-    in_tmux load-buffer pasted && in_tmux paste-buffer -r -t t
-    rm pasted
-}
-
 press_until_gone() { # KEY TEXT: the key may be dropped for a while
     local n
     for ((n = 0; n < limit; n++)); do
@@ -111,6 +103,26 @@ case_death() { # NAME CODE
     start && pid=$(pid_of_program) && kill -s "$1" "$pid" && wait_end "$2"
 }
 
+case_death_mouse() { # NAME CODE: it is given back, too
+    local pid
+    start_with_mouse && pid=$(pid_of_program) && kill -s "$1" "$pid" && wait_end "$2"
+}
+
+case_mouse_sequences() { # torn, of others, and malformed: none of them is anything, nor is any part of it
+    local files
+    files=$(state_of_files)
+    start_with_mouse && raw '\033[<0;20;5M' && wait_for 'sectors 9672-9775' && screen >"$work/.before.txt" || return
+    raw '\033[<0;1;1m\033[<1;9;9M\033[<2;9;9M\033[<35;9;9M\033[<4;9;9M\033[<66;9;9M\033[<0;0;0M\033[<0;1001;5M\033[<0;99999999;5M' || return
+    raw '\033[<0;9M\033[<0;9;9;9M\033[<;;M\033[<M\033[<0;-9;9M\033[<0;9;9A\033[M !!\033[32;9;9M\033[<<0;9;9M\033\033[<0;9;9M\033[<0;9;\033[<0;9\033[<0\033[I' || return
+    keys '?' && wait_for 'A cell of the map' && keys q && wait_gone 'A cell of the map' && same_picture "$work/.before.txt" || return
+    raw '\033[<0;22' && raw ';5M' && wait_for 'sectors 9880-9983' || return
+    keys r && wait_for '1 of 4' && keys -l '+64M' && keys Enter && wait_for '2 of 4' && keys Enter && wait_for '3 of 5' && keys Enter && wait_for '4 of 5' && keys Enter && wait_for '5 of 5' || return
+    keys -l yes && wait_for 'yes' && raw '\033[<0;20;21M\033[<0;20;21m\033[<0;20;21M\033[<0;33;2M' && keys BSpace && keys Escape && wait_gone '5 of 5' && keys q && wait_end 0 || return
+    rm "$work/.before.txt"
+    why='a file has changed'
+    [ "$files" = "$(state_of_files)" ]
+}
+
 case_huge() { # a size that nobody has: it takes no more memory than one that somebody may have
     shell "(ulimit -v 600000; LINES=10000 COLUMNS=10000 exec '$program' root.cow)"
     pid_of_any "$program" >pid && rm pid && keys q && wait_end 0
@@ -140,4 +152,8 @@ t "SIGBUS" case_death BUS 135
 t "SIGFPE" case_death FPE 136
 t "SIGILL" case_death ILL 132
 t "SIGQUIT" case_death QUIT 131
+t "SIGSEGV, with the mouse" case_death_mouse SEGV 139
+t "SIGABRT, with the mouse" case_death_mouse ABRT 134
+t "SIGTERM, with the mouse" case_death_mouse TERM 143
+t "sequences of no mouse" case_mouse_sequences
 t "10000x10000" case_huge

@@ -3,7 +3,7 @@
 #
 # Drives every view and the wizard by scripts, in process, without a terminal, and compares the screens that
 # they dump with golden ones. A script's first line names the screens to run it on ("# screens: 80x24
-# 120x40-ascii"); "# prepare: NAME" and "# check: NAME" name functions below. After every run the files must be
+# 120x40-ascii"); "# options: WORD..." are the program's; "# prepare: NAME" and "# check: NAME" name functions below. After every run the files must be
 # what they were, but where a check says otherwise.
 # Usage: run.sh COWTUI [--parts | SHARE]      A part is a share of the scripts: "2 of 4"; without one all are run. A case
 # is "SCRIPT SCREEN"; ONLY_CASE chooses. UPDATE=1 rewrites the golden screens.
@@ -724,6 +724,7 @@ run_case() { # SCRIPT SCREEN, in a fresh directory
     check=$(header check "$script")
     size=${screen%-ascii}
     golden=$here/golden/$(basename "$script" .script)-$screen.txt
+    read -ra options < <(header options "$script")
     [ "$size" = "$screen" ] || options+=(--ascii)
     if grep -q '^# typed:' "$script"; then in_six_keys "$script" || return; fi
     cp --sparse=never --preserve=timestamps,mode "$fresh"/root* . || fail "cannot copy the image" || return

@@ -81,6 +81,28 @@ keys() {
     in_tmux send-keys -t t "$@"
 }
 
+# Bytes as they are.
+raw() {
+    # shellcheck disable=SC2059
+    printf "$1" >pasted
+    in_tmux load-buffer pasted && in_tmux paste-buffer -r -t t
+    rm pasted
+}
+
+mouse_modes() { # that the program has asked for: presses and dragging, in SGR form
+    in_tmux display-message -p -t t '#{mouse_button_flag}#{mouse_sgr_flag}'
+}
+
+wait_modes() { # FLAGS
+    local n
+    for ((n = 0; n < limit; n++)); do
+        [ "$(mouse_modes)" != "$1" ] || return 0
+        sleep 0.1
+    done
+    why="the terminal's modes for the mouse are $(mouse_modes)"
+    return 1
+}
+
 # Starts a command line in an empty window.
 shell() {
     keys C-u
@@ -96,6 +118,8 @@ wait_end() { # CODE: the shell is back, the terminal is as it was
     wait_for "left with $1" && wait_for 'it is over' || return
     why="the terminal's settings are not what they were"
     cmp -s before after || return
+    why="the mouse is still asked for"
+    [ "$(mouse_modes)" = 00 ] || return
     why="the alternate screen is still on"
     [ "$(in_tmux display-message -p -t t '#{alternate_on}')" = 0 ]
 }
@@ -191,6 +215,75 @@ case_suspend() {
     cmp -s before stopped || return
     keys -l fg && keys Enter && wait_for 'the whole disk' || return
     keys ']' && wait_for '2 of 104' || return
+    keys q && wait_end 0
+}
+
+start_with_mouse() {
+    shell "'$program' --mouse root.cow"
+    wait_for 'the whole disk' && wait_modes 11
+}
+
+# KIND;COLUMN;ROW, M or m behind it: 0 press and release, 32 drag, 64 and 65 the wheel.
+mouse() {
+    local report
+    for report in "$@"; do raw "\\033[<$report"; done
+}
+
+case_mouse() { # it is asked for on request only
+    start && wait_modes 00 && raw '\033[<0;20;5M' || return
+    keys ':' && keys -l 'set mouse' && keys Enter && wait_for 'mouse on' && wait_modes 11 || return
+    why='a press did something before the mouse was asked for'
+    screen | grep -q 'sectors 0-103' || return
+    mouse '0;20;5M' '0;20;5m' && wait_for 'sectors 9672-9775' || return
+    mouse '0;22;5M' '32;25;6M' '32;26;6M' '0;26;6m' && wait_for 'range 9880-18199' || return
+    mouse '0;10;4M' '0;10;4m' && wait_gone 'range' && mouse '65;10;10M' '65;10;10M' '64;10;10M' && wait_for 'sectors 8632-8735' || return
+    mouse '0;33;2M' '0;33;2m' && wait_for 'by changed bytes' && mouse '0;10;9M' '0;10;9m' && mouse '0;10;9M' '0;10;9m' && wait_for 'Files ─ /etc' || return
+    mouse '0;14;2M' '0;14;2m' && wait_for 'the whole disk' && mouse '0;20;5M' '0;20;5m' '0;20;5M' '0;20;5m' && wait_for 'runs of sectors' || return
+    keys ':' && keys -l 'set nomouse' && keys Enter && wait_for 'mouse off' && wait_modes 00 || return
+    keys q q && wait_end 0
+}
+
+case_mouse_suspend() {
+    start_with_mouse && keys C-z && wait_for 'Stopped' && wait_for 'ready>' && wait_modes 00 || return
+    keys -l fg && keys Enter && wait_for 'the whole disk' && wait_modes 11 || return
+    mouse '0;20;5M' '0;20;5m' && wait_for 'sectors 9672-9775' || return
+    keys q && wait_end 0
+}
+
+case_mouse_window() { # a column that the old form of reports has no number for
+    start_with_mouse && in_tmux resize-window -t t -x 290 -y 50 && wait_for '1 cell = 13' && mouse '0;240;7M' && wait_gone 'sectors 0-12' || return
+    in_tmux resize-window -t t -x 290 -y 30 && mouse '0;33;2M' && wait_for 'by changed bytes' && mouse '0;280;7M' && mouse '0;280;7M' && wait_for 'Files ─ /var' || return
+    in_tmux resize-window -t t -x 40 -y 10 && wait_for 'this terminal has 40x10' && mouse '0;12;2M' '0;5;5M' || return
+    in_tmux resize-window -t t -x 80 -y 24 && wait_for 'by changed bytes' && mouse '0;14;2M' && wait_for '1 cell = 104' && mouse '0;20;5M' && wait_for 'sectors 9672-9775' || return
+    keys q && wait_end 0
+}
+
+case_mouse_choose() {
+    shell "'$program' --mouse"
+    wait_for '1 image, 1 other' && wait_modes 11 || return
+    mouse '0;10;5M' && wait_for 'it may be a backing file' && mouse '64;10;5M' && wait_gone 'it may be a backing file' || return
+    mouse '0;10;4M' '0;10;4M' && wait_for 'the whole disk' && mouse '0;20;5M' && wait_for 'sectors 9672-9775' || return
+    keys q && wait_for '1 image, 1 other' && wait_modes 11 && mouse '0;10;5M' '0;10;5M' && wait_for 'Message' || return
+    mouse '0;40;10M' '0;40;10M' && keys Enter && wait_gone 'Message' && keys q && wait_end 0
+}
+
+case_themes() { # each is drawn, and gone from; colours by colour
+    local theme
+    start || return
+    for theme in 16 contrast dark light mono default; do
+        keys ':' && keys -l "theme $theme" && keys Enter && wait_for "theme $theme" || return
+        screen -e >theme.txt
+        case $theme in
+        mono) why='mono has colours' && ! grep -q $'\033\[[0-9;]*[34]8;5' theme.txt || return ;;
+        16) why='16 has other colours' && ! grep -q $'\033\[[0-9;]*[34]8;5' theme.txt || return ;;
+        *) why="$theme has no colours" && grep -q $'\033\[[0-9;]*38;5' theme.txt || return ;;
+        esac
+    done
+    rm theme.txt
+    why=
+    keys ':' && keys -l 'set color=never' && keys Enter && wait_for 'color never' || return
+    why='there are colours'
+    ! screen -e | grep -q $'\033\[[0-9;]*[34]8;5' || return
     keys q && wait_end 0
 }
 
@@ -658,6 +751,11 @@ t "files change outside" case_outside
 t "prompt, files complete" case_complete
 t "window resize" case_window
 t "suspend and resume" case_suspend
+t "mouse" case_mouse
+t "mouse, suspend and resume" case_mouse_suspend
+t "mouse, window resize" case_mouse_window
+t "mouse, choose" case_mouse_choose
+t "themes" case_themes
 t "choose, and back to the list" case_choose
 t "choose, signals" case_choose_signal
 t "tour" case_tour

@@ -21,7 +21,11 @@ static void tell(char *out, size_t out_bytes, const struct tui_input *input, enu
     char name[TUI_KEY_NAME_BYTES];
     size_t used = strlen(out);
 
-    if (kind == TUI_INPUT_PASTE) {
+    if (kind == TUI_INPUT_MOUSE) {
+        static const char *const kinds[] = {"press", "drag", "release", "up", "down"};
+        snprintf(out + used, out_bytes - used, "(%s %d,%d)", kinds[input->mouse.kind], input->mouse.x,
+                 input->mouse.y);
+    } else if (kind == TUI_INPUT_PASTE) {
         snprintf(out + used, out_bytes - used, "{%s}", input->paste);
     } else if (kind == TUI_INPUT_KEY) {
         bool plain = input->key > ' ' && input->key < 0x200000 && input->key != TUI_KEY_BACKSPACE;
@@ -397,6 +401,124 @@ START_TEST(random_bytes_never_hang)
 }
 END_TEST
 
+/* The same where the mouse was asked for. */
+static const char *sent_with_mouse(char *out, size_t out_bytes, const char *bytes, size_t n)
+{
+    struct tui_input input;
+
+    out[0] = '\0';
+    tui_input_init(&input, NULL);
+    input.takes_mouse = true;
+    feed_bytes(&input, out, out_bytes, bytes, n);
+    return out;
+}
+
+#define WITH_MOUSE(bytes) sent_with_mouse(out, sizeof out, bytes, sizeof(bytes) - 1)
+
+START_TEST(the_mouse_is_told_where_it_was_asked_for)
+{
+    char out[512];
+    ck_assert_str_eq(WITH_MOUSE("\033[<0;1;1M\033[<32;80;24M\033[<0;80;24m"),
+                     "(press 0,0)(drag 79,23)(release 79,23)");
+    ck_assert_str_eq(WITH_MOUSE("\033[<64;5;6M\033[<65;1000;1000M"), "(up 4,5)(down 999,999)");
+    ck_assert_str_eq(WITH_MOUSE("\302\233<0;7;8Mx"), "(press 6,7)x"); /* CSI as one character */
+    ck_assert_str_eq(WITH_MOUSE("a\033[<0;1;2Mb\033[Ac"), "a(press 0,1)b<Up>c");
+    ck_assert_str_eq(SENT("\033[<0;1;1M.\033[<64;5;6M.\033[<0;1;1m."), "...");
+}
+END_TEST
+
+START_TEST(other_reports_of_the_mouse_are_dropped_whole)
+{
+    static const char *const reports[] = {
+        "\033[<1;1;1M",
+        "\033[<2;1;1M",
+        "\033[<3;1;1m",
+        "\033[<4;1;1M",
+        "\033[<16;1;1M",
+        "\033[<35;1;1M",
+        "\033[<36;1;1M",
+        "\033[<66;1;1M",
+        "\033[<128;1;1M",
+        "\033[<32;1;1m",
+        "\033[<0;0;1M",
+        "\033[<0;1;0M",
+        "\033[<0;1001;1M",
+        "\033[<0;1;1001M",
+        "\033[<0;99999;1M",
+        "\033[<0;1M",
+        "\033[<0;1;1;1M",
+        "\033[<;;M",
+        "\033[<M",
+        "\033[<0;-1;1M",
+        "\033[<0;1;1 M",
+        "\033[<0;1;1A",
+        "\033[<0:1:1M",
+        "\033[0;1;1M",
+        "\033[<00000;1;1M",
+        "\033[<0;1;1~",
+        "\033[<<0;1;1M",
+        "\033\033[<0;1;1M",
+        "\033[>0;1;1M",
+        "\033[M !!",
+        "\033[M\177\377\377",
+        "\033[<0;00000000000000000000000000000000000000000000001;1M",
+    };
+    char out[512], bytes[128];
+
+    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
+        snprintf(bytes, sizeof bytes, "%s.", reports[i]);
+        must(strcmp(sent_with_mouse(out, sizeof out, bytes, strlen(bytes)), ".") == 0, "%s: %s",
+             reports[i] + 1, out);
+    }
+}
+END_TEST
+
+/* At every place: by a pause, by another sequence, and by its end; nothing of it does anything, but what
+ * comes a second later is typed. */
+START_TEST(a_torn_report_of_the_mouse_does_nothing)
+{
+    static const char report[] = "\033[<0;12;34M";
+    struct tui_input input;
+    char out[512];
+
+    for (size_t n = 1; n < sizeof report - 1; n++) {
+        tui_input_init(&input, NULL);
+        input.takes_mouse = true;
+        out[0] = '\0';
+        feed_bytes(&input, out, sizeof out, report, n);
+        feed_bytes(&input, out, sizeof out, "\033[<65;1;1M", 11);
+        must(strcmp(out, "(down 0,0)") == 0 || n == 1, "cut after %zu: %s", n, out);
+        out[0] = '\0';
+        feed_bytes(&input, out, sizeof out, report, n);
+        pass(&input, out, sizeof out, TUI_INPUT_REST_MS + 1);
+        feed_bytes(&input, out, sizeof out, ".", 1);
+        must(strcmp(out, n == 1 ? "<Esc>." : ".") == 0, "silent after %zu: %s", n, out);
+    }
+}
+END_TEST
+
+START_TEST(the_mouse_is_nothing_in_a_paste)
+{
+    char out[512];
+    ck_assert_str_eq(WITH_MOUSE("\033[200~a\033[<0;1;1Mb\033[201~.\033[<0;1;1M"), "{ab}.(press 0,0)");
+}
+END_TEST
+
+START_TEST(two_clicks_are_one_after_the_other)
+{
+    const struct tui_mouse here = {TUI_MOUSE_PRESS, 3, 4}, there = {TUI_MOUSE_PRESS, 4, 4};
+    struct tui_clicks clicks = {.one = false};
+
+    ck_assert(!tui_clicks_take(&clicks, &here, 10) && tui_clicks_take(&clicks, &here, 10.4));
+    ck_assert(!tui_clicks_take(&clicks, &here, 10.5)); /* a third one is the first of others */
+    ck_assert(!tui_clicks_take(&clicks, &there, 10.6) && !tui_clicks_take(&clicks, &here, 10.7));
+    ck_assert(!tui_clicks_take(&clicks, &here, 11.3) && tui_clicks_take(&clicks, &here, 11.8));
+    ck_assert(!tui_clicks_take(&clicks, &here, 12));
+    clicks.one = false; /* a key, or dragging */
+    ck_assert(!tui_clicks_take(&clicks, &here, 12.1));
+}
+END_TEST
+
 Suite *input_suite(void)
 {
     Suite *suite = suite_create("input");
@@ -413,6 +535,11 @@ Suite *input_suite(void)
     tcase_add_test(tc, a_terminal_may_have_keys_of_its_own);
     tcase_add_test(tc, other_locales_have_characters_too);
     tcase_add_test(tc, random_bytes_never_hang);
+    tcase_add_test(tc, the_mouse_is_told_where_it_was_asked_for);
+    tcase_add_test(tc, other_reports_of_the_mouse_are_dropped_whole);
+    tcase_add_test(tc, a_torn_report_of_the_mouse_does_nothing);
+    tcase_add_test(tc, the_mouse_is_nothing_in_a_paste);
+    tcase_add_test(tc, two_clicks_are_one_after_the_other);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -56,6 +56,7 @@ static const struct {
     {"front_served", front_served_suite, 0},
 #endif
     {"input", input_suite, 0},
+    {"look", look_suite, 0},
     {"canvas", canvas_suite, 0},
     {"paint", paint_suite, 0},
     {"looking", looking_suite, 0},

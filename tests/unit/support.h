@@ -255,6 +255,7 @@ Suite *paint_suite(void);
 Suite *looking_suite(void);
 Suite *cells_suite(void);
 Suite *lesson_suite(void);
+Suite *look_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
@@ -262,6 +263,7 @@ Suite *jobs_suite(void);
 Suite *find_suite(void);
 Suite *front_suite(void);
 Suite *front_served_suite(void);
+Suite *look_suite(void);
 Suite *canvas_suite(void);
 
 #endif

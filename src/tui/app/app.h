@@ -22,6 +22,7 @@
 #include "tui/jobs/range_job.h"
 #include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
+#include "tui/look/settings.h"
 #include "tui/screen/backend.h"
 #include "tui/screen/prompt.h"
 
@@ -94,13 +95,21 @@ struct tui_places {
 
 struct tui_waiting;
 
+/* What the mouse is at. */
+struct tui_pointer {
+    struct tui_clicks clicks;
+    bool pressed; /* on a place of the view on top, and not let go yet */
+    bool ranged;  /* the range, if there is one, was made by dragging: the next press ends it */
+};
+
 struct tui_app {
-    struct cow_io *io;           /* that the image is read through, on a terminal (tui_app_begin_waiting) */
-    struct tui_waiting *waiting; /* for a plan that is being made; NULL: nobody waits */
-    bool without_backing;        /* as it was begun: none is opened unless the user names one */
-    struct tui_subject subject;  /* the image, as it is open now */
-    const char *named_backing;   /* by the user, with -b or :backing; NULL: none */
-    char *typed_backing;         /* named_backing where it was typed with :backing: ours to free */
+    struct cow_io *io;             /* that the image is read through, on a terminal (tui_app_begin_waiting) */
+    struct tui_waiting *waiting;   /* for a plan that is being made; NULL: nobody waits */
+    struct tui_settings *settings; /* borrowed; they outlive the image */
+    bool without_backing;          /* as it was begun: none is opened unless the user names one */
+    struct tui_subject subject;    /* the image, as it is open now */
+    const char *named_backing;     /* by the user, with -b or :backing; NULL: none */
+    char *typed_backing;           /* named_backing where it was typed with :backing: ours to free */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;
@@ -124,9 +133,11 @@ struct tui_app {
     uint32_t sector_byte; /* which byte of it; 0 but where somebody meant one */
     struct {
         bool on;
-        uint64_t anchor; /* a sector; the range is from there to the selection */
+        uint64_t anchor;      /* a sector; the range is from there to the selection */
+        uint32_t anchor_byte; /* of it; Bytes has a range of bytes, Map and Blocks of what they show whole */
     } range;
     struct tui_marks marks;
+    struct tui_pointer pointer;
     struct tui_asked asked;
 
     struct tui_view tab[TUI_TABS];
@@ -350,6 +361,16 @@ enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argu
 /* The next key is the letter of a mark to set, or to go to (enum tui_letter); and that key. */
 enum tui_result tui_app_do_letter(struct tui_app *app, int awaits, const char *argument);
 void tui_app_take_letter(struct tui_app *app, int key);
+
+/* Something was done with the mouse. */
+void tui_app_take_mouse(struct tui_app *app, const struct tui_mouse *mouse);
+
+/* The tab whose name is drawn at that column; TUI_NO_TAB if none is. */
+int tui_app_tab_at(const struct tui_app *app, int x);
+
+/* What stands behind ":set", and behind ":theme"; "": the settings are shown. */
+enum tui_result tui_app_do_set(struct tui_app *app, const char *words);
+enum tui_result tui_app_do_theme(struct tui_app *app, const char *name);
 
 /* Asks for a command. */
 void tui_app_ask_command(struct tui_app *app);

@@ -14,6 +14,7 @@
 void tui_app_ask_command(struct tui_app *app)
 {
     tui_prompt_begin("", tui_command_name, tui_command_file);
+    tui_prompt_offer(tui_command_word);
     app->prompting = true;
     app->question = NULL;
 }

@@ -10,23 +10,42 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/app/actions_told.h"
+#include "tui/actions/told.h"
 #include "tui/app/app.h"
 #include "tui/app/work.h"
 #include "tui/screen/prompt.h"
 #include "tui/screen/utf8.h"
+
+/* A tab's name has a blank, its number and a blank before it, and a blank behind it. */
+enum { TABS_Y = 1, TAB_CELLS = 4 };
+
+static int put_tab(const struct tui_app *app, struct tui_canvas *canvas, int x, int tab)
+{
+    return tui_textf(canvas, x, TABS_Y, canvas->cols - x, tab == app->tab_now ? TUI_TAB_ACTIVE : TUI_TAB,
+                     " %d %s ", tab + 1, app->tab[tab].view_class->title);
+}
+
+int tui_app_tab_at(const struct tui_app *app, int x)
+{
+    int end = 0;
+
+    for (int tab = 0; tab < TUI_TABS; tab++) {
+        int begin = end;
+        end += tui_text_cells(app->tab[tab].view_class->title) + TAB_CELLS;
+        if (x >= begin && x < end)
+            return tab;
+        end++;
+    }
+    return TUI_NO_TAB;
+}
 
 static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
 {
     char work[TUI_WORK_BYTES];
     int x = 0;
 
-    for (int i = 0; i < TUI_TABS; i++) {
-        bool active = i == app->tab_now;
-        x += tui_textf(canvas, x, 1, canvas->cols - x, active ? TUI_TAB_ACTIVE : TUI_TAB, " %d %s ", i + 1,
-                       app->tab[i].view_class->title);
-        x += 1;
-    }
+    for (int i = 0; i < TUI_TABS; i++)
+        x += put_tab(app, canvas, x, i) + 1;
     for (int i = 0; i < app->depth; i++) {
         const struct tui_view_class *view_class = app->stack[i].view_class;
         if (!view_class->overlay)

@@ -48,6 +48,7 @@ static void handle_key(struct tui_app *app, int key)
         app->message[0] = '\0';
         app->redraw = true;
     }
+    app->pointer.clicks.one = app->pointer.pressed = false;
     if (key != 'q')
         app->warned = false;
     if (app->marks.awaits != TUI_LETTER_NONE) {
@@ -233,6 +234,8 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
         handle_outside(app, &event);
         if (event.kind == TUI_EVENT_KEY)
             handle_key(app, event.key);
+        if (event.kind == TUI_EVENT_MOUSE)
+            tui_app_take_mouse(app, &event.mouse);
         if (event.kind == TUI_EVENT_PASTE)
             handle_paste(app, event.text);
         if (event.kind == TUI_EVENT_TICK && busy) {

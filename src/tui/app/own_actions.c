@@ -392,6 +392,8 @@ static const struct {
     {TUI_DO_OWNER, .does = do_owner},
     {TUI_DO_REFRESH, .does = do_refresh},
     {TUI_DO_BACKING, .does = do_backing},
+    {TUI_DO_SET, .does = tui_app_do_set},
+    {TUI_DO_THEME, .does = tui_app_do_theme},
     {TUI_DO_REDRAW, .does = do_redraw},
     {TUI_DO_TOUR, .does = do_tour},
     {TUI_DO_PROMPT, .does = do_prompt},

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "cow/error.h"
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"
 
@@ -60,6 +60,8 @@ struct tui_view_class {
     /* argument is what was typed behind a command, else NULL. */
     enum tui_result (*act)(struct tui_app *app, void *state, enum tui_action_id action, const char *argument);
     void (*draw)(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area);
+    /* Selects what is shown in that cell of the canvas, as drawn last. False: nothing is. NULL: never. */
+    bool (*click)(struct tui_app *app, void *state, int x, int y);
     bool has_page; /* the state begins with its struct tui_page: in that text is searched for */
     /* Goes to where some text is. NULL: in its page, or there is none to be found. */
     enum tui_found (*search)(struct tui_app *app, void *state, const struct tui_search *search);
@@ -118,6 +120,7 @@ extern const struct tui_view_class tui_view_map;
 extern const struct tui_view_class tui_view_blocks;
 extern const struct tui_view_class tui_view_bytes;
 extern const struct tui_view_class tui_view_help;
+extern const struct tui_view_class tui_view_settings;
 extern const struct tui_view_class tui_view_family;
 extern const struct tui_view_class tui_view_message;   /* argument: struct cow_error */
 extern const struct tui_view_class tui_view_explained; /* the same: both its texts are sentences */

@@ -15,6 +15,7 @@ void range_toggle(struct tui_app *app)
     app->range.on = !app->range.on;
     tui_range_show(&app->counted, 0, 0);
     app->range.anchor = app->sector;
+    app->range.anchor_byte = app->sector_byte;
     app->redraw = true;
 }
 

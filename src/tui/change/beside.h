@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/app/view.h"
 #include "tui/screen/page.h"
 

@@ -389,6 +389,7 @@ static void draw_rows(const struct tui_app *app, struct files_view *view, struct
                       struct tui_rect list, int bar_x)
 {
     scroll_to_selection(view, list.rows);
+    view->list = list;
     for (int y = 0; y < list.rows && view->top + (size_t)y < view->level.rows; y++) {
         size_t i = view->top + (size_t)y;
         struct tui_rect line = {list.x, list.y + y, list.cols, 1};

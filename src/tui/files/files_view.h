@@ -23,7 +23,8 @@ struct files_view {
     bool reverse, flat;
     size_t at, top;
     int rows; /* as drawn last */
-    struct {  /* what the selection is on */
+    struct tui_rect list;
+    struct { /* what the selection is on */
         char name[TUI_FILES_NAME_BYTES];
         enum tui_row_kind kind;
         int number;

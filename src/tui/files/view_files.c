@@ -300,6 +300,17 @@ static enum tui_result move_files(const struct tui_app *app, struct files_view *
     return TUI_REDRAW;
 }
 
+static bool files_click(struct tui_app *app, void *state, int x, int y)
+{
+    struct files_view *view = state;
+    size_t row = view->top + (size_t)(y - view->list.y);
+
+    if (!is_current(app, view) || !tui_rect_holds(view->list, x, y) || row >= view->level.rows)
+        return false;
+    select_row(view, row);
+    return true;
+}
+
 static enum tui_result move_by(const struct tui_app *app, struct files_view *view, enum tui_action_id action)
 {
     long rows = (long)view->level.rows, screen = view->rows;
@@ -398,5 +409,6 @@ const struct tui_view_class tui_view_files = {
     .act = files_act,
     .search = files_search,
     .draw = files_draw,
+    .click = files_click,
     .close = files_close,
 };

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/app/view.h"
 
 static void tell(struct lesson *lesson, int status, const struct cow_error *err)
@@ -154,6 +154,7 @@ static void handle_event(struct lesson *lesson, const struct tui_event *event)
         handle_tick(lesson);
         break;
     case TUI_EVENT_PASTE:
+    case TUI_EVENT_MOUSE:
         break;
     }
 }

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "tui/app/actions_told.h"
+#include "tui/actions/told.h"
 #include "tui/app/app.h"
 #include "tui/lesson/lesson.h"
 #include "tui/screen/keys.h"

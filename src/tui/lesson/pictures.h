@@ -6,7 +6,7 @@
 #ifndef COW_TUI_LESSON_PICTURES_H
 #define COW_TUI_LESSON_PICTURES_H
 
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/lesson/picture.h"
 
 /* A way to go from here: a key of the program, or what is typed. */

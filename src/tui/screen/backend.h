@@ -10,11 +10,13 @@
 
 #include "cow/error.h"
 #include "tui/screen/canvas.h"
+#include "tui/screen/mouse.h"
 
 enum tui_event_kind {
     TUI_EVENT_TICK,   /* nothing came in time */
     TUI_EVENT_KEY,    /* key is set */
     TUI_EVENT_PASTE,  /* text is set */
+    TUI_EVENT_MOUSE,  /* mouse is set; only where it was asked for */
     TUI_EVENT_RESIZE, /* ask size() */
     TUI_EVENT_REDRAW, /* the screen is gone: present anew from scratch */
     TUI_EVENT_STOP,   /* leave: a signal (signal_number is set) or the end of a script (0) */
@@ -24,6 +26,7 @@ struct tui_event {
     enum tui_event_kind kind;
     int key;
     int signal_number;
+    struct tui_mouse mouse;
     const char *text; /* pasted, in one line; the backend's, until the next event is asked for */
 };
 
@@ -50,6 +53,11 @@ struct tui_backend_ops {
     void (*copy)(struct tui_backend *self, const char *text);
     /* Restores the terminal and frees the backend. */
     void (*end)(struct tui_backend *self);
+    /* From the next present() on it looks so. The theme is borrowed until the next call. color: 0 as the
+     * terminal and NO_COLOR say, 1 never, 2 always. */
+    void (*look)(struct tui_backend *self, const struct tui_theme *theme, int color);
+    /* Whether the mouse is asked for; at the beginning it is not. */
+    void (*use_mouse)(struct tui_backend *self, bool on);
 };
 
 struct tui_backend {

@@ -24,6 +24,12 @@ struct tui_rect {
     int x, y, cols, rows;
 };
 
+/* Whether a cell lies in it. */
+static inline bool tui_rect_holds(struct tui_rect rect, int x, int y)
+{
+    return x >= rect.x && x < rect.x + rect.cols && y >= rect.y && y < rect.y + rect.rows;
+}
+
 struct tui_canvas {
     int cols, rows;
     struct tui_cell *cell;  /* [rows * cols] */

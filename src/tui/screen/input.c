@@ -260,6 +260,12 @@ static enum tui_input_kind in_escape(struct tui_input *input, unsigned char byte
     return end_escape(input);
 }
 
+/* A report of the mouse begins with what no key does. */
+static bool takes_mouse(struct tui_input *input)
+{
+    return input->takes_mouse && !input->meta && tui_mouse_read(&input->mouse, input->sequence);
+}
+
 /* Old mouse reports go on behind their end; learned sequences have been looked for before. */
 static enum tui_input_kind end_of_csi(struct tui_input *input, unsigned char byte)
 {
@@ -276,6 +282,10 @@ static enum tui_input_kind end_of_csi(struct tui_input *input, unsigned char byt
         input->pasting = true;
         input->paste_bytes = 0;
         return drop_sequence(input);
+    }
+    if (takes_mouse(input)) {
+        input->state = TUI_INPUT_GROUND;
+        return TUI_INPUT_MOUSE;
     }
     if (byte == '[' && input->sequence_bytes == 3) { /* a function key of the Linux console: one byte more */
         input->state = TUI_INPUT_SS3;

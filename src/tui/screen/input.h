@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tui/screen/mouse.h"
+
 enum {
     TUI_INPUT_SEQUENCE_BYTES = 32, /* a longer one is none of ours */
     TUI_INPUT_OWN_KEYS = 24,
@@ -27,6 +29,7 @@ enum tui_input_kind {
     TUI_INPUT_NOTHING, /* more bytes are needed, or what came means nothing */
     TUI_INPUT_KEY,     /* input->key */
     TUI_INPUT_PASTE,   /* input->paste: a whole pasted text */
+    TUI_INPUT_MOUSE,   /* input->mouse */
 };
 
 enum tui_input_state {
@@ -68,6 +71,8 @@ struct tui_input {
     } own[TUI_INPUT_OWN_KEYS]; /* what the terminal's description says */
     size_t own_keys;
 
+    bool takes_mouse; /* it was asked for; else its reports are dropped as any other sequence */
+    struct tui_mouse mouse;
     int key;
     char paste[TUI_PASTE_BYTES];
     size_t paste_bytes;

@@ -36,8 +36,9 @@ static struct {
     bool history_kept;
     tui_prompt_words *words;
     tui_prompt_file *file;
+    tui_prompt_arguments *arguments;
     size_t next_word;            /* to try as a completion */
-    char file_begin[LINE_BYTES]; /* of the file's name: what is to be completed */
+    char file_begin[LINE_BYTES]; /* of the file's name: what is to be completed; else what stands before it */
     size_t file_skip;            /* so much of it lies before the word that readline wants */
     bool active;
     bool ended; /* readline has called accept_line() */
@@ -98,6 +99,30 @@ static char *generate_candidate(const char *text, int again)
     return NULL;
 }
 
+static char *generate_argument(const char *text, int again)
+{
+    const char *word;
+
+    if (!again)
+        prompt.next_word = 0;
+    while ((word = prompt.arguments(prompt.file_begin, prompt.next_word)) != NULL) {
+        prompt.next_word++;
+        if (strncmp(word, text, strlen(text)) == 0)
+            return strdup(word);
+    }
+    return NULL;
+}
+
+/* A word that ends with '=' goes on. */
+static char **complete_argument(const char *text, int start)
+{
+    snprintf(prompt.file_begin, sizeof prompt.file_begin, "%.*s", start, rl_line_buffer);
+    char **matches = rl_completion_matches(text, generate_argument);
+    size_t bytes = matches ? strlen(matches[0]) : 0;
+    rl_completion_suppress_append = bytes > 0 && matches[0][bytes - 1] == '=';
+    return matches;
+}
+
 static bool is_directory(const char *path)
 {
     struct stat facts;
@@ -150,6 +175,8 @@ static char **complete_line(const char *text, int start, int end)
         return rl_completion_matches(text, generate_candidate);
     if (prompt.file && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start)
         return complete_file(text, begin, (size_t)start, (size_t)end);
+    if (prompt.arguments && start > 0)
+        return complete_argument(text, start);
     return NULL;
 }
 
@@ -268,6 +295,7 @@ void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_f
     tui_prompt_stop();
     prompt.words = words;
     prompt.file = file;
+    prompt.arguments = NULL;
     prompt.active = true;
     prompt.ended = prompt.accepted = false;
     prompt.candidates[0] = prompt.line[0] = '\0';
@@ -275,6 +303,11 @@ void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_f
     using_history();
     rl_callback_handler_install("", accept_line);
     tui_prompt_set(initial);
+}
+
+void tui_prompt_offer(tui_prompt_arguments *arguments)
+{
+    prompt.arguments = arguments;
 }
 
 void tui_prompt_set(const char *text)

@@ -20,6 +20,10 @@ enum tui_prompt_state { TUI_PROMPT_EDITING, TUI_PROMPT_ACCEPTED, TUI_PROMPT_CANC
 /* The index-th word that may be typed first, NULL behind the last. */
 typedef const char *tui_prompt_words(size_t index);
 
+/* The index-th word that may stand behind the first one, where the line has come to what is given; NULL
+ * behind the last. */
+typedef const char *tui_prompt_arguments(const char *line, size_t index);
+
 /* Where in the line a file's name begins that is being typed. False: it wants none. */
 typedef bool tui_prompt_file(const char *line, size_t *begin);
 
@@ -41,6 +45,9 @@ void tui_prompt_end(void);
 /* Starts a line. initial is there already. words complete the first word; NULL: no history. Where file says
  * that a file's name begins files are completed; NULL: none. */
 void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_file *file);
+
+/* What completes further words of the line that was started last, where no file does. */
+void tui_prompt_offer(tui_prompt_arguments *arguments);
 
 /* A key for the line. Esc and C-c cancel it. */
 enum tui_prompt_state tui_prompt_key(int key);

@@ -84,23 +84,19 @@ enum { TUI_BOLD = 1, TUI_FAINT = 2, TUI_REVERSE = 4, TUI_UNDERLINE = 8 };
 struct tui_look {
     short fg256, bg256;
     unsigned char attr256;
-    short fg16, bg16; /* 8..15 bright; a terminal of 8 colours gets them bold */
+    short fg16, bg16; /* 8..15 bright; a terminal of 8 colours gets the plain ones, the text in bold */
     unsigned char attr16;
     unsigned char attr_mono;
 };
 
+enum { TUI_THEME_NAME_BYTES = 64, TUI_THEME_ABOUT_BYTES = 80 };
+
 struct tui_theme {
-    const char *name;
-    const char *about;
-    unsigned paper_rgb, ink_rgb; /* what "the terminal's own" is in a picture */
-    const struct tui_look *look; /* [TUI_STYLES] */
+    char name[TUI_THEME_NAME_BYTES];
+    char about[TUI_THEME_ABOUT_BYTES]; /* as its file has it: escape it */
+    unsigned paper_rgb, ink_rgb;       /* what "the terminal's own" is in a picture */
+    struct tui_look look[TUI_STYLES];
 };
-
-/* The theme of that name; NULL as a name: the default; NULL as an answer: there is none. */
-const struct tui_theme *tui_theme_find(const char *name);
-
-/* The names, for a message: "default, light, contrast". */
-const char *tui_theme_names(void);
 
 /* Red, green, blue of a colour of the 256-colour palette as 0xRRGGBB. */
 unsigned tui_palette_rgb(int color);

@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "cow/text.h"
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/app/view.h"
 #include "tui/screen/clock.h"
+#include "tui/screen/keys.h"
 
 /* While it is being filled it is drawn so often. */
 static const double seconds_between_drawings = 0.1;
+
+enum { WHEEL_ROWS = 3 };
 
 void tui_chooser_begin(struct tui_chooser *chooser, struct tui_backend *backend, const char *directory,
                        bool no_backing)
@@ -133,6 +136,23 @@ static bool handle_key(struct tui_chooser *chooser, int key, const char **path)
     return perform(chooser, tui_action_of_key(key, TUI_IN_LIST), path);
 }
 
+/* A press selects, a second one opens; the wheel moves what is on top. */
+static bool handle_mouse(struct tui_chooser *chooser, const struct tui_mouse *mouse, const char **path)
+{
+    bool up = mouse->kind == TUI_MOUSE_WHEEL_UP;
+    size_t row = chooser->first + (size_t)(mouse->y - chooser->list.y);
+
+    for (int i = 0; (up || mouse->kind == TUI_MOUSE_WHEEL_DOWN) && i < WHEEL_ROWS; i++)
+        handle_key(chooser, up ? TUI_KEY_UP : TUI_KEY_DOWN, path);
+    if (mouse->kind != TUI_MOUSE_PRESS || chooser->box != TUI_CHOOSER_NO_BOX)
+        return false;
+    bool second = tui_clicks_take(&chooser->clicks, mouse, chooser->backend->interactive ? tui_clock() : 0);
+    if (!tui_rect_holds(chooser->list, mouse->x, mouse->y) || row >= chooser->choices.n)
+        return false;
+    select_row(chooser, row);
+    return second && perform(chooser, TUI_DO_ENTER, path);
+}
+
 static void work(struct tui_chooser *chooser)
 {
     struct tui_choices *choices = &chooser->choices;
@@ -151,7 +171,10 @@ static void work(struct tui_chooser *chooser)
 static bool handle_event(struct tui_chooser *chooser, const struct tui_event *event, const char **path)
 {
     switch (event->kind) {
+    case TUI_EVENT_MOUSE:
+        return handle_mouse(chooser, &event->mouse, path);
     case TUI_EVENT_KEY:
+        chooser->clicks.one = false;
         return handle_key(chooser, event->key, path);
     case TUI_EVENT_REDRAW:
         chooser->backend->ops->forget(chooser->backend);

@@ -21,6 +21,8 @@ struct tui_chooser {
     size_t selected, first;     /* rows: the present one, and the one on top */
     char *wanted;               /* the name to be selected when it comes; NULL: none */
     int rows;                   /* how many are shown */
+    struct tui_rect list;       /* where */
+    struct tui_clicks clicks;
     enum tui_chooser_box box;
     struct cow_error error; /* that the message tells */
     struct tui_page page;   /* of the box */

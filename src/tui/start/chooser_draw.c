@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cow/text.h"
-#include "tui/app/actions_told.h"
+#include "tui/actions/told.h"
 #include "tui/app/app.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/utf8.h"
@@ -163,6 +163,7 @@ static void draw_list(struct tui_chooser *chooser, struct tui_canvas *canvas, st
     struct columns c = choose_columns(inside.cols);
 
     scroll_to_selected(chooser, inside.rows - 1);
+    chooser->list = (struct tui_rect){inside.x, inside.y + 1, inside.cols, chooser->rows};
     draw_heading(canvas, line, &c);
     for (int i = 0; i < chooser->rows && chooser->first + (size_t)i < choices->n; i++) {
         size_t row = chooser->first + (size_t)i;
@@ -322,6 +323,7 @@ void tui_chooser_draw(struct tui_chooser *chooser)
     int cols, rows;
 
     chooser->redraw = false;
+    chooser->list = (struct tui_rect){0, 0, 0, 0};
     chooser->drawn = tui_clock();
     chooser->backend->ops->size(chooser->backend, &cols, &rows);
     if (tui_canvas_resize(canvas, cols, rows))

@@ -15,17 +15,25 @@
 
 #include "tui/app/app.h"
 #include "tui/lesson/lesson.h"
+#include "tui/look/themes.h"
 #include "tui/screen/prompt.h"
 #include "tui/start/chooser.h"
 #include "tui/terminal/script.h"
 #include "tui/terminal/term.h"
 
+/* Settings that the user changes on the way hold for the images that are chosen after it, too. */
 static int open_backend(struct tui_backend **out, const struct tui_options *options,
-                        const struct tui_theme *theme, struct cow_error *err)
+                        struct tui_settings *settings, struct cow_error *err)
 {
-    if (options->script_path)
-        return tui_script_open(out, options->script_path, theme, err);
-    return tui_term_open(out, theme, options->color, err);
+    int status = options->script_path ? tui_script_open(out, options->script_path, &settings->theme, err)
+                                      : tui_term_open(out, &settings->theme, (int)settings->color, err);
+
+    if (status)
+        return status;
+    settings->only_ascii = (*out)->ascii;
+    settings->ascii = options->ascii || (*out)->ascii;
+    (*out)->ops->use_mouse(*out, settings->mouse);
+    return 0;
 }
 
 static int open_tabs(struct tui_app *app, struct cow_error *err)
@@ -47,21 +55,13 @@ static int open_tabs(struct tui_app *app, struct cow_error *err)
     return 0;
 }
 
-static int find_theme(const struct tui_theme **out, const char *name, struct cow_error *err)
-{
-    *out = tui_theme_find(name);
-    if (*out)
-        return 0;
-    cow_error_set(err, COW_USAGE, "there is no theme \"%s\"", name);
-    return cow_error_hint(err, "themes: %s", tui_theme_names());
-}
-
 /* One image, from its opening to its end. backend: where one is there already; NULL: it is opened once the
  * image is. *begun: it could be opened, and was shown. */
-static int show_image(struct tui_app *app, const struct tui_options *options, const struct tui_theme *theme,
+static int show_image(struct tui_app *app, const struct tui_options *options, struct tui_settings *settings,
                       struct tui_backend *backend, bool *begun, struct cow_error *err)
 {
     memset(app, 0, sizeof *app);
+    app->settings = settings;
     app->without_backing = options->no_backing;
     app->named_backing = options->backing_path;
     app->subject.image_path = options->image_path;
@@ -83,11 +83,11 @@ static int show_image(struct tui_app *app, const struct tui_options *options, co
     status = open_tabs(app, err);
     app->backend = backend;
     if (status == 0 && !backend)
-        status = open_backend(&app->backend, options, theme, err);
+        status = open_backend(&app->backend, options, settings, err);
     if (status)
         goto out_views;
     *begun = true;
-    app->canvas.ascii = options->ascii || app->backend->ascii;
+    app->canvas.ascii = settings->ascii;
     if (app->pending && !app->holder.held) /* else the change may be under way just now */
         tui_app_offer_recovery(app);
     status = tui_app_loop(app, err);
@@ -110,7 +110,7 @@ out_io:
 
 /* The list and what is chosen from it, in turn, until the user leaves one of them for good. */
 static int choose_images(struct tui_chooser *chooser, const struct tui_options *options,
-                         const struct tui_theme *theme, int *stop_signal, struct cow_error *err)
+                         struct tui_settings *settings, int *stop_signal, struct cow_error *err)
 {
     struct tui_options chosen = *options;
 
@@ -118,11 +118,12 @@ static int choose_images(struct tui_chooser *chooser, const struct tui_options *
         struct tui_app app;
         struct cow_error problem = {0};
         bool begun;
+        chooser->canvas.ascii = settings->ascii;
         int status = tui_chooser_ask(chooser, &chosen.image_path, err);
         *stop_signal = chooser->stop_signal;
         if (status || !chosen.image_path)
             return status;
-        status = show_image(&app, &chosen, theme, chooser->backend, &begun, &problem);
+        status = show_image(&app, &chosen, settings, chooser->backend, &begun, &problem);
         *stop_signal = app.stop_signal;
         if (begun && (status || app.stop_signal || !app.to_list)) {
             *err = problem;
@@ -132,32 +133,31 @@ static int choose_images(struct tui_chooser *chooser, const struct tui_options *
     }
 }
 
-static int show_directory(const struct tui_options *options, const struct tui_theme *theme, int *stop_signal,
+static int show_directory(const struct tui_options *options, struct tui_settings *settings, int *stop_signal,
                           struct cow_error *err)
 {
     struct tui_chooser chooser;
     struct tui_backend *backend;
-    int status = open_backend(&backend, options, theme, err);
+    int status = open_backend(&backend, options, settings, err);
 
     if (status)
         return status;
     tui_chooser_begin(&chooser, backend, options->image_path, options->no_backing);
-    chooser.canvas.ascii = options->ascii || backend->ascii;
-    status = choose_images(&chooser, options, theme, stop_signal, err);
+    status = choose_images(&chooser, options, settings, stop_signal, err);
     backend->ops->end(backend);
     tui_chooser_end(&chooser);
     return status;
 }
 
-static int show_lesson(const struct tui_options *options, const struct tui_theme *theme, int *stop_signal,
+static int show_lesson(const struct tui_options *options, struct tui_settings *settings, int *stop_signal,
                        struct cow_error *err)
 {
     struct tui_backend *backend;
-    int status = open_backend(&backend, options, theme, err);
+    int status = open_backend(&backend, options, settings, err);
 
     if (status)
         return status;
-    status = lesson_run(backend, options->ascii || backend->ascii, stop_signal, err);
+    status = lesson_run(backend, settings->ascii, stop_signal, err);
     backend->ops->end(backend);
     return status;
 }
@@ -165,19 +165,19 @@ static int show_lesson(const struct tui_options *options, const struct tui_theme
 int tui_run(const struct tui_options *options, struct cow_error *err)
 {
     struct tui_app app;
-    const struct tui_theme *theme;
-    int stop_signal = 0, status = find_theme(&theme, options->theme, err);
+    struct tui_settings settings = {.mouse = options->mouse, .color = (enum tui_color_choice)options->color};
+    int stop_signal = 0, status = tui_theme_load(&settings.theme, options->theme, err);
     bool begun;
 
     setlocale(LC_CTYPE, "");
     if (status)
         return status;
     if (options->is_tour) {
-        status = show_lesson(options, theme, &stop_signal, err);
+        status = show_lesson(options, &settings, &stop_signal, err);
     } else if (options->is_directory) {
-        status = show_directory(options, theme, &stop_signal, err);
+        status = show_directory(options, &settings, &stop_signal, err);
     } else {
-        status = show_image(&app, options, theme, NULL, &begun, err);
+        status = show_image(&app, options, &settings, NULL, &begun, err);
         stop_signal = app.stop_signal;
     }
     if (status == 0 && stop_signal)

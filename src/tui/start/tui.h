@@ -19,13 +19,15 @@ struct tui_options {
     const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */
     const char *theme;       /* NULL: the default */
     bool ascii;              /* plain ASCII glyphs only */
+    bool mouse;              /* its clicks and its wheel are asked for */
     int color;               /* 0 auto, 1 never, 2 always */
 };
 
 /* Opens the image, runs the screen until the user leaves, and restores the terminal whatever happened.
- * Returns 0 or a negative status with err filled: COW_USAGE (no usable terminal, unknown theme, an error in
- * the script), or what cow_image_open says. A signal that ends the program (SIGTERM, SIGHUP, SIGINT) is
- * raised again once everything is cleaned up, so that the caller's caller sees it. */
+ * Returns 0 or a negative status with err filled: COW_USAGE (no usable terminal, an unknown theme or
+ * a mistake in its file, an error in the script), or what cow_image_open says. A signal that ends the program
+ * (SIGTERM, SIGHUP, SIGINT) is raised again once everything is cleaned up, so that the caller's caller sees
+ * it. */
 int tui_run(const struct tui_options *options, struct cow_error *err);
 
 #endif

@@ -24,6 +24,7 @@ struct script {
     size_t line_bytes;
     unsigned number; /* of the line, for messages */
     const struct tui_theme *theme;
+    bool mouse;                     /* is asked for */
     const struct tui_canvas *shown; /* the application's */
     int cols, rows;
     int key[KEYS_MAX];
@@ -95,6 +96,22 @@ static int run_paste(struct script *script, char *argument, struct tui_event *ev
     (void)script;
     event->kind = TUI_EVENT_PASTE;
     event->text = argument; /* of the line that is read into */
+    return 0;
+}
+
+static int run_mouse(struct script *script, char *argument, struct tui_event *event)
+{
+    char kind[16], rest;
+    struct tui_mouse *mouse = &event->mouse;
+
+    if (sscanf(argument, "%15s %d %d%c", kind, &mouse->x, &mouse->y, &rest) != 3 ||
+        (mouse->kind = tui_mouse_kind_of(kind)) == TUI_MOUSE_KINDS || mouse->x < 1 || mouse->y < 1)
+        return fail_script(script, "the mouse does KIND COL ROW, not", argument);
+    if (!script->mouse)
+        return fail_script(script, "the mouse is off", NULL);
+    mouse->x--;
+    mouse->y--;
+    event->kind = TUI_EVENT_MOUSE;
     return 0;
 }
 
@@ -179,7 +196,7 @@ static const struct command commands[] = {
     {"size", true, run_size},         {"key", true, run_key},       {"type", true, run_type},
     {"wait", false, run_wait},        {"paste", true, run_paste},   {"during", true, run_during},
     {"expect", true, run_expect},     {"reject", true, run_reject}, {"dump-screen", false, run_dump_screen},
-    {"dump-svg", true, run_dump_svg},
+    {"dump-svg", true, run_dump_svg}, {"mouse", true, run_mouse},
 };
 
 /* Does one line. Leaves event alone unless the line yields one; keys are queued. */
@@ -296,8 +313,20 @@ static void script_copy(struct tui_backend *self, const char *text)
     (void)text;
 }
 
-static const struct tui_backend_ops script_ops = {script_next,   script_size, script_present, script_discard,
-                                                  script_forget, script_copy, script_end};
+static void script_look(struct tui_backend *self, const struct tui_theme *theme, int color)
+{
+    (void)color;
+    ((struct script *)self)->theme = theme;
+}
+
+static void script_use_mouse(struct tui_backend *self, bool on)
+{
+    ((struct script *)self)->mouse = on;
+}
+
+static const struct tui_backend_ops script_ops = {script_next,    script_size,   script_present,
+                                                  script_discard, script_forget, script_copy,
+                                                  script_end,     script_look,   script_use_mouse};
 
 int tui_script_open(struct tui_backend **out, const char *path, const struct tui_theme *theme,
                     struct cow_error *err)

@@ -8,12 +8,11 @@
  *   key NAME...            keys, as Help names them: r  Enter  Down  C-l
  *   type TEXT              the rest of the line, key by key
  *   paste TEXT             the rest of the line, as a terminal's paste
- *   wait                   one turn of the clock
- *   during LINE            does LINE (key, expect, dump-...) when the next long work looks in, not now
- *   expect TEXT            fails unless a line of the screen holds TEXT
- *   reject TEXT            fails if one does
- *   dump-screen [FILE]     the screen as text, to standard output without FILE
- *   dump-svg FILE          the screen as a picture
+ *   mouse KIND COL ROW     press, drag, release, wheel-up or wheel-down there, counted from 1; the mouse has
+ * to be on (--mouse, :set mouse) wait                   one turn of the clock during LINE            does
+ * LINE (key, expect, dump-...) when the next long work looks in, not now expect TEXT            fails unless
+ * a line of the screen holds TEXT reject TEXT            fails if one does dump-screen [FILE]     the screen
+ * as text, to standard output without FILE dump-svg FILE          the screen as a picture
  *
  * At its end the program leaves.
  */

@@ -64,14 +64,16 @@ static struct colors colors_of(const struct tui_theme *theme, uint8_t style)
     const struct tui_look *look = &theme->look[style];
     struct colors c = {look->fg256 < 0 ? theme->ink_rgb : tui_palette_rgb(look->fg256),
                        look->bg256 < 0 ? theme->paper_rgb : tui_palette_rgb(look->bg256),
-                       look->attr256 & TUI_BOLD, look->bg256 >= 0, look->attr256 & TUI_UNDERLINE};
+                       look->attr256 & TUI_BOLD, false, look->attr256 & TUI_UNDERLINE};
 
     if (look->attr256 & TUI_REVERSE) {
         unsigned swap = c.fg;
         c.fg = c.bg;
         c.bg = swap;
-        c.has_bg = true;
     }
+    if (look->attr256 & TUI_FAINT)
+        c.fg = (c.fg >> 1 & 0x7f7f7f) + (c.bg >> 1 & 0x7f7f7f);
+    c.has_bg = c.bg != theme->paper_rgb;
     return c;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one curses file: start and end, cells to the screen. A terminal whose description is that of ECMA-48 is
- * painted by paint.c, in fewer bytes; any other by curses. Signals only set a flag; next() turns the flag
- * into an event or, for a suspend, acts on it; fatal ones are rescue.c's.
+ * Curses, but for its colours (colors.c): start and end, cells to the screen. A terminal whose description is
+ * that of ECMA-48 is painted by paint.c, in fewer bytes; any other by curses. Signals only set a flag; next()
+ * turns the flag into an event or, for a suspend, acts on it; fatal ones are rescue.c's.
  *
  * Input does not go through curses, which takes the tail of a sequence that it does not know for keys: bytes
  * are waited for with poll(), read, and become keys in input.c. So a signal ends the wait at once, and a
@@ -27,6 +27,7 @@
 
 #include "tui/screen/input.h"
 #include "tui/screen/keys.h"
+#include "tui/terminal/colors.h"
 #include "tui/terminal/paint.h"
 #include "tui/terminal/rescue.h"
 
@@ -51,15 +52,15 @@ enum { SIGNALS = sizeof our_signals / sizeof our_signals[0] };
 struct tui_term {
     struct tui_backend backend;
     SCREEN *screen;
-    attr_t attribute[TUI_STYLES];
-    short pair[TUI_STYLES], fg[TUI_STYLES], bg[TUI_STYLES]; /* a colour of -1: the terminal's own */
-    bool paints;                                            /* past curses */
+    struct tui_colors colors;
+    bool paints; /* past curses */
     struct tui_paint paint;
     bool redraw;                      /* after a suspend */
     struct sigaction before[SIGNALS]; /* what they did before curses came */
 
     struct termios shell; /* the terminal as it was */
-    bool ansi;            /* it has the sequences of ECMA-48, so pastes may be asked to be marked */
+    bool ansi;  /* it has the sequences of ECMA-48, so modes may be asked for that curses does not know */
+    bool mouse; /* it is asked for */
 
     struct tui_input input;
     unsigned char bytes[READ_BYTES]; /* read, not looked at: from first to end */
@@ -69,7 +70,9 @@ struct tui_term {
     bool gone;
 };
 
-static const char paste_on[] = "\033[?2004h", paste_off[] = "\033[?2004l";
+/* Pastes are marked; of the mouse presses, dragging and releases are told, in the form that mouse.h reads. */
+static const char paste_on[] = "\033[?2004h", mouse_on[] = "\033[?1000h\033[?1002h\033[?1006h",
+                  modes_off[] = "\033[?1006l\033[?1002l\033[?1000l\033[?2004l";
 
 static void on_signal(int number)
 {
@@ -123,11 +126,14 @@ static void put_past_curses(const char *text)
     (void)written; /* a terminal that is gone is noticed when it is read from */
 }
 
-/* From here on the terminal marks what is pasted. */
-static void mark_pastes(const struct tui_term *term, bool on)
+/* While the terminal is ours it marks what is pasted, and tells of the mouse where that is asked for. */
+static void set_past_curses(const struct tui_term *term, bool ours)
 {
-    if (term->ansi)
-        put_past_curses(on ? paste_on : paste_off);
+    if (!term->ansi)
+        return;
+    put_past_curses(ours ? paste_on : modes_off);
+    if (ours && term->mouse)
+        put_past_curses(mouse_on);
 }
 
 /* The variable's value where it is a size, else what the terminal says; 0 if nobody knows. */
@@ -175,7 +181,7 @@ static void suspend_screen(struct tui_term *term)
     struct sigaction ours, stop;
 
     suspend_signal = 0;
-    mark_pastes(term, false);
+    set_past_curses(term, false);
     tui_rescue_on_screen(false);
     leave_paint(term);
     endwin();
@@ -188,7 +194,7 @@ static void suspend_screen(struct tui_term *term)
     follow_size();
     clearok(curscr, TRUE);
     doupdate();
-    mark_pastes(term, true);
+    set_past_curses(term, true);
     term->redraw = true;
 }
 
@@ -267,8 +273,11 @@ static bool take_input(struct tui_term *term, struct tui_event *event, int64_t n
         kind = tui_input_wait(&term->input, now);
     if (kind == TUI_INPUT_NOTHING || (kind == TUI_INPUT_KEY && take_signal_key(term, term->input.key)))
         return false;
-    event->kind = kind == TUI_INPUT_KEY ? TUI_EVENT_KEY : TUI_EVENT_PASTE;
+    event->kind = kind == TUI_INPUT_KEY     ? TUI_EVENT_KEY
+                  : kind == TUI_INPUT_MOUSE ? TUI_EVENT_MOUSE
+                                            : TUI_EVENT_PASTE;
     event->key = kind == TUI_INPUT_KEY ? term->input.key : TUI_KEY_NONE;
+    event->mouse = term->input.mouse;
     event->text = term->input.paste;
     if (kind == TUI_INPUT_PASTE) /* nobody types that fast: the text held the mark of its own end */
         term_discard(&term->backend);
@@ -362,7 +371,7 @@ static void term_present(struct tui_backend *self, const struct tui_canvas *canv
             cchar_t glyph;
             if (cell->ch == 0) /* the wide character to its left fills it */
                 continue;
-            setcchar(&glyph, text, term->attribute[cell->style], term->pair[cell->style], NULL);
+            setcchar(&glyph, text, term->colors.attribute[cell->style], term->colors.pair[cell->style], NULL);
             mvwadd_wch(stdscr, y, x, &glyph);
         }
     }
@@ -407,7 +416,7 @@ static void term_end(struct tui_backend *self)
 {
     struct tui_term *term = (struct tui_term *)self;
 
-    mark_pastes(term, false);
+    set_past_curses(term, false);
     tui_rescue_disarm();
     leave_paint(term);
     endwin();
@@ -417,95 +426,33 @@ static void term_end(struct tui_backend *self)
     free(term);
 }
 
-static const struct tui_backend_ops term_ops = {term_next,   term_size, term_present, term_discard,
-                                                term_forget, term_copy, term_end};
-
-static attr_t to_curses(unsigned attribute)
+static void term_look(struct tui_backend *self, const struct tui_theme *theme, int color)
 {
-    attr_t result = A_NORMAL;
+    struct tui_term *term = (struct tui_term *)self;
 
-    result |= attribute & TUI_BOLD ? A_BOLD : 0;
-    result |= attribute & TUI_FAINT ? A_DIM : 0;
-    result |= attribute & TUI_REVERSE ? A_REVERSE : 0;
-    result |= attribute & TUI_UNDERLINE ? A_UNDERLINE : 0;
-    return result;
-}
-
-static bool color_wanted(int color)
-{
-    const char *no_color = getenv("NO_COLOR");
-
-    if (color == 1)
-        return false;
-    return color == 2 || !no_color || no_color[0] == '\0';
-}
-
-/* One colour pair a style. 8 colours: a bright one is its plain sister in bold. */
-static void prepare_styles(struct tui_term *term, const struct tui_theme *theme, int color)
-{
-    bool colors = color_wanted(color) && has_colors() && start_color() == OK && COLOR_PAIRS > TUI_STYLES;
-
-    if (colors)
-        use_default_colors();
-    for (short i = 0; i < TUI_STYLES; i++) {
-        const struct tui_look *look = &theme->look[i];
-        bool rich = COLORS >= 256;
-        short fg = rich ? look->fg256 : look->fg16, bg = rich ? look->bg256 : look->bg16;
-        term->fg[i] = term->bg[i] = -1;
-        if (!colors) {
-            term->attribute[i] = to_curses(look->attr_mono);
-            continue;
-        }
-        term->attribute[i] = to_curses(rich ? look->attr256 : look->attr16);
-        if (COLORS < 16 && fg >= 8) {
-            fg = (short)(fg - 8);
-            term->attribute[i] |= A_BOLD;
-        }
-        term->fg[i] = fg;
-        term->bg[i] = bg;
-        if (init_pair((short)(i + 1), fg, bg) == OK)
-            term->pair[i] = (short)(i + 1);
+    tui_colors_choose(&term->colors, theme, color);
+    if (term->paints && !tui_colors_spell(&term->colors, term->paint.look)) {
+        leave_paint(term);
+        term->paints = false;
     }
+    tui_paint_begin(&term->paint);
+    clearok(stdscr, TRUE);
 }
 
-/* The parameters of a sequence that sets colours or attributes. Returns whether it is one. */
-static bool take_parameters(char out[TUI_PAINT_PART], const char *sequence)
+static void term_use_mouse(struct tui_backend *self, bool on)
 {
-    size_t used = strlen(out), n = sequence ? strlen(sequence) : 0;
+    struct tui_term *term = (struct tui_term *)self;
 
-    if (n < 3 || strncmp(sequence, "\033[", 2) != 0 || sequence[n - 1] != 'm' ||
-        strspn(sequence + 2, "0123456789;") != n - 3 || used + 1 + n >= TUI_PAINT_PART)
-        return false;
-    snprintf(out + used, TUI_PAINT_PART - used, "%s%.*s", used > 0 ? ";" : "", (int)(n - 3), sequence + 2);
-    return true;
+    if (term->mouse == on)
+        return;
+    set_past_curses(term, false);
+    term->mouse = term->input.takes_mouse = on;
+    set_past_curses(term, true);
 }
 
-/* A style in the terminal's own words. What it cannot show together with colours is left out, as curses does.
- */
-static bool take_look(struct tui_paint_look *look, attr_t attribute, int fg, int bg)
-{
-    const struct {
-        attr_t attribute;
-        int no_color; /* its bit in no_color_video */
-        const char *sequence;
-    } attributes[] = {{A_BOLD, 32, enter_bold_mode},
-                      {A_DIM, 16, enter_dim_mode},
-                      {A_UNDERLINE, 2, enter_underline_mode},
-                      {A_REVERSE, 4, enter_reverse_mode}};
-    int lost = (fg >= 0 || bg >= 0) && no_color_video > 0 ? no_color_video : 0;
-    bool fits = true;
-
-    for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
-        if ((attribute & attributes[i].attribute) && attributes[i].sequence &&
-            !(lost & attributes[i].no_color))
-            fits &= take_parameters(look->attributes, attributes[i].sequence);
-    }
-    if (fg >= 0)
-        fits &= take_parameters(look->fg, tiparm(set_a_foreground, fg));
-    if (bg >= 0)
-        fits &= take_parameters(look->bg, tiparm(set_a_background, bg));
-    return fits;
-}
+static const struct tui_backend_ops term_ops = {term_next,    term_size,   term_present,
+                                                term_discard, term_forget, term_copy,
+                                                term_end,     term_look,   term_use_mouse};
 
 /* Whether a sequence is that one; what follows are delays. */
 static bool says(const char *sequence, const char *expected)
@@ -534,8 +481,7 @@ static void prepare_paint(struct tui_term *term)
                 says(parm_down_cursor, "\033[%p1%dB") && (eat_newline_glitch || !auto_right_margin);
 
     memset(&term->paint, 0, sizeof term->paint);
-    for (int i = 0; i < TUI_STYLES && fits; i++)
-        fits = take_look(&term->paint.look[i], term->attribute[i], term->fg[i], term->bg[i]);
+    fits = fits && tui_colors_spell(&term->colors, term->paint.look);
     term->paint.repeats = can_repeat();
     term->paint.scrolls = says(change_scroll_region, "\033[%i%p1%d;%p2%dr") && says(scroll_forward, "\n") &&
                           says(scroll_reverse, "\033M");
@@ -611,11 +557,12 @@ static int decode_locale(unsigned char byte)
     return character >= 0 && character <= 0x10ffff ? (int)character : TUI_INPUT_BAD;
 }
 
-/* What a dying program says to the terminal: attributes, cursor, keypad, pastes and the other screen off. */
+/* What a dying program says to the terminal: attributes, cursor, keypad, pastes, mouse and the other screen
+ * off. */
 static void arm_rescue(const struct tui_term *term)
 {
     const char *const texts[] = {exit_attribute_mode, cursor_normal, keypad_local,
-                                 term->ansi ? paste_off : NULL, exit_ca_mode};
+                                 term->ansi ? modes_off : NULL, exit_ca_mode};
     char farewell[256] = "";
     size_t used = 0;
 
@@ -698,8 +645,8 @@ int tui_term_open(struct tui_backend **out, const struct tui_theme *theme, int c
     set_modes();
     stop_signal = suspend_signal = resize_signal = 0;
     catch_signals(term);
-    mark_pastes(term, true);
-    prepare_styles(term, theme, color);
+    set_past_curses(term, true);
+    tui_colors_choose(&term->colors, theme, color);
     prepare_paint(term);
     term->backend = (struct tui_backend){&term_ops, true, !utf8};
     *out = &term->backend;

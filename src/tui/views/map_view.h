@@ -22,6 +22,7 @@ struct map_view {
     uint64_t fit_sectors;  /* a cell's at which the whole disk fits */
     uint64_t top_row;
     int cols, rows; /* of cells, as drawn last */
+    int x, y;       /* where the first one lies on the canvas */
     bool fitted;    /* stays fitted when the window changes */
     bool curved;    /* the cells of the window lie along a curve, not in rows */
     struct tui_curve curve;

@@ -30,6 +30,7 @@ struct blocks_view {
     int rows;                                /* that are shown; as drawn last */
     int sector_cols, byte_cols, offset_cols; /* that the largest of each takes; byte_cols 0: not shown */
     int n;
+    struct tui_rect list; /* where they stand on the canvas */
     struct cow_run run[RUNS_MAX];
     struct range_totals range;
     struct { /* that the list was filled for */
@@ -367,6 +368,7 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
     app->redraw = false; /* a message set while drawing is drawn right after */
     choose_blocks_columns(app, view, inside.cols);
     draw_blocks_heading(view, canvas, inside);
+    view->list = (struct tui_rect){inside.x, inside.y + 1, inside.cols, view->n};
     for (int i = 0; i < view->n; i++) {
         struct tui_rect line = {inside.x, inside.y + 1 + i, inside.cols, 1};
         draw_blocks_run(app, view, canvas, line, &view->run[i]);
@@ -385,6 +387,16 @@ static void blocks_draw(struct tui_app *app, void *state, struct tui_canvas *can
         tui_scrollbar(canvas, frame.x + frame.cols - 1, inside.y + 1, inside.rows - 1, view->top,
                       last->first_sector + last->sectors - view->top, sectors);
     }
+}
+
+static bool blocks_click(struct tui_app *app, void *state, int x, int y)
+{
+    const struct blocks_view *view = state;
+
+    if (!tui_rect_holds(view->list, x, y) || tui_app_sectors(app) == 0)
+        return false;
+    tui_app_select(app, view->run[y - view->list.y].first_sector);
+    return true;
 }
 
 /* Selects the run so many lines below (negative: above) the present one. */
@@ -469,5 +481,6 @@ const struct tui_view_class tui_view_blocks = {
     .act = blocks_act,
     .search = tui_app_search_owners,
     .draw = blocks_draw,
+    .click = blocks_click,
     .close = blocks_close,
 };

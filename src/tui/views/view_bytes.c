@@ -11,6 +11,7 @@
 
 #include "tui/app/app.h"
 #include "tui/cells/legend.h"
+#include "tui/cells/range.h"
 #include "tui/views/explain.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
     ROW_BYTES_MIN = 4,
     PAGE_MAX = 256 * ROW_BYTES_MAX,
     INFO_ROWS = 2,
+    COUNTED_MOST = 65536, /* bytes of a range: so many are compared with each drawing */
 };
 
 struct bytes_view {
@@ -25,6 +27,7 @@ struct bytes_view {
     uint64_t at;  /* of the cursor */
     int rows, row_bytes;
     int offset_cols, text_gap, side_x[2]; /* where things stand, inside the frame */
+    int x, y;                             /* of the first row on the canvas */
     size_t n;                             /* bytes in page */
     uint8_t page[2][PAGE_MAX];
     bool readable[2];
@@ -129,16 +132,65 @@ static bool sides_differ(const struct bytes_view *view, size_t i)
     return view->readable[0] && view->readable[1] && view->page[0][i] != view->page[1][i];
 }
 
+/* From the anchor to the cursor, both included. Returns false if there is none. */
+static bool bytes_range(const struct tui_app *app, const struct bytes_view *view, uint64_t *low,
+                        uint64_t *high)
+{
+    uint64_t anchor =
+        app->range.anchor * cow_image_header(app->subject.image)->sector_bytes + app->range.anchor_byte;
+
+    *low = anchor < view->at ? anchor : view->at;
+    *high = anchor < view->at ? view->at : anchor;
+    return app->range.on;
+}
+
+/* How many bytes of a range differ. Returns false if they are too many, or cannot be read. */
+static bool count_differing(const struct tui_app *app, uint64_t low, uint64_t high, uint64_t *differing)
+{
+    uint8_t part[2][PAGE_MAX];
+
+    *differing = 0;
+    if (high - low >= COUNTED_MOST)
+        return false;
+    for (uint64_t at = low; at <= high; at += PAGE_MAX) {
+        size_t n = high - at < PAGE_MAX ? (size_t)(high - at) + 1 : PAGE_MAX;
+        for (int s = 0; s < 2; s++) {
+            if (cow_image_read_file(app->subject.image, sides[s], at, part[s], n, NULL))
+                return false;
+        }
+        for (size_t i = 0; i < n; i++)
+            *differing += part[0][i] != part[1][i];
+    }
+    return true;
+}
+
+static void draw_bytes_range(const struct tui_app *app, struct tui_canvas *canvas, int y, uint64_t low,
+                             uint64_t high)
+{
+    uint64_t differing;
+    int x = 1 + tui_textf(canvas, 1, y, canvas->cols - 2, TUI_STRONG,
+                          "range %" PRIu64 "-%" PRIu64 ", %" PRIu64 " byte%s", low, high, high - low + 1,
+                          high > low ? "s" : "");
+
+    if (count_differing(app, low, high, &differing))
+        tui_textf(canvas, x, y, canvas->cols - 1 - x, TUI_NORMAL, ": %" PRIu64 " differ%s", differing,
+                  differing == 1 ? "s" : "");
+}
+
 /* One row of one side: hex and text. live: the guest sees this side. */
-static void draw_side(const struct bytes_view *view, struct tui_canvas *canvas, int x, int y, int side,
-                      size_t from, bool live)
+static void draw_side(const struct tui_app *app, const struct bytes_view *view, struct tui_canvas *canvas,
+                      int x, int y, int side, size_t from, bool live)
 {
     int text_x = x + view->row_bytes * 3 + view->text_gap;
+    uint64_t low, high;
+    bool ranged = bytes_range(app, view, &low, &high);
 
     for (int i = 0; i < view->row_bytes && from + (size_t)i < view->n; i++) {
         size_t at = from + (size_t)i;
         uint8_t byte = view->page[side][at];
         enum tui_style style = sides_differ(view, at) ? TUI_DIFF : live ? TUI_NORMAL : TUI_DISABLED;
+        if (ranged && view->top + at >= low && view->top + at <= high)
+            style = TUI_SELECTED;
         if (view->top + at == view->at)
             style = TUI_BYTE_CURSOR;
         if (!view->readable[side]) {
@@ -234,7 +286,7 @@ static void draw_bytes_row(struct tui_app *app, struct bytes_view *view, struct 
     tui_textf(canvas, inside.x, y, view->offset_cols, here ? TUI_STRONG : TUI_OFFSET, "%*" PRIu64,
               view->offset_cols, offset);
     for (int s = 0; s < 2; s++)
-        draw_side(view, canvas, inside.x + view->side_x[s], y, s, from, live == s);
+        draw_side(app, view, canvas, inside.x + view->side_x[s], y, s, from, live == s);
     tui_put(canvas, inside.x + view->side_x[1] - 1, y, 0x2502, TUI_FRAME);
 }
 
@@ -243,12 +295,15 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     struct bytes_view *view = state;
     struct tui_rect frame = {area.x, area.y, area.cols, area.rows - INFO_ROWS};
     struct tui_rect inside = tui_frame(canvas, frame, "Bytes \u2500 * differs between COW and backing");
+    uint64_t low, high;
 
     if (tui_app_sectors(app) == 0) {
         tui_app_draw_unfinished(app, canvas, inside);
         return;
     }
     arrange_bytes(app, view, inside);
+    view->x = inside.x;
+    view->y = inside.y + 1;
     read_page(app, view);
     view->run.sectors = 0;
     for (int y = 0; y < view->rows && (size_t)(y * view->row_bytes) < view->n; y++)
@@ -256,7 +311,10 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     int live = live_side(app, view, view->at);
     draw_bytes_heading(app, view, canvas, inside, live);
     draw_bytes_info(app, view, canvas, frame.y + frame.rows);
-    draw_bytes_owner(app, view, canvas, frame.y + frame.rows + 1);
+    if (bytes_range(app, view, &low, &high))
+        draw_bytes_range(app, canvas, frame.y + frame.rows + 1, low, high);
+    else
+        draw_bytes_owner(app, view, canvas, frame.y + frame.rows + 1);
     size_t i = (size_t)(view->at - view->top);
     canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
     canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);
@@ -267,6 +325,31 @@ static enum tui_result move_to(struct tui_app *app, struct bytes_view *view, uin
     view->at = at;
     tui_app_select_byte(app, at);
     return TUI_REDRAW;
+}
+
+/* Which byte of its row is drawn in that column, in hex or as text, on either side; -1: none. */
+static int byte_at_column(const struct bytes_view *view, int x)
+{
+    for (int s = 0; s < 2; s++) {
+        int hex = x - view->side_x[s], text = hex - 3 * view->row_bytes - view->text_gap;
+        if (hex >= 0 && hex < 3 * view->row_bytes)
+            return hex / 3;
+        if (text >= 0 && text < view->row_bytes)
+            return text;
+    }
+    return -1;
+}
+
+static bool bytes_click(struct tui_app *app, void *state, int x, int y)
+{
+    struct bytes_view *view = state;
+    int column = byte_at_column(view, x - view->x), row = y - view->y;
+    uint64_t at = view->top + (uint64_t)(row * view->row_bytes + column);
+
+    if (column < 0 || row < 0 || row >= view->rows || at >= disk_bytes(app) || tui_app_sectors(app) == 0)
+        return false;
+    move_to(app, view, at);
+    return true;
 }
 
 static enum tui_result step_bytes(struct tui_app *app, struct bytes_view *view, uint64_t bytes, bool back)
@@ -340,6 +423,9 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
         return move_to(app, view, 0);
     case TUI_DO_LAST:
         return move_to(app, view, disk_bytes(app) - 1);
+    case TUI_DO_RANGE:
+        range_toggle(app);
+        return TUI_REDRAW;
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, app->sector + 1);
     case TUI_DO_PREV_RUN:
@@ -360,5 +446,6 @@ const struct tui_view_class tui_view_bytes = {
     .act = bytes_act,
     .search = bytes_search,
     .draw = bytes_draw,
+    .click = bytes_click,
     .close = bytes_close,
 };

@@ -19,6 +19,12 @@ struct check_view {
     enum cow_finding_code code;        /* the selected finding's: what is found anew keeps the selection */
     enum cow_finding_code code_before; /* where a search began */
     bool reveal;
+    size_t shown; /* findings, as drawn last */
+    struct {      /* and where: in the page, from line on */
+        int line;
+        enum cow_finding_code code;
+    } at[COW_FINDINGS];
+    struct tui_rect list; /* the page on the canvas */
 };
 
 struct finding_view {
@@ -176,6 +182,7 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
     struct tui_page *page = &view->page;
     bool current = check->known && tui_job_is_current(&check->job);
 
+    view->shown = 0;
     put_check_state(app, page);
     if (current && check->result.findings == 0 && check->job.state != TUI_JOB_RUNNING &&
         check->job.state != TUI_JOB_STOPPED) {
@@ -191,6 +198,8 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
         bool selected = finding->code == view->code;
         int first = page->lines;
         tui_page_line(page);
+        view->at[view->shown].line = page->lines;
+        view->at[view->shown++].code = finding->code;
         put_finding(app, page, finding, selected);
         if (selected && view->reveal)
             tui_page_reveal(page, i == 0 ? 0 : first, page->lines - 1, view->rows);
@@ -222,7 +231,23 @@ static void check_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     view->rows = inside.rows;
     tui_page_begin(&view->page, inside.cols - 1);
     fill_check(app, view);
+    view->list = inside;
     tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
+}
+
+static bool check_click(struct tui_app *app, void *state, int x, int y)
+{
+    struct check_view *view = state;
+    int line = view->page.top + y - view->list.y;
+    size_t i = view->shown;
+
+    (void)app;
+    while (i > 0 && line < view->at[i - 1].line)
+        i--;
+    if (i == 0 || !tui_rect_holds(view->list, x, y) || line >= view->page.lines)
+        return false;
+    view->code = view->at[i - 1].code;
+    return true;
 }
 
 static enum tui_result select_by(const struct tui_app *app, struct check_view *view, int step)
@@ -553,5 +578,6 @@ const struct tui_view_class tui_view_check = {
     .act = check_act,
     .search = check_search,
     .draw = check_draw,
+    .click = check_click,
     .close = check_close,
 };

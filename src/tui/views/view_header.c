@@ -22,10 +22,12 @@ struct header_view {
     unsigned generation; /* that the verdict is of */
     struct cow_verdict verdict;
     int rows;
-    int field;         /* the cursor's */
-    int fields;        /* how many there are, as drawn last */
-    int first_line[2]; /* of that field and of what is behind it, in the page */
-    bool reveal;       /* the cursor has moved: bring it onto the screen */
+    int field;                    /* the cursor's */
+    int fields;                   /* how many there are, as drawn last */
+    int first_line[2];            /* of that field and of what is behind it, in the page */
+    int line[COW_FIELDS_MAX + 1]; /* where each field begins, and where the last one ends */
+    struct tui_rect shown;        /* the page on the canvas */
+    bool reveal;                  /* the cursor has moved: bring it onto the screen */
 };
 
 static const char *const path_field = "backing path", *const mtime_field = "mtime";
@@ -229,6 +231,7 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
         view->field = view->fields - 1;
     for (int i = 0; i < view->fields; i++) {
         tui_page_line(page);
+        view->line[i] = page->lines - 1;
         if (i == view->field) {
             view->first_line[0] = page->lines - 1;
             tui_page_put(page, 1, TUI_STRONG, "\u25b8");
@@ -241,6 +244,7 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
         if (i == view->field)
             view->first_line[1] = page->lines;
     }
+    view->line[view->fields] = page->lines;
 }
 
 static void put_header_part(struct tui_page *page, const char *name, uint64_t from, uint64_t to)
@@ -397,6 +401,7 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     if (view->reveal)
         tui_page_reveal(&view->page, view->first_line[0], view->first_line[1] - 1, inside.rows);
     view->reveal = false;
+    view->shown = inside;
     tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
     if (cursor_shown(view)) {
         canvas->cursor_x = inside.x + 1;
@@ -492,6 +497,21 @@ static enum tui_result walk_fields(struct header_view *view, enum tui_action_id 
     return TUI_REDRAW;
 }
 
+static bool header_click(struct tui_app *app, void *state, int x, int y)
+{
+    struct header_view *view = state;
+    int line = view->page.top + y - view->shown.y;
+
+    (void)app;
+    for (int i = 0; tui_rect_holds(view->shown, x, y) && i < view->fields; i++) {
+        if (line < view->line[i] || line >= view->line[i + 1])
+            continue;
+        view->field = i;
+        return true;
+    }
+    return false;
+}
+
 static enum tui_result header_act(struct tui_app *app, void *state, enum tui_action_id action,
                                   const char *argument)
 {
@@ -514,5 +534,6 @@ const struct tui_view_class tui_view_header = {
     .contexts = header_contexts,
     .act = header_act,
     .draw = header_draw,
+    .click = header_click,
     .close = header_close,
 };

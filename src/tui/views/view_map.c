@@ -389,6 +389,8 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, "out of memory");
         return;
     }
+    view->x = cells.x;
+    view->y = cells.y;
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
     if (!fill_map(app, view, canvas, cells))
@@ -422,20 +424,33 @@ static enum tui_result step_map(struct tui_app *app, const struct map_view *view
     return TUI_REDRAW;
 }
 
+/* Selects the cell at a place of the window. Returns whether there is one. */
+static bool select_spot(struct tui_app *app, const struct map_view *view, int x, int y)
+{
+    if (x < 0 || x >= view->cols || y < 0 || y >= view->rows)
+        return false;
+    int place = y * view->cols + x;
+    uint64_t cell = view->curved ? view->curve.index[place] : (uint64_t)place;
+    uint64_t sector = (view->top_row * (uint64_t)view->cols + cell) * view->cell_sectors;
+    if (sector >= tui_app_sectors(app))
+        return false;
+    tui_app_select(app, sector);
+    return true;
+}
+
+static bool map_click(struct tui_app *app, void *state, int x, int y)
+{
+    const struct map_view *view = state;
+
+    return view->cell_sectors > 0 && select_spot(app, view, x - view->x, y - view->y);
+}
+
 /* Moves the cursor to the cell beside it on the screen, along the curve or not. */
 static enum tui_result step_across(struct tui_app *app, const struct map_view *view, int dx, int dy)
 {
     struct tui_spot spot = spot_of(view, cursor_cell(app, view));
-    int x = spot.x + dx, y = spot.y + dy;
 
-    if (x < 0 || x >= view->cols || y < 0 || y >= view->rows)
-        return TUI_NOTHING;
-    uint64_t sector =
-        (view->top_row * (uint64_t)view->cols + view->curve.index[y * view->cols + x]) * view->cell_sectors;
-    if (sector >= tui_app_sectors(app))
-        return TUI_NOTHING;
-    tui_app_select(app, sector);
-    return TUI_REDRAW;
+    return select_spot(app, view, spot.x + dx, spot.y + dy) ? TUI_REDRAW : TUI_NOTHING;
 }
 
 static enum tui_result move_map(struct tui_app *app, const struct map_view *view, int dx, int dy)
@@ -552,5 +567,6 @@ const struct tui_view_class tui_view_map = {
     .act = map_act,
     .search = tui_app_search_owners,
     .draw = map_draw,
+    .click = map_click,
     .close = map_close,
 };

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The views that are nothing but a page: Help, made from the tables of actions and states; and the boxes:
- * a message that is too long for a line, and the offer to recover. A box keeps what it was opened with, since
- * whoever opened it may be gone.
+ * The views that are nothing but a page: Help, made from the tables of actions and states; the settings; and
+ * the boxes: a message that is too long for a line, and the offer to recover. A box keeps what it was opened
+ * with, since whoever opened it may be gone.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tui/app/actions_told.h"
+#include "tui/actions/told.h"
 #include "tui/app/app.h"
 #include "tui/cells/legend.h"
 #include "tui/change/change.h"
+#include "tui/look/themes.h"
 
 struct page_view {
     struct tui_page page;
@@ -68,6 +69,36 @@ static void help_draw(struct tui_app *app, void *state, struct tui_canvas *canva
     tui_actions_help(&view->page);
     view->rows = inside.rows;
     tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
+}
+
+static void settings_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
+{
+    struct page_view *view = state;
+    struct tui_page *page = &view->page;
+    struct tui_rect inside = tui_frame(canvas, area, "Settings");
+    char about[4 * TUI_THEME_ABOUT_BYTES], names[COW_HINT_BYTES];
+    const struct tui_setting *row;
+
+    tui_page_begin(page, inside.cols - 1);
+    for (size_t i = 0; (row = tui_setting_row(i)) != NULL; i++) {
+        tui_page_line(page);
+        tui_page_put(page, 1, TUI_LABEL, row->name);
+        tui_page_put(page, 9, TUI_STRONG, tui_setting_value(app->settings, i));
+        tui_page_putf(page, 25, TUI_KEY, row->value ? ":set %s=%s" : ":set %s  :set no%s", row->name,
+                      row->value ? row->value : row->name);
+        tui_page_line(page);
+        tui_page_wrap(page, 9, 9, TUI_NORMAL, row->help);
+    }
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_wrapf(page, 1, 9, TUI_NORMAL, "Themes: %s; this one: %s", tui_theme_names(names, sizeof names),
+                   cow_escape(about, sizeof about, app->settings->theme.about));
+    tui_page_line(page);
+    tui_page_line(page);
+    tui_page_wrap(page, 1, 1, TUI_DIM,
+                  "What you want always goes into ~/.config/cowtui/config, a line each, as in: theme=light");
+    view->rows = inside.rows;
+    tui_page_draw(page, canvas, inside, area.x + area.cols - 1);
 }
 
 static unsigned message_contexts(struct tui_app *app, void *state)
@@ -181,6 +212,16 @@ const struct tui_view_class tui_view_help = {
     .contexts = help_contexts,
     .act = page_act,
     .draw = help_draw,
+    .close = page_close,
+};
+
+const struct tui_view_class tui_view_settings = {
+    .title = "Settings",
+    .has_page = true,
+    .open = page_open,
+    .contexts = help_contexts,
+    .act = page_act,
+    .draw = settings_draw,
     .close = page_close,
 };
 

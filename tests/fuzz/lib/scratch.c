@@ -180,6 +180,7 @@ static void make_directories(void)
     setenv("TMPDIR", directory, 1);
     setenv("HOME", directory, 1);
     unsetenv("XDG_STATE_HOME");
+    unsetenv("XDG_CONFIG_HOME");
 }
 
 void scratch_begin(void)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../lib/fuzzer.h"
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/screen/input.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
@@ -34,7 +34,10 @@ static void look(void)
 static bool take(const struct tui_input *input, enum tui_input_kind kind)
 {
     char name[TUI_KEY_NAME_BYTES];
-    if (kind == TUI_INPUT_PASTE) {
+    if (kind == TUI_INPUT_MOUSE) {
+        MUST(input->mouse.kind < TUI_MOUSE_KINDS && input->mouse.x >= 0 && input->mouse.x < TUI_SIDE_MAX);
+        MUST(input->mouse.y >= 0 && input->mouse.y < TUI_SIDE_MAX);
+    } else if (kind == TUI_INPUT_PASTE) {
         MUST(strlen(input->paste) < TUI_PASTE_BYTES && is_terminal_safe(input->paste));
         tui_prompt_paste(input->paste);
     } else if (kind == TUI_INPUT_KEY) {
@@ -56,7 +59,9 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
         MUST(ready);
     }
     tui_input_init(&input, NULL);
+    input.takes_mouse = true;
     tui_prompt_begin("", tui_command_name, tui_command_file);
+    tui_prompt_offer(tui_command_word);
     for (size_t n = 0; n < n_bytes && n < 4096; n++) {
         bool goes_on = take(&input, tui_input_byte(&input, data[n], now));
         now += data[n] == 0 ? 2000 : 1;
@@ -65,6 +70,7 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
             look();
             tui_prompt_begin(n % 2 == 0 ? "" : "rebase /", n % 3 == 0 ? NULL : tui_command_name,
                              n % 3 == 0 ? tui_prompt_whole : tui_command_file);
+            tui_prompt_offer(n % 3 == 0 ? NULL : tui_command_word);
         }
         if (n % 16 == 0) {
             look();

@@ -79,7 +79,7 @@ void fuzz_one(const uint8_t *data, size_t n_bytes)
     static bool ready;
     char text[SCRIPT_MAX + 1];
     struct cow_error err = {.status = 0};
-    struct tui_options options = {.image_path = PICTURE_COW, .script_path = "script"};
+    struct tui_options options = {.image_path = PICTURE_COW, .script_path = "script", .mouse = true};
     if (!ready) {
         ready = freopen("/dev/null", "w", stdout) != NULL && setenv("LC_ALL", "C.UTF-8", 1) == 0;
         MUST(ready);

@@ -3,8 +3,8 @@
  * The one table of what a user can ask for. Key dispatch, `:` commands, completion and Help are read from it,
  * and the footer is held against it, so that none of them can lie about another.
  */
-#ifndef COW_TUI_APP_ACTIONS_H
-#define COW_TUI_APP_ACTIONS_H
+#ifndef COW_TUI_ACTIONS_ACTIONS_H
+#define COW_TUI_ACTIONS_ACTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,6 +89,8 @@ enum tui_action_id {
     TUI_DO_FAMILY,
     TUI_DO_BACKING,
     TUI_DO_REFRESH,
+    TUI_DO_SET,
+    TUI_DO_THEME,
     TUI_DO_REDRAW,
     TUI_DO_TOUR,
     TUI_DO_HOLD,
@@ -156,7 +158,9 @@ enum tui_argument_kind {
     TUI_BACKING,
     TUI_OTHER_BACKING,
     TUI_SERVE_WORD,
-    TUI_DIRECTORY
+    TUI_DIRECTORY,
+    TUI_SETTING,
+    TUI_THEME
 };
 
 enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };
@@ -190,6 +194,10 @@ int tui_action_of_command(enum tui_action_id *out, const char **argument, const 
 
 /* The index-th command name, NULL behind the last: for completion. */
 const char *tui_command_name(size_t index);
+
+/* The index-th word that may follow where the line, of a command's name and more, has come to; NULL behind
+ * the last: for completion. */
+const char *tui_command_word(const char *line, size_t index);
 
 /* Whether that command takes a file, and where in the line its name begins. */
 bool tui_command_file(const char *line, size_t *begin);

@@ -2,8 +2,8 @@
  *
  * What a user is told of the table of actions: a footer, and Help.
  */
-#ifndef COW_TUI_APP_ACTIONS_TOLD_H
-#define COW_TUI_APP_ACTIONS_TOLD_H
+#ifndef COW_TUI_ACTIONS_TOLD_H
+#define COW_TUI_ACTIONS_TOLD_H
 
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"

@@ -5,11 +5,11 @@
  * only where a key really does that action now, so that it cannot promise what the table of actions does not
  * hold.
  */
-#include "tui/app/actions_told.h"
+#include "tui/actions/told.h"
 
 #include <stdio.h>
 
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/utf8.h"
 

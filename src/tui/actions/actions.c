@@ -5,13 +5,14 @@
  * an action is for may differ from place to place: then the row's help says it for each.
  *
  * Order matters twice: the first row that fits a key wins (u forgets what is staged before it means undo),
- * and Help lists in this order. The footer has an order of its own, and a table (actions_told.c).
+ * and Help lists in this order. The footer has an order of its own, and a table (told.c).
  */
-#include "tui/app/actions.h"
+#include "tui/actions/actions.h"
 
 #include <string.h>
 
 #include "cow/text.h"
+#include "tui/look/settings.h"
 #include "tui/screen/keys.h"
 
 #define UP    TUI_KEY_UP
@@ -76,7 +77,7 @@ static const struct tui_action table[] = {
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
     {TUI_DO_MARK, TUI_IN_RUNS, {'m'}, HELP("with a letter: mark the byte under the cursor")},
     {TUI_DO_TO_MARK, TUI_IN_RUNS, {'\''}, HELP("with a letter: to the byte that it marks")},
-    {TUI_DO_RANGE, TUI_IN_MAP | TUI_IN_BLOCKS, {'v'}, .command = "range",
+    {TUI_DO_RANGE, TUI_IN_RUNS, {'v'}, .command = "range",
      HELP("a range from here to the cursor, with what it holds; again: no longer")},
     {TUI_DO_NEXT_DIFFERENCE, TUI_IN_BYTES, {'}'},
      HELP("next place where COW and backing file differ")},
@@ -179,6 +180,9 @@ static const struct tui_action table[] = {
     {TUI_DO_BACKING, TUI_IN_LOOKING, .command = "backing", .argument = TUI_OTHER_BACKING,
      HELP("look through another backing file as long as this goes on, as with -b; alone: the header's again")},
     {TUI_DO_REFRESH, TUI_IN_LOOKING, {'R', TUI_KEY_F5}, .command = "refresh", HELP("read the image anew")},
+    {TUI_DO_SET, TUI_IN_LOOKING, .command = "set", .argument = TUI_SETTING,
+     HELP("how the screen looks, and whether it hears the mouse: alone shows what there is")},
+    {TUI_DO_THEME, TUI_IN_LOOKING, .command = "theme", .argument = TUI_THEME, HELP("other colours")},
     {TUI_DO_TOUR, TUI_IN_LOOKING, .command = "tour",
      HELP("a lesson of ten screens, on a practice disk of its own; then back here")},
     {TUI_DO_REDRAW, ~0U, {TUI_CTRL('l')}, .command = "redraw", HELP("draw the screen anew")},
@@ -209,6 +213,8 @@ static const char *const argument_words[] = {
     [TUI_OTHER_BACKING] = " [PATH]",
     [TUI_SERVE_WORD] = " [--write]",
     [TUI_DIRECTORY] = " DIR [--write] [--fs|--partition N]",
+    [TUI_SETTING] = " [SETTING]",
+    [TUI_THEME] = " [NAME]",
 };
 
 const struct tui_action *tui_action_row(size_t index)
@@ -343,4 +349,18 @@ bool tui_command_file(const char *line, size_t *begin)
     return bytes > 0 && name[bytes] == ' ' && matches == 1 &&
            (action->argument == TUI_FILE || action->argument == TUI_BACKING ||
             action->argument == TUI_OTHER_BACKING || action->argument == TUI_DIRECTORY);
+}
+
+const char *tui_command_word(const char *line, size_t index)
+{
+    int matches;
+    const char *name = line + strspn(line, " :"), *rest = name + strcspn(name, " ");
+    const struct tui_action *action = find_command(name, (size_t)(rest - name), &matches);
+
+    if (matches != 1 || (action->argument != TUI_SETTING && action->argument != TUI_THEME))
+        return NULL;
+    rest += strspn(rest, " ");
+    if (action->argument == TUI_SETTING)
+        return tui_setting_word(rest, index);
+    return rest[0] == '\0' ? tui_setting_word("theme=", index) : NULL;
 }

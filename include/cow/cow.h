@@ -19,6 +19,7 @@
 #include "cow/env.h"
 #include "cow/error.h"
 #include "cow/family.h"
+#include "cow/follow.h"
 #include "cow/fs.h"
 #include "cow/header.h"
 #include "cow/image.h"

@@ -37,6 +37,10 @@ void cow_image_close(struct cow_image *img); /* NULL is allowed */
  * the image stays as it was. */
 int cow_image_refresh(struct cow_image *img, struct cow_error *err);
 
+/* Somebody has written to the file: the bits of these sectors, and where its data is, are read anew when they
+ * are asked for next (cow/follow.h finds out which). What was counted of other bits is kept. */
+void cow_image_bits_changed(struct cow_image *img, uint64_t first_sector, uint64_t sectors);
+
 /* As the caller named it. */
 const char *cow_image_path(const struct cow_image *img);
 /* Does its path still lead to the file that is open? One call of the system. */

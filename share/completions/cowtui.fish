@@ -31,6 +31,8 @@ complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recove
 complete -c cowtui -n "not __fish_seen_subcommand_from family create diff list help" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all images on the backing file, or none"
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
+complete -c cowtui -n "__fish_seen_subcommand_from map" -l follow -d "tell what becomes dirty, as it does"
+complete -c cowtui -n "__fish_seen_subcommand_from map" -l interval -x -d "look so often, in seconds"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"

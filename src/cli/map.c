@@ -2,15 +2,20 @@
  *
  * cowtui map: the runs of the disk, looked into with --scan, streamed: memory does not grow with the image.
  * Text goes out as it is found; JSON through a spool, whole or not at all. Lengths are in bytes and end with
- * the disk, also where its last sector is a partial one.
+ * the disk, also where its last sector is a partial one. With --follow what becomes dirty is told instead, as
+ * it does, until a signal ends it.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/output/follow_told.h"
 #include "cli/output/json.h"
 #include "cli/output/out.h"
 #include "cli/output/progress_line.h"
@@ -210,17 +215,140 @@ static int map_scanned(struct walk *walk, const struct cli_options *options,
     return status;
 }
 
+/* ---- following ---- */
+
+static const int64_t second_ns = 1000000000;
+
+enum { INTERVAL_MOST_S = 3600, WAIT_MOST_MS = 200 };
+
+static int64_t clock_ns(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
+}
+
+/* "2", "0.25": seconds, whatever the locale's decimal point is. */
+static int read_interval(int64_t *out, const char *text, struct cow_error *err)
+{
+    const char *rest = text ? text + strspn(text, "0123456789") : NULL;
+    uint64_t seconds = 0;
+    int64_t fraction = 0, unit = second_ns;
+
+    *out = second_ns;
+    if (!text)
+        return 0;
+    for (const char *digit = text; digit < rest && seconds <= INTERVAL_MOST_S; digit++)
+        seconds = seconds * 10 + (uint64_t)(*digit - '0');
+    if (*rest == '.')
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+            unit /= 10;
+            fraction += (*rest - '0') * unit;
+        }
+    *out = (int64_t)seconds * second_ns + fraction;
+    if (*rest != '\0' || *out < second_ns / 100 || *out > INTERVAL_MOST_S * second_ns)
+        return cow_error_set(err, COW_USAGE, "--interval: %s is no number of seconds from 0.01 to %d", text,
+                             (int)INTERVAL_MOST_S);
+    return 0;
+}
+
+/* Until it is time for the next look. A signal ends it, and so does the end of whoever reads: in short
+ * pieces, for a signal may come just before. */
+static int wait_until(int64_t until_ns, struct cow_error *err)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+
+    for (int64_t left_ns; !cli_interrupted() && (left_ns = until_ns - clock_ns(NULL)) > 0;) {
+        const int64_t left_ms = left_ns / (second_ns / 1000) + 1;
+        if (poll(&output, 1, left_ms < WAIT_MOST_MS ? (int)left_ms : WAIT_MOST_MS) > 0 &&
+            (output.revents & POLLERR))
+            return cow_error_system(err, EPIPE, "standard output");
+    }
+    return 0;
+}
+
+/* All that is to be done now. */
+static int follow_round(struct cow_follow *follow, struct cow_error *err)
+{
+    bool more = true;
+    int status = 0;
+
+    while (!status && more)
+        status = cow_follow_step(follow, &more, err);
+    return status;
+}
+
+/* At the end the bits are read once more, so that the sum is that of the bitmap. */
+static int follow_on(struct cow_follow *follow, struct cli_followed *followed, struct cow_error *err)
+{
+    const struct cow_follow_facts *facts = cow_follow_facts(follow);
+    int status = follow_round(follow, err);
+
+    if (!status)
+        status = cli_followed_begin(followed, facts, clock_ns(NULL), err);
+    while (!status && !cli_interrupted()) {
+        status = wait_until(facts->next_look_ns, err);
+        if (!status && cli_interrupted())
+            cow_follow_hurry(follow);
+        if (!status)
+            status = follow_round(follow, err);
+        if (!status)
+            status = cli_followed_tell(followed, facts, err);
+    }
+    return status ? status : cli_followed_end(followed, facts, clock_ns(NULL), err);
+}
+
+static int map_follow(struct cow_image *image, const struct cli_options *options, struct cow_error *err)
+{
+    struct cli_followed followed = {.file = stdout, .json = options->json, .image = image};
+    const struct cow_env env = {.now_ns = clock_ns};
+    struct cow_follow_options follow_options = {
+        .changed = cli_followed_take, .context = &followed, .env = &env};
+    struct cow_follow *follow = NULL;
+    int status = read_interval(&follow_options.interval_ns, options->interval, err);
+
+    if (!status)
+        status = cow_follow_open(&follow, image, &follow_options, err);
+    cli_catch_signals();
+    if (!status)
+        status = follow_on(follow, &followed, err);
+    cow_follow_close(follow);
+    return status;
+}
+
+static int check_follow(const struct cli_options *options, struct cow_error *err)
+{
+    if (options->follow && options->scan)
+        return cow_error_set(err, COW_USAGE,
+                             "--follow looks at the bitmap alone: it does not go with --scan");
+    if (options->interval && !options->follow)
+        return cow_error_set(err, COW_USAGE, "--interval is for --follow");
+    return 0;
+}
+
+static int print_map(struct walk *walk, const struct cli_options *options, struct cow_error *err)
+{
+    int (*print)(struct walk * walk, struct cow_error * err) = options->json ? map_json : map_text;
+
+    if (options->follow)
+        return map_follow(walk->image, options, err);
+    return options->scan ? map_scanned(walk, options, print, err) : print(walk, err);
+}
+
 int cli_map(const struct cli_options *options, struct cow_error *err)
 {
     struct walk walk = {.image = NULL};
-    int (*print)(struct walk * walk, struct cow_error * err) = options->json ? map_json : map_text;
-    int status = cli_open_image(&walk.image, options, err);
+    int status = check_follow(options, err);
 
+    if (!status)
+        status = cli_open_image(&walk.image, options, err);
     if (status)
         return status;
     status = cli_need_layout(walk.image, "has no map", err);
     if (!status)
-        status = options->scan ? map_scanned(&walk, options, print, err) : print(&walk, err);
+        status = print_map(&walk, options, err);
     cow_image_close(walk.image);
     return status;
 }

@@ -68,12 +68,14 @@ struct cli_options {
     bool grow_fs, resize_fs;
     bool forward, back, family;
     bool scan, quick, repair, owners;
+    bool follow;
     bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
     bool no_backing, no_config, tour;
     const char *backing, *output, *policy, *reserve, *to, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
+    const char *interval; /* of `follow` */
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

@@ -20,6 +20,8 @@ const struct cli_option cli_option_table[] = {
      0, "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
+    {"follow", 0, NULL, CLI_FLAG, MEMBER(follow), CLI_MAP, 0, "tell what becomes dirty, as it does"},
+    {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP, 0, "look so often (1)"},
     {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY | CLI_RESIZE, 0,
      "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
@@ -109,7 +111,10 @@ const struct cli_command cli_command_table[] = {
     {"map", CLI_MAP, "IMAGE", 1, cli_map, "where the disk's bytes come from, run by run",
      "Prints a line for each run of the disk: start and length in bytes, the origin\n"
      "of its data, and the offset in the file that holds it. With --scan the bytes\n"
-     "are compared with the backing file: what is redundant, zeros, or changed.\n"},
+     "are compared with the backing file: what is redundant, zeros, or changed.\n"
+     "With --follow there is a line for each change of the bitmap, as a guest writes,\n"
+     "until Ctrl-C ends it with a sum; no lock is taken. What is written into sectors\n"
+     "that are dirty already does not show.\n"},
     {"files", CLI_FILES, "IMAGE", 1, cli_files, "which files of the guest have changed",
      "Lists the files that differ from the backing file's, and how much of each is in\n"
      "the COW; then what else is: inode tables, the journal, free space... It reads\n"

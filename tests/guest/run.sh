@@ -6,7 +6,7 @@
 # the scratch directory: a boot takes three seconds and needs no disk image.
 #
 # Exits 77 with the reason as the last line where no guest can be booted.
-# Usage: run.sh COWTUI [--parts | PART...]      A part is a file of cases: cases, changes, files, moves, family, growfs; without one all are run.
+# Usage: run.sh COWTUI [--parts | PART...]      A part is a file of cases: cases, changes, files, moves, family, growfs, follow; without one all are run.
 # A case is a check; ONLY_CASE chooses which are told, for each rests on what was done before it.
 set -u
 
@@ -16,9 +16,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 MIB=1048576
 PATH=$PATH:/usr/sbin:/sbin
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- cases changes files moves family growfs
+[ $# -gt 0 ] || set -- cases changes files moves family growfs follow
 if [ "$1" = --parts ]; then
-    printf '%s\n' 'cases 25' 'changes 30' 'files 30' 'moves 20' 'family 20' 'growfs 25'
+    printf '%s\n' 'cases 25' 'changes 30' 'files 30' 'moves 20' 'family 20' 'growfs 25' 'follow 20'
     exit 0
 fi
 # shellcheck source=tests/wanted.sh
@@ -29,6 +29,7 @@ preload= # what linux.uml needs to boot here (registers.c)
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowtui-guest.XXXXXX") || exit 2
 guest_pid=
+follow_pid= # of one that follows an image
 server_pid= # of cowtui, which serves or mounts a disk
 loops=() # devices to be given back
 
@@ -40,6 +41,8 @@ kill_guest() {
 cleanup() {
     trap '' INT TERM HUP
     if [ -n "$guest_pid" ]; then kill_guest; fi
+    if [ -n "$follow_pid" ]; then kill "$follow_pid"; fi
+    if [ -S "$scratch/follow.socket" ]; then tmux -S "$scratch/follow.socket" kill-server; fi
     if [ -n "$server_pid" ]; then kill "$server_pid" && wait "$server_pid"; fi
     for device in "${loops[@]}"; do losetup -d "$device"; done
     rm -rf "$scratch"

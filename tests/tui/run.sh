@@ -440,6 +440,33 @@ meanwhile_backing-written() {
     touch --date=@$((backing_date + 60)) root_fs.img
 }
 
+# What a guest does that is followed: each time that the script dumps a screen to a FIFO go1, go2... it does something, and
+# then lets the script dump another one to done1, done2...
+at_each_turn() { # COMMAND...: for each turn
+    local n=0 each
+    for each; do
+        n=$((n + 1))
+        cat go$n >go$n.screen && $each && cat done$n >done$n.screen
+    done &
+}
+
+make_turns() { # HOW MANY
+    local n
+    for ((n = 1; n <= $1; n++)); do mkfifo go$n done$n || return; done
+}
+
+dirty_bits() { # OCTETS OF_THE_BITMAP AT: all their sectors become dirty
+    head -c "$1" /dev/zero | tr '\0' '\377' | dd of=root.cow bs=1 seek=$(($(json bitmap_offset) + $2)) conv=notrunc status=none
+}
+
+meanwhile_followed() { # 512 sectors from 60000 on, and a page elsewhere
+    make_turns 2 && at_each_turn 'dirty_bits 64 7500' 'dirty_bits 1 12001'
+}
+
+meanwhile_followed-to-its-end() {
+    make_turns 2 && at_each_turn 'dirty_bits 64 7500' meanwhile_replaced
+}
+
 # The program opens its script when it has read the image, and so waits there for whoever writes it.
 play() { # MEANWHILE SCRIPT
     rm -f case.fifo && mkfifo case.fifo || return

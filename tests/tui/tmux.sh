@@ -3,7 +3,7 @@
 #
 # The screen in a real terminal: tmux is the terminal, keys go in, its screen is read back. Everything is waited
 # for by a marker with a time limit, nothing by sleeping.
-# Usage: tmux.sh COWTUI [--parts | all | hostile]      Part hostile is hostile.sh. ONLY_CASE chooses among the cases. The later ones go on with what the
+# Usage: tmux.sh COWTUI [--parts | all | hostile | idle]      Parts hostile and idle are files of those names. ONLY_CASE chooses among the cases. The later ones go on with what the
 # earlier have made of the image: each of those takes back what it did.
 set -u
 
@@ -13,6 +13,7 @@ archive=${DEMO:-$here/../../share/demo/guest-ext4.tar.xz}
 if [ "${2:-all}" = --parts ]; then
     echo 'all 60'
     [ "${LEVEL:-test}" = check ] || echo 'hostile 40'
+    case ${LEVEL:-test} in more | soak) echo 'idle 210' ;; esac
     exit 0
 fi
 # shellcheck source=tests/wanted.sh
@@ -581,9 +582,9 @@ keys -l 'stty -g >before; echo it is "saved"'
 keys Enter
 wait_for 'it is saved' || exit 2
 checksum=$(sha256sum root.cow root_fs.img; stat -c %Y root_fs.img root.cow)
-if [ "${2:-all}" = hostile ]; then
-    # shellcheck source=tests/tui/hostile.sh
-    . "$here/hostile.sh"
+if [ "${2:-all}" != all ]; then
+    # shellcheck source=/dev/null
+    . "$here/$2.sh"
     [ $failed -eq 0 ]
     exit
 fi

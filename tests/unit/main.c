@@ -67,6 +67,8 @@ static const struct {
     {"resize-fs", resize_fs_suite, 0},
     {"writer", writer_suite, 0},
     {"list", list_suite, 0},
+    {"follow", follow_suite, 0},
+    {"follow-job", follow_job_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };
 

@@ -510,6 +510,18 @@ int bitmap_set(struct bitmap *b, uint64_t first, uint64_t count, struct cow_erro
     return 0;
 }
 
+void bitmap_forget(struct bitmap *b, uint64_t first, uint64_t count)
+{
+    const uint64_t end = arith_min(b->pages, arith_div_up(first + count, PAGE_BITS));
+    b->guess.first = b->guess.end = 0; /* of a hole that may be one no longer */
+    for (uint64_t number = first / PAGE_BITS; number < end; number++) {
+        b->counts[number] = COUNT_UNKNOWN;
+        if (b->cache[number % CACHED_PAGES].number == number) {
+            b->cache[number % CACHED_PAGES].number = UINT64_MAX;
+        }
+    }
+}
+
 size_t bitmap_changed(const struct bitmap *b)
 {
     return b->changed.n;

@@ -47,6 +47,10 @@ int bitmap_next_run(struct bitmap *bitmap, uint64_t sector, uint64_t *first, uin
 int bitmap_count_mixed(struct bitmap *bitmap, unsigned unit, uint64_t *out, uint64_t *first,
                        struct cow_error *err);
 
+/* What was read of the bits [first, first + count), and counted, is read anew when it is asked for next:
+ * somebody has written to the file. */
+void bitmap_forget(struct bitmap *bitmap, uint64_t first, uint64_t count);
+
 /* ---- bits that are set in memory first, for who writes an image while it is looked at ---- */
 
 /* Sets bits: from now on they count as set in every answer, and are not in the file yet. [first, first +

@@ -402,6 +402,17 @@ int cow_image_refresh(struct cow_image *img, struct cow_error *err)
     return 0;
 }
 
+void cow_image_bits_changed(struct cow_image *img, uint64_t first_sector, uint64_t sectors)
+{
+    if (img->bitmap != NULL) {
+        bitmap_forget(img->bitmap, first_sector, sectors);
+    }
+    img->cow.extent = (struct io_extent){0, 0, false};
+    if (img->flat != NULL) {
+        cow_image_bits_changed(img->flat, first_sector, sectors);
+    }
+}
+
 const char *cow_image_path(const struct cow_image *img)
 {
     return img->path;

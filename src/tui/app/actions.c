@@ -139,6 +139,8 @@ static const struct tui_action table[] = {
      HELPS({TUI_IN_RUNS, "compare with the backing file: what is redundant, zero, changed, orphan; again: stop"},
            {TUI_IN_CHECK, "stop comparing the bytes, or check anew"},
            {TUI_IN_FILES, "stop reading the filesystem, or read anew"})},
+    {TUI_DO_FOLLOW, TUI_IN_LOOKING, {'F'},
+     HELP("follow what a guest writes: what becomes dirty glows, how much a second, to which files; again: no longer")},
     {TUI_DO_OWNERS, TUI_IN_MAP, {'c'}, .command = "owners",
      HELP("colour what is in the COW by what it is to the guest; again: no longer")},
     {TUI_DO_NEXT_VIEW, TUI_IN_TABS, {TUI_KEY_TAB}, HELP("next view")},

@@ -54,6 +54,7 @@ enum tui_action_id {
     TUI_DO_MOUNT,
     TUI_DO_SCAN,
     TUI_DO_OWNERS,
+    TUI_DO_FOLLOW,
     TUI_DO_ORDER,
     TUI_DO_REVERSE,
     TUI_DO_FLAT,

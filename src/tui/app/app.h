@@ -17,6 +17,7 @@
 #include "tui/jobs/ends_job.h"
 #include "tui/jobs/files_job.h"
 #include "tui/jobs/find_job.h"
+#include "tui/jobs/follow_job.h"
 #include "tui/jobs/job.h"
 #include "tui/jobs/redundant_job.h"
 #include "tui/jobs/scan_job.h"
@@ -34,6 +35,7 @@ enum tui_app_job {
     TUI_APP_SCAN,
     TUI_APP_FIND,
     TUI_APP_REDUNDANT,
+    TUI_APP_FOLLOW,
     TUI_APP_JOBS
 };
 
@@ -134,6 +136,7 @@ struct tui_app {
     struct tui_ends ends;
     struct tui_redundant redundant;
     struct tui_find find;
+    struct tui_follow follow;
     struct { /* the one that is being typed */
         char typed[TUI_ASKED_BYTES];
         uint64_t from; /* the byte where it began, for those views where it goes over the disk */
@@ -349,6 +352,9 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err);
 
 /* Says that the terminal is too small for anything else. */
 void tui_app_draw_too_small(struct tui_canvas *canvas);
+
+/* While the image is followed: what is new, in a line or two from that row on. Returns how many; 0 else. */
+int tui_follow_draw(const struct tui_app *app, struct tui_canvas *canvas, int y);
 
 /* Closes every view and tab. */
 void tui_app_close_views(struct tui_app *app);

@@ -32,6 +32,8 @@ void tui_app_look_around(struct tui_app *app)
     app->outside.layer = 1;
     if (backing == COW_OUTSIDE_SAME)
         backing = cow_image_outside_below(app->subject.image, &app->outside.layer);
+    if (app->follow.follow && (image == COW_OUTSIDE_WRITTEN || image == COW_OUTSIDE_GROWN))
+        image = COW_OUTSIDE_SAME; /* it is read as it is written */
     if (cow_image_in_use(app->subject.image, &holder, NULL))
         holder = (struct cow_holder){0};
     if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending ||

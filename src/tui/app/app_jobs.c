@@ -48,6 +48,17 @@ static bool wants_always(const struct tui_app *app)
     return true;
 }
 
+/* While a change of ours is planned nothing of the image that it borrows becomes another one. */
+static bool wants_follow(const struct tui_app *app)
+{
+    for (int i = 0; i < app->depth; i++) {
+        const struct tui_view_class *over = app->stack[i].view_class;
+        if (over == &tui_view_change || over == &tui_view_wizard || over == &tui_view_serving)
+            return false;
+    }
+    return true;
+}
+
 /* Files, or a file over it. */
 static bool wants_redundant(const struct tui_app *app)
 {
@@ -80,7 +91,7 @@ static const struct {
     [TUI_APP_CELLS] = {wants_cells, end_quietly},      [TUI_APP_ENDS] = {wants_ends, end_quietly},
     [TUI_APP_CHECK] = {wants_check, end_quietly},      [TUI_APP_FILES] = {wants_files, end_files},
     [TUI_APP_SCAN] = {wants_always, end_quietly},      [TUI_APP_REDUNDANT] = {wants_redundant, end_quietly},
-    [TUI_APP_FIND] = {wants_always, tui_app_end_find},
+    [TUI_APP_FIND] = {wants_always, tui_app_end_find}, [TUI_APP_FOLLOW] = {wants_follow, end_quietly},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -96,6 +107,8 @@ void tui_app_begin_jobs(struct tui_app *app)
     app->job[TUI_APP_FIND] = &app->find.job;
     tui_redundant_init(&app->redundant, &app->subject, &app->files, &app->scan);
     app->job[TUI_APP_REDUNDANT] = &app->redundant.job;
+    tui_follow_init(&app->follow, &app->subject, &app->cells, &app->scan, &app->files);
+    app->job[TUI_APP_FOLLOW] = &app->follow.job;
     app->job[TUI_APP_CHECK] = &app->check.job;
     app->job[TUI_APP_FILES] = &app->files.job;
     app->job[TUI_APP_SCAN] = &app->scan.job;

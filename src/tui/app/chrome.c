@@ -117,6 +117,9 @@ void tui_app_draw(struct tui_app *app)
     struct tui_rect area = {0, 2, canvas->cols, canvas->rows - 4};
     tui_title_draw(app, canvas);
     draw_tabs(app, canvas);
+    int told = tui_follow_draw(app, canvas, area.y);
+    area.y += told;
+    area.rows -= told;
     while (first > 0 && app->stack[first - 1].view_class->overlay)
         first--;
     for (int i = first; i <= app->depth; i++) {

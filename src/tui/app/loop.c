@@ -95,6 +95,8 @@ static void handle_tick(struct tui_app *app)
 
     if (app->ticks++ % TICKS_PER_LOOK == 0)
         tui_app_follow(app);
+    tui_follow_tick(&app->follow);
+    tui_app_hear_job(app, &app->follow.job);
     if (view.view_class->tick)
         tui_app_finish(app, &view, view.view_class->tick(app, view.state));
 }

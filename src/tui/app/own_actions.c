@@ -193,6 +193,14 @@ static enum tui_result do_scan(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
+static enum tui_result do_follow(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_follow_toggle(&app->follow);
+    tui_app_hear_job(app, &app->follow.job);
+    return TUI_REDRAW;
+}
+
 /* Selects a byte (16M, +1M) or the first one of a sector (s32768). False: that is none, which is told. */
 static bool select_position(struct tui_app *app, const char *name, const char *argument)
 {
@@ -368,6 +376,7 @@ static const struct {
     {TUI_DO_SERVE, .does = do_serve},
     {TUI_DO_MOUNT, .does = do_mount},
     {TUI_DO_SCAN, .does = do_scan},
+    {TUI_DO_FOLLOW, .does = do_follow},
     {TUI_DO_WRITE, .does = do_write},
     {TUI_DO_UNSTAGE, .does = do_unstage},
     {TUI_DO_FIND, .does = do_find},

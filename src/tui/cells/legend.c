@@ -41,6 +41,8 @@ static const struct tui_mark origins[COW_ORIGINS] = {
 static const struct tui_mark mixed = {'m', TUI_MAP_MIXED};
 static const struct tui_mark lit = {'@', TUI_MAP_LIT};
 
+static const struct tui_mark news[] = {{0x25ce, TUI_NEW_COOL}, {0x25c9, TUI_NEW_WARM}, {0x25cf, TUI_NEW_HOT}};
+
 static const struct {
     struct tui_mark mark;
     const char *name;
@@ -131,6 +133,11 @@ struct tui_mark tui_mixed_mark(void)
 struct tui_mark tui_lit_mark(void)
 {
     return lit;
+}
+
+struct tui_mark tui_new_mark(int glow)
+{
+    return news[glow < 1 ? 0 : glow > 3 ? 2 : glow - 1];
 }
 
 enum tui_owner tui_owner_of(enum cow_fs_class fs_class)
@@ -261,6 +268,9 @@ void tui_legend_help(struct tui_page *page)
                   "where they are changed, else the signs below; orphans always.");
     for (int kind = 0; kind < TUI_END_KINDS; kind++)
         legend_line(page, ends_of[kind].mark, "", ends_of[kind].text);
+    legend_line(page, news[2], "", "followed (F): something in it has become dirty just now");
+    legend_line(page, news[1], "", "... more than 1.5 seconds ago");
+    legend_line(page, news[0], "", "... more than 4 seconds ago; after 8 it looks as any other");
     help_files(page);
     tui_page_line(page);
     tui_page_line(page);

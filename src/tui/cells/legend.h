@@ -48,6 +48,9 @@ struct tui_mark tui_owner_mark(enum tui_owner owner);
 /* A cell that holds something of the file that was chosen. */
 struct tui_mark tui_lit_mark(void);
 
+/* What became dirty while the image is followed, from 3 (just now) to 1. */
+struct tui_mark tui_new_mark(int glow);
+
 /* Where something ends: of those kinds (1 << kind, not 0) the strongest. */
 struct tui_mark tui_end_mark(unsigned ends);
 

@@ -34,7 +34,8 @@ static int count_strip(struct tui_app *app, struct map_strip *strip, int cols)
     uint64_t sectors = tui_app_sectors(app), sector = 0;
     int status = 0;
 
-    if (strip->generation == app->subject.generation && strip->cols == cols)
+    if (strip->generation == app->subject.generation && strip->followed == app->follow.epoch &&
+        strip->cols == cols)
         return 0;
     map_strip_free(strip);
     strip->cell = calloc((size_t)cols, sizeof *strip->cell);
@@ -45,6 +46,7 @@ static int count_strip(struct tui_app *app, struct map_strip *strip, int cols)
         status = cow_image_density(app->subject.image, sector, strip->cell_sectors, &strip->cell[i], NULL);
     if (status == 0) {
         strip->generation = app->subject.generation;
+        strip->followed = app->follow.epoch;
         strip->cols = cols;
     }
     return status;

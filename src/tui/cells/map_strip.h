@@ -14,6 +14,7 @@ struct tui_app;
 
 struct map_strip {
     unsigned generation; /* of the image that it was counted of; 0: of none */
+    unsigned followed;   /* changes of its bits that it knows of */
     int cols;
     uint64_t cell_sectors;
     struct cow_density *cell;

@@ -38,6 +38,8 @@ static struct columns choose_files_columns(const struct tui_app *app, int cols)
 
     c.bar = c.changed_end + 1;
     c.bar_cols = cols < BAR_FROM_COLS ? 0 : cols < WIDE_FROM_COLS ? BAR_COLS : WIDE_BAR_COLS;
+    if (app->follow.on) /* what is new stands there */
+        c.bar_cols = BAR_COLS;
     c.sign = c.bar + (c.bar_cols > 0 ? c.bar_cols + 1 : 0);
     c.size_end = c.sign + SIGN_COLS + WORD_COLS + 1 + SIZE_COLS;
     c.redundant_end = tui_redundant_known(&app->redundant) && cols >= REDUNDANT_FROM_COLS
@@ -47,10 +49,13 @@ static struct columns choose_files_columns(const struct tui_app *app, int cols)
     return c;
 }
 
-static void draw_files_heading(struct tui_canvas *canvas, struct tui_rect line, const struct columns *c)
+static void draw_files_heading(const struct tui_app *app, struct tui_canvas *canvas, struct tui_rect line,
+                               const struct columns *c)
 {
     int end = line.x + line.cols;
 
+    if (app->follow.on)
+        tui_text_right(canvas, line.x + c->bar + BAR_COLS, line.y, BAR_COLS, TUI_LABEL, "new");
     tui_text_right(canvas, line.x + c->changed_end, line.y, SIZE_COLS + 1, TUI_LABEL, "in COW");
     tui_text(canvas, line.x + c->sign, line.y, WORD_COLS, TUI_LABEL, "what");
     tui_text_right(canvas, line.x + c->size_end, line.y, SIZE_COLS, TUI_LABEL, "size");
@@ -149,6 +154,43 @@ static void name_text(const struct tui_app *app, const struct files_view *view, 
     }
 }
 
+/* How much of it has become dirty since the image is followed. */
+static uint64_t new_bytes(const struct tui_app *app, const struct files_view *view, const struct tui_row *row)
+{
+    const struct tui_follow *follow = &app->follow;
+    size_t n_bytes = row->name + row->name_bytes;
+    int volume = row->file ? row->file->volume : view->volume;
+
+    switch (row->kind) {
+    case TUI_ROW_UP:
+        break;
+    case TUI_ROW_VOLUME:
+        return tui_follow_share(follow, row->number, NULL, 0, true);
+    case TUI_ROW_CLASS:
+        return tui_follow_class_share(follow, view->volume, (enum cow_fs_class)row->number);
+    case TUI_ROW_DIRECTORY:
+        return tui_follow_share(follow, volume, row->path, n_bytes, true);
+    case TUI_ROW_SELF:
+    case TUI_ROW_FILE:
+        return tui_follow_share(follow, volume, row->file ? row->file->path : row->path,
+                                row->file ? strlen(row->file->path) : n_bytes, false);
+    }
+    return 0;
+}
+
+static void draw_new(const struct tui_app *app, const struct files_view *view, struct tui_canvas *canvas,
+                     int end, int y, const struct tui_row *row, bool selected)
+{
+    char text[COW_SIZE_TEXT_BYTES + 1] = "+";
+    uint64_t n_bytes = new_bytes(app, view, row);
+
+    if (n_bytes > 0) {
+        text[0] = app->follow.fresh.is_cut ? '>' : '+';
+        cow_size_text(text + 1, n_bytes);
+        tui_text_right(canvas, end, y, BAR_COLS, selected ? TUI_SELECTED : TUI_STRONG, text);
+    }
+}
+
 static void draw_share(struct tui_canvas *canvas, int x, int y, int cols, const struct files_view *view,
                        const struct tui_row *row, enum tui_style style)
 {
@@ -177,7 +219,10 @@ static void draw_files_row(const struct tui_app *app, const struct files_view *v
     if (row->kind != TUI_ROW_UP) {
         tui_text_right(canvas, x + c.changed_end, y, SIZE_COLS, style,
                        cow_size_text(text, row->changed_bytes));
-        draw_share(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
+        if (app->follow.on)
+            draw_new(app, view, canvas, x + c.bar + BAR_COLS, y, row, selected);
+        else
+            draw_share(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
     }
     kind_text(row, &mark, word, sizeof word);
     tui_put(canvas, x + c.sign, y, mark.glyph, selected ? style : mark.style);
@@ -375,7 +420,7 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
         return;
     }
     struct columns c = choose_files_columns(app, inside.cols);
-    draw_files_heading(canvas, inside, &c);
+    draw_files_heading(app, canvas, inside, &c);
     inside.y++;
     inside.rows--;
     if (view->level.rows == 0)

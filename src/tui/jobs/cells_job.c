@@ -34,7 +34,15 @@ static bool cells_wait(const void *owner)
 {
     const struct tui_cells *cells = owner;
 
-    return cells->job.state != TUI_JOB_FAILED && window_waits(cells);
+    return cells->job.state != TUI_JOB_FAILED &&
+           (window_waits(cells) || cells->window[cells->now].n_stale > 0);
+}
+
+/* The next time that it is shown it is counted anew. */
+static void forget_window(struct tui_cell_window *window)
+{
+    window->cells = window->counted = 0;
+    window->n_stale = 0;
 }
 
 static void cells_forget(void *owner)
@@ -42,7 +50,7 @@ static void cells_forget(void *owner)
     struct tui_cells *cells = owner;
 
     for (int i = 0; i < TUI_CELL_WINDOWS; i++)
-        cells->window[i].cells = cells->window[i].counted = 0; /* the next that is shown begins anew */
+        forget_window(&cells->window[i]);
     cells->counted = 0;
     cells->usage_known = false;
     cells->job.state = TUI_JOB_OFF;
@@ -71,6 +79,23 @@ static int count_part(struct tui_cells *cells, struct cow_error *err)
     window->at = part_end;
     window->counted += part_end == end;
     return 0;
+}
+
+/* The next of the cells whose bits have changed, as a whole: all of its other pages are counted already. */
+static int count_stale(struct tui_cells *cells, struct cow_error *err)
+{
+    struct tui_cell_window *window = window_now(cells);
+    size_t cell = window->next_stale;
+
+    while (!window->stale[cell])
+        cell++;
+    window->next_stale = cell;
+    int status =
+        cow_image_density(cells->job.subject->image, window->first_sector + cell * window->cell_sectors,
+                          window->cell_sectors, &window->count[cell], err);
+    window->stale[cell] = false;
+    window->n_stale--;
+    return status;
 }
 
 /* The next page of bits, or behind the last one the sum of all. */
@@ -105,7 +130,9 @@ static void count_some(struct tui_cells *cells)
     int status = 0;
 
     while (status == 0 && has_work(cells) && (!job->subject->interactive || tui_clock() < until)) {
-        status = window_waits(cells) ? count_part(cells, &err) : count_page(cells, &err);
+        status = window_now(cells)->n_stale > 0 ? count_stale(cells, &err)
+                 : window_waits(cells)          ? count_part(cells, &err)
+                                                : count_page(cells, &err);
         cells->steps++;
     }
     job->progress.done = cells->counted;
@@ -141,7 +168,9 @@ void tui_cells_end(struct tui_cells *cells)
     cells_forget(cells);
     for (int i = 0; i < TUI_CELL_WINDOWS; i++) {
         free(cells->window[i].count);
+        free(cells->window[i].stale);
         cells->window[i].count = NULL;
+        cells->window[i].stale = NULL;
     }
 }
 
@@ -153,6 +182,54 @@ void tui_cells_again(struct tui_cells *cells)
     tui_job_begin(&cells->job);
     cells->drawn = tui_clock();
     count_some(cells);
+}
+
+/* Notes the cells of [first, end) that were counted. */
+static bool note_stale(struct tui_cell_window *window, uint64_t first, uint64_t end)
+{
+    if (!window->stale)
+        window->stale = calloc(window->cells, sizeof *window->stale);
+    if (!window->stale)
+        return false;
+    size_t cell =
+        first > window->first_sector ? (size_t)((first - window->first_sector) / window->cell_sectors) : 0;
+    if (window->n_stale == 0 || cell < window->next_stale)
+        window->next_stale = cell;
+    for (; cell < window->counted && window->first_sector + cell * window->cell_sectors < end; cell++) {
+        window->n_stale += !window->stale[cell];
+        window->stale[cell] = true;
+    }
+    return true;
+}
+
+void tui_cells_changed(struct tui_cells *cells, uint64_t first_sector, uint64_t sectors)
+{
+    for (int i = 0; i < TUI_CELL_WINDOWS; i++) {
+        struct tui_cell_window *window = &cells->window[i];
+        uint64_t end = window->first_sector + window->cells * window->cell_sectors;
+        if (window->cells == 0 || first_sector >= end || first_sector + sectors <= window->first_sector)
+            continue;
+        if (i != cells->now || !note_stale(window, first_sector, first_sector + sectors))
+            forget_window(window);
+        else if (window->counted < window->cells) /* a cell may be counted in part */
+            window->at = window->first_sector + window->counted * window->cell_sectors;
+    }
+}
+
+void tui_cells_told(struct tui_cells *cells, uint64_t dirty_sectors)
+{
+    const struct cow_header *header = cow_image_header(cells->job.subject->image);
+    uint64_t sectors = tui_subject_sectors(cells->job.subject);
+    struct cow_density last = {0, 0, 0};
+
+    if (!cells->usage_known || cells->usage.dirty_sectors == dirty_sectors ||
+        cow_image_density(cells->job.subject->image, sectors - 1, 1, &last, NULL))
+        return;
+    cells->usage.dirty_sectors = dirty_sectors;
+    cells->usage.dirty_bytes = dirty_sectors * header->sector_bytes;
+    if (last.dirty_sectors > 0)
+        cells->usage.dirty_bytes -= sectors * header->sector_bytes - header->size_bytes;
+    cells->job.news = true;
 }
 
 /* The window at that zoom and place, or the one that was not shown for longest. */
@@ -182,7 +259,9 @@ int tui_cells_show(struct tui_cells *cells, uint64_t first_sector, uint64_t cell
     if (window->cells != n_cells || window->first_sector != first_sector ||
         window->cell_sectors != cell_sectors) {
         struct cow_density *count = realloc(window->count, n_cells * sizeof *count);
-        window->cells = window->counted = 0;
+        free(window->stale);
+        window->stale = NULL;
+        forget_window(window);
         if (!count)
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
         *window = (struct tui_cell_window){.first_sector = first_sector,

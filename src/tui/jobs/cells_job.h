@@ -24,6 +24,9 @@ struct tui_cell_window {
     uint64_t at;    /* the next sector to be counted */
     unsigned shown; /* when it was shown last */
     struct cow_density *count;
+    bool *stale;       /* of each: its bits are other ones than when it was counted; NULL: of none */
+    size_t n_stale;    /* how many are */
+    size_t next_stale; /* none is before it */
 };
 
 struct tui_cells {
@@ -46,6 +49,13 @@ void tui_cells_end(struct tui_cells *cells);
 
 /* The image was read anew: begins to count it, as much as a slice does; in a script all. */
 void tui_cells_again(struct tui_cells *cells);
+
+/* The bits of these sectors are other ones now. What is on the screen stays as it was counted until it is
+ * counted again, which waits as new cells do. */
+void tui_cells_changed(struct tui_cells *cells, uint64_t first_sector, uint64_t sectors);
+
+/* So many sectors of the disk are dirty now: for the usage, where it is known already. */
+void tui_cells_told(struct tui_cells *cells, uint64_t dirty_sectors);
 
 /* Names the cells that are on the screen, `cells` of them, the first from first_sector on; those that were
  * not counted before are begun with, as many as a slice does; in a script all. Errors: COW_NO_MEMORY, and

@@ -12,6 +12,7 @@
 
 #include "cow/text.h"
 #include "front/owner_words.h"
+#include "tui/screen/clock.h"
 #include "tui/screen/utf8.h"
 
 enum { PATH_TEXT_BYTES = 4 * COW_MESSAGE_BYTES };
@@ -20,12 +21,18 @@ static bool files_wait(const void *owner)
 {
     const struct tui_files *files = owner;
 
-    return !tui_job_is_current(&files->job) && tui_subject_sectors(files->job.subject) > 0;
+    return (!tui_job_is_current(&files->job) || (files->stale && files->job.state == TUI_JOB_DONE)) &&
+           tui_subject_sectors(files->job.subject) > 0;
+}
+
+void tui_files_renew(struct tui_files *files)
+{
+    files->stale = tui_files_known(files);
 }
 
 bool tui_files_known(const struct tui_files *files)
 {
-    return files->job.state == TUI_JOB_DONE && tui_job_is_current(&files->job);
+    return (files->job.state == TUI_JOB_DONE || files->renews) && tui_job_is_current(&files->job);
 }
 
 /* Nothing but the choices stays. */
@@ -64,42 +71,80 @@ void tui_files_end(struct tui_files *files)
     tui_job_end(&files->job);
 }
 
-static int read_files(struct tui_files *files, struct cow_error *err)
+/* What a reading gives. */
+struct reading {
+    struct cow_image **image;
+    struct cow_fs **fs;
+    struct cow_fs_scan **scan;
+};
+
+static int read_files(struct tui_files *files, const struct reading *out, struct cow_error *err)
 {
     const struct tui_subject *subject = files->job.subject;
     struct cow_open_options open_options = subject->open;
     const struct cow_env env = {.progress = tui_job_look_in, .context = &files->job};
     const struct cow_fs_scan_options scan_options = {.look_around = true, .env = &env};
     open_options.io = tui_job_io(&files->job);
-    int status = cow_image_open(&files->image, subject->image_path, &open_options, err);
+    int status = cow_image_open(out->image, subject->image_path, &open_options, err);
 
     if (status == 0)
-        status = cow_fs_open(&files->fs, files->image, err);
+        status = cow_fs_open(out->fs, *out->image, err);
     if (status == 0)
-        status = cow_fs_scan(&files->scan, files->fs, &scan_options, err);
+        status = cow_fs_scan(out->scan, *out->fs, &scan_options, err);
     return tui_job_shall_stop(&files->job) ? COW_CANCELLED : status;
 }
 
 static void look_at_files(void *owner)
 {
     struct tui_files *files = owner;
+    const struct reading reading = {&files->image, &files->fs, &files->scan};
     struct cow_error err = {0};
 
     release_scan(files);
     tui_job_show(&files->job);
-    int status = read_files(files, &err);
+    int status = read_files(files, &reading, &err);
     files->epoch++;
     files->job.error = err;
+    files->took_seconds = tui_clock() - files->job.progress.started;
     files->job.state = status == 0               ? TUI_JOB_DONE
                        : status == COW_CANCELLED ? TUI_JOB_STOPPED
                                                  : TUI_JOB_FAILED;
+}
+
+/* Reads beside what is known, which the views go on showing, and then takes its place. */
+static void look_anew(void *owner)
+{
+    struct tui_files *files = owner;
+    struct cow_image *image = NULL;
+    struct cow_fs *fs = NULL;
+    struct cow_fs_scan *scan = NULL;
+    const struct reading reading = {&image, &fs, &scan};
+    int status = read_files(files, &reading, NULL);
+
+    if (status == 0) {
+        release_scan(files);
+        files->image = image;
+        files->fs = fs;
+        files->scan = scan;
+    } else {
+        cow_fs_scan_free(scan);
+        cow_fs_close(fs);
+        cow_image_close(image);
+    }
+    files->took_seconds = tui_clock() - files->job.progress.started;
+    files->renews = false;
+    files->job.state = TUI_JOB_DONE;
 }
 
 static void files_slice(void *owner)
 {
     struct tui_files *files = owner;
 
-    tui_job_go_on(&files->job, look_at_files);
+    if (files->job.state != TUI_JOB_RUNNING) {
+        files->renews = files->stale && tui_files_known(files);
+        files->stale = false;
+    }
+    tui_job_go_on(&files->job, files->renews ? look_anew : look_at_files);
 }
 
 static const struct tui_job_class files_class = {

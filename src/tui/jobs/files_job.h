@@ -23,9 +23,12 @@ struct tui_file_name {
 };
 
 struct tui_files {
-    struct tui_job job; /* stopped: nothing is known but the volumes */
-    unsigned epoch;     /* counts up whenever files and owners may be other ones than before */
-    bool colours;       /* the Map shows owners */
+    struct tui_job job;  /* stopped: nothing is known but the volumes */
+    unsigned epoch;      /* counts up whenever files and owners may be other ones than before */
+    bool colours;        /* the Map shows owners */
+    bool stale;          /* the guest has written since: where it is wanted, it is read anew */
+    bool renews;         /* that is done just now: what is known stays known until then */
+    double took_seconds; /* the last reading */
     struct cow_image *image;
     struct cow_fs *fs;
     struct cow_fs_scan *scan;
@@ -45,6 +48,9 @@ bool tui_files_known(const struct tui_files *files);
 
 /* Forgets what is known, so that it is looked for again where it is needed. */
 void tui_files_again(struct tui_files *files);
+
+/* Has it read anew where it is wanted. What is known stays so, also where that cannot be done. */
+void tui_files_renew(struct tui_files *files);
 
 /* How many volumes can be read; *first (may be NULL) is the first of them. */
 size_t tui_files_readable(const struct tui_files *files, int *first);

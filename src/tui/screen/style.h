@@ -46,8 +46,11 @@ enum tui_style {
     TUI_MAP_CHANGED,
     TUI_MAP_ORPHAN,
     TUI_MAP_MIXED, /* the note of a mixed page */
-    TUI_MAP_LIT,   /* it holds something of the file that was chosen */
-    TUI_OWN_FILE,  /* what a cell is to the guest */
+    TUI_NEW_HOT,   /* it became dirty just now, a moment ago, and before that */
+    TUI_NEW_WARM,
+    TUI_NEW_COOL,
+    TUI_MAP_LIT,  /* it holds something of the file that was chosen */
+    TUI_OWN_FILE, /* what a cell is to the guest */
     TUI_OWN_DIRECTORY,
     TUI_OWN_EXTRA,
     TUI_OWN_INODES,

@@ -270,6 +270,9 @@ static void draw_blocks_run(struct tui_app *app, const struct blocks_view *view,
         tui_fill(canvas, line, ' ', style);
         tui_put(canvas, line.x, y, 0x25b8, style);
     }
+    int glow = tui_follow_glow_in(&app->follow, run->first_sector, run->first_sector + run->sectors);
+    if (glow > 0)
+        tui_put(canvas, line.x + 1, y, tui_new_mark(glow).glyph, tui_new_mark(glow).style);
     x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  ", view->sector_cols, run->first_sector);
     if (view->byte_cols)
         x += tui_textf(canvas, x, y, end - x, style, "%*" PRIu64 "  ", view->byte_cols,

@@ -243,6 +243,25 @@ static void draw_range(const struct tui_app *app, const struct map_view *view, s
     }
 }
 
+/* What has become dirty while the image is followed, the brightest last. */
+static void draw_glow(const struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
+                      struct tui_rect cells)
+{
+    uint64_t first = view->top_row * row_sectors(view), end = first + window_sectors(view);
+
+    for (size_t i = 0; i < app->follow.glowing.n; i++) {
+        const struct tui_fresh *fresh = &app->follow.glowing.run[i];
+        int glow = tui_follow_glow(&app->follow, fresh);
+        uint64_t from = fresh->first > first ? fresh->first : first, to = fresh->end < end ? fresh->end : end;
+        for (uint64_t cell = (from - first) / view->cell_sectors;
+             glow > 0 && from < to && first + cell * view->cell_sectors < to; cell++) {
+            struct tui_spot spot = spot_of(view, (size_t)cell);
+            tui_put(canvas, cells.x + spot.x, cells.y + spot.y, tui_new_mark(glow).glyph,
+                    tui_new_mark(glow).style);
+        }
+    }
+}
+
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
@@ -257,6 +276,7 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
             mark.glyph = FULL_UNDER_CURSOR;
         tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
     }
+    draw_glow(app, view, canvas, cells);
     draw_ends(app, view, canvas, cells);
     draw_range(app, view, canvas, cells);
     tui_put(canvas, cursor_x - 1, cursor_y, '[', TUI_CURSOR);

@@ -35,6 +35,13 @@ struct cow_fs_job {
     uint64_t fs_bytes;   /* what it shall have; 0: all that there is */
 };
 
+/* What whoever looks for a fault can hear of a change; more than one are added. */
+enum cow_trace {
+    COW_TRACE_STEPS = 1,  /* which step runs, and how it ended */
+    COW_TRACE_CALLS = 2,  /* each call of the system that changes, flushes or locks a file, and its answer */
+    COW_TRACE_DECIDE = 4, /* what was decided, and why */
+};
+
 struct cow_env {
     /* Called at least every few MiB of work. Returns true to ask for a stop: honoured only while can_cancel
      * is true, then the operation undoes what it began and returns COW_CANCELLED. */
@@ -45,6 +52,9 @@ struct cow_env {
      * by its package), COW_REFUSED (the filesystem is damaged, in e2fsck's words), COW_CANCELLED, COW_IO.
      * Without this callback nothing that needs it is done. */
     int (*resize_fs)(void *context, const struct cow_fs_job *job, struct cow_error *err);
+    /* One line without control bytes, of what `traces` names (enum cow_trace, added). */
+    void (*trace)(void *context, enum cow_trace what, const char *text);
+    unsigned traces;
     void *context;
 };
 

@@ -52,6 +52,7 @@ struct cow_resize_options {
                    names, is accepted */
     bool cut_foreign; /* shrink: cut what this program does not understand, too, and data that nothing claims
                        */
+    const struct cow_env *env; /* who hears what was decided (cow_env.trace); NULL is allowed */
 };
 
 /* Changes the size of the disk. Without a policy: extend, if the backing file can be written and no other

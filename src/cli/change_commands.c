@@ -14,6 +14,7 @@
 #include "cow/ops.h"
 #include "cow/text.h"
 #include "front/resize_fs.h"
+#include "front/trace.h"
 
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
 {
@@ -217,13 +218,17 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
 static int plan_resize(struct cow_plan **out, struct cow_image *image, const struct cli_options *options,
                        const struct cow_resize_options *resize, struct cow_error *err)
 {
+    struct cow_env env = {0};
+    struct cow_resize_options traced = *resize;
     const struct cow_family_options where = {.place = options->in.word, .n_places = options->in.n};
 
+    front_trace(&env);
+    traced.env = &env;
     if (options->family)
-        return cow_plan_resize_family(out, image, resize, &where, err);
+        return cow_plan_resize_family(out, image, &traced, &where, err);
     if (options->in.n > 0)
         return cow_error_set(err, COW_USAGE, "--in goes with --family: where other images are looked for");
-    return cow_plan_resize(out, image, resize, err);
+    return cow_plan_resize(out, image, &traced, err);
 }
 
 int cli_resize(const struct cli_options *options, struct cow_error *err)

@@ -18,6 +18,7 @@
 #include "cli/output/text_stream.h"
 #include "cow/image.h"
 #include "cow/text.h"
+#include "front/trace.h"
 
 #ifndef COWTUI_VERSION
 #define COWTUI_VERSION "unknown"
@@ -102,6 +103,9 @@ static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, st
                COWTUI_VERSION);
         return 0;
     }
+    status = front_trace_open(options.command == &cli_screen_command && !options.script, err);
+    if (status)
+        return status;
     if (options.command == &cli_screen_command)
         return run_screen(&options, open_screen, err);
     return options.command->run(&options, err);

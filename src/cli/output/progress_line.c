@@ -12,6 +12,7 @@
 
 #include "cli/output/text_stream.h"
 #include "cow/text.h"
+#include "front/trace.h"
 
 enum { LINE_COLUMNS = 79, UPDATES_PER_SECOND = 10, SETTLE_MS = 500 };
 
@@ -131,6 +132,7 @@ void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool
     clock_gettime(CLOCK_MONOTONIC, &progress->start);
     progress->last = progress->start;
     *env = (struct cow_env){.progress = on_progress_line, .note = on_note_line, .context = progress};
+    front_trace(env);
 }
 
 void cli_progress_end(struct cli_progress *progress)

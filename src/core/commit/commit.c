@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "core/base/arith.h"
+#include "core/base/trace.h"
 #include "core/beside/side.h"
 #include "core/commit/methods.h"
 #include "core/commit/step_family.h"
@@ -185,9 +186,13 @@ static int walk_steps(struct walk *w, const struct cow_plan *plan)
         if (c != &w->c[0]) {        /* what holds for all: from then on nobody can stop it */
             c->backing_written = w->c[0].backing_written || w->c[0].renamed;
         }
+        trace_say(c->env, COW_TRACE_STEPS, "step %zu of %zu: %s", i + 1, n_steps, plan->steps[i].text);
         status = commit_advance(c, 0);
         if (status == 0) {
             status = row->run(c);
+        }
+        if (status != 0) {
+            trace_say(c->env, COW_TRACE_STEPS, "step %zu failed: %s", i + 1, c->err->message);
         }
         done_bytes = c->done_bytes;
     }
@@ -247,6 +252,11 @@ static int commit_one(struct cow_plan *plan, const struct cow_env *env, struct c
     if (w.c == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
+    const struct cow_io *const io = plan->io;
+    plan->io = trace_begin(io, env);
+    if (plan->img != NULL) {
+        trace_name(plan->io, io, plan->img->cow.fd, plan->img->path);
+    }
     begin_walk(&w, plan, env, err != NULL ? err : &local);
     plan->committed = true;
     const int status = walk_steps(&w, plan);
@@ -257,6 +267,8 @@ static int commit_one(struct cow_plan *plan, const struct cow_env *env, struct c
         end_commit(&w.c[i]);
     }
     free(w.c);
+    trace_end(plan->io, io);
+    plan->io = io;
     return status;
 }
 

@@ -12,10 +12,12 @@
  * its name.
  */
 
+#include "core/base/trace.h"
 #include "core/commit/methods.h"
 #include "core/commit/step_shift.h"
 #include "core/commit/steps.h"
 #include "core/ledger/state.h"
+#include "core/plan/method_words.h"
 #include "core/plan/recover_check.h"
 
 static int failed(struct commit *c, int status, const char *what, const char *path)
@@ -78,6 +80,8 @@ static int decide_again(struct commit *c, enum direction *out)
         return cow_error_hint(c->err, "look again: recovery would go %s now",
                               *out == FORWARD ? "forward" : "back");
     }
+    trace_say(c->env, COW_TRACE_DECIDE, "recovery goes %s: %s", forward ? "forward" : "back",
+              method_recovery_text(r, &decision));
     status = recover_check_way(img, r, *out, c->err);
     if (status == 0) {
         status = recover_check_others(img, r, *out, &c->plan->backing.facts, c->err);

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/trace.h"
 #include "core/image/backing_rules.h"
 #include "core/ledger/pending.h"
 #include "core/plan/footprint.h"
@@ -442,6 +443,9 @@ static int build_rewrite(struct cow_plan *plan, const struct cow_rewrite_options
             plan->reach = REACH_NAMES;
         }
         status = choose_rewrite_target(plan, opt, err);
+        trace_say(opt->env, COW_TRACE_DECIDE, "%s",
+                  plan->method == RECORD_HEADER ? "names and dates alone change: method header"
+                                                : "content or layout change: a new file");
     }
     if (status == 0) {
         status = count_rewrite(plan, &cost, opt, err);

@@ -17,12 +17,14 @@
 #include <string.h>
 
 #include "core/base/arith.h"
+#include "core/base/trace.h"
 #include "core/format/variants.h"
 #include "core/image/backing_rules.h"
 #include "core/image/siblings.h"
 #include "core/ledger/pending.h"
 #include "core/ledger/record.h"
 #include "core/plan/footprint.h"
+#include "core/plan/method_words.h"
 #include "core/plan/new_header.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
@@ -333,7 +335,13 @@ static int choose_resize_target(struct cow_plan *plan, const struct cow_resize_o
     plan->target.replaces = true;
     plan->keep_undo = img->cow.facts.st_nlink == 1;
     plan->holds.image = HOLD_WRITE;
-    return choose_method(plan, opt, stays, err);
+    status = choose_method(plan, opt, stays, err);
+    if (status == 0) {
+        trace_say(opt->env, COW_TRACE_DECIDE, "the bitmap %s before the data: method %s",
+                  stays ? "has room to grow" : "has no room to grow",
+                  cow_method_name(method_shown(plan->method)));
+    }
+    return status;
 }
 
 /* policy copy: the private backing file's name. */

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "core/base/trace.h"
 #include "core/plan/footprint.h"
 #include "core/plan/new_header.h"
 #include "core/plan/shift_cost.h"
@@ -150,6 +151,9 @@ int in_place_choose(struct cow_plan *plan, const struct cow_resize_options *opt,
                               "ext4 and XFS can, in units of their blocks; \"--method moved\" needs nothing");
     }
     plan->method = why_not == NULL ? RECORD_INSERT : RECORD_MOVE;
+    if (why_not != NULL && *why_not != '\0') {
+        trace_say(opt->env, COW_TRACE_DECIDE, "no room is inserted, the data moves: %s", why_not);
+    }
     plan->result.shift_alignment = alignment;
     return 0;
 }

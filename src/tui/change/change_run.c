@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "front/resize_fs.h"
+#include "front/trace.h"
 #include "tui/change/change.h"
 #include "tui/screen/clock.h"
 #include "tui/screen/prompt.h"
@@ -103,10 +104,11 @@ static bool can_undo(struct cow_image *image)
 void change_commit(struct tui_app *app, struct change *change)
 {
     struct run run = {app, change};
-    const struct cow_env env = {
+    struct cow_env env = {
         .progress = on_change_progress, .note = on_change_note, .resize_fs = on_resize_fs, .context = &run};
     struct cow_error err = {0};
 
+    front_trace(&env);
     tui_prompt_stop();
     keep_texts(change);
     change->at = CHANGE_RUNNING;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/trace.h"
 #include "tui/change/change.h"
 #include "tui/change/recover_choice.h"
 #include "tui/screen/clock.h"
@@ -236,12 +237,13 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
     const struct tui_change_request *request = argument;
     const struct kind *kind = &change_kinds[request->kind];
     struct tui_waiting planning;
-    const struct cow_env env = {.progress = on_planning, .context = &planning};
+    struct cow_env env = {.progress = on_planning, .context = &planning};
     struct cow_plan *plan = NULL;
     struct change_view *view = calloc(1, sizeof *view);
 
     if (!view)
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    front_trace(&env);
     tui_app_begin_waiting(app, &planning);
     int status = tui_app_end_waiting(app, kind->plan(&plan, app, request->argument, &env, err), err);
     if (status) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/trace.h"
 #include "tui/change/beside.h"
 #include "tui/screen/keys.h"
 #include "tui/screen/prompt.h"
@@ -247,11 +248,14 @@ static void make_plan(struct tui_app *app, struct wizard *w)
 {
     struct cow_plan *plan = NULL;
     struct cow_error err = {0};
+    struct cow_env env = {0};
 
     const struct cow_policy_choice *choice = &w->choice[w->choice_at];
     struct cow_resize_options options = wizard_options(app, w, choice->policy);
     options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
     struct tui_waiting planning;
+    front_trace(&env);
+    options.env = &env;
     tui_app_begin_waiting(app, &planning);
     int status = choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
                                 : cow_plan_resize(&plan, app->subject.image, &options, &err);

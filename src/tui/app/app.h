@@ -30,6 +30,7 @@ enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_T
 
 /* Rows of the table of jobs. */
 enum tui_app_job {
+    TUI_APP_NEXT, /* it borrows what others have found: it is the first to forget */
     TUI_APP_CELLS,
     TUI_APP_ENDS,
     TUI_APP_CHECK,
@@ -93,6 +94,18 @@ struct tui_places {
     enum tui_action_id last; /* what was done last: going on doing it leaves one place only */
 };
 
+/* Looking for the next place of a kind (next_place.c). */
+struct tui_next {
+    struct tui_app *app;
+    struct tui_job job;
+    bool asked; /* it is to begin */
+    int kind;
+    bool back;
+    uint64_t from; /* the sector that was selected */
+    bool found;
+    uint64_t sector; /* what was found */
+};
+
 struct tui_waiting;
 
 /* What the mouse is at. */
@@ -153,6 +166,7 @@ struct tui_app {
     struct tui_ends ends;
     struct tui_redundant redundant;
     struct tui_range counted; /* the range that is shown */
+    struct tui_next next;
     struct tui_find find;
     struct tui_follow follow;
     struct { /* the one that is being typed */
@@ -356,6 +370,8 @@ void tui_app_run_command(struct tui_app *app, const char *line);
 /* Looks for the next place of a kind, by its name, or the one before; and again for what was looked for last.
  * What is found is selected, on the Map if the view on top shows no places. */
 enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind);
+void tui_next_init(struct tui_app *app);
+void tui_app_end_next(struct tui_app *app); /* when it has ended: shows what was found */
 enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argument);
 
 /* The next key is the letter of a mark to set, or to go to (enum tui_letter); and that key. */

@@ -94,11 +94,11 @@ static const struct {
     bool (*wants)(const struct tui_app *app);
     void (*end)(struct tui_app *app);
 } rows[TUI_APP_JOBS] = {
-    [TUI_APP_CELLS] = {wants_cells, end_quietly},      [TUI_APP_ENDS] = {wants_ends, end_quietly},
-    [TUI_APP_CHECK] = {wants_check, end_quietly},      [TUI_APP_FILES] = {wants_files, end_files},
-    [TUI_APP_SCAN] = {wants_always, end_quietly},      [TUI_APP_REDUNDANT] = {wants_redundant, end_quietly},
-    [TUI_APP_FIND] = {wants_always, tui_app_end_find}, [TUI_APP_FOLLOW] = {wants_follow, end_quietly},
-    [TUI_APP_RANGE] = {wants_range, end_quietly},
+    [TUI_APP_NEXT] = {wants_always, tui_app_end_next},    [TUI_APP_CELLS] = {wants_cells, end_quietly},
+    [TUI_APP_ENDS] = {wants_ends, end_quietly},           [TUI_APP_CHECK] = {wants_check, end_quietly},
+    [TUI_APP_FILES] = {wants_files, end_files},           [TUI_APP_SCAN] = {wants_always, end_quietly},
+    [TUI_APP_REDUNDANT] = {wants_redundant, end_quietly}, [TUI_APP_FIND] = {wants_always, tui_app_end_find},
+    [TUI_APP_FOLLOW] = {wants_follow, end_quietly},       [TUI_APP_RANGE] = {wants_range, end_quietly},
 };
 
 void tui_app_begin_jobs(struct tui_app *app)
@@ -110,6 +110,8 @@ void tui_app_begin_jobs(struct tui_app *app)
     app->job[TUI_APP_CELLS] = &app->cells.job;
     tui_ends_init(&app->ends, &app->subject);
     app->job[TUI_APP_ENDS] = &app->ends.job;
+    tui_next_init(app);
+    app->job[TUI_APP_NEXT] = &app->next.job;
     tui_find_init(&app->find, &app->subject, &app->files);
     app->job[TUI_APP_FIND] = &app->find.job;
     tui_redundant_init(&app->redundant, &app->subject, &app->files, &app->scan);

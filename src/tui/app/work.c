@@ -39,6 +39,7 @@ static const struct tui_job *running_job(const struct tui_app *app, const char *
         bool here; /* its tab is on the screen */
         bool esc;
     } jobs[] = {{&app->find.job, "find", true, true},
+                {&app->next.job, "next", true, true},
                 {&app->counted.job, "range", app->range.on, true},
                 {&app->check.job, "check", app->tab_now == TUI_TAB_CHECK, false},
                 {&app->files.job, "files", app->tab_now == TUI_TAB_FILES, false},
@@ -59,7 +60,7 @@ static const struct tui_job *running_job(const struct tui_app *app, const char *
 
 bool tui_work_stop(struct tui_app *app)
 {
-    struct tui_job *const jobs[] = {&app->find.job, app->range.on ? &app->counted.job : NULL,
+    struct tui_job *const jobs[] = {&app->find.job, &app->next.job, app->range.on ? &app->counted.job : NULL,
                                     app->tab_now == TUI_TAB_FILES ? &app->redundant.job : NULL};
 
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {

@@ -253,9 +253,9 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     const struct cow_policy_choice *choice = &w->choice[w->choice_at];
     struct cow_resize_options options = wizard_options(app, w, choice->policy);
     options.in_place = w->methods > 0 && w->method[w->method_at].in_place;
+    struct tui_waiting planning;
     front_trace(&env);
     options.env = &env;
-    struct tui_waiting planning;
     tui_app_begin_waiting(app, &planning);
     int status = choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
                                 : cow_plan_resize(&plan, app->subject.image, &options, &err);

@@ -462,8 +462,8 @@ static bool says(const char *sequence, const char *expected)
     return sequence && strncmp(sequence, expected, n) == 0 && (sequence[n] == '\0' || sequence[n] == '$');
 }
 
-/* Whether a character of any kind can be sent once, and how often. Inside of tmux and screen it cannot, even where
- * TERM is that of another terminal: tmux 3.3 repeats ASCII only, and screen nothing. */
+/* Whether a character of any kind can be sent once, and how often. Inside of tmux and screen it cannot, even
+ * where TERM is that of another terminal: tmux 3.3 repeats ASCII only, and screen nothing. */
 static bool can_repeat(void)
 {
     static const char repeats[] = "%p1%c\033[";

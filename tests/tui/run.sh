@@ -446,8 +446,8 @@ at_each_turn() { # COMMAND...: for each turn
     local n=0 each
     for each; do
         n=$((n + 1))
-        cat go$n >go$n.screen && $each && cat done$n >done$n.screen
-    done &
+        timeout 60 cat go$n >go$n.screen && $each && timeout 60 cat done$n >done$n.screen || break
+    done >/dev/null 2>&1 & # whom a script that has failed leaves waiting holds nobody up
 }
 
 make_turns() { # HOW MANY

@@ -62,6 +62,7 @@ static const struct footer_entry {
     {TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, TUI_DO_NEXT_VIEW, "Tab", "View"},
     {TUI_IN_LOOKING, TUI_DO_RESIZE, "r", "Resize"},
     {TUI_IN_LOOKING, TUI_DO_PROMPT, ":", "Command"},
+    {TUI_IN_MAP, TUI_DO_FOLLOW, "F", "Follow"},
     {TUI_IN_MAP, TUI_DO_OWNERS, "c", "Owners"},
     {TUI_IN_MAP, TUI_DO_HEAT, "%", "Heat"},
     {TUI_IN_MAP, TUI_DO_HILBERT, "H", "Hilbert"},

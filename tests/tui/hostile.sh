@@ -85,6 +85,16 @@ case_early_yes() { # a terminal that marks no pastes: what was on its way before
     [ "$files" = "$(state_of_files)" ]
 }
 
+case_ahead() { # keys that are typed while a plan is made (each read takes long) are meant for what comes then
+    local files
+    files=$(state_of_files)
+    shell "strace -f -qq -o /dev/null -e trace=pread64 -e inject=pread64:delay_enter=30000 '$program' root.cow" && wait_for 'cell =' || return
+    keys 2 && keys r && wait_for '1 of 4' && keys -l '+64M' && keys Enter && wait_for '2 of 4' && raw 'f\r\r\r' && wait_for '5 of 5' || return
+    press_until_gone Escape '5 of 5' && press_until_gone q 'cell =' && wait_end 0 || return
+    why='a file has changed'
+    [ "$files" = "$(state_of_files)" ]
+}
+
 case_sequences() { # none of them is a key, nor is any part of it
     start && screen >"$work/.before.txt" || return
     raw '\033[99;5u\033[1;5B\033[<65;10;10M\033[M`q:\033[64;10;10M\033[?62;1;6c\033[24;80R\033[I\033[O\033[2~1\033[12~' || return
@@ -143,6 +153,11 @@ t "paste outside of a field" case_paste_nowhere
 t "paste into the prompt" case_paste_prompt
 t "paste into the wizard" case_paste_wizard
 t "yes before the question" case_early_yes
+if strace -qq -o /dev/null -e trace=none true 2>/dev/null; then
+    t "keys ahead of a plan" case_ahead
+else
+    echo "skip keys ahead of a plan: strace is not here, or may not trace"
+fi
 t "sequences that are no keys" case_sequences
 keys -l 'ulimit -c 0'
 keys Enter

@@ -108,6 +108,8 @@ struct tui_next {
 
 struct tui_waiting;
 
+enum { TUI_AHEAD_KEYS = 64 };
+
 /* What the mouse is at. */
 struct tui_pointer {
     struct tui_clicks clicks;
@@ -116,13 +118,17 @@ struct tui_pointer {
 };
 
 struct tui_app {
-    struct cow_io *io;             /* that the image is read through, on a terminal (tui_app_begin_waiting) */
-    struct tui_waiting *waiting;   /* for a plan that is being made; NULL: nobody waits */
-    struct tui_settings *settings; /* borrowed; they outlive the image */
-    bool without_backing;          /* as it was begun: none is opened unless the user names one */
-    struct tui_subject subject;    /* the image, as it is open now */
-    const char *named_backing;     /* by the user, with -b or :backing; NULL: none */
-    char *typed_backing;           /* named_backing where it was typed with :backing: ours to free */
+    struct cow_io *io; /* that the image is read through, on a terminal (tui_app_begin_waiting) */
+    struct {           /* keys that were typed while a plan was made: they come next */
+        int key[TUI_AHEAD_KEYS];
+        size_t taken, n;
+    } ahead;
+    struct tui_waiting *waiting;        /* for a plan that is being made; NULL: nobody waits */
+    struct tui_settings *settings;      /* borrowed; they outlive the image */
+    bool without_backing;               /* as it was begun: none is opened unless the user names one */
+    struct tui_subject subject;         /* the image, as it is open now */
+    const char *named_backing;          /* by the user, with -b or :backing; NULL: none */
+    char *typed_backing;                /* named_backing where it was typed with :backing: ours to free */
     char named_for[COW_PATH_BYTES + 1]; /* the stored path that named_backing stands in for */
     struct tui_backend *backend;
     struct tui_canvas canvas;

@@ -139,9 +139,11 @@ void tui_app_draw(struct tui_app *app)
     app->redraw = app->pane.waits = false;
     app->backend->ops->size(app->backend, &cols, &rows);
     if (tui_canvas_resize(canvas, cols, rows))
-        return;        /* out of memory: the old picture stays */
-    if (app->asks_yes) /* before the page is there to be answered, so nobody's answer is lost */
+        return;          /* out of memory: the old picture stays */
+    if (app->asks_yes) { /* before the page is there to be answered, so nobody's answer is lost */
         app->backend->ops->discard(app->backend);
+        app->ahead.taken = app->ahead.n = 0;
+    }
     app->asks_yes = false;
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
         tui_app_draw_too_small(canvas);

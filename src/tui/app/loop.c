@@ -116,8 +116,25 @@ static void handle_outside(struct tui_app *app, const struct tui_event *event)
     }
 }
 
-/* Takes what was typed. Returns whether it asks for a stop. */
-static bool hear_stop(struct tui_app *app)
+/* A key that was typed while something was waited for is meant for what comes then. */
+static void keep_key(struct tui_app *app, const struct tui_event *event)
+{
+    if (event->kind == TUI_EVENT_KEY && app->ahead.n < TUI_AHEAD_KEYS)
+        app->ahead.key[app->ahead.n++] = event->key;
+}
+
+/* The first key that was kept. */
+static int take_key(struct tui_app *app)
+{
+    int key = app->ahead.key[app->ahead.taken++];
+
+    if (app->ahead.taken == app->ahead.n)
+        app->ahead.taken = app->ahead.n = 0;
+    return key;
+}
+
+/* Takes what was typed. Returns whether it asks for a stop; then none of it is kept. */
+static bool hear_stop(struct tui_app *app, bool keeps)
 {
     struct tui_event event = {.kind = TUI_EVENT_TICK};
     bool stop = false;
@@ -128,14 +145,18 @@ static bool hear_stop(struct tui_app *app)
         handle_outside(app, &event);
         stop |= event.kind == TUI_EVENT_KEY &&
                 (event.key == TUI_KEY_ESC || event.key == 'q' || event.key == TUI_CTRL('c'));
+        if (keeps)
+            keep_key(app, &event);
     }
+    if (stop)
+        app->ahead.taken = app->ahead.n = 0;
     return stop || app->leave;
 }
 
 bool tui_app_pump(struct tui_app *app)
 {
     tui_app_draw(app);
-    return hear_stop(app);
+    return hear_stop(app, false);
 }
 
 bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t done, uint64_t total)
@@ -147,7 +168,7 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
         waiting->begun = tui_clock();
     if (app->subject.interactive && tui_clock() - waiting->looked < seconds_between_looks) {
         if (tui_clock() - waiting->heard >= seconds_between_stops) {
-            waiting->stopping |= hear_stop(app);
+            waiting->stopping |= hear_stop(app, true);
             waiting->heard = tui_clock();
         }
         return waiting->stopping;
@@ -155,7 +176,8 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     app->waits.what = what;
     app->waits.progress = (struct tui_progress){.done = done, .total = total, .started = waiting->begun};
     app->waiting = NULL; /* drawing reads, too */
-    waiting->stopping |= tui_app_pump(app);
+    tui_app_draw(app);
+    waiting->stopping |= hear_stop(app, app->subject.interactive);
     app->waiting = outer;
     waiting->looked = tui_clock();
     app->waits.what = NULL;
@@ -188,7 +210,7 @@ bool tui_app_step(void *context)
     if (!waiting || (now = tui_clock()) - waiting->heard < seconds_between_stops)
         return waiting && waiting->stopping;
     waiting->heard = now;
-    waiting->stopping |= hear_stop(app);
+    waiting->stopping |= hear_stop(app, true);
     if (now - waiting->looked < seconds_between_looks)
         return waiting->stopping;
     waiting->looked = now;
@@ -221,6 +243,8 @@ static bool pane_is_due(const struct tui_app *app)
 
 int tui_app_loop(struct tui_app *app, struct cow_error *err)
 {
+    int status;
+
     app->redraw = true;
     while (!app->leave) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
@@ -228,8 +252,9 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
             tui_app_draw(app);
         bool busy = tui_app_work_waits(app);
         enum tui_wait wait = busy ? TUI_WAIT_NOT : app->pane.waits ? TUI_WAIT_MOMENT : TUI_WAIT_EVENT;
-        int status = app->backend->ops->next(app->backend, &event, wait, err);
-        if (status)
+        if (app->ahead.n > 0)
+            event = (struct tui_event){.kind = TUI_EVENT_KEY, .key = take_key(app)};
+        else if ((status = app->backend->ops->next(app->backend, &event, wait, err)))
             return status;
         handle_outside(app, &event);
         if (event.kind == TUI_EVENT_KEY)

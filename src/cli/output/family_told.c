@@ -21,7 +21,7 @@ static void put_family_title(struct cli_out *out, const struct cow_family *famil
 
 static const char *kernel_word(const struct cow_family_member *member)
 {
-    return *member->problem ? "?" : member->verdict.opens ? "opens" : "refuses";
+    return *member->problem ? "?" : front_verdict_word(&member->verdict);
 }
 
 static void put_member(struct cli_out *out, const struct cow_family_member *member)

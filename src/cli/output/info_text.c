@@ -154,20 +154,6 @@ static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
                      facts->mixed_pages == 1 ? "is" : "are", facts->mixed_pages == 1 ? "it" : "them");
 }
 
-static void put_info_verdict(struct cli_out *out, const struct cow_verdict *verdict)
-{
-    if (verdict->unknown)
-        cli_row(out, "UML kernel", "not known: its backing file is not looked at");
-    else if (verdict->opens)
-        cli_row_tone(out, CLI_GOOD, "UML kernel", "opens it");
-    else
-        cli_row_tone(out, CLI_BAD, "UML kernel", "refuses it: %s", verdict->reason);
-    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
-        cli_row_tone(out, CLI_WARN, "  warning", "%s", verdict->warning[i]);
-    if (*verdict->advice)
-        cli_row(out, "  advice", "%s", verdict->advice);
-}
-
 static void put_info_state(struct cli_out *out, const struct cli_facts *facts)
 {
     if (!facts->holder_known)
@@ -204,6 +190,8 @@ static void put_info_fields(struct cli_out *out, const struct cli_facts *facts)
 
 void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verbose)
 {
+    const struct front_rows rows = cli_rows(out);
+
     put_title(out, facts);
     put_header(out, facts);
     put_info_backing(out, facts);
@@ -213,7 +201,7 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
         put_info_growth(out, facts);
         put_info_usage(out, facts);
     }
-    put_info_verdict(out, &facts->verdict);
+    front_tell_verdict(&rows, &facts->verdict, "it");
     put_info_state(out, facts);
     if (verbose)
         put_info_fields(out, facts);

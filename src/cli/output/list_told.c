@@ -31,10 +31,9 @@ static const char *share_word(char buffer[COW_SHARE_TEXT_BYTES], const struct co
 
 static const char *kernel_word(const struct cow_list_entry *entry)
 {
-    return entry->what == COW_LISTED_OTHER              ? "-"
-           : !is_image(entry) || entry->verdict.unknown ? "?"
-           : entry->verdict.opens                       ? "opens"
-                                                        : "refuses";
+    return entry->what == COW_LISTED_OTHER ? "-"
+           : !is_image(entry)              ? "?"
+                                           : front_verdict_word(&entry->verdict);
 }
 
 static const char *holder_word(char *buffer, size_t buffer_bytes, const struct cow_holder *holder)

@@ -131,6 +131,19 @@ void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, co
     va_end(arguments);
 }
 
+static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
+{
+    static const enum cli_tone tones[] = {
+        [FRONT_PLAIN] = CLI_PLAIN, [FRONT_GOOD] = CLI_GOOD, [FRONT_WARN] = CLI_WARN, [FRONT_BAD] = CLI_BAD};
+
+    cli_row_tone(context, tones[tone], label, "%s", text);
+}
+
+struct front_rows cli_rows(struct cli_out *out)
+{
+    return (struct front_rows){.put = put_told, .context = out};
+}
+
 void cli_note(const char *text)
 {
     if (*text)

@@ -12,6 +12,7 @@
 
 #include "cli/output/color.h"
 #include "cow/header.h"
+#include "front/told/told.h"
 
 enum {
     CLI_NAME_BYTES = 4 * COW_PATH_BYTES + 16, /* an escaped path, whole */
@@ -39,6 +40,9 @@ void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, co
     __attribute__((format(printf, 4, 5)));
 
 /* A note on standard error, whatever -q says; nothing for "". */
+/* Rows of what both front ends tell go there, too. */
+struct front_rows cli_rows(struct cli_out *out);
+
 void cli_note(const char *text);
 
 /* "64.0 MiB (67108864 bytes)". buffer has CLI_AMOUNT_BYTES. Returns buffer. */

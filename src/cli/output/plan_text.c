@@ -120,54 +120,6 @@ static void put_moves(struct cli_out *out, const struct cow_preview *preview)
         cli_row(out, "moves", "%s of data within the file", moves);
 }
 
-static void put_content(struct cli_out *out, const struct cow_preview *preview)
-{
-    if (*preview->content_text)
-        cli_row(out, "content", "%s", preview->content_text);
-}
-
-static void put_plan_siblings(struct cli_out *out, const struct cow_preview *preview)
-{
-    char name[CLI_NAME_BYTES];
-
-    for (size_t i = 0; i < preview->siblings; i++)
-        cli_row_tone(out, CLI_WARN, i == 0 ? "  others" : "", "%s", cli_name(name, preview->sibling[i]));
-}
-
-static void put_consequences(struct cli_out *out, const struct cow_preview *preview)
-{
-    char name[CLI_NAME_BYTES], grow[CLI_AMOUNT_BYTES];
-
-    if (*preview->backing_text)
-        cli_row(out, "backing", "%s", preview->backing_text);
-    put_plan_siblings(out, preview);
-    if (preview->has_after && *preview->after_backing_path)
-        cli_row(out, "  stored as", "%s", cli_name(name, preview->after_backing_path));
-    if (preview->can_grow_to_bytes > preview->after_size_bytes)
-        cli_row(out, "reserve", "can grow to %s later without moving data",
-                cli_amount(grow, preview->can_grow_to_bytes));
-}
-
-static void put_plan_verdict(struct cli_out *out, const struct cow_preview *preview)
-{
-    const struct cow_verdict *verdict = &preview->after_verdict;
-
-    if (!preview->has_after)
-        return;
-    if (verdict->unknown)
-        cli_row(out, "UML kernel", "not known: the backing file is not looked at");
-    else if (verdict->opens)
-        cli_row_tone(out, CLI_GOOD, "UML kernel", "opens the result");
-    else
-        cli_row_tone(out, CLI_BAD, "UML kernel", "refuses the result: %s", verdict->reason);
-    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
-        cli_row_tone(out, CLI_WARN, "  warning", "%s", verdict->warning[i]);
-    if (!verdict->opens && !verdict->unknown)
-        cli_row(out, "  patched", "%s",
-                preview->patched_opens ? "a kernel with the 2003 resize patch opens it"
-                                       : "nor does a kernel with the 2003 resize patch open it");
-}
-
 static void put_plan_steps(struct cli_out *out, const struct cow_plan *plan)
 {
     size_t n_steps;
@@ -183,34 +135,18 @@ static void put_plan_steps(struct cli_out *out, const struct cow_plan *plan)
 
 void cli_plan_cautions(struct cli_out *out, const struct cow_preview *preview)
 {
-    put_content(out, preview);
+    const struct front_rows rows = cli_rows(out);
+
+    front_tell_content(&rows, preview);
     if (preview->has_after && (!preview->after_verdict.opens || preview->after_verdict.warnings))
-        put_plan_verdict(out, preview);
-    for (size_t i = 0; i < preview->notes; i++)
-        cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
-}
-
-/* Of a plan for several images: a line each. */
-static void put_images(struct cli_out *out, const struct cow_preview *preview)
-{
-    char name[CLI_NAME_BYTES], before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
-
-    for (size_t i = 0; i < preview->images; i++) {
-        const struct cow_preview *image = preview->image[i];
-        const char *label = i == 0 ? "images" : "";
-
-        cli_name(name, image->target_path);
-        if (image->has_before && image->has_after)
-            cli_row(out, label, "%s: %s -> %s, %s", name, cow_size_text(before, image->before_size_bytes),
-                    cow_size_text(after, image->after_size_bytes), cow_method_name(image->method));
-        else
-            cli_row(out, label, "%s: %s", name, cow_method_name(image->method));
-    }
+        front_tell_result(&rows, preview);
+    front_tell_notes(&rows, preview);
 }
 
 void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
 {
     const struct cow_preview *preview = cow_plan_preview(plan);
+    const struct front_rows rows = cli_rows(out);
     char name[CLI_NAME_BYTES];
 
     cli_heading(out, "%s %s", cow_operation_name(preview->operation), cli_name(name, preview->target_path));
@@ -219,21 +155,20 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
         put_format(out, preview);
     }
     if (preview->images)
-        put_images(out, preview);
+        front_tell_images(&rows, preview);
     else
         put_plan_layout(out, preview);
-    put_content(out, preview);
+    front_tell_content(&rows, preview);
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */
         put_writes(out, plan);
     put_moves(out, preview);
     put_plan_files(out, preview);
-    put_consequences(out, preview);
-    put_plan_verdict(out, preview);
-    for (size_t i = 0; i < preview->notes; i++)
-        cli_row_tone(out, CLI_WARN, "note", "%s", preview->note[i]);
-    if (*preview->undo_text)
-        cli_row(out, "undo", "%s", preview->undo_text);
+    front_tell_backing(&rows, preview);
+    front_tell_reserve(&rows, preview);
+    front_tell_result(&rows, preview);
+    front_tell_notes(&rows, preview);
+    front_tell_undo(&rows, preview);
     put_plan_steps(out, plan);
     if (*preview->command)
         cli_row(out, "the same", "%s", preview->command);

@@ -9,6 +9,7 @@
 #ifndef COW_TUI_CHANGE_CHANGE_H
 #define COW_TUI_CHANGE_CHANGE_H
 
+#include "front/told/told.h"
 #include "tui/app/app.h"
 #include "tui/screen/page.h"
 
@@ -98,10 +99,8 @@ bool change_makes_file(const struct change *change);
 /* Parts of a plan's text that several pages show. change_put_layouts() shows nothing where there are not two
  * of them. */
 void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers);
-void change_put_images(struct tui_page *page, const struct cow_preview *preview);
-void change_put_content(struct tui_page *page, const struct cow_preview *preview);
-void change_put_backing(struct tui_page *page, const struct cow_preview *preview);
-void change_put_future(struct tui_page *page, const struct cow_preview *preview);
+/* Rows of what both front ends tell go there. */
+struct front_rows change_rows(struct tui_page *page);
 void change_put_command(struct tui_page *page, const struct cow_preview *preview);
 
 /* A blank line, which is a luxury of large screens. */

@@ -51,6 +51,7 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
 {
     struct tui_page *page = &change->page;
     const struct cow_preview *preview = cow_plan_preview(change->plan);
+    const struct front_rows rows = change_rows(page);
     bool tells_all = change->words->page[CHANGE_PREVIEW] == NULL,
          roomy = change->page_rows >= CHANGE_ROOMY_ROWS;
     char before[COW_SIZE_TEXT_BYTES], after[COW_SIZE_TEXT_BYTES];
@@ -65,7 +66,7 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
             tui_page_wrapf(page, col + 2, LABEL_COL, TUI_NORMAL, "%s -> %s",
                            cow_size_text(before, preview->before_size_bytes),
                            cow_size_text(after, preview->after_size_bytes));
-        change_put_images(page, preview);
+        front_tell_images(&rows, preview);
         if (preview->images == 0)
             change_put_layouts(page, preview, roomy, roomy); /* the steps matter more here */
     }
@@ -75,8 +76,10 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     put_change_steps(page, change->plan);
     if (tells_all) {
         tui_page_line(page);
-        change_put_backing(page, preview);
-        change_put_future(page, preview);
+        front_tell_backing(&rows, preview);
+        front_tell_undo(&rows, preview);
+        front_tell_reserve(&rows, preview);
+        front_tell_notes(&rows, preview);
         change_put_command(page, preview);
     }
     put_change_files(page, preview);

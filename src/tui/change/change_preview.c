@@ -103,7 +103,6 @@ static void put_costs_of_all(struct tui_page *page, const struct cow_preview *pr
                            cow_format_title(image->before_format), cow_format_title(image->after_format));
     }
     put_removed(page, preview);
-    change_put_backing(page, preview);
 }
 
 static void put_costs(struct tui_page *page, const struct cow_preview *preview)
@@ -140,35 +139,6 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
     put_removed(page, preview);
-    change_put_backing(page, preview);
-}
-
-static void put_preview_verdict(struct tui_page *page, const struct cow_preview *preview)
-{
-    const struct cow_verdict *verdict = &preview->after_verdict;
-
-    tui_page_line(page);
-    tui_page_put(page, LABEL_COL, TUI_LABEL, "opens");
-    int col = tui_page_put(page, TEXT_COL, TUI_NORMAL, "stock UML kernel: ");
-    col = tui_page_put(page, col,
-                       verdict->opens     ? TUI_GOOD
-                       : verdict->unknown ? TUI_NORMAL
-                                          : TUI_BAD,
-                       verdict->opens     ? "yes"
-                       : verdict->unknown ? "not known"
-                                          : "no");
-    col += page->cols - col > WIDE_COLS ? 4 : 2;
-    col = tui_page_put(page, col, TUI_NORMAL, "a kernel with the 2003 resize patch: ");
-    tui_page_put(page, col, preview->patched_opens ? TUI_GOOD : TUI_BAD,
-                 preview->patched_opens ? "yes" : "no");
-    if (verdict->reason[0]) {
-        tui_page_line(page);
-        tui_page_wrapf(page, TEXT_COL, TEXT_COL, TUI_WARN, "it will say: %s", verdict->reason);
-    }
-    for (size_t i = 0; i < verdict->warnings; i++) {
-        tui_page_line(page);
-        tui_page_wrapf(page, TEXT_COL, TEXT_COL + 2, TUI_WARN, "! %s", verdict->warning[i]);
-    }
 }
 
 static int put_fact(struct tui_page *page, int col, const char *name, const char *value)
@@ -222,6 +192,7 @@ void change_fill_preview(struct tui_app *app, struct change *change)
 {
     const struct cow_preview *preview = cow_plan_preview(change->plan);
     struct tui_page *page = &change->page;
+    const struct front_rows rows = change_rows(page);
     bool roomy = change->page_rows >= CHANGE_ROOMY_ROWS;
 
     change_put_space(page, roomy);
@@ -237,7 +208,7 @@ void change_fill_preview(struct tui_app *app, struct change *change)
         change_put_holder(app, page);
     if (preview->images > 0) {
         change_put_space(page, roomy);
-        change_put_images(page, preview);
+        front_tell_images(&rows, preview);
     } else {
         change_put_layouts(page, preview, roomy, true);
     }
@@ -245,12 +216,14 @@ void change_fill_preview(struct tui_app *app, struct change *change)
     if (preview->images > 0) {
         put_costs_of_all(page, preview);
     } else {
-        change_put_content(page, preview);
+        front_tell_content(&rows, preview);
         put_costs(page, preview);
     }
-    if (preview->has_after)
-        put_preview_verdict(page, worst_of(preview));
-    change_put_future(page, preview);
+    front_tell_backing(&rows, preview);
+    front_tell_result(&rows, worst_of(preview));
+    front_tell_undo(&rows, preview);
+    front_tell_reserve(&rows, preview);
+    front_tell_notes(&rows, preview);
     if (change->instead[0])
         tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);
     change_put_space(page, roomy);

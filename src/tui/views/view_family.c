@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cow/family.h"
+#include "front/told/told.h"
 #include "tui/app/app.h"
 #include "tui/screen/page.h"
 
@@ -148,7 +149,8 @@ static void put_member(struct tui_app *app, struct tui_page *page, const struct 
     tui_page_line(page);
     tui_page_putf(page, SIZE_COL, TUI_NORMAL, "%8s", size);
     tui_page_putf(page, DIRTY_COL, TUI_NORMAL, "%8s", dirty);
-    tui_page_put(page, KERNEL_COL, opens ? TUI_GOOD : TUI_BAD, broken ? "?" : opens ? "opens" : "refuses");
+    tui_page_put(page, KERNEL_COL, opens ? TUI_GOOD : TUI_BAD,
+                 broken ? "?" : front_verdict_word(&member->verdict));
     tui_page_wrap(page, NAME_COL, NAME_COL + 2, TUI_NORMAL,
                   cow_escape(name, sizeof name, name_of(app, member->path)));
     put_trouble(page, TUI_BAD, member->problem);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "front/told/told.h"
 #include "tui/app/app.h"
 #include "tui/screen/page.h"
 
@@ -83,31 +84,26 @@ static void time_text(char *out, size_t out_bytes, int64_t seconds, int cols)
     snprintf(out, out_bytes, "%" PRId64 "%s", seconds, date);
 }
 
+/* Under a heading that says what it is about, without labels. */
+static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
+{
+    static const enum tui_style styles[] = {
+        [FRONT_PLAIN] = TUI_NORMAL, [FRONT_GOOD] = TUI_GOOD, [FRONT_WARN] = TUI_WARN, [FRONT_BAD] = TUI_BAD};
+
+    (void)label;
+    tui_page_line(context);
+    tui_page_wrapf(context, 3, 5, styles[tone], "%s%s", tone == FRONT_WARN ? "! " : "", text);
+}
+
 static void put_header_verdict(struct tui_app *app, struct header_view *view)
 {
     struct tui_page *page = &view->page;
     const struct cow_verdict *verdict = &view->verdict;
     const char *pending = cow_image_pending(app->subject.image);
+    const struct front_rows rows = {.put = put_told, .context = page, .is_narrow = true};
 
     put_header_heading(page, "Would a stock UML kernel open it?");
-    tui_page_line(page);
-    if (verdict->unknown) {
-        tui_page_put(page, 3, TUI_NORMAL, "not known: its backing file is not looked at (--no-backing)");
-    } else if (verdict->opens) {
-        tui_page_put(page, 3, TUI_GOOD, "yes");
-    } else {
-        int col = tui_page_put(page, 3, TUI_BAD, "no");
-        if (verdict->reason[0])
-            tui_page_wrapf(page, col, 5, TUI_NORMAL, ", it says: %s", verdict->reason);
-    }
-    if (verdict->advice[0]) {
-        tui_page_line(page);
-        tui_page_wrapf(page, 3, 5, TUI_NORMAL, "%s", verdict->advice);
-    }
-    for (size_t i = 0; i < verdict->warnings; i++) {
-        tui_page_line(page);
-        tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s", verdict->warning[i]);
-    }
+    front_tell_verdict(&rows, verdict, "it");
     if (pending[0]) {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s%s", pending, app->pending ? " (here: :recover)" : "");

@@ -28,7 +28,10 @@ shot() {
     name=$1
     shift
     { cat && echo "dump-svg $name.svg"; } >"$name.script"
-    "$program" "$@" --script "$name.script" root.cow
+    case $* in
+    --tour) "$program" --tour --script "$name.script" ;;
+    *) "$program" "$@" --script "$name.script" root.cow ;;
+    esac
     mv "$name.svg" "$target/$name.svg"
 }
 

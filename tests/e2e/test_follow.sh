@@ -21,6 +21,7 @@ dirty_sectors() # of x.cow, by the model
 # Python begins it.
 follow() # OPTION...
 {
+    : >lines
     "$PYTHON" -ES -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$COWTUI" map --follow --interval 0.05 "$@" x.cow >lines 2>err &

@@ -34,6 +34,7 @@ calls_are_the_kernels() # ARGUMENTS of a change of x.cow
     can_trace
     small
     chmod 600 x.cow
+    ! sanitized || export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # that does not work under strace
     COWTUI_TRACE=calls COWTUI_TRACE_FILE=trace COWTUI_PROMISES=off strace -f -qq -o kernel -y \
         -e trace=fcntl,pwrite64,ftruncate,fsync,fdatasync,fallocate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,copy_file_range,fchmod,utimensat \
         "$program" -q -y "$@" >out 2>err || die "exit code $?: $(cat err)"
@@ -62,6 +63,7 @@ failure()
 {
     small
     can_trace
+    ! sanitized || export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
     COWTUI_TRACE=steps COWTUI_TRACE_FILE=trace strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=3+ \
         "$program" -q -y resize x.cow 32M >out 2>err && die "it succeeds"
     grep -qE 'steps: step [0-9]+ failed: .*No space left' trace || die "the trace does not say which step: $(tail -n 1 trace)"

@@ -16,10 +16,12 @@
 #define COW_COW_H
 
 #include "cow/check.h"
+#include "cow/disk.h"
 #include "cow/env.h"
 #include "cow/error.h"
 #include "cow/family.h"
 #include "cow/follow.h"
+#include "cow/foreign.h"
 #include "cow/fs.h"
 #include "cow/header.h"
 #include "cow/image.h"
@@ -29,5 +31,6 @@
 #include "cow/plan.h"
 #include "cow/scan.h"
 #include "cow/text.h"
+#include "cow/writer.h"
 
 #endif

@@ -304,6 +304,12 @@ library()
     sed 's/\\f[BR]//g' own/share/man/man3/libcow.3 | grep -oE '\bcow_[a-z0-9_]+\(' | sort -u >named
     cat own/include/cow/*.h | tr '\n' ' ' | grep -oE '\bcow_[a-z0-9_]+\([^;{}]*\)[^;{}]*;' | grep -oE '^cow_[a-z0-9_]+\(' | sort -u >declared
     diff declared named >out || die "the manual and the headers name other functions: $(head -n 2 out)"
+    # All of them by the one header that the manual names, and in the library.
+    { echo '#include <cow/cow.h>' && echo '#include <stdio.h>' && echo 'int main(void) { int n = 0;' &&
+        sed 's/($//; s/.*/n += (void (*)(void))& != 0;/' named && echo 'printf("%d\n", n); return 0; }'; } >all.c
+    # shellcheck disable=SC2046 # words
+    cc -Wno-address "${flags[@]}" -o all all.c $(pkg-config --cflags --libs libcow) 2>out || die "by cow.h alone: $(grep -m 1 'error\|undefined' out)"
+    [ "$(./all)" = "$(wc -l <named)" ] || die "not all functions are there"
 }
 
 # What the compiler has is used, and the flags of whoever builds win.

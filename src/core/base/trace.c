@@ -249,6 +249,10 @@ LOOKS(int, free_bytes, (void *context, int fd, uint64_t *out), (t->under->contex
 LOOKS(int, writes_elsewhere, (void *context, int fd), (t->under->context, fd))
 LOOKS(int, counts_blocks, (void *context, const char *directory), (t->under->context, directory))
 
+/* A call that is added to the table has to be handed on, or told, as well. */
+enum { CALLS = 40 };
+_Static_assert(sizeof(struct cow_io) == (CALLS + 1) * sizeof(void *), "a call is missing in the table below");
+
 static const struct cow_io table = {
     .open = traced_open,
     .close = traced_close,

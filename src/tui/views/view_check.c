@@ -79,7 +79,8 @@ static void check_close(struct tui_app *app, void *state)
 /* The right file is not known here: whoever looks may know it. */
 static bool wants_a_name(const struct tui_app *app, const struct cow_finding *finding)
 {
-    return cow_finding_fix(finding->code) == COW_FIX_REBASE && !finding->fixable && !app->holder.held;
+    return cow_finding_fix(finding->code) == COW_FIX_REBASE && !finding->fixable && !app->holder.held &&
+           !app->pending; /* a change that was interrupted goes first */
 }
 
 /* What the selected finding allows. */

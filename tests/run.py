@@ -339,6 +339,8 @@ def main():
     if len(sys.argv) not in (3, 4) or sys.argv[2] not in ("check", "test", "more", "soak"):
         sys.exit(__doc__)
     build, level = sys.argv[1:3]
+    # Begun in the background by a script this is ignored, and so it would be by all that is tested here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, lambda n, frame: sys.exit(128 + n))
     asan = os.path.join(build, "asan", "cowtui")

@@ -246,11 +246,11 @@ $(unit): FORCE
 	$(Q)printf '#!/bin/sh\necho "the library Check is not installed"\nexit 77\n' >$@
 	$(Q)chmod +x $@ && touch -d '2000-01-01' $@
 else
-# No curses, no readline: of the front ends the linker takes only the objects that a test asks for.
+# Of the front ends the linker takes only the objects that a test asks for, and what those need.
 $(unit): $(unit_objects) $(promise_objects) $(front_library) $(library)
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) -o $@ $^ $(CHECK_LIBS) $(CORE_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) $(promise_wrap) -o $@ $^ $(CHECK_LIBS) $(FRONT_LIBS) $(CORE_LIBS) $(LDLIBS)
 endif
 
 unit: $(unit)

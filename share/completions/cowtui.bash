@@ -58,7 +58,7 @@ _cowtui()
         options+=" --resize-fs $changes $common" ;;
     pages) options="--backing --no-backing --output --reserve $changes $common" ;;
     compact) options="--backing --no-backing --sectors --unused --output --reserve $changes $common" ;;
-    rebase) options="--backing --no-backing --to --restamp --safe --sectors --output --reserve $changes $common" ;;
+    rebase) options="--backing --no-backing --to --restamp --safe --mtime --sectors --output --reserve $changes $common" ;;
     convert) options="--backing --no-backing --to --with-backing --output --reserve $changes $common" ;;
     serve) options="--backing --write --socket --once --dry-run --yes --json $common" ;;
     mount) options="--backing --write --partition --fs --dry-run --yes --json $common" ;;

@@ -51,6 +51,7 @@ complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l to -r -d "the othe
 complete -c cowtui -n "__fish_seen_subcommand_from convert" -l to -x -a "v3 qcow2" -d "the format"
 complete -c cowtui -n "__fish_seen_subcommand_from convert" -l with-backing -d "a qcow2 on the same backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from create" -l from -r -d "show the disk in this qcow2 image"
+complete -c cowtui -n "__fish_seen_subcommand_from rebase" -x -l mtime -d "store that date of the backing file, since 1970"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l restamp -d "take over the backing file's date"
 complete -c cowtui -n "__fish_seen_subcommand_from rebase" -l safe -d "hold in the image what the other file lacks"
 complete -c cowtui -n "__fish_seen_subcommand_from compact rebase diff" -l sectors -d "work by sectors, not by pages of 4 KiB"

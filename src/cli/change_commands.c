@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cowtui create, diff, merge, resize, recover, undo: from the arguments to a plan. Everything after that is
- * the same (carry_out.c).
+ * cowtui create, diff, resize: from the arguments to a plan. Everything after that is the same (carry_out.c).
  */
 #include <string.h>
 #include <unistd.h>
@@ -13,25 +12,16 @@
 #include "cow/image.h"
 #include "cow/ops.h"
 #include "cow/text.h"
+#include "front/change/changes.h"
 #include "front/resize_fs.h"
 #include "front/trace.h"
-
-int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err)
-{
-    *out = 0;
-    if (!options->reserve)
-        return 0;
-    if (options->reserve[0] == '+' || options->reserve[0] == '-')
-        return cow_error_set(err, COW_USAGE, "--reserve is an absolute size, not '%s'", options->reserve);
-    return cow_size_parse(out, options->reserve, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
-}
 
 static int create_empty(const struct cli_options *options, struct cow_error *err)
 {
     struct cow_create_options create = {
-        .path = options->operand[0], .backing_path = options->operand[1], .force = options->force};
+        .path = options->operand[0], .backing_path = options->operand[1], .force = options->words.force};
     struct cow_plan *plan;
-    int status = cli_read_reserve(&create.reserve_bytes, options, err);
+    int status = front_read_reserve(&create.reserve_bytes, options->words.reserve, err);
 
     if (!create.backing_path) {
         cow_error_set(err, COW_USAGE, "create needs IMAGE BACKING");
@@ -55,14 +45,14 @@ int cli_diff(const struct cli_options *options, struct cow_error *err)
 {
     struct cli_progress progress;
     struct cow_env env;
-    struct cow_diff_options diff = {.output_path = options->output,
+    struct cow_diff_options diff = {.output_path = options->words.output,
                                     .backing_path = options->operand[0],
                                     .raw_path = options->operand[1],
-                                    .sectors = options->sectors,
-                                    .force = options->force,
+                                    .sectors = options->words.sectors,
+                                    .force = options->words.force,
                                     .env = &env};
     struct cow_plan *plan;
-    int status = cli_read_reserve(&diff.reserve_bytes, options, err);
+    int status = front_read_reserve(&diff.reserve_bytes, options->words.reserve, err);
 
     if (status)
         return status;
@@ -78,53 +68,6 @@ int cli_diff(const struct cli_options *options, struct cow_error *err)
         return status;
     status = cli_change(plan, options, err);
     cow_plan_free(plan);
-    return status;
-}
-
-/* merge -o -: may standard output be the disk? */
-static int check_stream(const struct cli_options *options, struct cow_error *err)
-{
-    if (options->dry_run)
-        return 0;
-    if (options->json)
-        return cow_error_set(err, COW_USAGE,
-                             "the disk goes to standard output, so the plan cannot: --dry-run "
-                             "prints it alone");
-    if (isatty(STDOUT_FILENO) != 1)
-        return 0;
-    cow_error_set(err, COW_USAGE, "a disk is not written to a terminal");
-    return cow_error_hint(err, "send standard output to a file or another program: cowtui merge -o - IMAGE "
-                               "| gzip >disk.gz");
-}
-
-int cli_merge(const struct cli_options *options, struct cow_error *err)
-{
-    static const int standard_output = STDOUT_FILENO;
-    const bool streams = options->output && strcmp(options->output, "-") == 0;
-    const struct cow_merge_options merge = {.output_path = streams ? NULL : options->output,
-                                            .stream_fd = streams ? &standard_output : NULL,
-                                            .in_place = options->in_place,
-                                            .force = options->force};
-    struct cow_image *image;
-    struct cow_plan *plan = NULL;
-    int status;
-
-    if (merge.in_place && options->output)
-        return cow_error_set(err, COW_USAGE, "merge writes to a new file (-o) or --in-place, not both");
-    if (streams && (status = check_stream(options, err)))
-        return status;
-    if (!merge.in_place && (!options->output || !*options->output)) {
-        cow_error_set(err, COW_USAGE, "merge needs to know the file to make");
-        return cow_error_hint(err, "usage: cowtui merge -o RAW IMAGE, or: cowtui merge --in-place IMAGE");
-    }
-    status = cli_open_image(&image, options, err);
-    if (status)
-        return status;
-    status = cow_plan_merge(&plan, image, &merge, err);
-    if (!status)
-        status = cli_change(plan, options, err);
-    cow_plan_free(plan);
-    cow_image_close(image);
     return status;
 }
 
@@ -191,13 +134,13 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
     struct cow_error ignored;
     int status;
 
-    *resize = (struct cow_resize_options){.output_path = options->output,
+    *resize = (struct cow_resize_options){.output_path = options->words.output,
                                           .shrink = options->shrink,
-                                          .in_place = options->in_place,
+                                          .in_place = options->words.in_place,
                                           .fs = options->resize_fs ? COW_FS_FITS
                                                 : options->grow_fs ? COW_FS_GROWS
                                                                    : COW_FS_STAYS,
-                                          .force = options->force,
+                                          .force = options->words.force,
                                           .cut_foreign = options->cut_foreign};
     status = read_method(&resize->method, options->method, err);
     if (!status && options->grow_fs && options->resize_fs)
@@ -207,7 +150,7 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
         status = options->dry_run ? 0 : status; /* a plan can be looked at without them */
     }
     if (!status)
-        status = cli_read_reserve(&resize->reserve_bytes, options, err);
+        status = front_read_reserve(&resize->reserve_bytes, options->words.reserve, err);
     if (!status)
         status = read_size(resize, options, header, err);
     if (!status)
@@ -250,49 +193,4 @@ int cli_resize(const struct cli_options *options, struct cow_error *err)
     cow_plan_free(plan);
     cow_image_close(image);
     return status;
-}
-
-/* The operations that take nothing but an image. */
-static int change_image(const struct cli_options *options,
-                        int (*build)(struct cow_plan **out, struct cow_image *img, struct cow_error *err),
-                        struct cow_error *err)
-{
-    struct cow_image *image;
-    struct cow_plan *plan = NULL;
-    int status = cli_open_image(&image, options, err);
-
-    if (status)
-        return status;
-    status = build(&plan, image, err);
-    if (!status)
-        status = cli_change(plan, options, err);
-    cow_plan_free(plan);
-    cow_image_close(image);
-    return status;
-}
-
-static int plan_forward(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
-{
-    return cow_plan_recover_way(out, img, COW_RECOVER_FORWARD, err);
-}
-
-static int plan_back(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
-{
-    return cow_plan_recover_way(out, img, COW_RECOVER_BACK, err);
-}
-
-int cli_recover(const struct cli_options *options, struct cow_error *err)
-{
-    if (options->forward && options->back)
-        return cow_error_set(err, COW_USAGE, "recover goes --forward or --back, not both");
-    return change_image(options,
-                        options->forward ? plan_forward
-                        : options->back  ? plan_back
-                                         : cow_plan_recover,
-                        err);
-}
-
-int cli_undo(const struct cli_options *options, struct cow_error *err)
-{
-    return change_image(options, options->discard ? cow_plan_discard_undo : cow_plan_undo, err);
 }

@@ -18,31 +18,22 @@ int cli_list(const struct cli_options *options, struct cow_error *err);
 int cli_help(const struct cli_options *options, struct cow_error *err);
 int cli_family(const struct cli_options *options, struct cow_error *err);
 int cli_create(const struct cli_options *options, struct cow_error *err);
+int cli_plain_change(const struct cli_options *options, struct cow_error *err); /* of front_changes */
 int cli_merge(const struct cli_options *options, struct cow_error *err);
 int cli_resize(const struct cli_options *options, struct cow_error *err);
-int cli_recover(const struct cli_options *options, struct cow_error *err);
-int cli_undo(const struct cli_options *options, struct cow_error *err);
 int cli_files(const struct cli_options *options, struct cow_error *err);
 int cli_check(const struct cli_options *options, struct cow_error *err);
-int cli_pages(const struct cli_options *options, struct cow_error *err);
-int cli_compact(const struct cli_options *options, struct cow_error *err);
-int cli_rebase(const struct cli_options *options, struct cow_error *err);
-int cli_convert(const struct cli_options *options, struct cow_error *err);
 int cli_diff(const struct cli_options *options, struct cow_error *err);
 int cli_serve(const struct cli_options *options, struct cow_error *err);
 int cli_mount(const struct cli_options *options, struct cow_error *err);
 
-/* create --from, convert --to qcow2: other programs read and write the format (qcow2_commands.c). */
+/* create --from: other programs read the format (create_from.c). */
 int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
-int cli_convert_to_qcow2(const struct cli_options *options, struct cow_error *err);
 
 /* files --diff, of a file in that partition (-1: none was named): its lines or its JSON. COW_FINDING where
  * the two versions differ (files_diff.c). */
 int cli_files_diff(struct cow_image *image, struct cow_fs *fs, int partition,
                    const struct cli_options *options, struct cow_error *err);
-
-/* --reserve as a number of bytes; 0 if it was not given. */
-int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);
 
 /* --partition as a number; -1 if it was not given. */
 int cli_read_partition(int *out, const struct cli_options *options, struct cow_error *err);

@@ -219,13 +219,13 @@ static int extract_guest_file(struct cow_image *image, struct cow_fs *fs, int pa
                               const struct cli_options *options, struct cow_error *err)
 {
     struct cow_extract_options extract = {
-        .path = options->extract, .output_path = options->output, .force = options->force};
+        .path = options->extract, .output_path = options->words.output, .force = options->words.force};
     struct cow_plan *plan = NULL;
     int status = cow_fs_choose_volume(fs, partition, &extract.volume, err);
 
     extract.version =
         options->from && strcmp(options->from, "backing") == 0 ? COW_VERSION_BASE : COW_VERSION_GUEST;
-    if (!status && strcmp(options->output, "-") == 0)
+    if (!status && strcmp(options->words.output, "-") == 0)
         return print_file(image, fs, extract.volume, extract.version, options, err);
     if (!status)
         status = cow_plan_extract(&plan, image, &extract, err);
@@ -239,15 +239,16 @@ static int check_words(const struct cli_options *options, struct cow_error *err)
 {
     if (!!options->owner + options->owners + !!options->extract + !!options->diff > 1)
         return cow_error_set(err, COW_USAGE, "files takes one of --owner, --owners, --extract and --diff");
-    if (options->extract && (!options->output || !*options->output)) {
+    if (options->extract && (!options->words.output || !*options->words.output)) {
         cow_error_set(err, COW_USAGE, "--extract needs to know the file to make");
         return cow_error_hint(err, "usage: cowtui files --extract PATH -o FILE IMAGE");
     }
-    if (!options->extract && (options->output || options->from || options->dry_run || options->force))
+    if (!options->extract &&
+        (options->words.output || options->from || options->dry_run || options->words.force))
         return cow_error_set(err, COW_USAGE, "--output, --from, --dry-run and --force go with --extract");
     if (options->from && strcmp(options->from, "backing") != 0 && strcmp(options->from, "guest") != 0)
         return cow_error_set(err, COW_USAGE, "--from is guest or backing, not '%s'", options->from);
-    if (options->extract && strcmp(options->output, "-") == 0 && (options->dry_run || options->json))
+    if (options->extract && strcmp(options->words.output, "-") == 0 && (options->dry_run || options->json))
         return cow_error_set(err, COW_USAGE, "what goes to standard output has no plan to print");
     return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "cli/output/color.h"
 #include "cow/error.h"
+#include "front/change/words.h"
 
 /* Which subcommand, as a bit, so that an option can name all that take it. */
 enum {
@@ -60,19 +61,16 @@ struct cli_options {
     const char **place; /* of `list`, which takes any number: instead of operands */
     size_t places;
     bool help, version, quiet, verbose;
-    bool json, dry_run, yes, force;
-    bool cut_foreign; /* words of --force= */
-    bool larger;
+    struct front_words words; /* what both front ends tell a change */
+    bool json, dry_run, yes;
+    bool cut_foreign; /* a word of --force= */
     bool ascii, mouse;
-    bool shrink, in_place, discard;
-    bool grow_fs, resize_fs;
-    bool forward, back, family;
+    bool shrink, grow_fs, resize_fs, family;
     bool scan, quick, repair, owners;
     bool follow;
-    bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
     bool no_backing, no_config, tour;
-    const char *backing, *output, *policy, *reserve, *to, *method;
+    const char *backing, *policy, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
     const char *interval; /* of `follow` */

@@ -10,6 +10,11 @@
 
 #define MEMBER(name) offsetof(struct cli_options, name)
 
+/* What the screen takes behind its `:` commands, too. */
+#define FOR(COMMAND) CLI_##COMMAND
+#define CHANGE_OPTION(name, letter, kind, argument, member, takes, help)                                     \
+    {name, letter, argument, CLI_##kind, MEMBER(words.member), takes, 0, help},
+
 const struct cli_option cli_option_table[] = {
     {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing),
      CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP), 0,
@@ -43,36 +48,18 @@ const struct cli_option cli_option_table[] = {
     {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep"},
-    {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT, 0,
-     "rebase: the other backing file; convert: v3, qcow2"},
-    {"with-backing", 0, NULL, CLI_FLAG, MEMBER(with_backing), CLI_CONVERT, 0,
-     "qcow2: on the same backing file, not the whole disk"},
-    {"restamp", 0, NULL, CLI_FLAG, MEMBER(restamp), CLI_REBASE, 0, "take over the backing file's date"},
-    {"safe", 0, NULL, CLI_FLAG, MEMBER(safe), CLI_REBASE, 0, "hold in the image what the other file lacks"},
-    {"sectors", 0, NULL, CLI_FLAG, MEMBER(sectors), CLI_COMPACT | CLI_REBASE | CLI_DIFF, 0,
-     "work by sectors, not by pages of 4 KiB"},
-    {"unused", 0, NULL, CLI_FLAG, MEMBER(unused), CLI_COMPACT, 0,
-     "drop what the guest's filesystem has free, too"},
-    {"in-place", 0, NULL, CLI_FLAG, MEMBER(in_place), CLI_MERGE | CLI_RESIZE, 0,
-     "merge: into the backing file; resize: make no copy"},
-    {"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0, "all images on the backing file, or none"},
+    FRONT_EACH_OPTION(CHANGE_OPTION, FOR){"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0,
+                                          "all images on the backing file, or none"},
     {"method", 0, "METHOD", CLI_TEXT, MEMBER(method), CLI_RESIZE, 0, "how: copy, header, inserted, moved"},
-    {"forward", 0, NULL, CLI_FLAG, MEMBER(forward), CLI_RECOVER, 0, "to its end, where both ways are open"},
-    {"back", 0, NULL, CLI_FLAG, MEMBER(back), CLI_RECOVER, 0, "to its beginning, where both ways are open"},
-    {"output", 'o', "FILE", CLI_TEXT, MEMBER(output),
-     CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES, 0, "write the result to this new file"},
-    {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
-     "be able to grow to SIZE later without moving data"},
     {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES | CLI_SERVERS,
      CLI_READERS, "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
     {"grow-fs", 0, NULL, CLI_FLAG, MEMBER(grow_fs), CLI_RESIZE, 0, "let its filesystem grow with the disk"},
     {"resize-fs", 0, NULL, CLI_FLAG, MEMBER(resize_fs), CLI_RESIZE, 0,
      "the same; and with --shrink become smaller before it"},
-    {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK | CLI_SERVERS, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', "WORD", CLI_FORCE, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
+    {"force", 'f', "WORD", CLI_FORCE, MEMBER(words.force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
     {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      0, "JSON on standard output"},
@@ -97,7 +84,7 @@ const struct cli_option cli_option_table[] = {
 
 const struct cli_force_word cli_force_table[] = {
     {"cut-foreign", MEMBER(cut_foreign), CLI_RESIZE},
-    {"larger", MEMBER(larger), CLI_COMPACT},
+    {"larger", MEMBER(words.larger), CLI_COMPACT},
     {NULL, 0, 0},
 };
 
@@ -173,21 +160,21 @@ const struct cli_command cli_command_table[] = {
      "--grow-fs lets the ext filesystem on it, or in its last partition, grow as well:\n"
      "e2fsck and resize2fs write the new disk before it is in place. With --resize-fs\n"
      "and --shrink they make it smaller first.\n"},
-    {"pages", CLI_PAGES, "IMAGE", 1, cli_pages, "complete the pages that mix both files",
+    {"pages", CLI_PAGES, "IMAGE", 1, cli_plain_change, "complete the pages that mix both files",
      "A page of 4 KiB that is partly in the image and partly in the backing file makes\n"
      "a guest's kernel read wrong data. Each such page is put into the image as a\n"
      "whole. The disk stays the same.\n"},
-    {"compact", CLI_COMPACT, "IMAGE", 1, cli_compact, "drop what the backing file has as well",
+    {"compact", CLI_COMPACT, "IMAGE", 1, cli_plain_change, "drop what the backing file has as well",
      "Drops the pages of 4 KiB that are equal to the backing file's, makes holes of\n"
      "zeros, and leaves no page that mixes both files. --sectors drops by sectors:\n"
      "smaller, but it makes such pages, which a guest's kernel misreads. The disk stays\n"
      "the same; with --unused, where a file is: what the guest has deleted goes.\n"},
-    {"rebase", CLI_REBASE, "IMAGE", 1, cli_rebase, "name another backing file, or take its date",
+    {"rebase", CLI_REBASE, "IMAGE", 1, cli_plain_change, "name another backing file, or take its date",
      "--to PATH stores the absolute path of another file, whose content must be that\n"
      "of the present one; with --safe it may differ, and the image takes in what the\n"
      "other file lacks. --restamp takes over the backing file's date, for one that was\n"
      "touched and has still the same content. The disk stays the same.\n"},
-    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_convert,
+    {"convert", CLI_CONVERT, "--to v3 -o FILE IMAGE", 1, cli_plain_change,
      "write the same disk as a v3, or as a qcow2",
      "Makes a new image from one of any variant, --to v3 or --to qcow2. The old one\n"
      "stays as it is. A qcow2 holds the whole disk, or --with-backing only what is\n"
@@ -203,12 +190,12 @@ const struct cli_command cli_command_table[] = {
      "has to be empty. It is only read, without a lock; --write locks the image and\n"
      "writes to it, for which there is no undo. Unmounting it ends it, and so does\n"
      "Ctrl-C. Wants nbdkit, nbdfuse (libnbd-bin) and, for a filesystem, fuse2fs.\n"},
-    {"recover", CLI_RECOVER, "IMAGE", 1, cli_recover, "finish or take back an interrupted change",
+    {"recover", CLI_RECOVER, "IMAGE", 1, cli_plain_change, "finish or take back an interrupted change",
      "After a crash in the middle of a change: puts the new image in place if it is\n"
      "complete, else cleans up and leaves the old one as it is. Where the data of an\n"
      "image was being moved, both ways are open: --forward finishes that, --back takes\n"
      "it back; without either the shorter one is taken, and -n tells what each moves.\n"},
-    {"undo", CLI_UNDO, "IMAGE", 1, cli_undo, "take back the last change",
+    {"undo", CLI_UNDO, "IMAGE", 1, cli_plain_change, "take back the last change",
      "Puts the image back, byte for byte, as it was before the last change, as long\n"
      "as nobody has written to it since. --discard gives that up and frees the space.\n"},
     {"help", CLI_HELP, "[COMMAND]", 1, cli_help, "what a command does, and its options",

@@ -66,6 +66,29 @@ same_again()
     eq "b.img other.img x.cow " "$(names)" files
 }
 
+# Any date, as the screen edits it; and back.
+a_date()
+{
+    two
+    run 0 rebase -n --mtime 7 x.cow
+    has "rebase --mtime 7 x.cow" out
+    freeze x.cow b.img
+    for wrong in never -1 +1 1.5 4294967296 "" 7x; do
+        run 2 rebase -y --mtime "$wrong" x.cow
+    done
+    run 2 rebase -y --mtime 7 --restamp x.cow
+    has "goes without" err
+    run 2 rebase -y --mtime 7 --safe --to other.img x.cow
+    run 2 compact -y --mtime 7 x.cow
+    unchanged "dates that are none"
+    run 0 rebase -y --mtime 4294967295 x.cow
+    eq 4294967295 "$(model header x.cow uml-cow-v3 | sed -n 's/^mtime //p')" "stored date"
+    run 0 info --json x.cow
+    eq false "$(json .uml.opens)" "would UML open it"
+    run 0 undo -q -y x.cow
+    unchanged "a date, and back"
+}
+
 restamp()
 {
     local before
@@ -272,6 +295,7 @@ t "rebase: to another file" moves
 t "rebase: the old file is gone" old_is_gone
 t "rebase: nothing to do" same_again
 t "rebase: takes the date" restamp
+t "rebase: a date by hand" a_date
 t "rebase: another date" another_date
 t "rebase: another size" another_size
 t "rebase: safe" safe

@@ -250,6 +250,13 @@ prepare_slow-tools() {
     mkdir tools && printf '%s\n' '#!/bin/sh' 'echo "Pass 1: Checking inodes, blocks, and sizes"' 'exec sleep 8' >tools/e2fsck && chmod +x tools/e2fsck
 }
 
+prepare_qcow2() {
+    local name
+    for name in qemu-img qemu-nbd; do
+        command -v "$name" >/dev/null || skip "$name is not installed" || return
+    done
+}
+
 prepare_mount() {
     prepare_served || return
     command -v fuse2fs >/dev/null || skip "fuse2fs is not installed" || return
@@ -657,6 +664,12 @@ check_converted-merged() { # two new files, and nothing else has changed
     [ "$(sum <new.raw)" = $composed ] || fail "the raw disk is another one" || return
     "$program" --quiet merge -o again.raw new.cow && cmp -s new.raw again.raw || fail "the new image shows another disk" || return
     only_left again.raw new.cow new.raw && check_unchanged
+}
+
+check_qcow2() { # the whole disk, and what is dirty over the backing file
+    qemu-img convert -f qcow2 -O raw new.qcow2 whole.raw && qemu-img convert -f qcow2 -O raw over.qcow2 over.raw || fail "it cannot be read" || return
+    [ "$(sum <whole.raw)" = $composed ] && [ "$(sum <over.raw)" = $composed ] || fail "a disk is another one" || return
+    only_left new.qcow2 over.qcow2 over.raw whole.raw && check_unchanged
 }
 
 check_extracted() { # two new files, and nothing else has changed

@@ -248,11 +248,11 @@ static void check_commands(const char *text)
 {
     const char *argument;
     struct cow_error err = {0};
-    enum tui_action_id id;
+    const struct tui_action *action;
     char word[64];
     for (const char *c = strchr(text, ':'); c; c = strchr(c + 1, ':')) {
         if (sscanf(c, ":%63[a-z-]", word) == 1)
-            must(tui_action_of_command(&id, &argument, word, &err) == 0, "there is no :%s", word);
+            must(tui_action_of_command(&action, &argument, word, &err) == 0, "there is no :%s", word);
     }
 }
 

@@ -57,6 +57,7 @@ static const struct {
 #endif
     {"input", input_suite, 0},
     {"look", look_suite, 0},
+    {"words", words_suite, 0},
     {"canvas", canvas_suite, 0},
     {"paint", paint_suite, 0},
     {"looking", looking_suite, 0},

@@ -256,6 +256,7 @@ Suite *looking_suite(void);
 Suite *cells_suite(void);
 Suite *lesson_suite(void);
 Suite *look_suite(void);
+Suite *words_suite(void);
 Suite *canvas_suite(void);
 Suite *input_suite(void);
 Suite *rescue_suite(void);
@@ -264,6 +265,7 @@ Suite *find_suite(void);
 Suite *front_suite(void);
 Suite *front_served_suite(void);
 Suite *look_suite(void);
+Suite *words_suite(void);
 Suite *canvas_suite(void);
 
 #endif

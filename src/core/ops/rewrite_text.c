@@ -21,7 +21,7 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
     char image[PATH_MAX], other[PATH_MAX], size[COW_SIZE_TEXT_BYTES];
     const char *name = cow_operation_name(plan->preview.operation);
     const char *text;
-    if (plan->preview.operation == COW_OPERATION_REPAIR || opt->set_mtime) {
+    if (plan->preview.operation == COW_OPERATION_REPAIR) {
         const bool same =
             !opt->restamp && !opt->set_mtime && !opt->safe && !opt->sectors && opt->output_path == NULL;
         return same ? plan_text(plan, "cowtui check --repair %s",
@@ -31,6 +31,9 @@ static const char *command_text(struct cow_plan *plan, const struct cow_rewrite_
     text = plan_text(plan, "cowtui %s%s%s%s%s%s", name, opt->convert ? " --to v3" : "",
                      opt->safe ? " --safe" : "", opt->restamp ? " --restamp" : "",
                      opt->sectors ? " --sectors" : "", opt->unused ? " --unused" : "");
+    if (opt->set_mtime) {
+        text = plan_text(plan, "%s --mtime %" PRIu32, text, opt->mtime);
+    }
     if (opt->larger) {
         text = plan_text(plan, "%s --force=larger", text);
     }

@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cow/error.h"
+#include "tui/actions/views.h"
 
 enum tui_action_id {
     TUI_DO_NOTHING,
@@ -32,24 +34,17 @@ enum tui_action_id {
     TUI_DO_ENTER,
     TUI_DO_BACK,
     TUI_DO_OTHER_BUTTON,
-    TUI_DO_HEADER,
-    TUI_DO_MAP,
-    TUI_DO_BLOCKS,
-    TUI_DO_FILES,
-    TUI_DO_CHECK,
-    TUI_DO_NEXT_VIEW,
+    TUI_DO_BEFORE_TABS, /* behind it those that show a tab, in their order */
+#define TAB_ID(ID, ...) TUI_DO_##ID,
+    TUI_EACH_TAB(TAB_ID)
+#undef TAB_ID
+        TUI_DO_NEXT_VIEW,
     TUI_DO_PREV_VIEW,
     TUI_DO_RESIZE,
     TUI_DO_FS,
     TUI_DO_UNDO,
     TUI_DO_RECOVER,
-    TUI_DO_PAGES,
-    TUI_DO_COMPACT,
-    TUI_DO_REBASE,
-    TUI_DO_RESTAMP,
-    TUI_DO_CONVERT,
-    TUI_DO_MERGE,
-    TUI_DO_MERGE_IN_PLACE,
+    TUI_DO_CHANGE, /* the one that the row names */
     TUI_DO_SERVE,
     TUI_DO_MOUNT,
     TUI_DO_SCAN,
@@ -99,52 +94,58 @@ enum tui_action_id {
     TUI_DO_QUIT,
 };
 
-/* Where an action applies: a view answers with the bits that hold for it at this moment. */
+/* Where an action applies: a view answers with the bits that hold for it at this moment. Each view has one;
+ * the others tell more of where one is. */
+typedef uint64_t tui_contexts;
+
 enum {
-    TUI_IN_HEADER = 1 << 0,
-    TUI_IN_MAP = 1 << 1,
-    TUI_IN_BLOCKS = 1 << 2,
-    TUI_IN_BYTES = 1 << 3,
-    TUI_IN_HELP = 1 << 4,
-    TUI_IN_SIZE = 1 << 5,    /* the wizard asks for a size */
-    TUI_IN_CHOICE = 1 << 6,  /* the wizard asks to choose */
-    TUI_IN_PREVIEW = 1 << 7, /* a change asks to read and agree */
-    TUI_IN_CONFIRM = 1 << 8, /* a change asks for the typed yes */
-    TUI_IN_RESULT = 1 << 9,  /* a change is done; also a message box */
-    TUI_IN_SECOND = 1 << 10, /* there is a page before this one */
-    TUI_IN_OFFER = 1 << 11,  /* a pending change may be recovered */
-    TUI_IN_CHECK = 1 << 12,
-    TUI_IN_FINDING = 1 << 13, /* one of Check's, explained */
-    TUI_IN_FIXABLE = 1 << 14, /* the selected finding can be mended */
-    TUI_IN_PLACE = 1 << 15,   /* the selected finding or file is somewhere on the disk */
-    TUI_IN_STAGED = 1 << 16,  /* something that is shown here waits to be written */
-    TUI_IN_FILES = 1 << 17,
-    TUI_IN_FILE = 1 << 18,      /* one of the guest's, explained */
-    TUI_IN_CONTENT = 1 << 19,   /* the selected file has content */
-    TUI_IN_DIFF = 1 << 20,      /* the two versions of a file, compared */
-    TUI_IN_CLEARABLE = 1 << 21, /* a filter, or a file's cells lit on the map */
-    TUI_IN_FAMILY = 1 << 22,    /* the images on the backing file */
-    TUI_IN_BESIDE = 1 << 23,    /* as TUI_IN_CHOICE, and the choices stand side by side */
-    TUI_IN_FS = 1 << 24,        /* the filesystem may grow with the disk, or not */
-    TUI_IN_SERVING = 1 << 25,   /* the disk is used by other programs */
-    TUI_IN_WORK = 1 << 27,      /* what goes on is stopped by the key that began it */
-    TUI_IN_WAITING = 1 << 28,   /* a page is being made, and nothing but a stop is heard */
-    TUI_IN_LIST = 1 << 30,      /* there is no image yet: the list to choose one from */
-    TUI_IN_CHOSEN = 1 << 29,    /* leaving the image goes back to that list */
-    TUI_IN_OWNER = 1 << 26,     /* whose a byte is */
-    TUI_IN_TABS = TUI_IN_HEADER | TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK,
+#define VIEW_BIT(ID, ...) TUI_BIT_##ID,
+    TUI_EACH_VIEW(VIEW_BIT)
+#undef VIEW_BIT
+        TUI_VIEWS
+};
+
+enum {
+#define VIEW_CONTEXT(ID, ...) TUI_IN_##ID = 1 << TUI_BIT_##ID,
+    TUI_EACH_VIEW(VIEW_CONTEXT)
+#undef VIEW_CONTEXT
+#define OR_CONTEXT(ID, ...) | TUI_IN_##ID
+        TUI_IN_TABS = 0 TUI_EACH_TAB(OR_CONTEXT),
+    TUI_IN_LOOKING = TUI_IN_TABS TUI_EACH_OVER(OR_CONTEXT),
+    TUI_IN_OVER = TUI_IN_HELP TUI_EACH_OVER(OR_CONTEXT),
+#undef OR_CONTEXT
     TUI_IN_RUNS = TUI_IN_MAP | TUI_IN_BLOCKS | TUI_IN_BYTES,
     TUI_IN_ANY_FINDING = TUI_IN_CHECK | TUI_IN_FINDING,
     TUI_IN_ANY_FILE = TUI_IN_FILES | TUI_IN_FILE,
-    TUI_IN_LOOKING = TUI_IN_TABS | TUI_IN_BYTES | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY |
-                     TUI_IN_OWNER,
-    TUI_IN_FIELD = TUI_IN_SIZE | TUI_IN_CONFIRM, /* typed text goes first */
-    TUI_IN_WIZARD =
-        TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
-/* The lesson. A bit that no int has, so it is no enumerator. */
-#define TUI_IN_LESSON (1U << 31)
+_Static_assert(TUI_VIEWS < 31, "a view's bit is one of an int's");
+
+/* Those that are no views' begin behind them. */
+#define TUI_IN_STATE(n)  (UINT64_C(1) << (32 + (n)))
+#define TUI_IN_SIZE      TUI_IN_STATE(0)  /* the wizard asks for a size */
+#define TUI_IN_CHOICE    TUI_IN_STATE(1)  /* the wizard asks to choose */
+#define TUI_IN_BESIDE    TUI_IN_STATE(2)  /* the same, and the choices stand side by side */
+#define TUI_IN_FS        TUI_IN_STATE(3)  /* the filesystem may grow with the disk, or not */
+#define TUI_IN_PREVIEW   TUI_IN_STATE(4)  /* a change asks to read and agree */
+#define TUI_IN_CONFIRM   TUI_IN_STATE(5)  /* a change asks for the typed yes */
+#define TUI_IN_RESULT    TUI_IN_STATE(6)  /* a change is done; also a message box */
+#define TUI_IN_SECOND    TUI_IN_STATE(7)  /* there is a page before this one */
+#define TUI_IN_OFFER     TUI_IN_STATE(8)  /* a pending change may be recovered */
+#define TUI_IN_FIXABLE   TUI_IN_STATE(9)  /* the selected finding can be mended */
+#define TUI_IN_PLACE     TUI_IN_STATE(10) /* the selected finding or file is somewhere on the disk */
+#define TUI_IN_STAGED    TUI_IN_STATE(11) /* something that is shown here waits to be written */
+#define TUI_IN_CONTENT   TUI_IN_STATE(12) /* the selected file has content */
+#define TUI_IN_CLEARABLE TUI_IN_STATE(13) /* a filter, or a file's cells lit on the map */
+#define TUI_IN_WORK      TUI_IN_STATE(14) /* what goes on is stopped by the key that began it */
+#define TUI_IN_WAITING   TUI_IN_STATE(15) /* a page is being made, and nothing but a stop is heard */
+#define TUI_IN_LIST      TUI_IN_STATE(16) /* there is no image yet: the list to choose one from */
+#define TUI_IN_CHOSEN    TUI_IN_STATE(17) /* leaving the image goes back to that list */
+#define TUI_IN_LESSON    TUI_IN_STATE(18) /* the tour */
+#define TUI_ANYWHERE     UINT64_MAX
+#define TUI_IN_FIELD     (TUI_IN_SIZE | TUI_IN_CONFIRM) /* typed text goes first */
+#define TUI_IN_ASKING                                                                                        \
+    (TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER)
 
 enum tui_argument_kind {
     TUI_NO_ARGUMENT,
@@ -152,10 +153,8 @@ enum tui_argument_kind {
     TUI_NEXT_KIND,
     TUI_SOME_POSITION,
     TUI_SIZE,
-    TUI_DISCARD,
-    TUI_COMPACT_WORD,
-    TUI_FILE,
-    TUI_BACKING,
+    TUI_CHANGE_OPTIONS, /* those of the change */
+    TUI_CHANGE_FILE,    /* the same, and a file */
     TUI_OTHER_BACKING,
     TUI_SERVE_WORD,
     TUI_DIRECTORY,
@@ -163,19 +162,32 @@ enum tui_argument_kind {
     TUI_THEME
 };
 
-enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };
+enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4, TUI_ACTION_FOOTERS = 10 };
+
+struct front_change;
 
 struct tui_action {
     enum tui_action_id id;
-    unsigned contexts;
+    tui_contexts contexts;
     int key[TUI_ACTION_KEYS]; /* the first ones; 0: none more */
     const char *command;      /* its name after ':', or NULL */
     enum tui_argument_kind argument;
-    struct {               /* what it does, the first ones; NULL: no more */
-        unsigned contexts; /* where it does that; 0: wherever the row holds */
+    struct {                   /* what it does, the first ones; NULL: no more */
+        tui_contexts contexts; /* where it does that; 0: wherever the row holds */
         const char *words;
     } help[TUI_ACTION_HELPS];
+    struct tui_footer {
+        int place;             /* in the footer, from the left; each one's own */
+        tui_contexts contexts; /* where it stands there */
+        const char *keys, *words;
+        tui_contexts unless; /* where it does not, all the same */
+    } footer[TUI_ACTION_FOOTERS];
+    const struct front_change *change; /* of TUI_DO_CHANGE */
 };
+
+/* Those rows of the table that are changes, which both front ends have (front/change): made by tui/change.
+ * NULL behind the last. */
+const struct tui_action *tui_change_action(size_t index);
 
 /* The index-th row of the table, NULL behind the last. */
 const struct tui_action *tui_action_row(size_t index);
@@ -183,13 +195,14 @@ const struct tui_action *tui_action_row(size_t index);
 /* What Help says behind a command's name: " [SIZE]", "" for none. */
 const char *tui_argument_words(enum tui_argument_kind kind);
 
-/* The action of a key where those contexts hold; TUI_DO_NOTHING if there is none. */
-enum tui_action_id tui_action_of_key(int key, unsigned contexts);
+/* The action of a key where those contexts hold, NULL if there is none; and its id, or TUI_DO_NOTHING. */
+const struct tui_action *tui_action_of_key(int key, tui_contexts contexts);
+enum tui_action_id tui_action_id_of_key(int key, tui_contexts contexts);
 
 /* The action of a command line "name argument". An unambiguous beginning of a name is enough, and a place
  * alone ("16M") means goto. Sets *argument to what follows the name ("" if nothing does). Errors: COW_USAGE
  * (unknown, ambiguous, argument missing or not wanted). */
-int tui_action_of_command(enum tui_action_id *out, const char **argument, const char *line,
+int tui_action_of_command(const struct tui_action **out, const char **argument, const char *line,
                           struct cow_error *err);
 
 /* The index-th command name, NULL behind the last: for completion. */

@@ -26,8 +26,6 @@
 #include "tui/screen/backend.h"
 #include "tui/screen/prompt.h"
 
-enum tui_tab { TUI_TAB_HEADER, TUI_TAB_MAP, TUI_TAB_BLOCKS, TUI_TAB_FILES, TUI_TAB_CHECK, TUI_TABS };
-
 /* Rows of the table of jobs. */
 enum tui_app_job {
     TUI_APP_NEXT, /* it borrows what others have found: it is the first to forget */
@@ -368,7 +366,7 @@ void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_r
 
 /* Does an action: asks the view on top, then the application itself. argument is what was typed behind a
  * command, NULL for a key. */
-void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument);
+void tui_app_perform(struct tui_app *app, const struct tui_action *action, const char *argument);
 
 /* Does what a line says that was typed behind a ':'. Errors are shown. */
 void tui_app_run_command(struct tui_app *app, const char *line);

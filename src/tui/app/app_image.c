@@ -70,7 +70,7 @@ static bool tell_one(struct tui_app *app, const char *name, enum cow_outside now
  */
 static void tell_outside(struct tui_app *app)
 {
-    unsigned contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
+    tui_contexts contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
     char below[sizeof app->backing_name];
 
     if (!(contexts & TUI_IN_LOOKING) || (app->message[0] && app->message_style != TUI_DIM))

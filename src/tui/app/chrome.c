@@ -22,7 +22,7 @@ enum { TABS_Y = 1, TAB_CELLS = 4 };
 static int put_tab(const struct tui_app *app, struct tui_canvas *canvas, int x, int tab)
 {
     return tui_textf(canvas, x, TABS_Y, canvas->cols - x, tab == app->tab_now ? TUI_TAB_ACTIVE : TUI_TAB,
-                     " %d %s ", tab + 1, app->tab[tab].view_class->title);
+                     " %d %s ", tab + 1, tui_view_title(app->tab[tab].view_class));
 }
 
 int tui_app_tab_at(const struct tui_app *app, int x)
@@ -31,7 +31,7 @@ int tui_app_tab_at(const struct tui_app *app, int x)
 
     for (int tab = 0; tab < TUI_TABS; tab++) {
         int begin = end;
-        end += tui_text_cells(app->tab[tab].view_class->title) + TAB_CELLS;
+        end += tui_text_cells(tui_view_title(app->tab[tab].view_class)) + TAB_CELLS;
         if (x >= begin && x < end)
             return tab;
         end++;
@@ -49,7 +49,8 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
     for (int i = 0; i < app->depth; i++) {
         const struct tui_view_class *view_class = app->stack[i].view_class;
         if (!view_class->overlay)
-            x += tui_textf(canvas, x, 1, canvas->cols - x, TUI_STRONG, " \u203a %s", view_class->title);
+            x += tui_textf(canvas, x, 1, canvas->cols - x, TUI_STRONG, " \u203a %s",
+                           tui_view_title(view_class));
     }
     bool goes_on = tui_work_text(app, work);
     int room = canvas->cols - 1 - x - 1, cells = tui_text_cells(work);
@@ -83,7 +84,7 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
         return;
     }
     bool to_list = app->chosen && app->depth == 0 && app->tab_return == TUI_NO_TAB;
-    unsigned contexts = view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0U);
+    tui_contexts contexts = view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0U);
     tui_footer_draw(canvas, y, tui_work_contexts(app, contexts));
     if (app->message[0])
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);

@@ -25,12 +25,12 @@ static const double seconds_between_looks = 0.1, seconds_between_stops = 0.01;
 static const double seconds_of_rest = 0.05; /* longer than between two keys of one that is held */
 
 /* Of one that is typed into a field, nobody comes here. */
-static void refuse_key(struct tui_app *app, int key, unsigned contexts)
+static void refuse_key(struct tui_app *app, int key, tui_contexts contexts)
 {
     char name[TUI_KEY_NAME_BYTES];
-    const char *told = tui_action_of_key('?', contexts) == TUI_DO_HELP          ? "; ? tells the keys"
-                       : tui_action_of_key(TUI_KEY_F1, contexts) == TUI_DO_HELP ? "; F1 tells the keys"
-                                                                                : "";
+    const char *told = tui_action_id_of_key('?', contexts) == TUI_DO_HELP          ? "; ? tells the keys"
+                       : tui_action_id_of_key(TUI_KEY_F1, contexts) == TUI_DO_HELP ? "; F1 tells the keys"
+                                                                                   : "";
 
     tui_app_say(app, TUI_DIM, "no key %s here%s", tui_key_name(name, key), told);
 }
@@ -58,19 +58,19 @@ static void handle_key(struct tui_app *app, int key)
     if (key == TUI_KEY_ESC && tui_work_stop(app))
         return;
     struct tui_view view = *tui_app_top(app);
-    if (view.view_class->key) {
-        enum tui_result result = view.view_class->key(app, view.state, key);
-        if (result != TUI_IGNORED) {
-            tui_app_finish(app, &view, result);
-            return;
-        }
-    }
-    unsigned contexts = view.view_class->contexts(app, view.state);
-    enum tui_action_id action = tui_action_of_key(key, contexts);
-    if (action != TUI_DO_NOTHING)
+    tui_contexts contexts = view.view_class->contexts(app, view.state);
+    const struct tui_action *action = tui_action_of_key(key, contexts);
+    enum tui_result result = TUI_IGNORED;
+    if (action) {
         tui_app_perform(app, action, NULL);
-    else
+        return;
+    }
+    if (view.view_class->key)
+        result = view.view_class->key(app, view.state, key);
+    if (result == TUI_IGNORED)
         refuse_key(app, key, contexts);
+    else
+        tui_app_finish(app, &view, result);
 }
 
 /* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/change/options.h"
 #include "tui/app/app.h"
 #include "tui/screen/prompt.h"
 
@@ -26,20 +27,17 @@ static enum tui_result do_family(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
-static enum tui_result do_tab(struct tui_app *app, int tab, const char *argument)
+static enum tui_result show_tab(struct tui_app *app, enum tui_tab tab, const char *argument)
 {
-    (void)argument;
-    tui_app_show_tab(app, (enum tui_tab)tab, false);
+    tui_app_show_tab(app, tab, false);
+    if (argument && tui_tab_class[tab]->again)
+        tui_tab_class[tab]->again(app);
     return TUI_REDRAW;
 }
 
-/* Here and in Check the key shows what is known, and the command looks anew. */
-static enum tui_result do_files(struct tui_app *app, const char *argument)
+static enum tui_result do_edit(struct tui_app *app, const char *argument)
 {
-    tui_app_show_tab(app, TUI_TAB_FILES, false);
-    if (argument)
-        tui_files_again(&app->files);
-    return TUI_REDRAW;
+    return show_tab(app, TUI_TAB_HEADER, argument);
 }
 
 static enum tui_result do_owners(struct tui_app *app, const char *argument)
@@ -53,14 +51,6 @@ static enum tui_result do_owners(struct tui_app *app, const char *argument)
     return TUI_REDRAW;
 }
 
-static enum tui_result do_check(struct tui_app *app, const char *argument)
-{
-    tui_app_show_tab(app, TUI_TAB_CHECK, false);
-    if (argument)
-        tui_check_again(&app->check);
-    return TUI_REDRAW;
-}
-
 static enum tui_result do_turn_tabs(struct tui_app *app, int by, const char *argument)
 {
     (void)argument;
@@ -69,15 +59,21 @@ static enum tui_result do_turn_tabs(struct tui_app *app, int by, const char *arg
 }
 
 /* Opens a change. An interrupted one has to be recovered before. */
-static enum tui_result do_change(struct tui_app *app, int kind, const char *argument)
+static enum tui_result show_change(struct tui_app *app, const struct tui_change_request *request)
 {
-    const struct tui_change_request request = {(enum tui_change_kind)kind, argument ? argument : ""};
-
-    if (app->pending && kind != TUI_CHANGE_RECOVER)
+    if (app->pending && request->own != TUI_CHANGE_RECOVER)
         tui_app_offer_recovery(app);
     else
-        tui_app_push(app, &tui_view_change, &request);
+        tui_app_push(app, &tui_view_change, request);
     return TUI_REDRAW;
+}
+
+static enum tui_result do_change(struct tui_app *app, int change, const char *argument)
+{
+    const struct tui_change_request request = {.own = (enum tui_change)change,
+                                               .argument = argument ? argument : ""};
+
+    return show_change(app, &request);
 }
 
 static enum tui_result do_resize(struct tui_app *app, const char *argument)
@@ -91,7 +87,27 @@ static enum tui_result do_resize(struct tui_app *app, const char *argument)
 
 static enum tui_result do_undo(struct tui_app *app, const char *argument)
 {
-    return do_change(app, argument && argument[0] ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO, NULL);
+    struct front_words words;
+    struct cow_error err = {0};
+    char line[TUI_PROMPT_BYTES];
+
+    snprintf(line, sizeof line, "%s", argument ? argument : "");
+    if (front_read_words(&words, front_find_change("undo"), line, &err)) {
+        tui_app_error(app, &err);
+        return TUI_REDRAW;
+    }
+    return do_change(app, words.discard ? TUI_CHANGE_DISCARD_UNDO : TUI_CHANGE_UNDO, NULL);
+}
+
+/* Which way is asked, unless it was said. */
+static enum tui_result do_recover(struct tui_app *app, const char *argument)
+{
+    const struct tui_change_request request = {.change = front_find_change("recover"), .argument = argument};
+
+    if (!argument || !argument[0])
+        return do_change(app, TUI_CHANGE_RECOVER, NULL);
+    tui_app_push(app, &tui_view_change, &request);
+    return TUI_REDRAW;
 }
 
 static enum tui_result do_serve(struct tui_app *app, const char *argument)
@@ -164,7 +180,7 @@ static enum tui_result do_write(struct tui_app *app, const char *argument)
 
     (void)argument;
     if (fixes && (app->tab_now == TUI_TAB_CHECK || !edits)) {
-        const struct tui_change_request request = {TUI_CHANGE_REPAIR, ""};
+        const struct tui_change_request request = {.own = TUI_CHANGE_REPAIR, .argument = ""};
         tui_app_push(app, &tui_view_change, &request);
         return TUI_REDRAW;
     }
@@ -353,26 +369,14 @@ static const struct {
     int which;
 } own_actions[] = {
     {TUI_DO_HELP, .does = do_help},
-    {TUI_DO_HEADER, .does_one = do_tab, .which = TUI_TAB_HEADER},
-    {TUI_DO_MAP, .does_one = do_tab, .which = TUI_TAB_MAP},
-    {TUI_DO_BLOCKS, .does_one = do_tab, .which = TUI_TAB_BLOCKS},
-    {TUI_DO_FILES, .does = do_files},
-    {TUI_DO_CHECK, .does = do_check},
     {TUI_DO_FAMILY, .does = do_family},
-    {TUI_DO_EDIT, .does_one = do_tab, .which = TUI_TAB_HEADER},
+    {TUI_DO_EDIT, .does = do_edit},
     {TUI_DO_OWNERS, .does = do_owners},
     {TUI_DO_NEXT_VIEW, .does_one = do_turn_tabs, .which = 1},
     {TUI_DO_PREV_VIEW, .does_one = do_turn_tabs, .which = TUI_TABS - 1},
     {TUI_DO_RESIZE, .does = do_resize},
     {TUI_DO_UNDO, .does = do_undo},
-    {TUI_DO_RECOVER, .does_one = do_change, .which = TUI_CHANGE_RECOVER},
-    {TUI_DO_PAGES, .does_one = do_change, .which = TUI_CHANGE_PAGES},
-    {TUI_DO_COMPACT, .does_one = do_change, .which = TUI_CHANGE_COMPACT},
-    {TUI_DO_REBASE, .does_one = do_change, .which = TUI_CHANGE_REBASE},
-    {TUI_DO_RESTAMP, .does_one = do_change, .which = TUI_CHANGE_RESTAMP},
-    {TUI_DO_CONVERT, .does_one = do_change, .which = TUI_CHANGE_CONVERT},
-    {TUI_DO_MERGE, .does_one = do_change, .which = TUI_CHANGE_MERGE},
-    {TUI_DO_MERGE_IN_PLACE, .does_one = do_change, .which = TUI_CHANGE_MERGE_IN_PLACE},
+    {TUI_DO_RECOVER, .does = do_recover},
     {TUI_DO_SERVE, .does = do_serve},
     {TUI_DO_MOUNT, .does = do_mount},
     {TUI_DO_SCAN, .does = do_scan},
@@ -401,26 +405,42 @@ static const struct {
     {TUI_DO_QUIT, .does = do_quit},
 };
 
-void tui_app_perform(struct tui_app *app, enum tui_action_id action, const char *argument)
+/* What no view has a use for. A tab's action is called as the tab is, and a change's row says which one. */
+static enum tui_result do_own(struct tui_app *app, const struct tui_action *action, const char *argument)
+{
+    const struct tui_change_request request = {.change = action->change,
+                                               .argument = argument ? argument : ""};
+    int tab = (int)action->id - TUI_DO_BEFORE_TABS - 1;
+
+    if (action->change)
+        return show_change(app, &request);
+    if (tab >= 0 && tab < TUI_TABS)
+        return show_tab(app, (enum tui_tab)tab, argument);
+    for (size_t i = 0; i < sizeof own_actions / sizeof own_actions[0]; i++) {
+        if (own_actions[i].id == action->id)
+            return own_actions[i].does ? own_actions[i].does(app, argument)
+                                       : own_actions[i].does_one(app, own_actions[i].which, argument);
+    }
+    return TUI_IGNORED;
+}
+
+void tui_app_perform(struct tui_app *app, const struct tui_action *action, const char *argument)
 {
     struct tui_view view = *tui_app_top(app);
     const struct tui_place before = tui_places_now(app);
-    enum tui_result result = view.view_class->act(app, view.state, action, argument);
+    enum tui_result result = view.view_class->act(app, view.state, action->id, argument);
 
-    for (size_t i = 0; result == TUI_IGNORED && i < sizeof own_actions / sizeof own_actions[0]; i++) {
-        if (own_actions[i].id == action)
-            result = own_actions[i].does ? own_actions[i].does(app, argument)
-                                         : own_actions[i].does_one(app, own_actions[i].which, argument);
-    }
+    if (result == TUI_IGNORED)
+        result = do_own(app, action, argument);
     tui_app_finish(app, &view, result);
-    tui_places_acted(app, &before, action, argument != NULL);
+    tui_places_acted(app, &before, action->id, argument != NULL);
 }
 
 void tui_app_run_command(struct tui_app *app, const char *line)
 {
     char copy[TUI_PROMPT_BYTES];
     struct cow_error err = {0};
-    enum tui_action_id action;
+    const struct tui_action *action;
     const char *argument;
 
     snprintf(copy, sizeof copy, "%s", line);

@@ -11,30 +11,30 @@
 enum { WHEEL_ROWS = 3, TABS_Y = 1 };
 
 /* What moves by itself from one to the next, not by rows of a list. */
-enum { BY_ONE = TUI_IN_MAP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_SIZE };
+static const tui_contexts by_one = TUI_IN_MAP | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_SIZE;
 
-static unsigned contexts_of(struct tui_app *app, const struct tui_view *view)
+static tui_contexts contexts_of(struct tui_app *app, const struct tui_view *view)
 {
     return view->view_class->contexts(app, view->state);
 }
 
 static void turn_wheel(struct tui_app *app, bool up)
 {
-    unsigned contexts = contexts_of(app, tui_app_top(app));
-    enum tui_action_id action = tui_action_of_key(up ? TUI_KEY_UP : TUI_KEY_DOWN, contexts);
+    tui_contexts contexts = contexts_of(app, tui_app_top(app));
+    const struct tui_action *action = tui_action_of_key(up ? TUI_KEY_UP : TUI_KEY_DOWN, contexts);
 
-    for (int i = 0; action != TUI_DO_NOTHING && i < (contexts & BY_ONE ? 1 : WHEEL_ROWS); i++)
+    for (int i = 0; action && i < (contexts & by_one ? 1 : WHEEL_ROWS); i++)
         tui_app_perform(app, action, NULL);
 }
 
 /* As the key of its number does, where it does. */
 static void press_tab(struct tui_app *app, int tab)
 {
-    enum tui_action_id action = TUI_DO_NOTHING;
+    const struct tui_action *action = NULL;
 
     if (tab != TUI_NO_TAB)
         action = tui_action_of_key('1' + tab, contexts_of(app, tui_app_top(app)));
-    if (action != TUI_DO_NOTHING)
+    if (action)
         tui_app_perform(app, action, NULL);
 }
 
@@ -66,9 +66,10 @@ static void press(struct tui_app *app, const struct tui_mouse *mouse)
     if (pointer->ranged)
         app->range.on = pointer->ranged = false;
     tui_places_leave(app, &before);
-    if (second && tui_action_of_key(TUI_KEY_ENTER, contexts_of(app, tui_app_top(app))) == TUI_DO_ENTER) {
+    const struct tui_action *enter = tui_action_of_key(TUI_KEY_ENTER, contexts_of(app, tui_app_top(app)));
+    if (second && enter && enter->id == TUI_DO_ENTER) {
         pointer->pressed = false;
-        tui_app_perform(app, TUI_DO_ENTER, NULL);
+        tui_app_perform(app, enter, NULL);
     }
 }
 

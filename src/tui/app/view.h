@@ -46,14 +46,13 @@ enum tui_found {
 };
 
 struct tui_view_class {
-    const char *title;
     bool overlay; /* a box over the view beneath */
 
     /* Makes the state. argument is the opener's; the view keeps nothing of it. */
     int (*open)(struct tui_app *app, void **state, const void *argument, struct cow_error *err);
     /* Which rows of the table of actions hold now: TUI_IN_... bits. */
-    unsigned (*contexts)(struct tui_app *app, void *state);
-    /* A key before the table sees it, for typed text. NULL: none wanted. */
+    tui_contexts (*contexts)(struct tui_app *app, void *state);
+    /* A key that is no action here: typed text. NULL: none wanted. */
     enum tui_result (*key)(struct tui_app *app, void *state, int key);
     /* Pasted text, in one line, for a field of the view. NULL, or TUI_IGNORED: there is none just now. */
     enum tui_result (*paste)(struct tui_app *app, void *state, const char *text);
@@ -67,6 +66,8 @@ struct tui_view_class {
     enum tui_found (*search)(struct tui_app *app, void *state, const struct tui_search *search);
     /* Every 100 ms while it is on top; NULL: nothing to do. */
     enum tui_result (*tick)(struct tui_app *app, void *state);
+    /* Of a tab: looks anew, where its command asks for it and its key does not. NULL: both only show it. */
+    void (*again)(struct tui_app *app);
     void (*close)(struct tui_app *app, void *state);
 };
 
@@ -75,26 +76,22 @@ struct tui_view {
     void *state;
 };
 
-/* What tui_view_change shows. */
-enum tui_change_kind {
+/* What tui_view_change shows beside those changes that have a `:` command of their own (front/change). */
+enum tui_change {
+    TUI_CHANGE_NONE,
     TUI_CHANGE_UNDO,
     TUI_CHANGE_DISCARD_UNDO,
     TUI_CHANGE_RECOVER,
-    TUI_CHANGE_PAGES,
-    TUI_CHANGE_COMPACT,
-    TUI_CHANGE_REBASE,
-    TUI_CHANGE_RESTAMP,
-    TUI_CHANGE_CONVERT,
-    TUI_CHANGE_MERGE,
-    TUI_CHANGE_MERGE_IN_PLACE,
+    TUI_CHANGE_REBASE,  /* to the file that is the argument */
     TUI_CHANGE_EXTRACT, /* app->files.extract, to the file that is the argument */
     TUI_CHANGE_EDIT,    /* what is staged in Header */
     TUI_CHANGE_REPAIR,  /* what is staged in Check */
 };
 
 struct tui_change_request {
-    enum tui_change_kind kind;
-    const char *argument; /* what was typed behind the command */
+    const struct front_change *change; /* of a command; else NULL */
+    enum tui_change own;               /* where there is none */
+    const char *argument;              /* what was typed behind the command */
 };
 
 /* What tui_view_serving shows. */
@@ -115,24 +112,21 @@ long tui_list_search(size_t rows, size_t at, const struct tui_search *search,
                      const char *(*text_of)(void *list, size_t row, char out[TUI_ROW_TEXT_BYTES]),
                      void *list);
 
-extern const struct tui_view_class tui_view_header;
-extern const struct tui_view_class tui_view_map;
-extern const struct tui_view_class tui_view_blocks;
-extern const struct tui_view_class tui_view_bytes;
-extern const struct tui_view_class tui_view_help;
-extern const struct tui_view_class tui_view_settings;
-extern const struct tui_view_class tui_view_family;
-extern const struct tui_view_class tui_view_message;   /* argument: struct cow_error */
-extern const struct tui_view_class tui_view_explained; /* the same: both its texts are sentences */
-extern const struct tui_view_class tui_view_pending;
-extern const struct tui_view_class tui_view_files;
-extern const struct tui_view_class tui_view_file;  /* argument: struct cow_fs_file */
-extern const struct tui_view_class tui_view_owner; /* whose the selected byte is */
-extern const struct tui_view_class tui_view_diff;  /* argument: struct cow_fs_file */
-extern const struct tui_view_class tui_view_check;
-extern const struct tui_view_class tui_view_finding; /* argument: enum cow_finding_code */
-extern const struct tui_view_class tui_view_change;  /* argument: struct tui_change_request */
-extern const struct tui_view_class tui_view_serving; /* argument: struct tui_serving_request */
-extern const struct tui_view_class tui_view_wizard;  /* argument: the size as text, "" if none */
+#define VIEW_CLASS(ID, name, ...) extern const struct tui_view_class tui_view_##name;
+TUI_EACH_VIEW(VIEW_CLASS)
+#undef VIEW_CLASS
+
+/* The tabs, in their order. */
+enum tui_tab {
+#define VIEW_TAB(ID, ...) TUI_TAB_##ID,
+    TUI_EACH_TAB(VIEW_TAB)
+#undef VIEW_TAB
+        TUI_TABS
+};
+
+extern const struct tui_view_class *const tui_tab_class[TUI_TABS];
+
+/* What a view is called on the screen. */
+const char *tui_view_title(const struct tui_view_class *view_class);
 
 #endif

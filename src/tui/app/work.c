@@ -98,7 +98,7 @@ bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
     return true;
 }
 
-unsigned tui_work_contexts(const struct tui_app *app, unsigned contexts)
+tui_contexts tui_work_contexts(const struct tui_app *app, tui_contexts contexts)
 {
     bool stops = ((contexts & TUI_IN_RUNS) && app->scan.job.state == TUI_JOB_RUNNING) ||
                  ((contexts & TUI_IN_CHECK) && app->check.job.state == TUI_JOB_RUNNING) ||

@@ -7,6 +7,8 @@
 #define COW_TUI_APP_WORK_H
 
 #include <stdbool.h>
+
+#include "tui/actions/actions.h"
 #include <stddef.h>
 
 struct tui_app;
@@ -22,6 +24,6 @@ bool tui_work_stop(struct tui_app *app);
 
 /* What the footer has to know besides the view's contexts: whether a key stops what goes on. While a page
  * waits for something there are no other keys. */
-unsigned tui_work_contexts(const struct tui_app *app, unsigned contexts);
+tui_contexts tui_work_contexts(const struct tui_app *app, tui_contexts contexts);
 
 #endif

@@ -98,7 +98,7 @@ void change_end(struct change *change)
     tui_page_free(&change->page);
 }
 
-unsigned change_contexts(const struct change *change)
+tui_contexts change_contexts(const struct change *change)
 {
     switch (change->at) {
     case CHANGE_PREVIEW:
@@ -114,10 +114,10 @@ unsigned change_contexts(const struct change *change)
     return 0;
 }
 
-/* Keys for the field: all that the table has no use for. */
+/* Keys for the field. */
 enum tui_result change_key(struct change *change, int key)
 {
-    if (change->at != CHANGE_CONFIRM || tui_action_of_key(key, change_contexts(change)) != TUI_DO_NOTHING)
+    if (change->at != CHANGE_CONFIRM)
         return TUI_IGNORED;
     return tui_prompt_key(key) == TUI_PROMPT_EDITING ? TUI_REDRAW : TUI_POP;
 }

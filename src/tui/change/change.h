@@ -9,6 +9,7 @@
 #ifndef COW_TUI_CHANGE_CHANGE_H
 #define COW_TUI_CHANGE_CHANGE_H
 
+#include "front/change/changes.h"
 #include "front/told/told.h"
 #include "tui/app/app.h"
 #include "tui/screen/page.h"
@@ -39,6 +40,7 @@ struct change {
     int page_rows; /* as drawn last */
 
     struct cow_plan *plan;
+    struct front_planned *planned; /* what it needs beside it, the holder's; NULL: nothing */
     enum change_button button;
     char instead[CHANGE_SENTENCE]; /* other ways to the same end; "" if none */
 
@@ -66,7 +68,7 @@ void change_begin(struct tui_app *app, struct change *change, const struct chang
 void change_end(struct change *change);
 
 /* The view's handlers, for the view that holds the change. */
-unsigned change_contexts(const struct change *change);
+tui_contexts change_contexts(const struct change *change);
 enum tui_result change_key(struct change *change, int key);
 enum tui_result change_paste(struct tui_app *app, const struct change *change);
 enum tui_result change_act(struct tui_app *app, struct change *change, enum tui_action_id action);

@@ -117,7 +117,11 @@ void change_commit(struct tui_app *app, struct change *change)
     change->notes[0] = change->said[0] = '\0';
     change->progress.started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
+    if (change->planned)
+        front_hear_change(change->planned, &env);
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
+    if (change->planned)
+        front_end_change(change->planned, change->succeeded ? NULL : &change->error);
     cow_plan_free(change->plan);
     change->plan = NULL;
     if (tui_app_reopen_changed(app, &err))

@@ -131,7 +131,7 @@ static int serving_open(struct tui_app *app, void **state, const void *argument,
 
 /* ---- keys ---- */
 
-static unsigned serving_contexts(struct tui_app *app, void *state)
+static tui_contexts serving_contexts(struct tui_app *app, void *state)
 {
     const struct serving_view *view = state;
 
@@ -141,8 +141,8 @@ static unsigned serving_contexts(struct tui_app *app, void *state)
 
 static enum tui_result serving_key(struct tui_app *app, void *state, int key)
 {
-    if (tui_action_of_key(key, serving_contexts(app, state)) != TUI_DO_NOTHING ||
-        ((struct serving_view *)state)->is_running)
+    (void)app;
+    if (((struct serving_view *)state)->is_running)
         return TUI_IGNORED;
     return tui_prompt_key(key) == TUI_PROMPT_EDITING ? TUI_REDRAW : TUI_POP;
 }
@@ -322,7 +322,6 @@ static void serving_draw(struct tui_app *app, void *state, struct tui_canvas *ca
 }
 
 const struct tui_view_class tui_view_serving = {
-    .title = "Disk",
     .open = serving_open,
     .contexts = serving_contexts,
     .key = serving_key,

@@ -130,7 +130,7 @@ static bool can_choose_fs(const struct wizard *w)
     return w->fs.asked && w->fs.possible && !w->fs.needed;
 }
 
-static unsigned wizard_contexts(struct tui_app *app, void *state)
+static tui_contexts wizard_contexts(struct tui_app *app, void *state)
 {
     const struct wizard *w = state;
 
@@ -141,14 +141,14 @@ static unsigned wizard_contexts(struct tui_app *app, void *state)
                                     : change_contexts(&w->change);
 }
 
-/* Keys for a field: all that the table has no use for. */
+/* Keys for a field. */
 static enum tui_result wizard_key(struct tui_app *app, void *state, int key)
 {
     struct wizard *w = state;
 
     if (w->at == WIZARD_CHANGE)
         return change_key(&w->change, key);
-    if (w->at != WIZARD_SIZE || tui_action_of_key(key, TUI_IN_SIZE) != TUI_DO_NOTHING)
+    if (w->at != WIZARD_SIZE)
         return TUI_IGNORED;
     if (key == 'q') /* no size has a q in it */
         return TUI_POP;
@@ -384,7 +384,6 @@ static void wizard_draw(struct tui_app *app, void *state, struct tui_canvas *can
 }
 
 const struct tui_view_class tui_view_wizard = {
-    .title = "Resize",
     .open = wizard_open,
     .contexts = wizard_contexts,
     .key = wizard_key,

@@ -10,7 +10,7 @@
 
 #include "tui/app/app.h"
 
-unsigned tui_file_contexts(const struct cow_fs_file *file)
+tui_contexts tui_file_contexts(const struct cow_fs_file *file)
 {
     if (!file)
         return 0;
@@ -43,7 +43,7 @@ static void go_to_file(struct tui_app *app, const struct cow_fs_file *file, enum
 
 static void extract_answer(struct tui_app *app, const char *text)
 {
-    const struct tui_change_request request = {TUI_CHANGE_EXTRACT, text};
+    const struct tui_change_request request = {.own = TUI_CHANGE_EXTRACT, .argument = text};
 
     if (text[0] == '\0')
         tui_app_say(app, TUI_DIM, "no file was named: nothing is written");

@@ -9,7 +9,7 @@
 #include "tui/app/view.h"
 
 /* What the file allows: TUI_IN_... bits; 0 for NULL. */
-unsigned tui_file_contexts(const struct cow_fs_file *file);
+tui_contexts tui_file_contexts(const struct cow_fs_file *file);
 
 /* Does it; TUI_IGNORED for all other actions. file may be NULL: then it says so. */
 enum tui_result tui_file_act(struct tui_app *app, const struct cow_fs_file *file, enum tui_action_id action);

@@ -71,7 +71,7 @@ static int diff_open(struct tui_app *app, void **state, const void *argument, st
     return 0;
 }
 
-static unsigned diff_contexts(struct tui_app *app, void *state)
+static tui_contexts diff_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -234,7 +234,6 @@ static enum tui_found diff_search(struct tui_app *app, void *state, const struct
 }
 
 const struct tui_view_class tui_view_diff = {
-    .title = "Diff",
     .open = diff_open,
     .contexts = diff_contexts,
     .act = diff_act,

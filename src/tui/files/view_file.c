@@ -45,7 +45,7 @@ static void file_close(struct tui_app *app, void *state)
     free(view);
 }
 
-static unsigned file_contexts(struct tui_app *app, void *state)
+static tui_contexts file_contexts(struct tui_app *app, void *state)
 {
     const struct file_view *view = state;
 
@@ -142,7 +142,7 @@ static void put_key(struct tui_page *page, const char *key, const char *text)
 
 static void put_keys(struct tui_page *page, const struct cow_fs_file *file)
 {
-    unsigned contexts = tui_file_contexts(file);
+    tui_contexts contexts = tui_file_contexts(file);
     bool removed = file->kind == COW_FS_KIND_REMOVED, new = file->kind == COW_FS_KIND_NEW;
 
     tui_page_line(page);
@@ -201,7 +201,6 @@ static enum tui_result file_act(struct tui_app *app, void *state, enum tui_actio
 }
 
 const struct tui_view_class tui_view_file = {
-    .title = "File",
     .has_page = true,
     .open = file_open,
     .contexts = file_contexts,

@@ -60,7 +60,7 @@ static const struct cow_fs_file *selected_file(const struct tui_app *app, const 
     return row ? row->file : NULL;
 }
 
-static unsigned files_contexts(struct tui_app *app, void *state)
+static tui_contexts files_contexts(struct tui_app *app, void *state)
 {
     const struct files_view *view = state;
 
@@ -402,13 +402,18 @@ static enum tui_found files_search(struct tui_app *app, void *state, const struc
     return TUI_FOUND;
 }
 
+static void files_again(struct tui_app *app)
+{
+    tui_files_again(&app->files);
+}
+
 const struct tui_view_class tui_view_files = {
-    .title = "Files",
     .open = files_open,
     .contexts = files_contexts,
     .act = files_act,
     .search = files_search,
     .draw = files_draw,
     .click = files_click,
+    .again = files_again,
     .close = files_close,
 };

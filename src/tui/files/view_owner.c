@@ -38,7 +38,7 @@ static void owner_close(struct tui_app *app, void *state)
     free(view);
 }
 
-static unsigned owner_contexts(struct tui_app *app, void *state)
+static tui_contexts owner_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -107,7 +107,6 @@ static enum tui_result owner_act(struct tui_app *app, void *state, enum tui_acti
 }
 
 const struct tui_view_class tui_view_owner = {
-    .title = "Owner",
     .has_page = true,
     .open = owner_open,
     .contexts = owner_contexts,

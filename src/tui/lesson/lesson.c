@@ -102,7 +102,7 @@ static bool perform(struct lesson *lesson, enum tui_action_id action)
 /* In a box keys move its text, and end it. */
 static void box_key(struct lesson *lesson, int key)
 {
-    enum tui_action_id action = tui_action_of_key(key, TUI_IN_RESULT);
+    enum tui_action_id action = tui_action_id_of_key(key, TUI_IN_RESULT);
 
     if (tui_page_act(&lesson->page, action, lesson->page_rows) == TUI_IGNORED &&
         (action == TUI_DO_LEAVE || action == TUI_DO_ENTER))
@@ -115,7 +115,7 @@ static void handle_key(struct lesson *lesson, int key)
     lesson->said = NULL;
     if (lesson->box != LESSON_NO_BOX)
         box_key(lesson, key);
-    else if (!perform(lesson, tui_action_of_key(key, TUI_IN_LESSON)))
+    else if (!perform(lesson, tui_action_id_of_key(key, TUI_IN_LESSON)))
         lesson->said = "no such key here; ? tells the keys";
 }
 

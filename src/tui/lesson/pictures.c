@@ -441,12 +441,12 @@ const struct lesson_way lesson_ways[] = {
     {NULL, 0, TUI_DO_NOTHING, NULL},
 };
 
-int lesson_key_of(enum tui_action_id id, unsigned contexts)
+int lesson_key_of(enum tui_action_id id, tui_contexts contexts)
 {
     const struct tui_action *row;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if (row->id == id && row->key[0] != TUI_KEY_NONE && tui_action_of_key(row->key[0], contexts) == id)
+        if (row->id == id && row->key[0] != TUI_KEY_NONE && tui_action_id_of_key(row->key[0], contexts) == id)
             return row->key[0];
     }
     return TUI_KEY_NONE;

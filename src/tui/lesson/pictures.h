@@ -12,7 +12,7 @@
 /* A way to go from here: a key of the program, or what is typed. */
 struct lesson_way {
     const char *typed; /* NULL: a key, by its row in the table of actions: */
-    unsigned contexts;
+    tui_contexts contexts;
     enum tui_action_id id;
     const char *words;
 };
@@ -20,7 +20,7 @@ struct lesson_way {
 extern const struct lesson_way lesson_ways[]; /* ends with one without words */
 
 /* The first key of an action in those contexts, 0 if it has none. */
-int lesson_key_of(enum tui_action_id id, unsigned contexts);
+int lesson_key_of(enum tui_action_id id, tui_contexts contexts);
 
 void picture_files(const struct lesson_picture *picture); /* the two files, and what is seen through them */
 void picture_bits(const struct lesson_picture *picture);  /* a page's bits, and where a read gets its bytes */

@@ -169,10 +169,13 @@ static char **complete_file(const char *text, size_t begin, size_t start, size_t
 static char **complete_line(const char *text, int start, int end)
 {
     size_t begin;
+    char **options;
 
     rl_attempted_completion_over = 1; /* no file names where none is asked for */
     if (prompt.words && start == 0)
         return rl_completion_matches(text, generate_candidate);
+    if (prompt.arguments && start > 0 && text[0] == '-' && (options = complete_argument(text, start)) != NULL)
+        return options;
     if (prompt.file && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start)
         return complete_file(text, begin, (size_t)start, (size_t)end);
     if (prompt.arguments && start > 0)

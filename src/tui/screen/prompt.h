@@ -46,7 +46,8 @@ void tui_prompt_end(void);
  * that a file's name begins files are completed; NULL: none. */
 void tui_prompt_begin(const char *initial, tui_prompt_words *words, tui_prompt_file *file);
 
-/* What completes further words of the line that was started last, where no file does. */
+/* What completes further words of the line that was started last: those that begin with a dash, and all where
+ * no file does. */
 void tui_prompt_offer(tui_prompt_arguments *arguments);
 
 /* A key for the line. Esc and C-c cancel it. */

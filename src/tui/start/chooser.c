@@ -119,7 +119,7 @@ static bool perform(struct tui_chooser *chooser, enum tui_action_id action, cons
 /* In a box keys move its text, and end it. */
 static void box_key(struct tui_chooser *chooser, int key)
 {
-    enum tui_action_id action = tui_action_of_key(key, TUI_IN_RESULT);
+    enum tui_action_id action = tui_action_id_of_key(key, TUI_IN_RESULT);
 
     chooser->redraw = true;
     if (tui_page_act(&chooser->page, action, chooser->page_rows) == TUI_IGNORED &&
@@ -133,7 +133,7 @@ static bool handle_key(struct tui_chooser *chooser, int key, const char **path)
         box_key(chooser, key);
         return false;
     }
-    return perform(chooser, tui_action_of_key(key, TUI_IN_LIST), path);
+    return perform(chooser, tui_action_id_of_key(key, TUI_IN_LIST), path);
 }
 
 /* A press selects, a second one opens; the wheel moves what is on top. */

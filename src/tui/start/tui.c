@@ -38,17 +38,11 @@ static int open_backend(struct tui_backend **out, const struct tui_options *opti
 
 static int open_tabs(struct tui_app *app, struct cow_error *err)
 {
-    static const struct tui_view_class *const classes[TUI_TABS] = {
-        [TUI_TAB_HEADER] = &tui_view_header, [TUI_TAB_MAP] = &tui_view_map,
-        [TUI_TAB_BLOCKS] = &tui_view_blocks, [TUI_TAB_FILES] = &tui_view_files,
-        [TUI_TAB_CHECK] = &tui_view_check,
-    };
-
     for (int i = 0; i < TUI_TABS; i++) {
-        int status = classes[i]->open(app, &app->tab[i].state, NULL, err);
+        int status = tui_tab_class[i]->open(app, &app->tab[i].state, NULL, err);
         if (status)
             return status;
-        app->tab[i].view_class = classes[i];
+        app->tab[i].view_class = tui_tab_class[i];
     }
     app->tab_now = tui_app_sectors(app) > 0 ? TUI_TAB_MAP : TUI_TAB_HEADER;
     app->tab_return = TUI_NO_TAB;

@@ -58,7 +58,7 @@ static void blocks_close(struct tui_app *app, void *state)
     free(state);
 }
 
-static unsigned blocks_contexts(struct tui_app *app, void *state)
+static tui_contexts blocks_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -475,7 +475,6 @@ static enum tui_result blocks_act(struct tui_app *app, void *state, enum tui_act
 }
 
 const struct tui_view_class tui_view_blocks = {
-    .title = "Blocks",
     .open = blocks_open,
     .contexts = blocks_contexts,
     .act = blocks_act,

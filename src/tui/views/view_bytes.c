@@ -56,7 +56,7 @@ static void bytes_close(struct tui_app *app, void *state)
     free(state);
 }
 
-static unsigned bytes_contexts(struct tui_app *app, void *state)
+static tui_contexts bytes_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -440,7 +440,6 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
 }
 
 const struct tui_view_class tui_view_bytes = {
-    .title = "Bytes",
     .open = bytes_open,
     .contexts = bytes_contexts,
     .act = bytes_act,

@@ -84,14 +84,14 @@ static bool wants_a_name(const struct tui_app *app, const struct cow_finding *fi
 }
 
 /* What the selected finding allows. */
-static unsigned finding_contexts(const struct tui_app *app, const struct cow_finding *finding)
+static tui_contexts finding_contexts(const struct tui_app *app, const struct cow_finding *finding)
 {
     return (finding && (finding->fixable || wants_a_name(app, finding)) ? TUI_IN_FIXABLE : 0U) |
            (finding && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
            (tui_check_staged(&app->check) > 0 ? TUI_IN_STAGED : 0U);
 }
 
-static unsigned check_contexts(struct tui_app *app, void *state)
+static tui_contexts check_contexts(struct tui_app *app, void *state)
 {
     const struct check_view *view = state;
 
@@ -281,7 +281,7 @@ static enum tui_result select_end(const struct tui_app *app, struct check_view *
 
 static void answer_backing(struct tui_app *app, const char *path)
 {
-    const struct tui_change_request request = {TUI_CHANGE_REBASE, path};
+    const struct tui_change_request request = {.own = TUI_CHANGE_REBASE, .argument = path};
 
     if (*path)
         tui_app_push(app, &tui_view_change, &request);
@@ -389,7 +389,7 @@ static void finding_close(struct tui_app *app, void *state)
     free(view);
 }
 
-static unsigned finding_view_contexts(struct tui_app *app, void *state)
+static tui_contexts finding_view_contexts(struct tui_app *app, void *state)
 {
     const struct finding_view *view = state;
 
@@ -563,7 +563,6 @@ static enum tui_found check_search(struct tui_app *app, void *state, const struc
 }
 
 const struct tui_view_class tui_view_finding = {
-    .title = "Finding",
     .has_page = true,
     .open = finding_open,
     .contexts = finding_view_contexts,
@@ -572,13 +571,18 @@ const struct tui_view_class tui_view_finding = {
     .close = finding_close,
 };
 
+static void check_again(struct tui_app *app)
+{
+    tui_check_again(&app->check);
+}
+
 const struct tui_view_class tui_view_check = {
-    .title = "Check",
     .open = check_open,
     .contexts = check_contexts,
     .act = check_act,
     .search = check_search,
     .draw = check_draw,
     .click = check_click,
+    .again = check_again,
     .close = check_close,
 };

@@ -74,7 +74,7 @@ static int family_open(struct tui_app *app, void **state, const void *argument, 
     return status;
 }
 
-static unsigned family_contexts(struct tui_app *app, void *state)
+static tui_contexts family_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -187,7 +187,6 @@ static void family_draw(struct tui_app *app, void *state, struct tui_canvas *can
 }
 
 const struct tui_view_class tui_view_family = {
-    .title = "Family",
     .has_page = true,
     .open = family_open,
     .contexts = family_contexts,

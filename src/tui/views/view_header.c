@@ -55,7 +55,7 @@ static void header_close(struct tui_app *app, void *state)
     free(view);
 }
 
-static unsigned header_contexts(struct tui_app *app, void *state)
+static tui_contexts header_contexts(struct tui_app *app, void *state)
 {
     (void)state;
     return TUI_IN_HEADER | (app->edits.path || app->edits.mtime ? TUI_IN_STAGED : 0U);
@@ -524,7 +524,6 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
 }
 
 const struct tui_view_class tui_view_header = {
-    .title = "Header",
     .has_page = true,
     .open = header_open,
     .contexts = header_contexts,

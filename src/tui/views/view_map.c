@@ -55,7 +55,7 @@ static void map_close(struct tui_app *app, void *state)
     free(view);
 }
 
-static unsigned map_contexts(struct tui_app *app, void *state)
+static tui_contexts map_contexts(struct tui_app *app, void *state)
 {
     (void)state;
     return TUI_IN_MAP | (app->files.lit.path ? TUI_IN_CLEARABLE : 0U);
@@ -561,7 +561,6 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
 }
 
 const struct tui_view_class tui_view_map = {
-    .title = "Map",
     .open = map_open,
     .contexts = map_contexts,
     .act = map_act,

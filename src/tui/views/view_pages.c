@@ -51,7 +51,7 @@ static enum tui_result page_act(struct tui_app *app, void *state, enum tui_actio
     return tui_page_act(&view->page, action, view->rows);
 }
 
-static unsigned help_contexts(struct tui_app *app, void *state)
+static tui_contexts help_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -101,7 +101,7 @@ static void settings_draw(struct tui_app *app, void *state, struct tui_canvas *c
     tui_page_draw(page, canvas, inside, area.x + area.cols - 1);
 }
 
-static unsigned message_contexts(struct tui_app *app, void *state)
+static tui_contexts message_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -171,7 +171,7 @@ static void explained_draw(struct tui_app *app, void *state, struct tui_canvas *
     box_draw(view, canvas, area, "Where these bytes come from");
 }
 
-static unsigned pending_contexts(struct tui_app *app, void *state)
+static tui_contexts pending_contexts(struct tui_app *app, void *state)
 {
     (void)app;
     (void)state;
@@ -181,7 +181,7 @@ static unsigned pending_contexts(struct tui_app *app, void *state)
 static enum tui_result pending_act(struct tui_app *app, void *state, enum tui_action_id action,
                                    const char *argument)
 {
-    const struct tui_change_request recover = {TUI_CHANGE_RECOVER, ""};
+    const struct tui_change_request recover = {.own = TUI_CHANGE_RECOVER, .argument = ""};
 
     if (action == TUI_DO_ENTER)
         tui_app_push(app, &tui_view_change, &recover);
@@ -206,7 +206,6 @@ static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *ca
 }
 
 const struct tui_view_class tui_view_help = {
-    .title = "Help",
     .has_page = true,
     .open = page_open,
     .contexts = help_contexts,
@@ -216,7 +215,6 @@ const struct tui_view_class tui_view_help = {
 };
 
 const struct tui_view_class tui_view_settings = {
-    .title = "Settings",
     .has_page = true,
     .open = page_open,
     .contexts = help_contexts,
@@ -226,7 +224,6 @@ const struct tui_view_class tui_view_settings = {
 };
 
 const struct tui_view_class tui_view_message = {
-    .title = "Message",
     .overlay = true,
     .open = page_open,
     .contexts = message_contexts,
@@ -236,7 +233,6 @@ const struct tui_view_class tui_view_message = {
 };
 
 const struct tui_view_class tui_view_explained = {
-    .title = "Explained",
     .overlay = true,
     .open = page_open,
     .contexts = message_contexts,
@@ -246,7 +242,6 @@ const struct tui_view_class tui_view_explained = {
 };
 
 const struct tui_view_class tui_view_pending = {
-    .title = "Pending change",
     .overlay = true,
     .open = page_open,
     .contexts = pending_contexts,

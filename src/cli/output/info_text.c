@@ -112,30 +112,6 @@ static void put_info_layers(struct cli_out *out, const struct cow_image *image)
         cli_row_tone(out, CLI_BAD, "  below", "%s", cut);
 }
 
-static void put_info_range(struct cli_out *out, const char *label, uint64_t from, uint64_t to)
-{
-    char size[COW_SIZE_TEXT_BYTES];
-
-    cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 " %s", from, to, cow_size_text(size, to - from));
-}
-
-static void put_info_layout(struct cli_out *out, const struct cow_layout *layout)
-{
-    put_info_range(out, "header", 0, layout->header_bytes);
-    put_info_range(out, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
-    put_info_range(out, "data", layout->data_offset, layout->end_offset);
-}
-
-/* Of an image that has more room than it uses, or none: both are worth knowing before it grows. */
-static void put_info_growth(struct cli_out *out, const struct cli_facts *facts)
-{
-    char size[CLI_AMOUNT_BYTES];
-
-    if (facts->can_grow_to_bytes)
-        cli_row(out, "can grow", "to %s before its data has to move",
-                cli_amount(size, facts->can_grow_to_bytes));
-}
-
 static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
 {
     const struct cow_usage *usage = &facts->usage;
@@ -197,8 +173,7 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
     put_info_backing(out, facts);
     put_info_layers(out, facts->image);
     if (facts->layout) {
-        put_info_layout(out, facts->layout);
-        put_info_growth(out, facts);
+        front_tell_layout(&rows, facts->layout, facts->can_grow_to_bytes);
         put_info_usage(out, facts);
     }
     front_tell_verdict(&rows, &facts->verdict, "it");

@@ -133,8 +133,11 @@ void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, co
 
 static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
 {
-    static const enum cli_tone tones[] = {
-        [FRONT_PLAIN] = CLI_PLAIN, [FRONT_GOOD] = CLI_GOOD, [FRONT_WARN] = CLI_WARN, [FRONT_BAD] = CLI_BAD};
+    static const enum cli_tone tones[] = {[FRONT_PLAIN] = CLI_PLAIN,
+                                          [FRONT_FAINT] = CLI_PLAIN,
+                                          [FRONT_GOOD] = CLI_GOOD,
+                                          [FRONT_WARN] = CLI_WARN,
+                                          [FRONT_BAD] = CLI_BAD};
 
     cli_row_tone(context, tones[tone], label, "%s", text);
 }

@@ -37,33 +37,6 @@ static void put_format(struct cli_out *out, const struct cow_preview *preview)
 }
 
 /* "header       8192 .. 24576        ->      1048576 .. 1081344": columns, so that eyes can compare. */
-static void put_plan_range(struct cli_out *out, const struct cow_preview *preview, const char *label,
-                           const uint64_t before[2], const uint64_t after[2])
-{
-    if (!preview->has_before)
-        cli_row(out, label, "%12" PRIu64 " .. %" PRIu64, after[0], after[1]);
-    else if (before[0] == after[0] && before[1] == after[1])
-        cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 "    unchanged", before[0], before[1]);
-    else
-        cli_row(out, label, "%12" PRIu64 " .. %-12" PRIu64 " -> %12" PRIu64 " .. %" PRIu64, before[0],
-                before[1], after[0], after[1]);
-}
-
-static void put_plan_layout(struct cli_out *out, const struct cow_preview *preview)
-{
-    const struct cow_layout *from = &preview->before, *to = &preview->after;
-
-    if (!preview->has_after)
-        return;
-    put_plan_range(out, preview, "header", (const uint64_t[2]){0, from->header_bytes},
-                   (const uint64_t[2]){0, to->header_bytes});
-    put_plan_range(out, preview, "bitmap",
-                   (const uint64_t[2]){from->bitmap_offset, from->bitmap_offset + from->bitmap_bytes},
-                   (const uint64_t[2]){to->bitmap_offset, to->bitmap_offset + to->bitmap_bytes});
-    put_plan_range(out, preview, "data", (const uint64_t[2]){from->data_offset, from->end_offset},
-                   (const uint64_t[2]){to->data_offset, to->end_offset});
-}
-
 static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
 {
     size_t n_steps;
@@ -157,7 +130,7 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
     if (preview->images)
         front_tell_images(&rows, preview);
     else
-        put_plan_layout(out, preview);
+        front_tell_layouts(&rows, preview);
     front_tell_content(&rows, preview);
     if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
         has_step(plan, COW_STEP_WRITE_DEVICE)) /* otherwise a header or the backing file changes */

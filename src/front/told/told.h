@@ -7,11 +7,12 @@
 #define FRONT_TOLD_TOLD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cow/image.h"
 #include "cow/plan.h"
 
-enum front_tone { FRONT_PLAIN, FRONT_GOOD, FRONT_WARN, FRONT_BAD };
+enum front_tone { FRONT_PLAIN, FRONT_FAINT, FRONT_GOOD, FRONT_WARN, FRONT_BAD };
 
 struct front_rows {
     /* One row. label: in a narrow column (7) empty where the row belongs to the one above, in a wide one (14)
@@ -19,12 +20,20 @@ struct front_rows {
     void (*put)(void *context, const char *label, enum front_tone tone, const char *text);
     void *context;
     bool is_narrow;
+    int cols; /* that a text has in one line; 0: as many as it wants */
 };
 
 /* What a kernel would say, what helps, and what it does not say. what: "it", "the result". */
 void front_tell_verdict(const struct front_rows *rows, const struct cow_verdict *verdict, const char *what);
 /* "opens", "refuses", or "?" where it is not known. */
 const char *front_verdict_word(const struct cow_verdict *verdict);
+
+/* Where the parts of a file lie, in bytes: header, bitmap, data, a row each; and how far its disk can grow
+ * (0: not at all) before its data has to move. */
+void front_tell_layout(const struct front_rows *rows, const struct cow_layout *layout,
+                       uint64_t can_grow_to_bytes);
+/* The same of a plan: before, and then. Nothing where there is no file then. */
+void front_tell_layouts(const struct front_rows *rows, const struct cow_preview *preview);
 
 /* Of a plan. Its verdict is that of the result, with the kernel that has the 2003 patch where a stock one
  * refuses; nothing where there is no result that a kernel would look at. */

@@ -76,68 +76,6 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
     put_bar(page, "then", &preview->after, total, &(struct kept){kept, ':', "new, empty"});
 }
 
-/* Columns that the largest offset of the two layouts takes. */
-static int offset_cols(const struct cow_preview *preview)
-{
-    char text[24];
-    uint64_t largest = preview->before.end_offset > preview->after.end_offset ? preview->before.end_offset
-                                                                              : preview->after.end_offset;
-
-    return snprintf(text, sizeof text, "%" PRIu64, largest);
-}
-
-struct part {
-    const char *name;
-    uint64_t from, to; /* offsets now */
-    uint64_t new_from, new_to;
-};
-
-/* Returns the column behind it. */
-static int put_layout_part(struct tui_page *page, int cols, const struct part *part)
-{
-    tui_page_line(page);
-    tui_page_put(page, LABEL_COL, TUI_LABEL, part->name);
-    int col = tui_page_putf(page, TEXT_COL, TUI_NORMAL, "%*" PRIu64 " .. %*" PRIu64, cols, part->from, cols,
-                            part->to);
-    if (part->from == part->new_from && part->to == part->new_to)
-        return tui_page_put(page, col + 2, TUI_DIM, "unchanged");
-    if (col + ARROW_COLS + 2 * cols + 4 > page->cols) { /* below itself where it does not fit beside */
-        tui_page_line(page);
-        col = TEXT_COL - ARROW_COLS;
-    }
-    return tui_page_putf(page, col, TUI_STRONG, "  -> %*" PRIu64 " .. %*" PRIu64, cols, part->new_from, cols,
-                         part->new_to);
-}
-
-static void put_numbers(struct tui_page *page, const struct cow_preview *preview)
-{
-    const struct cow_layout *old = &preview->before, *new = &preview->after;
-    const struct part parts[] = {
-        {"header", 0, old->header_bytes, 0, new->header_bytes},
-        {"bitmap", old->bitmap_offset, old->bitmap_offset + old->bitmap_bytes, new->bitmap_offset,
-         new->bitmap_offset + new->bitmap_bytes},
-        {"data", old->data_offset, old->end_offset, new->data_offset, new->end_offset},
-    };
-    uint64_t by = new->data_offset > old->data_offset ? new->data_offset - old->data_offset
-                                                      : old->data_offset - new->data_offset;
-    static const char *const stays = "stays where it is";
-    char moves[96], size[COW_SIZE_TEXT_BYTES];
-    int col = 0;
-
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        col = put_layout_part(page, offset_cols(preview), &parts[i]);
-    if (preview->method == COW_METHOD_HEADER && col + 2 + tui_text_cells(stays) <= page->cols)
-        tui_page_put(page, col + 2, TUI_GOOD, stays);
-    if (by == 0)
-        return;
-    snprintf(moves, sizeof moves, "moves by %s%s", new->data_offset < old->data_offset ? "-" : "",
-             cow_size_text(size, by));
-    if (col + 2 + tui_text_cells(moves) <= page->cols)
-        tui_page_put(page, col + 2, TUI_WARN, moves);
-    else
-        tui_page_value(page, "", TEXT_COL, TUI_WARN, "the data %s", moves);
-}
-
 void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers)
 {
     if (!preview->has_before || !preview->has_after || preview->before.end_offset == 0 ||
@@ -148,5 +86,6 @@ void change_put_layouts(struct tui_page *page, const struct cow_preview *preview
     if (!numbers)
         return;
     change_put_space(page, roomy);
-    put_numbers(page, preview);
+    const struct front_rows rows = change_rows(page);
+    front_tell_layouts(&rows, preview);
 }

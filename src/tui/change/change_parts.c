@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <string.h>
 
 #include "tui/change/change.h"
 
@@ -33,15 +34,21 @@ void change_put_holder(struct tui_app *app, struct tui_page *page)
 
 static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
 {
-    static const enum tui_style styles[] = {
-        [FRONT_PLAIN] = TUI_NORMAL, [FRONT_GOOD] = TUI_GOOD, [FRONT_WARN] = TUI_WARN, [FRONT_BAD] = TUI_BAD};
+    static const enum tui_style styles[] = {[FRONT_PLAIN] = TUI_NORMAL,
+                                            [FRONT_FAINT] = TUI_DIM,
+                                            [FRONT_GOOD] = TUI_GOOD,
+                                            [FRONT_WARN] = TUI_WARN,
+                                            [FRONT_BAD] = TUI_BAD};
 
-    tui_page_value(context, label, TEXT_COL, styles[tone], "%s", text);
+    const int blanks = (int)strspn(text, " "); /* of a number under longer ones */
+
+    tui_page_value(context, label, TEXT_COL + blanks, styles[tone], "%s", text + blanks);
 }
 
 struct front_rows change_rows(struct tui_page *page)
 {
-    return (struct front_rows){.put = put_told, .context = page, .is_narrow = true};
+    return (struct front_rows){
+        .put = put_told, .context = page, .is_narrow = true, .cols = page->cols - TEXT_COL};
 }
 
 void change_put_command(struct tui_page *page, const struct cow_preview *preview)

@@ -87,8 +87,11 @@ static void time_text(char *out, size_t out_bytes, int64_t seconds, int cols)
 /* Under a heading that says what it is about, without labels. */
 static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
 {
-    static const enum tui_style styles[] = {
-        [FRONT_PLAIN] = TUI_NORMAL, [FRONT_GOOD] = TUI_GOOD, [FRONT_WARN] = TUI_WARN, [FRONT_BAD] = TUI_BAD};
+    static const enum tui_style styles[] = {[FRONT_PLAIN] = TUI_NORMAL,
+                                            [FRONT_FAINT] = TUI_DIM,
+                                            [FRONT_GOOD] = TUI_GOOD,
+                                            [FRONT_WARN] = TUI_WARN,
+                                            [FRONT_BAD] = TUI_BAD};
 
     (void)label;
     tui_page_line(context);
@@ -243,35 +246,26 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
     view->line[view->fields] = page->lines;
 }
 
-static void put_header_part(struct tui_page *page, const char *name, uint64_t from, uint64_t to)
+static void put_layout_row(void *context, const char *label, enum front_tone tone, const char *text)
 {
-    char size[COW_SIZE_TEXT_BYTES];
-
-    tui_page_line(page);
-    tui_page_put(page, 3, TUI_LABEL, name);
-    tui_page_putf(page, VALUE_COL, TUI_NORMAL, "%15" PRIu64 " .. %15" PRIu64, from, to);
-    tui_page_putf(page, VALUE_COL + 36, TUI_DIM, "%10s", cow_size_text(size, to - from));
+    (void)tone;
+    tui_page_line(context);
+    tui_page_put(context, 3, TUI_LABEL, label);
+    const int col = VALUE_COL + (int)strspn(text, " "); /* a number under longer ones */
+    tui_page_wrap(context, col, col, TUI_NORMAL, text);
 }
 
 static void put_header_layout(struct tui_app *app, struct tui_page *page)
 {
     const struct cow_layout *layout = cow_image_layout(app->subject.image);
+    const struct front_rows rows = {.put = put_layout_row, .context = page, .is_narrow = true};
 
     if (tui_app_sectors(app) == 0)
         return;
     bool half = cow_image_half(app->subject.image) == COW_HALF_MOVED;
     put_header_heading(page, half ? "Layout of the file, in bytes, before its data was moved"
                                   : "Layout of the file, in bytes");
-    put_header_part(page, "header", 0, layout->header_bytes);
-    put_header_part(page, "bitmap", layout->bitmap_offset, layout->bitmap_offset + layout->bitmap_bytes);
-    put_header_part(page, "data", layout->data_offset, layout->end_offset);
-    if (cow_image_can_grow_to(app->subject.image) > 0) {
-        char size[COW_SIZE_TEXT_BYTES];
-        tui_page_line(page);
-        tui_page_put(page, 3, TUI_LABEL, "can grow");
-        tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "to %s before its data has to move",
-                       cow_size_text(size, cow_image_can_grow_to(app->subject.image)));
-    }
+    front_tell_layout(&rows, layout, cow_image_can_grow_to(app->subject.image));
     if (layout->mapped_sectors < layout->sectors) {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN,

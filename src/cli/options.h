@@ -68,7 +68,7 @@ struct cli_options {
     bool grow_fs, resize_fs;
     bool forward, back, family;
     bool scan, quick, repair, owners;
-    bool follow;
+    bool follow, hilbert;
     bool sectors, restamp, safe, unused, with_backing;
     bool write, once, fs;
     bool no_backing, no_config, tour;
@@ -76,6 +76,7 @@ struct cli_options {
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
     const char *interval; /* of `follow` */
+    const char *svg, *png;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

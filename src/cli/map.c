@@ -344,6 +344,10 @@ static int check_picture(const struct cli_options *options, struct cow_error *er
     if (strcmp(path, "-") == 0 && (options->dry_run || options->json)) {
         return cow_error_set(err, COW_USAGE, "what goes to standard output has no plan to print");
     }
+    if (path == options->png && strcmp(path, "-") == 0 && isatty(STDOUT_FILENO) == 1) {
+        cow_error_set(err, COW_USAGE, "a PNG picture is not written to a terminal");
+        return cow_error_hint(err, "name a file, or send standard output to one");
+    }
     return options->png != NULL ? drawing_need_png(err) : 0;
 }
 

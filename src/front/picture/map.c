@@ -45,7 +45,7 @@ static void put_run(struct front_map *map, const struct cow_run *run)
     for (uint64_t at = run->first_sector, next; at < end; at = next) {
         const uint64_t cell = at / map->cell_sectors;
         next = (cell + 1) * map->cell_sectors < end ? (cell + 1) * map->cell_sectors : end;
-        map->own_found[cell].sectors[run->origin] += next - at;
+        map->own_sectors[cell * COW_ORIGINS + run->origin] += next - at;
     }
 }
 
@@ -80,19 +80,19 @@ static int make_room(struct front_map *map, bool scans, struct cow_error *err)
     map->own_count = calloc(n, sizeof *map->own_count);
     map->own_ends = calloc(1, sizeof *map->own_ends);
     if (scans) {
+        map->own_sectors = calloc(n, COW_ORIGINS * sizeof *map->own_sectors);
         map->own_found = calloc(n, sizeof *map->own_found);
-        map->own_pointers = calloc(n, sizeof *map->own_pointers);
     }
     if (map->own_count == NULL || map->own_ends == NULL ||
-        (scans && (map->own_found == NULL || map->own_pointers == NULL))) {
+        (scans && (map->own_sectors == NULL || map->own_found == NULL))) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
     for (size_t i = 0; scans && i < n; i++) {
-        map->own_pointers[i] = &map->own_found[i];
+        map->own_found[i] = &map->own_sectors[i * COW_ORIGINS];
     }
     map->count = map->own_count;
     map->ends = map->own_ends;
-    map->found = map->own_pointers;
+    map->found = map->own_found;
     return 0;
 }
 
@@ -118,8 +118,8 @@ int front_map_whole(struct front_map *out, struct cow_image *image, bool scans, 
 void front_map_free(struct front_map *map)
 {
     free(map->own_count);
+    free(map->own_sectors);
     free(map->own_found);
-    free(map->own_pointers);
     free(map->own_ends);
     *map = (struct front_map){.image = NULL};
 }

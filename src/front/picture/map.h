@@ -11,11 +11,6 @@
 #include "front/picture/ends.h"
 #include "front/picture/heat.h"
 
-/* What a scan has found in a cell. */
-struct front_map_origins {
-    uint64_t sectors[COW_ORIGINS];
-};
-
 struct front_map {
     struct cow_image *image; /* borrowed */
     uint64_t first_sector;   /* of the first cell */
@@ -23,14 +18,15 @@ struct front_map {
     int cols, rows;
     bool is_curved; /* the cells lie along a Hilbert curve, not in rows */
     enum front_heat_choice heat_choice;
-    const struct cow_density *count;              /* [cols * rows]; behind the disk's end without sectors */
-    const struct front_map_origins *const *found; /* of each cell, by a scan; NULL: of that cell nothing is
-                                                     known, or of none */
+    const struct cow_density *count; /* [cols * rows]; behind the disk's end without sectors */
+    /* Of each cell what a scan has found, [COW_ORIGINS] sectors, or NULL where that is not known; NULL: there
+     * was none. */
+    const uint64_t *const *found;
     const struct front_ends *ends;
     /* Owned, where front_map_whole has made them. */
     struct cow_density *own_count;
-    struct front_map_origins *own_found;
-    const struct front_map_origins **own_pointers;
+    uint64_t *own_sectors; /* [cols * rows][COW_ORIGINS] */
+    const uint64_t **own_found;
     struct front_ends *own_ends;
 };
 

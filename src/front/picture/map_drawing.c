@@ -228,7 +228,7 @@ static uint32_t cell_rgb(const struct sketch *sketch, size_t cell)
     const struct front_map *map = sketch->map;
 
     if (map->found != NULL && map->found[cell] != NULL) {
-        const enum cow_origin origin = front_scanned_origin(map->found[cell]->sectors);
+        const enum cow_origin origin = front_scanned_origin(map->found[cell]);
         for (size_t i = 0; i < ORIGINS_SHOWN; i++) {
             if (origins[i].origin == origin) {
                 return origins[i].rgb;

@@ -73,6 +73,8 @@ static const struct tui_action table[] = {
      HELP("heat by quarters of a cell, or logarithmic; by itself it is so where the fullest cell is low")},
     {TUI_DO_HILBERT, TUI_IN_MAP, {'H'}, .command = "hilbert",
      HELP("cells along a Hilbert curve, where what is near on the disk is near here; or in rows")},
+    {TUI_DO_EXPORT, TUI_IN_MAP, .command = "export", .argument = TUI_FILE,
+     HELP("draw what the map shows as a picture: FILE ends in .svg or .png")},
     {TUI_DO_NEXT_RUN, TUI_IN_RUNS, {']'}, .command = "next-run", HELP("next run in the COW")},
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
     {TUI_DO_MARK, TUI_IN_RUNS, {'m'}, HELP("with a letter: mark the byte under the cursor")},

@@ -27,6 +27,7 @@ enum tui_action_id {
     TUI_DO_FIT,
     TUI_DO_HEAT,
     TUI_DO_HILBERT,
+    TUI_DO_EXPORT,
     TUI_DO_NEXT_RUN,
     TUI_DO_PREV_RUN,
     TUI_DO_ENTER,

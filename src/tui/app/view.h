@@ -88,6 +88,7 @@ enum tui_change_kind {
     TUI_CHANGE_MERGE,
     TUI_CHANGE_MERGE_IN_PLACE,
     TUI_CHANGE_EXTRACT, /* app->files.extract, to the file that is the argument */
+    TUI_CHANGE_PICTURE, /* app->picture, likewise */
     TUI_CHANGE_EDIT,    /* what is staged in Header */
     TUI_CHANGE_REPAIR,  /* what is staged in Check */
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/picture/map.h"
 #include "front/trace.h"
 #include "tui/change/change.h"
 #include "tui/change/recover_choice.h"
@@ -145,6 +146,18 @@ static int plan_extract(struct cow_plan **out, struct tui_app *app, const char *
     return cow_plan_extract(out, app->subject.image, &options, err);
 }
 
+static int plan_picture(struct cow_plan **out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_save_options options = {.what = front_picture_title(app->picture.kind),
+                                             .bytes = app->picture.bytes.data,
+                                             .n_bytes = app->picture.bytes.n,
+                                             .output_path = argument};
+
+    (void)env;
+    return cow_plan_save(out, app->subject.image, &options, err);
+}
+
 static int plan_edit(struct cow_plan **out, struct tui_app *app, const char *argument,
                      const struct cow_env *env, struct cow_error *err)
 {
@@ -216,6 +229,7 @@ static const struct kind {
                                     {"is empty now: its backing file holds what the guest sees.", NULL}},
                                    plan_merge_in_place},
     [TUI_CHANGE_EXTRACT] = {{"Extract", NEW_FILE, "", {"", NULL}}, plan_extract},
+    [TUI_CHANGE_PICTURE] = {{"Picture", NEW_FILE, "", {"", NULL}}, plan_picture},
     [TUI_CHANGE_EDIT] = {{"Edit", TWO_PAGES, "", {"has the header that you typed.", NULL}}, plan_edit},
     [TUI_CHANGE_REPAIR] = {{"Repair", TWO_PAGES, "", {"is mended as chosen.", NULL}}, plan_repair},
 };

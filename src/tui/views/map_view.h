@@ -37,6 +37,9 @@ struct map_view {
  * "", as long as that is not known. */
 bool map_found_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes);
 
+/* Draws what the map shows as a picture, and shows what writing it to that file does (:export). */
+enum tui_result map_export(struct tui_app *app, const struct map_view *view, const char *path);
+
 /* The cell under the cursor, in one line. */
 void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y);
 

@@ -509,7 +509,6 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     struct map_view *view = state;
     uint64_t cols = (uint64_t)view->cols, first;
 
-    (void)argument;
     if (view->cell_sectors == 0 || tui_app_sectors(app) == 0)
         return TUI_IGNORED;
     first = app->sector / view->cell_sectors * view->cell_sectors;
@@ -546,6 +545,8 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     case TUI_DO_HILBERT:
         view->curved = !view->curved;
         return TUI_REDRAW;
+    case TUI_DO_EXPORT:
+        return map_export(app, view, argument);
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, first + view->cell_sectors);
     case TUI_DO_PREV_RUN:

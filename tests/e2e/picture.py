@@ -5,7 +5,6 @@ read by an XML parser, PNG by zlib; the bits by the few lines below, independent
 
     picture.py SVG IMAGE [OPTION=VALUE]...
         png=FILE       has the same cells, legend and marks
-        first=SECTOR   of the first cell (0)
         backing=BYTES  how long the backing file is
         curved=SVG     the cells lie along a curve, and in that picture the same in rows: they are the same as a whole
         scan=BACKING   the picture was made with --scan
@@ -89,6 +88,11 @@ class Picture:
         swatches, words = self.rect["legend"], self.text["legend"]
         assert len(swatches) == len(words), "swatches without words"
         return [(s[4], w) for s, w in zip(swatches, words)]
+
+    def first_sector(self, sector_bytes):
+        """Of the first cell: what is shown is told exactly, where it is not all."""
+        found = re.search(r"shown: ([\d.]+) ?(|.iB) to", " ".join(self.text["scale"]))
+        return round(float(found.group(1)) * 1024 ** " KMGT".index((found.group(2) or " ")[0])) // sector_bytes if found else 0
 
     def cell_sectors(self):
         return int(re.search(r"\((\d+) sectors?\)", " ".join(self.text["scale"])).group(1))
@@ -185,11 +189,11 @@ def pieces(places):
     return n
 
 
-def check(svg, image, png=None, first=0, backing=None, curved=None, scan=None, ends=None):
+def check(svg, image, png=None, backing=None, curved=None, scan=None, ends=None):
     picture, bits = Picture(svg), Bits(image)
     cells, shades, size = picture.cells(), Shades(picture.legend()), picture.cell_sectors()
     cols = 1 + max(x for _, x in cells)
-    first, backing = int(first), int(backing) if backing is not None else None
+    first, backing = picture.first_sector(bits.sector), int(backing) if backing is not None else None
     kinds = scanned(image, scan) if scan else None
     n = min(-(-(bits.sectors - first) // size), cols * (1 + max(y for y, _ in cells)))
     if len(cells) != n:
@@ -293,7 +297,10 @@ def compare(picture, cells, path):
 
 def main(argv):
     options = dict(word.split("=", 1) for word in argv[3:])
-    problems = list(check(argv[1], argv[2], **options))
+    try:
+        problems = list(check(argv[1], argv[2], **options))
+    except AssertionError as problem:
+        problems = [str(problem)]
     for problem in problems[:5]:
         print(problem)
     return 1 if problems else 0

@@ -119,6 +119,14 @@ looked_into()
     has "mostly redundant" said
     has "orphans" said
     unchanged "a picture"
+    # Cells that hold several kinds: what most of one is tells.
+    head -c 16M /dev/zero | tr '\0' b >c.img
+    touch -d '2003-04-05 06:07:08 UTC' c.img
+    model make y.cow c.img 4096 0-2000,3001-3302,8000-12000,32767
+    model fill y.cow uml-cow-v3 c.img 100-999,3002,8003-8004,9000-9002 same
+    model fill y.cow uml-cow-v3 c.img 500-701,1001-1002,8005,9003-9500 zero
+    model fill y.cow uml-cow-v3 c.img 20001,2002 other
+    drawn y.cow scan=c.img -- --scan
 }
 
 along_a_curve()

@@ -20,6 +20,7 @@ enum {
     WIDTH = 1000,
     MARGIN = 20,
     GUTTER = 64,
+    GUTTER_NUMBER_MOST = 9999,
     MAP_WIDTH = WIDTH - 2 * MARGIN - GUTTER,
     PITCH_MOST = 16,
     PITCH_LEAST = 2,
@@ -34,6 +35,7 @@ enum {
     NAME_LETTERS = 72,
     ENDS_TOLD = 12,
     TEXT_BYTES = 512,
+    PLACE_BYTES = 48,
 };
 
 enum {
@@ -95,26 +97,33 @@ static size_t cells_of(const struct front_map *map)
     return (size_t)map->cols * (size_t)map->rows;
 }
 
-/* Exactly, in the largest unit that two decimals do for: "2.5 TiB", "5136 KiB"; where even that is long, as
- * sizes are told everywhere. */
-static const char *place_text(char out[COW_SIZE_TEXT_BYTES], uint64_t bytes)
+/* Exactly, in the largest unit that two decimals do for: "2.5 TiB", "5136 KiB". Where that takes a larger
+ * number than there is room for, as sizes are told everywhere. */
+static const char *place_within(char out[PLACE_BYTES], uint64_t bytes, uint64_t number_most)
 {
     static const char units[] = " KMGT";
 
     for (int unit = 4; unit > 0; unit--) {
         const uint64_t one = (uint64_t)1 << (10 * unit), whole = bytes / one, rest = bytes % one * 100;
-        if (whole == 0 || whole > 9999 || rest % one != 0) {
+        const unsigned hundredths = (unsigned)(rest / one);
+        if (whole == 0 || whole > number_most || rest % one != 0) {
             continue;
         }
-        const unsigned hundredths = (unsigned)(rest / one);
-        snprintf(out, COW_SIZE_TEXT_BYTES, hundredths % 10 != 0 ? "%u.%02u %ciB" : "%u.%u %ciB",
-                 (unsigned)whole, hundredths % 10 != 0 ? hundredths : hundredths / 10, units[unit]);
         if (hundredths == 0) {
-            snprintf(out, COW_SIZE_TEXT_BYTES, "%u %ciB", (unsigned)whole, units[unit]);
+            snprintf(out, PLACE_BYTES, "%" PRIu64 " %ciB", whole, units[unit]);
+        } else if (hundredths % 10 == 0) {
+            snprintf(out, PLACE_BYTES, "%" PRIu64 ".%u %ciB", whole, hundredths / 10, units[unit]);
+        } else {
+            snprintf(out, PLACE_BYTES, "%" PRIu64 ".%02u %ciB", whole, hundredths, units[unit]);
         }
         return out;
     }
     return bytes == 0 ? strcpy(out, "0") : cow_size_text(out, bytes);
+}
+
+static const char *place_text(char out[PLACE_BYTES], uint64_t bytes)
+{
+    return place_within(out, bytes, UINT64_MAX);
 }
 
 /* A name that somebody gave a file: its last part, visible, and no longer than there is room. */
@@ -294,7 +303,7 @@ static void draw_cells(struct sketch *sketch)
 static void draw_places(struct sketch *sketch)
 {
     const struct front_map *map = sketch->map;
-    char text[COW_SIZE_TEXT_BYTES], last[COW_SIZE_TEXT_BYTES] = "";
+    char text[PLACE_BYTES], last[PLACE_BYTES] = "";
     int step = 1;
 
     sketch->drawing->group = "places";
@@ -306,7 +315,7 @@ static void draw_places(struct sketch *sketch)
         if (sector >= sectors_of(map)) {
             break;
         }
-        place_text(text, bytes_of(map, sector));
+        place_within(text, bytes_of(map, sector), GUTTER_NUMBER_MOST);
         if (strcmp(text, last) != 0) {
             drawing_text(sketch->drawing, DRAWING_RIGHT, sketch->left - 8,
                          sketch->top + y * sketch->pitch + sketch->pitch / 2 + SMALL_SIZE / 3, SMALL_SIZE,
@@ -342,8 +351,7 @@ static void draw_scale(struct sketch *sketch)
 {
     const struct front_map *map = sketch->map;
     const uint64_t cells = (uint64_t)map->cols, end = map->first_sector + cells_of(map) * map->cell_sectors;
-    char cell[COW_SIZE_TEXT_BYTES], row[COW_SIZE_TEXT_BYTES], first[COW_SIZE_TEXT_BYTES],
-        last[COW_SIZE_TEXT_BYTES], words[TEXT_BYTES];
+    char cell[PLACE_BYTES], row[PLACE_BYTES], first[PLACE_BYTES], last[PLACE_BYTES], words[TEXT_BYTES];
 
     sketch->drawing->group = "scale";
     sketch->x = MARGIN;
@@ -372,7 +380,7 @@ static void draw_end_words(struct sketch *sketch)
     const struct front_map *map = sketch->map;
     const uint64_t sectors = cells_of(map) * map->cell_sectors;
     const struct front_end *end;
-    char name[FRONT_END_NAME_BYTES], place[COW_SIZE_TEXT_BYTES], words[TEXT_BYTES];
+    char name[FRONT_END_NAME_BYTES], place[PLACE_BYTES], words[TEXT_BYTES];
     int n = 0;
 
     for (size_t at = 0; (end = front_ends_within(map->ends, &at, map->first_sector, sectors)) != NULL; n++) {

@@ -178,7 +178,7 @@ int drawing_need_png(struct cow_error *err)
 {
     cow_error_set(err, COW_UNSUPPORTED, "this cowtui was built without libpng, which makes PNG pictures");
     return cow_error_hint(
-        err, "--svg goes without it; or install the Debian package libpng-dev, then build it anew");
+        err, "SVG goes without it; or install the Debian package libpng-dev, then build it anew");
 }
 
 int drawing_png(const struct drawing *drawing, struct drawing_bytes *out, struct cow_error *err)

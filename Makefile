@@ -57,9 +57,10 @@ comma := ,
 # A variable that asks pkg-config when it is first used, and only then.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 FRONT_CFLAGS = $(call once,FRONT_CFLAGS,$(PKG_CONFIG) --cflags ncursesw readline jansson)
-FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson && $(PKG_CONFIG) --libs libnbd 2>/dev/null)
-# Without libnbd the one file that wants it says so when it is asked.
+FRONT_LIBS = $(call once,FRONT_LIBS,$(PKG_CONFIG) --libs ncursesw readline jansson && $(PKG_CONFIG) --libs libnbd 2>/dev/null; $(PKG_CONFIG) --libs libpng 2>/dev/null)
+# Without libnbd and libpng the files that want them, one each, say so when they are asked.
 NBD_CFLAGS = $(call once,NBD_CFLAGS,$(PKG_CONFIG) --exists libnbd 2>/dev/null && echo -DHAVE_LIBNBD $$$$($(PKG_CONFIG) --cflags libnbd))
+PNG_CFLAGS = $(call once,PNG_CFLAGS,$(PKG_CONFIG) --exists libpng 2>/dev/null && echo -DHAVE_LIBPNG $$$$($(PKG_CONFIG) --cflags libpng))
 # What the core itself needs: the guest's filesystem, and names for what else there is.
 CORE_CFLAGS = $(call once,CORE_CFLAGS,$(PKG_CONFIG) --cflags ext2fs com_err blkid)
 CORE_LIBS = $(call once,CORE_LIBS,$(PKG_CONFIG) --libs ext2fs com_err blkid)
@@ -168,6 +169,8 @@ $(plugin_objects): EXTRA_CFLAGS += -fvisibility=hidden
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
 $(BUILD)/obj/src/front/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
 $(BUILD)/obj/src/front/nbd_client.o: $(BUILD)/libnbd
+$(BUILD)/obj/src/front/picture/png.o: EXTRA_CPPFLAGS = $(PNG_CFLAGS)
+$(BUILD)/obj/src/front/picture/png.o: $(BUILD)/libpng
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)
 $(unit_objects) $(crash_objects) $(fuzz_objects) $(promise_objects) $(fuzzer_objects) $(fuzzer_shared_objects): EXTRA_CFLAGS = $(TESTS_CFLAGS)
 $(unit_objects) $(crash_objects) $(promise_objects): EXTRA_CPPFLAGS += -Itests
@@ -197,6 +200,9 @@ $(BUILD)/themes.inc: $(themes) share/themes Makefile | $(BUILD)
 
 $(BUILD)/libnbd: FORCE | $(BUILD)
 	@echo '$(NBD_CFLAGS)' | cmp -s - $@ || echo '$(NBD_CFLAGS)' >$@
+
+$(BUILD)/libpng: FORCE | $(BUILD)
+	@echo '$(PNG_CFLAGS)' | cmp -s - $@ || echo '$(PNG_CFLAGS)' >$@
 
 $(BUILD):
 	@mkdir -p $@

@@ -223,6 +223,22 @@ struct cow_export_options {
 int cow_plan_export(struct cow_plan **out, struct cow_image *img, const struct cow_export_options *opt,
                     struct cow_error *err);
 
+struct cow_save_options {
+    const char *what; /* the bytes are, for people: "a picture of the map, 1000x620" */
+    const void *bytes;
+    size_t n_bytes;
+    const char *command; /* that does the same, and ends before the image's name; NULL: there is none */
+    const char *output_path;
+    bool force; /* an existing output is replaced */
+};
+
+/* What was made of an image, as a file: by the rules of every other output, and whole or not at all. No lock
+ * is taken, for the bytes are there already; they stay the caller's, and have to as long as the plan does.
+ * Errors: COW_USAGE, COW_IO (no such directory), COW_REFUSED (output exists, or is the image, its backing
+ * file, or another image's). */
+int cow_plan_save(struct cow_plan **out, struct cow_image *img, const struct cow_save_options *opt,
+                  struct cow_error *err);
+
 struct cow_diff_options {
     const char *output_path;  /* the new image */
     const char *backing_path; /* is stored as an absolute path */

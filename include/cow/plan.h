@@ -122,7 +122,8 @@ struct cow_touched {
     X(CONVERT, "convert")                                                                                    \
     X(REPAIR, "repair") /* several of the four before it */                                                  \
     X(DIFF, "diff")                                                                                          \
-    X(EXTRACT, "extract")
+    X(EXTRACT, "extract")                                                                                    \
+    X(SAVE, "save")
 
 enum cow_operation {
 #define COW_OPERATION_ENUM(id, name) COW_OPERATION_##id,

@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --in --interval --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
+    local with_argument='--backing --in --interval --svg --png --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -44,7 +44,7 @@ _cowtui()
     done
     case $command in
     info) options="--backing --no-backing --json $common" ;;
-    map) options="--backing --no-backing --scan --follow --interval --json $common" ;;
+    map) options="--backing --no-backing --scan --follow --interval --svg --png --hilbert --dry-run --force --json $common" ;;
     list) options="--no-backing --json $common" ;;
     help) options=$common ;;
     family) options="--in --json $common" ;;

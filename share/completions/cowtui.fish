@@ -33,6 +33,9 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all ima
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l follow -d "tell what becomes dirty, as it does"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l interval -x -d "look so often, in seconds"
+complete -c cowtui -n "__fish_seen_subcommand_from map" -l svg -r -d "draw the map to this new file"
+complete -c cowtui -n "__fish_seen_subcommand_from map" -l png -r -d "the same as PNG"
+complete -c cowtui -n "__fish_seen_subcommand_from map" -l hilbert -d "in a picture: cells along a Hilbert curve"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"
@@ -67,9 +70,9 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l grow-fs -d "let its filesystem grow with the disk"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l resize-fs -d "the same; and with --shrink become smaller before it"
 complete -c cowtui -n "__fish_seen_subcommand_from undo" -l discard -d "remove the undo data instead"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files serve mount" -s n -l dry-run -d "print the plan, write nothing"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check files map serve mount" -s n -l dry-run -d "print the plan, write nothing"
 complete -c cowtui -n "$changes; or __fish_seen_subcommand_from check serve mount" -s y -l yes -d "do not ask"
-complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files" -s f -l force -d "replace an existing output"
+complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files map" -s f -l force -d "replace an existing output"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger
 complete -c cowtui -n "__fish_seen_subcommand_from $commands; and not __fish_seen_subcommand_from help" -l json -d "JSON on standard output"

@@ -122,6 +122,9 @@ type 128M
 key Enter Enter Enter
 KEYS
 
+# The disk as a picture: what the guest wrote, by what it is worth.
+"$program" map --quiet --scan --svg - root.cow >"$target/picture.svg"
+
 # Each theme once: the map, looked into, with what a scan tells.
 for theme in "$root"/share/themes/*.theme; do
     theme=$(basename "$theme" .theme)

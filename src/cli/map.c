@@ -3,10 +3,11 @@
  * cowtui map: the runs of the disk, looked into with --scan, streamed: memory does not grow with the image.
  * Text goes out as it is found; JSON through a spool, whole or not at all. Lengths are in bytes and end with
  * the disk, also where its last sector is a partial one. With --follow what becomes dirty is told instead, as
- * it does, until a signal ends it.
+ * it does, until a signal ends it; with --svg or --png the whole is drawn.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/carry_out.h"
 #include "cli/commands.h"
 #include "cli/output/follow_told.h"
 #include "cli/output/json.h"
 #include "cli/output/out.h"
 #include "cli/output/progress_line.h"
 #include "cli/output/spool.h"
+#include "cow/ops.h"
 #include "cow/scan.h"
+#include "front/picture/map.h"
 
 /* A run in bytes. */
 struct extent {
@@ -318,6 +322,107 @@ static int map_follow(struct cow_image *image, const struct cli_options *options
     return status;
 }
 
+/* ---- pictures ---- */
+
+static int check_picture(const struct cli_options *options, struct cow_error *err)
+{
+    const char *path = options->svg != NULL ? options->svg : options->png;
+
+    if (path == NULL) {
+        return options->hilbert ? cow_error_set(err, COW_USAGE, "--hilbert is for --svg and --png") : 0;
+    }
+    if (options->svg != NULL && options->png != NULL) {
+        return cow_error_set(err, COW_USAGE, "map makes one picture at a time: --svg or --png");
+    }
+    if (options->follow) {
+        return cow_error_set(err, COW_USAGE, "--follow tells of changes, and no picture is made of them");
+    }
+    if (*path == '\0') {
+        return cow_error_set(err, COW_USAGE, "%s needs to know the file to make",
+                             options->svg != NULL ? "--svg" : "--png");
+    }
+    if (strcmp(path, "-") == 0 && (options->dry_run || options->json)) {
+        return cow_error_set(err, COW_USAGE, "what goes to standard output has no plan to print");
+    }
+    if (path == options->png && strcmp(path, "-") == 0 && isatty(STDOUT_FILENO) == 1) {
+        cow_error_set(err, COW_USAGE, "a PNG picture is not written to a terminal");
+        return cow_error_hint(err, "name a file, or send standard output to one");
+    }
+    return options->png != NULL ? drawing_need_png(err) : 0;
+}
+
+static int print_picture(const struct drawing_bytes *picture, struct cow_error *err)
+{
+    if (fwrite(picture->data, 1, picture->n, stdout) == picture->n && fflush(stdout) == 0) {
+        return 0;
+    }
+    cow_error_system(err, errno != 0 ? errno : EIO, "standard output");
+    return cow_error_hint(err, "what was written to standard output is incomplete");
+}
+
+static int save_picture(struct cow_image *image, const struct drawing_bytes *picture,
+                        const struct cli_options *options, struct cow_error *err)
+{
+    char command[PATH_MAX + 64], output[PATH_MAX];
+    const char *path = options->svg != NULL ? options->svg : options->png;
+    struct cow_save_options save = {
+        .what = front_picture_title(options->svg != NULL ? FRONT_PICTURE_SVG : FRONT_PICTURE_PNG),
+        .bytes = picture->data,
+        .n_bytes = picture->n,
+        .command = command,
+        .output_path = path,
+        .force = options->words.force};
+    struct cow_plan *plan = NULL;
+
+    snprintf(command, sizeof command, "cowtui map %s %s%s%s", options->svg != NULL ? "--svg" : "--png",
+             cow_shell_quote(output, sizeof output, path), options->scan ? " --scan" : "",
+             options->hilbert ? " --hilbert" : "");
+    int status = cow_plan_save(&plan, image, &save, err);
+    if (status == 0) {
+        status = cli_change(plan, options, err);
+    }
+    cow_plan_free(plan);
+    return status;
+}
+
+/* Progress is told of a scan alone: counting takes a moment. */
+static int map_cells(struct front_map *map, struct cow_image *image, const struct cli_options *options,
+                     struct cow_error *err)
+{
+    struct cli_progress progress;
+    struct cow_env env;
+
+    if (!options->scan) {
+        return front_map_whole(map, image, false, NULL, err);
+    }
+    cli_catch_signals();
+    cli_progress_begin(&progress, &env, options->quiet);
+    const int status = front_map_whole(map, image, true, &env, err);
+    cli_progress_end(&progress);
+    return status;
+}
+
+static int map_picture(struct cow_image *image, const struct cli_options *options, struct cow_error *err)
+{
+    struct front_map map;
+    struct drawing_bytes picture = {.data = NULL};
+    const char *path = options->svg != NULL ? options->svg : options->png;
+    int status = map_cells(&map, image, options, err);
+
+    if (status == 0) {
+        map.is_curved = options->hilbert;
+        status = front_map_picture(&picture, &map,
+                                   options->svg != NULL ? FRONT_PICTURE_SVG : FRONT_PICTURE_PNG, err);
+    }
+    if (status == 0) {
+        status = strcmp(path, "-") == 0 ? print_picture(&picture, err)
+                                        : save_picture(image, &picture, options, err);
+    }
+    free(picture.data);
+    front_map_free(&map);
+    return status;
+}
+
 static int check_follow(const struct cli_options *options, struct cow_error *err)
 {
     if (options->follow && options->scan)
@@ -332,6 +437,8 @@ static int print_map(struct walk *walk, const struct cli_options *options, struc
 {
     int (*print)(struct walk * walk, struct cow_error * err) = options->json ? map_json : map_text;
 
+    if (options->svg != NULL || options->png != NULL)
+        return map_picture(walk->image, options, err);
     if (options->follow)
         return map_follow(walk->image, options, err);
     return options->scan ? map_scanned(walk, options, print, err) : print(walk, err);
@@ -342,6 +449,8 @@ int cli_map(const struct cli_options *options, struct cow_error *err)
     struct walk walk = {.image = NULL};
     int status = check_follow(options, err);
 
+    if (!status)
+        status = check_picture(options, err);
     if (!status)
         status = cli_open_image(&walk.image, options, err);
     if (status)

@@ -67,13 +67,14 @@ struct cli_options {
     bool ascii, mouse;
     bool shrink, grow_fs, resize_fs, family;
     bool scan, quick, repair, owners;
-    bool follow;
+    bool follow, hilbert;
     bool write, once, fs;
     bool no_backing, no_config, tour;
     const char *backing, *policy, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
     const char *interval; /* of `follow` */
+    const char *svg, *png;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */
 };

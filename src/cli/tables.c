@@ -27,6 +27,9 @@ const struct cli_option cli_option_table[] = {
      "read the bytes: which are redundant, zero, changed"},
     {"follow", 0, NULL, CLI_FLAG, MEMBER(follow), CLI_MAP, 0, "tell what becomes dirty, as it does"},
     {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP, 0, "look so often (1)"},
+    {"svg", 0, "FILE", CLI_TEXT, MEMBER(svg), CLI_MAP, 0, "draw the map to this new file; -: print it"},
+    {"png", 0, "FILE", CLI_TEXT, MEMBER(png), CLI_MAP, 0, "the same as PNG"},
+    {"hilbert", 0, NULL, CLI_FLAG, MEMBER(hilbert), CLI_MAP, 0, "in a picture: cells along a Hilbert curve"},
     {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY | CLI_RESIZE, 0,
      "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
@@ -51,7 +54,7 @@ const struct cli_option cli_option_table[] = {
     FRONT_EACH_OPTION(CHANGE_OPTION, FOR){"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0,
                                           "all images on the backing file, or none"},
     {"method", 0, "METHOD", CLI_TEXT, MEMBER(method), CLI_RESIZE, 0, "how: copy, header, inserted, moved"},
-    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES | CLI_SERVERS,
+    {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES | CLI_SERVERS | CLI_MAP,
      CLI_READERS, "print the plan, write nothing"},
     {"shrink", 0, NULL, CLI_FLAG, MEMBER(shrink), CLI_RESIZE, 0, "allow a smaller size, if no data is lost"},
     {"grow-fs", 0, NULL, CLI_FLAG, MEMBER(grow_fs), CLI_RESIZE, 0, "let its filesystem grow with the disk"},
@@ -59,7 +62,7 @@ const struct cli_option cli_option_table[] = {
      "the same; and with --shrink become smaller before it"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK | CLI_SERVERS, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', "WORD", CLI_FORCE, MEMBER(words.force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
+    {"force", 'f', "WORD", CLI_FORCE, MEMBER(words.force), CLI_CHANGES | CLI_FILES | CLI_MAP, CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
     {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      0, "JSON on standard output"},
@@ -102,7 +105,10 @@ const struct cli_command cli_command_table[] = {
      "are compared with the backing file: what is redundant, zeros, or changed.\n"
      "With --follow there is a line for each change of the bitmap, as a guest writes,\n"
      "until Ctrl-C ends it with a sum; no lock is taken. What is written into sectors\n"
-     "that are dirty already does not show.\n"},
+     "that are dirty already does not show.\n"
+     "With --svg FILE or --png FILE the map is drawn instead: how much of each cell of\n"
+     "the disk is in the COW, with a legend, a scale and what ends where; with --scan,\n"
+     "too, what most of a cell is worth.\n"},
     {"files", CLI_FILES, "IMAGE", 1, cli_files, "which files of the guest have changed",
      "Lists the files that differ from the backing file's, and how much of each is in\n"
      "the COW; then what else is: inode tables, the journal, free space... It reads\n"

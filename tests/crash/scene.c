@@ -154,6 +154,30 @@ static int plan_extract(struct cow_plan **plan, struct cow_image *img, const str
         err);
 }
 
+enum { SAVED_BYTES = 10001 };
+
+/* No whole number of blocks, and unlike everywhere. */
+static const uint8_t *saved_bytes(void)
+{
+    static uint8_t bytes[SAVED_BYTES];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(1 + i % 251);
+    }
+    return bytes;
+}
+
+static int plan_save(struct cow_plan **plan, struct cow_image *img, const struct action *action,
+                     struct cow_error *err)
+{
+    return cow_plan_save(plan, img,
+                         &(struct cow_save_options){.what = "a picture",
+                                                    .bytes = saved_bytes(),
+                                                    .n_bytes = SAVED_BYTES,
+                                                    .output_path = OUTPUT_PATH,
+                                                    .force = action->force},
+                         err);
+}
+
 static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct action *action,
                      const struct cow_env *env, struct cow_error *err)
 {
@@ -172,6 +196,8 @@ static int make_plan(struct cow_plan **plan, struct cow_image *img, const struct
         return plan_merge(plan, img, action, err);
     case VERB_EXTRACT:
         return plan_extract(plan, img, action, err);
+    case VERB_SAVE:
+        return plan_save(plan, img, action, err);
     default:
         return plan_resize(plan, img, action, err);
     }
@@ -412,6 +438,12 @@ static struct disk target_disk(const struct trial *trial, const struct disk *ima
         return (struct disk){.file = filesystem_file(trial->action.file, trial->scene->spec.ext_block_bytes,
                                                      !trial->action.backing)};
     }
+    if (verb == VERB_SAVE) {
+        struct disk saved = {.file = {.kind = INODE_FILE}};
+        inode_write(&saved.file, 0, saved_bytes(), SAVED_BYTES);
+        saved.file.facts.size_bytes = SAVED_BYTES;
+        return saved;
+    }
     if (verb != VERB_CREATE && verb != VERB_DIFF) {
         return disk_copy(image_disk);
     }
@@ -469,7 +501,8 @@ void trial_begin(struct trial *trial, const struct scene *scene)
     trial->scene = scene;
     trial->action = *last_action(scene, &n);
     trial->target = trial->action.elsewhere ? OUTPUT_PATH : IMAGE_PATH;
-    trial->raw = trial->action.verb == VERB_MERGE || trial->action.verb == VERB_EXTRACT;
+    trial->raw = trial->action.verb == VERB_MERGE || trial->action.verb == VERB_EXTRACT ||
+                 trial->action.verb == VERB_SAVE;
     trial->merges = trial->action.verb == VERB_MERGE_IN_PLACE;
     trial->journaled = !trial->action.elsewhere && trial->action.verb != VERB_DISCARD;
     past[0] = (struct past){.disk = model_build(&tree, &scene->spec), .form = scene->spec.form};

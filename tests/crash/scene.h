@@ -35,6 +35,7 @@ enum verb {
     VERB_DIFF, /* what turns BACKING_PATH into OTHER_PATH */
     VERB_MERGE,
     VERB_EXTRACT,
+    VERB_SAVE, /* bytes that the caller has */
     VERB_RECOVER,
     VERB_CHECK, /* looks only */
 };

@@ -213,6 +213,8 @@ const struct scene scenes[] = {
     {.name = "extract-holes", .spec = EXT(.form = FORM_V2, .garbage = true), .action = {EXTRACT("link", .backing = false)}},
     {.name = "extract-backing", .spec = EXT(.form = FORM_V3, .garbage = true), .action = {EXTRACT("link", .backing = true)}},
     {.name = "extract-force", .spec = EXT(.form = FORM_V3, .output = true), .action = {EXTRACT("content", .force = true)}},
+    {.name = "save", .spec = {.form = FORM_V3}, .action = {ELSEWHERE(SAVE, 0)}},
+    {.name = "save-force", .spec = {.form = FORM_V1, .output = true}, .action = {{.verb = VERB_SAVE, .elsewhere = true, .force = true}}},
     {.name = "diff", .spec = {.form = FORM_V3, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 0)}},
     {.name = "diff-sectors", .spec = {.form = FORM_V3, .size_bytes = ODD, .other = OTHER_DIFFERS}, .action = {ELSEWHERE(DIFF, 1)}},
     /* all images on the backing file as one: by copy or header, as each can; and where the data lies */

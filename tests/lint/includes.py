@@ -42,6 +42,7 @@ LIBRARIES = [
     (re.compile(r"blkid/"), "src/core/volumes/volumes.c"),
     (re.compile(r"jansson"), "src/cli/", "src/front/qcow2_chain.c"),
     (re.compile(r"libnbd"), "src/front/nbd_client.c"),
+    (re.compile(r"png\.h"), "src/front/picture/png.c"),
     (re.compile(r"nbdkit-(plugin|filter|common)\.h"), "src/nbd/plugin.c"),
 ]
 

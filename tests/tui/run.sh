@@ -678,6 +678,28 @@ check_extracted() { # two new files, and nothing else has changed
     only_left new.txt old.txt && check_unchanged
 }
 
+check_exported() { # what was on the map is in the pictures, by the bitmap; nothing else was made
+    local one png=''
+    command -v python3 >/dev/null || skip "python3, which reads the pictures, is not installed" || return
+    if [ -e scan.png ]; then
+        png=png=scan.png
+    else # a program without libpng has said so
+        grep -q 'built without libpng' screens* || fail "no PNG" || return
+    fi
+    for one in whole.svg part.svg "scan.svg scan=root_fs.img $png"; do
+        # shellcheck disable=SC2086 # words
+        set -- $one
+        python3 -ES "$here/../e2e/picture.py" "$1" root.cow "${@:2}" >said 2>&1 || fail "$1: $(head -n 3 said)" || return
+    done
+    python3 -ES "$here/../e2e/picture.py" curve.svg root.cow curved=part.svg >said 2>&1 || fail "curve.svg: $(cat said)" || return
+    rm said hard.svg
+    only_left curve.svg part.svg scan.png scan.svg whole.svg && check_unchanged
+}
+
+prepare_linked() { # another name of the image
+    ln root.cow hard.svg
+}
+
 check_merged-in-place() {
     [ "$(sum <root_fs.img)" = $composed ] || fail "the backing file is not what the guest saw" || return
     [ "$(json dirty_sectors) $(json opens)" = "0 true" ] || fail "the image does not fit it"

@@ -186,6 +186,7 @@ struct cow_plan {
     struct plan_family *kin;     /* not owned: the change of several images that this one is a part of */
     bool has_joints;             /* pages are kept together that a guest reads in one piece */
     struct cow_fs_reader *file;  /* the file of the guest that is written */
+    const void *saved;           /* the caller's bytes that are written; NULL: none */
     struct plan_family *family;
     struct cow_image *own_image;         /* diff: the raw disk as an image, in img as well */
     const struct cow_foreign_sink *sink; /* who writes the target in another format; not owned */

@@ -116,9 +116,9 @@ static void touch_target(struct cow_plan *plan)
         plan_touch(plan, how, plan->target.path);
         return;
     }
-    const uint64_t size_bytes = plan->file != NULL        ? plan->preview.moves_bytes
-                                : plan->preview.makes_raw ? plan->img->header.size_bytes
-                                                          : plan->result.layout.end_offset;
+    const uint64_t size_bytes = plan->file != NULL || plan->saved != NULL ? plan->preview.moves_bytes
+                                : plan->preview.makes_raw                 ? plan->img->header.size_bytes
+                                                                          : plan->result.layout.end_offset;
     plan_touch_sized(plan, how, plan->target.path, size_bytes);
 }
 

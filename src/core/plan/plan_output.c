@@ -186,7 +186,8 @@ const char *plan_choose_output(struct cow_plan *plan, const char *path, bool for
     char target[PATH_MAX];
     if (strcmp(path, "-") == 0) {
         cow_error_set(err, COW_USAGE, "- is standard output, and this cannot be written there");
-        cow_error_hint(err, "a file of that name is ./-; merge and files --extract take -o -");
+        cow_error_hint(err,
+                       "a file of that name is ./-; merge, files --extract, map --svg and map --png take -");
         return NULL;
     }
     int status = look_at_output(plan, path, &facts, exists, &is_link, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The composed disk as a raw file; or one file of the guest. Flushed before it gets its name, for a
- * rename can reach the disk before the content does.
+ * The composed disk as a raw file; or one file of the guest; or bytes that the caller has. Flushed before it
+ * gets its name, for a rename can reach the disk before the content does.
  */
 #include <stdlib.h>
 
@@ -20,8 +20,9 @@ int commit_begin_raw(struct commit *c)
     if (status != 0) {
         return status;
     }
-    const uint64_t size_bytes =
-        c->plan->file != NULL ? cow_fs_reader_size(c->plan->file) : img->header.size_bytes;
+    const uint64_t size_bytes = c->plan->file != NULL    ? cow_fs_reader_size(c->plan->file)
+                                : c->plan->saved != NULL ? c->plan->preview.writes_bytes
+                                                         : img->header.size_bytes;
     status = c->io->ftruncate(c->io->context, c->out_fd, size_bytes);
     return status < 0 ? commit_failed(c, status, "sizing", c->plan->target.temp_path) : 0;
 }
@@ -39,7 +40,8 @@ int commit_compose(struct commit *c)
 
 int commit_finish_raw(struct commit *c)
 {
-    int status = commit_check_sources(c);
+    int status =
+        c->plan->saved != NULL ? 0 : commit_check_sources(c); /* it was read before the plan was made */
     if (status != 0) {
         return status;
     }
@@ -64,8 +66,19 @@ static int write_file_stretch(struct commit *c, uint8_t *buffer, uint64_t begin,
     return status;
 }
 
+static int write_saved(struct commit *c)
+{
+    const size_t n_bytes = (size_t)c->plan->preview.writes_bytes;
+    const int status = io_write(c->io, c->out_fd, c->plan->saved, n_bytes, 0);
+    return status < 0 ? commit_failed(c, status, "writing", c->plan->target.temp_path)
+                      : commit_advance(c, n_bytes);
+}
+
 int commit_write_file(struct commit *c)
 {
+    if (c->plan->saved != NULL) {
+        return write_saved(c);
+    }
     uint8_t *buffer = malloc(COMMIT_BUFFER_BYTES);
     uint64_t begin = 0, end = 0;
     int status = buffer == NULL ? cow_error_set(c->err, COW_NO_MEMORY, "out of memory") : 0;

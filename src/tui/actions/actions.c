@@ -95,6 +95,8 @@ static const struct tui_action rows_before[] = {
     {TUI_DO_HILBERT, TUI_IN_MAP, {'H'}, .command = "hilbert",
      HELP("cells along a Hilbert curve, where what is near on the disk is near here; or in rows"),
      FOOT({440, TUI_IN_MAP, "H", "Hilbert"})},
+    {TUI_DO_EXPORT, TUI_IN_MAP, .command = "export", .argument = TUI_FILE,
+     HELP("draw what the map shows as a picture: FILE ends in .svg or .png")},
     {TUI_DO_NEXT_RUN, TUI_IN_RUNS, {']'}, .command = "next-run", HELP("next run in the COW"),
      FOOT({90, TUI_IN_RUNS, "] [", "Runs"})},
     {TUI_DO_PREV_RUN, TUI_IN_RUNS, {'['}, .command = "previous-run", HELP("previous run in the COW")},
@@ -258,6 +260,7 @@ static const char *const argument_words[] = {
     [TUI_NEXT_KIND] = " KIND",
     [TUI_SOME_POSITION] = " [POSITION]",
     [TUI_SIZE] = " [SIZE]",
+    [TUI_FILE] = " FILE",
     [TUI_CHANGE_OPTIONS] = " [OPTION]...",
     [TUI_CHANGE_FILE] = " FILE [OPTION]...",
     [TUI_OTHER_BACKING] = " [PATH]",
@@ -394,6 +397,10 @@ int tui_action_of_command(const struct tui_action **out, const char **argument, 
         cow_error_set(err, COW_USAGE, "%s: which kind?", action->command);
         return cow_error_hint(err, "changed, redundant, mixed, finding or owner");
     }
+    if (action->argument == TUI_FILE && rest[0] == '\0') {
+        cow_error_set(err, COW_USAGE, "%s: which file?", action->command);
+        return cow_error_hint(err, ":%s%s", action->command, argument_words[action->argument]);
+    }
     if (action->argument == TUI_DIRECTORY && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: which directory?", action->command);
         return cow_error_hint(err, ":%s%s", action->command, argument_words[action->argument]);
@@ -417,7 +424,7 @@ bool tui_command_file(const char *line, size_t *begin)
     *begin = (size_t)(name - line) + bytes;
     *begin += strspn(line + *begin, " ");
     return bytes > 0 && name[bytes] == ' ' && matches == 1 &&
-           (action->argument == TUI_CHANGE_FILE || action->argument == TUI_OTHER_BACKING ||
+           (action->argument == TUI_FILE || action->argument == TUI_CHANGE_FILE || action->argument == TUI_OTHER_BACKING ||
             action->argument == TUI_DIRECTORY);
 }
 

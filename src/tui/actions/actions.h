@@ -29,6 +29,7 @@ enum tui_action_id {
     TUI_DO_FIT,
     TUI_DO_HEAT,
     TUI_DO_HILBERT,
+    TUI_DO_EXPORT,
     TUI_DO_NEXT_RUN,
     TUI_DO_PREV_RUN,
     TUI_DO_ENTER,
@@ -153,6 +154,7 @@ enum tui_argument_kind {
     TUI_NEXT_KIND,
     TUI_SOME_POSITION,
     TUI_SIZE,
+    TUI_FILE,
     TUI_CHANGE_OPTIONS, /* those of the change */
     TUI_CHANGE_FILE,    /* the same, and a file */
     TUI_OTHER_BACKING,

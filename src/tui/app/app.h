@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cow/cow.h"
+#include "front/picture/map.h"
 #include "tui/app/view.h"
 #include "tui/jobs/cells_job.h"
 #include "tui/jobs/check_job.h"
@@ -167,6 +168,10 @@ struct tui_app {
     struct tui_scan scan;
     struct tui_check check;
     struct tui_files files;
+    struct { /* of the map, for TUI_CHANGE_PICTURE; kept until there is another one */
+        enum front_picture_kind kind;
+        struct drawing_bytes bytes; /* owned */
+    } picture;
     struct tui_ends ends;
     struct tui_redundant redundant;
     struct tui_range counted; /* the range that is shown */

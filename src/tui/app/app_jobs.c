@@ -8,6 +8,8 @@
  */
 #include "tui/app/app.h"
 
+#include <stdlib.h>
+
 /* Check is on the screen, and nothing over it. */
 static bool wants_check(const struct tui_app *app)
 {
@@ -136,6 +138,7 @@ void tui_app_end_jobs(struct tui_app *app)
     tui_app_forget_jobs(app);
     tui_cells_end(&app->cells);
     tui_files_end(&app->files);
+    free(app->picture.bytes.data);
     tui_job_end(&app->check.job);
 }
 

@@ -321,6 +321,14 @@ static enum tui_result do_tour(struct tui_app *app, const char *argument)
     return stop_signal ? TUI_QUIT : TUI_REDRAW;
 }
 
+/* The map does it; elsewhere there is nothing to be drawn. */
+static enum tui_result do_export(struct tui_app *app, const char *argument)
+{
+    (void)argument;
+    tui_app_say(app, TUI_WARN, "what is drawn is the map: 2 shows it");
+    return TUI_REDRAW;
+}
+
 static enum tui_result do_prompt(struct tui_app *app, const char *argument)
 {
     (void)argument;
@@ -372,6 +380,7 @@ static const struct {
     {TUI_DO_FAMILY, .does = do_family},
     {TUI_DO_EDIT, .does = do_edit},
     {TUI_DO_OWNERS, .does = do_owners},
+    {TUI_DO_EXPORT, .does = do_export},
     {TUI_DO_NEXT_VIEW, .does_one = do_turn_tabs, .which = 1},
     {TUI_DO_PREV_VIEW, .does_one = do_turn_tabs, .which = TUI_TABS - 1},
     {TUI_DO_RESIZE, .does = do_resize},

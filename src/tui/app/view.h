@@ -84,6 +84,7 @@ enum tui_change {
     TUI_CHANGE_RECOVER,
     TUI_CHANGE_REBASE,  /* to the file that is the argument */
     TUI_CHANGE_EXTRACT, /* app->files.extract, to the file that is the argument */
+    TUI_CHANGE_PICTURE, /* app->picture, likewise */
     TUI_CHANGE_EDIT,    /* what is staged in Header */
     TUI_CHANGE_REPAIR,  /* what is staged in Check */
 };

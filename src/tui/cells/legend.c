@@ -13,17 +13,17 @@
 static const struct {
     struct tui_mark mark;
     const char *text;
-} densities[TUI_DENSITIES] = {
-    [TUI_DENSITY_OUTSIDE] = {{' ', TUI_NORMAL}, "behind the end of the disk"},
-    [TUI_DENSITY_BACKING] = {{0x00b7, TUI_MAP_BACKING}, "nothing in the COW: all from the backing file"},
-    [TUI_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND},
-                            "nothing in the COW, past the end of the backing file: zeros"},
-    [TUI_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW},
-                         "up to 24% of the cell's sectors are in the COW; on a logarithmic scale "
-                         "(%) the shades part where the legend says"},
-    [TUI_DENSITY_HALF] = {{0x2592, TUI_MAP_HALF}, "25 to 49%"},
-    [TUI_DENSITY_HIGH] = {{0x2593, TUI_MAP_HIGH}, "50 to 99%"},
-    [TUI_DENSITY_FULL] = {{0x2588, TUI_MAP_FULL}, "all of the cell is in the COW"},
+} densities[FRONT_DENSITIES] = {
+    [FRONT_DENSITY_OUTSIDE] = {{' ', TUI_NORMAL}, "behind the end of the disk"},
+    [FRONT_DENSITY_BACKING] = {{0x00b7, TUI_MAP_BACKING}, "nothing in the COW: all from the backing file"},
+    [FRONT_DENSITY_BEYOND] = {{'~', TUI_MAP_BEYOND},
+                              "nothing in the COW, past the end of the backing file: zeros"},
+    [FRONT_DENSITY_LOW] = {{0x2591, TUI_MAP_LOW},
+                           "up to 24% of the cell's sectors are in the COW; on a logarithmic scale "
+                           "(%) the shades part where the legend says"},
+    [FRONT_DENSITY_HALF] = {{0x2592, TUI_MAP_HALF}, "25 to 49%"},
+    [FRONT_DENSITY_HIGH] = {{0x2593, TUI_MAP_HIGH}, "50 to 99%"},
+    [FRONT_DENSITY_FULL] = {{0x2588, TUI_MAP_FULL}, "all of the cell is in the COW"},
 };
 
 static const struct tui_mark origins[COW_ORIGINS] = {
@@ -47,10 +47,10 @@ static const struct {
     struct tui_mark mark;
     const char *name;
     const char *text;
-} ends_of[TUI_END_KINDS] = {
-    [TUI_END_PARTITION] = {{'|', TUI_STRONG}, "part end", "behind the end of a partition"},
-    [TUI_END_FILESYSTEM] = {{')', TUI_STRONG}, "fs end", "behind the end of a filesystem"},
-    [TUI_END_BACKING] =
+} ends_of[FRONT_END_KINDS] = {
+    [FRONT_END_PARTITION] = {{'|', TUI_STRONG}, "part end", "behind the end of a partition"},
+    [FRONT_END_FILESYSTEM] = {{')', TUI_STRONG}, "fs end", "behind the end of a filesystem"},
+    [FRONT_END_BACKING] =
         {{'}', TUI_STRONG},
          "backing end",
          "behind the end of the backing file; where several end, the last of these signs stands"},
@@ -101,7 +101,7 @@ static const struct tui_mark kinds[COW_FS_KINDS] = {
     [COW_FS_KIND_SAME] = {'=', TUI_FILE_SAME},
 };
 
-struct tui_mark tui_density_mark(enum tui_density density)
+struct tui_mark tui_density_mark(enum front_density density)
 {
     return densities[density].mark;
 }
@@ -111,18 +111,11 @@ struct tui_mark tui_origin_mark(enum cow_origin origin)
     return origin < COW_ORIGINS ? origins[origin] : (struct tui_mark){'?', TUI_WARN};
 }
 
-struct tui_mark tui_scanned_mark(enum tui_density density, const uint64_t sectors[COW_ORIGINS])
+struct tui_mark tui_scanned_mark(enum front_density density, const uint64_t sectors[COW_ORIGINS])
 {
-    uint64_t redundant = sectors[COW_ORIGIN_REDUNDANT], changed = sectors[COW_ORIGIN_CHANGED];
-    uint64_t zero = sectors[COW_ORIGIN_ZERO] + sectors[COW_ORIGIN_HOLE];
+    const enum cow_origin origin = front_scanned_origin(sectors);
 
-    if (sectors[COW_ORIGIN_ORPHAN] > 0)
-        return origins[COW_ORIGIN_ORPHAN];
-    if (redundant > changed + zero)
-        return origins[COW_ORIGIN_REDUNDANT];
-    if (zero > changed)
-        return origins[COW_ORIGIN_ZERO];
-    return densities[density].mark;
+    return origin == COW_ORIGIN_CHANGED ? densities[density].mark : origins[origin];
 }
 
 struct tui_mark tui_mixed_mark(void)
@@ -152,7 +145,7 @@ struct tui_mark tui_owner_mark(enum tui_owner owner)
 
 struct tui_mark tui_end_mark(unsigned ends)
 {
-    int strongest = TUI_END_KINDS - 1;
+    int strongest = FRONT_END_KINDS - 1;
 
     while (strongest > 0 && !(ends & 1U << strongest))
         strongest--;
@@ -182,20 +175,20 @@ static int legend_origin(struct tui_canvas *canvas, int x, int y, int end, enum 
     return legend_item(canvas, x, y, end, &origins[origin], 1, cow_origin_name(origin));
 }
 
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct front_heat *heat,
                     unsigned ends, bool scanned)
 {
-    const struct tui_mark ramp[] = {densities[TUI_DENSITY_LOW].mark, densities[TUI_DENSITY_HALF].mark,
-                                    densities[TUI_DENSITY_HIGH].mark, densities[TUI_DENSITY_FULL].mark};
-    char shades[TUI_HEAT_TEXT_BYTES];
+    const struct tui_mark ramp[] = {densities[FRONT_DENSITY_LOW].mark, densities[FRONT_DENSITY_HALF].mark,
+                                    densities[FRONT_DENSITY_HIGH].mark, densities[FRONT_DENSITY_FULL].mark};
+    char shades[FRONT_HEAT_TEXT_BYTES];
     int end = x + max_cols, from = x;
 
-    x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing");
+    x = legend_item(canvas, x, y, end, &densities[FRONT_DENSITY_BACKING].mark, 1, "backing");
     bool brief = max_cols < WIDE_COLS && (ends || scanned);
-    if (brief || x + RAMP_COLS + tui_text_cells(tui_heat_text(shades, heat, false)) > end)
-        tui_heat_text(shades, heat, true);
+    if (brief || x + RAMP_COLS + tui_text_cells(front_heat_text(shades, heat, false)) > end)
+        front_heat_text(shades, heat, true);
     x = legend_item(canvas, x, y, end, ramp, 4, shades);
-    for (int kind = 0; kind < TUI_END_KINDS; kind++) {
+    for (int kind = 0; kind < FRONT_END_KINDS; kind++) {
         if (ends & 1U << kind)
             x = legend_item(canvas, x, y, end, &ends_of[kind].mark, 1, ends_of[kind].name);
     }
@@ -204,7 +197,7 @@ int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_ZERO);
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_ORPHAN);
     }
-    x = legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BEYOND].mark, 1, "beyond the backing");
+    x = legend_item(canvas, x, y, end, &densities[FRONT_DENSITY_BEYOND].mark, 1, "beyond the backing");
     return x - from;
 }
 
@@ -214,7 +207,7 @@ int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols)
 
     for (int o = 0; o < TUI_OWNERS; o++)
         x = legend_item(canvas, x, y, end, &owners[o].mark, 1, owners[o].name);
-    return legend_item(canvas, x, y, end, &densities[TUI_DENSITY_BACKING].mark, 1, "backing") - from;
+    return legend_item(canvas, x, y, end, &densities[FRONT_DENSITY_BACKING].mark, 1, "backing") - from;
 }
 
 int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const char *path, bool below)
@@ -260,13 +253,13 @@ void tui_legend_help(struct tui_page *page)
 {
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "A cell of the map");
-    for (int d = TUI_DENSITY_BACKING; d < TUI_DENSITIES; d++)
+    for (int d = FRONT_DENSITY_BACKING; d < FRONT_DENSITIES; d++)
         legend_line(page, densities[d].mark, "", densities[d].text);
     tui_page_line(page);
     tui_page_wrap(page, 3, 3, TUI_DIM,
                   "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
                   "where they are changed, else the signs below; orphans always.");
-    for (int kind = 0; kind < TUI_END_KINDS; kind++)
+    for (int kind = 0; kind < FRONT_END_KINDS; kind++)
         legend_line(page, ends_of[kind].mark, "", ends_of[kind].text);
     legend_line(page, news[2], "", "followed (F): something in it has become dirty just now");
     legend_line(page, news[1], "", "... more than 1.5 seconds ago");

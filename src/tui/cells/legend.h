@@ -7,7 +7,7 @@
 
 #include "cow/fs.h"
 #include "cow/image.h"
-#include "tui/cells/heat.h"
+#include "front/picture/heat.h"
 #include "tui/jobs/ends_job.h"
 #include "tui/screen/canvas.h"
 #include "tui/screen/page.h"
@@ -17,13 +17,13 @@ struct tui_mark {
     enum tui_style style;
 };
 
-struct tui_mark tui_density_mark(enum tui_density density);
+struct tui_mark tui_density_mark(enum front_density density);
 
 struct tui_mark tui_origin_mark(enum cow_origin origin);
 
 /* A cell of the map after a scan: sectors[] of its origins. What a crash lost shows in any case; else what
  * most of its dirty sectors are; where those are changed, by density. */
-struct tui_mark tui_scanned_mark(enum tui_density density, const uint64_t sectors[COW_ORIGINS]);
+struct tui_mark tui_scanned_mark(enum front_density density, const uint64_t sectors[COW_ORIGINS]);
 
 /* The note of a run, or a cell, that touches pages which are dirty in part. */
 struct tui_mark tui_mixed_mark(void);
@@ -59,7 +59,7 @@ struct tui_mark tui_kind_mark(enum cow_fs_kind kind);
 
 /* The map's legend in one line, with the kinds of end that are shown (1 << kind), and with what a scan tells
  * if there was one; the cells used. */
-int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct tui_heat *heat,
+int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const struct front_heat *heat,
                     unsigned ends, bool scanned);
 
 /* The legend in one line for the map by owners, and for one with a file (its path is raw bytes), or all

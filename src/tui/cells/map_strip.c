@@ -53,19 +53,19 @@ static int count_strip(struct tui_app *app, struct map_strip *strip, int cols)
 }
 
 void map_strip_draw(struct tui_app *app, struct map_strip *strip, struct tui_canvas *canvas, int y,
-                    enum tui_heat_choice choice, uint64_t first_sector, uint64_t sectors)
+                    enum front_heat_choice choice, uint64_t first_sector, uint64_t sectors)
 {
     int cols = canvas->cols - LABEL_COLS - 2 * EDGE_COLS, x = LABEL_COLS + EDGE_COLS - 1;
-    struct tui_heat heat;
+    struct front_heat heat;
 
     if (cols < 1 || !app->cells.usage_known || count_strip(app, strip, cols))
         return;
-    tui_heat_measure(&heat, choice, strip->cell, (size_t)cols);
+    front_heat_measure(&heat, choice, strip->cell, (size_t)cols);
     tui_text(canvas, 1, y, LABEL_COLS, TUI_LABEL, "disk");
     for (int i = 0; i < cols; i++) {
         unsigned ends = map_ends_in(&app->ends, (uint64_t)i * strip->cell_sectors, strip->cell_sectors);
         struct tui_mark mark =
-            ends ? tui_end_mark(ends) : tui_density_mark(tui_heat_of(&heat, &strip->cell[i]));
+            ends ? tui_end_mark(ends) : tui_density_mark(front_heat_of(&heat, &strip->cell[i]));
         tui_put(canvas, x + i, y, mark.glyph, mark.style);
     }
     uint64_t last = first_sector + sectors - 1;

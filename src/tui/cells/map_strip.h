@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "tui/cells/heat.h"
+#include "front/picture/heat.h"
 #include "tui/screen/canvas.h"
 
 struct tui_app;
@@ -23,7 +23,7 @@ struct map_strip {
 /* Draws it with the window that begins at a sector and is so many long, in brackets. The disk is counted when
  * the strip is needed first, and again for another image or width. Where that fails, nothing is drawn. */
 void map_strip_draw(struct tui_app *app, struct map_strip *strip, struct tui_canvas *canvas, int y,
-                    enum tui_heat_choice choice, uint64_t first_sector, uint64_t sectors);
+                    enum front_heat_choice choice, uint64_t first_sector, uint64_t sectors);
 
 void map_strip_free(struct map_strip *strip);
 

@@ -31,10 +31,12 @@ static const char *method_meaning(enum cow_method method)
     return meanings[method] ? meanings[method] : "";
 }
 
-/* It is about no disk. */
-static bool is_extract(const struct cow_preview *preview)
+/* What a file is that is no disk; NULL: it is one. */
+static const char *other_file(const struct cow_preview *preview)
 {
-    return preview->operation == COW_OPERATION_EXTRACT;
+    return preview->operation == COW_OPERATION_EXTRACT ? "a file of the guest"
+           : preview->operation == COW_OPERATION_SAVE  ? "a picture of the map"
+                                                       : NULL;
 }
 
 /* What is removed; what is made or changed the rows around it tell, and the page with the steps names all. */
@@ -123,7 +125,7 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
     else if (change_moves_in_place(preview))
         put_moves(page, preview);
-    else if (is_extract(preview))
+    else if (other_file(preview))
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
                        needed);
     else if (preview->method == COW_METHOD_IN_PLACE)
@@ -158,8 +160,8 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     cow_size_text(old, preview->before_size_bytes);
     cow_size_text(new, preview->after_size_bytes);
     tui_page_line(page);
-    if (is_extract(preview))
-        col = tui_page_put(page, LABEL_COL, TUI_STRONG, "a file of the guest");
+    if (other_file(preview))
+        col = tui_page_put(page, LABEL_COL, TUI_STRONG, other_file(preview));
     else if (preview->has_before && preview->has_after &&
              preview->before_size_bytes != preview->after_size_bytes)
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", old, new);

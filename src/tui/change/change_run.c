@@ -124,7 +124,8 @@ void change_commit(struct tui_app *app, struct change *change)
         front_end_change(change->planned, change->succeeded ? NULL : &change->error);
     cow_plan_free(change->plan);
     change->plan = NULL;
-    if (tui_app_reopen_changed(app, &err))
+    /* A new file changes nothing of what is looked at: what was scanned and counted stays. */
+    if (!change->target[0] && tui_app_reopen_changed(app, &err))
         on_change_note(&run, err.message);
     change->can_undo = change->succeeded && !change->target[0] && can_undo(app->subject.image);
     if (change->succeeded && !change->target[0])

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "front/change/options.h"
+#include "front/picture/map.h"
 
 static int plan_undo(struct front_planned *out, struct tui_app *app, const char *argument,
                      const struct cow_env *env, struct cow_error *err)
@@ -53,6 +54,18 @@ static int plan_extract(struct front_planned *out, struct tui_app *app, const ch
 
     (void)env;
     return cow_plan_extract(&out->plan, app->subject.image, &options, err);
+}
+
+static int plan_picture(struct front_planned *out, struct tui_app *app, const char *argument,
+                        const struct cow_env *env, struct cow_error *err)
+{
+    const struct cow_save_options options = {.what = front_picture_title(app->picture.kind),
+                                             .bytes = app->picture.bytes.data,
+                                             .n_bytes = app->picture.bytes.n,
+                                             .output_path = argument};
+
+    (void)env;
+    return cow_plan_save(&out->plan, app->subject.image, &options, err);
 }
 
 static int plan_edit(struct front_planned *out, struct tui_app *app, const char *argument,
@@ -107,6 +120,7 @@ static const struct {
     [TUI_CHANGE_RECOVER] = {plan_recover, &recover_words, NULL, NULL},
     [TUI_CHANGE_REBASE] = {plan_rebase, NULL, "Rebase", "names another backing file now."},
     [TUI_CHANGE_EXTRACT] = {plan_extract, NULL, "Extract", NULL},
+    [TUI_CHANGE_PICTURE] = {plan_picture, NULL, "Picture", NULL},
     [TUI_CHANGE_EDIT] = {plan_edit, NULL, "Edit", "has the header that you typed."},
     [TUI_CHANGE_REPAIR] = {plan_repair, NULL, "Repair", "is mended as chosen."},
 };

@@ -35,7 +35,7 @@ struct tui_cell bar_cell(const struct lesson_picture *picture, uint64_t first_by
 
     if (cow_image_density(image, first, end > first ? end - first : 1, &density, NULL))
         return (struct tui_cell){'?', TUI_DIM};
-    const struct tui_mark mark = tui_density_mark(tui_density_of(&density));
+    const struct tui_mark mark = tui_density_mark(front_density_of(&density));
     return (struct tui_cell){mark.glyph, (uint8_t)mark.style};
 }
 

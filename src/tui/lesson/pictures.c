@@ -254,7 +254,7 @@ static void draw_cells(const struct lesson_picture *picture, int rows, uint64_t 
             struct cow_density density = {0};
             if (first >= sectors || cow_image_density(image, first, cell_sectors, &density, NULL))
                 return;
-            const struct tui_mark mark = tui_density_mark(tui_density_of(&density));
+            const struct tui_mark mark = tui_density_mark(front_density_of(&density));
             tui_put(picture->canvas, picture->area.x + x, picture->area.y + y, mark.glyph, mark.style);
         }
     }
@@ -269,7 +269,7 @@ void picture_map(const struct lesson_picture *picture)
     uint64_t cells = (uint64_t)rows * (uint64_t)picture->area.cols;
     uint64_t cell_sectors = (sectors + cells - 1) / cells;
     int x = picture->area.x, y = picture->area.y + picture->area.rows - 3;
-    struct tui_heat heat = {0};
+    struct front_heat heat = {0};
 
     cell_sectors = (cell_sectors + BITS - 1) / BITS * BITS; /* whole pages */
     draw_cells(picture, rows, cell_sectors);

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tui/cells/curve.h"
-#include "tui/cells/heat.h"
+#include "front/picture/curve.h"
+#include "front/picture/heat.h"
 #include "tui/cells/map_strip.h"
 #include "tui/cells/range.h"
 #include "tui/views/map_owners.h"
@@ -25,9 +25,9 @@ struct map_view {
     int x, y;       /* where the first one lies on the canvas */
     bool fitted;    /* stays fitted when the window changes */
     bool curved;    /* the cells of the window lie along a curve, not in rows */
-    struct tui_curve curve;
-    enum tui_heat_choice heat_choice;
-    struct tui_heat heat; /* of what is counted */
+    struct front_curve curve;
+    enum front_heat_choice heat_choice;
+    struct front_heat heat; /* of what is counted */
     struct tui_owners owners;
     struct map_strip strip;
     struct range_totals range;
@@ -36,6 +36,9 @@ struct map_view {
 /* What a scan has found in the cell under the cursor: "changed 88, redundant 2, mixed pages 1"; false, and
  * "", as long as that is not known. */
 bool map_found_text(struct tui_app *app, const struct map_view *view, char *out, size_t out_bytes);
+
+/* Draws what the map shows as a picture, and shows what writing it to that file does (:export). */
+enum tui_result map_export(struct tui_app *app, const struct map_view *view, const char *path);
 
 /* The cell under the cursor, in one line. */
 void map_draw_inspector(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int y);

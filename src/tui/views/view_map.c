@@ -50,7 +50,7 @@ static void map_close(struct tui_app *app, void *state)
 
     (void)app;
     tui_owners_free(&view->owners);
-    tui_curve_free(&view->curve);
+    front_curve_free(&view->curve);
     map_strip_free(&view->strip);
     free(view);
 }
@@ -132,7 +132,7 @@ static bool arrange_map(struct tui_app *app, struct map_view *view, int cols, in
     view->cols = view->fitted ? filling_cols(sectors, view->cell_sectors, cols, rows) : cols;
     view->rows = rows;
     scroll_map(app, view);
-    return !view->curved || tui_curve_draw(&view->curve, view->cols, view->rows) == 0;
+    return !view->curved || front_curve_draw(&view->curve, view->cols, view->rows) == 0;
 }
 
 /* The scale follows what has been counted so far of the window. */
@@ -141,15 +141,15 @@ static void measure_heat(const struct tui_app *app, struct map_view *view)
     size_t counted;
     const struct cow_density *count = tui_cells_counts(&app->cells, &counted);
 
-    tui_heat_measure(&view->heat, view->heat_choice, count, counted);
+    front_heat_measure(&view->heat, view->heat_choice, count, counted);
 }
 
 /* What a cell is, as far as it was counted: nothing is drawn of others. */
-static enum tui_density density_at(const struct tui_app *app, const struct map_view *view, size_t cell)
+static enum front_density density_at(const struct tui_app *app, const struct map_view *view, size_t cell)
 {
     const struct cow_density *count = tui_cells_at(&app->cells, cell);
 
-    return count ? tui_heat_of(&view->heat, count) : TUI_DENSITY_OUTSIDE;
+    return count ? front_heat_of(&view->heat, count) : FRONT_DENSITY_OUTSIDE;
 }
 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
@@ -170,11 +170,11 @@ static void draw_gutter(struct tui_app *app, const struct map_view *view, struct
 }
 
 /* Where a cell of the window lies. */
-static struct tui_spot spot_of(const struct map_view *view, size_t cell)
+static struct front_spot spot_of(const struct map_view *view, size_t cell)
 {
     return view->curved ? view->curve.spot[cell]
-                        : (struct tui_spot){(int16_t)(cell % (size_t)view->cols),
-                                            (int16_t)(cell / (size_t)view->cols)};
+                        : (struct front_spot){(int16_t)(cell % (size_t)view->cols),
+                                              (int16_t)(cell / (size_t)view->cols)};
 }
 
 /* The cell under the cursor, counted from the first one of the window. */
@@ -186,7 +186,7 @@ static size_t cursor_cell(const struct tui_app *app, const struct map_view *view
 static struct tui_mark cell_mark(const struct tui_app *app, const struct map_view *view, size_t cell)
 {
     const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, cell);
-    enum tui_density density = density_at(app, view, cell);
+    enum front_density density = density_at(app, view, cell);
     struct tui_mark mark = scanned ? tui_scanned_mark(density, scanned->sectors) : tui_density_mark(density);
 
     tui_owners_mark(&view->owners, cell, &mark);
@@ -203,11 +203,12 @@ static void draw_ends(const struct tui_app *app, const struct map_view *view, st
                       struct tui_rect cells)
 {
     uint64_t first = view->top_row * row_sectors(view);
-    const struct tui_end *end;
+    const struct front_end *end;
 
-    for (size_t at = 0; (end = tui_ends_within(&app->ends, &at, first, window_sectors(view))) != NULL;) {
+    for (size_t at = 0;
+         (end = front_ends_within(&app->ends.known, &at, first, window_sectors(view))) != NULL;) {
         uint64_t cell = end->sector / view->cell_sectors;
-        struct tui_spot spot = spot_of(view, (size_t)(cell - first / view->cell_sectors));
+        struct front_spot spot = spot_of(view, (size_t)(cell - first / view->cell_sectors));
         struct tui_mark mark =
             tui_end_mark(map_ends_in(&app->ends, cell * view->cell_sectors, view->cell_sectors));
         tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
@@ -237,7 +238,7 @@ static void draw_range(const struct tui_app *app, const struct map_view *view, s
 
     for (size_t cell = 0; app->range.on && cell < n; cell++) {
         uint64_t sector = first + cell * view->cell_sectors;
-        struct tui_spot spot = spot_of(view, cell);
+        struct front_spot spot = spot_of(view, cell);
         if (sector >= range.first && sector < range.end)
             tui_restyle(canvas, (struct tui_rect){cells.x + spot.x, cells.y + spot.y, 1, 1}, TUI_SELECTED);
     }
@@ -255,7 +256,7 @@ static void draw_glow(const struct tui_app *app, const struct map_view *view, st
         uint64_t from = fresh->first > first ? fresh->first : first, to = fresh->end < end ? fresh->end : end;
         for (uint64_t cell = (from - first) / view->cell_sectors;
              glow > 0 && from < to && first + cell * view->cell_sectors < to; cell++) {
-            struct tui_spot spot = spot_of(view, (size_t)cell);
+            struct front_spot spot = spot_of(view, (size_t)cell);
             tui_put(canvas, cells.x + spot.x, cells.y + spot.y, tui_new_mark(glow).glyph,
                     tui_new_mark(glow).style);
         }
@@ -265,12 +266,12 @@ static void draw_glow(const struct tui_app *app, const struct map_view *view, st
 static void draw_cells(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
                        struct tui_rect cells)
 {
-    struct tui_spot cursor = spot_of(view, cursor_cell(app, view));
+    struct front_spot cursor = spot_of(view, cursor_cell(app, view));
     int cursor_x = cells.x + cursor.x, cursor_y = cells.y + cursor.y;
     size_t n = (size_t)view->cols * (size_t)view->rows;
 
     for (size_t cell = 0; cell < n; cell++) {
-        struct tui_spot spot = spot_of(view, cell);
+        struct front_spot spot = spot_of(view, cell);
         struct tui_mark mark = cell_mark(app, view, cell);
         if (mark.glyph == FULL_BLOCK && spot.x == cursor.x && spot.y == cursor.y)
             mark.glyph = FULL_UNDER_CURSOR;
@@ -448,7 +449,7 @@ static bool map_click(struct tui_app *app, void *state, int x, int y)
 /* Moves the cursor to the cell beside it on the screen, along the curve or not. */
 static enum tui_result step_across(struct tui_app *app, const struct map_view *view, int dx, int dy)
 {
-    struct tui_spot spot = spot_of(view, cursor_cell(app, view));
+    struct front_spot spot = spot_of(view, cursor_cell(app, view));
 
     return select_spot(app, view, spot.x + dx, spot.y + dy) ? TUI_REDRAW : TUI_NOTHING;
 }
@@ -463,7 +464,7 @@ static enum tui_result move_map(struct tui_app *app, const struct map_view *view
 /* The other scale than the one that is seen now. */
 static enum tui_result turn_heat(struct map_view *view)
 {
-    view->heat_choice = view->heat.is_log ? TUI_HEAT_LINEAR : TUI_HEAT_LOG;
+    view->heat_choice = view->heat.is_log ? FRONT_HEAT_LINEAR : FRONT_HEAT_LOG;
     return TUI_REDRAW;
 }
 
@@ -508,7 +509,6 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     struct map_view *view = state;
     uint64_t cols = (uint64_t)view->cols, first;
 
-    (void)argument;
     if (view->cell_sectors == 0 || tui_app_sectors(app) == 0)
         return TUI_IGNORED;
     first = app->sector / view->cell_sectors * view->cell_sectors;
@@ -545,6 +545,8 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     case TUI_DO_HILBERT:
         view->curved = !view->curved;
         return TUI_REDRAW;
+    case TUI_DO_EXPORT:
+        return map_export(app, view, argument);
     case TUI_DO_NEXT_RUN:
         return tui_app_next_dirty(app, first + view->cell_sectors);
     case TUI_DO_PREV_RUN:

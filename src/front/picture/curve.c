@@ -5,7 +5,7 @@
  * which it goes, and the side across; both as steps that may be negative. A half is made even where that can
  * be, so that the curve leaves it beside the next one.
  */
-#include "tui/cells/curve.h"
+#include "front/picture/curve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct part {
 };
 
 struct pen {
-    struct tui_curve *curve;
+    struct front_curve *curve;
     uint32_t next;
 };
 
@@ -67,7 +67,7 @@ static struct step even_half(struct step side)
 static void put_line(struct pen *pen, struct step at, struct step side)
 {
     for (int i = length_of(side); i > 0; i--, at = add(at, unit_of(side))) {
-        pen->curve->spot[pen->next] = (struct tui_spot){(int16_t)at.x, (int16_t)at.y};
+        pen->curve->spot[pen->next] = (struct front_spot){(int16_t)at.x, (int16_t)at.y};
         pen->curve->index[at.y * pen->curve->cols + at.x] = pen->next++;
     }
 }
@@ -94,25 +94,25 @@ static void put_part(struct pen *pen,
     put_part(pen, (struct part){last, {-up.x, -up.y}, less(half, along)});
 }
 
-void tui_curve_free(struct tui_curve *curve)
+void front_curve_free(struct front_curve *curve)
 {
     free(curve->spot);
     free(curve->index);
     memset(curve, 0, sizeof *curve);
 }
 
-int tui_curve_draw(struct tui_curve *curve, int cols, int rows)
+int front_curve_draw(struct front_curve *curve, int cols, int rows)
 {
     const size_t cells = (size_t)cols * (size_t)rows;
     struct pen pen = {.curve = curve};
 
     if (curve->cols == cols && curve->rows == rows)
         return 0;
-    tui_curve_free(curve);
+    front_curve_free(curve);
     curve->spot = calloc(cells, sizeof *curve->spot);
     curve->index = calloc(cells, sizeof *curve->index);
     if (!curve->spot || !curve->index) {
-        tui_curve_free(curve);
+        front_curve_free(curve);
         return COW_NO_MEMORY;
     }
     curve->cols = cols;

@@ -8,7 +8,7 @@
  * show chance alone, and a map of chance says nothing and takes a terminal long to be told: there the factors
  * are smaller, and what is little fuller than usual has the lowest shade, too.
  */
-#include "tui/cells/heat.h"
+#include "front/picture/heat.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -61,12 +61,12 @@ static double choose_factor(const double *factor, size_t n, double most, double 
     return factor[n - 1];
 }
 
-void tui_heat_measure(struct tui_heat *out, enum tui_heat_choice choice, const struct cow_density *cell,
-                      size_t cells)
+void front_heat_measure(struct front_heat *out, enum front_heat_choice choice, const struct cow_density *cell,
+                        size_t cells)
 {
     size_t count[OCTAVES] = {0}, total = 0;
 
-    *out = (struct tui_heat){.is_log = false};
+    *out = (struct front_heat){.is_log = false};
     for (size_t i = 0; i < cells; i++) {
         double share = share_of(&cell[i]);
         if (share <= 0)
@@ -76,41 +76,42 @@ void tui_heat_measure(struct tui_heat *out, enum tui_heat_choice choice, const s
         if (share > out->most)
             out->most = share;
     }
-    out->is_log = total > 0 && (choice == TUI_HEAT_LOG || (choice == TUI_HEAT_AUTO && out->most < low_share));
+    out->is_log =
+        total > 0 && (choice == FRONT_HEAT_LOG || (choice == FRONT_HEAT_AUTO && out->most < low_share));
     double bound = out->most, usual = usual_share(count, total),
            factor = choose_factor(factors, sizeof factors / sizeof factors[0], out->most, usual);
     if (total * 2 >= cells && factor <= small_factors[0])
         factor = choose_factor(small_factors, sizeof small_factors / sizeof small_factors[0], out->most,
                                usual * above_usual);
-    for (int i = TUI_HEAT_BOUNDS - 1; i >= 0; i--)
+    for (int i = FRONT_HEAT_BOUNDS - 1; i >= 0; i--)
         out->bound[i] = bound /= factor;
 }
 
-enum tui_density tui_density_of(const struct cow_density *density)
+enum front_density front_density_of(const struct cow_density *density)
 {
     uint64_t quarter = density->sectors / 4 + (density->sectors % 4 != 0);
 
     if (density->sectors == 0)
-        return TUI_DENSITY_OUTSIDE;
+        return FRONT_DENSITY_OUTSIDE;
     if (density->dirty_sectors == 0)
-        return density->beyond_backing_sectors > density->sectors / 2 ? TUI_DENSITY_BEYOND
-                                                                      : TUI_DENSITY_BACKING;
+        return density->beyond_backing_sectors > density->sectors / 2 ? FRONT_DENSITY_BEYOND
+                                                                      : FRONT_DENSITY_BACKING;
     if (density->dirty_sectors == density->sectors)
-        return TUI_DENSITY_FULL;
+        return FRONT_DENSITY_FULL;
     if (density->dirty_sectors >= density->sectors - density->sectors / 2)
-        return TUI_DENSITY_HIGH;
-    return density->dirty_sectors >= quarter ? TUI_DENSITY_HALF : TUI_DENSITY_LOW;
+        return FRONT_DENSITY_HIGH;
+    return density->dirty_sectors >= quarter ? FRONT_DENSITY_HALF : FRONT_DENSITY_LOW;
 }
 
-enum tui_density tui_heat_of(const struct tui_heat *heat, const struct cow_density *density)
+enum front_density front_heat_of(const struct front_heat *heat, const struct cow_density *density)
 {
     int step = 0;
 
     if (!heat->is_log || density->dirty_sectors == 0)
-        return tui_density_of(density);
-    while (step < TUI_HEAT_BOUNDS && share_of(density) >= heat->bound[step])
+        return front_density_of(density);
+    while (step < FRONT_HEAT_BOUNDS && share_of(density) >= heat->bound[step])
         step++;
-    return (enum tui_density)(TUI_DENSITY_LOW + step);
+    return (enum front_density)(FRONT_DENSITY_LOW + step);
 }
 
 /* A share in percent with two digits that count. Returns how many bytes. */
@@ -129,21 +130,52 @@ static int put_percent(char *out, size_t out_bytes, double share)
     return n;
 }
 
-const char *tui_heat_text(char out[TUI_HEAT_TEXT_BYTES], const struct tui_heat *heat, bool brief)
+const char *front_heat_text(char out[FRONT_HEAT_TEXT_BYTES], const struct front_heat *heat, bool brief)
 {
     const char *in_what = brief ? "" : " in the COW";
     int used;
 
     if (!heat->is_log) {
-        snprintf(out, TUI_HEAT_TEXT_BYTES, "1-24-49-99-100%%%s", in_what);
+        snprintf(out, FRONT_HEAT_TEXT_BYTES, "1-24-49-99-100%%%s", in_what);
         return out;
     }
-    used = snprintf(out, TUI_HEAT_TEXT_BYTES, "%s", brief ? "" : "up to ");
-    for (int i = 0; i < TUI_HEAT_BOUNDS; i++) {
-        used += put_percent(out + used, TUI_HEAT_TEXT_BYTES - (size_t)used, heat->bound[i]);
-        used += snprintf(out + used, TUI_HEAT_TEXT_BYTES - (size_t)used, ", ");
+    used = snprintf(out, FRONT_HEAT_TEXT_BYTES, "%s", brief ? "" : "up to ");
+    for (int i = 0; i < FRONT_HEAT_BOUNDS; i++) {
+        used += put_percent(out + used, FRONT_HEAT_TEXT_BYTES - (size_t)used, heat->bound[i]);
+        used += snprintf(out + used, FRONT_HEAT_TEXT_BYTES - (size_t)used, ", ");
     }
-    used += put_percent(out + used, TUI_HEAT_TEXT_BYTES - (size_t)used, heat->most);
-    snprintf(out + used, TUI_HEAT_TEXT_BYTES - (size_t)used, "%%%s, log", in_what);
+    used += put_percent(out + used, FRONT_HEAT_TEXT_BYTES - (size_t)used, heat->most);
+    snprintf(out + used, FRONT_HEAT_TEXT_BYTES - (size_t)used, "%%%s, log", in_what);
     return out;
+}
+
+const char *front_heat_shade_text(char out[FRONT_HEAT_SHADE_BYTES], const struct front_heat *heat,
+                                  enum front_density shade)
+{
+    static const char *const quarters[] = {"1-24%", "25-49%", "50-99%", "100%"};
+    const int step = (int)shade - (int)FRONT_DENSITY_LOW;
+
+    if (!heat->is_log) {
+        snprintf(out, FRONT_HEAT_SHADE_BYTES, "%s", quarters[step]);
+        return out;
+    }
+    int used = snprintf(out, FRONT_HEAT_SHADE_BYTES, "up to ");
+    used += put_percent(out + used, FRONT_HEAT_SHADE_BYTES - (size_t)used,
+                        step < FRONT_HEAT_BOUNDS ? heat->bound[step] : heat->most);
+    snprintf(out + used, FRONT_HEAT_SHADE_BYTES - (size_t)used, "%%");
+    return out;
+}
+
+enum cow_origin front_scanned_origin(const uint64_t sectors[COW_ORIGINS])
+{
+    const uint64_t redundant = sectors[COW_ORIGIN_REDUNDANT], changed = sectors[COW_ORIGIN_CHANGED];
+    const uint64_t zero = sectors[COW_ORIGIN_ZERO] + sectors[COW_ORIGIN_HOLE];
+
+    if (sectors[COW_ORIGIN_ORPHAN] > 0) {
+        return COW_ORIGIN_ORPHAN;
+    }
+    if (redundant > changed + zero) {
+        return COW_ORIGIN_REDUNDANT;
+    }
+    return zero > changed ? COW_ORIGIN_ZERO : COW_ORIGIN_CHANGED;
 }

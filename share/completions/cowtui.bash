@@ -23,7 +23,7 @@ _cowtui()
 {
     local words cword command='' options word value i
     local common='--color --quiet --verbose --help --version' changes='--dry-run --yes --force --json'
-    local with_argument='--backing --in --interval --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
+    local with_argument='--backing --in --interval --for --at --owner --extract --diff --from --partition --socket --policy --method --to --output --reserve
         --script --theme --color'
     local current previous option=''
 
@@ -33,7 +33,7 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | list | help | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
+        info | map | record | replay | list | help | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
             mount | recover | undo)
             command=$word
             break
@@ -45,6 +45,8 @@ _cowtui()
     case $command in
     info) options="--backing --no-backing --json $common" ;;
     map) options="--backing --no-backing --scan --follow --interval --json $common" ;;
+    record) options="--backing --no-backing --interval --for --output --force --json $common" ;;
+    replay) options="--at --from --to --files --owners --json --script --theme --ascii --mouse --no-config $common" ;;
     list) options="--no-backing --json $common" ;;
     help) options=$common ;;
     family) options="--in --json $common" ;;
@@ -85,6 +87,8 @@ _cowtui()
         -b | -o | --backing | --from | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'v3 qcow2' -- "$value")
+            elif [[ $command$option == replay--@(from|to) ]]; then
+                COMPREPLY=()
             elif [ "$command$option" = files--from ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value")
             else
@@ -99,7 +103,7 @@ _cowtui()
         fi
         return
     fi
-    local commands='info map list help family files check create diff merge resize pages compact rebase convert serve mount
+    local commands='info map record replay list help family files check create diff merge resize pages compact rebase convert serve mount
         recover undo'
     case $current in
     -*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;

@@ -31,6 +31,11 @@ int cli_convert(const struct cli_options *options, struct cow_error *err);
 int cli_diff(const struct cli_options *options, struct cow_error *err);
 int cli_serve(const struct cli_options *options, struct cow_error *err);
 int cli_mount(const struct cli_options *options, struct cow_error *err);
+int cli_record(const struct cli_options *options, struct cow_error *err);
+int cli_replay(const struct cli_options *options, struct cow_error *err);
+
+/* Whether a log is looked at on the screen: there is one, and no option asks for text. */
+bool cli_replays_on_screen(const struct cli_options *options);
 
 /* create --from, convert --to qcow2: other programs read and write the format (qcow2_commands.c). */
 int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
@@ -40,6 +45,12 @@ int cli_convert_to_qcow2(const struct cli_options *options, struct cow_error *er
  * the two versions differ (files_diff.c). */
 int cli_files_diff(struct cow_image *image, struct cow_fs *fs, int partition,
                    const struct cli_options *options, struct cow_error *err);
+
+/* --interval in nanoseconds ("2", "0.25": seconds); a second if it was not given (map.c). */
+int cli_read_interval(int64_t *out, const char *text, struct cow_error *err);
+
+/* The present time (struct cow_env). */
+int64_t cli_clock_ns(void *context);
 
 /* --reserve as a number of bytes; 0 if it was not given. */
 int cli_read_reserve(uint64_t *out, const struct cli_options *options, struct cow_error *err);

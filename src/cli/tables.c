@@ -12,27 +12,31 @@
 
 const struct cli_option cli_option_table[] = {
     {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP), 0,
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP | CLI_REPLAY), 0,
      "use this backing file instead of the stored one"},
     {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
-     CLI_ALL &
-         ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS | CLI_HELP),
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS |
+                           CLI_HELP | CLI_REPLAY),
      0, "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
     {"follow", 0, NULL, CLI_FLAG, MEMBER(follow), CLI_MAP, 0, "tell what becomes dirty, as it does"},
-    {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP, 0, "look so often (1)"},
+    {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP | CLI_RECORD, 0, "look so often (1)"},
+    {"for", 0, "SECONDS", CLI_TEXT, MEMBER(for_seconds), CLI_RECORD, 0, "end by itself after so long"},
+    {"at", 0, "TIME", CLI_TEXT, MEMBER(at), CLI_REPLAY, 0,
+     "what was dirty then, in seconds from its beginning"},
     {"in", 0, "PLACE", CLI_MANY, MEMBER(in), CLI_FAMILY | CLI_RESIZE, 0,
      "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
      "who has that byte (16M) or sector (s32768)?"},
-    {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES, 0,
-     "whose is all that is in the COW, piece by piece?"},
+    {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES | CLI_REPLAY, 0,
+     "whose is all that is in the COW, or new, by pieces?"},
+    {"files", 0, NULL, CLI_FLAG, MEMBER(files), CLI_REPLAY, 0, "to which files what is new belongs"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
     {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0, "what has changed in that file"},
-    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
-     "files: as guest or backing has it; create: a qcow2"},
+    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE | CLI_REPLAY, 0,
+     "files: guest, backing; create: a qcow2; replay: TIME"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
     {"write", 0, NULL, CLI_FLAG, MEMBER(write), CLI_SERVERS, 0,
      "let it be written to, too; there is no undo"},
@@ -43,8 +47,8 @@ const struct cli_option cli_option_table[] = {
     {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep"},
-    {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT, 0,
-     "rebase: the other backing file; convert: v3, qcow2"},
+    {"to", 0, "WHAT", CLI_TEXT, MEMBER(to), CLI_REBASE | CLI_CONVERT | CLI_REPLAY, 0,
+     "rebase: a file; convert: v3, qcow2; replay: TIME"},
     {"with-backing", 0, NULL, CLI_FLAG, MEMBER(with_backing), CLI_CONVERT, 0,
      "qcow2: on the same backing file, not the whole disk"},
     {"restamp", 0, NULL, CLI_FLAG, MEMBER(restamp), CLI_REBASE, 0, "take over the backing file's date"},
@@ -60,7 +64,8 @@ const struct cli_option cli_option_table[] = {
     {"forward", 0, NULL, CLI_FLAG, MEMBER(forward), CLI_RECOVER, 0, "to its end, where both ways are open"},
     {"back", 0, NULL, CLI_FLAG, MEMBER(back), CLI_RECOVER, 0, "to its beginning, where both ways are open"},
     {"output", 'o', "FILE", CLI_TEXT, MEMBER(output),
-     CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES, 0, "write the result to this new file"},
+     CLI_MERGE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES | CLI_FILES | CLI_RECORD, 0,
+     "write the result to this new file"},
     {"reserve", 0, "SIZE", CLI_TEXT, MEMBER(reserve), CLI_CREATE | CLI_RESIZE | CLI_DIFF | CLI_REWRITES, 0,
      "be able to grow to SIZE later without moving data"},
     {"dry-run", 'n', NULL, CLI_FLAG, MEMBER(dry_run), CLI_CHANGES | CLI_CHECK | CLI_FILES | CLI_SERVERS,
@@ -72,20 +77,22 @@ const struct cli_option cli_option_table[] = {
     {"discard", 0, NULL, CLI_FLAG, MEMBER(discard), CLI_UNDO, 0, "remove the undo data instead"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK | CLI_SERVERS, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', "WORD", CLI_FORCE, MEMBER(force), CLI_CHANGES | CLI_FILES, CLI_READERS | CLI_CHECK,
-     "replace an existing output; see the manual"},
-    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
-     0, "JSON on standard output"},
-    {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
+    {"force", 'f', "WORD", CLI_FORCE, MEMBER(force), CLI_CHANGES | CLI_FILES | CLI_RECORD,
+     CLI_READERS | CLI_CHECK, "replace an existing output; see the manual"},
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json),
+     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_RECORD | CLI_REPLAY, 0,
+     "JSON on standard output"},
+    {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN | CLI_REPLAY, 0,
      "play keys from a file, without a terminal"},
     {"tour", 0, NULL, CLI_FLAG, MEMBER(tour), CLI_SCREEN, 0, "a lesson of ten screens, on a disk of its own"},
-    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN,
+    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN | CLI_REPLAY,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS, "colours of the screen"},
-    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN,
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN | CLI_REPLAY,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      "draw the screen with ASCII characters only"},
-    {"mouse", 0, NULL, CLI_FLAG, MEMBER(mouse), CLI_SCREEN, 0, "clicks, wheel and dragging on the screen"},
-    {"no-config", 0, NULL, CLI_FLAG, MEMBER(no_config), CLI_SCREEN, 0,
+    {"mouse", 0, NULL, CLI_FLAG, MEMBER(mouse), CLI_SCREEN | CLI_REPLAY, 0,
+     "clicks, wheel and dragging on the screen"},
+    {"no-config", 0, NULL, CLI_FLAG, MEMBER(no_config), CLI_SCREEN | CLI_REPLAY, 0,
      "go without the config file of the screen"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
     {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
@@ -116,6 +123,19 @@ const struct cli_command cli_command_table[] = {
      "With --follow there is a line for each change of the bitmap, as a guest writes,\n"
      "until Ctrl-C ends it with a sum; no lock is taken. What is written into sectors\n"
      "that are dirty already does not show.\n"},
+    {"record", CLI_RECORD, "-o LOG IMAGE", 1, cli_record, "keep what becomes dirty, and when, in a log",
+     "Follows the image's bitmap as map --follow does, and writes what changes, with\n"
+     "the time, to the new file named with -o, until Ctrl-C or --for ends it. No lock\n"
+     "is taken, and image and backing file are not written. What is written into\n"
+     "sectors that are dirty already does not show. \"cowtui replay LOG\" tells what\n"
+     "was when.\n"},
+    {"replay", CLI_REPLAY, "LOG", 1, cli_replay, "what was dirty when, and what was written then",
+     "Goes through a log on the screen. Without a terminal, or with --json, the moments\n"
+     "at which something had changed are listed. --at TIME prints the runs that were\n"
+     "dirty then; --from TIME and --to TIME the runs that became dirty in between. TIME\n"
+     "is in seconds from the beginning of the log (12.5). --files tells to which files\n"
+     "these belong, --owners whose each piece is: by the image as it is now, if it is\n"
+     "still there and the same.\n"},
     {"files", CLI_FILES, "IMAGE", 1, cli_files, "which files of the guest have changed",
      "Lists the files that differ from the backing file's, and how much of each is in\n"
      "the COW; then what else is: inode tables, the journal, free space... It reads\n"

@@ -314,7 +314,7 @@ static size_t find_records(const struct bytes *log, struct record_end *record)
     size_t n = 0;
     for (size_t at = LOG_HEAD_BYTES; at < log->n; n++) {
         record[n].kind = log->at[at + LOG_FRAME_BYTES];
-        at += LOG_FRAME_BYTES + (size_t)bytes_get(log->at + at, 4, false);
+        at += LOG_FRAME_BYTES + (size_t)bytes_get(log->at + at, 4, true);
         record[n].end = at;
     }
     return n;
@@ -401,7 +401,7 @@ END_TEST
 static void mend_sums(struct bytes *log)
 {
     for (size_t at = LOG_HEAD_BYTES; at + LOG_FRAME_BYTES < log->n;) {
-        const size_t n = (size_t)bytes_get(log->at + at, 4, false);
+        const size_t n = (size_t)bytes_get(log->at + at, 4, true);
         struct log_buffer buffer = {.bytes = log->at + at, .n = LOG_FRAME_BYTES + n};
         if (n == 0 || n > log->n - at - LOG_FRAME_BYTES) {
             return;
@@ -483,7 +483,7 @@ static void add_about(const char *path, uint64_t size_bytes, uint64_t sectors)
     struct log_buffer buffer = {.n = 0};
     uint8_t head[LOG_HEAD_BYTES] = {0};
     memcpy(head, log_magic, LOG_MAGIC_BYTES);
-    head[LOG_MAGIC_BYTES] = LOG_VERSION;
+    head[LOG_HEAD_BYTES - 1] = LOG_VERSION;
     unlink(path);
     file_write(path, head, sizeof head);
     log_begin(&buffer, LOG_ABOUT);
@@ -571,7 +571,7 @@ START_TEST(what_is_no_log_is_told)
     file_write(path, "", 0);
     must_fail(cow_history_open(&history, path, NULL, &err), COW_INVALID, err);
     unlink(path);
-    file_write(path, "cow-log\n\2\0\0\0", 12);
+    file_write(path, "cow-log\n\0\0\0\2", 12);
     must_fail(cow_history_open(&history, path, NULL, &err), COW_INVALID, err);
     must(strstr(err.message, "version 2") != NULL, "%s", err.message);
     must_fail(cow_history_open(&history, test_directory(), NULL, &err), COW_INVALID, err);

@@ -116,7 +116,7 @@ static int read_record(const struct cow_history *h, struct window *window, uint6
     if (status != 0 || n < LOG_FRAME_BYTES) {
         return status;
     }
-    const size_t n_bytes = (size_t)bytes_get(bytes, 4, false);
+    const size_t n_bytes = (size_t)bytes_get(bytes, 4, true);
     if (n_bytes == 0 || n_bytes > LOG_RECORD_MOST) {
         return 0;
     }
@@ -327,7 +327,7 @@ static int read_head(const struct cow_history *h, struct window *window, struct 
         cow_error_set(err, COW_INVALID, "%s: is no log of a recording", h->path);
         return cow_error_hint(err, "\"cowtui record IMAGE -o LOG\" makes one");
     }
-    const uint64_t version = n < LOG_HEAD_BYTES ? LOG_VERSION : bytes_get(bytes + LOG_MAGIC_BYTES, 4, false);
+    const uint64_t version = n < LOG_HEAD_BYTES ? LOG_VERSION : bytes_get(bytes + LOG_MAGIC_BYTES, 4, true);
     if (version != LOG_VERSION) {
         cow_error_set(err, COW_INVALID, "%s: is a log of version %" PRIu64 ", and known is %d", h->path,
                       version, (int)LOG_VERSION);

@@ -62,7 +62,7 @@ static uint32_t sum_of(const uint8_t length[4], const uint8_t *record, size_t n_
 {
     uint8_t both[8];
     memcpy(both, length, 4);
-    bytes_put(both + 4, 4, false, crc_ieee(record, n_bytes));
+    bytes_put(both + 4, 4, true, crc_ieee(record, n_bytes));
     return crc_ieee(both, sizeof both);
 }
 
@@ -70,8 +70,8 @@ void log_finish(struct log_buffer *buffer)
 {
     if (!buffer->failed) {
         const size_t n_bytes = buffer->n - LOG_FRAME_BYTES;
-        bytes_put(buffer->bytes, 4, false, n_bytes);
-        bytes_put(buffer->bytes + 4, 4, false,
+        bytes_put(buffer->bytes, 4, true, n_bytes);
+        bytes_put(buffer->bytes + 4, 4, true,
                   sum_of(buffer->bytes, buffer->bytes + LOG_FRAME_BYTES, n_bytes));
     }
 }
@@ -84,8 +84,8 @@ void log_free(struct log_buffer *buffer)
 
 bool log_is_whole(const uint8_t *frame, const uint8_t *record, size_t n_bytes)
 {
-    return bytes_get(frame, 4, false) == n_bytes &&
-           bytes_get(frame + 4, 4, false) == sum_of(frame, record, n_bytes);
+    return bytes_get(frame, 4, true) == n_bytes &&
+           bytes_get(frame + 4, 4, true) == sum_of(frame, record, n_bytes);
 }
 
 static uint64_t take_nothing(struct log_reader *reader)

@@ -13,7 +13,7 @@
 enum {
     LOG_MAGIC_BYTES = 8,
     LOG_VERSION = 1,
-    LOG_HEAD_BYTES = LOG_MAGIC_BYTES + 4, /* the version, little-endian as all of it */
+    LOG_HEAD_BYTES = LOG_MAGIC_BYTES + 4, /* the version, big-endian as all of it */
     LOG_FRAME_BYTES = 8,                  /* before each record: its length, and a CRC of that and of it */
     LOG_RECORD_MOST = 1024 * 1024,
     LOG_RUNS_MOST = 32 * 1024, /* in a record that is written: it stays below that */

@@ -203,7 +203,7 @@ static int write_about(struct cow_recording *r, struct cow_error *err)
     struct log_mark mark;
     uint8_t head[LOG_HEAD_BYTES];
     memcpy(head, log_magic, LOG_MAGIC_BYTES);
-    bytes_put(head + LOG_MAGIC_BYTES, 4, false, LOG_VERSION);
+    bytes_put(head + LOG_MAGIC_BYTES, 4, true, LOG_VERSION);
     log_mark_of(&mark, r->img);
     log_begin(&r->buffer, LOG_ABOUT);
     log_put(&r->buffer, (uint64_t)(r->facts.begun_ns / millisecond_ns));
@@ -227,7 +227,9 @@ static int check_way(const struct cow_image *img, const char *path, const struct
                      struct cow_error *err)
 {
     const bool is_image = same_file(facts, &img->cow.facts);
-    if (is_image || image_has_below(img, facts)) {
+    const bool is_backing =
+        img->backing.facts.state == COW_BACKING_FOUND && same_file(facts, &img->backing.file.facts);
+    if (is_image || is_backing || image_has_below(img, facts)) {
         return cow_error_set(err, COW_REFUSED, "%s: is %s, and no log", path,
                              is_image ? "the image itself" : "a file that the image lies on");
     }

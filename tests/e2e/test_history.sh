@@ -69,6 +69,11 @@ catch_up() # N
     die "the log never has $want sectors: $(cat moments.json err)"
 }
 
+read_log()
+{
+    "$PYTHON" -ES "$here/log.py" dump "$1" || die "log.py failed"
+}
+
 seconds() # FILE with milliseconds
 {
     printf '%d.%03d' $(($(cat "$1") / 1000)) $(($(cat "$1") % 1000))
@@ -94,6 +99,9 @@ each_moment()
         run 0 replay log --at "$(seconds "at$i")"
         replayed_ranges >got
         diff "ranges$i" got >difference || die "at moment $i: $(cat difference)"
+        # ... and a reader of the log that is not ours
+        awk -v at="$(cat "at$i")" '$1 <= at { line = $2 } END { print line }' <(read_log log) | tr ',' '\n' >got
+        diff "ranges$i" got >difference || die "at moment $i by log.py: $(cat difference)"
     done
     eq "$(cat at6)" "$(jq '.moments[-1].at_ms' moments.json)" "the last moment"
     run 0 replay log

@@ -12,7 +12,7 @@ struct log_mark {
     uint8_t filesystem[IO_FILESYSTEM_ID_BYTES];
     size_t filesystem_bytes; /* 0: it could not be told */
     uint64_t inode;
-    uint32_t header_sum; /* CRC of the header's bytes, up to the bitmap */
+    uint32_t header_sum; /* CRC of the file's first bytes, up to the bitmap */
 };
 
 void log_mark_of(struct log_mark *out, const struct cow_image *img);

@@ -66,6 +66,26 @@ static const struct tui_action table[] = {
     {TUI_DO_HELP, TUI_IN_LESSON, {'?', TUI_KEY_F1}, HELP("this help")},
     {TUI_DO_LEAVE, TUI_IN_LESSON, {'q', ESC}, HELP("leave the tour; its practice disk goes")},
 
+    {TUI_DO_LEFT, TUI_IN_REPLAY, {LEFT}, HELP("to the change before")},
+    {TUI_DO_RIGHT, TUI_IN_REPLAY, {RIGHT}, HELP("to the next change")},
+    {TUI_DO_FAR_LEFT, TUI_IN_REPLAY, {'h'}, HELP("ten changes back")},
+    {TUI_DO_FAR_RIGHT, TUI_IN_REPLAY, {'l'}, HELP("ten changes on")},
+    {TUI_DO_PAGE_UP, TUI_IN_REPLAY, {TUI_KEY_PGUP, TUI_CTRL('b')}, HELP("a tenth of the time back")},
+    {TUI_DO_PAGE_DOWN, TUI_IN_REPLAY, {TUI_KEY_PGDN, TUI_CTRL('f')}, HELP("a tenth of the time on")},
+    {TUI_DO_FIRST, TUI_IN_REPLAY, {'g', TUI_KEY_HOME}, HELP("to the beginning")},
+    {TUI_DO_LAST, TUI_IN_REPLAY, {'G', TUI_KEY_END}, HELP("to the end")},
+    {TUI_DO_PLAY, TUI_IN_REPLAY, {' '}, HELP("let the time run, or hold it")},
+    {TUI_DO_FASTER, TUI_IN_REPLAY, {'+', '='}, HELP("let it run twice as fast")},
+    {TUI_DO_SLOWER, TUI_IN_REPLAY, {'-'}, HELP("half as fast, down to the time that it took")},
+    {TUI_DO_MARK, TUI_IN_REPLAY, {'m'}, HELP("mark this moment: what was written from there to the cursor is told")},
+    {TUI_DO_TO_MARK, TUI_IN_REPLAY, {'\''}, HELP("to the mark")},
+    {TUI_DO_WHOSE, TUI_IN_REPLAY, {'o', ENTER},
+     HELP("whose that is: reads the image's filesystem, where it is still the image that was recorded")},
+    {TUI_DO_UP, TUI_IN_REPLAY, {UP, 'k'}, HELP("the list up")},
+    {TUI_DO_DOWN, TUI_IN_REPLAY, {DOWN, 'j'}, HELP("the list down")},
+    {TUI_DO_HELP, TUI_IN_REPLAY, {'?', TUI_KEY_F1}, HELP("this help")},
+    {TUI_DO_LEAVE, TUI_IN_REPLAY, {'q', ESC}, HELP("leave the replay")},
+
     {TUI_DO_ZOOM_IN, TUI_IN_MAP, {'+', '='}, .command = "zoom-in", HELP("zoom in around the cursor")},
     {TUI_DO_ZOOM_OUT, TUI_IN_MAP, {'-'}, .command = "zoom-out", HELP("zoom out")},
     {TUI_DO_FIT, TUI_IN_MAP, {'0'}, .command = "fit", HELP("zoom out to the whole disk")},
@@ -185,7 +205,7 @@ static const struct tui_action table[] = {
     {TUI_DO_THEME, TUI_IN_LOOKING, .command = "theme", .argument = TUI_THEME, HELP("other colours")},
     {TUI_DO_TOUR, TUI_IN_LOOKING, .command = "tour",
      HELP("a lesson of ten screens, on a practice disk of its own; then back here")},
-    {TUI_DO_REDRAW, ~0U, {TUI_CTRL('l')}, .command = "redraw", HELP("draw the screen anew")},
+    {TUI_DO_REDRAW, ~UINT64_C(0), {TUI_CTRL('l')}, .command = "redraw", HELP("draw the screen anew")},
     {TUI_DO_PROMPT, TUI_IN_LOOKING, {':'}, HELP("type a command (Tab completes, Up recalls)")},
     {TUI_DO_UNDO, TUI_IN_LOOKING, {'u'}, .command = "undo", .argument = TUI_DISCARD,
      HELP("take back the last change: shows first what that does; :undo discard gives that up")},
@@ -227,7 +247,7 @@ const char *tui_argument_words(enum tui_argument_kind kind)
     return argument_words[kind];
 }
 
-enum tui_action_id tui_action_of_key(int key, unsigned contexts)
+enum tui_action_id tui_action_of_key(int key, tui_contexts contexts)
 {
     for (size_t i = 0; i < ROWS; i++) {
         if (!(table[i].contexts & contexts))

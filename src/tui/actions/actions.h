@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cow/error.h"
 
@@ -94,6 +95,12 @@ enum tui_action_id {
     TUI_DO_REDRAW,
     TUI_DO_TOUR,
     TUI_DO_HOLD,
+    TUI_DO_PLAY,
+    TUI_DO_FASTER,
+    TUI_DO_SLOWER,
+    TUI_DO_FAR_LEFT,
+    TUI_DO_FAR_RIGHT,
+    TUI_DO_WHOSE,
     TUI_DO_PROMPT,
     TUI_DO_LEAVE,
     TUI_DO_QUIT,
@@ -143,8 +150,12 @@ enum {
         TUI_IN_FIELD | TUI_IN_CHOICE | TUI_IN_BESIDE | TUI_IN_PREVIEW | TUI_IN_RESULT | TUI_IN_OFFER,
 };
 
-/* The lesson. A bit that no int has, so it is no enumerator. */
-#define TUI_IN_LESSON (1U << 31)
+/* Any number of them, added. */
+typedef uint64_t tui_contexts;
+
+/* The lesson, and the replay of a log. Bits that no int has, so they are no enumerators. */
+#define TUI_IN_LESSON (UINT64_C(1) << 31)
+#define TUI_IN_REPLAY (UINT64_C(1) << 32)
 
 enum tui_argument_kind {
     TUI_NO_ARGUMENT,
@@ -167,12 +178,12 @@ enum { TUI_ACTION_KEYS = 3, TUI_ACTION_HELPS = 4 };
 
 struct tui_action {
     enum tui_action_id id;
-    unsigned contexts;
+    tui_contexts contexts;
     int key[TUI_ACTION_KEYS]; /* the first ones; 0: none more */
     const char *command;      /* its name after ':', or NULL */
     enum tui_argument_kind argument;
-    struct {               /* what it does, the first ones; NULL: no more */
-        unsigned contexts; /* where it does that; 0: wherever the row holds */
+    struct {                   /* what it does, the first ones; NULL: no more */
+        tui_contexts contexts; /* where it does that; 0: wherever the row holds */
         const char *words;
     } help[TUI_ACTION_HELPS];
 };
@@ -184,7 +195,7 @@ const struct tui_action *tui_action_row(size_t index);
 const char *tui_argument_words(enum tui_argument_kind kind);
 
 /* The action of a key where those contexts hold; TUI_DO_NOTHING if there is none. */
-enum tui_action_id tui_action_of_key(int key, unsigned contexts);
+enum tui_action_id tui_action_of_key(int key, tui_contexts contexts);
 
 /* The action of a command line "name argument". An unambiguous beginning of a name is enough, and a place
  * alone ("16M") means goto. Sets *argument to what follows the name ("" if nothing does). Errors: COW_USAGE

@@ -18,7 +18,7 @@
     (TUI_IN_BYTES | TUI_IN_HELP | TUI_IN_FINDING | TUI_IN_FILE | TUI_IN_DIFF | TUI_IN_FAMILY | TUI_IN_OWNER)
 
 static const struct footer_entry {
-    unsigned contexts;
+    tui_contexts contexts;
     enum tui_action_id id;
     const char *keys, *words;
 } footer[] = {
@@ -78,6 +78,14 @@ static const struct footer_entry {
     {TUI_IN_LESSON, TUI_DO_AGAIN, "r", "Again"},
     {TUI_IN_LESSON, TUI_DO_HOLD, "p", "Hold"},
     {TUI_IN_LESSON, TUI_DO_LEAVE, "q", "Leave"},
+    {TUI_IN_REPLAY, TUI_DO_HELP, "?", "Help"},
+    {TUI_IN_REPLAY, TUI_DO_RIGHT, "Left Right", "Step"},
+    {TUI_IN_REPLAY, TUI_DO_PLAY, "Space", "Play"},
+    {TUI_IN_REPLAY, TUI_DO_MARK, "m", "Mark"},
+    {TUI_IN_REPLAY, TUI_DO_WHOSE, "o", "Whose"},
+    {TUI_IN_REPLAY, TUI_DO_FIRST, "g G", "Ends"},
+    {TUI_IN_REPLAY, TUI_DO_FASTER, "+/-", "Speed"},
+    {TUI_IN_REPLAY, TUI_DO_LEAVE, "q", "Leave"},
     {TUI_IN_TABS, TUI_DO_LEAVE, "q", "Quit"}, /* but where the next one holds */
     {TUI_IN_CHOSEN, TUI_DO_LEAVE, "q", "List"},
     {OVER, TUI_DO_LEAVE, "q", "Back"},
@@ -89,7 +97,7 @@ static const struct footer_entry {
 enum { FOOTER = sizeof footer / sizeof footer[0] };
 
 /* Whether one of an action's keys means it there; another action may have the key first. */
-static bool has_key(enum tui_action_id id, unsigned contexts)
+static bool has_key(enum tui_action_id id, tui_contexts contexts)
 {
     const struct tui_action *row;
 
@@ -107,7 +115,7 @@ static int footer_cells(const struct footer_entry *entry)
     return tui_text_cells(entry->keys) + 1 + tui_text_cells(entry->words);
 }
 
-void tui_footer_draw(struct tui_canvas *canvas, int y, unsigned contexts)
+void tui_footer_draw(struct tui_canvas *canvas, int y, tui_contexts contexts)
 {
     const struct footer_entry *shown[FOOTER];
     int n = 0, x = 1, last = 0;
@@ -145,7 +153,7 @@ static void put_help(struct tui_page *page, const struct tui_action *action, con
 
 static const struct {
     const char *title;
-    unsigned looking, others; /* it lists what holds there only, or in others */
+    tui_contexts looking, others; /* it lists what holds there only, or in others */
 } sections[] = {
     {"Everywhere (C- is Ctrl, S- is Shift)", 0, 0},
     {"Header", TUI_IN_HEADER, 0},
@@ -159,14 +167,15 @@ static const struct {
     {"Resize wizard", 0, PAGES | TUI_IN_FS},
     {"List of images", 0, TUI_IN_LIST},
     {"Tour", 0, TUI_IN_LESSON},
+    {"Replay", 0, TUI_IN_REPLAY},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
 
 /* The first one that fits; SECTIONS for what Help does not tell. */
-static size_t section_of(unsigned contexts)
+static size_t section_of(tui_contexts contexts)
 {
-    unsigned looking = contexts & TUI_IN_LOOKING;
+    tui_contexts looking = contexts & TUI_IN_LOOKING;
 
     for (size_t i = 1; i < SECTIONS; i++) {
         if (looking ? (looking & ~sections[i].looking) == 0 : (contexts & ~sections[i].others) == 0)
@@ -190,7 +199,7 @@ static void help_section(struct tui_page *page, size_t section)
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
         for (size_t k = 0; row->key[0] != 0 && k < TUI_ACTION_HELPS && row->help[k].words; k++) {
-            unsigned contexts = row->help[k].contexts ? row->help[k].contexts : row->contexts;
+            tui_contexts contexts = row->help[k].contexts ? row->help[k].contexts : row->contexts;
             if (section_of(contexts) != section)
                 continue;
             if (!titled)
@@ -201,7 +210,7 @@ static void help_section(struct tui_page *page, size_t section)
     }
 }
 
-void tui_actions_help_in(struct tui_page *page, unsigned contexts)
+void tui_actions_help_in(struct tui_page *page, tui_contexts contexts)
 {
     const struct tui_action *row;
 

@@ -285,6 +285,11 @@ names_are_escaped()
     jq . out >/dev/null || die "no JSON"
 }
 
+some_bits() # BEGIN END: those octets of whole.cow's bitmap
+{
+    dd if=whole.cow of=x.cow bs=1 skip="$1" seek="$1" count=$(($2 - $1)) conv=notrunc status=none
+}
+
 # Files of a guest, with a name that a terminal would obey; only what was written after the first moment is theirs.
 whose()
 {
@@ -299,15 +304,15 @@ whose()
     run 0 diff -q -o whole.cow disk.img new.img
     run 0 create -q x.cow disk.img
     record log
-    # What a guest does: the data first, then the bits.
-    py <<'PY'
-import os, subprocess
-whole, ours = open("whole.cow", "rb").read(), open("x.cow", "r+b")
-data = 16384 * 4
-ours.seek(data); ours.truncate(len(whole))
-ours.write(whole[data:]); ours.flush()
-ours.seek(4096 * 2); ours.write(whole[8192:data]); ours.flush()
-PY
+    # What a guest does: the data first, then the bits. Both images have the same layout.
+    data_offset=$("$COWTUI" info --json x.cow | jq .layout.data_offset)
+    eq "$bitmap_offset $data_offset" "$("$COWTUI" info --json whole.cow | jq -r '.layout | "\(.bitmap_offset) \(.data_offset)"')" "layout"
+    dd if=whole.cow of=x.cow bs=4096 skip=$((data_offset / 4096)) seek=$((data_offset / 4096)) conv=notrunc status=none
+    # In two steps, parted in the middle of a file.
+    half=$("$COWTUI" files --owners --json whole.cow | jq 'map(select(.path == "/file"))[0].start + 98304')
+    some_bits "$bitmap_offset" $((bitmap_offset + half / 4096))
+    catch_up 1
+    some_bits $((bitmap_offset + half / 4096)) "$data_offset"
     kill -TERM "$recorder"
     ends 0
     run 0 replay log --files --json
@@ -320,6 +325,12 @@ PY
     has 'five\x1b]0;x\x07' out
     run 0 replay log --owners --json
     eq "$(jq '.newly_dirty_sectors * 512' out)" "$(jq '[.owners[].length] | add' out)" "the sum of the pieces"
+    run 0 replay log --owners --json --from "$(seconds at1)"
+    eq "$(jq '.newly_dirty_sectors * 512' out)" "$(jq '[.owners[].length] | add' out)" "the sum of the second half's"
+    eq "/file 98304" "$(jq -r '.owners[0] | "\(.path) \(.file_offset)"' out)" "where that begins"
+    run 0 replay log --owners --json --to "$(seconds at1)"
+    eq "$(jq '.newly_dirty_sectors * 512' out)" "$(jq '[.owners[].length] | add' out)" "the sum of the first half's"
+    eq "98304" "$(jq '[.owners[] | select(.path == "/file").length] | add' out)" "the file's first half"
 }
 
 wrong_use()

@@ -14,35 +14,13 @@
 #include "core/base/arith.h"
 #include "core/base/bytes.h"
 #include "core/base/grow.h"
-#include "core/history/log.h"
-#include "core/history/mark.h"
+#include "core/history/reading.h"
 #include "core/history/sectors.h"
-#include "core/image/image.h"
-#include "cow/history.h"
 #include "cow/text.h"
 
-enum { READ_AHEAD_BYTES = 64 * 1024, SECTOR_MOST = 65536 };
+enum { READ_AHEAD_BYTES = 64 * 1024, READ_BEFORE_BYTES = 64 * 1024, SECTOR_MOST = 65536 };
 
 #define SIZE_MOST (UINT64_C(1) << 50) /* of a disk: no format comes near */
-
-/* A record of changes. */
-struct moment {
-    struct cow_history_moment told;
-    uint64_t offset; /* of its frame */
-};
-
-struct cow_history {
-    const struct cow_io *io;
-    char *path;
-    int fd;
-    struct cow_history_facts facts;
-    struct log_mark mark;
-    char *image_path, *backing_path, *format, *end_words;
-    struct moment *moment;
-    size_t n, room; /* n: facts.moments + 1, as soon as the beginning is known */
-    size_t now;     /* which moment `bits` is of */
-    struct cow_sectors *bits;
-};
 
 static const struct {
     const char *name, *text;
@@ -69,22 +47,15 @@ const struct cow_history_facts *cow_history_facts(const struct cow_history *h)
 
 /* ---- records, as they lie in the file ---- */
 
-/* Reading on from a place; a piece of the file is kept. */
-struct window {
-    uint8_t *bytes; /* [LOG_FRAME_BYTES + LOG_RECORD_MOST] */
-    uint64_t offset;
-    size_t n_bytes;
-};
-
-static int no_memory(struct cow_error *err)
+int history_no_memory(struct cow_error *err)
 {
     return cow_error_set(err, COW_NO_MEMORY, "out of memory");
 }
 
-static int window_open(struct window *window, struct cow_error *err)
+int history_window_open(struct window *window, struct cow_error *err)
 {
-    *window = (struct window){.bytes = malloc(LOG_FRAME_BYTES + LOG_RECORD_MOST)};
-    return window->bytes != NULL ? 0 : no_memory(err);
+    *window = (struct window){.bytes = malloc(READ_BEFORE_BYTES + LOG_FRAME_BYTES + LOG_RECORD_MOST)};
+    return window->bytes != NULL ? 0 : history_no_memory(err);
 }
 
 /* So many bytes at a place, or fewer at the end of the file: *n. */
@@ -92,22 +63,25 @@ static int window_get(const struct cow_history *h, struct window *window, uint64
                       const uint8_t **bytes, size_t *n, struct cow_error *err)
 {
     if (offset < window->offset || offset + wanted > window->offset + window->n_bytes) {
-        const size_t n_bytes = wanted > READ_AHEAD_BYTES ? wanted : READ_AHEAD_BYTES;
-        const ssize_t got = io_read(h->io, h->fd, window->bytes, n_bytes, offset);
+        /* Whoever goes back wants what lies before it next. */
+        const uint64_t begin = offset < window->offset ? arith_sub_floor(offset, READ_BEFORE_BYTES) : offset;
+        const size_t n_bytes =
+            (size_t)(offset - begin) + (wanted > READ_AHEAD_BYTES ? wanted : READ_AHEAD_BYTES);
+        const ssize_t got = io_read(h->io, h->fd, window->bytes, n_bytes, begin);
         if (got < 0) {
             return cow_error_system(err, (int)-got, "%s", h->path);
         }
-        window->offset = offset;
+        window->offset = begin;
         window->n_bytes = (size_t)got;
     }
     *bytes = window->bytes + (offset - window->offset);
-    *n = (size_t)arith_min(wanted, window->offset + window->n_bytes - offset);
+    *n = (size_t)arith_min(wanted, arith_sub_floor(window->offset + window->n_bytes, offset));
     return 0;
 }
 
 /* The record whose frame is at a place. *whole: there is one; then it is what the reader has. */
-static int read_record(const struct cow_history *h, struct window *window, uint64_t offset, bool *whole,
-                       struct log_reader *reader, uint64_t *end, struct cow_error *err)
+int history_read_record(const struct cow_history *h, struct window *window, uint64_t offset, bool *whole,
+                        struct log_reader *reader, uint64_t *end, struct cow_error *err)
 {
     const uint8_t *bytes;
     size_t n;
@@ -139,8 +113,8 @@ static int contradicts(const struct cow_history *h, uint64_t offset, struct cow_
                          offset);
 }
 
-static int apply_runs(struct cow_sectors *bits, struct log_reader *reader, uint64_t limit, bool sets,
-                      bool checks, uint64_t *sectors)
+int history_apply_runs(struct cow_sectors *bits, struct log_reader *reader, uint64_t limit, bool sets,
+                       bool checks, uint64_t *sectors)
 {
     uint64_t first = 0, end = 0;
     *sectors = 0;
@@ -167,7 +141,7 @@ static char *take_text(struct log_reader *reader, struct cow_error *err, int *st
     const uint8_t *bytes = log_take_bytes(reader, &n);
     char *text = n < SIZE_MAX ? malloc(n + 1) : NULL;
     if (text == NULL) {
-        *status = no_memory(err);
+        *status = history_no_memory(err);
         return NULL;
     }
     if (n > 0) {
@@ -216,8 +190,8 @@ static int read_about(struct cow_history *h, struct log_reader *reader, uint64_t
 static int read_bits(struct cow_history *h, struct log_reader *reader, uint64_t offset, struct cow_error *err)
 {
     uint64_t sectors;
-    if (apply_runs(h->bits, reader, h->facts.sectors, true, true, &sectors) != 0) {
-        return no_memory(err);
+    if (history_apply_runs(h->bits, reader, h->facts.sectors, true, true, &sectors) != 0) {
+        return history_no_memory(err);
     }
     return reader->is_bad || reader->at != reader->end ? contradicts(h, offset, err) : 0;
 }
@@ -226,7 +200,7 @@ static int add_moment(struct cow_history *h, const struct moment *moment, struct
 {
     struct moment *grown = grow_array(h->moment, h->n, &h->room, sizeof *grown);
     if (grown == NULL) {
-        return no_memory(err);
+        return history_no_memory(err);
     }
     h->moment = grown;
     h->moment[h->n] = *moment;
@@ -256,9 +230,9 @@ static int read_change(struct cow_history *h, struct log_reader *reader, uint64_
     struct moment moment = {.offset = offset};
     struct cow_history_moment *told = &moment.told;
     told->at_ms = log_take(reader);
-    if (apply_runs(h->bits, reader, h->facts.sectors, true, true, &told->newly_dirty) != 0 ||
-        apply_runs(h->bits, reader, h->facts.sectors, false, true, &told->newly_clean) != 0) {
-        return no_memory(err);
+    if (history_apply_runs(h->bits, reader, h->facts.sectors, true, true, &told->newly_dirty) != 0 ||
+        history_apply_runs(h->bits, reader, h->facts.sectors, false, true, &told->newly_clean) != 0) {
+        return history_no_memory(err);
     }
     if (reader->is_bad || reader->at != reader->end || told->at_ms < h->facts.end_ms) {
         return contradicts(h, offset, err);
@@ -284,7 +258,7 @@ static int read_end(struct cow_history *h, struct log_reader *reader, uint64_t o
         h->facts.end = (enum cow_history_end)end;
         h->end_words = strdup(cow_escape(escaped, sizeof escaped, words));
         h->facts.end_words = h->end_words;
-        status = h->end_words != NULL ? 0 : no_memory(err);
+        status = h->end_words != NULL ? 0 : history_no_memory(err);
     }
     free(words);
     return status;
@@ -344,7 +318,7 @@ static int read_all(struct cow_history *h, struct window *window, struct cow_err
     uint64_t offset = LOG_HEAD_BYTES, end;
     int status = read_head(h, window, err);
     while (status == 0 && whole) {
-        status = read_record(h, window, offset, &whole, &reader, &end, err);
+        status = history_read_record(h, window, offset, &whole, &reader, &end, err);
         if (status == 0 && whole) {
             status = read_next(h, &reader, offset, err);
             offset = end;
@@ -373,14 +347,15 @@ int cow_history_open(struct cow_history **out, const char *path, const struct co
     struct stat facts;
     struct cow_history *h = calloc(1, sizeof *h);
     if (h == NULL) {
-        return no_memory(err);
+        return history_no_memory(err);
     }
     h->io = io != NULL ? io : &io_system;
     h->facts.end_words = "";
     h->path = strdup(path);
     h->bits = sectors_make();
     h->fd = -1;
-    int status = h->path != NULL && h->bits != NULL ? window_open(&window, err) : no_memory(err);
+    int status =
+        h->path != NULL && h->bits != NULL ? history_window_open(&window, err) : history_no_memory(err);
     if (status == 0) {
         h->fd = io_open_regular(h->io, path, O_RDONLY | O_CLOEXEC, &facts);
         status = h->fd == -EINVAL ? cow_error_set(err, COW_INVALID, "%s: is no regular file", path)
@@ -411,160 +386,4 @@ void cow_history_close(struct cow_history *h)
         free(h->path);
         free(h);
     }
-}
-
-/* ---- moments ---- */
-
-void cow_history_moment(const struct cow_history *h, size_t index, struct cow_history_moment *out)
-{
-    *out = h->moment[index].told;
-}
-
-size_t cow_history_moment_at(const struct cow_history *h, uint64_t at_ms)
-{
-    size_t first = 0, end = h->n;
-    while (end - first > 1) {
-        const size_t middle = first + (end - first) / 2;
-        if (h->moment[middle].told.at_ms <= at_ms) {
-            first = middle;
-        } else {
-            end = middle;
-        }
-    }
-    return first;
-}
-
-/* Lays a record over the bits, or takes it back. */
-static int lay_over(const struct cow_history *h, struct window *window, size_t index,
-                    struct cow_sectors *bits, bool back, struct cow_error *err)
-{
-    struct log_reader reader;
-    uint64_t end, sectors;
-    bool whole;
-    int status = read_record(h, window, h->moment[index].offset, &whole, &reader, &end, err);
-    if (status != 0) {
-        return status;
-    }
-    if (!whole || *reader.at++ != LOG_CHANGE || log_take(&reader) != h->moment[index].told.at_ms) {
-        return cow_error_set(err, COW_IO, "%s: has changed since it was opened", h->path);
-    }
-    if (apply_runs(bits, &reader, h->facts.sectors, !back, false, &sectors) != 0 ||
-        apply_runs(bits, &reader, h->facts.sectors, back, false, &sectors) != 0) {
-        return no_memory(err);
-    }
-    return 0;
-}
-
-int cow_history_go(struct cow_history *h, size_t moment, const struct cow_sectors **out,
-                   struct cow_error *err)
-{
-    struct window window = {.bytes = NULL};
-    int status = h->now != moment ? window_open(&window, err) : 0;
-    while (status == 0 && h->now < moment) {
-        status = lay_over(h, &window, ++h->now, h->bits, false, err);
-    }
-    while (status == 0 && h->now > moment) {
-        status = lay_over(h, &window, h->now--, h->bits, true, err);
-    }
-    free(window.bytes);
-    if (status == 0) {
-        *out = h->bits;
-    }
-    return status;
-}
-
-int cow_history_between(const struct cow_history *h, size_t from, size_t to, struct cow_sectors **out,
-                        struct cow_error *err)
-{
-    struct window window;
-    struct cow_sectors *set = sectors_make();
-    int status = set != NULL ? window_open(&window, err) : no_memory(err);
-    if (status == 0) {
-        for (size_t index = from + 1; status == 0 && index <= to; index++) {
-            status = lay_over(h, &window, index, set, false, err);
-        }
-        free(window.bytes);
-    }
-    if (status != 0) {
-        cow_sectors_free(set);
-        return status;
-    }
-    *out = set;
-    return 0;
-}
-
-/* ---- the image ---- */
-
-static bool is_same_file(const struct cow_history *h, const struct cow_image *img)
-{
-    struct log_mark mark;
-    log_mark_of(&mark, img);
-    return mark.inode == h->mark.inode &&
-           (mark.filesystem_bytes == 0 || h->mark.filesystem_bytes == 0 ||
-            memcmp(mark.filesystem, h->mark.filesystem, sizeof mark.filesystem) == 0);
-}
-
-static bool has_same_header(const struct cow_history *h, const struct cow_image *img)
-{
-    struct log_mark mark;
-    log_mark_of(&mark, img);
-    return mark.header_sum == h->mark.header_sum &&
-           cow_image_header(img)->size_bytes == h->facts.size_bytes &&
-           cow_image_header(img)->sector_bytes == h->facts.sector_bytes;
-}
-
-/* How many of those that were dirty at the end are clean in it now. */
-static int count_lost(const struct cow_history *h, struct cow_image *img, const struct cow_sectors *bits,
-                      uint64_t *lost, struct cow_error *err)
-{
-    struct cow_dirty_run run, there = {0, 0};
-    int status = 0;
-    *lost = 0;
-    for (uint64_t at = 0; status == 0 && at < h->facts.sectors;) {
-        cow_sectors_next(bits, at, &run);
-        if (run.sectors == 0) {
-            break;
-        }
-        if (there.first_sector + there.sectors <= run.first_sector) {
-            status = cow_image_next_dirty(img, run.first_sector, &there, err);
-        }
-        const uint64_t end = run.first_sector + run.sectors;
-        if (status == 0 && (there.sectors == 0 || there.first_sector >= end)) {
-            *lost += run.sectors;
-            at = end;
-        } else if (status == 0) {
-            *lost += arith_sub_floor(there.first_sector, run.first_sector);
-            at = arith_min(end, there.first_sector + there.sectors);
-        }
-    }
-    return status;
-}
-
-int cow_history_check_image(struct cow_history *h, struct cow_image *img, struct cow_error *err)
-{
-    const size_t now = h->now;
-    const struct cow_sectors *bits;
-    uint64_t lost = 0;
-    int status = image_require_layout(img, err);
-    if (status == 0 && !is_same_file(h, img)) {
-        status = cow_error_set(err, COW_REFUSED, "%s: is not the file that was recorded", img->path);
-    }
-    if (status == 0 && !has_same_header(h, img)) {
-        status =
-            cow_error_set(err, COW_REFUSED, "%s: has another header than when it was recorded", img->path);
-    }
-    if (status == 0) {
-        status = cow_history_go(h, h->facts.moments, &bits, err);
-    }
-    if (status == 0) {
-        status = count_lost(h, img, bits, &lost, err);
-    }
-    if (status == 0 && lost > 0) {
-        status =
-            cow_error_set(err, COW_REFUSED,
-                          "%s: %" PRIu64 " sectors that were dirty at the end of the log are clean in it now",
-                          img->path, lost);
-    }
-    const int back = cow_history_go(h, now, &bits, status == 0 ? err : NULL);
-    return status != 0 ? status : back;
 }

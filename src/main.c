@@ -29,6 +29,7 @@ static int open_screen(const struct cli_screen *screen, struct cow_error *err)
         .image_path = screen->image_path,
         .is_directory = screen->is_directory,
         .is_tour = screen->is_tour,
+        .is_replay = screen->is_replay,
         .backing_path = screen->backing_path,
         .no_backing = screen->no_backing,
         .script_path = screen->script_path,

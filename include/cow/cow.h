@@ -24,6 +24,7 @@
 #include "cow/foreign.h"
 #include "cow/fs.h"
 #include "cow/header.h"
+#include "cow/history.h"
 #include "cow/image.h"
 #include "cow/layout.h"
 #include "cow/list.h"

@@ -39,6 +39,7 @@ struct cow_follow_options {
     const struct cow_env *env; /* its clock; may be NULL */
     int64_t interval_ns;       /* between two looks at the file; 0: a second */
     size_t memory_bytes;       /* for bits that are kept; 0: COW_FOLLOW_MEMORY_BYTES */
+    bool tells_first;          /* what is dirty at the beginning is handed out, too, until facts->known */
 };
 
 struct cow_follow_facts {

@@ -33,7 +33,7 @@ _cowtui()
     for ((i = 1; i < cword; i++)); do
         word=${words[i]}
         case $word in
-        info | map | list | help | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
+        info | map | record | replay | list | help | family | files | check | create | diff | merge | resize | pages | compact | rebase | convert | serve | \
             mount | recover | undo)
             command=$word
             break
@@ -85,6 +85,8 @@ _cowtui()
         -b | -o | --backing | --from | --in | --output | --script | --to)
             if [ "$command$option" = convert--to ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'v3 qcow2' -- "$value")
+            elif [[ $command$option == replay--@(from|to) ]]; then
+                COMPREPLY=()
             elif [ "$command$option" = files--from ]; then
                 mapfile -t COMPREPLY < <(compgen -W 'guest backing' -- "$value")
             else
@@ -99,7 +101,7 @@ _cowtui()
         fi
         return
     fi
-    local commands='info map list help family files check create diff merge resize pages compact rebase convert serve mount
+    local commands='info map record replay list help family files check create diff merge resize pages compact rebase convert serve mount
         recover undo'
     case $current in
     -*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;

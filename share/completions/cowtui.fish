@@ -1,13 +1,15 @@
 # fish completion for cowtui(1)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-set -l commands info map list help family files check create diff merge resize pages compact rebase convert serve mount recover undo
+set -l commands info map record replay list help family files check create diff merge resize pages compact rebase convert serve mount recover undo
 set -l none "not __fish_seen_subcommand_from $commands"
 set -l rewrites pages compact rebase convert
 set -l changes "__fish_seen_subcommand_from create diff merge resize $rewrites recover undo"
 
 complete -c cowtui -n "$none" -a info -d "header, layout, usage; would UML open it?"
 complete -c cowtui -n "$none" -a map -d "where the disk's bytes come from, run by run"
+complete -c cowtui -n "$none" -a record -d "keep what becomes dirty, and when, in a log"
+complete -c cowtui -n "$none" -a replay -d "what was dirty when, and what was written then"
 complete -c cowtui -n "$none" -a list -d "the images of a directory, and what else it has"
 complete -c cowtui -n "$none" -a family -d "every image on a backing file"
 complete -c cowtui -n "$none" -a files -d "which files of the guest have changed"
@@ -27,8 +29,8 @@ complete -c cowtui -n "$none" -a undo -d "take back the last change"
 complete -c cowtui -n "$none" -a help -d "what a command does, and its options"
 complete -c cowtui -f -n "__fish_seen_subcommand_from help; and not __fish_seen_subcommand_from (string match -v help $commands)" -a "$commands"
 
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount help" -l no-backing -d "open no backing file"
-complete -c cowtui -n "not __fish_seen_subcommand_from family create diff list help" -s b -l backing -r -d "use this backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff recover undo serve mount replay help" -l no-backing -d "open no backing file"
+complete -c cowtui -n "not __fish_seen_subcommand_from family create diff list replay help" -s b -l backing -r -d "use this backing file"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l family -d "all images on the backing file, or none"
 complete -c cowtui -n "__fish_seen_subcommand_from family resize" -l in -r -d "look in this directory, or at this image, too"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l follow -d "tell what becomes dirty, as it does"
@@ -38,7 +40,12 @@ complete -c cowtui -n "__fish_seen_subcommand_from map" -l png -r -d "the same a
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l hilbert -d "in a picture: cells along a Hilbert curve"
 complete -c cowtui -n "__fish_seen_subcommand_from map" -l scan -d "read the bytes: which are redundant, zero, changed"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l owner -x -d "whose is that byte or sector of the disk?"
-complete -c cowtui -n "__fish_seen_subcommand_from files" -l owners -d "whose is all that is in the COW?"
+complete -c cowtui -n "__fish_seen_subcommand_from files replay" -l owners -d "whose is all that is in the COW, or new?"
+complete -c cowtui -n "__fish_seen_subcommand_from replay" -l files -d "to which files what is new belongs"
+complete -c cowtui -n "__fish_seen_subcommand_from replay" -l at -x -d "what was dirty then, in seconds"
+complete -c cowtui -n "__fish_seen_subcommand_from replay" -l from -x -d "what became dirty since then, in seconds"
+complete -c cowtui -n "__fish_seen_subcommand_from replay" -l to -x -d "... up to then, in seconds"
+complete -c cowtui -n "__fish_seen_subcommand_from record" -l for -x -d "end by itself after so long, in seconds"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l extract -x -d "write that file of the guest to -o FILE"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l diff -x -d "what has changed in that file"
 complete -c cowtui -n "__fish_seen_subcommand_from files" -l from -x -a "guest backing" -d "as which side has it"
@@ -64,7 +71,7 @@ complete -c cowtui -n "__fish_seen_subcommand_from resize" -l method -x -a "copy
 complete -c cowtui -n "__fish_seen_subcommand_from recover" -l forward -d "to its end, where both ways are open"
 complete -c cowtui -n "__fish_seen_subcommand_from recover" -l back -d "to its beginning, where both ways are open"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l policy -x -a "extend copy keep" -d "for the backing file"
-complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files $rewrites" -s o -l output -r -d "write the result to this new file"
+complete -c cowtui -n "__fish_seen_subcommand_from diff merge resize files record $rewrites" -s o -l output -r -d "write the result to this new file"
 complete -c cowtui -n "__fish_seen_subcommand_from create diff resize $rewrites" -l reserve -x -d "be able to grow to this size later"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l shrink -d "allow a smaller size, if no data is lost"
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l grow-fs -d "let its filesystem grow with the disk"
@@ -76,11 +83,11 @@ complete -c cowtui -n "$changes; or __fish_seen_subcommand_from files map" -s f 
 complete -c cowtui -n "__fish_seen_subcommand_from resize" -l force -f -a cut-foreign
 complete -c cowtui -n "__fish_seen_subcommand_from compact" -l force -f -a larger
 complete -c cowtui -n "__fish_seen_subcommand_from $commands; and not __fish_seen_subcommand_from help" -l json -d "JSON on standard output"
-complete -c cowtui -n "$none" -l script -r -d "play keys from a file, without a terminal"
-complete -c cowtui -n "$none" -l theme -x -a "16 contrast dark default light mono" -d "colours of the screen"
-complete -c cowtui -n "$none" -l ascii -d "draw the screen with ASCII characters only"
-complete -c cowtui -n "$none" -l mouse -d "clicks, wheel and dragging on the screen"
-complete -c cowtui -n "$none" -l no-config -d "go without the config file of the screen"
+complete -c cowtui -n "$none; or __fish_seen_subcommand_from replay" -l script -r -d "play keys from a file, without a terminal"
+complete -c cowtui -n "$none; or __fish_seen_subcommand_from replay" -l theme -x -a "16 contrast dark default light mono" -d "colours of the screen"
+complete -c cowtui -n "$none; or __fish_seen_subcommand_from replay" -l ascii -d "draw the screen with ASCII characters only"
+complete -c cowtui -n "$none; or __fish_seen_subcommand_from replay" -l mouse -d "clicks, wheel and dragging on the screen"
+complete -c cowtui -n "$none; or __fish_seen_subcommand_from replay" -l no-config -d "go without the config file of the screen"
 complete -c cowtui -n "$none" -l tour -d "a lesson of ten screens, on a disk of its own"
 complete -c cowtui -l color -x -a "auto never always" -d "colours in the output"
 complete -c cowtui -s q -l quiet -d "no notes, no progress"

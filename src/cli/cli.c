@@ -77,6 +77,7 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
         .image_path = path,
         .is_directory = is_directory(path),
         .is_tour = options.tour,
+        .is_replay = options.command->bit == CLI_REPLAY,
         .backing_path = options.backing,
         .no_backing = options.no_backing,
         .script_path = options.script,
@@ -121,9 +122,12 @@ static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, st
                COWTUI_VERSION);
         return 0;
     }
-    status = front_trace_open(options.command == &cli_screen_command && !options.script, err);
+    const bool replays = options.command->bit == CLI_REPLAY && cli_replays_on_screen(&options);
+    status = front_trace_open((options.command == &cli_screen_command || replays) && !options.script, err);
     if (status)
         return status;
+    if (replays)
+        return open_configured(options, options.operand[0], open_screen, err);
     if (options.command == &cli_screen_command)
         return run_screen(&options, open_screen, err);
     return options.command->run(&options, err);

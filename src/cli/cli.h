@@ -17,6 +17,7 @@ struct cli_screen {
     const char *image_path; /* or a directory to choose an image from: */
     bool is_directory;
     bool is_tour;             /* the lesson; there is no image then */
+    bool is_replay;           /* image_path is that of a log */
     const char *backing_path; /* or NULL */
     bool no_backing;          /* none is opened */
     const char *script_path;  /* or NULL */

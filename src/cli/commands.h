@@ -26,6 +26,11 @@ int cli_check(const struct cli_options *options, struct cow_error *err);
 int cli_diff(const struct cli_options *options, struct cow_error *err);
 int cli_serve(const struct cli_options *options, struct cow_error *err);
 int cli_mount(const struct cli_options *options, struct cow_error *err);
+int cli_record(const struct cli_options *options, struct cow_error *err);
+int cli_replay(const struct cli_options *options, struct cow_error *err);
+
+/* Whether a log is looked at on the screen: there is one, and no option asks for text. */
+bool cli_replays_on_screen(const struct cli_options *options);
 
 /* create --from: other programs read the format (create_from.c). */
 int cli_create_from_qcow2(const struct cli_options *options, struct cow_error *err);
@@ -37,6 +42,12 @@ int cli_files_diff(struct cow_image *image, struct cow_fs *fs, int partition,
 
 /* --partition as a number; -1 if it was not given. */
 int cli_read_partition(int *out, const struct cli_options *options, struct cow_error *err);
+
+/* --interval in nanoseconds ("2", "0.25": seconds); a second if it was not given (map.c). */
+int cli_read_interval(int64_t *out, const char *text, struct cow_error *err);
+
+/* The present time (struct cow_env). */
+int64_t cli_clock_ns(void *context);
 
 /* Opens the image that the first operand names, with the backing file that the options name. */
 int cli_open_image(struct cow_image **out, const struct cli_options *options, struct cow_error *err);

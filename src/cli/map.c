@@ -225,7 +225,7 @@ static const int64_t second_ns = 1000000000;
 
 enum { INTERVAL_MOST_S = 3600, WAIT_MOST_MS = 200 };
 
-static int64_t clock_ns(void *context)
+int64_t cli_clock_ns(void *context)
 {
     struct timespec now;
 
@@ -235,7 +235,7 @@ static int64_t clock_ns(void *context)
 }
 
 /* "2", "0.25": seconds, whatever the locale's decimal point is. */
-static int read_interval(int64_t *out, const char *text, struct cow_error *err)
+int cli_read_interval(int64_t *out, const char *text, struct cow_error *err)
 {
     const char *rest = text ? text + strspn(text, "0123456789") : NULL;
     uint64_t seconds = 0;
@@ -264,7 +264,7 @@ static int wait_until(int64_t until_ns, struct cow_error *err)
 {
     struct pollfd output = {.fd = STDOUT_FILENO};
 
-    for (int64_t left_ns; !cli_interrupted() && (left_ns = until_ns - clock_ns(NULL)) > 0;) {
+    for (int64_t left_ns; !cli_interrupted() && (left_ns = until_ns - cli_clock_ns(NULL)) > 0;) {
         const int64_t left_ms = left_ns / (second_ns / 1000) + 1;
         if (poll(&output, 1, left_ms < WAIT_MOST_MS ? (int)left_ms : WAIT_MOST_MS) > 0 &&
             (output.revents & POLLERR))
@@ -291,7 +291,7 @@ static int follow_on(struct cow_follow *follow, struct cli_followed *followed, s
     int status = follow_round(follow, err);
 
     if (!status)
-        status = cli_followed_begin(followed, facts, clock_ns(NULL), err);
+        status = cli_followed_begin(followed, facts, cli_clock_ns(NULL), err);
     while (!status && !cli_interrupted()) {
         status = wait_until(facts->next_look_ns, err);
         if (!status && cli_interrupted())
@@ -301,17 +301,17 @@ static int follow_on(struct cow_follow *follow, struct cli_followed *followed, s
         if (!status)
             status = cli_followed_tell(followed, facts, err);
     }
-    return status ? status : cli_followed_end(followed, facts, clock_ns(NULL), err);
+    return status ? status : cli_followed_end(followed, facts, cli_clock_ns(NULL), err);
 }
 
 static int map_follow(struct cow_image *image, const struct cli_options *options, struct cow_error *err)
 {
     struct cli_followed followed = {.file = stdout, .json = options->json, .image = image};
-    const struct cow_env env = {.now_ns = clock_ns};
+    const struct cow_env env = {.now_ns = cli_clock_ns};
     struct cow_follow_options follow_options = {
         .changed = cli_followed_take, .context = &followed, .env = &env};
     struct cow_follow *follow = NULL;
-    int status = read_interval(&follow_options.interval_ns, options->interval, err);
+    int status = cli_read_interval(&follow_options.interval_ns, options->interval, err);
 
     if (!status)
         status = cow_follow_open(&follow, image, &follow_options, err);

@@ -35,11 +35,14 @@ enum {
     CLI_MOUNT = 1 << 17,
     CLI_LIST = 1 << 18,
     CLI_HELP = 1 << 19,
+    CLI_RECORD = 1 << 20,
+    CLI_REPLAY = 1 << 21,
     CLI_SERVERS = CLI_SERVE | CLI_MOUNT,
     CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY | CLI_LIST,
     CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
     CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN | CLI_HELP,
+    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN | CLI_HELP |
+              CLI_RECORD | CLI_REPLAY,
 };
 
 enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 64, CLI_WORDS_MAX = 64 };
@@ -67,13 +70,14 @@ struct cli_options {
     bool ascii, mouse;
     bool shrink, grow_fs, resize_fs, family;
     bool scan, quick, repair, owners;
-    bool follow, hilbert;
+    bool follow, hilbert, files;
     bool write, once, fs;
     bool no_backing, no_config, tour;
     const char *backing, *policy, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
     struct cli_words in;
-    const char *interval; /* of `follow` */
+    const char *interval; /* of `follow` and record */
+    const char *for_seconds, *at;
     const char *svg, *png;
     const char *color, *theme, *script;
     enum cli_color color_mode; /* from `color` */

@@ -17,16 +17,19 @@
 
 const struct cli_option cli_option_table[] = {
     {"backing", 'b', "FILE", CLI_TEXT, MEMBER(backing),
-     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP), 0,
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_FAMILY | CLI_LIST | CLI_HELP | CLI_REPLAY), 0,
      "use this backing file instead of the stored one"},
     {"no-backing", 0, NULL, CLI_FLAG, MEMBER(no_backing),
-     CLI_ALL &
-         ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS | CLI_HELP),
+     CLI_ALL & ~(unsigned)(CLI_CREATE | CLI_DIFF | CLI_RECOVER | CLI_UNDO | CLI_FAMILY | CLI_SERVERS |
+                           CLI_HELP | CLI_REPLAY),
      0, "look at the image alone: open no backing file"},
     {"scan", 0, NULL, CLI_FLAG, MEMBER(scan), CLI_MAP, 0,
      "read the bytes: which are redundant, zero, changed"},
     {"follow", 0, NULL, CLI_FLAG, MEMBER(follow), CLI_MAP, 0, "tell what becomes dirty, as it does"},
-    {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP, 0, "look so often (1)"},
+    {"interval", 0, "SECONDS", CLI_TEXT, MEMBER(interval), CLI_MAP | CLI_RECORD, 0, "look so often (1)"},
+    {"for", 0, "SECONDS", CLI_TEXT, MEMBER(for_seconds), CLI_RECORD, 0, "end by itself after so long"},
+    {"at", 0, "TIME", CLI_TEXT, MEMBER(at), CLI_REPLAY, 0,
+     "what was dirty then, in seconds from its beginning"},
     {"svg", 0, "FILE", CLI_TEXT, MEMBER(svg), CLI_MAP, 0, "draw the map to this new file; -: print it"},
     {"png", 0, "FILE", CLI_TEXT, MEMBER(png), CLI_MAP, 0, "the same as PNG"},
     {"hilbert", 0, NULL, CLI_FLAG, MEMBER(hilbert), CLI_MAP, 0, "in a picture: cells along a Hilbert curve"},
@@ -34,13 +37,14 @@ const struct cli_option cli_option_table[] = {
      "look in this directory, or at this image, too"},
     {"owner", 0, "OFFSET", CLI_TEXT, MEMBER(owner), CLI_FILES, 0,
      "who has that byte (16M) or sector (s32768)?"},
-    {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES, 0,
-     "whose is all that is in the COW, piece by piece?"},
+    {"owners", 0, NULL, CLI_FLAG, MEMBER(owners), CLI_FILES | CLI_REPLAY, 0,
+     "whose is all that is in the COW, or new, by pieces?"},
+    {"files", 0, NULL, CLI_FLAG, MEMBER(files), CLI_REPLAY, 0, "to which files what is new belongs"},
     {"extract", 0, "PATH", CLI_TEXT, MEMBER(extract), CLI_FILES, 0,
      "write that file of the guest to -o FILE"},
     {"diff", 0, "PATH", CLI_TEXT, MEMBER(diff), CLI_FILES, 0, "what has changed in that file"},
-    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE, 0,
-     "files: as guest or backing has it; create: a qcow2"},
+    {"from", 0, "WHAT", CLI_TEXT, MEMBER(from), CLI_FILES | CLI_CREATE | CLI_REPLAY, 0,
+     "files: guest, backing; create: a qcow2; replay: TIME"},
     {"partition", 0, "N", CLI_TEXT, MEMBER(partition), CLI_FILES | CLI_MOUNT, 0, "that partition only"},
     {"write", 0, NULL, CLI_FLAG, MEMBER(write), CLI_SERVERS, 0,
      "let it be written to, too; there is no undo"},
@@ -62,20 +66,23 @@ const struct cli_option cli_option_table[] = {
      "the same; and with --shrink become smaller before it"},
     {"yes", 'y', NULL, CLI_FLAG, MEMBER(yes), CLI_CHANGES | CLI_CHECK | CLI_SERVERS, CLI_READERS | CLI_FILES,
      "do not ask; stands for the typed yes"},
-    {"force", 'f', "WORD", CLI_FORCE, MEMBER(words.force), CLI_CHANGES | CLI_FILES | CLI_MAP, CLI_READERS | CLI_CHECK,
+    {"force", 'f', "WORD", CLI_FORCE, MEMBER(words.force), CLI_CHANGES | CLI_FILES | CLI_MAP | CLI_RECORD,
+     CLI_READERS | CLI_CHECK,
      "replace an existing output; see the manual"},
-    {"json", 0, NULL, CLI_FLAG, MEMBER(json), CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
+    {"json", 0, NULL, CLI_FLAG, MEMBER(json),
+     CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_RECORD | CLI_REPLAY,
      0, "JSON on standard output"},
-    {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN, 0,
+    {"script", 0, "FILE", CLI_TEXT, MEMBER(script), CLI_SCREEN | CLI_REPLAY, 0,
      "play keys from a file, without a terminal"},
     {"tour", 0, NULL, CLI_FLAG, MEMBER(tour), CLI_SCREEN, 0, "a lesson of ten screens, on a disk of its own"},
-    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN,
+    {"theme", 0, "NAME", CLI_TEXT, MEMBER(theme), CLI_SCREEN | CLI_REPLAY,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS, "colours of the screen"},
-    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN,
+    {"ascii", 0, NULL, CLI_FLAG, MEMBER(ascii), CLI_SCREEN | CLI_REPLAY,
      CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS,
      "draw the screen with ASCII characters only"},
-    {"mouse", 0, NULL, CLI_FLAG, MEMBER(mouse), CLI_SCREEN, 0, "clicks, wheel and dragging on the screen"},
-    {"no-config", 0, NULL, CLI_FLAG, MEMBER(no_config), CLI_SCREEN, 0,
+    {"mouse", 0, NULL, CLI_FLAG, MEMBER(mouse), CLI_SCREEN | CLI_REPLAY, 0,
+     "clicks, wheel and dragging on the screen"},
+    {"no-config", 0, NULL, CLI_FLAG, MEMBER(no_config), CLI_SCREEN | CLI_REPLAY, 0,
      "go without the config file of the screen"},
     {"color", 0, "WHEN", CLI_TEXT, MEMBER(color), CLI_ALL, 0, "auto, never or always"},
     {"quiet", 'q', NULL, CLI_FLAG, MEMBER(quiet), CLI_ALL, 0, "no notes, no progress"},
@@ -109,6 +116,19 @@ const struct cli_command cli_command_table[] = {
      "With --svg FILE or --png FILE the map is drawn instead: how much of each cell of\n"
      "the disk is in the COW, with a legend, a scale and what ends where; with --scan,\n"
      "too, what most of a cell is worth.\n"},
+    {"record", CLI_RECORD, "-o LOG IMAGE", 1, cli_record, "keep what becomes dirty, and when, in a log",
+     "Follows the image's bitmap as map --follow does, and writes what changes, with\n"
+     "the time, to the new file named with -o, until Ctrl-C or --for ends it. No lock\n"
+     "is taken, and image and backing file are not written. What is written into\n"
+     "sectors that are dirty already does not show. \"cowtui replay LOG\" tells what\n"
+     "was when.\n"},
+    {"replay", CLI_REPLAY, "LOG", 1, cli_replay, "what was dirty when, and what was written then",
+     "Goes through a log on the screen. Without a terminal, or with --json, the moments\n"
+     "at which something had changed are listed. --at TIME prints the runs that were\n"
+     "dirty then; --from TIME and --to TIME the runs that became dirty in between. TIME\n"
+     "is in seconds from the beginning of the log (12.5). --files tells to which files\n"
+     "these belong, --owners whose each piece is: by the image as it is now, if it is\n"
+     "still there and the same.\n"},
     {"files", CLI_FILES, "IMAGE", 1, cli_files, "which files of the guest have changed",
      "Lists the files that differ from the backing file's, and how much of each is in\n"
      "the COW; then what else is: inode tables, the journal, free space... It reads\n"

@@ -20,6 +20,8 @@ FAULTS = {
               "bool equal = memcmp(m->s->disk + at, m->s->base + at, length / 2) == 0;"),
     "change": ("src/core/commit/settle.c", "if (status == 0 && exact) {", "if (status == 0 && exact && record->extends != 0) {"),
     "records": ("src/core/commit/step_recover.c", "direction == FORWARD ? method_of(c)->forward(c)", "direction == BACK ? method_of(c)->forward(c)"),
+    "history": ("src/core/history/history.c", "cow_sectors_in(bits, first, end - first) != (sets ? 0 : end - first)",
+                "cow_sectors_in(bits, first, end - first) > (sets ? end - first - 1 : end - first)"),
     "tables": ("src/core/volumes/gpt.c", "out->present = true;", "out->present = out->backup;"),
     "guestfs": ("src/core/guestfs/names.c", "n < COMPONENTS_MAX ?", "n < COMPONENTS_MAX + 9 ?"),
     "text": ("src/core/base/glyphs.c", "code_point >= 0x7f && code_point < 0xa0", "code_point >= 0x7f && code_point < 0x9f"),

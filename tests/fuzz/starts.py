@@ -12,6 +12,9 @@ import sys
 
 SECTOR = 512
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+import log  # noqa: E402
+
 # magic, big endian, path: offset and room, date: offset and width, size, sector size, end (share/doc/format.md)
 SHAPES = {
     "v1": (b"MOOO\1\0\0\0", "<", 8, 256, 264, 4, 268, 276, 280),
@@ -146,9 +149,22 @@ def records():
         yield bytes((scene, 2, scene * 7 % 31, 6)) + b"\1\0\0\0\0\0\0\0" + bytes((3, scene % 3, 1, 0, 0, 0, 15))
 
 
+def histories():
+    """Logs of recordings: of a disk of a hundred sectors, with an end or without, and one that was cut off."""
+    about = log.record(log.ABOUT, *map(log.number, (1, 1000, 51200, 512, 100)), log.text(b"uml-cow-v3"), log.text(b"/x"), log.text(b""),
+                       log.number(0), log.text(bytes(17)), log.number(7), log.number(9))  # fmt: skip
+    begun = log.MAGIC + b"\0\0\0\1" + about + log.record(log.BITS, log.runs([(10, 15), (20, 21)])) + log.record(log.KNOWN, *map(log.number, (3, 6)))
+    changes = b"".join(log.record(log.CHANGE, log.number(10 * n), log.runs([(30 + 5 * n, 33 + 5 * n)]), log.runs([])) for n in range(1, 9))
+    gone = log.record(log.CHANGE, log.number(99), log.runs([(0, 2)]), log.runs([(10, 12), (20, 21)]))
+    end = log.record(log.END, *map(log.number, (200, 2, 6 + 24 + 2 - 3)), log.text(b"gone"))
+    for whole in (begun, begun + changes, begun + changes + gone, begun + changes + gone + end, begun + changes[:-3]):
+        yield b"\0" + whole
+        yield b"\1" + whole
+
+
 def main(directory):
     kinds = {"header": headers, "tables": tables, "arguments": arguments, "text": texts, "prompt": prompts, "script": scripts, "theme": themes,
-             "change": changes, "check": checks, "records": records, "guestfs": lambda: (bytes((n,)) for n in range(11))}  # fmt: skip
+             "change": changes, "check": checks, "records": records, "history": histories, "guestfs": lambda: (bytes((n,)) for n in range(11))}  # fmt: skip
     for name, make in kinds.items():
         os.makedirs(os.path.join(directory, name), exist_ok=True)
         for n, data in enumerate(make()):

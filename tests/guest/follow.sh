@@ -4,7 +4,8 @@
 # Following a live guest; sourced by run.sh, in its scratch directory. A guest mounts an ext4 filesystem and writes files of
 # known sizes when it is told to, while `map --follow --json` and the screen's F look on, without a lock. What each of them
 # counts is what a reader of its own finds in the bitmap; the lines have the time of the writing; a file that is written over
-# shows nothing; and Files names what was written, whatever is in its name.
+# shows nothing; and Files names what was written, whatever is in its name. Beside them `record` keeps all of it: its log replays to
+# the bitmaps that a reader of its own has found at known moments, and at the end.
 
 # Sectors that are dirty, by a reader of its own.
 dirty_now() {
@@ -60,6 +61,46 @@ follow_told_since() { # MARKER ANSWER BYTES
         | (map(.newly_dirty_bytes) | add // 0) >= $bytes' follow.json
 }
 
+# All dirty sectors at this moment, "FIRST-LAST" a line, by a reader of its own.
+dirty_ranges() {
+    python3 "$here/../e2e/model.py" dirty follow.cow uml-cow-v3 | tr ',' '\n' | awk -F - '{ print $1 "-" (NF == 2 ? $2 : $1) }'
+}
+
+# The log has come to what the bitmap has, and nobody has written meanwhile: that is kept as moment N.
+recorded_moment() { # N
+    local i
+    for ((i = 0; i < limit; i++)); do
+        dirty_ranges >"ranges$1"
+        "$cowtui" replay --json follow.log >moments.json 2>/dev/null
+        if [ "$(jq '.moments[-1].dirty_sectors' moments.json)" = "$(dirty_now)" ] && dirty_ranges | cmp -s - "ranges$1"; then
+            jq '.moments[-1].at_ms' moments.json >"moment$1"
+            return 0
+        fi
+        sleep 0.1
+    done
+    echo "the log does not come to $(dirty_now) sectors:"
+    tail -n 3 moments.json
+    return 1
+}
+
+at_moment() { # N, in seconds
+    printf '%d.%03d' $(($(cat "moment$1") / 1000)) $(($(cat "moment$1") % 1000))
+}
+
+# The log's bits of moment N are those that were found then; by `replay`, and by a reader of logs that is not ours.
+replays_to() { # N
+    "$cowtui" replay --at "$(at_moment "$1")" follow.log | awk '!/^#/ { print $1 / 512 "-" ($1 + $2) / 512 - 1 }' >replayed
+    diff "ranges$1" replayed || return
+    python3 "$here/../e2e/log.py" dump follow.log | awk -v at="$(cat "moment$1")" '$1 <= at { line = $2 } END { print line }' |
+        tr ',' '\n' | diff "ranges$1" -
+}
+
+# To which file how many of the bytes belong that were written between two moments.
+written_between() { # N M PATH
+    "$cowtui" replay --json --files --from "$(at_moment "$1")" --to "$(at_moment "$2")" follow.log |
+        jq --arg path "$3" '.files[] | select(.path == $path).new_bytes'
+}
+
 # Tells the guest to write, and waits until it says that it has.
 follow_let_write() { # N
     touch "follow-go$1"
@@ -89,6 +130,8 @@ JOB
 begin_following() {
     "$cowtui" map --follow --json --interval 0.1 follow.cow >follow.json 2>follow.err &
     follow_pid=$!
+    "$cowtui" record --interval 0.1 -o follow.log follow.cow >record.out 2>record.err &
+    record_pid=$!
     follow_has_screen=
     if command -v tmux >/dev/null && LC_ALL=C.UTF-8 follow_tmux new-session -d -s f -x 110 -y 30 "$cowtui $PWD/follow.cow" 2>/dev/null; then
         follow_has_screen=yes
@@ -100,18 +143,34 @@ begin_following() {
     for ((i = 0; i < limit; i++)); do [ ! -s follow.json ] || break; sleep 0.1; done
     check "map --follow begins with what is dirty" equal "$(dirty_now)" "$(jq -s '.[0].dirty_sectors' follow.json)"
     follow_before=$(dirty_now)
+    check "record begins with the same" recorded_moment 0
 }
 
 # Whether it has ended, with 0, within the limit.
-end_follower() {
+end_follower() { # PID
     local i
-    kill -TERM "$follow_pid" # the shell has its background jobs ignore SIGINT
+    kill -TERM "$1" # the shell has its background jobs ignore SIGINT
     for ((i = 0; i < limit; i++)); do
-        kill -0 "$follow_pid" 2>/dev/null || break
+        kill -0 "$1" 2>/dev/null || break
         sleep 0.1
     done
-    kill -KILL "$follow_pid" 2>/dev/null
-    wait "$follow_pid"
+    kill -KILL "$1" 2>/dev/null
+    wait "$1"
+}
+
+replay_recording() {
+    local i
+    check "a signal ends record well" end_follower "$record_pid"
+    record_pid=
+    for i in 2 0 3 1 4; do
+        check "the log replays to the bitmap of moment $i" replays_to "$i"
+    done
+    check "... and ends with the last one" equal "$(cat moment4)" "$("$cowtui" replay --json follow.log | jq '.moments[-1].at_ms')"
+    check "... in order" equal ended "$("$cowtui" replay --json follow.log | jq -r .end)"
+    check "between two moments it names the file that was written" \
+        test "$(written_between 1 2 '/dir/five\x1bmillion')" -ge 5000000
+    check "... and no other one" equal "" "$(written_between 1 2 /three-hundred-thousand)"
+    check "record told nothing on standard error" equal "" "$(cat record.err)"
 }
 
 follow_guest() {
@@ -126,8 +185,10 @@ follow_guest() {
     check "the guest writes a file of 300,000 bytes" follow_let_write 1
     check "screen and lines count what the bitmap has" counts_agree
     check "the lines have the time of the writing" follow_told_since follow-go1 follow-wrote1 300000
+    check "record keeps that" recorded_moment 1
     check "the guest writes 5,000,000 bytes more" follow_let_write 2
     check "screen and lines count that, too" counts_agree
+    check "record keeps that, too" recorded_moment 2
     check "those lines have their time, as well" follow_told_since follow-go2 follow-wrote2 5000000
     if [ -n "$follow_has_screen" ]; then
         check "what is new glows on the Map" eval "follow_screen | grep -q '[●◉◎]'"
@@ -142,15 +203,18 @@ follow_guest() {
     check "what was written over is no change but for the filesystem's own notes" \
         test $(($(dirty_now) - before)) -lt 256
     check "screen and lines agree to the end" counts_agree
+    check "so does the log" recorded_moment 3
     touch follow-go4
     check "the guest unmounts it and shuts down" end_guest
     check "it did all of its work" test -e follow-ended
     check "counts agree when it has ended" counts_agree
-    check "a signal ends map --follow well" end_follower
+    check "the log has that as well" recorded_moment 4
+    check "a signal ends map --follow well" end_follower "$follow_pid"
     follow_pid=
     check "the sum is that of the bitmap" equal "$(dirty_now) $(($(dirty_now) - follow_before))" \
         "$(jq -rs '.[-1] | "\(.dirty_sectors) \(.newly_dirty_sectors)"' follow.json)"
     check "nothing was told on standard error" equal "" "$(cat follow.err)"
+    replay_recording
     [ -z "$follow_has_screen" ] || follow_tmux kill-server
     rm -f follow.socket
 }

@@ -30,6 +30,7 @@ preload= # what linux.uml needs to boot here (registers.c)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cowtui-guest.XXXXXX") || exit 2
 guest_pid=
 follow_pid= # of one that follows an image
+record_pid= # ... and of one that records it
 server_pid= # of cowtui, which serves or mounts a disk
 loops=() # devices to be given back
 
@@ -42,6 +43,7 @@ cleanup() {
     trap '' INT TERM HUP
     if [ -n "$guest_pid" ]; then kill_guest; fi
     if [ -n "$follow_pid" ]; then kill "$follow_pid"; fi
+    if [ -n "$record_pid" ]; then kill "$record_pid"; fi
     if [ -S "$scratch/follow.socket" ]; then tmux -S "$scratch/follow.socket" kill-server; fi
     if [ -n "$server_pid" ]; then kill "$server_pid" && wait "$server_pid"; fi
     for device in "${loops[@]}"; do losetup -d "$device"; done

@@ -304,6 +304,20 @@ prepare_widths() {
     rm guest.raw new.text edits
 }
 
+# A log of root.cow, made by hand, and so always the same.
+prepare_recorded() {
+    image=demo.log
+    command -v python3 >/dev/null || skip "python3, which makes the log, is not installed" || return
+    python3 "$here/../e2e/log.py" make demo.log root.cow "$PWD/root.cow" root_fs.img || fail "cannot make a log"
+}
+
+prepare_recorded-cut() { # ... whose last record is cut off, and whose image nobody finds
+    prepare_recorded || return
+    rm demo.log
+    image=$'demo\e[31m.log'
+    python3 "$here/../e2e/log.py" make "$image" root.cow $'/nowhere/root\e]0;x\a.cow' root_fs.img && truncate --size=-3 "$image"
+}
+
 # A disk with two ext filesystems and swap in partitions, in each filesystem a new file.
 prepare_swap() { # all of the disk is swap
     command -v mkswap >/dev/null || skip "mkswap is not installed" || return

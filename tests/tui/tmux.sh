@@ -531,6 +531,25 @@ case_tour_signal() {
     keys -l "clear; stty '$(cat before)'; printf '\\33[?1049l'" && keys Enter && tour && keys q && wait_end 0 && no_practice_disk
 }
 
+replay() {
+    shell "'$program' replay replay.log"
+    wait_for 'the beginning'
+}
+
+case_replay() { # by the clock, in another window, to the files, stopped by signals
+    local pid sum
+    sum=$(cksum root.cow root_fs.img)
+    rm -f replay.log && python3 "$here/../e2e/log.py" make replay.log root.cow "$PWD/root.cow" root_fs.img || return
+    replay && keys Right && wait_for 'change 1 of 11' && keys + + + + + + && wait_for 'it plays 64x' && keys Space && wait_for 'that was the end' || return
+    in_tmux resize-window -t t -x 130 -y 40 && wait_for '1 cell = 57' && keys o && wait_for '/home/user/zeros.bin' || return
+    in_tmux resize-window -t t -x 80 -y 24 && keys q && wait_end 0 || return
+    replay && pid=$(pid_of_program) && kill -TERM "$pid" && wait_end 143 || return
+    replay && keys Space C-c && wait_end 130 || return
+    rm replay.log
+    why='an image has changed'
+    [ "$(cksum root.cow root_fs.img)" = "$sum" ]
+}
+
 case_tour_command() { # over an image, which is where it was afterwards; a signal in it ends both
     local sum pid
     sum=$(cksum root.cow root_fs.img)
@@ -776,10 +795,11 @@ t "unknown TERM" case_no_terminal no-such-terminal
 t "NO_COLOR" case_no_color
 t "locale without UTF-8" case_c_locale
 if command -v python3 >/dev/null; then
+    t "replay" case_replay
     t "in use, and no longer" case_in_use
     t "moved by another, and no longer" case_moving
 else
-    echo "skip in use: python3, which holds the lock, is not installed"
+    echo "skip replay, and in use: python3 is not installed"
 fi
 t "scan" case_scan
 t "found, and taken along" case_find

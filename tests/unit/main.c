@@ -70,6 +70,7 @@ static const struct {
     {"writer", writer_suite, 0},
     {"list", list_suite, 0},
     {"follow", follow_suite, 0},
+    {"history", history_suite, 0},
     {"follow-job", follow_job_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };

@@ -232,6 +232,7 @@ Suite *resize_fs_suite(void);
 Suite *writer_suite(void);
 Suite *list_suite(void);
 Suite *follow_suite(void);
+Suite *history_suite(void);
 Suite *follow_job_suite(void);
 Suite *journal_suite(void);
 Suite *in_place_suite(void);

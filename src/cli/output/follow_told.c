@@ -11,22 +11,21 @@
 #include "cli/output/json.h"
 #include "cow/text.h"
 
-enum { TIME_BYTES = 40, TEXT_RANGES = 4 };
+enum { TEXT_RANGES = 4 };
 
 static const int64_t second_ns = 1000000000, millisecond_ns = 1000000;
 
 static const char unseen[] = "what is written into sectors that are dirty already does not show";
 
-/* "2026-11-30T09:48:25.123Z" */
-static const char *time_text(char out[TIME_BYTES], int64_t at_ns)
+const char *cli_time_ms(char out[CLI_TIME_BYTES], int64_t at_ns)
 {
     const time_t seconds = (time_t)(at_ns / second_ns);
     struct tm parts = {0};
-    char date[TIME_BYTES / 2] = "";
+    char date[CLI_TIME_BYTES / 2] = "";
 
     gmtime_r(&seconds, &parts);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out, TIME_BYTES, "%s.%03dZ", date, (int)(at_ns % second_ns / millisecond_ns));
+    snprintf(out, CLI_TIME_BYTES, "%s.%03dZ", date, (int)(at_ns % second_ns / millisecond_ns));
     return out;
 }
 
@@ -75,10 +74,10 @@ static int flush_line(const struct cli_followed *followed, struct cow_error *err
 static json_t *event_json(const char *event, int64_t at_ns)
 {
     json_t *object = json_object();
-    char text[TIME_BYTES];
+    char text[CLI_TIME_BYTES];
 
     cli_json_put(&object, "event", json_string(event));
-    cli_json_put(&object, "time", json_string(time_text(text, at_ns)));
+    cli_json_put(&object, "time", json_string(cli_time_ms(text, at_ns)));
     return object;
 }
 
@@ -96,7 +95,7 @@ int cli_followed_begin(struct cli_followed *followed, const struct cow_follow_fa
                        struct cow_error *err)
 {
     const struct cow_header *header = cow_image_header(followed->image);
-    char text[TIME_BYTES];
+    char text[CLI_TIME_BYTES];
 
     followed->sum.begun_ns = now_ns;
     if (followed->json) {
@@ -107,7 +106,7 @@ int cli_followed_begin(struct cli_followed *followed, const struct cow_follow_fa
         cli_json_put(&object, "dirty_sectors", cli_json_u64(facts->dirty_sectors));
         return put_json(followed, object, err);
     }
-    fprintf(followed->file, "# %s  %" PRIu64 " sectors are dirty; %s\n", time_text(text, now_ns),
+    fprintf(followed->file, "# %s  %" PRIu64 " sectors are dirty; %s\n", cli_time_ms(text, now_ns),
             facts->dirty_sectors, unseen);
     fprintf(followed->file, "#%-23s %11s %15s %11s  %s\n", "time", "sectors", "bytes", "all dirty",
             "ranges (start+length in bytes)");
@@ -138,10 +137,11 @@ static void change_text(const struct cli_followed *followed, const struct cow_fo
 {
     size_t shown = followed->ranges < TEXT_RANGES ? followed->ranges : TEXT_RANGES;
     size_t more = followed->ranges - shown + followed->more_ranges;
-    char text[TIME_BYTES];
+    char text[CLI_TIME_BYTES];
 
-    fprintf(followed->file, "%s %11" PRIu64 " %15" PRIu64 " %11" PRIu64 " ", time_text(text, followed->at_ns),
-            followed->dirty_sectors, followed->dirty_bytes, facts->dirty_sectors);
+    fprintf(followed->file, "%s %11" PRIu64 " %15" PRIu64 " %11" PRIu64 " ",
+            cli_time_ms(text, followed->at_ns), followed->dirty_sectors, followed->dirty_bytes,
+            facts->dirty_sectors);
     for (size_t i = 0; i < shown; i++)
         fprintf(followed->file, " %s%" PRIu64 "+%" PRIu64,
                 followed->range[i].dirty ? "" : "clean:", followed->range[i].start,
@@ -175,7 +175,7 @@ int cli_followed_end(struct cli_followed *followed, const struct cow_follow_fact
                      struct cow_error *err)
 {
     const double seconds = (double)(now_ns - followed->sum.begun_ns) / (double)second_ns;
-    char text[TIME_BYTES], size[COW_SIZE_TEXT_BYTES];
+    char text[CLI_TIME_BYTES], size[COW_SIZE_TEXT_BYTES];
 
     if (followed->json) {
         json_t *object = event_json("end", now_ns);
@@ -189,7 +189,7 @@ int cli_followed_end(struct cli_followed *followed, const struct cow_follow_fact
     }
     fprintf(followed->file,
             "# %s  in %.1f s %" PRIu64 " sectors (%s) have become dirty; %" PRIu64 " sectors are dirty\n",
-            time_text(text, now_ns), seconds, facts->newly_dirty,
+            cli_time_ms(text, now_ns), seconds, facts->newly_dirty,
             cow_size_text(size, followed->sum.dirty_bytes), facts->dirty_sectors);
     return flush_line(followed, err);
 }

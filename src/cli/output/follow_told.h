@@ -33,6 +33,10 @@ struct cli_followed {
     } sum;
 };
 
+/* "2026-11-30T09:48:25.123Z". Returns out. */
+enum { CLI_TIME_BYTES = 40 };
+const char *cli_time_ms(char out[CLI_TIME_BYTES], int64_t at_ns);
+
 /* Takes a change (struct cow_follow_options); context is the struct cli_followed. */
 void cli_followed_take(void *context, const struct cow_follow_change *change);
 

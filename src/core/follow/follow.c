@@ -218,7 +218,9 @@ static void hand_out(struct cow_follow *f, int64_t at_ns, uint64_t first, uint64
                      bool dirty)
 {
     const struct cow_follow_change change = {at_ns, first, sectors, changed, dirty};
-    *(dirty ? &f->facts.newly_dirty : &f->facts.newly_clean) += changed;
+    if (f->facts.known) {
+        *(dirty ? &f->facts.newly_dirty : &f->facts.newly_clean) += changed;
+    }
     if (f->options.changed != NULL) {
         f->options.changed(f->options.context, &change);
     }
@@ -258,7 +260,7 @@ static bool compare_page(struct cow_follow *f, uint64_t page)
     const uint32_t was = kept_count(kept), now = page_count(f->now), bits = bits_of_page(f, page);
     const bool exact = kept_unpack(kept, f->was);
     const bool differs = exact ? memcmp(f->was, f->now, sizeof f->now) != 0 : !kept_is_same(kept, f->now);
-    if (differs && f->facts.known) {
+    if (differs && (f->facts.known || f->options.tells_first)) {
         const int64_t at_ns = clock_ns(f);
         note_hot(f, page);
         if (exact) {

@@ -22,10 +22,10 @@ struct front_words {
 #define FRONT_EACH_OPTION(OPTION, FOR)                                                                       \
     OPTION("output", 'o', TEXT, "FILE", output,                                                              \
            FOR(MERGE) | FOR(RESIZE) | FOR(DIFF) | FOR(PAGES) | FOR(COMPACT) | FOR(REBASE) | FOR(CONVERT) |   \
-               FOR(FILES),                                                                                   \
+               FOR(FILES) | FOR(RECORD),                                                                                   \
            "write the result to this new file")                                                              \
-    OPTION("to", 0, TEXT, "WHAT", to, FOR(REBASE) | FOR(CONVERT),                                            \
-           "rebase: the other backing file; convert: v3, qcow2")                                             \
+    OPTION("to", 0, TEXT, "WHAT", to, FOR(REBASE) | FOR(CONVERT) | FOR(REPLAY),                                            \
+           "rebase: a file; convert: v3, qcow2; replay: TIME")                                             \
     OPTION("with-backing", 0, FLAG, NULL, with_backing, FOR(CONVERT),                                        \
            "qcow2: on the same backing file, not the whole disk")                                            \
     OPTION("restamp", 0, FLAG, NULL, restamp, FOR(REBASE), "take over the backing file's date")              \
@@ -57,6 +57,8 @@ enum {
     FRONT_DIFF = 0,
     FRONT_CREATE = 0,
     FRONT_FILES = 0,
+    FRONT_RECORD = 0,
+    FRONT_REPLAY = 0,
 };
 
 #endif

@@ -90,6 +90,12 @@ enum tui_action_id {
     TUI_DO_REDRAW,
     TUI_DO_TOUR,
     TUI_DO_HOLD,
+    TUI_DO_PLAY,
+    TUI_DO_FASTER,
+    TUI_DO_SLOWER,
+    TUI_DO_FAR_LEFT,
+    TUI_DO_FAR_RIGHT,
+    TUI_DO_WHOSE,
     TUI_DO_PROMPT,
     TUI_DO_LEAVE,
     TUI_DO_QUIT,
@@ -143,6 +149,7 @@ _Static_assert(TUI_VIEWS < 31, "a view's bit is one of an int's");
 #define TUI_IN_LIST      TUI_IN_STATE(16) /* there is no image yet: the list to choose one from */
 #define TUI_IN_CHOSEN    TUI_IN_STATE(17) /* leaving the image goes back to that list */
 #define TUI_IN_LESSON    TUI_IN_STATE(18) /* the tour */
+#define TUI_IN_REPLAY    TUI_IN_STATE(19) /* a log, replayed */
 #define TUI_ANYWHERE     UINT64_MAX
 #define TUI_IN_FIELD     (TUI_IN_SIZE | TUI_IN_CONFIRM) /* typed text goes first */
 #define TUI_IN_ASKING                                                                                        \

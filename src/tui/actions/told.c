@@ -105,6 +105,7 @@ static const struct {
         {"Resize wizard", 0, PAGES | TUI_IN_FS},
     {"List of images", 0, TUI_IN_LIST},
     {"Tour", 0, TUI_IN_LESSON},
+    {"Replay", 0, TUI_IN_REPLAY},
 };
 
 enum { SECTIONS = sizeof sections / sizeof sections[0] };

@@ -9,7 +9,7 @@
 #include "tui/app/app.h"
 #include "tui/screen/utf8.h"
 
-enum { LEVELS = 8, LEAST_COLS = 12 };
+enum { LEAST_COLS = 12 };
 
 static const char unseen[] = "rewrites of sectors that are dirty already do not show; F ends this";
 
@@ -21,16 +21,6 @@ static uint64_t sum_of(const struct tui_follow *follow, unsigned ago, unsigned s
     for (unsigned i = 0; i < seconds; i++)
         sum += tui_follow_second(follow, ago + i);
     return sum;
-}
-
-static uint32_t level_glyph(const struct tui_canvas *canvas, uint64_t value, uint64_t most)
-{
-    static const char ascii[LEVELS + 1] = ".:-=+*%#";
-    int level = value == 0 ? -1 : (int)((double)value * (LEVELS - 1) / (double)most + 0.5);
-
-    if (level < 0)
-        return canvas->ascii ? '_' : 0x2581;
-    return canvas->ascii ? (unsigned char)ascii[level] : 0x2581U + (uint32_t)level;
 }
 
 /* The last minute up to x_end, in as many cells as there is room for: of 1, 2, 3 or 5 seconds. */
@@ -53,7 +43,7 @@ static void draw_history(const struct tui_follow *follow, struct tui_canvas *can
     }
     for (unsigned i = 0; i < cells; i++) {
         uint64_t sum = sum_of(follow, i * seconds, seconds);
-        tui_put(canvas, x_end - 1 - (int)i, y, level_glyph(canvas, sum, most > 0 ? most : 1),
+        tui_put(canvas, x_end - 1 - (int)i, y, tui_level(canvas, sum, most > 0 ? most : 1),
                 sum > 0 ? TUI_STRONG : TUI_DIM);
     }
 }

@@ -234,6 +234,17 @@ void tui_scrollbar(struct tui_canvas *canvas, int x, int y, int rows, uint64_t f
         tui_put(canvas, x, y + at + i, 0x2503, TUI_SCROLL);
 }
 
+uint32_t tui_level(const struct tui_canvas *canvas, uint64_t value, uint64_t most)
+{
+    enum { LEVELS = 8 };
+    static const char ascii[LEVELS + 1] = ".:-=+*%#";
+    int level = value == 0 ? -1 : (int)((double)value * (LEVELS - 1) / (double)most + 0.5);
+
+    if (level < 0)
+        return canvas->ascii ? '_' : 0x2581;
+    return canvas->ascii ? (unsigned char)ascii[level] : 0x2581U + (uint32_t)level;
+}
+
 size_t tui_canvas_row_text(const struct tui_canvas *canvas, int y, char *out, size_t out_bytes)
 {
     size_t used = 0, end = 0;

@@ -78,6 +78,9 @@ struct tui_rect tui_frame(struct tui_canvas *canvas, struct tui_rect rect, const
 void tui_scrollbar(struct tui_canvas *canvas, int x, int y, int rows, uint64_t first, uint64_t shown,
                    uint64_t total);
 
+/* A bar that is as high as value is of most (> 0), in eight steps; a line at the bottom for 0. */
+uint32_t tui_level(const struct tui_canvas *canvas, uint64_t value, uint64_t most);
+
 /* One row as UTF-8 text, blanks at its right end removed. Returns the bytes written, without the NUL.
  * out_bytes must be at least 4 * cols + 1. */
 size_t tui_canvas_row_text(const struct tui_canvas *canvas, int y, char *out, size_t out_bytes);

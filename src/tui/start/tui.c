@@ -16,6 +16,7 @@
 #include "tui/app/app.h"
 #include "tui/lesson/lesson.h"
 #include "tui/look/themes.h"
+#include "tui/replay/replay.h"
 #include "tui/screen/prompt.h"
 #include "tui/start/chooser.h"
 #include "tui/terminal/script.h"
@@ -156,6 +157,25 @@ static int show_lesson(const struct tui_options *options, struct tui_settings *s
     return status;
 }
 
+/* The log is read first, so that a file that is none never flickers the screen. */
+static int show_replay(const struct tui_options *options, struct tui_settings *settings, int *stop_signal,
+                       struct cow_error *err)
+{
+    struct cow_history *history;
+    struct tui_backend *backend;
+    int status = cow_history_open(&history, options->image_path, NULL, err);
+
+    if (status)
+        return status;
+    status = open_backend(&backend, options, settings, err);
+    if (!status) {
+        status = replay_run(backend, history, options->image_path, settings->ascii, stop_signal, err);
+        backend->ops->end(backend);
+    }
+    cow_history_close(history);
+    return status;
+}
+
 int tui_run(const struct tui_options *options, struct cow_error *err)
 {
     struct tui_app app;
@@ -168,6 +188,8 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
         return status;
     if (options->is_tour) {
         status = show_lesson(options, &settings, &stop_signal, err);
+    } else if (options->is_replay) {
+        status = show_replay(options, &settings, &stop_signal, err);
     } else if (options->is_directory) {
         status = show_directory(options, &settings, &stop_signal, err);
     } else {

@@ -14,6 +14,7 @@ struct tui_options {
     const char *image_path; /* or a directory: then one of its images is chosen from a list first */
     bool is_directory;
     bool is_tour;             /* the lesson, on its own disk; there is no image then */
+    bool is_replay;           /* image_path is that of a log */
     const char *backing_path; /* NULL: the one that the header names */
     bool no_backing;          /* none is opened */
     const char *script_path; /* NULL: a real terminal; else a script of keys (script.h), no terminal needed */

@@ -57,7 +57,7 @@ def table(rows):
     head, body = cells[0], cells[2:]
     plain = [[re.sub(r"\\f.|\\&", "", roff(row[i].replace("\\|", "|"))).replace("\\", "") for row in [head] + body] for i in range(len(head))]
     widths, wide = shared(plain)
-    print((".in 0\n" if wide else "") + ".TS\nallbox;")
+    print((".in 0\n" if wide else "") + ".ad l\n.TS\nallbox;")  # a marked paragraph ends that in groff 1.23
     print(" ".join("lb" for _ in head))
     print(" ".join(f"lw({width}n)" if width else "lx" for width in widths) + ".")
     for row in [head] + body:

@@ -121,7 +121,7 @@ fuzzers := $(patsubst tests/fuzz/targets/%.c,$(BUILD)/fuzzers/%,$(fuzzer_sources
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: all help deps demo demo-reset test check more lint format asan asan-build unit crash promised fuzz fuzz-target coverage soak bench install uninstall clean FORCE
+.PHONY: all help deps deb demo demo-reset test check more lint format asan asan-build unit crash promised fuzz fuzz-target coverage soak bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -151,6 +151,7 @@ help:
 	@echo 'make format      clang-format over all sources'
 	@echo 'make bench       ratios against other tools, with goals, and how soon the screen answers (ROUNDS=1: quick; needs 8 GiB)'
 	@echo 'make install     what make has built; honours prefix and DESTDIR; uninstall takes it away'
+	@echo "make deb         Debian packages in $(BUILD): cowtui and libcow-dev (DEBFULLNAME='Jane Doe' DEBEMAIL=jane@example.org)"
 	@echo 'make deps        install the Debian packages that all of these need'
 	@echo 'Variables: BUILD CC CFLAGS CPPFLAGS LDFLAGS LDLIBS V=1, and DEPS=no: install no packages; for tests'
 	@echo '           TIME_SCALE=3 (all limits of time, for a slow machine), JOBS (parts at a time), SEED, TMPDIR'
@@ -293,7 +294,7 @@ fuzzer-objects: $(fuzzer_objects) $(fuzzer_shared_objects)
 # ---- packages ------------------------------------------------------------------------------------------
 
 deps:
-	@.ci/deps build test lint
+	@.ci/deps build deb test lint
 
 # ---- demo ----------------------------------------------------------------------------------------------
 
@@ -417,6 +418,14 @@ uninstall:
 	    rmdir '$(DESTDIR)'"$$directory" 2>/dev/null || [ ! -e '$(DESTDIR)'"$$directory" ] || break; \
 	  done; \
 	done
+
+# ---- Debian packages -----------------------------------------------------------------------------------
+
+deb:
+	@share/debian/build.sh --maintainer >/dev/null
+	@.ci/deps build deb
+	$(SUBMAKE) all
+	@share/debian/build.sh '$(BUILD)'
 
 clean:
 	rm -rf $(BUILD)

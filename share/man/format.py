@@ -34,16 +34,35 @@ def roff(text):
     return "\\&" + text if text[:1] in ".'" else text
 
 
+LINE, INDENT = 78, 7  # what man has of 80 columns, and keeps free of them
+
+
+def shared(columns):
+    """The widths of a table's columns, of which the widest is left to what the terminal has (0), and whether the table
+    wants all of the line. Each has room for its longest word; what is left goes where cells are longest for their room."""
+    wanted = [max(map(len, column)) for column in columns]
+    widths = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    least = sum(widths) + 3 * len(columns)
+    wide = least > LINE - INDENT
+    for _ in range(LINE - (0 if wide else INDENT) - least):
+        most = max(range(len(columns)), key=lambda i: wanted[i] / max(widths[i], 1))
+        widths[most] += wanted[most] > widths[most]
+    widths[wanted.index(max(wanted))] = 0
+    return widths, wide
+
+
 def table(rows):
     """Cells are text blocks, so that they wrap."""
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row.strip().strip("|"))] for row in rows]
     head, body = cells[0], cells[2:]
-    print(".TS\nallbox;")
+    plain = [[re.sub(r"\\f.|\\&", "", roff(row[i].replace("\\|", "|"))).replace("\\", "") for row in [head] + body] for i in range(len(head))]
+    widths, wide = shared(plain)
+    print((".in 0\n" if wide else "") + ".ad l\n.TS\nallbox;")  # a marked paragraph ends that in groff 1.23
     print(" ".join("lb" for _ in head))
-    print(" ".join("lx" for _ in head) + ".")
+    print(" ".join(f"lw({width}n)" if width else "lx" for width in widths) + ".")
     for row in [head] + body:
         print("\t".join("T{\n" + (roff(cell.replace("\\|", "|")) or "\\&") + "\nT}" for cell in row))
-    print(".TE\n.P")
+    print(".TE\n" + (".in\n" if wide else "") + ".P")
 
 
 def blocks(lines):

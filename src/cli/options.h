@@ -90,15 +90,20 @@ enum cli_option_kind {
     CLI_FORCE, /* sets a bool, or with words behind a "=" those of the words */
 };
 
+/* A row may end where all that follows is zero. `values` and `excludes` are for the shells' completions
+ * alone, which share/completions/completions.py writes from these tables. Where they, or help, are not the
+ * same for all commands, each has its own: "files: guest backing; create: FILE". */
 struct cli_option {
     const char *name;
     int letter;           /* 0: long form only */
     const char *argument; /* NULL: takes none */
     enum cli_option_kind kind;
-    size_t offset;    /* of the member in struct cli_options */
-    unsigned takes;   /* the commands where it does something */
-    unsigned ignores; /* the commands that accept it though it means nothing there */
-    const char *help; /* NULL: not offered (not supported yet) */
+    size_t offset;        /* of the member in struct cli_options */
+    unsigned takes;       /* the commands where it does something */
+    unsigned ignores;     /* the commands that accept it though it means nothing there */
+    const char *help;     /* NULL: not offered (not supported yet) */
+    const char *values;   /* words that it may be, or FILE, DIR, THEME; NULL: FILE if called so, or PLACE */
+    const char *excludes; /* options that do not go with it, if one of the two says so; "*": none does */
 };
 
 /* What --force can be asked for by name: what is not meant by it alone. */
@@ -108,6 +113,7 @@ struct cli_force_word {
     unsigned takes; /* the commands where it does something */
 };
 
+/* Operands are completed as files are, but SIZE, DIR, DIRECTORY and COMMAND as their name says. */
 struct cli_command {
     const char *name;
     unsigned bit;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # What the shells really offer, against what the program says that it takes: the options of each command, and the
-# values of those that take one of a few, behind the option and behind its '='.
+# values of those that take one of a few, behind the option and behind its '='; and that the files are those that
+# share/completions/completions.py writes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -71,6 +72,7 @@ values()
 {
     local shell=$1 themes=
     command -v "$shell" >/dev/null || skip "$shell is not installed"
+    export HOME=$PWD XDG_CONFIG_HOME=$PWD # in_fish has them so
     small
     : >keys
     run 2 --script keys --theme nonsense x.cow
@@ -116,9 +118,100 @@ bash_without_breaks()
     eq "--color=auto --color=always" "$offered" "words"
 }
 
+# The user's own themes are offered, from where the program looks; and nothing else that lies there, least of all a name
+# that a shell would run.
+themes()
+{
+    local shell=$1 own='16 Mine-2.x contrast dark default light mono' shipped='16 contrast dark default light mono'
+    command -v "$shell" >/dev/null || skip "$shell is not installed"
+    unset XDG_CONFIG_HOME
+    export HOME=$PWD LC_ALL=C
+    mkdir -p cowtui .config
+    ln -s ../cowtui .config/cowtui # in_fish says XDG_CONFIG_HOME=$PWD
+    offers "$shell" "$shipped" --theme ''
+    mkdir cowtui/themes
+    : >cowtui/themes/Mine-2.x.theme
+    : >cowtui/themes/dark.theme
+    : >cowtui/themes/other.txt
+    : >"cowtui/themes/\$(touch run).theme"
+    : >'cowtui/themes/two words.theme'
+    : >'cowtui/themes/`touch run`.theme'
+    : >cowtui/themes/.hidden.theme
+    offers "$shell" "$own" --theme ''
+    offers "$shell" Mine-2.x --theme=Mi
+    [ ! -e run ] || die "$shell runs what a file is called"
+    small
+    : >keys
+    run 2 --script keys --theme nonsense x.cow
+    eq "$own" "$(sed -n 's/^ *themes: //p' err | tr -d ,)" "what the program names"
+    [ "$shell" != fish ] || return 0
+    XDG_CONFIG_HOME=$PWD/none offers "$shell" "$shipped" --theme ''
+    XDG_CONFIG_HOME=none offers "$shell" "$own" --theme '' # a relative one does not count
+    rm .config/cowtui
+    XDG_CONFIG_HOME=$PWD offers "$shell" "$own" --theme ''
+}
+
+# Each operand by what it is; and a word is a command where the program takes it for one, not behind a file or an option.
+operands()
+{
+    local shell=$1
+    command -v "$shell" >/dev/null || skip "$shell is not installed"
+    mkdir directory
+    : >disk.cow
+    offers "$shell" disk.cow info dis
+    offers "$shell" disk.cow resize dis
+    offers "$shell" "" resize disk.cow dis
+    offers "$shell" "" info disk.cow dis
+    "in_$shell" mount disk.cow d >got
+    eq directory "$(tr -d / <got)" "$shell, cowtui mount disk.cow d"
+    offers "$shell" disk.cow list disk.cow disk.cow dis
+    offers "$shell" disk.cow create --from dis
+    offers "$shell" "" files --owner dis
+    offers "$shell" "" files --extract dis
+    offers "$shell" "mount" help mo
+    offers "$shell" "" help mount mo
+    offers "$shell" "info" inf
+    offers "$shell" "disk.cow" dis
+    offers "$shell" "--owner --owners" files --ow
+    offers "$shell" "" disk.cow files --ow
+    offers "$shell" "" -b files --ow
+    offers "$shell" "" --backing files --ow
+    offers "$shell" "--owner --owners" --backing disk.cow files --ow
+    offers "$shell" "--tour" -q --to
+}
+
+# What does not go with what is there already, zsh leaves out.
+zsh_excludes()
+{
+    command -v zsh >/dev/null || skip "zsh is not installed"
+    offers zsh "--no-backing" info --no-
+    offers zsh "" info -b x.cow --no-
+    offers zsh "--grow-fs" resize --gr
+    offers zsh "" resize --resize-fs --gr
+    offers zsh "" merge --in-place --out
+    offers zsh "--output" resize --in-place --out
+    offers zsh "--in" family --in x.cow --in
+    offers zsh "" info --json --js
+}
+
+# The files are what is written from the tables.
+written()
+{
+    local shell=$1 file=$2
+    "$PYTHON" "$root/share/completions/completions.py" "$shell" >want || die "completions.py fails"
+    diff want "$completions/$file" >difference ||
+        die "$file is behind the tables: run share/completions/completions.py; $(grep '^[<>]' difference | head -n 2 | tr '\n' ' ')"
+}
+
+t completions-written-bash written bash cowtui.bash
+t completions-written-zsh written zsh _cowtui
+t completions-written-fish written fish cowtui.fish
 for shell in bash zsh fish; do
     t "completions-$shell-options" options_of_each "$shell"
     t "completions-$shell-values" values "$shell"
+    t "completions-$shell-themes" themes "$shell"
+    t "completions-$shell-operands" operands "$shell"
 done
+t completions-zsh-excludes zsh_excludes
 t completions-bash-arguments arguments_are_no_commands
 t completions-bash-without-breaks bash_without_breaks

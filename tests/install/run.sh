@@ -3,12 +3,12 @@
 #
 # What whoever packages it relies on: installing compiles nothing and uninstalling leaves nothing, links lead
 # somewhere, DEPS=no installs no package, the version is our own, two builds are the same bytes, and the user's
-# flags win. Lines "ok NAME", "FAIL NAME: why", "skip NAME: why".
-# Usage: run.sh BUILD_DIRECTORY [--parts | all | reproducible]      one in which make has been run; ONLY_CASE chooses among the cases
+# flags win; and the Debian packages (deb.sh). Lines "ok NAME", "FAIL NAME: why", "skip NAME: why".
+# Usage: run.sh BUILD_DIRECTORY [--parts | all | deb | reproducible]      one in which make has been run; ONLY_CASE chooses among the cases
 set -u
 
 if [ "${2:-all}" = --parts ]; then
-    printf '%s\n' 'all 20' 'reproducible 40'
+    printf '%s\n' 'all 20' 'deb 15' 'reproducible 40'
     exit 0
 fi
 
@@ -22,6 +22,7 @@ build=$(realpath "${1:-$root/build}")
 }
 # Of the make that runs this, nothing is to be heard of; nor what the user chose for his own build.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL DESTDIR prefix BUILD CFLAGS CPPFLAGS LDFLAGS DEPS CC
+unset DEBFULLNAME DEBEMAIL SOURCE_DATE_EPOCH
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 export LC_ALL=C.UTF-8
 work=$(mktemp -d) || exit 1
@@ -340,6 +341,12 @@ hardened()
     [ -z "$flags" ] || die "a compiler that has nothing gets $flags"
 }
 
+if [ "${2:-all}" = deb ]; then
+    # shellcheck source=tests/install/deb.sh
+    . "$root/tests/install/deb.sh"
+    [ "$failed" -eq 0 ]
+    exit
+fi
 if [ "${2:-all}" = reproducible ]; then
     t reproducible reproducible
     [ "$failed" -eq 0 ]

@@ -13,7 +13,7 @@
 #define FOR(CHANGE)  FRONT_##CHANGE
 
 const struct front_option front_options[] = {
-#define OPTION(name, letter, kind, argument, member, takes, help)                                            \
+#define OPTION(name, letter, kind, argument, member, takes, help, values, excludes)                          \
     {name, letter, argument, MEMBER(member), takes},
     FRONT_EACH_OPTION(OPTION, FOR)
 #undef OPTION
@@ -194,7 +194,7 @@ int front_read_words(struct front_words *out, const struct front_change *change,
 const char *front_change_option(const struct front_change *change, size_t index)
 {
     static const char *const shown[] = {
-#define OPTION(name, letter, kind, argument, member, takes, help) "--" name,
+#define OPTION(name, letter, kind, argument, member, takes, help, values, excludes) "--" name,
         FRONT_EACH_OPTION(OPTION, FOR)
 #undef OPTION
             "--force",

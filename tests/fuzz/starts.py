@@ -89,7 +89,7 @@ def arguments():
 files --owner 16M x|files --owners x|files --diff /a x|files --extract /a -o o x|create x y|diff -o a b c|merge -o a b|merge --in-place x
 resize --policy extend --reserve 1G x +1G|resize --shrink --force=cut-foreign x -512M|pages -n x|compact --sectors x|rebase --to y --safe x
 rebase --restamp x|convert --to v3 -o y x|recover x|undo --discard x|--help|resize --help|--version|x --script s --theme t --ascii
--- info x|info -x|info --j x|map --color always x|files --partition 2 x|files --owner s32768 --json x|check --no-backing x"""
+-- info x|info -x|info --j x|map --svg - --hilbert x|map --scan --force --png p x|map --color always x|files --partition 2 x|files --owner s32768 --json x|check --no-backing x"""
     for line in lines.replace("\n", "|").split("|"):
         yield b"\0".join(word.encode() for word in line.split(" ")) + b"\0"
 
@@ -118,7 +118,7 @@ def scripts():
             lines = [line for line in file.read().splitlines() if line.split(b" ")[0] in (b"key", b"type", b"paste", b"wait", b"during", b"mouse")]
         if lines and len(b"\n".join(lines)) < 300:
             yield b"\0" + b"\n".join(lines) + b"\n"
-    for command in "resize 128K|compact|pages|rebase x.img|undo|recover|merge out|convert out|check|files|header|map|blocks|backing x.img|w|q".split("|"):
+    for command in "resize 128K|compact|pages|rebase x.img|undo|recover|merge out|convert out|export out.svg|export out.png|check|files|header|map|blocks|backing x.img|w|q".split("|"):
         yield b"\1key :\ntype " + command.encode() + b"\nkey Enter Enter\ntype yes\nkey Enter y Enter q q q\n"
 
 

@@ -343,12 +343,13 @@ fuzzers-build:
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)' fuzzers; \
 	fi
 
-# The suites of LEVEL, by gcov. An object that is made anew forgets what was counted.
+# The suites of LEVEL, by gcov, but for those that are about other builds. An object that is made anew forgets what was
+# counted.
 coverage:
 	@.ci/deps build test
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/coverage CFLAGS='-O1 -g --coverage -fprofile-abs-path' all unit crash promised
 	@find $(BUILD)/coverage/obj -name '*.gcda' -delete
-	-@tests/run.py $(BUILD)/coverage $(LEVEL)
+	-@WITHOUT='asan-*,fuzz,mutants,install' tests/run.py $(BUILD)/coverage $(LEVEL)
 	@tests/coverage.py $(BUILD)/coverage
 
 bench:

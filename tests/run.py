@@ -9,7 +9,7 @@ with a part's name it runs that part and prints a line a case as it ends: "ok NA
 why" (or a tab for the colon, where names have colons), any other line being a remark. Where cases are too many for a line each, the last line counts them: "SUITE: N
 passed, N failed, N skipped". Exit 77, the reason in the last line: nothing of it can run here. What cannot be counted
 (a crash, no case, a bad exit code in spite of a good count) is a failure. What the suites find in their environment:
-LEVEL, ONLY_CASE (a pattern that a case's name has to match), TIME_SCALE (all limits of time are multiplied by it).
+LEVEL, WITHOUT (patterns of suites, with commas between: these are left out), ONLY_CASE (a pattern that a case's name has to match), TIME_SCALE (all limits of time are multiplied by it).
 
 ONLY is SUITE, SUITE:PART or SUITE:PART:CASE, each a shell pattern; an empty one matches all. A failed case prints the
 command that repeats it. The last line printed is the total."""
@@ -246,6 +246,8 @@ def choose(build, level, only):
     # What runs under sanitizers is asked for by its whole name, or its beginning.
     names = [n for n, s in known.items() if (level in s.levels if not only else
                                              matches(n, suite) and n.startswith("asan-") == suite.startswith("asan-"))]
+    left_out = [pattern for pattern in os.environ.get("WITHOUT", "").split(",") if pattern]
+    names = [n for n in names if not any(fnmatch.fnmatchcase(n, pattern) for pattern in left_out)]
     if not names:
         sys.exit(f"run.py: no suite is called \"{suite}\": there are {', '.join(known)}")
     all_parts = [p for n in names for p in parts_of(n, known[n], environment(known[n], n, level), bool(only))]

@@ -168,8 +168,8 @@ $(core_objects): EXTRA_CPPFLAGS = $(CORE_CFLAGS)
 $(core_objects) $(plugin_objects): EXTRA_CFLAGS = $(PIC)
 $(plugin_objects): EXTRA_CFLAGS += -fvisibility=hidden
 $(front_objects) $(main_objects): EXTRA_CPPFLAGS = $(FRONT_CFLAGS)
-$(BUILD)/obj/src/front/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
-$(BUILD)/obj/src/front/nbd_client.o: $(BUILD)/libnbd
+$(BUILD)/obj/src/front/qcow2/nbd_client.o: EXTRA_CPPFLAGS = $(NBD_CFLAGS)
+$(BUILD)/obj/src/front/qcow2/nbd_client.o: $(BUILD)/libnbd
 $(BUILD)/obj/src/front/picture/png.o: EXTRA_CPPFLAGS = $(PNG_CFLAGS)
 $(BUILD)/obj/src/front/picture/png.o: $(BUILD)/libpng
 $(unit_objects): EXTRA_CPPFLAGS = $(CHECK_CFLAGS)

@@ -18,9 +18,11 @@ static void fill_standard_descriptors(void)
     static const int how[] = {
         [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDWR};
 
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", how[fd]) != fd)
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", how[fd]) != fd) {
             _exit(2);
+        }
+    }
 }
 
 static int open_screen(const struct cli_screen *screen, struct cow_error *err)

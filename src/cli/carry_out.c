@@ -25,9 +25,11 @@ static bool line_is_there(void)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 
-    while (!cli_interrupted())
-        if (poll(&input, 1, 100) > 0)
+    while (!cli_interrupted()) {
+        if (poll(&input, 1, 100) > 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -35,20 +37,21 @@ int cli_ask_for_yes(struct cow_error *err)
 {
     char line[64];
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
         cow_error_set(err, COW_REFUSED, "this changes an existing file, and there is no terminal to ask on");
         return cow_error_hint(err, "give --yes to do it, or --dry-run to see the plan alone");
     }
     tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed or pasted before is no answer to this question */
     fputs("Type yes to do this: ", stderr);
     fflush(stderr);
-    if (!line_is_there() || !fgets(line, sizeof line, stdin)) {
+    if (!line_is_there() || fgets(line, sizeof line, stdin) == NULL) {
         fputc('\n', stderr);
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
     }
     line[strcspn(line, "\r\n")] = '\0';
-    if (strcmp(line, "yes") != 0)
+    if (strcmp(line, "yes") != 0) {
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    }
     return 0;
 }
 
@@ -74,8 +77,9 @@ static int commit_plan(struct cow_plan *plan, bool quiet, struct cow_error *err)
     struct cow_env env;
     int status;
 
-    if (cli_interrupted())
+    if (cli_interrupted()) {
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    }
     cli_progress_begin(&progress, &env, quiet);
     env.resize_fs = resize_fs;
     status = cow_plan_commit(plan, &env, err);
@@ -91,8 +95,9 @@ static void report_done(struct cli_out *out, const struct cow_preview *preview)
     cli_row_tone(out, CLI_GOOD, changed ? "done" : "unchanged", "%s",
                  strcmp(preview->target_path, "-") == 0 ? "standard output"
                                                         : cli_name(name, preview->target_path));
-    if (changed && *preview->next_step)
+    if (changed && *preview->next_step != '\0') {
         cli_row(out, "next", "%s", preview->next_step);
+    }
 }
 
 int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, struct cow_error *err)
@@ -104,19 +109,23 @@ int cli_carry_out(struct cow_plan *plan, const struct cli_options *options, stru
 
     cli_catch_signals();
     cli_out_init(&out, stderr, options->color_mode);
-    if ((status = cow_plan_probe(plan, err)))
+    if ((status = cow_plan_probe(plan, err)) != 0) {
         return status;
-    if (asks || (!options->quiet && (preview->changes_existing || options->verbose)))
+    }
+    if (asks || (!options->quiet && (preview->changes_existing || options->verbose))) {
         cli_plan_text(&out, plan);
-    else if (!options->quiet)
+    } else if (!options->quiet) {
         cli_plan_cautions(&out, preview);
-    else
+    } else {
         cli_note(preview->outside_note);
-    if (asks && (status = cli_ask_for_yes(err)))
+    }
+    if (asks && (status = cli_ask_for_yes(err)) != 0) {
         return status;
+    }
     status = commit_plan(plan, options->quiet, err);
-    if (!status && !options->quiet)
+    if (status == 0 && !options->quiet) {
         report_done(&out, preview);
+    }
     return status;
 }
 
@@ -127,11 +136,13 @@ int cli_change(struct cow_plan *plan, const struct cli_options *options, struct 
 
     if (!options->dry_run) {
         status = cli_carry_out(plan, options, err);
-        if (status || !options->json)
+        if (status != 0 || !options->json) {
             return status;
+        }
     }
-    if (options->json)
+    if (options->json) {
         return cli_json_print(cli_plan_json(plan), err);
+    }
     cli_out_init(&out, stdout, options->color_mode);
     cli_plan_text(&out, plan);
     return 0;

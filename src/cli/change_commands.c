@@ -23,14 +23,16 @@ static int create_empty(const struct cli_options *options, struct cow_error *err
     struct cow_plan *plan;
     int status = front_read_reserve(&create.reserve_bytes, options->words.reserve, err);
 
-    if (!create.backing_path) {
+    if (create.backing_path == NULL) {
         cow_error_set(err, COW_USAGE, "create needs IMAGE BACKING");
         return cow_error_hint(err, "BACKING may be left out with --from only; try: cowtui create --help");
     }
-    if (!status)
+    if (status == 0) {
         status = cow_plan_create(&plan, &create, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = cli_change(plan, options, err);
     cow_plan_free(plan);
     return status;
@@ -38,7 +40,7 @@ static int create_empty(const struct cli_options *options, struct cow_error *err
 
 int cli_create(const struct cli_options *options, struct cow_error *err)
 {
-    return options->from ? cli_create_from_qcow2(options, err) : create_empty(options, err);
+    return options->from != NULL ? cli_create_from_qcow2(options, err) : create_empty(options, err);
 }
 
 int cli_diff(const struct cli_options *options, struct cow_error *err)
@@ -54,9 +56,10 @@ int cli_diff(const struct cli_options *options, struct cow_error *err)
     struct cow_plan *plan;
     int status = front_read_reserve(&diff.reserve_bytes, options->words.reserve, err);
 
-    if (status)
+    if (status != 0) {
         return status;
-    if (!diff.output_path || !*diff.output_path) {
+    }
+    if (diff.output_path == NULL || *diff.output_path == '\0') {
         cow_error_set(err, COW_USAGE, "diff needs to know the image to make");
         return cow_error_hint(err, "usage: cowtui diff -o COW BACKING RAW");
     }
@@ -64,8 +67,9 @@ int cli_diff(const struct cli_options *options, struct cow_error *err)
     cli_progress_begin(&progress, &env, options->quiet);
     status = cow_plan_diff(&plan, &diff, err);
     cli_progress_end(&progress);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = cli_change(plan, options, err);
     cow_plan_free(plan);
     return status;
@@ -76,9 +80,10 @@ static int read_policy(struct cow_resize_options *resize, const char *text, stru
 {
     static const enum cow_policy policies[] = {COW_POLICY_EXTEND, COW_POLICY_COPY, COW_POLICY_KEEP};
 
-    if (!text)
+    if (text == NULL) {
         return 0;
-    if (strncmp(text, "copy:", 5) == 0 && text[5]) {
+    }
+    if (strncmp(text, "copy:", 5) == 0 && text[5] != '\0') {
         resize->policy = COW_POLICY_COPY;
         resize->copy_path = text + 5;
         return 0;
@@ -100,8 +105,9 @@ static int read_method(enum cow_resize_method *out, const char *text, struct cow
                                         [COW_RESIZE_MOVED] = "moved"};
 
     *out = COW_RESIZE_ANY;
-    if (!text)
+    if (text == NULL) {
         return 0;
+    }
     for (size_t i = COW_RESIZE_COPY; i < sizeof names / sizeof *names; i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = (enum cow_resize_method)i;
@@ -118,11 +124,13 @@ static int read_size(struct cow_resize_options *resize, const struct cli_options
     const bool in_place =
         resize->in_place || resize->method == COW_RESIZE_INSERTED || resize->method == COW_RESIZE_MOVED;
 
-    if (options->operands > 1)
+    if (options->operands > 1) {
         return cow_size_parse(&resize->size_bytes, options->operand[1], header->size_bytes, err);
+    }
     resize->size_bytes = header->size_bytes;
-    if (in_place && resize->reserve_bytes)
+    if (in_place && resize->reserve_bytes != 0) {
         return 0;
+    }
     cow_error_set(err, COW_USAGE, "resize needs IMAGE SIZE");
     return cow_error_hint(err, "SIZE may be left out with --in-place and --reserve only; try: cowtui resize "
                                "--help");
@@ -143,18 +151,22 @@ static int read_resize(struct cow_resize_options *resize, const struct cli_optio
                                           .force = options->words.force,
                                           .cut_foreign = options->cut_foreign};
     status = read_method(&resize->method, options->method, err);
-    if (!status && options->grow_fs && options->resize_fs)
+    if (status == 0 && options->grow_fs && options->resize_fs) {
         status = cow_error_set(err, COW_USAGE, "--grow-fs or --resize-fs, not both");
-    if (!status && resize->fs != COW_FS_STAYS) {
+    }
+    if (status == 0 && resize->fs != COW_FS_STAYS) {
         status = front_need_resize_fs(&resize->fs_is_copied, options->dry_run ? &ignored : err);
         status = options->dry_run ? 0 : status; /* a plan can be looked at without them */
     }
-    if (!status)
+    if (status == 0) {
         status = front_read_reserve(&resize->reserve_bytes, options->words.reserve, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = read_size(resize, options, header, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = read_policy(resize, options->policy, err);
+    }
     return status;
 }
 
@@ -167,10 +179,12 @@ static int plan_resize(struct cow_plan **out, struct cow_image *image, const str
 
     front_trace(&env);
     traced.env = &env;
-    if (options->family)
+    if (options->family) {
         return cow_plan_resize_family(out, image, &traced, &where, err);
-    if (options->in.n > 0)
+    }
+    if (options->in.n > 0) {
         return cow_error_set(err, COW_USAGE, "--in goes with --family: where other images are looked for");
+    }
     return cow_plan_resize(out, image, &traced, err);
 }
 
@@ -181,15 +195,19 @@ int cli_resize(const struct cli_options *options, struct cow_error *err)
     struct cow_plan *plan = NULL;
     int status = cli_open_image(&image, options, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = cli_need_layout(image, "cannot be resized", err);
-    if (!status)
+    if (status == 0) {
         status = read_resize(&resize, options, cow_image_header(image), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = plan_resize(&plan, image, options, &resize, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = cli_change(plan, options, err);
+    }
     cow_plan_free(plan);
     cow_image_close(image);
     return status;

@@ -41,9 +41,11 @@ static struct cli_checked checked_as(const struct cli_options *options)
 /* Is there something that --repair makes? */
 static bool can_repair(const struct cow_check *check)
 {
-    for (size_t i = 0; i < check->findings; i++)
-        if (check->finding[i].fixable && cow_finding_safe(check->finding[i].code))
+    for (size_t i = 0; i < check->findings; i++) {
+        if (check->finding[i].fixable && cow_finding_safe(check->finding[i].code)) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -53,10 +55,13 @@ static void show_findings(const struct cow_check *check, const struct cli_option
     struct cow_image *image = NULL;
     struct cli_out out;
 
-    if (options->json)
+    if (options->json) {
         return;
-    if (cli_open_image(&image, options, NULL)) /* what is not even an image has findings all the same */
+    }
+    if (cli_open_image(&image, options, NULL) !=
+        0) { /* what is not even an image has findings all the same */
         image = NULL;
+    }
     cli_out_init(&out, stdout, options->color_mode);
     cli_findings_text(&out, check, image, &checked);
     cow_image_close(image);
@@ -67,8 +72,9 @@ static int show_or_repair(struct cow_plan *plan, const struct cli_options *optio
 {
     struct cli_out out;
 
-    if (!options->dry_run)
+    if (!options->dry_run) {
         return cli_carry_out(plan, options, err);
+    }
     if (!options->json) {
         cli_out_init(&out, stdout, options->color_mode);
         cli_plan_text(&out, plan);
@@ -84,13 +90,16 @@ static int repair_findings(json_t **plan_json, const struct cow_check *check,
     struct cow_plan *plan = NULL;
     int status = cli_open_image(&image, options, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = cow_plan_repair(&plan, image, check, NULL, err);
-    if (!status && options->json && !(*plan_json = cli_plan_json(plan)))
+    if (status == 0 && options->json && (*plan_json = cli_plan_json(plan)) == NULL) {
         status = cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
-    if (!status)
+    }
+    if (status == 0) {
         status = show_or_repair(plan, options, err);
+    }
     cow_plan_free(plan);
     cow_image_close(image);
     return status;
@@ -113,17 +122,21 @@ static int judge_findings(const struct cow_check *check, const struct cli_option
 
     for (size_t i = 0; i < check->findings; i++) {
         wrong = wrong || is_wrong(&check->finding[i]);
-        if (cow_finding_severity(check->finding[i].code) > worst)
+        if (cow_finding_severity(check->finding[i].code) > worst) {
             worst = cow_finding_severity(check->finding[i].code);
+        }
     }
-    if (!wrong)
+    if (!wrong) {
         return 0;
-    if (worst == COW_SEVERITY_CORRUPT)
+    }
+    if (worst == COW_SEVERITY_CORRUPT) {
         return cow_error_set(err, COW_INVALID, "%s: not a valid image", path);
+    }
     cow_error_set(err, COW_FINDING, "%s: %zu finding%s, at worst: %s", path, check->findings,
                   check->findings == 1 ? "" : "s", cow_severity_name(worst));
-    if (!can_repair(check))
+    if (!can_repair(check)) {
         return options->repair ? cow_error_hint(err, "none of them is mended by --repair") : COW_FINDING;
+    }
     return cow_error_hint(err, "--repair mends what is safe to mend");
 }
 
@@ -135,20 +148,24 @@ int cli_check(const struct cli_options *options, struct cow_error *err)
     bool shown = false;
     int status = look_for_findings(&check, options, err);
 
-    if (!status && options->repair && can_repair(&check)) {
+    if (status == 0 && options->repair && can_repair(&check)) {
         shown = options->dry_run;
-        if (!options->quiet || options->dry_run)
+        if (!options->quiet || options->dry_run) {
             show_findings(&check, options);
+        }
         fflush(stdout); /* the plan and the question are on standard error */
         status = repair_findings(&plan_json, &check, options, err);
-        if (!status && !options->dry_run)
+        if (status == 0 && !options->dry_run) {
             status = look_for_findings(&check, options, err);
+        }
     }
-    if (!status && !shown)
+    if (status == 0 && !shown) {
         show_findings(&check, options);
-    if (!status && options->json)
+    }
+    if (status == 0 && options->json) {
         status = cli_json_print(cli_findings_json(&check, &checked, plan_json), err);
-    else
+    } else {
         json_decref(plan_json);
-    return status ? status : judge_findings(&check, options, err);
+    }
+    return status != 0 ? status : judge_findings(&check, options, err);
 }

@@ -36,7 +36,7 @@ static int run_without_screen(const struct cli_options *options, const char *pat
 {
     char name[COW_HINT_BYTES / 2];
 
-    if (is_directory(path) && options->backing) {
+    if (is_directory(path) && options->backing != NULL) {
         cow_error_set(err, COW_USAGE, "--backing is for an image, and none is named");
         return cow_error_hint(err, "try: cowtui --help");
     }
@@ -54,12 +54,13 @@ static int run_without_screen(const struct cli_options *options, const char *pat
 /* The lesson has its own disk, and is nothing without a screen. */
 static int check_tour(const struct cli_options *options, bool has_screen, struct cow_error *err)
 {
-    if (options->operands > 0 || options->backing || options->no_backing) {
+    if (options->operands > 0 || options->backing != NULL || options->no_backing) {
         cow_error_set(err, COW_USAGE, "--tour makes a disk of its own, and takes no other");
         return cow_error_hint(err, "try: cowtui --tour");
     }
-    if (has_screen)
+    if (has_screen) {
         return 0;
+    }
     cow_error_set(err, COW_USAGE, "the tour needs a terminal");
     return cow_error_hint(err, "without one, try: cowtui help");
 }
@@ -69,10 +70,11 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
                            struct cow_error *err)
 {
     struct cli_config config;
-    int status = options.script || options.no_config ? 0 : cli_read_config(&options, &config, err);
+    int status = options.script != NULL || options.no_config ? 0 : cli_read_config(&options, &config, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     const struct cli_screen screen = {
         .image_path = path,
         .is_directory = is_directory(path),
@@ -93,12 +95,14 @@ static int open_configured(struct cli_options options, const char *path, cli_ope
 static int run_screen(const struct cli_options *options, cli_open_screen *open_screen, struct cow_error *err)
 {
     const char *path = options->operands > 0 ? options->operand[0] : ".";
-    bool has_screen = options->script || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+    bool has_screen = options->script != NULL || (isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0);
 
-    if (options->tour && check_tour(options, has_screen, err))
+    if (options->tour && check_tour(options, has_screen, err) != 0) {
         return err->status;
-    if (!has_screen)
+    }
+    if (!has_screen) {
         return run_without_screen(options, path, err);
+    }
     return open_configured(*options, path, open_screen, err);
 }
 
@@ -107,8 +111,9 @@ static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, st
     struct cli_options options;
     int status = cli_read_options(&options, argc, argv, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (options.help) {
         cli_print_help(options.command);
         return 0;
@@ -123,13 +128,17 @@ static int run_arguments(int argc, char **argv, cli_open_screen *open_screen, st
         return 0;
     }
     const bool replays = options.command->bit == CLI_REPLAY && cli_replays_on_screen(&options);
-    status = front_trace_open((options.command == &cli_screen_command || replays) && !options.script, err);
-    if (status)
+    status =
+        front_trace_open((options.command == &cli_screen_command || replays) && options.script == NULL, err);
+    if (status != 0) {
         return status;
-    if (replays)
+    }
+    if (replays) {
         return open_configured(options, options.operand[0], open_screen, err);
-    if (options.command == &cli_screen_command)
+    }
+    if (options.command == &cli_screen_command) {
         return run_screen(&options, open_screen, err);
+    }
     return options.command->run(&options, err);
 }
 
@@ -147,19 +156,21 @@ static int close_output(struct cow_error *err)
     bool failed = ferror(stdout) != 0, unflushed = fflush(stdout) != 0;
     int code = unflushed ? errno : 0;
 
-    if ((failed || unflushed) && reader_is_gone()) /* an earlier write knew, but not the last one */
+    if ((failed || unflushed) && reader_is_gone()) { /* an earlier write knew, but not the last one */
         code = EPIPE;
+    }
     errno = 0;
-    if (fclose(stdout) == 0 && !failed && !unflushed)
+    if (fclose(stdout) == 0 && !failed && !unflushed) {
         return 0;
-    return cow_error_system(err, code ? code : errno ? errno : EIO, "standard output");
+    }
+    return cow_error_system(err, code != 0 ? code : errno != 0 ? errno : EIO, "standard output");
 }
 
 /* Who has read enough of what was printed does not want to hear of it (head does not); but where a file is
  * cut short by that, there is a hint. */
 static bool is_to_be_told(int status, const struct cow_error *err)
 {
-    return status && (status != COW_BROKEN_PIPE || err->hint[0]);
+    return status != 0 && (status != COW_BROKEN_PIPE || err->hint[0] != '\0');
 }
 
 int cli_run(int argc, char **argv, cli_open_screen *open_screen)
@@ -169,15 +180,16 @@ int cli_run(int argc, char **argv, cli_open_screen *open_screen)
     int status = run_arguments(argc, argv, open_screen, &err);
 
     /* What was found is of no use to a script if it could not be told. */
-    if (close_output(&output_err) && (!status || status == COW_FINDING)) {
+    if (close_output(&output_err) != 0 && (status == 0 || status == COW_FINDING)) {
         err = output_err;
         status = err.status;
     }
     if (is_to_be_told(status, &err)) {
         FILE *file = cli_text_stream(stderr);
-        fprintf(file, "cowtui: %s\n", err.message[0] ? err.message : "failed without a reason");
-        if (err.hint[0])
+        fprintf(file, "cowtui: %s\n", err.message[0] != '\0' ? err.message : "failed without a reason");
+        if (err.hint[0] != '\0') {
             fprintf(file, "  %s\n", err.hint);
+        }
     }
     return cow_status_exit_code(status);
 }
@@ -186,8 +198,9 @@ int cli_need_layout(struct cow_image *image, const char *lacks, struct cow_error
 {
     bool moves = cow_image_half(image) == COW_HALF_MOVING;
 
-    if (!cow_image_header(image)->unfinished)
+    if (!cow_image_header(image)->unfinished) {
         return 0;
+    }
     return cow_error_set(err, moves ? COW_LOCKED : COW_INVALID, "%s: %s: %s", cow_image_path(image), lacks,
                          cow_image_pending(image));
 }

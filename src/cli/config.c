@@ -25,10 +25,11 @@ static bool find_path(char *out, size_t out_bytes)
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int n = -1;
 
-    if (config && config[0] == '/') /* a relative one is to be ignored, says the specification */
+    if (config != NULL && config[0] == '/') { /* a relative one is to be ignored, says the specification */
         n = snprintf(out, out_bytes, "%s/cowtui/config", config);
-    else if (home && home[0] == '/')
+    } else if (home != NULL && home[0] == '/') {
         n = snprintf(out, out_bytes, "%s/.config/cowtui/config", home);
+    }
     return n > 0 && (size_t)n < out_bytes;
 }
 
@@ -39,17 +40,22 @@ static int read_open_file(struct cli_config *config, int fd, struct cow_error *e
     size_t n = 0;
     ssize_t one = 1;
 
-    if (fstat(fd, &facts))
+    if (fstat(fd, &facts) != 0) {
         return cow_error_system(err, errno, "%s", config->path);
-    if (!S_ISREG(facts.st_mode))
+    }
+    if (!S_ISREG(facts.st_mode)) {
         return cow_error_set(err, COW_USAGE, "%s: not a regular file", config->path);
-    while (n <= CLI_CONFIG_BYTES && (one = read(fd, config->text + n, CLI_CONFIG_BYTES + 1 - n)) > 0)
+    }
+    while (n <= CLI_CONFIG_BYTES && (one = read(fd, config->text + n, CLI_CONFIG_BYTES + 1 - n)) > 0) {
         n += (size_t)one;
-    if (one < 0)
+    }
+    if (one < 0) {
         return cow_error_system(err, errno, "%s", config->path);
-    if (n > CLI_CONFIG_BYTES || memchr(config->text, '\0', n))
+    }
+    if (n > CLI_CONFIG_BYTES || memchr(config->text, '\0', n) != NULL) {
         return cow_error_set(err, COW_USAGE, "%s: this is no config file: %s", config->path,
                              n > CLI_CONFIG_BYTES ? "it is too long" : "it is not text");
+    }
     config->text[n] = '\0';
     return 0;
 }
@@ -60,16 +66,19 @@ static char *trim(char *text)
 
     text += strspn(text, " \t\r");
     length = strlen(text);
-    while (length > 0 && strchr(" \t\r", text[length - 1]))
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL) {
         text[--length] = '\0';
+    }
     return text;
 }
 
 static bool is_allowed(const char *name)
 {
-    for (int i = 0; i < ALLOWED; i++)
-        if (strcmp(allowed[i], name) == 0)
+    for (int i = 0; i < ALLOWED; i++) {
+        if (strcmp(allowed[i], name) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -79,14 +88,17 @@ static int refuse(const char *name, const struct cli_option *known, struct cow_e
     char safe[64];
 
     cow_escape(safe, sizeof safe, name);
-    for (int i = 0; i < ALLOWED; i++)
+    for (int i = 0; i < ALLOWED; i++) {
         cow_nearest_offer(&nearest, allowed[i]);
-    if (known->name)
+    }
+    if (known->name != NULL) {
         cow_error_set(err, COW_USAGE, "--%s has no place in a config file", safe);
-    else
+    } else {
         cow_error_set(err, COW_USAGE, "there is no option '%s'", safe);
-    if (!known->name && nearest.word)
+    }
+    if (known->name == NULL && nearest.word != NULL) {
         return cow_error_hint(err, "did you mean \"%s\"?", nearest.word);
+    }
     return cow_error_hint(err,
                           "it may say ascii, mouse, color=WHEN and theme=NAME; --no-config goes without it");
 }
@@ -96,15 +108,18 @@ static int set_option(struct cli_options *options, const struct cli_option *opti
 {
     char *member = (char *)options + option->offset;
 
-    if (argument && !option->argument)
+    if (argument != NULL && option->argument == NULL) {
         return cow_error_set(err, COW_USAGE, "%s takes no argument", option->name);
-    if (!argument && option->argument)
+    }
+    if (argument == NULL && option->argument != NULL) {
         return cow_error_set(err, COW_USAGE, "%s needs an argument: %s=%s", option->name, option->name,
                              option->argument);
-    if (option->kind == CLI_FLAG)
+    }
+    if (option->kind == CLI_FLAG) {
         *(bool *)(void *)member = true;
-    else if (!*(const char **)(void *)member) /* the command line has the last word */
+    } else if (*(const char **)(void *)member == NULL) { /* the command line has the last word */
         *(const char **)(void *)member = argument;
+    }
     return cli_read_color(options, err);
 }
 
@@ -113,15 +128,17 @@ static int take_line(struct cli_options *options, char *line, struct cow_error *
     char *name = trim(line), *argument = strchr(name, '=');
     const struct cli_option *option = cli_option_table;
 
-    if (name[0] == '\0' || name[0] == '#')
+    if (name[0] == '\0' || name[0] == '#') {
         return 0;
-    if (argument) {
+    }
+    if (argument != NULL) {
         *argument = '\0';
         argument = trim(argument + 1);
     }
     name = trim(strncmp(name, "--", 2) == 0 ? name + 2 : name);
-    while (option->name && strcmp(option->name, name) != 0)
+    while (option->name != NULL && strcmp(option->name, name) != 0) {
         option++;
+    }
     return is_allowed(name) ? set_option(options, option, argument, err) : refuse(name, option, err);
 }
 
@@ -130,20 +147,24 @@ int cli_read_config(struct cli_options *options, struct cli_config *config, stru
     char *line = config->text, *next;
     int status, fd;
 
-    if (!find_path(config->path, sizeof config->path))
+    if (!find_path(config->path, sizeof config->path)) {
         return 0;
+    }
     fd = open(config->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR ? 0 : cow_error_system(err, errno, "%s", config->path);
+    }
     status = read_open_file(config, fd, err);
     close(fd);
-    for (int number = 1; !status && line; number++, line = next) {
+    for (int number = 1; status == 0 && line != NULL; number++, line = next) {
         next = strchr(line, '\n');
-        if (next)
+        if (next != NULL) {
             *next++ = '\0';
+        }
         status = take_line(options, line, err);
-        if (status)
+        if (status != 0) {
             cow_error_prefix(err, "%s:%d", config->path, number);
+        }
     }
     return status;
 }

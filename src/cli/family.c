@@ -11,10 +11,12 @@
 /* The first trouble is the error, in full; those after it are notes. */
 static int tell_troubles(const struct cow_family *family, struct cow_error *err)
 {
-    for (size_t i = 1; i < family->troubles; i++)
+    for (size_t i = 1; i < family->troubles; i++) {
         cli_note(family->trouble[i].message);
-    if (family->troubles == 0)
+    }
+    if (family->troubles == 0) {
         return 0;
+    }
     *err = family->trouble[0];
     return err->status;
 }
@@ -26,16 +28,18 @@ int cli_family(const struct cli_options *options, struct cow_error *err)
     struct cli_out out;
     int status = cow_family_find(&family, options->operand[0], &where, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (options->json) {
         status = cli_json_print(cli_family_json(family), err);
     } else {
         cli_out_init(&out, stdout, options->color_mode);
         cli_family_text(&out, family);
     }
-    if (!status)
+    if (status == 0) {
         status = tell_troubles(family, err);
+    }
     cow_family_free(family);
     return status;
 }

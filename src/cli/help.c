@@ -14,20 +14,22 @@ static void print_option(const struct cli_option *option)
 {
     char left[64];
 
-    const char *before = option->kind == CLI_FORCE ? "[=" : option->argument ? " " : "";
+    const char *before = option->kind == CLI_FORCE ? "[=" : option->argument != NULL ? " " : "";
 
-    snprintf(left, sizeof left, "%c%c%s --%s%s%s%s", option->letter ? '-' : ' ',
-             option->letter ? option->letter : ' ', option->letter ? "," : " ", option->name, before,
-             option->argument ? option->argument : "", option->kind == CLI_FORCE ? "]" : "");
+    snprintf(left, sizeof left, "%c%c%s --%s%s%s%s", option->letter != 0 ? '-' : ' ',
+             option->letter != 0 ? option->letter : ' ', option->letter != 0 ? "," : " ", option->name,
+             before, option->argument != NULL ? option->argument : "", option->kind == CLI_FORCE ? "]" : "");
     printf("  %-*s %s\n", OPTION_COLUMN, left, option->help);
 }
 
 static void print_options(unsigned commands)
 {
     printf("options:\n");
-    for (const struct cli_option *option = cli_option_table; option->name; option++)
-        if (option->help && (option->takes & commands))
+    for (const struct cli_option *option = cli_option_table; option->name != NULL; option++) {
+        if (option->help != NULL && (option->takes & commands) != 0) {
             print_option(option);
+        }
+    }
 }
 
 static void print_command_help(const struct cli_command *command)
@@ -38,7 +40,7 @@ static void print_command_help(const struct cli_command *command)
 
 void cli_print_help(const struct cli_command *command)
 {
-    if (command && command->run) {
+    if (command != NULL && command->run != NULL) {
         print_command_help(command);
         return;
     }
@@ -50,9 +52,11 @@ void cli_print_help(const struct cli_command *command)
            "Inspects and changes copy-on-write disk images: User-Mode Linux's, in all their\n"
            "versions, and QEMU's old \"cow\" format.\n\n"
            "commands:\n");
-    for (const struct cli_command *each = cli_command_table; each->name; each++)
-        if (each->run)
+    for (const struct cli_command *each = cli_command_table; each->name != NULL; each++) {
+        if (each->run != NULL) {
             printf("  %-7s %-21s %s\n", each->name, each->operands, each->summary);
+        }
+    }
     printf("\n");
     print_options(CLI_ALL);
     printf("\n"
@@ -67,7 +71,7 @@ int cli_help(const struct cli_options *options, struct cow_error *err)
 {
     const struct cli_command *command = NULL;
 
-    if (options->operands > 0 && !(command = cli_find_command(options->operand[0]))) {
+    if (options->operands > 0 && (command = cli_find_command(options->operand[0])) == NULL) {
         cow_error_set(err, COW_USAGE, "there is no command '%s'", options->operand[0]);
         return cli_hint_command(err, options->operand[0]);
     }

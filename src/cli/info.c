@@ -25,8 +25,9 @@ static int gather_info_facts(struct cli_facts *facts, struct cow_image *image, s
         status = cow_image_usage(image, &facts->usage, err);
         status = status == 0 ? cow_image_count_mixed(image, &facts->mixed_pages, err) : status;
     }
-    if (status)
+    if (status != 0) {
         return status;
+    }
     cow_image_verdict(image, &facts->verdict);
     facts->holder_known = cow_image_in_use(image, &facts->holder, NULL) == 0;
     return 0;
@@ -39,19 +40,22 @@ int cli_info(const struct cli_options *options, struct cow_error *err)
     struct cli_out out;
     int status = cli_open_image(&image, options, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = gather_info_facts(&facts, image, err);
-    if (status)
+    if (status != 0) {
         goto out;
+    }
     if (options->json) {
         status = cli_json_print(cli_info_json(&facts), err);
     } else {
         cli_out_init(&out, stdout, options->color_mode);
         cli_info_text(&out, &facts, options->verbose);
     }
-    if (!status && cow_image_half(image) == COW_HALF_MOVING) /* the rest of it cannot be told now */
+    if (status == 0 && cow_image_half(image) == COW_HALF_MOVING) { /* the rest of it cannot be told now */
         status = cli_need_layout(image, "size, layout and usage are not known", err);
+    }
 out:
     cow_image_close(image);
     return status;

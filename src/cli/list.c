@@ -25,10 +25,11 @@ struct listing {
 /* The first trouble is the error, in full; those after it are notes. */
 static void take_trouble(struct listing *listing, const struct cow_error *trouble)
 {
-    if (listing->trouble.status)
+    if (listing->trouble.status != 0) {
         cli_note(trouble->message);
-    else
+    } else {
         listing->trouble = *trouble;
+    }
 }
 
 static int tell_entry(struct listing *listing, const struct cow_list_entry *entry, bool is_named,
@@ -36,10 +37,12 @@ static int tell_entry(struct listing *listing, const struct cow_list_entry *entr
 {
     bool first = listing->told++ == 0;
 
-    if (listing->spool)
+    if (listing->spool != NULL) {
         return cli_json_spool(listing->spool, first ? "[\n  " : ",\n  ", cli_list_json(entry), err);
-    if (first)
+    }
+    if (first) {
         cli_list_heading(&listing->out);
+    }
     cli_list_line(&listing->out, entry, is_named);
     fflush(stdout); /* as it is found */
     return 0;
@@ -52,8 +55,9 @@ static void take_unreadable(struct listing *listing, const struct cow_list_entry
     struct cow_error trouble = entry->error;
 
     if (is_closed && !is_named) {
-        if (listing->closed++ == 0)
+        if (listing->closed++ == 0) {
             cli_name(listing->closed_name, entry->path);
+        }
         return;
     }
     cow_error_prefix(&trouble, "%s", entry->path);
@@ -63,12 +67,14 @@ static void take_unreadable(struct listing *listing, const struct cow_list_entry
 static int take_entry(struct listing *listing, const struct cow_list_entry *entry, bool is_named,
                       struct cow_error *err)
 {
-    if (entry->what == COW_LISTED_NOTHING)
+    if (entry->what == COW_LISTED_NOTHING) {
         return 0;
+    }
     if (entry->what == COW_LISTED_UNREADABLE) {
         take_unreadable(listing, entry, is_named);
-        if (!is_named)
+        if (!is_named) {
             return 0;
+        }
     }
     listing->bad += entry->what == COW_LISTED_BROKEN || (is_named && entry->what == COW_LISTED_OTHER);
     return tell_entry(listing, entry, is_named, err);
@@ -82,12 +88,13 @@ static int list_place(struct listing *listing, const char *place, struct cow_err
     struct cow_list *list;
     int status = cow_list_open(&list, place, &options, &trouble);
 
-    if (status) {
+    if (status != 0) {
         take_trouble(listing, &trouble);
         return 0;
     }
-    while (!status && !ferror(stdout) && cow_list_next(list, &entry))
+    while (status == 0 && ferror(stdout) == 0 && cow_list_next(list, &entry)) {
         status = take_entry(listing, &entry, cow_list_is_of_one_file(list), err);
+    }
     cow_list_close(list);
     return status;
 }
@@ -95,10 +102,11 @@ static int list_place(struct listing *listing, const char *place, struct cow_err
 static int list_places(struct listing *listing, struct cow_error *err)
 {
     const struct cli_options *options = listing->options;
-    int status = options->places ? 0 : list_place(listing, ".", err);
+    int status = options->places != 0 ? 0 : list_place(listing, ".", err);
 
-    for (size_t i = 0; i < options->places && !status; i++)
+    for (size_t i = 0; i < options->places && status == 0; i++) {
         status = list_place(listing, options->place[i], err);
+    }
     return status;
 }
 
@@ -109,7 +117,7 @@ static int fill_list_json(FILE *spool, const void *context, struct cow_error *er
 
     (*listing)->spool = spool;
     status = list_places(*listing, err);
-    fputs((*listing)->told ? "\n]\n" : "[]\n", spool);
+    fputs((*listing)->told != 0 ? "\n]\n" : "[]\n", spool);
     return status;
 }
 
@@ -123,8 +131,9 @@ static void put_notes(const struct listing *listing)
                  listing->closed == 1 ? "" : "...");
         cli_note(text);
     }
-    if (listing->told == 0 && !listing->trouble.status && !listing->options->quiet)
+    if (listing->told == 0 && listing->trouble.status == 0 && !listing->options->quiet) {
         cli_note("no COW image is there, nor any other disk image that is known");
+    }
 }
 
 int cli_list(const struct cli_options *options, struct cow_error *err)
@@ -135,15 +144,17 @@ int cli_list(const struct cli_options *options, struct cow_error *err)
 
     cli_out_init(&listing.out, stdout, options->color_mode);
     status = options->json ? cli_spool(fill_list_json, &context, err) : list_places(&listing, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     put_notes(&listing);
-    if (listing.trouble.status) {
+    if (listing.trouble.status != 0) {
         *err = listing.trouble;
         return err->status;
     }
-    if (listing.bad == 0)
+    if (listing.bad == 0) {
         return 0;
+    }
     return cow_error_set(err, COW_FINDING, "%zu of %zu listed %s no COW image that opens", listing.bad,
                          listing.told, listing.bad == 1 ? "is" : "are");
 }

@@ -45,11 +45,13 @@ static int print_text_layers(FILE *file, const struct extent *extent, bool first
     char offset[24] = "-";
 
     (void)err;
-    if (first)
+    if (first) {
         fprintf(file, "#%*s %*s  %-14s %*s  layer\n", width - 1, "start", width, "length", "origin", width,
                 "offset");
-    if (extent->offset != COW_NO_OFFSET)
+    }
+    if (extent->offset != COW_NO_OFFSET) {
         snprintf(offset, sizeof offset, "%" PRId64, extent->offset);
+    }
     fprintf(file, "%*" PRIu64 " %*" PRIu64 "  %-14s %*s  %5u\n", width, extent->start, width, extent->length,
             extent->origin, width, offset, extent->layer);
     return 0;
@@ -58,15 +60,17 @@ static int print_text_layers(FILE *file, const struct extent *extent, bool first
 static int print_text(FILE *file, const struct extent *extent, bool first, int width, struct cow_error *err)
 {
     (void)err;
-    if (first)
+    if (first) {
         fprintf(file, "#%*s %*s  %-14s %*s\n", width - 1, "start", width, "length", "origin", width,
                 "offset");
+    }
     fprintf(file, "%*" PRIu64 " %*" PRIu64 "  %-14s ", width, extent->start, width, extent->length,
             extent->origin);
-    if (extent->offset == COW_NO_OFFSET)
+    if (extent->offset == COW_NO_OFFSET) {
         fprintf(file, "%*s\n", width, "-");
-    else
+    } else {
         fprintf(file, "%*" PRId64 "\n", width, extent->offset);
+    }
     return 0;
 }
 
@@ -91,10 +95,12 @@ static int width_of(const struct cow_image *image)
     uint64_t largest = cow_image_layout(image)->end_offset;
     int width = 1;
 
-    if (backing->size_bytes > largest)
+    if (backing->size_bytes > largest) {
         largest = backing->size_bytes;
-    for (; largest >= 10; largest /= 10)
+    }
+    for (; largest >= 10; largest /= 10) {
         width++;
+    }
     return width < 8 ? 8 : width;
 }
 
@@ -112,8 +118,9 @@ static bool goes_on(const struct cow_run *run, const struct cow_run *next, uint3
 {
     int64_t expected = run->host_offset;
 
-    if (expected != COW_NO_OFFSET)
+    if (expected != COW_NO_OFFSET) {
         expected += (int64_t)(run->sectors * sector_bytes);
+    }
     return next->sectors > 0 && next->origin == run->origin && next->layer == run->layer &&
            next->host_offset == expected;
 }
@@ -124,11 +131,13 @@ static int one_run(struct walk *walk, uint64_t sector, struct cow_run *run, stru
     struct cow_progress progress = {
         .phase = "comparing", .total_bytes = header->size_bytes, .can_cancel = true};
 
-    if (!walk->scan)
+    if (walk->scan == NULL) {
         return cow_image_next_run(walk->image, sector, run, err);
+    }
     progress.done_bytes = sector * header->sector_bytes;
-    if (walk->env.progress(walk->env.context, &progress))
+    if (walk->env.progress(walk->env.context, &progress)) {
         return cow_error_set(err, COW_CANCELLED, "cancelled");
+    }
     return cow_scan_run(walk->scan, sector, run, err);
 }
 
@@ -137,16 +146,18 @@ static int next_map_run(struct walk *walk, uint64_t sector, struct cow_run *run,
     const uint32_t sector_bytes = cow_image_header(walk->image)->sector_bytes;
     int status = 0;
 
-    if (walk->has_ahead)
+    if (walk->has_ahead) {
         *run = walk->ahead;
-    else
+    } else {
         status = one_run(walk, sector, run, err);
+    }
     walk->has_ahead = false;
-    while (!status && walk->scan && run->sectors > 0) {
+    while (status == 0 && walk->scan != NULL && run->sectors > 0) {
         status = one_run(walk, run->first_sector + run->sectors, &walk->ahead, err);
-        walk->has_ahead = !status && !goes_on(run, &walk->ahead, sector_bytes);
-        if (status || walk->has_ahead)
+        walk->has_ahead = status == 0 && !goes_on(run, &walk->ahead, sector_bytes);
+        if (status != 0 || walk->has_ahead) {
             break;
+        }
         run->sectors += walk->ahead.sectors;
     }
     return status;
@@ -159,24 +170,27 @@ static int print_extents(struct walk *walk, FILE *file, print_extent *print, str
     uint64_t sector = 0;
     int status = 0;
 
-    while (!status) {
+    while (status == 0) {
         struct cow_run run;
         struct extent extent;
 
         status = next_map_run(walk, sector, &run, err);
-        if (status || run.sectors == 0)
+        if (status != 0 || run.sectors == 0) {
             break;
+        }
         extent.start = run.first_sector * header->sector_bytes;
         extent.length = run.sectors * header->sector_bytes;
-        if (extent.length > header->size_bytes - extent.start)
+        if (extent.length > header->size_bytes - extent.start) {
             extent.length = header->size_bytes - extent.start;
+        }
         extent.origin = cow_origin_name(run.origin);
         extent.offset = run.host_offset;
         extent.layer = run.layer;
         status = print(file, &extent, sector == 0, width, err);
-        if (!status && ferror(file))
-            status = cow_error_system(err, errno ? errno : EIO, "%s",
+        if (status == 0 && ferror(file) != 0) {
+            status = cow_error_system(err, errno != 0 ? errno : EIO, "%s",
                                       file == stdout ? "standard output" : "temporary file");
+        }
         sector = run.first_sector + run.sectors;
     }
     return status;
@@ -209,10 +223,12 @@ static int map_scanned(struct walk *walk, const struct cli_options *options,
     struct cli_progress progress;
     int status = cow_scan_open(&walk->scan, walk->image, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     cli_catch_signals();
-    cli_progress_begin(&progress, &walk->env, options->quiet || (!options->json && isatty(STDOUT_FILENO)));
+    cli_progress_begin(&progress, &walk->env,
+                       options->quiet || (!options->json && isatty(STDOUT_FILENO) != 0));
     status = print(walk, err);
     cli_progress_end(&progress);
     cow_scan_close(walk->scan);
@@ -237,24 +253,28 @@ int64_t cli_clock_ns(void *context)
 /* "2", "0.25": seconds, whatever the locale's decimal point is. */
 int cli_read_interval(int64_t *out, const char *text, struct cow_error *err)
 {
-    const char *rest = text ? text + strspn(text, "0123456789") : NULL;
+    const char *rest = text != NULL ? text + strspn(text, "0123456789") : NULL;
     uint64_t seconds = 0;
     int64_t fraction = 0, unit = second_ns;
 
     *out = second_ns;
-    if (!text)
+    if (text == NULL) {
         return 0;
-    for (const char *digit = text; digit < rest && seconds <= INTERVAL_MOST_S; digit++)
+    }
+    for (const char *digit = text; digit < rest && seconds <= INTERVAL_MOST_S; digit++) {
         seconds = seconds * 10 + (uint64_t)(*digit - '0');
-    if (*rest == '.')
+    }
+    if (*rest == '.') {
         for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
             unit /= 10;
             fraction += (*rest - '0') * unit;
         }
+    }
     *out = (int64_t)seconds * second_ns + fraction;
-    if (*rest != '\0' || *out < second_ns / 100 || *out > INTERVAL_MOST_S * second_ns)
+    if (*rest != '\0' || *out < second_ns / 100 || *out > INTERVAL_MOST_S * second_ns) {
         return cow_error_set(err, COW_USAGE, "--interval: %s is no number of seconds from 0.01 to %d", text,
                              (int)INTERVAL_MOST_S);
+    }
     return 0;
 }
 
@@ -267,8 +287,9 @@ static int wait_until(int64_t until_ns, struct cow_error *err)
     for (int64_t left_ns; !cli_interrupted() && (left_ns = until_ns - cli_clock_ns(NULL)) > 0;) {
         const int64_t left_ms = left_ns / (second_ns / 1000) + 1;
         if (poll(&output, 1, left_ms < WAIT_MOST_MS ? (int)left_ms : WAIT_MOST_MS) > 0 &&
-            (output.revents & POLLERR))
+            (output.revents & POLLERR) != 0) {
             return cow_error_system(err, EPIPE, "standard output");
+        }
     }
     return 0;
 }
@@ -279,8 +300,9 @@ static int follow_round(struct cow_follow *follow, struct cow_error *err)
     bool more = true;
     int status = 0;
 
-    while (!status && more)
+    while (status == 0 && more) {
         status = cow_follow_step(follow, &more, err);
+    }
     return status;
 }
 
@@ -290,18 +312,22 @@ static int follow_on(struct cow_follow *follow, struct cli_followed *followed, s
     const struct cow_follow_facts *facts = cow_follow_facts(follow);
     int status = follow_round(follow, err);
 
-    if (!status)
+    if (status == 0) {
         status = cli_followed_begin(followed, facts, cli_clock_ns(NULL), err);
-    while (!status && !cli_interrupted()) {
-        status = wait_until(facts->next_look_ns, err);
-        if (!status && cli_interrupted())
-            cow_follow_hurry(follow);
-        if (!status)
-            status = follow_round(follow, err);
-        if (!status)
-            status = cli_followed_tell(followed, facts, err);
     }
-    return status ? status : cli_followed_end(followed, facts, cli_clock_ns(NULL), err);
+    while (status == 0 && !cli_interrupted()) {
+        status = wait_until(facts->next_look_ns, err);
+        if (status == 0 && cli_interrupted()) {
+            cow_follow_hurry(follow);
+        }
+        if (status == 0) {
+            status = follow_round(follow, err);
+        }
+        if (status == 0) {
+            status = cli_followed_tell(followed, facts, err);
+        }
+    }
+    return status != 0 ? status : cli_followed_end(followed, facts, cli_clock_ns(NULL), err);
 }
 
 static int map_follow(struct cow_image *image, const struct cli_options *options, struct cow_error *err)
@@ -313,11 +339,13 @@ static int map_follow(struct cow_image *image, const struct cli_options *options
     struct cow_follow *follow = NULL;
     int status = cli_read_interval(&follow_options.interval_ns, options->interval, err);
 
-    if (!status)
+    if (status == 0) {
         status = cow_follow_open(&follow, image, &follow_options, err);
+    }
     cli_catch_signals();
-    if (!status)
+    if (status == 0) {
         status = follow_on(follow, &followed, err);
+    }
     cow_follow_close(follow);
     return status;
 }
@@ -425,11 +453,13 @@ static int map_picture(struct cow_image *image, const struct cli_options *option
 
 static int check_follow(const struct cli_options *options, struct cow_error *err)
 {
-    if (options->follow && options->scan)
+    if (options->follow && options->scan) {
         return cow_error_set(err, COW_USAGE,
                              "--follow looks at the bitmap alone: it does not go with --scan");
-    if (options->interval && !options->follow)
+    }
+    if (options->interval != NULL && !options->follow) {
         return cow_error_set(err, COW_USAGE, "--interval is for --follow");
+    }
     return 0;
 }
 
@@ -437,10 +467,12 @@ static int print_map(struct walk *walk, const struct cli_options *options, struc
 {
     int (*print)(struct walk * walk, struct cow_error * err) = options->json ? map_json : map_text;
 
-    if (options->svg != NULL || options->png != NULL)
+    if (options->svg != NULL || options->png != NULL) {
         return map_picture(walk->image, options, err);
-    if (options->follow)
+    }
+    if (options->follow) {
         return map_follow(walk->image, options, err);
+    }
     return options->scan ? map_scanned(walk, options, print, err) : print(walk, err);
 }
 
@@ -449,15 +481,19 @@ int cli_map(const struct cli_options *options, struct cow_error *err)
     struct walk walk = {.image = NULL};
     int status = check_follow(options, err);
 
-    if (!status)
+    if (status == 0) {
         status = check_picture(options, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = cli_open_image(&walk.image, options, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = cli_need_layout(walk.image, "has no map", err);
-    if (!status)
+    if (status == 0) {
         status = print_map(&walk, options, err);
+    }
     cow_image_close(walk.image);
     return status;
 }

@@ -18,16 +18,20 @@ static int look(struct front_target *target, struct cli_serving *serving, const 
 {
     int partition = 0, status;
 
-    if (options->partition && options->fs)
+    if (options->partition != NULL && options->fs) {
         return cow_error_set(err, COW_USAGE, "--partition names a filesystem, and --fs the only one");
+    }
     status = front_target_directory(target, options->operand[1], err);
-    if (!status)
+    if (status == 0) {
         status = cli_serving_look(serving, options, err);
-    if (!status && options->partition)
+    }
+    if (status == 0 && options->partition != NULL) {
         status = cli_read_partition(&partition, options, err);
-    if (!status && (options->partition || options->fs))
+    }
+    if (status == 0 && (options->partition != NULL || options->fs)) {
         status =
             front_target_filesystem(target, serving->image, options->operand[0], (unsigned)partition, err);
+    }
     serving->partition = target->words;
     return status;
 }
@@ -44,16 +48,20 @@ static int mount_it(struct cli_serving *serving, const struct front_target *targ
     struct cow_error ignored;
     int status = cli_serving_begin(err);
 
-    if (!status)
+    if (status == 0) {
         status = front_pile_build(&pile, &server, target, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = cli_serving_tell(serving, options, NULL, front_pile_path(&pile), err);
-    while (!status && !cli_interrupted() && front_pile_poll(&pile, WAIT_MS))
+    }
+    while (status == 0 && !cli_interrupted() && front_pile_poll(&pile, WAIT_MS)) {
         ;
-    if (status)
+    }
+    if (status != 0) {
         front_pile_take_down(&pile, &ignored);
-    else
+    } else {
         status = front_pile_take_down(&pile, err);
+    }
     return status;
 }
 
@@ -64,10 +72,12 @@ int cli_mount(const struct cli_options *options, struct cow_error *err)
     bool ends = false;
     int status = look(&target, &serving, options, err);
 
-    if (!status)
+    if (status == 0) {
         status = cli_serving_agree(&ends, &serving, options, err);
-    if (!status && !ends)
+    }
+    if (status == 0 && !ends) {
         status = mount_it(&serving, &target, options, err);
+    }
     cow_image_close(serving.image);
     return status;
 }

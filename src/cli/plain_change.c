@@ -59,14 +59,17 @@ int cli_plain_change(const struct cli_options *options, struct cow_error *err)
 /* merge -o -: may standard output be the disk? */
 static int check_stream(const struct cli_options *options, struct cow_error *err)
 {
-    if (options->dry_run)
+    if (options->dry_run) {
         return 0;
-    if (options->json)
+    }
+    if (options->json) {
         return cow_error_set(err, COW_USAGE,
                              "the disk goes to standard output, so the plan cannot: --dry-run "
                              "prints it alone");
-    if (isatty(STDOUT_FILENO) != 1)
+    }
+    if (isatty(STDOUT_FILENO) != 1) {
         return 0;
+    }
     cow_error_set(err, COW_USAGE, "a disk is not written to a terminal");
     return cow_error_hint(err, "send standard output to a file or another program: cowtui merge -o - IMAGE "
                                "| gzip >disk.gz");
@@ -80,7 +83,7 @@ int cli_merge(const struct cli_options *options, struct cow_error *err)
     if (words.output != NULL && strcmp(words.output, "-") == 0 && !words.in_place) {
         words.output = NULL;
         words.stream_fd = &standard_output;
-        if (check_stream(options, err)) {
+        if (check_stream(options, err) != 0) {
             return err->status;
         }
     }

@@ -24,35 +24,43 @@ static int serve(struct cli_serving *serving, const struct cli_options *options,
     struct cow_error ignored;
     int status = cli_serving_begin(err);
 
-    if (!status)
+    if (status == 0) {
         status = front_server_start(&server, &server_options, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = cli_serving_tell(serving, options, front_server_uri(server), NULL, err);
-    while (!status && !cli_interrupted() && front_server_poll(server, WAIT_MS))
+    while (status == 0 && !cli_interrupted() && front_server_poll(server, WAIT_MS)) {
         ;
-    if (status)
+    }
+    if (status != 0) {
         front_server_stop(server, &ignored);
-    else
+    } else {
         status = front_server_stop(server, err);
+    }
     return status;
 }
 
 int cli_serve(const struct cli_options *options, struct cow_error *err)
 {
     struct cli_serving serving = {.where = "socket",
-                                  .place = options->socket ? options->socket : "one in a private directory",
+                                  .place = options->socket != NULL ? options->socket
+                                                                   : "one in a private directory",
                                   .partition = ""};
     bool ends = false;
-    int status = options->socket ? front_check_socket(options->socket, err) : 0;
+    int status = options->socket != NULL ? front_check_socket(options->socket, err) : 0;
 
-    if (!status)
+    if (status == 0) {
         status = cli_serving_look(&serving, options, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = cli_serving_agree(&ends, &serving, options, err);
-    if (!status && !ends)
+    if (status == 0 && !ends) {
         status = serve(&serving, options, err);
+    }
     cow_image_close(serving.image);
     return status;
 }

@@ -28,14 +28,17 @@ int cli_serving_look(struct cli_serving *serving, const struct cli_options *opti
     int status = front_need_server(err);
 
     serving->is_quiet = options->quiet;
-    if (!status)
+    if (status == 0) {
         status = cli_open_image(&serving->image, options, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = cli_need_layout(serving->image, "has no disk to serve", err);
-    if (!status)
+    if (status == 0) {
         status = front_serving_look(&serving->disk, serving->image, options->backing, options->write, err);
-    if (status) {
+    }
+    if (status != 0) {
         cow_image_close(serving->image);
         serving->image = NULL;
     }
@@ -51,15 +54,17 @@ static void told_text(struct cli_out *out, const struct cli_serving *serving,
 
     cli_heading(out, "%s %s", options->command->name, cli_name(name, options->operand[0]));
     cli_row(out, "disk", "%s%s%s", cli_amount(amount, serving->disk.size_bytes),
-            *serving->partition ? "; mounted is " : "", serving->partition);
-    if (cow_image_backing(serving->image)->state == COW_BACKING_FOUND)
+            *serving->partition != '\0' ? "; mounted is " : "", serving->partition);
+    if (cow_image_backing(serving->image)->state == COW_BACKING_FOUND) {
         cli_row(out, "backing file", "%s, which is only read",
                 cli_name(name, cow_image_backing(serving->image)->path));
+    }
     cli_row(out, serving->where, "%s", cli_name(name, serving->place));
     if (!options->write) {
         cli_row(out, "written to", FRONT_NOT_WRITTEN);
-        if (serving->disk.is_held)
+        if (serving->disk.is_held) {
             cli_row_tone(out, CLI_WARN, "in use", "yes: " FRONT_HELD_NOTE);
+        }
         return;
     }
     cli_row_tone(out, CLI_WARN, "written to", "%s, " FRONT_WRITTEN, cli_name(name, options->operand[0]));
@@ -85,8 +90,9 @@ static int dry_run(const struct cli_serving *serving, const struct cli_options *
 {
     struct cli_out out;
 
-    if (options->json)
+    if (options->json) {
         return cli_json_print(told_json(serving, options), err);
+    }
     cli_out_init(&out, stdout, options->color_mode);
     told_text(&out, serving, options);
     return 0;
@@ -96,10 +102,12 @@ static void tell_notes(const struct cli_serving *serving)
 {
     char text[COW_MESSAGE_BYTES], who[32] = "";
 
-    if (!serving->disk.is_held)
+    if (!serving->disk.is_held) {
         return;
-    if (serving->disk.holder_pid)
+    }
+    if (serving->disk.holder_pid != 0) {
         snprintf(who, sizeof who, " (process %lld)", (long long)serving->disk.holder_pid);
+    }
     snprintf(text, sizeof text, "the image is in use%s: " FRONT_HELD_NOTE, who);
     cli_note(text);
 }
@@ -111,13 +119,15 @@ int cli_serving_agree(bool *ends, const struct cli_serving *serving, const struc
     struct cli_out out;
 
     *ends = options->dry_run;
-    if (options->dry_run)
+    if (options->dry_run) {
         return dry_run(serving, options, err);
+    }
     cli_catch_signals();
     tell_notes(serving);
     cli_note(cow_image_outside_text(outside, sizeof outside, serving->image));
-    if (!options->write)
+    if (!options->write) {
         return 0;
+    }
     if (!options->yes || !options->quiet) {
         cli_out_init(&out, stderr, options->color_mode);
         told_text(&out, serving, options);
@@ -133,17 +143,20 @@ int cli_serving_tell(const struct cli_serving *serving, const struct cli_options
 
     if (options->json) {
         object = told_json(serving, options);
-        cli_json_put(&object, "uri", uri ? json_string(uri) : json_null());
-        cli_json_put(&object, "path", path ? cli_json_text(path) : json_null());
-        if (cli_json_print(object, err))
+        cli_json_put(&object, "uri", uri != NULL ? json_string(uri) : json_null());
+        cli_json_put(&object, "path", path != NULL ? cli_json_text(path) : json_null());
+        if (cli_json_print(object, err) != 0) {
             return err->status;
+        }
     } else {
-        fprintf(cli_text_stream(stdout), "%s\n", uri ? uri : cli_name(name, path));
+        fprintf(cli_text_stream(stdout), "%s\n", uri != NULL ? uri : cli_name(name, path));
     }
-    if (fflush(stdout))
+    if (fflush(stdout) != 0) {
         return cow_error_system(err, errno, "standard output");
-    if (!options->quiet)
+    }
+    if (!options->quiet) {
         fprintf(stderr, "Ctrl-C ends it\n");
+    }
     return 0;
 }
 
@@ -151,8 +164,9 @@ void cli_serving_log(void *context, const char *line)
 {
     const struct cli_serving *serving = context;
 
-    if (!serving->is_quiet)
+    if (!serving->is_quiet) {
         fprintf(cli_text_stream(stderr), "%s\n", line);
+    }
 }
 
 /* ---- the parent ---- */
@@ -180,12 +194,15 @@ int cli_serving_begin(struct cow_error *err)
 
     fflush(stdout);
     child = fork();
-    if (child < 0)
+    if (child < 0) {
         return cow_error_system(err, errno, "starting a process");
-    if (child > 0)
+    }
+    if (child > 0) {
         wait_for(child);
+    }
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a wish to stop, as from a terminal */
-    if (getppid() != parent)
+    if (getppid() != parent) {
         return cow_error_set(err, COW_CANCELLED, "cancelled");
+    }
     return 0;
 }

@@ -244,8 +244,10 @@ const struct cli_command cli_screen_command = {
 
 const struct cli_command *cli_find_command(const char *name)
 {
-    for (const struct cli_command *command = cli_command_table; command->name; command++)
-        if (strcmp(command->name, name) == 0)
+    for (const struct cli_command *command = cli_command_table; command->name != NULL; command++) {
+        if (strcmp(command->name, name) == 0) {
             return command;
+        }
+    }
     return NULL;
 }

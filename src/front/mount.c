@@ -33,19 +33,21 @@ static int new_mount(struct front_mount **out, const char *name, const char *dir
     struct front_mount *mount = calloc(1, sizeof *mount);
     int status = 0;
 
-    if (!mount)
+    if (mount == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     snprintf(mount->name, sizeof mount->name, "%s", name);
-    if (directory) {
+    if (directory != NULL) {
         snprintf(mount->directory, sizeof mount->directory, "%s", directory);
         status = front_check_mountpoint(directory, err);
     } else if ((status = front_private_make(&mount->own, err)) == 0) {
         snprintf(mount->directory, sizeof mount->directory, "%s/disk", mount->own.path);
-        if (mkdir(mount->directory, 0700))
+        if (mkdir(mount->directory, 0700) != 0) {
             status = cow_error_system(err, errno, "%s", mount->directory);
+        }
     }
     snprintf(mount->path, sizeof mount->path, "%s", mount->directory);
-    if (status) {
+    if (status != 0) {
         front_private_remove(&mount->own);
         free(mount);
         return status;
@@ -65,7 +67,7 @@ static void free_mount(struct front_mount *mount)
 static int tell_code(const struct front_mount *mount, int code, const char *said, struct cow_error *err)
 {
     return cow_error_set(err, COW_IO, "%s ended with %s %d%s%s", mount->name, code > 128 ? "signal" : "code",
-                         code > 128 ? code - 128 : code, *said ? ": " : "", said);
+                         code > 128 ? code - 128 : code, *said != '\0' ? ": " : "", said);
 }
 
 /* Starts the program, and waits until something is mounted. */
@@ -77,12 +79,14 @@ static int start(struct front_mount **out, struct front_mount *mount, const char
     int status = front_process_start(&mount->process, &command, err);
     bool is_running = status == 0;
 
-    while (is_running && !front_is_mounted(mount->directory))
+    while (is_running && !front_is_mounted(mount->directory)) {
         is_running = front_process_poll(mount->process, POLL_MS);
-    if (status == 0 && !is_running)
+    }
+    if (status == 0 && !is_running) {
         status =
             tell_code(mount, front_process_wait(mount->process), front_process_said(mount->process), err);
-    if (status) {
+    }
+    if (status != 0) {
         free_mount(mount);
         return status;
     }
@@ -99,15 +103,19 @@ int front_mount_disk(struct front_mount **out, const struct front_server *server
     struct front_mount *mount;
     int status = front_need_tool(path, sizeof path, "nbdfuse", err);
 
-    if (!status)
+    if (status == 0) {
         status = front_need_fuse(err);
-    if (!status)
+    }
+    if (status == 0) {
         status = new_mount(&mount, "nbdfuse", options->directory, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     snprintf(mount->path, sizeof mount->path, "%s/nbd", mount->directory);
-    if (!options->is_writing)
+    if (!options->is_writing) {
         argv[n++] = "-r";
+    }
     argv[n++] = mount->directory;
     argv[n++] = "--unix";
     argv[n++] = front_server_socket(server);
@@ -123,14 +131,17 @@ int front_need_filesystem(const char *type, struct cow_error *err)
 {
     char path[PATH_MAX];
 
-    if (is_ext(type) && front_find_tool(path, sizeof path, "fuse2fs"))
+    if (is_ext(type) && front_find_tool(path, sizeof path, "fuse2fs")) {
         return front_need_fuse(err);
-    if (geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0)
+    }
+    if (geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0) {
         return front_need_tool(path, sizeof path, "mount", err);
-    if (is_ext(type))
+    }
+    if (is_ext(type)) {
         return front_need_tool(path, sizeof path, "fuse2fs", err);
+    }
     cow_error_set(err, COW_UNSUPPORTED, "%s is mounted by the kernel only, which root may ask for",
-                  *type ? type : "what is there");
+                  *type != '\0' ? type : "what is there");
     return cow_error_hint(err,
                           "mount the disk as a file, without --fs and --partition, and take it from there");
 }
@@ -148,15 +159,17 @@ static int mount_by_kernel(struct front_mount **out, const char *file, const cha
     int code, status = new_mount(&mount, "mount", options->directory, err);
     char said[FRONT_SAID_BYTES];
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     const char *const argv[] = {"mount", "-o", how, "--", file, mount->directory, NULL};
     const struct front_command command = {
         .argv = argv, .on_line = options->on_line, .context = options->context};
     status = front_run(&code, said, &command, NULL, err);
-    if (!status && code)
+    if (status == 0 && code != 0) {
         status = tell_code(mount, code, said, err);
-    if (status) {
+    }
+    if (status != 0) {
         free_mount(mount);
         return status;
     }
@@ -171,12 +184,15 @@ int front_mount_filesystem(struct front_mount **out, const char *file, const cha
     struct front_mount *mount;
     int status = front_need_filesystem(type, err);
 
-    if (status)
+    if (status != 0) {
         return status;
-    if (!is_ext(type) || !front_find_tool(path, sizeof path, "fuse2fs"))
+    }
+    if (!is_ext(type) || !front_find_tool(path, sizeof path, "fuse2fs")) {
         return mount_by_kernel(out, file, type, options, err);
-    if ((status = new_mount(&mount, "fuse2fs", options->directory, err)))
+    }
+    if ((status = new_mount(&mount, "fuse2fs", options->directory, err)) != 0) {
         return status;
+    }
     const bool is_root = geteuid() == 0; /* else: whoever has the image has all that is in it */
     const char *how = options->is_writing ? (is_root ? "rw" : "rw,fakeroot")
                                           : (is_root ? "ro,norecovery" : "ro,norecovery,fakeroot");
@@ -191,8 +207,9 @@ const char *front_mount_path(const struct front_mount *mount)
 
 bool front_mount_poll(struct front_mount *mount, int ms)
 {
-    if (mount->process)
+    if (mount->process != NULL) {
         return front_process_poll(mount->process, ms);
+    }
     usleep(1000 * (useconds_t)ms);
     return front_is_mounted(mount->directory);
 }
@@ -201,18 +218,22 @@ int front_mount_stop(struct front_mount *mount, struct cow_error *err)
 {
     int code = 0, status = 0;
 
-    if (!mount)
+    if (mount == NULL) {
         return 0;
-    if (front_is_mounted(mount->directory) && front_unmount(mount->directory, NULL)) {
-        if (mount->process)
-            front_process_signal(mount->process, SIGTERM);
-        else
-            front_detach(mount->directory);
     }
-    if (mount->process)
+    if (front_is_mounted(mount->directory) && front_unmount(mount->directory, NULL) != 0) {
+        if (mount->process != NULL) {
+            front_process_signal(mount->process, SIGTERM);
+        } else {
+            front_detach(mount->directory);
+        }
+    }
+    if (mount->process != NULL) {
         code = front_process_wait(mount->process);
-    if (code)
+    }
+    if (code != 0) {
         status = tell_code(mount, code, front_process_said(mount->process), err);
+    }
     free_mount(mount);
     return status;
 }

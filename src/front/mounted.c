@@ -29,8 +29,9 @@ bool front_is_mounted(const char *path)
     char above[PATH_MAX];
     struct stat here, there;
 
-    if (stat(path, &here))
+    if (stat(path, &here) != 0) {
         return is_stale(errno);
+    }
     snprintf(above, sizeof above, "%s/..", path);
     return stat(above, &there) == 0 && here.st_dev != there.st_dev;
 }
@@ -40,13 +41,14 @@ static int check_empty(const char *path, struct cow_error *err)
     DIR *names = opendir(path);
     const struct dirent *entry;
 
-    if (!names)
+    if (names == NULL) {
         return cow_error_system(err, errno, "%s", path);
+    }
     do {
         entry = readdir(names);
-    } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    } while (entry != NULL && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
     closedir(names);
-    return entry ? cow_error_set(err, COW_USAGE, "%s is not empty", path) : 0;
+    return entry != NULL ? cow_error_set(err, COW_USAGE, "%s is not empty", path) : 0;
 }
 
 int front_check_mountpoint(const char *path, struct cow_error *err)
@@ -54,18 +56,21 @@ int front_check_mountpoint(const char *path, struct cow_error *err)
     char word[COW_HINT_BYTES / 2];
     struct stat facts;
 
-    if (stat(path, &facts)) {
+    if (stat(path, &facts) != 0) {
         const int code = errno;
-        if (!is_stale(code))
+        if (!is_stale(code)) {
             return cow_error_set(err, code == ENOENT ? COW_USAGE : COW_IO, "%s: %s", path, strerror(code));
+        }
         cow_error_set(err, COW_IO, "%s: something is mounted there whose program is gone", path);
         return cow_error_hint(err, "take it away: fusermount3 -u %s",
                               cow_shell_quote(word, sizeof word, path));
     }
-    if (!S_ISDIR(facts.st_mode))
+    if (!S_ISDIR(facts.st_mode)) {
         return cow_error_set(err, COW_USAGE, "%s is not a directory", path);
-    if (front_is_mounted(path))
+    }
+    if (front_is_mounted(path)) {
         return cow_error_set(err, COW_USAGE, "%s: something is mounted there already", path);
+    }
     return check_empty(path, err);
 }
 
@@ -76,20 +81,25 @@ static int fusermount(const char *path, bool lazily, struct cow_error *err)
     char said[FRONT_SAID_BYTES];
     int code, status = front_run(&code, said, &command, NULL, err);
 
-    if (status || code == 0)
+    if (status != 0 || code == 0) {
         return status;
-    status = cow_error_set(err, COW_IO, "%s cannot be unmounted: %s", path, *said ? said : "it is in use");
-    if (err)
+    }
+    status =
+        cow_error_set(err, COW_IO, "%s cannot be unmounted: %s", path, *said != '\0' ? said : "it is in use");
+    if (err != NULL) {
         err->sys_errno = EBUSY;
+    }
     return status;
 }
 
 int front_unmount(const char *path, struct cow_error *err)
 {
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
         return fusermount(path, false, err);
-    if (umount2(path, UMOUNT_NOFOLLOW) == 0)
+    }
+    if (umount2(path, UMOUNT_NOFOLLOW) == 0) {
         return 0;
+    }
     const int code = errno;
     cow_error_system(err, code, "%s cannot be unmounted", path);
     return COW_IO;
@@ -97,8 +107,9 @@ int front_unmount(const char *path, struct cow_error *err)
 
 void front_detach(const char *path)
 {
-    if (geteuid() == 0)
+    if (geteuid() == 0) {
         umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
-    else
+    } else {
         fusermount(path, true, NULL);
+    }
 }

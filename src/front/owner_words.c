@@ -14,8 +14,9 @@
 
 const char *front_owner_class_text(const struct cow_fs_owner *owner)
 {
-    if (!owner->known)
+    if (!owner->known) {
         return "not known";
+    }
     return owner->fs_class == COW_FS_FREE && !owner->dirty ? "free" : cow_fs_class_text(owner->fs_class);
 }
 
@@ -26,8 +27,9 @@ __attribute__((format(printf, 3, 4))) static void add_row(struct front_owner_wor
 
     va_start(arguments, format);
     words->row[words->n].label = label;
-    if (vasprintf(&words->row[words->n].text, format, arguments) < 0)
+    if (vasprintf(&words->row[words->n].text, format, arguments) < 0) {
         words->row[words->n].text = NULL;
+    }
     words->n++;
     va_end(arguments);
 }
@@ -38,8 +40,9 @@ static void add_path(struct front_owner_words *words, const char *path)
 
     words->row[words->n].label = "path";
     words->row[words->n].text = malloc(bytes);
-    if (words->row[words->n].text)
+    if (words->row[words->n].text != NULL) {
         cow_escape(words->row[words->n].text, bytes, path);
+    }
     words->n++;
 }
 
@@ -47,12 +50,13 @@ static void add_length(struct front_owner_words *words, const struct cow_fs_owne
 {
     char size[COW_SIZE_TEXT_BYTES], exact[48] = "";
 
-    if (owner->length_bytes < 1024)
+    if (owner->length_bytes < 1024) {
         snprintf(size, sizeof size, "%" PRIu64 " bytes", owner->length_bytes);
-    else
+    } else {
         snprintf(exact, sizeof exact, " (%" PRIu64 " bytes)", owner->length_bytes);
+    }
     add_row(words, "as far as", "%s%s more, to byte %" PRIu64 " of the disk",
-            *exact ? cow_size_text(size, owner->length_bytes) : size, exact,
+            *exact != '\0' ? cow_size_text(size, owner->length_bytes) : size, exact,
             owner->first_byte + owner->length_bytes);
 }
 
@@ -66,18 +70,22 @@ int front_owner_words(struct front_owner_words *out, const struct cow_image *ima
     snprintf(words.heading, sizeof words.heading, "byte %" PRIu64 ", sector %" PRIu64, offset_bytes,
              offset_bytes / cow_image_header(image)->sector_bytes);
     add_row(&words, "owner", "%s", front_owner_class_text(owner));
-    if (owner->volume != COW_NO_VOLUME && volume[owner->volume].partition)
+    if (owner->volume != COW_NO_VOLUME && volume[owner->volume].partition != 0) {
         add_row(&words, "partition", "%u", volume[owner->volume].partition);
-    if (owner->path)
+    }
+    if (owner->path != NULL) {
         add_path(&words, owner->path);
-    if (owner->inode)
+    }
+    if (owner->inode != 0) {
         add_row(&words, "inode", "%" PRIu64, owner->inode);
-    if (owner->has_file_offset)
+    }
+    if (owner->has_file_offset) {
         add_row(&words, "file byte", "%" PRIu64, owner->file_offset);
+    }
     add_length(&words, owner);
     add_row(&words, "in the COW", "%s", owner->dirty ? "yes" : "no");
     for (size_t i = 0; i < words.n; i++) {
-        if (!words.row[i].text) {
+        if (words.row[i].text == NULL) {
             front_owner_words_free(&words);
             *out = words;
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -89,7 +97,8 @@ int front_owner_words(struct front_owner_words *out, const struct cow_image *ima
 
 void front_owner_words_free(struct front_owner_words *words)
 {
-    for (size_t i = 0; i < words->n; i++)
+    for (size_t i = 0; i < words->n; i++) {
         free(words->row[i].text);
+    }
     words->n = 0;
 }

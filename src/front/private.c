@@ -34,19 +34,22 @@ static const char *base(const struct front_private_kind *kind)
                                   "/tmp"};
     const size_t longest = FRONT_PRIVATE_BYTES - sizeof "/" DIFFERS - strlen(kind->prefix);
 
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (wanted[i] && wanted[i][0] == '/' && strlen(wanted[i]) <= longest &&
-            access(wanted[i], W_OK | X_OK) == 0)
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (wanted[i] != NULL && wanted[i][0] == '/' && strlen(wanted[i]) <= longest &&
+            access(wanted[i], W_OK | X_OK) == 0) {
             return wanted[i];
+        }
+    }
     return "/tmp";
 }
 
 static bool is_own_name(const struct front_private_kind *kind, const char *name)
 {
-    for (const char *const *own = kind->own_names; *own; own++) {
+    for (const char *const *own = kind->own_names; *own != NULL; own++) {
         size_t bytes = strcspn(*own, "*");
-        if (strncmp(name, *own, bytes) == 0 && ((*own)[bytes] == '*' || name[bytes] == '\0'))
+        if (strncmp(name, *own, bytes) == 0 && ((*own)[bytes] == '*' || name[bytes] == '\0')) {
             return true;
+        }
     }
     return false;
 }
@@ -57,14 +60,16 @@ static void clear(const struct front_private_kind *kind, const char *path)
     DIR *names = opendir(path);
     const struct dirent *entry;
 
-    while (names && (entry = readdir(names)) != NULL) {
-        if (!is_own_name(kind, entry->d_name))
+    while (names != NULL && (entry = readdir(names)) != NULL) {
+        if (!is_own_name(kind, entry->d_name)) {
             continue;
+        }
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
         unlink(name);
     }
-    if (names)
+    if (names != NULL) {
         closedir(names);
+    }
 }
 
 /* All that we put into it. What somebody else put there stays, and so does the directory then. */
@@ -73,8 +78,9 @@ static void empty(const struct front_private_kind *kind, const char *path)
     char name[FRONT_PRIVATE_BYTES + 16];
 
     snprintf(name, sizeof name, "%s/disk", path);
-    if (front_is_mounted(name))
+    if (front_is_mounted(name)) {
         front_detach(name);
+    }
     rmdir(name);
     clear(kind, path);
     snprintf(name, sizeof name, "%s/held", path);
@@ -91,12 +97,15 @@ static bool is_left(const char *path)
     int fd;
     bool left;
 
-    if (lstat(path, &facts) || !S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() || (facts.st_mode & 077))
+    if (lstat(path, &facts) != 0 || !S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() ||
+        (facts.st_mode & 077) != 0) {
         return false;
+    }
     snprintf(name, sizeof name, "%s/held", path);
     fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
+    if (fd < 0) {
         return errno == ENOENT && time(NULL) - facts.st_mtime > MINUTE_S;
+    }
     left = flock(fd, LOCK_EX | LOCK_NB) == 0;
     close(fd);
     return left;
@@ -108,16 +117,19 @@ static void sweep(const struct front_private_kind *kind, const char *where)
     DIR *names = opendir(where);
     const struct dirent *entry;
 
-    while (names && (entry = readdir(names)) != NULL) {
+    while (names != NULL && (entry = readdir(names)) != NULL) {
         if (strncmp(entry->d_name, kind->prefix, strlen(kind->prefix)) != 0 ||
-            strlen(entry->d_name) != strlen(kind->prefix) + strlen(DIFFERS))
+            strlen(entry->d_name) != strlen(kind->prefix) + strlen(DIFFERS)) {
             continue;
+        }
         int n = snprintf(path, sizeof path, "%s/%s", where, entry->d_name);
-        if (n > 0 && (size_t)n < sizeof path && is_left(path))
+        if (n > 0 && (size_t)n < sizeof path && is_left(path)) {
             empty(kind, path);
+        }
     }
-    if (names)
+    if (names != NULL) {
         closedir(names);
+    }
 }
 
 int front_private_make_kind(struct front_private *out, const struct front_private_kind *kind,
@@ -129,14 +141,14 @@ int front_private_make_kind(struct front_private *out, const struct front_privat
     sweep(kind, where);
     out->kind = kind;
     snprintf(out->path, sizeof out->path, "%s/%s" DIFFERS, where, kind->prefix);
-    if (!mkdtemp(out->path)) {
+    if (mkdtemp(out->path) == NULL) {
         int code = errno;
         out->path[0] = '\0';
         return cow_error_system(err, code, "making a directory in %s", where);
     }
     snprintf(name, sizeof name, "%s/held", out->path);
     out->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (out->fd < 0 || flock(out->fd, LOCK_EX | LOCK_NB)) {
+    if (out->fd < 0 || flock(out->fd, LOCK_EX | LOCK_NB) != 0) {
         int code = errno;
         front_private_remove(out);
         return cow_error_system(err, code, "%s", name);
@@ -156,10 +168,12 @@ void front_private_clear(const struct front_private *directory)
 
 void front_private_remove(struct front_private *directory)
 {
-    if (!directory->path[0])
+    if (directory->path[0] == '\0') {
         return;
+    }
     empty(directory->kind, directory->path);
-    if (directory->fd >= 0)
+    if (directory->fd >= 0) {
         close(directory->fd);
+    }
     directory->path[0] = '\0';
 }

@@ -40,9 +40,9 @@ struct front_process {
 /* What it reads: a file without a name that holds that text, or nothing. -1: out of memory. */
 static int open_input(const char *text)
 {
-    int fd = text ? memfd_create("input", MFD_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int fd = text != NULL ? memfd_create("input", MFD_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    if (fd >= 0 && text && (dprintf(fd, "%s", text) < 0 || lseek(fd, 0, SEEK_SET) != 0)) {
+    if (fd >= 0 && text != NULL && (dprintf(fd, "%s", text) < 0 || lseek(fd, 0, SEEK_SET) != 0)) {
         close(fd);
         return -1;
     }
@@ -55,13 +55,15 @@ static void inherit(const struct front_command *command, int input, int output)
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int number = 1; number < NSIG; number++)
+    for (int number = 1; number < NSIG; number++) {
         signal(number, SIG_DFL);
+    }
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
-    for (size_t i = 0; i < command->n_fds; i++)
+    for (size_t i = 0; i < command->n_fds; i++) {
         fcntl(command->fds[i], F_SETFD, 0); /* all others are closed by exec */
+    }
 }
 
 static _Noreturn void become(const char *path, const struct front_command *command, int input, int output,
@@ -69,8 +71,9 @@ static _Noreturn void become(const char *path, const struct front_command *comma
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) /* it died before it could be noticed */
+    if (getppid() != parent) { /* it died before it could be noticed */
         _exit(NOT_STARTED);
+    }
     inherit(command, input, output);
     execv(path, (char *const *)(const void *)command->argv);
     _exit(NOT_STARTED);
@@ -84,12 +87,14 @@ int front_process_start(struct front_process **out, const struct front_command *
     int ends[2], status = front_need_tool(path, sizeof path, command->argv[0], err);
     struct front_process *process;
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     process = calloc(1, sizeof *process);
-    if (!process)
+    if (process == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (pipe2(ends, O_CLOEXEC)) {
+    }
+    if (pipe2(ends, O_CLOEXEC) != 0) {
         free(process);
         return cow_error_system(err, errno, "starting %s", path);
     }
@@ -97,12 +102,14 @@ int front_process_start(struct front_process **out, const struct front_command *
     process->context = command->context;
     const int input = open_input(command->input);
     process->pid = input < 0 ? -1 : fork();
-    if (process->pid == 0)
+    if (process->pid == 0) {
         become(path, command, input, ends[1], parent);
+    }
     const int code = errno;
     close(ends[1]);
-    if (input >= 0)
+    if (input >= 0) {
         close(input);
+    }
     process->output = ends[0];
     if (process->pid < 0) {
         process->has_ended = true;
@@ -117,25 +124,28 @@ int front_process_start(struct front_process **out, const struct front_command *
 
 static void tell_line(struct front_process *process)
 {
-    if (process->n_line == 0)
+    if (process->n_line == 0) {
         return;
+    }
     process->line[process->n_line] = '\0';
     process->n_line = 0;
     cow_escape_message(process->said, sizeof process->said, process->line);
-    if (process->on_line)
+    if (process->on_line != NULL) {
         process->on_line(process->context, process->said);
+    }
 }
 
 static void take_bytes(struct front_process *process, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strchr("\n\r\b", bytes[i])) { /* also a NUL */
+        if (strchr("\n\r\b", bytes[i]) != NULL) { /* also a NUL */
             tell_line(process);
             continue;
         }
         process->line[process->n_line++] = bytes[i];
-        if (process->n_line == sizeof process->line - 1)
+        if (process->n_line == sizeof process->line - 1) {
             tell_line(process);
+        }
     }
 }
 
@@ -145,10 +155,12 @@ static bool read_output(struct front_process *process)
     char bytes[READ_BYTES];
     ssize_t n = read(process->output, bytes, sizeof bytes);
 
-    if (n > 0)
+    if (n > 0) {
         take_bytes(process, bytes, (size_t)n);
-    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
+    }
+    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))) {
         return true;
+    }
     tell_line(process);
     close(process->output);
     process->output = -1;
@@ -163,8 +175,9 @@ static void look_for_end(struct front_process *process, int options)
     do {
         pid = process->has_ended ? 0 : waitpid(process->pid, &how, options);
     } while (pid < 0 && errno == EINTR);
-    if (pid != process->pid)
+    if (pid != process->pid) {
         return;
+    }
     process->has_ended = true;
     process->code = WIFSIGNALED(how) ? BY_SIGNAL + WTERMSIG(how) : WEXITSTATUS(how);
 }
@@ -173,24 +186,28 @@ bool front_process_poll(struct front_process *process, int ms)
 {
     struct pollfd output = {.fd = process->output, .events = POLLIN};
 
-    while (process->output >= 0 && poll(&output, 1, ms) > 0 && read_output(process))
+    while (process->output >= 0 && poll(&output, 1, ms) > 0 && read_output(process)) {
         ms = 0;
+    }
     look_for_end(process, process->output < 0 ? 0 : WNOHANG); /* without outputs it is at its end */
-    while (process->has_ended && process->output >= 0 && poll(&output, 1, 0) > 0 && read_output(process))
+    while (process->has_ended && process->output >= 0 && poll(&output, 1, 0) > 0 && read_output(process)) {
         ;
+    }
     return !process->has_ended;
 }
 
 void front_process_signal(struct front_process *process, int number)
 {
-    if (!process->has_ended)
+    if (!process->has_ended) {
         kill(process->pid, number);
+    }
 }
 
 int front_process_wait(struct front_process *process)
 {
-    while (front_process_poll(process, -1))
+    while (front_process_poll(process, -1)) {
         ;
+    }
     return process->code;
 }
 
@@ -201,12 +218,14 @@ const char *front_process_said(const struct front_process *process)
 
 void front_process_free(struct front_process *process)
 {
-    if (!process)
+    if (process == NULL) {
         return;
+    }
     front_process_signal(process, SIGKILL);
     look_for_end(process, 0);
-    if (process->output >= 0)
+    if (process->output >= 0) {
         close(process->output);
+    }
     free(process);
 }
 
@@ -217,17 +236,19 @@ int front_run(int *code, char said[FRONT_SAID_BYTES], const struct front_command
     bool stops = false;
     int status = front_process_start(&process, command, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     while (front_process_poll(process, RUN_POLL_MS)) {
-        if (!stops && wants_stop && wants_stop(command->context)) {
+        if (!stops && wants_stop != NULL && wants_stop(command->context)) {
             front_process_signal(process, SIGTERM);
             stops = true;
         }
     }
     *code = front_process_wait(process);
-    if (said)
+    if (said != NULL) {
         snprintf(said, FRONT_SAID_BYTES, "%s", front_process_said(process));
+    }
     front_process_free(process);
     return stops ? cow_error_set(err, COW_CANCELLED, "cancelled: %s was stopped", command->argv[0]) : 0;
 }

@@ -46,11 +46,13 @@ static void take_dump(struct dump *dump, const char *line)
     const char *digits = colon;
     uint64_t start, sectors;
 
-    while (digits && digits > line && digits[-1] >= '0' && digits[-1] <= '9')
+    while (digits != NULL && digits > line && digits[-1] >= '0' && digits[-1] <= '9') {
         digits--;
-    if (!colon || !size || strtoul(digits, NULL, 10) != dump->partition ||
-        sscanf(colon, " : start= %" SCNu64, &start) != 1 || sscanf(size, "size= %" SCNu64, &sectors) != 1)
+    }
+    if (colon == NULL || size == NULL || strtoul(digits, NULL, 10) != dump->partition ||
+        sscanf(colon, " : start= %" SCNu64, &start) != 1 || sscanf(size, "size= %" SCNu64, &sectors) != 1) {
         return;
+    }
     dump->first_byte = start * SECTOR_BYTES;
     dump->bytes = sectors * SECTOR_BYTES;
 }
@@ -62,11 +64,13 @@ static void take_word(struct work *w, const char *line)
 {
     const size_t n = strlen(w->path);
 
-    if (strncmp(line, w->path, n) == 0 && strncmp(line + n, ": ", 2) == 0)
+    if (strncmp(line, w->path, n) == 0 && strncmp(line + n, ": ", 2) == 0) {
         line += n + 2;
-    if (!strstr(w->word, " while ") && !strstr(line, "UNEXPECTED INCONSISTENCY") &&
-        !strstr(line, "without -a or -p options"))
+    }
+    if (strstr(w->word, " while ") == NULL && strstr(line, "UNEXPECTED INCONSISTENCY") == NULL &&
+        strstr(line, "without -a or -p options") == NULL) {
         snprintf(w->word, sizeof w->word, "%s", line);
+    }
 }
 
 static void on_line(void *context, const char *line)
@@ -75,28 +79,31 @@ static void on_line(void *context, const char *line)
 
     snprintf(w->line, sizeof w->line, "%s", line);
     take_word(w, line);
-    if (w->dump.partition)
+    if (w->dump.partition != 0) {
         take_dump(&w->dump, line);
+    }
 }
 
 static bool wants_stop(void *context)
 {
     struct work *w = context;
 
-    return w->watch && w->watch->wants_stop && w->watch->wants_stop(w->watch->context, w->program, w->line);
+    return w->watch != NULL && w->watch->wants_stop != NULL &&
+           w->watch->wants_stop(w->watch->context, w->program, w->line);
 }
 
 /* Why a program failed: by what it says, its disk, or what is on that. */
 static int tell_failure(const struct work *w, int code)
 {
-    const bool is_io =
-        code > BY_SIGNAL || strstr(w->word, strerror(ENOSPC)) || strstr(w->word, strerror(EIO));
+    const bool is_io = code > BY_SIGNAL || strstr(w->word, strerror(ENOSPC)) != NULL ||
+                       strstr(w->word, strerror(EIO)) != NULL;
     char by[32] = "it failed without a word";
 
-    if (code > BY_SIGNAL)
+    if (code > BY_SIGNAL) {
         snprintf(by, sizeof by, "ended by signal %d", code - BY_SIGNAL);
+    }
     cow_error_set(w->err, is_io ? COW_IO : COW_REFUSED, "%s: %s: %s", w->job->image_path, w->program,
-                  code > BY_SIGNAL || !*w->word ? by : w->word);
+                  code > BY_SIGNAL || *w->word == '\0' ? by : w->word);
     return cow_error_hint(w->err, "nothing has changed%s",
                           is_io ? ""
                                 : "; boot the guest and let it check its disk, or resize the disk alone");
@@ -118,10 +125,12 @@ static int run(struct work *w, const struct disk_file *file, const char *const *
     w->path = file->path;
     w->line[0] = w->word[0] = '\0';
     status = front_run(&code, NULL, &command, wants_stop, w->err);
-    if (status)
+    if (status != 0) {
         return status;
-    if (wants_stop(w)) /* it was faster than the question is asked */
+    }
+    if (wants_stop(w)) { /* it was faster than the question is asked */
         return cow_error_set(w->err, COW_CANCELLED, "cancelled behind %s", w->program);
+    }
     return code <= good ? 0 : tell_failure(w, code);
 }
 
@@ -134,9 +143,10 @@ static int read_part(struct work *w, const struct disk_file *file)
 
     w->dump = (struct dump){.partition = w->job->partition};
     status = run(w, file, argv, NULL, 0);
-    if (!status && (w->dump.bytes == 0 || w->dump.first_byte != w->job->first_byte))
+    if (status == 0 && (w->dump.bytes == 0 || w->dump.first_byte != w->job->first_byte)) {
         status = cow_error_set(w->err, COW_IO, "%s: sfdisk does not tell where partition %u lies",
                                w->job->image_path, w->job->partition);
+    }
     w->part_bytes = w->dump.bytes;
     w->dump.partition = 0;
     return status;
@@ -150,8 +160,9 @@ static int set_part(struct work *w, const struct disk_file *file, unsigned parti
                                 "-N",     number,    file->path,    NULL};
 
     snprintf(number, sizeof number, "%u", partition);
-    if (n_bytes)
+    if (n_bytes != 0) {
         snprintf(script, sizeof script, ", %" PRIu64 "\n", n_bytes / SECTOR_BYTES);
+    }
     return run(w, file, argv, script, 0);
 }
 
@@ -162,21 +173,25 @@ static int prepare_table(struct work *w)
     struct disk_file file;
     int status = disk_file_open(&file, job, 0, 0, w->err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (job->new_disk_bytes >= job->disk_bytes) {
         if (job->is_gpt) {
             const char *const argv[] = {"sfdisk",     "--quiet",     "--no-reread", "--no-tell-kernel",
                                         "--relocate", "gpt-bak-std", file.path,     NULL};
             status = run(w, &file, argv, NULL, 0);
         }
-        if (!status && job->container)
+        if (status == 0 && job->container != 0) {
             status = set_part(w, &file, job->container, 0);
-        if (!status)
+        }
+        if (status == 0) {
             status = set_part(w, &file, job->partition, 0);
+        }
     }
-    if (!status)
+    if (status == 0) {
         status = read_part(w, &file);
+    }
     return disk_file_close(&file, status, w->err);
 }
 
@@ -187,11 +202,13 @@ static int shorten_table(struct work *w)
     struct disk_file file;
     int status;
 
-    if (job->first_byte + w->part_bytes <= job->new_disk_bytes)
+    if (job->first_byte + w->part_bytes <= job->new_disk_bytes) {
         return 0;
+    }
     status = disk_file_open(&file, job, 0, 0, w->err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = set_part(w, &file, job->partition, job->new_disk_bytes - job->first_byte);
     return disk_file_close(&file, status, w->err);
 }
@@ -203,17 +220,19 @@ static int resize_content(struct work *w)
     const struct cow_fs_job *job = w->job;
     struct disk_file file;
     char size[32];
-    int status = disk_file_open(&file, job, w->part_bytes ? job->first_byte : 0, w->part_bytes, w->err);
+    int status = disk_file_open(&file, job, w->part_bytes != 0 ? job->first_byte : 0, w->part_bytes, w->err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     const char *const check[] = {"e2fsck", "-f", "-p", file.path, NULL};
-    const char *const resize[] = {"resize2fs", "-p", file.path, job->fs_bytes ? size : NULL, NULL};
+    const char *const resize[] = {"resize2fs", "-p", file.path, job->fs_bytes != 0 ? size : NULL, NULL};
 
     snprintf(size, sizeof size, "%" PRIu64 "s", job->fs_bytes / SECTOR_BYTES);
     status = run(w, &file, check, NULL, FSCK_CORRECTED);
-    if (!status)
+    if (status == 0) {
         status = run(w, &file, resize, NULL, 0);
+    }
     return disk_file_close(&file, status, w->err);
 }
 
@@ -222,8 +241,9 @@ int front_need_resize_fs(bool *copies, struct cow_error *err)
     char path[4096];
     int status = front_need_tool(path, sizeof path, "e2fsck", err);
 
-    if (!status)
+    if (status == 0) {
         status = front_need_tool(path, sizeof path, "resize2fs", err);
+    }
     *copies = !disk_file_is_served();
     return status;
 }
@@ -231,11 +251,13 @@ int front_need_resize_fs(bool *copies, struct cow_error *err)
 int front_resize_fs(const struct cow_fs_job *job, const struct front_fs_watch *watch, struct cow_error *err)
 {
     struct work w = {.job = job, .watch = watch, .err = err};
-    int status = job->partition ? prepare_table(&w) : 0;
+    int status = job->partition != 0 ? prepare_table(&w) : 0;
 
-    if (!status)
+    if (status == 0) {
         status = resize_content(&w);
-    if (!status && job->partition)
+    }
+    if (status == 0 && job->partition != 0) {
         status = shorten_table(&w);
+    }
     return status;
 }

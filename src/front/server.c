@@ -52,8 +52,9 @@ static void take_plugin_directory(void *context, const char *line)
 {
     char *path = context;
 
-    if (strncmp(line, "plugindir=", 10) == 0)
+    if (strncmp(line, "plugindir=", 10) == 0) {
         snprintf(path, PATH_MAX, "%s/" PLUGIN, line + 10);
+    }
 }
 
 /* Beside the program, as it is built; where it is installed below one prefix with it; where nbdkit looks for
@@ -68,23 +69,26 @@ static bool find_plugin(char path[PATH_MAX])
     int code;
 
     own[n > 0 ? n : 0] = '\0';
-    if (strrchr(own, '/'))
+    if (strrchr(own, '/') != NULL) {
         *strrchr(own, '/') = '\0';
-    for (size_t i = 0; *own && i < sizeof places / sizeof *places; i++) {
+    }
+    for (size_t i = 0; *own != '\0' && i < sizeof places / sizeof *places; i++) {
         snprintf(path, PATH_MAX, "%s%s", own, places[i]);
-        if (access(path, R_OK) == 0)
+        if (access(path, R_OK) == 0) {
             return true;
+        }
     }
     *path = '\0';
-    return front_run(&code, NULL, &command, NULL, NULL) == 0 && *path && access(path, R_OK) == 0;
+    return front_run(&code, NULL, &command, NULL, NULL) == 0 && *path != '\0' && access(path, R_OK) == 0;
 }
 
 static int need_plugin(char path[PATH_MAX], struct cow_error *err)
 {
     int status = front_need_tool(path, PATH_MAX, "nbdkit", err);
 
-    if (status || find_plugin(path))
+    if (status != 0 || find_plugin(path)) {
         return status;
+    }
     cow_error_set(err, COW_UNSUPPORTED, "the plugin for nbdkit (" PLUGIN ") is not there");
     return cow_error_hint(err,
                           "it is built with cowtui where the Debian package nbdkit-plugin-dev is installed");
@@ -108,8 +112,9 @@ static bool is_answered(const char *path)
 
     memcpy(address.sun_path, path, strlen(path) + 1);
     answered = fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) == 0;
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
     return answered;
 }
 
@@ -119,48 +124,59 @@ int front_check_socket(const char *path, struct cow_error *err)
     const char *name = strrchr(path, '/');
     char directory[SOCKET_PATH_BYTES];
 
-    if (strlen(path) >= SOCKET_PATH_BYTES)
+    if (strlen(path) >= SOCKET_PATH_BYTES) {
         return cow_error_set(err, COW_USAGE,
                              "the path of a socket has at most %d bytes, and this one %zu: %s",
                              SOCKET_PATH_BYTES - 1, strlen(path), path);
+    }
     if (lstat(path, &facts) == 0) {
         cow_error_set(err, COW_USAGE, "%s is there already", path);
-        if (S_ISSOCK(facts.st_mode) && !is_answered(path))
+        if (S_ISSOCK(facts.st_mode) && !is_answered(path)) {
             cow_error_hint(err, "no server answers there: it was left by a crash, and can be removed");
+        }
         return COW_USAGE;
     }
-    if (errno != ENOENT)
+    if (errno != ENOENT) {
         return cow_error_system(err, errno, "%s", path);
-    snprintf(directory, sizeof directory, "%.*s", name ? (int)(name - path) : 1, name ? path : ".");
-    if (*path == '/' && name == path)
+    }
+    snprintf(directory, sizeof directory, "%.*s", name != NULL ? (int)(name - path) : 1,
+             name != NULL ? path : ".");
+    if (*path == '/' && name == path) {
         snprintf(directory, sizeof directory, "/");
-    if (access(directory, W_OK | X_OK))
+    }
+    if (access(directory, W_OK | X_OK) != 0) {
         return cow_error_system(err, errno, "%s", directory);
-    return *path && (!name || name[1]) ? 0
-                                       : cow_error_set(err, COW_USAGE, "'%s' is no name for a socket", path);
+    }
+    return *path != '\0' && (name == NULL || name[1] != '\0')
+               ? 0
+               : cow_error_set(err, COW_USAGE, "'%s' is no name for a socket", path);
 }
 
 /* The socket's absolute path, for a client may be somewhere else. */
 static int place_socket(struct front_server *server, const char *wanted, struct cow_error *err)
 {
     char here[PATH_MAX], path[PATH_MAX + SOCKET_PATH_BYTES];
-    int status = wanted ? front_check_socket(wanted, err) : front_private_make(&server->directory, err);
+    int status =
+        wanted != NULL ? front_check_socket(wanted, err) : front_private_make(&server->directory, err);
 
-    if (status)
+    if (status != 0) {
         return status;
-    if (!wanted) {
+    }
+    if (wanted == NULL) {
         snprintf(server->socket_path, sizeof server->socket_path, "%s/socket", server->directory.path);
         return 0;
     }
-    if (*wanted == '/')
+    if (*wanted == '/') {
         snprintf(path, sizeof path, "%s", wanted);
-    else if (getcwd(here, sizeof here))
+    } else if (getcwd(here, sizeof here) != NULL) {
         snprintf(path, sizeof path, "%s/%s", here, wanted);
-    else
+    } else {
         return cow_error_system(err, errno, "the working directory");
+    }
     status = front_check_socket(path, err);
-    if (status == 0)
+    if (status == 0) {
         memcpy(server->socket_path, path, strlen(path) + 1);
+    }
     return status;
 }
 
@@ -169,8 +185,9 @@ static void write_uri(struct front_server *server)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     char *at = server->uri + sprintf(server->uri, "nbd+unix:///?socket=");
 
-    for (const char *c = server->socket_path; *c; c++)
-        at += sprintf(at, strchr(plain, *c) ? "%c" : "%%%02X", (unsigned char)*c);
+    for (const char *c = server->socket_path; *c != '\0'; c++) {
+        at += sprintf(at, strchr(plain, *c) != NULL ? "%c" : "%%%02X", (unsigned char)*c);
+    }
 }
 
 /* ---- what the plugin tells ---- */
@@ -189,9 +206,11 @@ static void take_word(struct front_server *server, const char *line)
         snprintf(server->hint, sizeof server->hint, "%s", line + 5);
     } else if (strncmp(line, "failed ", 7) == 0) {
         status = strtol(line + 7, &rest, 10);
-        cow_error_set(&server->error, status < 0 ? (int)status : COW_IO, "%s", *rest ? rest + 1 : rest);
-        if (server->hint[0])
+        cow_error_set(&server->error, status < 0 ? (int)status : COW_IO, "%s",
+                      *rest != '\0' ? rest + 1 : rest);
+        if (server->hint[0] != '\0') {
             cow_error_hint(&server->error, "%s", server->hint);
+        }
         server->hint[0] = '\0';
     }
 }
@@ -204,10 +223,12 @@ static bool hear(struct front_server *server, int ms)
     while (poll(&control, 1, ms) > 0) {
         char byte;
         ssize_t n = read(server->control, &byte, 1);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
             continue;
-        if (n <= 0)
+        }
+        if (n <= 0) {
             return false;
+        }
         ms = 0;
         if (byte != '\n' && server->n_line < sizeof server->line - 1) {
             server->line[server->n_line++] = byte;
@@ -260,30 +281,34 @@ static void write_arguments(struct arguments *to, const struct front_server *ser
 
     add(to, "nbdkit");
     add(to, "--foreground");
-    if (options->ends_with_client)
+    if (options->ends_with_client) {
         add(to, "--filter=exitlast");
-    if (options->part_bytes)
+    }
+    if (options->part_bytes != 0) {
         add(to, "--filter=offset");
+    }
     add(to, "-U");
     add(to, server->socket_path);
     add(to, plugin);
     add_parameter(to, "image", options->image_path);
-    if (options->backing_path)
+    if (options->backing_path != NULL) {
         add_parameter(to, "backing", options->backing_path);
+    }
     add(to, options->is_writing ? "write=1" : "write=0");
     if (options->is_held) {
         add_number(to, to->number[0], "held-fd", (uint64_t)options->held_fd);
-        if (options->held_size_bytes)
+        if (options->held_size_bytes != 0) {
             add_number(to, to->number[1], "held-size", options->held_size_bytes);
+        }
     }
-    if (options->part_bytes) {
+    if (options->part_bytes != 0) {
         add_number(to, to->number[2], "offset", options->part_first_byte);
         add_number(to, to->number[3], "range", options->part_bytes);
     }
     snprintf(to->text[5], PARAMETER_BYTES, "control-fd=%d", control);
     add(to, to->text[5]);
     add_parameter(to, "tidy", server->socket_path);
-    if (server->directory.path[0]) {
+    if (server->directory.path[0] != '\0') {
         snprintf(held, sizeof held, "%s/held", server->directory.path);
         add_parameter(to, "tidy", held);
         add_parameter(to, "tidy", server->directory.path);
@@ -296,9 +321,9 @@ static int start_nbdkit(struct front_server *server, const struct front_server_o
     struct arguments *arguments = calloc(1, sizeof *arguments);
     int ends[2] = {-1, -1}, status;
 
-    if (!arguments || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+    if (arguments == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         free(arguments);
-        return cow_error_system(err, arguments ? errno : ENOMEM, "starting nbdkit");
+        return cow_error_system(err, arguments != NULL ? errno : ENOMEM, "starting nbdkit");
     }
     server->control = ends[0];
     write_arguments(arguments, server, options, plugin, ends[1]);
@@ -319,30 +344,34 @@ static int tell_end(struct front_server *server, int code, struct cow_error *err
 {
     const char *said = front_process_said(server->process);
 
-    if (server->error.status) {
-        if (err)
+    if (server->error.status != 0) {
+        if (err != NULL) {
             *err = server->error;
+        }
         return server->error.status;
     }
     return cow_error_set(err, COW_IO, "the server of the disk ended with %s %d%s%s",
-                         code > 128 ? "signal" : "code", code > 128 ? code - 128 : code, *said ? ": " : "",
-                         said);
+                         code > 128 ? "signal" : "code", code > 128 ? code - 128 : code,
+                         *said != '\0' ? ": " : "", said);
 }
 
 static int wait_until_ready(struct front_server *server, struct cow_error *err)
 {
-    while (!server->is_ready && hear(server, -1))
+    while (!server->is_ready && hear(server, -1)) {
         ;
+    }
     return server->is_ready ? 0 : tell_end(server, front_process_wait(server->process), err);
 }
 
 static void free_server(struct front_server *server)
 {
     front_process_free(server->process);
-    if (server->control >= 0)
+    if (server->control >= 0) {
         close(server->control);
-    if (server->is_ready)
+    }
+    if (server->is_ready) {
         unlink(server->socket_path);
+    }
     front_private_remove(&server->directory);
     free(server);
 }
@@ -352,19 +381,22 @@ int front_server_start(struct front_server **out, const struct front_server_opti
 {
     char plugin[PATH_MAX];
     struct front_server *server = calloc(1, sizeof *server);
-    int status = server ? need_plugin(plugin, err) : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    int status =
+        server != NULL ? need_plugin(plugin, err) : cow_error_set(err, COW_NO_MEMORY, "out of memory");
 
-    if (status) {
+    if (status != 0) {
         free(server);
         return status;
     }
     server->control = -1;
     status = place_socket(server, options->socket_path, err);
-    if (!status)
+    if (status == 0) {
         status = start_nbdkit(server, options, plugin, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = wait_until_ready(server, err);
-    if (status) {
+    }
+    if (status != 0) {
         free_server(server);
         return status;
     }
@@ -398,14 +430,17 @@ int front_server_stop(struct front_server *server, struct cow_error *err)
 {
     int code, status = 0;
 
-    if (!server)
+    if (server == NULL) {
         return 0;
+    }
     shutdown(server->control, SHUT_WR);
-    while (hear(server, 100)) /* nbdkit may write to its log meanwhile, and wait until that is read */
+    while (hear(server, 100)) { /* nbdkit may write to its log meanwhile, and wait until that is read */
         front_process_poll(server->process, 0);
+    }
     code = front_process_wait(server->process);
-    if (!server->has_finished)
+    if (!server->has_finished) {
         status = tell_end(server, code, err);
+    }
     free_server(server);
     return status;
 }

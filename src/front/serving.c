@@ -24,8 +24,9 @@ static int try_writer(const char *path, const char *backing_path, struct cow_err
     struct cow_writer *writer;
     int status = cow_writer_open(&writer, path, &open, err);
 
-    if (!status)
+    if (status == 0) {
         cow_writer_close(writer);
+    }
     return status;
 }
 
@@ -36,13 +37,16 @@ int front_serving_look(struct front_serving *serving, struct cow_image *image, c
     struct cow_holder holder = {0};
     int status = 0;
 
-    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE)
+    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE) {
         status =
             cow_error_set(err, COW_IO, "%s: its backing file: %s", cow_image_path(image), backing->problem);
-    if (!status && is_writing)
+    }
+    if (status == 0 && is_writing) {
         status = try_writer(cow_image_path(image), backing_path, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     serving->size_bytes = cow_image_header(image)->size_bytes;
     serving->is_held = cow_image_in_use(image, &holder, NULL) == 0 && holder.held;
     serving->holder_pid = holder.pid;

@@ -22,9 +22,11 @@ static const struct {
 
 const char *front_package_of(const char *name)
 {
-    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
-        if (strcmp(packages[i].name, name) == 0)
+    for (size_t i = 0; i < sizeof packages / sizeof *packages; i++) {
+        if (strcmp(packages[i].name, name) == 0) {
             return packages[i].package;
+        }
+    }
     return NULL;
 }
 
@@ -38,11 +40,12 @@ static bool is_program(const char *path)
 /* In one of the directories of a list with colons. */
 static bool find_in(char *out, size_t out_bytes, const char *list, const char *name)
 {
-    for (const char *part = list, *end; part; part = *end ? end + 1 : NULL) {
+    for (const char *part = list, *end; part != NULL; part = *end != '\0' ? end + 1 : NULL) {
         end = strchrnul(part, ':');
         int n = snprintf(out, out_bytes, "%.*s/%s", (int)(end - part), part, name);
-        if (*part == '/' && n > 0 && (size_t)n < out_bytes && is_program(out))
+        if (*part == '/' && n > 0 && (size_t)n < out_bytes && is_program(out)) {
             return true;
+        }
     }
     *out = '\0';
     return false;
@@ -52,11 +55,11 @@ bool front_find_tool(char *out, size_t out_bytes, const char *name)
 {
     const char *path = getenv("PATH");
 
-    if (strchr(name, '/')) {
+    if (strchr(name, '/') != NULL) {
         snprintf(out, out_bytes, "%s", is_program(name) ? name : "");
         return *out != '\0';
     }
-    return (path && find_in(out, out_bytes, path, name)) ||
+    return (path != NULL && find_in(out, out_bytes, path, name)) ||
            find_in(out, out_bytes, "/usr/local/sbin:/usr/sbin:/sbin", name);
 }
 
@@ -64,17 +67,18 @@ int front_need_tool(char *out, size_t out_bytes, const char *name, struct cow_er
 {
     const char *package = front_package_of(name);
 
-    if (front_find_tool(out, out_bytes, name))
+    if (front_find_tool(out, out_bytes, name)) {
         return 0;
+    }
     cow_error_set(err, COW_UNSUPPORTED, "%s is not installed", name);
-    return package ? cow_error_hint(err, "it is in the Debian package %s", package) : COW_UNSUPPORTED;
+    return package != NULL ? cow_error_hint(err, "it is in the Debian package %s", package) : COW_UNSUPPORTED;
 }
 
 int front_need_fuse(struct cow_error *err)
 {
     char path[PATH_MAX];
 
-    if (access("/dev/fuse", R_OK | W_OK)) {
+    if (access("/dev/fuse", R_OK | W_OK) != 0) {
         cow_error_set(err, COW_UNSUPPORTED, "nothing can be mounted here by a program (FUSE): /dev/fuse: %s",
                       strerror(errno));
         return cow_error_hint(err, "FUSE is a part of the kernel, and of the Debian package fuse3");

@@ -32,11 +32,12 @@ static struct {
 
 static int read_words(const char *text, struct cow_error *err)
 {
-    while (*text) {
+    while (*text != '\0') {
         size_t bytes = strcspn(text, ","), i = 0;
 
-        while (i < WORDS && (strlen(words[i].name) != bytes || strncmp(words[i].name, text, bytes) != 0))
+        while (i < WORDS && (strlen(words[i].name) != bytes || strncmp(words[i].name, text, bytes) != 0)) {
             i++;
+        }
         if (i == WORDS && bytes > 0) {
             cow_error_set(err, COW_USAGE, "COWTUI_TRACE: \"%.*s\" is not known", (int)bytes, text);
             return cow_error_hint(err,
@@ -54,16 +55,21 @@ static int check_file(int fd, const char *path, struct cow_error *err)
     char held[sizeof beginning - 1];
     struct stat facts;
 
-    if (fstat(fd, &facts) < 0)
+    if (fstat(fd, &facts) < 0) {
         return cow_error_system(err, errno, "%s", path);
-    if (!S_ISREG(facts.st_mode))
+    }
+    if (!S_ISREG(facts.st_mode)) {
         return cow_error_set(err, COW_REFUSED, "%s: no regular file: a trace is not written there", path);
-    if (facts.st_size == 0)
+    }
+    if (facts.st_size == 0) {
         return write(fd, beginning, sizeof held) == (ssize_t)sizeof held
                    ? 0
-                   : cow_error_system(err, errno ? errno : EIO, "%s", path);
-    if (pread(fd, held, sizeof held, 0) == (ssize_t)sizeof held && memcmp(held, beginning, sizeof held) == 0)
+                   : cow_error_system(err, errno != 0 ? errno : EIO, "%s", path);
+    }
+    if (pread(fd, held, sizeof held, 0) == (ssize_t)sizeof held &&
+        memcmp(held, beginning, sizeof held) == 0) {
         return 0;
+    }
     cow_error_set(err, COW_REFUSED, "%s: holds something else than a trace: nothing is written to it", path);
     return cow_error_hint(err, "name a new file in COWTUI_TRACE_FILE");
 }
@@ -72,28 +78,33 @@ static int open_file(const char *path, struct cow_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "%s", path);
+    }
     int status = check_file(fd, path, err);
-    if (status)
+    if (status != 0) {
         close(fd);
-    else
+    } else {
         trace.fd = fd;
+    }
     return status;
 }
 
 int front_trace_open(bool has_screen, struct cow_error *err)
 {
     const char *asked = getenv("COWTUI_TRACE"), *path = getenv("COWTUI_TRACE_FILE");
-    int status = asked ? read_words(asked, err) : 0;
+    int status = asked != NULL ? read_words(asked, err) : 0;
 
     trace.fd = STDERR_FILENO;
-    if (status || !trace.traces)
+    if (status != 0 || trace.traces == 0) {
         return status;
-    if (path && *path)
+    }
+    if (path != NULL && *path != '\0') {
         return open_file(path, err);
-    if (!has_screen)
+    }
+    if (!has_screen) {
         return 0;
+    }
     cow_error_set(err, COW_USAGE, "COWTUI_TRACE: the screen runs where the trace would go");
     return cow_error_hint(err, "name a file in COWTUI_TRACE_FILE");
 }
@@ -106,8 +117,9 @@ static void write_line(void *context, enum cow_trace what, const char *text)
     struct tm parts;
 
     (void)context;
-    for (size_t i = 0; i < WORDS; i++)
+    for (size_t i = 0; i < WORDS; i++) {
         name = words[i].what == what ? words[i].name : name;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &parts);
@@ -115,12 +127,13 @@ static void write_line(void *context, enum cow_trace what, const char *text)
                      (long)getpid(), name, text);
     used += n < 0 ? 0 : (size_t)n < sizeof line - used - 1 ? (size_t)n : sizeof line - used - 2;
     line[used++] = '\n';
-    if (write(trace.fd, line, used) < 0)
+    if (write(trace.fd, line, used) < 0) {
         trace.traces = 0; /* a full disk, a reader that is gone: the change goes on without */
+    }
 }
 
 void front_trace(struct cow_env *env)
 {
     env->traces = trace.traces;
-    env->trace = trace.traces ? write_line : NULL;
+    env->trace = trace.traces != 0 ? write_line : NULL;
 }

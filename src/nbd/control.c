@@ -23,22 +23,26 @@ static struct {
 
 void control_tell_ready(int fd, uint64_t size_bytes)
 {
-    if (fd >= 0)
+    if (fd >= 0) {
         dprintf(fd, "ready %" PRIu64 "\n", size_bytes);
+    }
 }
 
 void control_tell_error(int fd, const struct cow_error *err)
 {
-    if (fd >= 0 && err->hint[0])
+    if (fd >= 0 && err->hint[0] != '\0') {
         dprintf(fd, "hint %s\n", err->hint);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         dprintf(fd, "failed %d %s\n", err->status, err->message);
+    }
 }
 
 void control_tell_end(int fd)
 {
-    if (fd >= 0)
+    if (fd >= 0) {
         dprintf(fd, "finished\n");
+    }
 }
 
 /* The other side says nothing, so there is something to read when its end is closed. */
@@ -51,8 +55,9 @@ static void *wait_for_stop(void *unused)
     do {
         n = poll(ends, 2, -1);
     } while (n < 0 && errno == EINTR);
-    if (!ends[1].revents)
+    if (ends[1].revents == 0) {
         watch.stop();
+    }
     return NULL;
 }
 
@@ -62,8 +67,9 @@ int control_watch(int fd, void (*stop)(void))
 
     watch.fd = fd;
     watch.stop = stop;
-    if (pipe2(watch.enough, O_CLOEXEC))
+    if (pipe2(watch.enough, O_CLOEXEC) != 0) {
         return errno;
+    }
     code = pthread_create(&watch.thread, NULL, wait_for_stop, NULL);
     watch.is_running = code == 0;
     return code;
@@ -71,8 +77,9 @@ int control_watch(int fd, void (*stop)(void))
 
 void control_unwatch(void)
 {
-    if (!watch.is_running)
+    if (!watch.is_running) {
         return;
+    }
     close(watch.enough[1]);
     pthread_join(watch.thread, NULL);
     close(watch.enough[0]);

@@ -41,7 +41,7 @@ static int read_path(char **out, const char *value)
 {
     free(*out);
     *out = nbdkit_absolute_path(value);
-    return *out ? 0 : -1;
+    return *out != NULL ? 0 : -1;
 }
 
 static int read_bool(int *out, const char *value)
@@ -61,33 +61,39 @@ static int read_tidy(const char *value)
 
 static int cow_config(const char *key, const char *value)
 {
-    if (strcmp(key, "image") == 0)
+    if (strcmp(key, "image") == 0) {
         return read_path(&given.image_path, value);
-    if (strcmp(key, "backing") == 0)
+    }
+    if (strcmp(key, "backing") == 0) {
         return read_path(&given.backing_path, value);
-    if (strcmp(key, "write") == 0)
+    }
+    if (strcmp(key, "write") == 0) {
         return read_bool(&given.is_writing, value);
-    if (strcmp(key, "held-fd") == 0)
+    }
+    if (strcmp(key, "held-fd") == 0) {
         return nbdkit_parse_int("held-fd", value, &given.held_fd);
+    }
     if (strcmp(key, "held-size") == 0) {
         given.held_size_bytes = nbdkit_parse_size(value);
         return given.held_size_bytes < 0 ? -1 : 0;
     }
-    if (strcmp(key, "control-fd") == 0)
+    if (strcmp(key, "control-fd") == 0) {
         return nbdkit_parse_int("control-fd", value, &given.control_fd);
-    if (strcmp(key, "tidy") == 0)
+    }
+    if (strcmp(key, "tidy") == 0) {
         return read_tidy(value);
+    }
     nbdkit_error("unknown parameter '%s'", key);
     return -1;
 }
 
 static int cow_config_complete(void)
 {
-    if (!given.image_path) {
+    if (given.image_path == NULL) {
         nbdkit_error("which image? Say image=PATH");
         return -1;
     }
-    if (given.held_fd >= 0 && !given.is_writing) {
+    if (given.held_fd >= 0 && given.is_writing == 0) {
         nbdkit_error("held-fd goes with write=1");
         return -1;
     }
@@ -130,8 +136,9 @@ static int errno_of(const struct cow_error *err)
 /* nbdkit's answer to a status of the core; what is wrong goes to its log. */
 static int answer(int status, const struct cow_error *err)
 {
-    if (status == 0)
+    if (status == 0) {
         return 0;
+    }
     nbdkit_error("%s", err->message);
     nbdkit_set_error(errno_of(err));
     return -1;
@@ -146,25 +153,30 @@ static int finish(void)
     struct cow_error err = {0};
     int status = 0;
 
-    if (disk && served_is_writing(disk))
+    if (disk != NULL && served_is_writing(disk)) {
         status = served_flush(disk, true, &err);
-    if (status)
+    }
+    if (status != 0) {
         control_tell_error(given.control_fd, &err);
+    }
     return answer(status, &err);
 }
 
 static void end(void)
 {
-    if (readers_first() && finish() == 0)
+    if (readers_first() != NULL && finish() == 0) {
         control_tell_end(given.control_fd);
+    }
     readers_close();
 }
 
 static void tidy(void)
 {
-    for (size_t i = 0; i < given.n_tidy; i++)
-        if (given.tidy[i] && unlink(given.tidy[i]) && (errno == EISDIR || errno == EPERM))
+    for (size_t i = 0; i < given.n_tidy; i++) {
+        if (given.tidy[i] != NULL && unlink(given.tidy[i]) != 0 && (errno == EISDIR || errno == EPERM)) {
             rmdir(given.tidy[i]);
+        }
+    }
 }
 
 /* Clients that are still there find the connection closed. */
@@ -186,14 +198,15 @@ static int cow_after_fork(void)
     struct cow_error err = {0};
     int code = 0;
 
-    if (readers_open(&options, &err)) {
+    if (readers_open(&options, &err) != 0) {
         control_tell_error(given.control_fd, &err);
         return answer(err.status, &err);
     }
     control_tell_ready(given.control_fd, served_size_bytes(readers_first()));
-    if (given.control_fd >= 0)
+    if (given.control_fd >= 0) {
         code = control_watch(given.control_fd, stop);
-    return answer(code ? cow_error_system(&err, code, "starting a thread") : 0, &err);
+    }
+    return answer(code != 0 ? cow_error_system(&err, code, "starting a thread") : 0, &err);
 }
 
 static void cow_cleanup(void)
@@ -207,8 +220,9 @@ static void cow_cleanup(void)
 static void cow_unload(void)
 {
     tidy();
-    for (size_t i = 0; i < given.n_tidy; i++)
+    for (size_t i = 0; i < given.n_tidy; i++) {
         free(given.tidy[i]);
+    }
     free(given.image_path);
     free(given.backing_path);
 }
@@ -226,8 +240,9 @@ static void cow_close(void *handle)
 {
     (void)handle;
     readers_hold();
-    if (--n_clients == 0)
+    if (--n_clients == 0) {
         finish();
+    }
     readers_release();
 }
 
@@ -276,8 +291,9 @@ static int cow_block_size(void *handle, uint32_t *minimum, uint32_t *preferred, 
  * back. */
 static int done(struct served *disk, int status, bool through, struct cow_error *err)
 {
-    if (status == 0 && through)
+    if (status == 0 && through) {
         status = served_flush(disk, false, err);
+    }
     readers_give(disk);
     return answer(status, err);
 }
@@ -338,19 +354,23 @@ static int add_extents(struct served *disk, struct nbdkit_extents *extents, uint
 {
     int status = served_look(disk, err);
 
-    for (unsigned i = 0; !status && offset < end && i < EXTENTS_AT_A_TIME; i++) {
+    for (unsigned i = 0; status == 0 && offset < end && i < EXTENTS_AT_A_TIME; i++) {
         struct cow_extent extent = {0};
         status = served_extent(disk, offset, &extent, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         const uint32_t type = extent.is_hole ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0u;
-        if (extent.n_bytes == 0)
+        if (extent.n_bytes == 0) {
             break;
-        if (nbdkit_add_extent(extents, offset, extent.n_bytes, type))
+        }
+        if (nbdkit_add_extent(extents, offset, extent.n_bytes, type) != 0) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
         offset += extent.n_bytes;
-        if (only_one)
+        if (only_one) {
             break;
+        }
     }
     return status;
 }

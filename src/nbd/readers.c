@@ -29,8 +29,9 @@ static unsigned wanted(const struct served_options *options)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (options->is_writing || processors <= 1)
+    if (options->is_writing || processors <= 1) {
         return 1;
+    }
     return processors < READERS_MAX ? (unsigned)processors : READERS_MAX;
 }
 
@@ -39,15 +40,17 @@ int readers_open(const struct served_options *options, struct cow_error *err)
     const unsigned n = wanted(options);
     int status = 0;
 
-    for (unsigned i = 0; i < n && !status; i++) {
+    for (unsigned i = 0; i < n && status == 0; i++) {
         status = served_open(&reader[i].disk, options, err);
-        n_readers += !status;
-        if (!status && i > 0 && !served_is_same(reader[0].disk, reader[i].disk))
+        n_readers += status == 0;
+        if (status == 0 && i > 0 && !served_is_same(reader[0].disk, reader[i].disk)) {
             status = cow_error_set(err, COW_IO, "%s: another file has got its name at this moment",
                                    options->image_path);
+        }
     }
-    if (status)
+    if (status != 0) {
         readers_close();
+    }
     return status;
 }
 
@@ -66,8 +69,9 @@ struct served *readers_take(void)
 
     for (unsigned i = 0; i < n_readers; i++) {
         struct reader *one = &reader[(first + i) % n_readers];
-        if (pthread_mutex_trylock(&one->busy) == 0)
+        if (pthread_mutex_trylock(&one->busy) == 0) {
             return one->disk;
+        }
     }
     pthread_mutex_lock(&reader[first].busy);
     return reader[first].disk;
@@ -75,21 +79,25 @@ struct served *readers_take(void)
 
 void readers_give(struct served *disk)
 {
-    for (unsigned i = 0; i < n_readers; i++)
-        if (reader[i].disk == disk)
+    for (unsigned i = 0; i < n_readers; i++) {
+        if (reader[i].disk == disk) {
             pthread_mutex_unlock(&reader[i].busy);
+        }
+    }
 }
 
 void readers_hold(void)
 {
-    for (unsigned i = 0; i < READERS_MAX; i++)
+    for (unsigned i = 0; i < READERS_MAX; i++) {
         pthread_mutex_lock(&reader[i].busy);
+    }
 }
 
 void readers_release(void)
 {
-    for (unsigned i = 0; i < READERS_MAX; i++)
+    for (unsigned i = 0; i < READERS_MAX; i++) {
         pthread_mutex_unlock(&reader[i].busy);
+    }
 }
 
 struct served *readers_first(void)

@@ -53,10 +53,12 @@ static int watch_begin(struct watched *file, const char *what, const char *path,
 {
     file->what = what;
     file->path = strdup(path);
-    if (!file->path)
+    if (file->path == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (stat(path, &file->facts))
+    }
+    if (stat(path, &file->facts) != 0) {
         return cow_error_system(err, errno, "%s", path);
+    }
     file->is_fresh = is_young(&file->facts);
     return 0;
 }
@@ -67,14 +69,18 @@ static int watch_look(struct watched *file, bool *changed, struct cow_error *err
 {
     struct stat now;
 
-    if (!file->path)
+    if (file->path == NULL) {
         return 0;
-    if (stat(file->path, &now))
+    }
+    if (stat(file->path, &now) != 0) {
         return cow_error_system(err, errno == ENOENT ? EIO : errno, "%s is gone: %s", file->what, file->path);
-    if (now.st_dev != file->facts.st_dev || now.st_ino != file->facts.st_ino)
+    }
+    if (now.st_dev != file->facts.st_dev || now.st_ino != file->facts.st_ino) {
         return cow_error_set(err, COW_IO, "%s was replaced by another file: %s", file->what, file->path);
-    if (now.st_size < file->facts.st_size)
+    }
+    if (now.st_size < file->facts.st_size) {
         return cow_error_set(err, COW_IO, "%s was cut while it is served: %s", file->what, file->path);
+    }
     *changed |= file->is_fresh || now.st_size != file->facts.st_size ||
                 !is_same_time(&now.st_mtim, &file->facts.st_mtim) ||
                 !is_same_time(&now.st_ctim, &file->facts.st_ctim);
@@ -88,14 +94,17 @@ static int is_servable(struct cow_image *image, struct cow_error *err)
 {
     const struct cow_backing *backing = cow_image_backing(image);
 
-    if (cow_image_header(image)->unfinished)
+    if (cow_image_header(image)->unfinished) {
         return cow_error_set(err, cow_image_half(image) == COW_HALF_MOVING ? COW_LOCKED : COW_INVALID,
                              "%s: %s", cow_image_path(image), cow_image_pending(image));
-    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE)
+    }
+    if (backing->state != COW_BACKING_FOUND && backing->state != COW_BACKING_NONE) {
         return cow_error_set(err, COW_IO, "%s: its backing file: %s", cow_image_path(image),
                              backing->problem);
-    if (*cow_image_cut_text(image))
+    }
+    if (*cow_image_cut_text(image) != '\0') {
         return cow_error_set(err, COW_IO, "%s: %s", cow_image_path(image), cow_image_cut_text(image));
+    }
     return 0;
 }
 
@@ -105,9 +114,10 @@ static int watch_below(struct served *disk, const struct cow_image *image, struc
     int status = 0;
 
     disk->below = layers > 1 ? calloc(layers - 1, sizeof *disk->below) : NULL;
-    if (layers > 1 && !disk->below)
+    if (layers > 1 && disk->below == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    for (size_t i = 1; !status && i < layers; i++) {
+    }
+    for (size_t i = 1; status == 0 && i < layers; i++) {
         struct cow_layer layer;
         cow_image_layer(image, i, &layer);
         status = watch_begin(&disk->below[disk->n_below++],
@@ -121,8 +131,9 @@ static int look_at_all(struct served *disk, bool *changed, struct cow_error *err
 {
     int status = watch_look(&disk->cow, changed, err);
 
-    for (size_t i = 0; !status && i < disk->n_below; i++)
+    for (size_t i = 0; status == 0 && i < disk->n_below; i++) {
         status = watch_look(&disk->below[i], changed, err);
+    }
     return status;
 }
 
@@ -131,17 +142,21 @@ static int open_image(struct served *disk, const struct served_options *options,
     const struct cow_open_options open = {.backing_path = options->backing_path};
     int status = cow_image_open(&disk->image, options->image_path, &open, err);
 
-    if (!status)
+    if (status == 0) {
         status = is_servable(disk->image, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     disk->size_bytes = cow_image_header(disk->image)->size_bytes;
     status = watch_begin(&disk->cow, "the image", options->image_path, err);
-    if (!status)
+    if (status == 0) {
         status = watch_below(disk, disk->image, err);
-    if (!status && !cow_image_is_same_file(disk->image))
+    }
+    if (status == 0 && !cow_image_is_same_file(disk->image)) {
         status = cow_error_set(err, COW_IO, "%s: another file has got its name at this moment",
                                options->image_path);
+    }
     return status;
 }
 
@@ -152,10 +167,12 @@ static int watch_files(struct served *disk, const struct served_options *options
     struct cow_image *image;
     int status = watch_begin(&disk->cow, "the image", options->image_path, err);
 
-    if (!status)
+    if (status == 0) {
         status = cow_image_open(&image, options->image_path, &open, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     status = watch_below(disk, image, err);
     cow_image_close(image);
     return status;
@@ -168,10 +185,12 @@ static int open_writer(struct served *disk, const struct served_options *options
                                             .held_size_bytes = options->held_size_bytes};
     int status = options->held_fd >= 0 ? 0 : watch_files(disk, options, err);
 
-    if (!status)
+    if (status == 0) {
         status = cow_writer_open(&disk->writer, options->image_path, &open, err);
-    if (!status)
+    }
+    if (status == 0) {
         disk->size_bytes = cow_writer_size_bytes(disk->writer);
+    }
     return status;
 }
 
@@ -180,10 +199,11 @@ int served_open(struct served **out, const struct served_options *options, struc
     struct served *disk = calloc(1, sizeof *disk);
     int status;
 
-    if (!disk)
+    if (disk == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     status = options->is_writing ? open_writer(disk, options, err) : open_image(disk, options, err);
-    if (status) {
+    if (status != 0) {
         served_close(disk);
         return status;
     }
@@ -193,13 +213,15 @@ int served_open(struct served **out, const struct served_options *options, struc
 
 void served_close(struct served *disk)
 {
-    if (!disk)
+    if (disk == NULL) {
         return;
+    }
     cow_image_close(disk->image);
     cow_writer_close(disk->writer);
     free(disk->cow.path);
-    for (size_t i = 0; i < disk->n_below; i++)
+    for (size_t i = 0; i < disk->n_below; i++) {
         free(disk->below[i].path);
+    }
     free(disk->below);
     free(disk);
 }
@@ -224,8 +246,9 @@ bool served_is_same(const struct served *a, const struct served *b)
     bool is_same =
         a->size_bytes == b->size_bytes && a->n_below == b->n_below && is_same_file(&a->cow, &b->cow);
 
-    for (size_t i = 0; is_same && i < a->n_below; i++)
+    for (size_t i = 0; is_same && i < a->n_below; i++) {
         is_same = is_same_file(&a->below[i], &b->below[i]);
+    }
     return is_same;
 }
 
@@ -235,18 +258,23 @@ static int look_again(struct served *disk, struct cow_error *err)
     bool changed = false;
     int status = look_at_all(disk, &changed, err);
 
-    if (status || disk->writer || !changed)
+    if (status != 0 || disk->writer != NULL || !changed) {
         return status;
+    }
     status = cow_image_refresh(disk->image, err);
-    if (!status) /* it opens them by name */
+    if (status == 0) { /* it opens them by name */
         status = look_at_all(disk, &changed, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = is_servable(disk->image, err);
-    if (!status && cow_image_header(disk->image)->size_bytes != disk->size_bytes)
+    }
+    if (status == 0 && cow_image_header(disk->image)->size_bytes != disk->size_bytes) {
         status = cow_error_set(err, COW_IO, "%s: its disk has another size than when it was opened",
                                cow_image_path(disk->image));
-    if (status) /* what is wrong now may be mended: it is looked at again */
+    }
+    if (status != 0) { /* what is wrong now may be mended: it is looked at again */
         disk->cow.is_fresh = true;
+    }
     return status;
 }
 
@@ -254,10 +282,11 @@ int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_byt
 {
     int status = look_again(disk, err);
 
-    if (status)
+    if (status != 0) {
         return status;
-    return disk->writer ? cow_writer_read(disk->writer, offset, buffer, n_bytes, err)
-                        : cow_image_read(disk->image, offset, buffer, n_bytes, err);
+    }
+    return disk->writer != NULL ? cow_writer_read(disk->writer, offset, buffer, n_bytes, err)
+                                : cow_image_read(disk->image, offset, buffer, n_bytes, err);
 }
 
 int served_look(struct served *disk, struct cow_error *err)
@@ -267,8 +296,8 @@ int served_look(struct served *disk, struct cow_error *err)
 
 int served_extent(struct served *disk, uint64_t offset, struct cow_extent *out, struct cow_error *err)
 {
-    return disk->writer ? cow_writer_extent(disk->writer, offset, out, err)
-                        : cow_image_extent(disk->image, offset, out, err);
+    return disk->writer != NULL ? cow_writer_extent(disk->writer, offset, out, err)
+                                : cow_image_extent(disk->image, offset, out, err);
 }
 
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,
@@ -277,7 +306,7 @@ int served_write(struct served *disk, uint64_t offset, const void *data, size_t 
     int status = look_again(disk, err);
 
     disk->is_unfinished = true;
-    return status ? status : cow_writer_write(disk->writer, offset, data, n_bytes, err);
+    return status != 0 ? status : cow_writer_write(disk->writer, offset, data, n_bytes, err);
 }
 
 int served_zero(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
@@ -285,7 +314,7 @@ int served_zero(struct served *disk, uint64_t offset, uint64_t n_bytes, struct c
     int status = look_again(disk, err);
 
     disk->is_unfinished = true;
-    return status ? status : cow_writer_zero(disk->writer, offset, n_bytes, err);
+    return status != 0 ? status : cow_writer_zero(disk->writer, offset, n_bytes, err);
 }
 
 int served_trim(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err)
@@ -293,7 +322,7 @@ int served_trim(struct served *disk, uint64_t offset, uint64_t n_bytes, struct c
     int status = look_again(disk, err);
 
     disk->is_unfinished = true;
-    return status ? status : cow_writer_trim(disk->writer, offset, n_bytes, err);
+    return status != 0 ? status : cow_writer_trim(disk->writer, offset, n_bytes, err);
 }
 
 /* The backing file is not asked for: what was written is not in it. A session without a write needs no end:
@@ -303,9 +332,10 @@ int served_flush(struct served *disk, bool ends, struct cow_error *err)
     bool changed = false;
     int status = watch_look(&disk->cow, &changed, err);
 
-    if (status || !disk->is_unfinished)
+    if (status != 0 || !disk->is_unfinished) {
         return status;
+    }
     status = ends ? cow_writer_finish(disk->writer, NULL, err) : cow_writer_flush(disk->writer, err);
-    disk->is_unfinished = !ends || status;
+    disk->is_unfinished = !ends || status != 0;
     return status;
 }

@@ -121,14 +121,22 @@ class File:
         if self.is_macro(body) and body.extent.end.offset <= body.extent.start.offset:
             return
         self.report(body, "what it holds is no block")
-        begin, end = body.extent.start.offset, body.extent.end.offset
-        semicolon = re.match(rb"\s*;", self.text[end:])
-        if body.kind not in BODIES and body.kind != K.SWITCH_STMT and semicolon:
-            end += semicolon.end()
+        before = self.text[: body.extent.start.offset]
+        begin = len(re.sub(rb"(\s*/\*(?:(?!\*/).)*\*/)*\s*\Z", b"", before[-400:], flags=re.S)) + max(0, len(before) - 400)
+        end = self.end_of(body)
         comment = re.match(rb"[ \t]*/\*[^\n]*?\*/", self.text[end:])
         end += comment.end() if comment else 0
-        self.edits.append((begin, begin, b"{\n", 0))
+        self.edits.append((begin, begin, b" {", 0))
         self.edits.append((end, end, b"\n}", 1))
+
+    def end_of(self, statement):
+        """Where a statement ends, with its semicolon."""
+        kids = list(statement.get_children())
+        if statement.kind in (K.IF_STMT, K.FOR_STMT, K.WHILE_STMT, K.SWITCH_STMT):
+            return self.end_of(kids[-1])
+        end = statement.extent.end.offset
+        semicolon = re.match(rb"\s*;", self.text[end:])
+        return end + (semicolon.end() if semicolon and statement.kind != K.COMPOUND_STMT else 0)
 
     def kind(self, cursor):
         """"pointer", "number" or None, for what is true or false."""
@@ -142,12 +150,28 @@ class File:
             return None
         if cursor.kind == K.UNARY_OPERATOR and self.text[cursor.extent.start.offset : cursor.extent.start.offset + 1] == b"!":
             return None
+        if cursor.kind == K.CONDITIONAL_OPERATOR and len(kids) == 3 and self.kind(kids[1]) is None and self.kind(kids[2]) is None:
+            return None
         if cursor.kind in (K.INTEGER_LITERAL, K.STRING_LITERAL) or PREDICATE.match(self.source(cursor)):
             return None
         found = cursor.type.get_canonical()
         if found.kind in (T.POINTER, T.CONSTANTARRAY, T.INCOMPLETEARRAY):
             return "pointer"
         return None if found.kind in (T.BOOL, T.INVALID, T.DEPENDENT) else "number"
+
+    @staticmethod
+    def zero(cursor, kind):
+        while cursor.kind in (K.PAREN_EXPR, K.UNEXPOSED_EXPR) and len(list(cursor.get_children())) == 1:
+            cursor = next(cursor.get_children())
+        is_character = cursor.type.get_canonical().kind in (T.CHAR_S, T.CHAR_U, T.SCHAR)
+        return b"NULL" if kind == "pointer" else b"'\\0'" if is_character else b"0"
+
+    @staticmethod
+    def zero(cursor, kind):
+        while cursor.kind in (K.PAREN_EXPR, K.UNEXPOSED_EXPR) and len(list(cursor.get_children())) == 1:
+            cursor = next(cursor.get_children())
+        is_character = cursor.type.get_canonical().kind in (T.CHAR_S, T.CHAR_U, T.SCHAR)
+        return b"NULL" if kind == "pointer" else b"'\\0'" if is_character else b"0"
 
     def bare(self, cursor):
         """Whether a comparison may stand behind it without brackets."""
@@ -164,7 +188,7 @@ class File:
             return
         self.report(cursor, f"a {kind} stands for true or false")
         begin, end = cursor.extent.start.offset, cursor.extent.end.offset
-        zero = b"NULL" if kind == "pointer" else b"0"
+        zero = self.zero(cursor, kind)
         if self.bare(cursor):
             self.edits.append((end, end, b" != " + zero, 2))
         else:
@@ -176,26 +200,21 @@ class File:
         if kind is None or (self.is_macro(cursor) and not self.is_written(operand)):
             return
         self.report(cursor, f"a {kind} stands for false")
-        zero = b"NULL" if kind == "pointer" else b"0"
-        begin = cursor.extent.start.offset
         end = operand.extent.end.offset
-        self.edits.append((begin, operand.extent.start.offset, b"", 2))
-        inner = operand
-        if inner.kind == K.PAREN_EXPR and self.bare(list(inner.get_children())[0]):
-            pass
-        self.edits.append((end, end, b" == " + zero, 2))
+        self.edits.append((cursor.extent.start.offset, operand.extent.start.offset, b"", 2))
+        self.edits.append((end, end, b" == " + self.zero(operand, kind), 2))
 
     def is_written(self, cursor):
         """Whether it has calls of macros in it, but is none itself: what one expands to is not looked at."""
         span = (cursor.extent.start.offset, cursor.extent.end.offset)
-        return all(not (a < span[1] and span[0] < b) or (span[0] <= a and b <= span[1] and span != (a, b)) for a, b in self.macros)
+        return span[0] < span[1] and all(not (a < span[1] and span[0] < b) or (span[0] <= a and b <= span[1] and span != (a, b)) for a, b in self.macros)
 
     def report(self, cursor, words):
         self.breaches.append(f"{self.path.relative_to(ROOT)}:{cursor.extent.start.line}: {words}")
 
     def fix(self):
         text = self.text
-        for begin, end, new, _ in sorted(set(self.edits), key=lambda e: (e[0], e[3] if e[0] == e[1] else 9), reverse=True):
+        for begin, end, new, _ in sorted([e for e in self.edits if e[3] < 2] + list({e for e in self.edits if e[3] == 2}), key=lambda e: (e[0], e[3] if e[0] == e[1] else 9), reverse=True):
             text = text[:begin] + new + text[end:]
         self.path.write_bytes(text)
 

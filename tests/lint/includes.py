@@ -40,8 +40,8 @@ LIBRARIES = [
     (re.compile(r"readline/"), "src/tui/screen/prompt.c"),
     (re.compile(r"ext2fs/|et/com_err\.h"), "src/core/guestfs/"),
     (re.compile(r"blkid/"), "src/core/volumes/volumes.c"),
-    (re.compile(r"jansson"), "src/cli/", "src/front/qcow2_chain.c"),
-    (re.compile(r"libnbd"), "src/front/nbd_client.c"),
+    (re.compile(r"jansson"), "src/cli/", "src/front/qcow2/qcow2_chain.c"),
+    (re.compile(r"libnbd"), "src/front/qcow2/nbd_client.c"),
     (re.compile(r"png\.h"), "src/front/picture/png.c"),
     (re.compile(r"nbdkit-(plugin|filter|common)\.h"), "src/nbd/plugin.c"),
 ]

@@ -49,8 +49,9 @@ static int record_round(const struct record *record, struct cow_error *err)
     bool more = true;
     int status = 0;
 
-    while (!status && more)
+    while (status == 0 && more) {
         status = cow_recording_step(record->recording, &more, err);
+    }
     return status;
 }
 
@@ -69,11 +70,12 @@ static int put_json(json_t *object, struct cow_error *err)
 {
     int status = cli_json_spool(stdout, "", object, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     fputc('\n', stdout);
     errno = 0;
-    return fflush(stdout) == 0 ? 0 : cow_error_system(err, errno ? errno : EIO, "standard output");
+    return fflush(stdout) == 0 ? 0 : cow_error_system(err, errno != 0 ? errno : EIO, "standard output");
 }
 
 static int tell_beginning(const struct record *record, struct cow_error *err)
@@ -91,10 +93,11 @@ static int tell_beginning(const struct record *record, struct cow_error *err)
         cli_json_put(&object, "dirty_sectors", cli_json_u64(facts->follow->dirty_sectors));
         return put_json(object, err);
     }
-    if (!record->options->quiet)
+    if (!record->options->quiet) {
         fprintf(cli_text_stream(stdout), "%s is recorded to %s: %" PRIu64 " sectors are dirty; %s ends it\n",
                 cli_name(image, cow_image_path(record->image)), cli_name(log, record->options->words.output),
                 facts->follow->dirty_sectors, record->until_ns > 0 ? "--for, or Ctrl-C," : "Ctrl-C");
+    }
     fflush(stdout);
     return 0;
 }
@@ -116,11 +119,12 @@ static int tell_end(const struct record *record, struct cow_error *err)
         cli_json_put(&object, "log_bytes", cli_json_u64(facts->log_bytes));
         return put_json(object, err);
     }
-    if (!record->options->quiet)
+    if (!record->options->quiet) {
         printf("in %.1f s %" PRIu64 " sectors have become dirty, in %" PRIu64 " change%s; %" PRIu64
                " sectors are dirty; the log has %s\n",
                seconds, facts->follow->newly_dirty, facts->changes, facts->changes == 1 ? "" : "s",
                facts->follow->dirty_sectors, cow_size_text(size, facts->log_bytes));
+    }
     return 0;
 }
 
@@ -130,17 +134,20 @@ static int record_on(const struct record *record, struct cow_error *err)
     const struct cow_recording_facts *facts = cow_recording_facts(record->recording);
     int status = record_round(record, err);
 
-    if (!status)
+    if (status == 0) {
         (void)tell_beginning(record, NULL);
-    while (!status && !is_over(record)) {
+    }
+    while (status == 0 && !is_over(record)) {
         wait_until(record, facts->follow->next_look_ns);
-        if (is_over(record))
+        if (is_over(record)) {
             cow_recording_hurry(record->recording);
+        }
         status = record_round(record, err);
     }
-    if (!status)
+    if (status == 0) {
         status = cow_recording_end(record->recording, err);
-    return status ? status : tell_end(record, err);
+    }
+    return status != 0 ? status : tell_end(record, err);
 }
 
 static int record_image(struct record *record, struct cow_error *err)
@@ -152,15 +159,19 @@ static int record_image(struct record *record, struct cow_error *err)
     uint64_t for_ms = 0;
     int status = cli_read_interval(&recording.interval_ns, options->interval, err);
 
-    if (!status && options->for_seconds)
+    if (status == 0 && options->for_seconds != NULL) {
         status = cli_read_time(&for_ms, "--for", options->for_seconds, err);
-    if (!status && options->for_seconds)
+    }
+    if (status == 0 && options->for_seconds != NULL) {
         record->until_ns = cli_clock_ns(NULL) + (int64_t)for_ms * millisecond_ns;
+    }
     cli_catch_signals();
-    if (!status)
+    if (status == 0) {
         status = cow_recording_open(&record->recording, record->image, &recording, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = record_on(record, err);
+    }
     cow_recording_close(record->recording);
     return status;
 }
@@ -169,16 +180,18 @@ int cli_record(const struct cli_options *options, struct cow_error *err)
 {
     struct record record = {.options = options};
 
-    if (!options->words.output || !*options->words.output) {
+    if (options->words.output == NULL || *options->words.output == '\0') {
         cow_error_set(err, COW_USAGE, "record needs to know the log to make");
         return cow_error_hint(err, "usage: cowtui record -o LOG IMAGE");
     }
     int status = cli_open_image(&record.image, options, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = cli_need_layout(record.image, "cannot be recorded", err);
-    if (!status)
+    if (status == 0) {
         status = record_image(&record, err);
+    }
     cow_image_close(record.image);
     return status;
 }

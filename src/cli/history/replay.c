@@ -17,21 +17,26 @@
 
 static bool asks_for_text(const struct cli_options *options)
 {
-    return options->json || options->at || options->from || options->words.to || options->files || options->owners;
+    return options->json || options->at != NULL || options->from != NULL || options->words.to != NULL ||
+           options->files || options->owners;
 }
 
 bool cli_replays_on_screen(const struct cli_options *options)
 {
-    return !asks_for_text(options) && (options->script || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)));
+    return !asks_for_text(options) &&
+           (options->script != NULL || (isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0));
 }
 
 static int check_words(const struct cli_options *options, struct cow_error *err)
 {
-    if (options->at && (options->from || options->words.to || options->files || options->owners))
+    if (options->at != NULL &&
+        (options->from != NULL || options->words.to != NULL || options->files || options->owners)) {
         return cow_error_set(err, COW_USAGE,
                              "--at is one moment: --from, --to, --files and --owners are for two");
-    if (options->script)
+    }
+    if (options->script != NULL) {
         return cow_error_set(err, COW_USAGE, "--script plays keys on the screen, and there is none");
+    }
     return 0;
 }
 
@@ -39,19 +44,22 @@ static void note_left(const struct replayed *replayed, const char *path)
 {
     char text[COW_MESSAGE_BYTES], name[CLI_NAME_BYTES];
 
-    if (front_log_left_text(text, sizeof text, replayed->history)[0])
+    if (front_log_left_text(text, sizeof text, replayed->history)[0] != '\0') {
         fprintf(cli_text_stream(stderr), "cowtui: %s: %s\n", cli_name(name, path), text);
+    }
 }
 
 static int tell_bits(struct replayed *replayed, const struct cli_options *options, struct cow_error *err)
 {
     int status = cli_read_time(&replayed->to_ms, "--at", options->at, err);
 
-    if (!status)
+    if (status == 0) {
         status = cow_history_go(replayed->history, cow_history_moment_at(replayed->history, replayed->to_ms),
                                 &replayed->set, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     return options->json ? replayed_bits_json(replayed, err) : replayed_bits_text(replayed, err);
 }
 
@@ -66,16 +74,18 @@ static int ask_whose(struct replayed *replayed, const struct cli_options *option
     cli_progress_begin(&progress, &env, options->quiet);
     int status = front_written_open(&replayed->written, replayed->history, &env, problem);
     cli_progress_end(&progress);
-    if (!status && *cow_fs_scan_damage(replayed->written.scan))
+    if (status == 0 && *cow_fs_scan_damage(replayed->written.scan) != '\0') {
         fprintf(cli_text_stream(stderr), "cowtui: " COW_FS_DAMAGED "%s\n",
                 cow_fs_scan_damage(replayed->written.scan));
-    if (!status && replayed->files)
+    }
+    if (status == 0 && replayed->files) {
         return front_written_shares(&replayed->shares, &replayed->written, replayed->set, err);
+    }
     if (status == COW_CANCELLED || status == COW_NO_MEMORY) {
         *err = *problem;
         return status;
     }
-    if (status) {
+    if (status != 0) {
         replayed->problem = problem->message;
         fprintf(cli_text_stream(stderr), "cowtui: whose the sectors are cannot be told: %s\n",
                 problem->message);
@@ -91,15 +101,19 @@ static int tell_written(struct replayed *replayed, const struct cli_options *opt
     int status = 0;
 
     replayed->to_ms = cow_history_facts(replayed->history)->end_ms;
-    if (options->from)
+    if (options->from != NULL) {
         status = cli_read_time(&replayed->from_ms, "--from", options->from, err);
-    if (!status && options->words.to)
+    }
+    if (status == 0 && options->words.to != NULL) {
         status = cli_read_time(&replayed->to_ms, "--to", options->words.to, err);
-    if (!status && replayed->from_ms > replayed->to_ms)
+    }
+    if (status == 0 && replayed->from_ms > replayed->to_ms) {
         status = cow_error_set(err, COW_USAGE, "--from is later than %s",
-                               options->words.to ? "--to" : "the end of the log");
-    if (status)
+                               options->words.to != NULL ? "--to" : "the end of the log");
+    }
+    if (status != 0) {
         return status;
+    }
     const size_t from = cow_history_moment_at(replayed->history, replayed->from_ms);
     const size_t to = cow_history_moment_at(replayed->history, replayed->to_ms);
     for (size_t i = from + 1; i <= to; i++) {
@@ -108,10 +122,12 @@ static int tell_written(struct replayed *replayed, const struct cli_options *opt
     }
     status = cow_history_between(replayed->history, from, to, &set, err);
     replayed->set = set;
-    if (!status && (replayed->files || replayed->owners))
+    if (status == 0 && (replayed->files || replayed->owners)) {
         status = ask_whose(replayed, options, &problem, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = options->json ? replayed_written_json(replayed, err) : replayed_written_text(replayed, err);
+    }
     cow_sectors_free(set);
     return status;
 }
@@ -121,19 +137,23 @@ int cli_replay(const struct cli_options *options, struct cow_error *err)
     struct replayed replayed = {.files = options->files, .owners = options->owners, .problem = ""};
     int status = check_words(options, err);
 
-    if (!status)
+    if (status == 0) {
         status = cow_history_open(&replayed.history, options->operand[0], NULL, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
-    if (options->at)
+    }
+    if (options->at != NULL) {
         status = tell_bits(&replayed, options, err);
-    else if (options->from || options->words.to || options->files || options->owners)
+    } else if (options->from != NULL || options->words.to != NULL || options->files || options->owners) {
         status = tell_written(&replayed, options, err);
-    else
+    } else {
         status =
             options->json ? replayed_moments_json(&replayed, err) : replayed_moments_text(&replayed, err);
-    if (!status)
+    }
+    if (status == 0) {
         note_left(&replayed, options->operand[0]);
+    }
     front_shares_free(&replayed.shares);
     front_written_close(&replayed.written);
     cow_history_close(replayed.history);

@@ -59,10 +59,11 @@ static int put_about(FILE *spool, const struct replayed *replayed, struct cow_er
     put_key(spool, "image", true);
     status = cli_json_spool(spool, "", cli_json_text(facts->image_path), err);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (status)
+        if (status != 0) {
             json_decref(fields[i].value);
-        else
+        } else {
             status = put_value(spool, fields[i].key, fields[i].value, err);
+        }
     }
     return status;
 }
@@ -74,7 +75,7 @@ static int fill_moments(FILE *spool, const void *context, struct cow_error *err)
     int status = put_about(spool, replayed, err);
 
     fputs(",\n\"moments\": [", spool);
-    for (size_t i = 0; i <= facts->moments && !status; i++) {
+    for (size_t i = 0; i <= facts->moments && status == 0; i++) {
         struct cow_history_moment moment;
         json_t *object = json_object();
         cow_history_moment(replayed->history, i, &moment);
@@ -103,13 +104,14 @@ static int put_ranges(FILE *spool, const struct replayed *replayed, struct cow_e
     int status = 0;
 
     fputs(",\n\"ranges\": [", spool);
-    for (cow_sectors_next(replayed->set, 0, &run); run.sectors > 0 && !status;
+    for (cow_sectors_next(replayed->set, 0, &run); run.sectors > 0 && status == 0;
          cow_sectors_next(replayed->set, run.first_sector + run.sectors, &run)) {
         json_t *object = json_object();
         const uint64_t start = run.first_sector * facts->sector_bytes;
         uint64_t length = run.sectors * facts->sector_bytes;
-        if (length > facts->size_bytes - start)
+        if (length > facts->size_bytes - start) {
             length = facts->size_bytes - start;
+        }
         cli_json_put(&object, "start", cli_json_u64(start));
         cli_json_put(&object, "length", cli_json_u64(length));
         status = cli_json_spool(spool, first ? "\n  " : ",\n  ", object, err);
@@ -126,12 +128,15 @@ static int fill_bits(FILE *spool, const void *context, struct cow_error *err)
 
     put_key(spool, "at_ms", true);
     status = cli_json_spool(spool, "", cli_json_u64(replayed->to_ms), err);
-    if (!status)
+    if (status == 0) {
         status = put_value(spool, "time", time_json(replayed, replayed->to_ms), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = put_value(spool, "dirty_sectors", cli_json_u64(cow_sectors_count(replayed->set)), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = put_ranges(spool, replayed, err);
+    }
     fputs("\n}\n", spool);
     return status;
 }
@@ -143,8 +148,8 @@ int replayed_bits_json(const struct replayed *replayed, struct cow_error *err)
 
 static json_t *path_json(const char *path)
 {
-    char *escaped = path ? cli_guest_path(path) : NULL;
-    json_t *value = path ? (escaped ? json_string(escaped) : NULL) : json_null();
+    char *escaped = path != NULL ? cli_guest_path(path) : NULL;
+    json_t *value = path != NULL ? (escaped != NULL ? json_string(escaped) : NULL) : json_null();
 
     free(escaped);
     return value;
@@ -155,14 +160,15 @@ static int put_files(FILE *spool, const struct front_shares *shares, struct cow_
     int status = 0;
 
     fputs(",\n\"files\": [", spool);
-    for (size_t i = 0; i < shares->n && !status; i++) {
+    for (size_t i = 0; i < shares->n && status == 0; i++) {
         const struct front_share *share = &shares->share[i];
         json_t *object = json_object();
         cli_json_put(&object, "path", path_json(share->path));
         cli_json_put(&object, "class", json_string(cow_fs_class_name(share->fs_class)));
         cli_json_put(&object, "new_bytes", cli_json_u64(share->n_bytes));
-        cli_json_put(&object, "inode", share->inode ? cli_json_u64(share->inode) : json_null());
-        cli_json_put(&object, "partition", share->partition ? json_integer(share->partition) : json_null());
+        cli_json_put(&object, "inode", share->inode != 0 ? cli_json_u64(share->inode) : json_null());
+        cli_json_put(&object, "partition",
+                     share->partition != 0 ? json_integer(share->partition) : json_null());
         status = cli_json_spool(spool, i == 0 ? "\n  " : ",\n  ", object, err);
     }
     fputs("\n]", spool);
@@ -202,20 +208,27 @@ static int fill_written(FILE *spool, const void *context, struct cow_error *err)
 
     put_key(spool, "from_ms", true);
     status = cli_json_spool(spool, "", cli_json_u64(replayed->from_ms), err);
-    if (!status)
+    if (status == 0) {
         status = put_value(spool, "to_ms", cli_json_u64(replayed->to_ms), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = put_value(spool, "newly_dirty_sectors", cli_json_u64(cow_sectors_count(replayed->set)), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = put_value(spool, "newly_clean_sectors", cli_json_u64(replayed->newly_clean), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = put_ranges(spool, replayed, err);
-    if (!status && (replayed->files || replayed->owners))
+    }
+    if (status == 0 && (replayed->files || replayed->owners)) {
         status = put_value(spool, "problem", cli_json_sentence_or_null(replayed->problem), err);
-    if (!status && replayed->written.scan && replayed->files)
+    }
+    if (status == 0 && replayed->written.scan != NULL && replayed->files) {
         status = put_files(spool, &replayed->shares, err);
-    if (!status && replayed->written.scan && replayed->owners)
+    }
+    if (status == 0 && replayed->written.scan != NULL && replayed->owners) {
         status = put_owners(spool, replayed, err);
+    }
     fputs("\n}\n", spool);
     return status;
 }

@@ -29,11 +29,11 @@ static void put_about(FILE *file, const struct cow_history_facts *facts)
 
     fprintf(file, "# %s, %s, %s%s%s\n", cli_name(image, facts->image_path),
             cow_size_text(size, facts->size_bytes), cow_escape(format, sizeof format, facts->format),
-            facts->backing_path[0] ? ", on " : "", cli_name(backing, facts->backing_path));
+            facts->backing_path[0] != '\0' ? ", on " : "", cli_name(backing, facts->backing_path));
     fprintf(file, "# %s  begun; %zu change%s in %s s; %s%s%s\n",
             cli_time_ms(begun, facts->begun_ms * millisecond_ns), facts->moments,
             facts->moments == 1 ? "" : "s", cli_seconds(seconds, facts->end_ms),
-            cow_history_end_text(facts->end), facts->end_words[0] ? ": " : "", facts->end_words);
+            cow_history_end_text(facts->end), facts->end_words[0] != '\0' ? ": " : "", facts->end_words);
 }
 
 int replayed_moments_text(const struct replayed *replayed, struct cow_error *err)
@@ -44,7 +44,7 @@ int replayed_moments_text(const struct replayed *replayed, struct cow_error *err
     (void)err;
     put_about(file, facts);
     fprintf(file, "#%11s %11s %15s %11s %11s\n", "seconds", "sectors", "bytes", "now clean", "all dirty");
-    for (size_t i = 0; i <= facts->moments && !ferror(file); i++) {
+    for (size_t i = 0; i <= facts->moments && ferror(file) == 0; i++) {
         struct cow_history_moment moment;
         char seconds[CLI_SECONDS_BYTES];
         cow_history_moment(replayed->history, i, &moment);
@@ -62,12 +62,13 @@ static void put_runs(FILE *file, const struct replayed *replayed)
     struct cow_dirty_run run;
 
     fprintf(file, "#%14s %14s\n", "start", "length");
-    for (cow_sectors_next(replayed->set, 0, &run); run.sectors > 0 && !ferror(file);
+    for (cow_sectors_next(replayed->set, 0, &run); run.sectors > 0 && ferror(file) == 0;
          cow_sectors_next(replayed->set, run.first_sector + run.sectors, &run)) {
         const uint64_t start = run.first_sector * facts->sector_bytes;
         uint64_t length = run.sectors * facts->sector_bytes;
-        if (length > facts->size_bytes - start)
+        if (length > facts->size_bytes - start) {
             length = facts->size_bytes - start;
+        }
         fprintf(file, "%15" PRIu64 " %14" PRIu64 "\n", start, length);
     }
 }
@@ -88,16 +89,18 @@ int replayed_bits_text(const struct replayed *replayed, struct cow_error *err)
 static int put_owner(void *context, const struct cow_fs_owner *owner, struct cow_error *err)
 {
     FILE *file = context;
-    char *path = owner->path ? cli_guest_path(owner->path) : NULL;
+    char *path = owner->path != NULL ? cli_guest_path(owner->path) : NULL;
 
-    if (owner->path && !path)
+    if (owner->path != NULL && path == NULL) {
         return no_memory(err);
+    }
     fprintf(file, "%14" PRIu64 "  %10" PRIu64 "  ", owner->first_byte, owner->length_bytes);
-    if (owner->inode)
+    if (owner->inode != 0) {
         fprintf(file, "%-17s  %9" PRIu64, cow_fs_class_name(owner->fs_class), owner->inode);
-    else
+    } else {
         fputs(cow_fs_class_name(owner->fs_class), file);
-    fprintf(file, "%s%s\n", path ? "  " : "", path ? path : "");
+    }
+    fprintf(file, "%s%s\n", path != NULL ? "  " : "", path != NULL ? path : "");
     free(path);
     return 0;
 }
@@ -105,20 +108,23 @@ static int put_owner(void *context, const struct cow_fs_owner *owner, struct cow
 static int put_shares(FILE *file, const struct front_shares *shares, struct cow_error *err)
 {
     fprintf(file, "#%14s  %s\n", "bytes", "whose");
-    for (size_t i = 0; i < shares->n && !ferror(file); i++) {
+    for (size_t i = 0; i < shares->n && ferror(file) == 0; i++) {
         const struct front_share *share = &shares->share[i];
-        char *path = share->path ? cli_guest_path(share->path) : NULL;
-        if (share->path && !path)
+        char *path = share->path != NULL ? cli_guest_path(share->path) : NULL;
+        if (share->path != NULL && path == NULL) {
             return no_memory(err);
+        }
         fprintf(file, "%15" PRIu64 "  ", share->n_bytes);
-        if (share->partition)
+        if (share->partition != 0) {
             fprintf(file, "partition %u: ", share->partition);
-        if (path)
+        }
+        if (path != NULL) {
             fprintf(file, "%s\n", path);
-        else if (share->inode)
+        } else if (share->inode != 0) {
             fprintf(file, "<%" PRIu64 ">\n", share->inode);
-        else
+        } else {
             fprintf(file, "(%s)\n", cow_fs_class_text(share->fs_class));
+        }
         free(path);
     }
     return 0;
@@ -134,14 +140,17 @@ int replayed_written_text(const struct replayed *replayed, struct cow_error *err
             cli_seconds(from, replayed->from_ms), cli_seconds(to, replayed->to_ms),
             cow_sectors_count(replayed->set), cow_sectors_runs(replayed->set),
             cow_sectors_runs(replayed->set) == 1 ? "" : "s");
-    if (replayed->newly_clean > 0)
+    if (replayed->newly_clean > 0) {
         fprintf(file, "; %" PRIu64 " became clean", replayed->newly_clean);
+    }
     fputc('\n', file);
-    if (!replayed->written.scan || !(replayed->files || replayed->owners))
+    if (replayed->written.scan == NULL || !(replayed->files || replayed->owners)) {
         put_runs(file, replayed);
-    if (replayed->written.scan && replayed->files)
+    }
+    if (replayed->written.scan != NULL && replayed->files) {
         status = put_shares(file, &replayed->shares, err);
-    if (!status && replayed->written.scan && replayed->owners) {
+    }
+    if (status == 0 && replayed->written.scan != NULL && replayed->owners) {
         fprintf(file, "#%13s  %10s  %-17s  %9s  path\n", "start", "length", "owner", "inode");
         status = front_written_each(&replayed->written, replayed->set, put_owner, file, err);
     }

@@ -21,7 +21,7 @@ static void put_family_title(struct cli_out *out, const struct cow_family *famil
 
 static const char *kernel_word(const struct cow_family_member *member)
 {
-    return *member->problem ? "?" : front_verdict_word(&member->verdict);
+    return *member->problem != '\0' ? "?" : front_verdict_word(&member->verdict);
 }
 
 static void put_member(struct cli_out *out, const struct cow_family_member *member)
@@ -33,25 +33,30 @@ static void put_member(struct cli_out *out, const struct cow_family_member *memb
         cow_size_text(dirty, member->dirty_bytes);
     }
     fprintf(out->file, "%9s %9s  %-8s %s\n", size, dirty, kernel_word(member), cli_name(name, member->path));
-    if (*member->problem)
+    if (*member->problem != '\0') {
         cli_row_tone(out, CLI_BAD, "", "%s", member->problem);
-    else if (!member->verdict.opens)
+    } else if (!member->verdict.opens) {
         cli_row_tone(out, CLI_WARN, "", "a UML kernel says: %s", member->verdict.reason);
-    if (member->holder.held && member->holder.pid > 0)
+    }
+    if (member->holder.held && member->holder.pid > 0) {
         cli_row_tone(out, CLI_WARN, "", "in use by pid %" PRId64, member->holder.pid);
-    else if (member->holder.held)
+    } else if (member->holder.held) {
         cli_row_tone(out, CLI_WARN, "", "in use by a process that the system does not name");
-    if (*member->pending)
+    }
+    if (*member->pending != '\0') {
         cli_row_tone(out, CLI_WARN, "", "%s", member->pending);
+    }
 }
 
 void cli_family_text(struct cli_out *out, const struct cow_family *family)
 {
     put_family_title(out, family);
-    if (family->members > 0)
+    if (family->members > 0) {
         fprintf(out->file, "%9s %9s  %-8s %s\n", "size", "dirty", "kernel", "image");
-    for (size_t i = 0; i < family->members; i++)
+    }
+    for (size_t i = 0; i < family->members; i++) {
         put_member(out, &family->member[i]);
+    }
 }
 
 static json_t *member_json(const struct cow_family_member *member)
@@ -63,7 +68,7 @@ static json_t *member_json(const struct cow_family_member *member)
     cli_json_put(&object, "size_bytes", known ? cli_json_u64(member->size_bytes) : json_null());
     cli_json_put(&object, "dirty_bytes", known ? cli_json_u64(member->dirty_bytes) : json_null());
     cli_json_put(&object, "in_use", cli_json_holder(&member->holder));
-    cli_json_put(&object, "uml", *member->problem ? json_null() : cli_json_verdict(&member->verdict));
+    cli_json_put(&object, "uml", *member->problem != '\0' ? json_null() : cli_json_verdict(&member->verdict));
     cli_json_put(&object, "pending", cli_json_sentence_or_null(member->pending));
     cli_json_put(&object, "error", cli_json_sentence_or_null(member->problem));
     return object;
@@ -76,8 +81,9 @@ json_t *cli_family_json(const struct cow_family *family)
     cli_json_put(&backing, "path", cli_json_text(family->backing_path));
     cli_json_put(&backing, "size_bytes", cli_json_u64(family->size_bytes));
     cli_json_put(&backing, "mtime", json_integer(family->mtime));
-    for (size_t i = 0; i < family->members; i++)
+    for (size_t i = 0; i < family->members; i++) {
         cli_json_append(&images, member_json(&family->member[i]));
+    }
     cli_json_put(&object, "backing", backing);
     cli_json_put(&object, "images", images);
     return object;

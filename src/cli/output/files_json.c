@@ -12,8 +12,8 @@
 
 static json_t *path_json(const char *path)
 {
-    char *escaped = path ? cli_guest_path(path) : NULL;
-    json_t *value = path ? (escaped ? json_string(escaped) : NULL) : json_null();
+    char *escaped = path != NULL ? cli_guest_path(path) : NULL;
+    json_t *value = path != NULL ? (escaped != NULL ? json_string(escaped) : NULL) : json_null();
 
     free(escaped);
     return value;
@@ -23,29 +23,32 @@ static json_t *partition_json(const struct cli_files *files, int volume)
 {
     unsigned number = volume == COW_NO_VOLUME ? 0 : files->volume[volume].partition;
 
-    return number ? json_integer(number) : json_null();
+    return number != 0 ? json_integer(number) : json_null();
 }
 
 static void put_u64(FILE *file, const char *key, uint64_t value)
 {
-    if (value > INT64_MAX)
+    if (value > INT64_MAX) {
         fprintf(file, ", \"%s\": null", key);
-    else
+    } else {
         fprintf(file, ", \"%s\": %" PRIu64, key, value);
+    }
 }
 
 /* -1: out of memory. */
 static int put_json_path(FILE *file, const char *key, const char *path)
 {
-    char *escaped = path ? cli_guest_path(path) : NULL;
+    char *escaped = path != NULL ? cli_guest_path(path) : NULL;
 
-    if (path && !escaped)
+    if (path != NULL && escaped == NULL) {
         return -1;
+    }
     fprintf(file, "\"%s\": ", key);
-    if (escaped)
+    if (escaped != NULL) {
         cli_json_write_string(file, escaped);
-    else
+    } else {
         fputs("null", file);
+    }
     free(escaped);
     return 0;
 }
@@ -57,22 +60,25 @@ static int spool_file(FILE *out, const struct cli_files *files, const struct cow
     unsigned partition = file->volume == COW_NO_VOLUME ? 0 : files->volume[file->volume].partition;
 
     fputc('{', out);
-    if (put_json_path(out, "path", file->path))
+    if (put_json_path(out, "path", file->path) != 0) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    }
     fprintf(out, ", \"kind\": \"%s\"", cow_fs_kind_name(file->kind));
     put_u64(out, "changed_bytes", file->changed_bytes);
     put_u64(out, "size_bytes", file->size_bytes);
     fprintf(out, ", \"type\": \"%s\"", cow_fs_type_name(file->type));
     put_u64(out, "inode", file->inode);
-    if (partition)
+    if (partition != 0) {
         put_u64(out, "partition", partition);
-    else
+    } else {
         fputs(", \"partition\": null", out);
+    }
     fputs(", ", out);
-    if (put_json_path(out, "from", file->from))
+    if (put_json_path(out, "from", file->from) != 0) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    }
     fprintf(out, ", \"content_differs\": %s}", file->content_differs ? "true" : "false");
-    return ferror(out) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
+    return ferror(out) != 0 ? cow_error_system(err, errno != 0 ? errno : EIO, "temporary file") : 0;
 }
 
 static json_t *classes_json(const struct cli_files *files, uint64_t *total)
@@ -88,10 +94,11 @@ static json_t *classes_json(const struct cli_files *files, uint64_t *total)
         *total += bytes[c];
         cli_json_put(&object, "class", json_string(cow_fs_class_name((enum cow_fs_class)c)));
         cli_json_put(&object, "changed_bytes", cli_json_u64(bytes[c]));
-        if (bytes[c] > 0)
+        if (bytes[c] > 0) {
             cli_json_append(&array, object);
-        else
+        } else {
             json_decref(object);
+        }
     }
     return array;
 }
@@ -100,7 +107,8 @@ static json_t *volume_json(const struct cow_volume *volume)
 {
     json_t *object = json_object();
 
-    cli_json_put(&object, "partition", volume->partition ? json_integer(volume->partition) : json_null());
+    cli_json_put(&object, "partition",
+                 volume->partition != 0 ? json_integer(volume->partition) : json_null());
     cli_json_put(&object, "start", cli_json_u64(volume->first_byte));
     cli_json_put(&object, "length", cli_json_u64(volume->size_bytes));
     cli_json_put(&object, "type", cli_json_sentence_or_null(volume->type));
@@ -129,29 +137,36 @@ static int spool_files(FILE *spool, const void *context, struct cow_error *err)
     int status = 0;
 
     fputs("{\n\"files\": [", spool);
-    for (size_t i = 0; i < files->n_sorted && !status; i++) {
+    for (size_t i = 0; i < files->n_sorted && status == 0; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", spool);
         status = spool_file(spool, files, files->sorted[i], err);
     }
     fputs("\n],\n", spool);
-    for (size_t i = 0; i < files->volumes; i++)
+    for (size_t i = 0; i < files->volumes; i++) {
         cli_json_append(&volumes, volume_json(&files->volume[i]));
+    }
     json_t *classes = classes_json(files, &total);
-    if (!status)
+    if (status == 0) {
         status = cli_json_spool(spool, "\"classes\": ", classes, err);
-    else
+    } else {
         json_decref(classes);
-    if (!status)
+    }
+    if (status == 0) {
         status = cli_json_spool(spool, ",\n\"volumes\": ", volumes, err);
-    else
+    } else {
         json_decref(volumes);
-    if (!status)
-        status = cli_json_spool(spool, ",\n\"table\": ", *table ? json_string(table) : json_null(), err);
-    if (!status)
+    }
+    if (status == 0) {
+        status =
+            cli_json_spool(spool, ",\n\"table\": ", *table != '\0' ? json_string(table) : json_null(), err);
+    }
+    if (status == 0) {
         status = cli_json_spool(spool, ",\n\"dirty_bytes\": ", cli_json_u64(total), err);
-    if (!status)
+    }
+    if (status == 0) {
         status = cli_json_spool(
             spool, ",\n\"damage\": ", cli_json_sentence_or_null(cow_fs_scan_damage(files->scan)), err);
+    }
     fputs("\n}\n", spool);
     return status;
 }
@@ -168,7 +183,7 @@ json_t *cli_owner_value(const struct cli_files *files, const struct cow_fs_owner
     cli_json_put(&object, "class",
                  owner->known ? json_string(cow_fs_class_name(owner->fs_class)) : json_null());
     cli_json_put(&object, "path", path_json(owner->path));
-    cli_json_put(&object, "inode", owner->inode ? cli_json_u64(owner->inode) : json_null());
+    cli_json_put(&object, "inode", owner->inode != 0 ? cli_json_u64(owner->inode) : json_null());
     cli_json_put(&object, "file_offset",
                  owner->has_file_offset ? cli_json_u64(owner->file_offset) : json_null());
     cli_json_put(&object, "start", cli_json_u64(owner->first_byte));

@@ -16,8 +16,9 @@ char *cli_guest_path(const char *path)
     size_t bytes = 4 * strlen(path) + 16;
     char *out = malloc(bytes);
 
-    if (out)
+    if (out != NULL) {
         cow_escape(out, bytes, path);
+    }
     return out;
 }
 
@@ -42,7 +43,7 @@ static void print_path(const struct cli_out *out, const char *path)
 {
     char *escaped = cli_guest_path(path);
 
-    fputs(escaped ? escaped : "(out of memory)", out->file);
+    fputs(escaped != NULL ? escaped : "(out of memory)", out->file);
     free(escaped);
 }
 
@@ -54,12 +55,13 @@ static void print_changed_file(struct cli_out *out, const struct cow_fs_file *fi
 
     fprintf(out->file, "%10s %10s  %s%-8s%s  ", cow_size_text(changed, file->changed_bytes),
             cow_size_text(size, file->size_bytes), color, cow_fs_kind_name(file->kind),
-            *color ? "\033[0m" : "");
-    if (verbose)
+            *color != '\0' ? "\033[0m" : "");
+    if (verbose) {
         fprintf(out->file, "%9" PRIu64 "  ", file->inode);
+    }
     print_path(out, file->path);
     fputs(directory ? "/" : "", out->file);
-    if (file->from) {
+    if (file->from != NULL) {
         fputs("  (was ", out->file);
         print_path(out, file->from);
         fputs(file->content_differs ? "; the content differs, too)" : ")", out->file);
@@ -76,24 +78,28 @@ static void print_changed_files(struct cli_out *out, const struct cli_files *fil
 
     for (size_t i = 0; i < files->n_sorted; i++) {
         const struct cow_fs_file *file = files->sorted[i];
-        if (file->volume != volume)
+        if (file->volume != volume) {
             continue;
+        }
         if (file->kind == COW_FS_KIND_SAME && !verbose) {
             same++;
             same_bytes += file->changed_bytes;
             continue;
         }
-        if (told++ == 0)
+        if (told++ == 0) {
             fprintf(out->file, "%10s %10s  %-8s  %spath\n", "in the COW", "size", "kind",
                     verbose ? "    inode  " : "");
+        }
         print_changed_file(out, file, verbose);
     }
-    if (told == 0)
+    if (told == 0) {
         fprintf(out->file, "  no file has changed\n");
-    if (same > 0)
+    }
+    if (same > 0) {
         fprintf(
             out->file, "%10s %10s  %-8s  %zu file%s partly in the COW that do%s not differ (-v lists them)\n",
             cow_size_text(size, same_bytes), "", "same", same, same == 1 ? "" : "s", same == 1 ? "es" : "");
+    }
 }
 
 static void put_classes(struct cli_out *out, const struct cli_files *files)
@@ -105,11 +111,14 @@ static void put_classes(struct cli_out *out, const struct cli_files *files)
     fprintf(out->file, "\nin the COW\n");
     for (int done = 0; done < COW_FS_CLASSES; done++) {
         int largest = 0;
-        for (int c = 1; c < COW_FS_CLASSES; c++)
-            if (bytes[c] > bytes[largest])
+        for (int c = 1; c < COW_FS_CLASSES; c++) {
+            if (bytes[c] > bytes[largest]) {
                 largest = c;
-        if (bytes[largest] == 0)
+            }
+        }
+        if (bytes[largest] == 0) {
             break;
+        }
         fprintf(out->file, "%10s  %s\n", cow_size_text(size, bytes[largest]),
                 cow_fs_class_text((enum cow_fs_class)largest));
         total += bytes[largest];
@@ -125,21 +134,25 @@ void cli_files_text(struct cli_out *out, const struct cli_files *files, bool ver
     bool told = false;
 
     cli_name(name, cow_image_path(files->image));
-    if (files->volumes == 0)
+    if (files->volumes == 0) {
         cli_heading(out, "%s: " COW_FS_EMPTY_TABLE, name);
+    }
     for (size_t i = 0; i < files->volumes; i++) {
         const struct cow_volume *volume = &files->volume[i];
-        if (files->only != COW_NO_VOLUME && files->only != (int)i)
+        if (files->only != COW_NO_VOLUME && files->only != (int)i) {
             continue;
-        bool foreign = !volume->readable && !volume->partition && !*volume->problem;
+        }
+        bool foreign = !volume->readable && volume->partition == 0 && *volume->problem == '\0';
         fputs(told ? "\n" : "", out->file);
         told = true;
         cli_heading(out, "%s: %s%s", name, foreign ? COW_FS_UNREADABLE : "",
                     cow_volume_text(text, sizeof text, volume));
-        if (*cow_volume_new_text(volume))
+        if (*cow_volume_new_text(volume) != '\0') {
             fprintf(out->file, "  %s\n", cow_volume_new_text(volume));
-        if (volume->readable)
+        }
+        if (volume->readable) {
             print_changed_files(out, files, (int)i, verbose);
+        }
     }
     put_classes(out, files);
 }
@@ -150,16 +163,17 @@ void cli_owner_text(struct cli_out *out, const struct cli_files *files, const st
     struct front_owner_words words;
     struct cow_error err;
 
-    if (front_owner_words(&words, files->image, files->fs, owner, offset, &err)) {
+    if (front_owner_words(&words, files->image, files->fs, owner, offset, &err) != 0) {
         cli_heading(out, "%s", err.message);
         return;
     }
     cli_heading(out, "%s", words.heading);
     for (size_t i = 0; i < words.n; i++) {
-        if (strcmp(words.row[i].label, "path") == 0)
+        if (strcmp(words.row[i].label, "path") == 0) {
             fprintf(out->file, "  %-14s%s\n", words.row[i].label, words.row[i].text);
-        else
+        } else {
             cli_row(out, words.row[i].label, "%s", words.row[i].text);
+        }
     }
     front_owner_words_free(&words);
 }

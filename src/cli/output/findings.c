@@ -25,20 +25,21 @@ static enum cli_tone tone_of(enum cow_severity severity)
 /* The size that the disk and its backing file can both have. */
 static void put_common_size(char *text, const struct cow_image *image)
 {
-    uint64_t disk = image ? cow_image_header(image)->size_bytes : 0;
-    uint64_t backing = image ? cow_image_backing(image)->size_bytes : 0;
+    uint64_t disk = image != NULL ? cow_image_header(image)->size_bytes : 0;
+    uint64_t backing = image != NULL ? cow_image_backing(image)->size_bytes : 0;
 
-    if (image)
+    if (image != NULL) {
         cow_size_argument(text, backing > disk ? backing : disk);
-    else
+    } else {
         snprintf(text, COW_SIZE_TEXT_BYTES, "SIZE");
+    }
 }
 
 /* Command and options before the image, or NULL where no command makes the fix. */
 static const char *fix_command(enum cow_fix fix, char *buffer, const struct cow_image *image)
 {
     char path[CLI_NAME_BYTES];
-    bool known = image && cow_image_backing(image)->state == COW_BACKING_FOUND;
+    bool known = image != NULL && cow_image_backing(image)->state == COW_BACKING_FOUND;
 
     switch (fix) {
     case COW_FIX_NONE:
@@ -83,8 +84,9 @@ static void put_finding_candidates(struct cli_out *out, const struct cow_check *
 {
     bool is_fix = cow_finding_fix(finding->code) == COW_FIX_REBASE;
 
-    if (!cow_finding_has_candidates(finding->code) || (is_fix && !finding->fixable))
+    if (!cow_finding_has_candidates(finding->code) || (is_fix && !finding->fixable)) {
         return;
+    }
     for (size_t i = 0; i < check->candidates; i++) {
         const struct cow_candidate *candidate = &check->candidate[i];
         char command[COMMAND_BYTES], fits[CLI_NAME_BYTES];
@@ -93,8 +95,9 @@ static void put_finding_candidates(struct cli_out *out, const struct cow_check *
                 cow_candidate_text(fits, sizeof fits, candidate),
                 candidate_command(command, candidate, checked));
     }
-    if (check->candidates_cut)
+    if (check->candidates_cut) {
         cli_row(out, "  looked at", "%s", COW_CANDIDATES_CUT);
+    }
 }
 
 /* "take over the backing file's date: cowtui rebase --restamp root.cow" */
@@ -107,15 +110,18 @@ static void put_finding_fix(struct cli_out *out, const struct cow_finding *findi
     const char *command =
         cow_finding_safe(finding->code) ? "check --repair" : fix_command(fix, buffer, image);
 
-    if (!finding->fixable || !command)
+    if (!finding->fixable || command == NULL) {
         return;
+    }
     cow_shell_quote(name, sizeof name, checked->image_path);
-    if (checked->backing_path)
+    if (checked->backing_path != NULL) {
         cow_shell_quote(backing, sizeof backing, checked->backing_path);
-    if (fix == COW_FIX_RESIZE && !cow_finding_safe(finding->code))
+    }
+    if (fix == COW_FIX_RESIZE && !cow_finding_safe(finding->code)) {
         put_common_size(size, image);
-    cli_row(out, "  fix", "%s: cowtui %s%s%s %s%s%s", cow_fix_text(fix), command, *backing ? " -b " : "",
-            backing, name, *size ? " " : "", size);
+    }
+    cli_row(out, "  fix", "%s: cowtui %s%s%s %s%s%s", cow_fix_text(fix), command,
+            *backing != '\0' ? " -b " : "", backing, name, *size != '\0' ? " " : "", size);
 }
 
 void cli_findings_text(struct cli_out *out, const struct cow_check *check, const struct cow_image *image,
@@ -124,10 +130,11 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
     char name[CLI_NAME_BYTES];
 
     cli_name(name, checked->image_path);
-    if (check->findings == 0)
+    if (check->findings == 0) {
         cli_heading(out, "%s: clean", name);
-    else
+    } else {
         cli_heading(out, "%s: %zu finding%s", name, check->findings, check->findings == 1 ? "" : "s");
+    }
     for (size_t i = 0; i < check->findings; i++) {
         const struct cow_finding *finding = &check->finding[i];
         enum cow_severity severity = cow_finding_severity(finding->code);
@@ -138,10 +145,11 @@ void cli_findings_text(struct cli_out *out, const struct cow_check *check, const
         put_finding_fix(out, finding, image, checked);
         put_finding_candidates(out, check, finding, checked);
     }
-    if (!check->scanned)
+    if (!check->scanned) {
         cli_row(out, "not compared", "%s",
                 checked->quick ? "the data, with that of the backing file (--quick)"
                                : "the data: there is no backing file to compare it with");
+    }
 }
 
 /* {"path", "fits": ["name", "size", "date", "uuid"], "mtime", "command"} */
@@ -150,13 +158,16 @@ static json_t *candidate_json(const struct cow_candidate *candidate, const struc
     char command[COMMAND_BYTES];
     json_t *object = json_object(), *fits = json_array();
 
-    if (candidate->same_name)
+    if (candidate->same_name) {
         cli_json_append(&fits, json_string("name"));
+    }
     cli_json_append(&fits, json_string("size"));
-    if (candidate->same_date)
+    if (candidate->same_date) {
         cli_json_append(&fits, json_string("date"));
-    if (candidate->same_uuid)
+    }
+    if (candidate->same_uuid) {
         cli_json_append(&fits, json_string("uuid"));
+    }
     cli_json_put(&object, "path", cli_json_text(candidate->path));
     cli_json_put(&object, "fits", fits);
     cli_json_put(&object, "mtime", json_integer(candidate->mtime));
@@ -169,8 +180,9 @@ static json_t *candidates_json(const struct cow_check *check, const struct cow_f
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; cow_finding_has_candidates(finding->code) && i < check->candidates; i++)
+    for (size_t i = 0; cow_finding_has_candidates(finding->code) && i < check->candidates; i++) {
         cli_json_append(&array, candidate_json(&check->candidate[i], checked));
+    }
     return array;
 }
 
@@ -198,10 +210,11 @@ json_t *cli_findings_json(const struct cow_check *check, const struct cli_checke
 {
     json_t *object = json_object(), *findings = json_array();
 
-    for (size_t i = 0; i < check->findings; i++)
+    for (size_t i = 0; i < check->findings; i++) {
         cli_json_append(&findings, finding_json(check, &check->finding[i], checked));
+    }
     cli_json_put(&object, "findings", findings);
     cli_json_put(&object, "scanned", json_boolean(check->scanned));
-    cli_json_put(&object, "repair", repair ? repair : json_null());
+    cli_json_put(&object, "repair", repair != NULL ? repair : json_null());
     return object;
 }

@@ -33,12 +33,14 @@ static void take_range(struct cli_followed *followed, uint64_t start, uint64_t l
 {
     struct cli_followed_range *last = followed->ranges > 0 ? &followed->range[followed->ranges - 1] : NULL;
 
-    if (last && followed->more_ranges == 0 && last->dirty == dirty && last->start + last->length == start)
+    if (last != NULL && followed->more_ranges == 0 && last->dirty == dirty &&
+        last->start + last->length == start) {
         last->length += length;
-    else if (followed->ranges < CLI_FOLLOW_RANGES)
+    } else if (followed->ranges < CLI_FOLLOW_RANGES) {
         followed->range[followed->ranges++] = (struct cli_followed_range){start, length, dirty};
-    else
+    } else {
         followed->more_ranges++;
+    }
 }
 
 void cli_followed_take(void *context, const struct cow_follow_change *change)
@@ -49,10 +51,12 @@ void cli_followed_take(void *context, const struct cow_follow_change *change)
     uint64_t length = change->sectors * header->sector_bytes;
     uint64_t changed = change->changed_sectors * header->sector_bytes;
 
-    if (length > header->size_bytes - start)
+    if (length > header->size_bytes - start) {
         length = header->size_bytes - start;
-    if (followed->dirty_sectors == 0 && followed->clean_sectors == 0)
+    }
+    if (followed->dirty_sectors == 0 && followed->clean_sectors == 0) {
         followed->at_ns = change->at_ns;
+    }
     if (change->dirty) {
         followed->dirty_sectors += change->changed_sectors;
         followed->dirty_bytes += changed < length ? changed : length;
@@ -66,9 +70,10 @@ void cli_followed_take(void *context, const struct cow_follow_change *change)
 static int flush_line(const struct cli_followed *followed, struct cow_error *err)
 {
     errno = 0;
-    if (fflush(followed->file) == 0 && !ferror(followed->file))
+    if (fflush(followed->file) == 0 && ferror(followed->file) == 0) {
         return 0;
-    return cow_error_system(err, errno ? errno : EIO, "standard output");
+    }
+    return cow_error_system(err, errno != 0 ? errno : EIO, "standard output");
 }
 
 static json_t *event_json(const char *event, int64_t at_ns)
@@ -85,8 +90,9 @@ static int put_json(const struct cli_followed *followed, json_t *object, struct 
 {
     int status = cli_json_spool(followed->file, "", object, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     fputc('\n', followed->file);
     return flush_line(followed, err);
 }
@@ -142,14 +148,17 @@ static void change_text(const struct cli_followed *followed, const struct cow_fo
     fprintf(followed->file, "%s %11" PRIu64 " %15" PRIu64 " %11" PRIu64 " ",
             cli_time_ms(text, followed->at_ns), followed->dirty_sectors, followed->dirty_bytes,
             facts->dirty_sectors);
-    for (size_t i = 0; i < shown; i++)
+    for (size_t i = 0; i < shown; i++) {
         fprintf(followed->file, " %s%" PRIu64 "+%" PRIu64,
                 followed->range[i].dirty ? "" : "clean:", followed->range[i].start,
                 followed->range[i].length);
-    if (more > 0)
+    }
+    if (more > 0) {
         fprintf(followed->file, " and %zu more", more);
-    if (followed->clean_sectors > 0)
+    }
+    if (followed->clean_sectors > 0) {
         fprintf(followed->file, "; %" PRIu64 " sectors are clean now", followed->clean_sectors);
+    }
     fputc('\n', followed->file);
 }
 
@@ -158,17 +167,19 @@ int cli_followed_tell(struct cli_followed *followed, const struct cow_follow_fac
 {
     int status = 0;
 
-    if (followed->dirty_sectors == 0 && followed->clean_sectors == 0)
+    if (followed->dirty_sectors == 0 && followed->clean_sectors == 0) {
         return 0;
+    }
     followed->sum.changes++;
     followed->sum.dirty_bytes += followed->dirty_bytes;
-    if (followed->json)
+    if (followed->json) {
         status = put_json(followed, change_json(followed, facts), err);
-    else
+    } else {
         change_text(followed, facts);
+    }
     followed->dirty_sectors = followed->dirty_bytes = followed->clean_sectors = 0;
     followed->ranges = followed->more_ranges = 0;
-    return status || followed->json ? status : flush_line(followed, err);
+    return status != 0 || followed->json ? status : flush_line(followed, err);
 }
 
 int cli_followed_end(struct cli_followed *followed, const struct cow_follow_facts *facts, int64_t now_ns,

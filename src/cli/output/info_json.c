@@ -61,14 +61,16 @@ json_t *cli_info_json(const struct cli_facts *facts)
     cli_json_put(&object, "endian", json_string(header->big_endian ? "big" : "little"));
     cli_json_put(&object, "size_bytes", header->unfinished ? json_null() : cli_json_u64(header->size_bytes));
     cli_json_put(&object, "sector_bytes", json_integer(header->sector_bytes));
-    cli_json_put(&object, "alignment", header->alignment ? json_integer(header->alignment) : json_null());
+    cli_json_put(&object, "alignment",
+                 header->alignment != 0 ? json_integer(header->alignment) : json_null());
     cli_json_put(&object, "backing", backing_json(facts->backing, header));
     cli_json_put(&object, "layers", layers_json(facts->image));
     cli_json_put(&object, "below", cli_json_sentence_or_null(cow_image_cut_text(facts->image)));
-    cli_json_put(&object, "layout", layout ? cli_json_layout(layout) : json_null());
+    cli_json_put(&object, "layout", layout != NULL ? cli_json_layout(layout) : json_null());
     cli_json_put(&object, "can_grow_to_bytes",
-                 facts->can_grow_to_bytes ? cli_json_u64(facts->can_grow_to_bytes) : json_null());
-    cli_json_put(&object, "usage", layout ? usage_json(&facts->usage, facts->mixed_pages) : json_null());
+                 facts->can_grow_to_bytes != 0 ? cli_json_u64(facts->can_grow_to_bytes) : json_null());
+    cli_json_put(&object, "usage",
+                 layout != NULL ? usage_json(&facts->usage, facts->mixed_pages) : json_null());
     cli_json_put(&object, "uml", cli_json_verdict(&facts->verdict));
     cli_json_put(&object, "in_use", facts->holder_known ? cli_json_holder(&facts->holder) : json_null());
     cli_json_put(&object, "pending", cli_json_sentence_or_null(facts->pending));

@@ -15,11 +15,12 @@ static void put_title(struct cli_out *out, const struct cli_facts *facts)
     const struct cow_header *header = facts->header;
 
     cli_name(name, cow_image_path(facts->image));
-    if (header->unfinished)
+    if (header->unfinished) {
         cli_heading(out, "%s: %s, unfinished", name, cow_format_title(header->format));
-    else
+    } else {
         cli_heading(out, "%s: %s, %s", name, cow_format_title(header->format),
                     cow_size_text(size, header->size_bytes));
+    }
 }
 
 static void put_header(struct cli_out *out, const struct cli_facts *facts)
@@ -29,16 +30,18 @@ static void put_header(struct cli_out *out, const struct cli_facts *facts)
 
     cli_row(out, "format", "%s, version %u, %s endian", cow_format_name(header->format), header->version,
             header->big_endian ? "big" : "little");
-    if (header->unfinished)
+    if (header->unfinished) {
         cli_row_tone(out, CLI_WARN, "size", "unknown: %s",
                      cow_image_half(facts->image) == COW_HALF_MOVING
                          ? "its data is being moved at this moment"
                          : "a change of this image was interrupted");
-    else
+    } else {
         cli_row(out, "size", "%s, %" PRIu64 " sectors of %" PRIu32, cli_amount(size, header->size_bytes),
                 facts->layout->sectors, header->sector_bytes);
-    if (header->alignment)
+    }
+    if (header->alignment != 0) {
         cli_row(out, "alignment", "%s", cli_amount(size, header->alignment));
+    }
 }
 
 static void put_backing_match(struct cli_out *out, const struct cli_facts *facts)
@@ -49,20 +52,22 @@ static void put_backing_match(struct cli_out *out, const struct cli_facts *facts
     bool same_size = !header->unfinished && backing->size_bytes == header->size_bytes;
     bool same_time = backing->mtime == (int64_t)header->mtime;
 
-    if (header->unfinished)
+    if (header->unfinished) {
         cli_row(out, "  size", "%s", cli_amount(text, backing->size_bytes));
-    else if (same_size)
+    } else if (same_size) {
         cli_row(out, "  size", "%s, as the header says", cli_amount(text, backing->size_bytes));
-    else
+    } else {
         cli_row_tone(out, CLI_WARN, "  size", "%s; the header says %s", cli_amount(text, backing->size_bytes),
                      cli_amount(other, header->size_bytes));
-    if (same_time)
+    }
+    if (same_time) {
         cli_row(out, "  modified", "%s (%" PRId64 "), as the header says", cli_time(text, backing->mtime),
                 backing->mtime);
-    else
+    } else {
         cli_row_tone(out, CLI_WARN, "  modified", "%s (%" PRId64 "); the header says %s (%" PRIu32 ")",
                      cli_time(text, backing->mtime), backing->mtime, cli_time(other, header->mtime),
                      header->mtime);
+    }
 }
 
 static void put_info_backing(struct cli_out *out, const struct cli_facts *facts)
@@ -72,15 +77,16 @@ static void put_info_backing(struct cli_out *out, const struct cli_facts *facts)
 
     cli_name(stored, facts->header->backing_path);
     cli_name(path, backing->path);
-    cli_row(out, "backing", "%s", *stored ? stored : "none: what the image does not hold is zeros");
+    cli_row(out, "backing", "%s", *stored != '\0' ? stored : "none: what the image does not hold is zeros");
     switch (backing->state) {
     case COW_BACKING_NONE:
         break;
     case COW_BACKING_FOUND:
-        if (backing->named)
+        if (backing->named) {
             cli_row(out, "  found", "%s, as named on the command line", path);
-        else if (strcmp(stored, path) != 0)
+        } else if (strcmp(stored, path) != 0) {
             cli_row(out, "  found", "%s%s", path, backing->beside_image ? ", beside the image" : "");
+        }
         put_backing_match(out, facts);
         break;
     case COW_BACKING_IGNORED:
@@ -102,14 +108,15 @@ static void put_info_layers(struct cli_out *out, const struct cow_image *image)
     char path[CLI_NAME_BYTES], size[COW_SIZE_TEXT_BYTES], label[32];
     struct cow_layer layer;
 
-    for (size_t i = 1; i < layers && (layers > 2 || *cut); i++) {
+    for (size_t i = 1; i < layers && (layers > 2 || *cut != '\0'); i++) {
         cow_image_layer(image, i, &layer);
         snprintf(label, sizeof label, "  layer %zu", i);
         cli_row(out, label, "%s: %s, %s", cli_name(path, layer.path), layer.title,
                 cow_size_text(size, layer.size_bytes));
     }
-    if (*cut)
+    if (*cut != '\0') {
         cli_row_tone(out, CLI_BAD, "  below", "%s", cut);
+    }
 }
 
 static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
@@ -122,26 +129,29 @@ static void put_info_usage(struct cli_out *out, const struct cli_facts *facts)
             facts->layout->sectors, percent, cli_amount(dirty, usage->dirty_bytes));
     cli_row(out, "file", "%s long, %s allocated", cow_size_text(length, usage->file_bytes),
             cow_size_text(allocated, usage->allocated_bytes));
-    if (facts->mixed_pages > 0)
+    if (facts->mixed_pages > 0) {
         cli_row_tone(out, CLI_WARN, "mixed",
                      "%" PRIu64 " page%s of 4 KiB %s in the COW in part: a guest misreads %s; "
                      "\"cowtui check\" tells more",
                      facts->mixed_pages, facts->mixed_pages == 1 ? "" : "s",
                      facts->mixed_pages == 1 ? "is" : "are", facts->mixed_pages == 1 ? "it" : "them");
+    }
 }
 
 static void put_info_state(struct cli_out *out, const struct cli_facts *facts)
 {
-    if (!facts->holder_known)
+    if (!facts->holder_known) {
         cli_row(out, "in use", "unknown: this file system does not tell");
-    else if (!facts->holder.held)
+    } else if (!facts->holder.held) {
         cli_row(out, "in use", "no");
-    else if (facts->holder.pid > 0)
+    } else if (facts->holder.pid > 0) {
         cli_row_tone(out, CLI_WARN, "in use", "by pid %" PRId64, facts->holder.pid);
-    else
+    } else {
         cli_row_tone(out, CLI_WARN, "in use", "yes, by a process that the system does not name");
-    if (*facts->pending)
+    }
+    if (*facts->pending != '\0') {
         cli_row_tone(out, CLI_WARN, "pending", "%s", facts->pending);
+    }
 }
 
 /* -v: the fields as they lie in the file. Long ones (paths) are told by their first bytes. */
@@ -157,8 +167,9 @@ static void put_info_fields(struct cli_out *out, const struct cli_facts *facts)
         char hex[3 * SHOWN + 1] = "";
         size_t shown = fields[i].width_bytes < SHOWN ? fields[i].width_bytes : SHOWN;
 
-        for (size_t j = 0; j < shown && fields[i].offset_bytes + j < n_raw; j++)
+        for (size_t j = 0; j < shown && fields[i].offset_bytes + j < n_raw; j++) {
             snprintf(hex + 3 * j, 4, "%02x ", raw[fields[i].offset_bytes + j]);
+        }
         cli_row(out, fields[i].name, "%5" PRIu32 " + %-5" PRIu32 " %s%s", fields[i].offset_bytes,
                 fields[i].width_bytes, hex, fields[i].width_bytes > SHOWN ? "..." : "");
     }
@@ -172,12 +183,13 @@ void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verb
     put_header(out, facts);
     put_info_backing(out, facts);
     put_info_layers(out, facts->image);
-    if (facts->layout) {
+    if (facts->layout != NULL) {
         front_tell_layout(&rows, facts->layout, facts->can_grow_to_bytes);
         put_info_usage(out, facts);
     }
     front_tell_verdict(&rows, &facts->verdict, "it");
     put_info_state(out, facts);
-    if (verbose)
+    if (verbose) {
         put_info_fields(out, facts);
+    }
 }

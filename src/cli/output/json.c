@@ -21,11 +21,12 @@ static size_t json_charset_flags(void)
 
 int cli_json_print(json_t *value, struct cow_error *err)
 {
-    char *text = value ? json_dumps(value, JSON_INDENT(2) | json_charset_flags()) : NULL;
+    char *text = value != NULL ? json_dumps(value, JSON_INDENT(2) | json_charset_flags()) : NULL;
 
     json_decref(value);
-    if (!text)
+    if (text == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    }
     puts(text);
     free(text);
     return 0;
@@ -50,10 +51,12 @@ static int take_piece(const char *bytes, size_t n, void *context)
 {
     struct pieces *pieces = context;
 
-    if (n > sizeof pieces->bytes - pieces->n && flush_pieces(pieces))
+    if (n > sizeof pieces->bytes - pieces->n && flush_pieces(pieces) != 0) {
         return -1;
-    if (n > sizeof pieces->bytes)
+    }
+    if (n > sizeof pieces->bytes) {
         return fwrite(bytes, 1, n, pieces->file) == n ? 0 : -1;
+    }
     memcpy(pieces->bytes + pieces->n, bytes, n);
     pieces->n += n;
     return 0;
@@ -64,36 +67,41 @@ int cli_json_spool(FILE *spool, const char *before, json_t *value, struct cow_er
     struct pieces pieces = {.file = spool};
     int failed;
 
-    if (!value)
+    if (value == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory for the JSON");
+    }
     fputs(before, spool);
-    failed = json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY | json_charset_flags()) ||
-             flush_pieces(&pieces);
+    failed = json_dump_callback(value, take_piece, &pieces, JSON_ENCODE_ANY | json_charset_flags()) != 0 ||
+             flush_pieces(&pieces) != 0;
     json_decref(value);
-    return failed || ferror(spool) ? cow_error_system(err, errno ? errno : EIO, "temporary file") : 0;
+    return failed != 0 || ferror(spool) != 0
+               ? cow_error_system(err, errno != 0 ? errno : EIO, "temporary file")
+               : 0;
 }
 
 void cli_json_write_string(FILE *file, const char *text)
 {
     fputc('"', file);
-    while (*text) {
+    while (*text != '\0') {
         size_t plain = 0;
 
-        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
+        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\') {
             plain++;
+        }
         fwrite(text, 1, plain, file);
         text += plain;
-        if (*text == '"' || *text == '\\')
+        if (*text == '"' || *text == '\\') {
             fprintf(file, "\\%c", *text++);
-        else if (*text)
+        } else if (*text != '\0') {
             fprintf(file, "\\u%04x", (unsigned)*text++);
+        }
     }
     fputc('"', file);
 }
 
 void cli_json_put(json_t **object, const char *key, json_t *value)
 {
-    if (!*object) {
+    if (*object == NULL) {
         json_decref(value);
     } else if (json_object_set_new_nocheck(*object, key, value) != 0) {
         json_decref(*object);
@@ -103,7 +111,7 @@ void cli_json_put(json_t **object, const char *key, json_t *value)
 
 void cli_json_append(json_t **array, json_t *value)
 {
-    if (!*array) {
+    if (*array == NULL) {
         json_decref(value);
     } else if (json_array_append_new(*array, value) != 0) {
         json_decref(*array);
@@ -125,19 +133,19 @@ json_t *cli_json_text(const char *text)
 
 json_t *cli_json_text_or_null(const char *text)
 {
-    return *text ? cli_json_text(text) : json_null();
+    return *text != '\0' ? cli_json_text(text) : json_null();
 }
 
 json_t *cli_json_sentence(const char *text)
 {
     json_t *value = json_string(text);
 
-    return value ? value : cli_json_text(text);
+    return value != NULL ? value : cli_json_text(text);
 }
 
 json_t *cli_json_sentence_or_null(const char *text)
 {
-    return *text ? cli_json_sentence(text) : json_null();
+    return *text != '\0' ? cli_json_sentence(text) : json_null();
 }
 
 json_t *cli_json_layout(const struct cow_layout *layout)
@@ -156,8 +164,9 @@ json_t *cli_json_holder(const struct cow_holder *holder)
 {
     json_t *object;
 
-    if (!holder->held)
+    if (!holder->held) {
         return json_null();
+    }
     object = json_object();
     cli_json_put(&object, "pid", holder->pid > 0 ? json_integer(holder->pid) : json_null());
     return object;
@@ -167,8 +176,9 @@ json_t *cli_json_verdict(const struct cow_verdict *verdict)
 {
     json_t *object = json_object(), *warnings = json_array();
 
-    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++)
+    for (size_t i = 0; i < verdict->warnings && i < COW_VERDICT_WARNINGS_MAX; i++) {
         cli_json_append(&warnings, cli_json_sentence(verdict->warning[i]));
+    }
     cli_json_put(&object, "opens", verdict->unknown ? json_null() : json_boolean(verdict->opens));
     cli_json_put(&object, "reason", cli_json_sentence_or_null(verdict->opens ? "" : verdict->reason));
     cli_json_put(&object, "advice", cli_json_sentence_or_null(verdict->advice));

@@ -45,8 +45,9 @@ static const char *holder_word(char *buffer, size_t buffer_bytes, const struct c
 /* A sentence behind the name. *before is what stands in front of it. */
 static void put_sentence(struct cli_out *out, const char **before, const char *text)
 {
-    if (!*text)
+    if (*text == '\0') {
         return;
+    }
     fprintf(out->file, "%s%s", *before, text);
     *before = "; ";
 }
@@ -55,8 +56,9 @@ static void put_backing(struct cli_out *out, const struct cow_list_entry *entry)
 {
     char name[CLI_NAME_BYTES];
 
-    if (!entry->backing_path[0])
+    if (entry->backing_path[0] == '\0') {
         return;
+    }
     fprintf(out->file, " on %s%s", cli_name(name, entry->backing_path),
             entry->backing_state == COW_BACKING_MISSING    ? " (not found)"
             : entry->backing_state == COW_BACKING_UNUSABLE ? " (not usable)"
@@ -69,20 +71,24 @@ void cli_list_line(struct cli_out *out, const struct cow_list_entry *entry, bool
     char name[CLI_NAME_BYTES], size[COW_SIZE_TEXT_BYTES] = "?", share[COW_SHARE_TEXT_BYTES], pid[24];
     const char *before = ": ";
 
-    if (entry->size_known)
+    if (entry->size_known) {
         cow_size_text(size, entry->size_bytes);
-    fprintf(out->file, "%-16s %9s %6s  %-7s %7s  %s", entry->format ? entry->format : "?", size,
+    }
+    fprintf(out->file, "%-16s %9s %6s  %-7s %7s  %s", entry->format != NULL ? entry->format : "?", size,
             share_word(share, entry), kernel_word(entry), holder_word(pid, sizeof pid, &entry->holder),
             cli_name(name, entry->path));
     put_backing(out, entry);
     put_sentence(out, &before, entry->error.message);
-    if (with_advice)
+    if (with_advice) {
         put_sentence(out, &before, entry->error.hint);
+    }
     put_sentence(out, &before, entry->pending);
-    if (is_image(entry))
+    if (is_image(entry)) {
         put_sentence(out, &before, entry->verdict.reason);
-    if (entry->dirty_uncounted)
+    }
+    if (entry->dirty_uncounted) {
         put_sentence(out, &before, "its bitmap is too long to be counted here, info does");
+    }
     fputc('\n', out->file);
 }
 
@@ -90,8 +96,9 @@ static json_t *backing_json(const struct cow_list_entry *entry)
 {
     json_t *object;
 
-    if (!entry->backing_path[0])
+    if (entry->backing_path[0] == '\0') {
         return json_null();
+    }
     object = json_object();
     cli_json_put(&object, "path", cli_json_text(entry->backing_path));
     cli_json_put(&object, "found", json_boolean(entry->backing_state == COW_BACKING_FOUND));
@@ -103,7 +110,7 @@ json_t *cli_list_json(const struct cow_list_entry *entry)
     json_t *object = json_object();
 
     cli_json_put(&object, "path", cli_json_text(entry->path));
-    cli_json_put(&object, "format", entry->format ? json_string(entry->format) : json_null());
+    cli_json_put(&object, "format", entry->format != NULL ? json_string(entry->format) : json_null());
     cli_json_put(&object, "size_bytes", entry->size_known ? cli_json_u64(entry->size_bytes) : json_null());
     cli_json_put(&object, "dirty_bytes", entry->dirty_known ? cli_json_u64(entry->dirty_bytes) : json_null());
     cli_json_put(&object, "backing", backing_json(entry));

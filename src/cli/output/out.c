@@ -30,24 +30,29 @@ void cli_out_init(struct cli_out *out, FILE *file, enum cli_color color)
     struct winsize size;
 
     out->file = cli_text_stream(file);
-    out->color = terminal && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
-    if (color != CLI_COLOR_AUTO)
+    out->color =
+        terminal && !(no_color != NULL && *no_color != '\0') && !(term != NULL && strcmp(term, "dumb") == 0);
+    if (color != CLI_COLOR_AUTO) {
         out->color = color == CLI_COLOR_ALWAYS;
+    }
     out->width = 0;
-    if (terminal && ioctl(fileno(file), TIOCGWINSZ, &size) == 0)
+    if (terminal && ioctl(fileno(file), TIOCGWINSZ, &size) == 0) {
         out->width = size.ws_col;
+    }
 }
 
 static void put_tone(struct cli_out *out, enum cli_tone tone)
 {
-    if (out->color)
+    if (out->color) {
         fputs(tone_codes[tone], out->file);
+    }
 }
 
 static void end_tone(struct cli_out *out, enum cli_tone tone)
 {
-    if (out->color && tone != CLI_PLAIN)
+    if (out->color && tone != CLI_PLAIN) {
         fputs("\033[0m", out->file);
+    }
 }
 
 void cli_heading(struct cli_out *out, const char *format, ...)
@@ -67,8 +72,9 @@ static size_t columns_of(const char *text, size_t n)
 {
     size_t columns = 0;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         columns += ((unsigned char)text[i] & 0xC0) != 0x80;
+    }
     return columns;
 }
 
@@ -81,7 +87,7 @@ static void put_wrapped(struct cli_out *out, const char *text)
         fputs(text, out->file);
         return;
     }
-    while (*text) {
+    while (*text != '\0') {
         size_t blanks = strspn(text, " "), word = strcspn(text + blanks, " ");
         size_t columns = columns_of(text + blanks, word);
 
@@ -149,18 +155,20 @@ struct front_rows cli_rows(struct cli_out *out)
 
 void cli_note(const char *text)
 {
-    if (*text)
+    if (*text != '\0') {
         fprintf(cli_text_stream(stderr), "note: %s\n", text);
+    }
 }
 
 const char *cli_amount(char *buffer, uint64_t bytes)
 {
     char text[COW_SIZE_TEXT_BYTES];
 
-    if (bytes < 1024)
+    if (bytes < 1024) {
         snprintf(buffer, CLI_AMOUNT_BYTES, "%" PRIu64 " bytes", bytes);
-    else
+    } else {
         snprintf(buffer, CLI_AMOUNT_BYTES, "%s (%" PRIu64 " bytes)", cow_size_text(text, bytes), bytes);
+    }
     return buffer;
 }
 

@@ -17,19 +17,22 @@ typedef int put_owner(FILE *file, const struct cli_files *files, const struct co
 static int put_owner_text(FILE *file, const struct cli_files *files, const struct cow_fs_owner *owner,
                           bool first, struct cow_error *err)
 {
-    char *path = owner->path ? cli_guest_path(owner->path) : NULL;
+    char *path = owner->path != NULL ? cli_guest_path(owner->path) : NULL;
 
     (void)files;
-    if (owner->path && !path)
+    if (owner->path != NULL && path == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (first)
+    }
+    if (first) {
         fprintf(file, "%14s  %10s  %-17s  %9s  path\n", "start", "length", "owner", "inode");
+    }
     fprintf(file, "%14" PRIu64 "  %10" PRIu64 "  ", owner->first_byte, owner->length_bytes);
-    if (owner->inode)
+    if (owner->inode != 0) {
         fprintf(file, "%-17s  %9" PRIu64, cow_fs_class_name(owner->fs_class), owner->inode);
-    else
+    } else {
         fputs(cow_fs_class_name(owner->fs_class), file);
-    fprintf(file, "%s%s\n", path ? "  " : "", path ? path : "");
+    }
+    fprintf(file, "%s%s\n", path != NULL ? "  " : "", path != NULL ? path : "");
     free(path);
     return 0;
 }
@@ -49,14 +52,16 @@ static int put_owners(FILE *file, const struct cli_files *files, put_owner *put,
 
     do {
         status = cow_fs_owner_next(files->scan, at, &owner, err);
-        if (status || owner.length_bytes == 0)
+        if (status != 0 || owner.length_bytes == 0) {
             break;
+        }
         at = owner.first_byte + owner.length_bytes;
-        if (files->only != COW_NO_VOLUME && owner.volume != files->only)
+        if (files->only != COW_NO_VOLUME && owner.volume != files->only) {
             continue;
+        }
         status = put(file, files, &owner, first, err);
         first = false;
-    } while (!status && !ferror(file));
+    } while (status == 0 && ferror(file) == 0);
     return status;
 }
 

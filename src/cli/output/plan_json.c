@@ -12,12 +12,14 @@ static json_t *side_json(bool there, const struct cow_layout *layout, enum cow_f
 {
     json_t *object;
 
-    if (!there)
+    if (!there) {
         return json_null();
+    }
     object = cli_json_layout(layout);
     cli_json_put(&object, "format", json_string(cow_format_name(format)));
     cli_json_put(&object, "size_bytes", cli_json_u64(size_bytes));
-    cli_json_put(&object, "allocated_bytes", allocated_bytes ? cli_json_u64(allocated_bytes) : json_null());
+    cli_json_put(&object, "allocated_bytes",
+                 allocated_bytes != 0 ? cli_json_u64(allocated_bytes) : json_null());
     return object;
 }
 
@@ -43,8 +45,9 @@ static json_t *siblings_json(const struct cow_preview *preview)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < preview->siblings; i++)
+    for (size_t i = 0; i < preview->siblings; i++) {
         cli_json_append(&array, cli_json_text(preview->sibling[i]));
+    }
     return array;
 }
 
@@ -52,8 +55,9 @@ static json_t *notes_json(const struct cow_preview *preview)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < preview->notes; i++)
+    for (size_t i = 0; i < preview->notes; i++) {
         cli_json_append(&array, cli_json_sentence(preview->note[i]));
+    }
     return array;
 }
 
@@ -96,8 +100,8 @@ static void put_more(json_t **object, const struct cow_preview *preview)
     cli_json_put(object, "space_is_about", json_boolean(preview->space_is_about));
     cli_json_put(object, "files", files_json(preview));
     cli_json_put(object, "content", cli_json_sentence_or_null(preview->content_text));
-    cli_json_put(object, "can_grow_to_bytes", grow ? cli_json_u64(grow) : json_null());
-    if (preview->fs_after_bytes) {
+    cli_json_put(object, "can_grow_to_bytes", grow != 0 ? cli_json_u64(grow) : json_null());
+    if (preview->fs_after_bytes != 0) {
         json_t *fs = json_object();
 
         cli_json_put(&fs, "before_bytes", cli_json_u64(preview->fs_before_bytes));
@@ -150,10 +154,11 @@ json_t *cli_plan_json(const struct cow_plan *plan)
     cli_json_put(&object, "operation", json_string(cow_operation_name(preview->operation)));
     cli_json_put(&object, "method", json_string(cow_method_name(preview->method)));
     cli_json_put(&object, "policy", cli_json_sentence_or_null(preview->policy));
-    if (preview->images)
+    if (preview->images != 0) {
         cli_json_put(&object, "images", images_json(preview));
-    else
+    } else {
         put_sides(&object, preview);
+    }
     cli_json_put(&object, "steps", steps_json(plan));
     cli_json_put(&object, "moves_bytes", cli_json_u64(preview->moves_bytes));
     cli_json_put(&object, "needs_free_bytes", cli_json_u64(preview->needs_free_bytes));

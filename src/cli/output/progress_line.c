@@ -32,8 +32,9 @@ void cli_catch_signals(void)
         struct sigaction old, action = {.sa_handler = request_stop}; /* no SA_RESTART: it ends the question */
 
         sigemptyset(&action.sa_mask);
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays nohup */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) { /* nohup stays nohup */
             sigaction(numbers[i], &action, NULL);
+        }
     }
 }
 
@@ -55,13 +56,15 @@ static void estimate_text(char *text, size_t n, const struct cow_progress *now, 
     double rate, left;
 
     *text = '\0';
-    if (elapsed_ms < SETTLE_MS || now->done_bytes == 0)
+    if (elapsed_ms < SETTLE_MS || now->done_bytes == 0) {
         return;
+    }
     rate = (double)now->done_bytes * 1000.0 / (double)elapsed_ms;
     left = (double)(total - now->done_bytes) / rate;
-    if (left < 360000.0)
+    if (left < 360000.0) {
         snprintf(text, n, "  %s/s  %d:%02d left", cow_size_text(rate_text, (uint64_t)rate), (int)left / 60,
                  (int)left % 60);
+    }
 }
 
 static void show_line(struct cli_progress *progress, const char *line)
@@ -70,8 +73,9 @@ static void show_line(struct cli_progress *progress, const char *line)
     size_t blanks = progress->width > width ? progress->width - width : 0;
 
     fprintf(cli_text_stream(stderr), "\r%s%*s", line, (int)blanks, "");
-    if (blanks)
+    if (blanks != 0) {
         fprintf(cli_text_stream(stderr), "\r%s", line);
+    }
     fflush(stderr);
     progress->width = width;
 }
@@ -80,8 +84,9 @@ static void show_line(struct cli_progress *progress, const char *line)
 static bool is_due(struct cli_progress *progress, struct timespec *time)
 {
     clock_gettime(CLOCK_MONOTONIC, time);
-    if (!progress->shown || ms_between(&progress->last, time) < 1000 / UPDATES_PER_SECOND)
+    if (!progress->shown || ms_between(&progress->last, time) < 1000 / UPDATES_PER_SECOND) {
         return false;
+    }
     progress->last = *time;
     return true;
 }
@@ -91,8 +96,9 @@ void cli_progress_tell(struct cli_progress *progress, const char *text)
     char line[LINE_COLUMNS + 1];
     struct timespec time;
 
-    if (!is_due(progress, &time))
+    if (!is_due(progress, &time)) {
         return;
+    }
     snprintf(line, sizeof line, "%.60s  %d s", text, (int)(ms_between(&progress->start, &time) / 1000));
     show_line(progress, line);
 }
@@ -102,10 +108,11 @@ static bool on_progress_line(void *context, const struct cow_progress *now)
     struct cli_progress *progress = context;
     char line[192], rest[64], done[COW_SIZE_TEXT_BYTES], total[COW_SIZE_TEXT_BYTES];
     struct timespec time;
-    double part = now->total_bytes ? (double)now->done_bytes / (double)now->total_bytes : 0.0;
+    double part = now->total_bytes != 0 ? (double)now->done_bytes / (double)now->total_bytes : 0.0;
 
-    if (!is_due(progress, &time))
+    if (!is_due(progress, &time)) {
         return cli_interrupted();
+    }
     estimate_text(rest, sizeof rest, now, ms_between(&progress->start, &time));
     snprintf(line, sizeof line, "%3.0f%%  %s  %s of %s%s", 100.0 * (part < 1.0 ? part : 1.0), now->phase,
              cow_size_text(done, now->done_bytes), cow_size_text(total, now->total_bytes), rest);
@@ -118,8 +125,9 @@ static void on_note_line(void *context, const char *text)
 {
     struct cli_progress *progress = context;
 
-    if (progress->quiet)
+    if (progress->quiet) {
         return;
+    }
     cli_progress_end(progress);
     fprintf(cli_text_stream(stderr), "note: %s\n", text);
 }
@@ -137,7 +145,7 @@ void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool
 
 void cli_progress_end(struct cli_progress *progress)
 {
-    if (progress->width) {
+    if (progress->width != 0) {
         show_line(progress, "");
         fputc('\r', stderr);
     }

@@ -23,8 +23,9 @@ static int open_and_unlink(const char *directory)
         return -1;
     }
     fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         unlink(path);
+    }
     return fd;
 }
 
@@ -34,15 +35,18 @@ static int open_spool(FILE **out, struct cow_error *err)
     FILE *file;
     int fd;
 
-    if (!directory || !*directory)
+    if (directory == NULL || *directory == '\0') {
         directory = "/tmp";
+    }
     fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0)
+    if (fd < 0) {
         fd = open_and_unlink(directory);
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return cow_error_system(err, errno, "temporary file in %s", directory);
+    }
     file = fdopen(fd, "w+");
-    if (!file) {
+    if (file == NULL) {
         int saved = errno;
 
         close(fd);
@@ -58,13 +62,16 @@ static int print_spool(FILE *spool, struct cow_error *err)
     char buffer[16384];
     size_t n;
 
-    if (fflush(spool) != 0 || ferror(spool))
-        return cow_error_system(err, errno ? errno : EIO, "temporary file");
+    if (fflush(spool) != 0 || ferror(spool) != 0) {
+        return cow_error_system(err, errno != 0 ? errno : EIO, "temporary file");
+    }
     rewind(spool);
-    while ((n = fread(buffer, 1, sizeof buffer, spool)) > 0)
-        if (fwrite(buffer, 1, n, stdout) != n)
-            return cow_error_system(err, errno ? errno : EIO, "standard output");
-    return ferror(spool) ? cow_error_system(err, EIO, "temporary file") : 0;
+    while ((n = fread(buffer, 1, sizeof buffer, spool)) > 0) {
+        if (fwrite(buffer, 1, n, stdout) != n) {
+            return cow_error_system(err, errno != 0 ? errno : EIO, "standard output");
+        }
+    }
+    return ferror(spool) != 0 ? cow_error_system(err, EIO, "temporary file") : 0;
 }
 
 int cli_spool(int (*fill)(FILE *spool, const void *context, struct cow_error *err), const void *context,
@@ -73,11 +80,13 @@ int cli_spool(int (*fill)(FILE *spool, const void *context, struct cow_error *er
     FILE *spool = NULL;
     int status = open_spool(&spool, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = fill(spool, context, err);
-    if (!status)
+    if (status == 0) {
         status = print_spool(spool, err);
+    }
     fclose(spool);
     return status;
 }

@@ -18,8 +18,9 @@ static ssize_t put_ascii(void *cookie, const char *bytes, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         unsigned char byte = (unsigned char)bytes[i];
-        if (byte < 0x80 ? putc(byte, file) == EOF : fprintf(file, "\\x%02x", byte) < 0)
+        if (byte < 0x80 ? putc(byte, file) == EOF : fprintf(file, "\\x%02x", byte) < 0) {
             return 0; /* an error, says fopencookie(3) */
+        }
     }
     return (ssize_t)n;
 }
@@ -29,12 +30,14 @@ FILE *cli_text_stream(FILE *file)
     static FILE *narrow[2]; /* for standard output and standard error, made when first asked for */
     FILE **stream = &narrow[file == stderr];
 
-    if (cli_speaks_utf8())
+    if (cli_speaks_utf8()) {
         return file;
-    if (!*stream) {
+    }
+    if (*stream == NULL) {
         *stream = fopencookie(file, "w", (cookie_io_functions_t){.write = put_ascii});
-        if (!*stream)
+        if (*stream == NULL) {
             return file;
+        }
         setvbuf(*stream, NULL, _IONBF, 0);
     }
     return *stream;

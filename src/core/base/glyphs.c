@@ -120,7 +120,8 @@ static bool is_in(const struct range *ranges, size_t n, uint32_t code_point)
 enum cow_glyph cow_glyph_of(uint32_t code_point)
 {
     if (code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) ||
-        is_in(hidden, sizeof hidden / sizeof hidden[0], code_point))
+        is_in(hidden, sizeof hidden / sizeof hidden[0], code_point)) {
         return COW_GLYPH_HIDDEN;
+    }
     return is_in(marks, sizeof marks / sizeof marks[0], code_point) ? COW_GLYPH_MARK : COW_GLYPH_SEEN;
 }

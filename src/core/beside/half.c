@@ -375,7 +375,7 @@ static int check_gap(const struct half *half, uint64_t gap, const struct cow_io 
 
 int half_find_gap(uint64_t *out, const struct half *half, const struct cow_io *io, int fd)
 {
-    if (!half->inserts || half->phase != HALF_SHIFTING) {
+    if (half->inserts == 0 || half->phase != HALF_SHIFTING) {
         *out = half->gap;
         return 0;
     }

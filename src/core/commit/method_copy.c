@@ -60,7 +60,7 @@ static int copy_forward(struct commit *c)
     if (status == 0 && journal_view(&c->record, c->plan->img) == JOURNAL_SEES_OLD) {
         side_path(old, image, SIDE_OLD);
         settle_remove(c->io, &c->record, old, c->record.old_inode);
-        if (c->record.keeps_undo) {
+        if (c->record.keeps_undo != 0) {
             (void)settle_link_old(c->io, image, c->image_fd); /* without hard links there is no undo */
             counted = true;
         }
@@ -69,8 +69,9 @@ static int copy_forward(struct commit *c)
             status = io_sync_directory(c->io, image);
         }
     }
-    return status == 0 && c->record.keeps_undo ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD, counted)
-                                               : status;
+    return status == 0 && c->record.keeps_undo != 0
+               ? settle_keep_undo(c->io, &c->record, image, SIDE_OLD, counted)
+               : status;
 }
 
 /* Everything that was made, but for the journal. The image is the old one still. */

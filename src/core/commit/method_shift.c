@@ -165,7 +165,7 @@ static int shift_take_back(struct commit *c)
     int status;
     if (!c->marked) {
         status = finish_lower(c, true);
-    } else if (half->inserts || half->gap == half_end(half)) {
+    } else if (half->inserts != 0 || half->gap == half_end(half)) {
         status = shift_write_mark(c, c->record.old_sector);
         if (status == 0) {
             status = c->io->fsync(c->io->context, c->image_fd);

@@ -23,7 +23,7 @@ int retreat_hold(struct commit *c, const char *path)
 
 int retreat_backing(struct commit *c, bool back)
 {
-    return c->record.extends && c->backing_fd >= 0
+    return c->record.extends != 0 && c->backing_fd >= 0
                ? settle_backing(c->io, &c->record, c->plan->target.path, c->backing_fd, back)
                : 0;
 }

@@ -113,14 +113,14 @@ static int begin_family_recovery(struct commit *c)
         status = synced < 0 ? commit_failed(c, synced, "flushing the directory of", family->backing_path) : 0;
     }
     return status == 0 ? recover_check_backing(c->plan->img, &c->record, c->backing_fd,
-                                               family->record.committed ? FORWARD : BACK, c->err)
+                                               family->record.committed != 0 ? FORWARD : BACK, c->err)
                        : status;
 }
 
 static int begin_family_undo(struct commit *c)
 {
     int status = check_family_record(c, SIDE_FAMILY_UNDO);
-    if (status != 0 || !c->record.extends || c->plan->purpose == PLAN_DISCARDS) {
+    if (status != 0 || c->record.extends == 0 || c->plan->purpose == PLAN_DISCARDS) {
         return status;
     }
     status = state_backing_is_ours(c->io, &c->record, "", c->backing_fd, true);
@@ -249,7 +249,7 @@ static int end_family_journal(struct commit *c, bool done)
     c->io->unlink(c->io->context,
                   side_path(draft, backing, SIDE_FAMILY_DRAFT)); /* of a crash, if there is one */
     int status = 0;
-    if (done && !r->goes_back) {
+    if (done && r->goes_back == 0) {
         status = c->io->rename(c->io->context, journal, undo, true);
         return status == 0 ? io_sync_directory(c->io, backing) : status;
     }

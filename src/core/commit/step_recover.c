@@ -28,8 +28,8 @@ static int failed(struct commit *c, int status, const char *what, const char *pa
 
 int commit_undo(struct commit *c)
 {
-    int status = 1;                                /* it is ours, or none is written */
-    if (c->record.extends && c->backing_fd >= 0) { /* asked before anything is written */
+    int status = 1;                                     /* it is ours, or none is written */
+    if (c->record.extends != 0 && c->backing_fd >= 0) { /* asked before anything is written */
         status = state_backing_is_ours(c->io, &c->record, c->plan->target.path, c->backing_fd, true);
     }
     if (status == 0) {

@@ -87,7 +87,7 @@ int shift_make_position(struct commit *c, const struct cow_layout layout[2], boo
         return fd;
     }
     c->shift.half_fd = fd;
-    status = half->inserts ? half_map(half, c->io, c->image_fd, is_up) : 0;
+    status = half->inserts != 0 ? half_map(half, c->io, c->image_fd, is_up) : 0;
     if (status == 0) {
         status = write_position(c);
     }
@@ -156,10 +156,10 @@ static int shift_stopped(struct commit *c)
     const struct half *half = &c->shift.half;
     char moved[COW_SIZE_TEXT_BYTES], all[COW_SIZE_TEXT_BYTES];
     struct shift_left left;
-    if (!c->renamed && (half->inserts || half->gap == half_end(half))) {
+    if (!c->renamed && (half->inserts != 0 || half->gap == half_end(half))) {
         return COW_CANCELLED;
     }
-    if (half->inserts || state_count_left(&left, half, c->io, c->image_fd) < 0) {
+    if (half->inserts != 0 || state_count_left(&left, half, c->io, c->image_fd) < 0) {
         return cow_error_set(c->err, COW_CANCELLED, "%s: stopped half way", c->plan->img->path);
     }
     return cow_error_set(c->err, COW_CANCELLED,

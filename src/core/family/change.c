@@ -195,8 +195,8 @@ static int check_recovered_backing(const struct cow_plan *plan, struct cow_error
     family_record_of_backing(&record, &f->record, f->backing_path);
     int status = host_file_open(plan->io, &file, f->backing_path, O_RDONLY, err);
     if (status == 0) {
-        status =
-            recover_check_backing(plan->img, &record, file.fd, f->record.committed ? FORWARD : BACK, err);
+        status = recover_check_backing(plan->img, &record, file.fd, f->record.committed != 0 ? FORWARD : BACK,
+                                       err);
         host_file_close(plan->io, &file);
     }
     return status;

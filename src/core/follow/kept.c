@@ -155,7 +155,7 @@ static uint32_t take_distance(const uint8_t *bytes, size_t *at)
 {
     uint32_t distance = 0;
     unsigned shift = 0;
-    for (; bytes[*at] & 0x80; shift += 7) {
+    for (; (bytes[*at] & 0x80) != 0; shift += 7) {
         distance |= (uint32_t)(bytes[(*at)++] & 0x7f) << shift;
     }
     return distance | (uint32_t)bytes[(*at)++] << shift;

@@ -89,7 +89,7 @@ static int compare_attributes(struct volume_scan *v, struct node *node, struct c
 static bool content_untouched(const struct volume_scan *v, const struct node *node)
 {
     return node->changed_bytes == 0 && !node->other_map && v->scan->damage[0] == '\0' &&
-           !ext2fs_has_feature_shared_blocks(v->fs->super);
+           ext2fs_has_feature_shared_blocks(v->fs->super) == 0;
 }
 
 /* Settles what the inodes alone do not tell. */

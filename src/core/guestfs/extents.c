@@ -170,7 +170,7 @@ errcode_t extents_walk(ext2_filsys fs, ext2_ino_t inode, struct ext2_inode_large
                        errcode_t (*each)(void *context, const struct extent_piece *piece), void *context)
 {
     struct walk walk = {.fs = fs, .budget = budget, .each = each, .context = context};
-    if (!ext2fs_inode_has_valid_blocks2(fs, (struct ext2_inode *)(void *)content)) {
+    if (ext2fs_inode_has_valid_blocks2(fs, (struct ext2_inode *)(void *)content) == 0) {
         return 0;
     }
     errcode_t code = (content->i_flags & EXT4_EXTENTS_FL) != 0 ? walk_tree(&walk, inode, content)

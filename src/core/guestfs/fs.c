@@ -101,7 +101,7 @@ static void take_facts(struct cow_volume *volume, ext2_filsys fs)
     volume->needs_recovery = ext2fs_has_feature_journal_needs_recovery(fs->super);
     volume->has_errors = (super->s_state & EXT2_ERROR_FS) != 0;
     volume->clean = (super->s_state & EXT2_VALID_FS) != 0 && !volume->has_errors && !volume->needs_recovery &&
-                    super->s_last_orphan == 0 && !ext2fs_has_feature_orphan_present(fs->super);
+                    super->s_last_orphan == 0 && ext2fs_has_feature_orphan_present(fs->super) == 0;
 }
 
 /* Whether inode numbers mean the same places in both. */
@@ -233,6 +233,7 @@ int cow_fs_choose_volume(const struct cow_fs *fs, int partition, int *volume, st
         return cow_error_set(err, COW_USAGE, "%s: has no partition %d", cow_image_path(fs->img), partition);
     }
     return cow_error_set(err, COW_USAGE, "%s: no ext filesystem can be read there%s%s",
-                         cow_image_path(fs->img), fs->n_volumes == 1 && fs->volume[0].problem[0] ? ": " : "",
+                         cow_image_path(fs->img),
+                         fs->n_volumes == 1 && fs->volume[0].problem[0] != '\0' ? ": " : "",
                          fs->n_volumes == 1 ? fs->volume[0].problem : "");
 }

@@ -105,10 +105,10 @@ bool inode_is_reserved(ext2_filsys fs, uint32_t inode)
 uint32_t scan_inodes_of_group(ext2_filsys fs, dgrp_t group)
 {
     const uint32_t all = fs->super->s_inodes_per_group;
-    if (!ext2fs_has_group_desc_csum(fs)) {
+    if (ext2fs_has_group_desc_csum(fs) == 0) {
         return all;
     }
-    if (ext2fs_bg_flags_test(fs, group, EXT2_BG_INODE_UNINIT)) {
+    if (ext2fs_bg_flags_test(fs, group, EXT2_BG_INODE_UNINIT) != 0) {
         return 0;
     }
     return (uint32_t)arith_sub_floor(all, ext2fs_bg_itable_unused(fs, group));

@@ -177,7 +177,7 @@ static int group_is_unused(struct volume_scan *v, dgrp_t group, uint8_t *block, 
 {
     const uint32_t per_group = v->fs->super->s_inodes_per_group;
     *unused = ext2fs_bg_free_inodes_count(v->fs, group) == per_group && per_group / 8 <= v->fs->blocksize;
-    if (!*unused || ext2fs_bg_flags_test(v->fs, group, EXT2_BG_INODE_UNINIT)) {
+    if (!*unused || ext2fs_bg_flags_test(v->fs, group, EXT2_BG_INODE_UNINIT) != 0) {
         return 0;
     }
     int status =
@@ -285,6 +285,6 @@ int inodes_walk(struct volume_scan *v, struct cow_error *err)
         }
     }
     free(buffer);
-    const bool twice = owners_sort(&v->owners) && !ext2fs_has_feature_shared_blocks(v->fs->super);
+    const bool twice = owners_sort(&v->owners) && ext2fs_has_feature_shared_blocks(v->fs->super) == 0;
     return status == 0 && twice ? scan_damage(v, EXT2_ET_CANCEL_REQUESTED, 0, err) : status;
 }

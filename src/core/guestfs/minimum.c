@@ -64,11 +64,11 @@ static uint64_t data_blocks_needed(const struct estimate *e)
 uint64_t minimum_blocks(ext2_filsys fs)
 {
     const struct ext2_super_block *super = fs->super;
-    const bool flexible = ext2fs_has_feature_flex_bg(fs->super) && super->s_log_groups_per_flex < 31;
+    const bool flexible = ext2fs_has_feature_flex_bg(fs->super) != 0 && super->s_log_groups_per_flex < 31;
     const struct estimate e = {.fs = fs,
                                .per_group = super->s_blocks_per_group,
                                .old_descriptor_blocks =
-                                   ext2fs_has_feature_meta_bg(fs->super)
+                                   ext2fs_has_feature_meta_bg(fs->super) != 0
                                        ? super->s_first_meta_bg
                                        : fs->desc_blocks + (uint64_t)super->s_reserved_gdt_blocks,
                                .flex = flexible ? UINT64_C(1) << super->s_log_groups_per_flex : 1};
@@ -99,7 +99,7 @@ uint64_t minimum_blocks(ext2_filsys fs)
     last += ratio > 1 ? 2 * ratio : 0;
     uint64_t least = (groups - 1) * e.per_group + last;
     least = arith_max(least, ext2fs_inode_table_loc(fs, (dgrp_t)(groups - 1)) + fs->inode_blocks_per_group);
-    if (least < blocks && ext2fs_has_feature_extents(fs->super)) {
+    if (least < blocks && ext2fs_has_feature_extents(fs->super) != 0) {
         const uint64_t worst = arith_max(arith_div_up(needed, fs->blocksize / EXTENT_BYTES - 1), inodes);
         least += arith_min((blocks - least) / MARGIN_DIVISOR, worst);
     }

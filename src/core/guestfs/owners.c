@@ -115,7 +115,7 @@ static bool add_copy(struct owners *owners, ext2_filsys fs, dgrp_t group)
     blk64_t super = 0, old_descriptors = 0, new_descriptors = 0;
     ext2fs_super_and_bgd_loc2(fs, group, &super, &old_descriptors, &new_descriptors, NULL);
     const uint64_t old_blocks =
-        ext2fs_has_feature_meta_bg(fs->super) ? fs->super->s_first_meta_bg : fs->desc_blocks;
+        ext2fs_has_feature_meta_bg(fs->super) != 0 ? fs->super->s_first_meta_bg : fs->desc_blocks;
     bool added = true;
     if (super != 0) {
         added = add_blocks(owners, fs, super, 1, COW_FS_SUPERBLOCK);

@@ -41,7 +41,7 @@ static errcode_t take_inline(struct cow_fs_reader *reader, ext2_filsys fs, ext2_
                              struct ext2_inode_large *content)
 {
     struct ext2_inode *plain = (struct ext2_inode *)(void *)content;
-    if (ext2fs_is_fast_symlink(plain) || !ext2fs_inode_has_valid_blocks2(fs, plain)) {
+    if (ext2fs_is_fast_symlink(plain) != 0 || ext2fs_inode_has_valid_blocks2(fs, plain) == 0) {
         const bool is_inline = (content->i_flags & EXT4_INLINE_DATA_FL) != 0;
         reader->inline_data = calloc(1, fs->blocksize + sizeof content->i_block);
         if (reader->inline_data == NULL) {

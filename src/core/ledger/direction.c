@@ -235,7 +235,7 @@ int direction_choose(struct decision *out, const struct cow_image *img, const st
     if (yes < 0) {
         return yes;
     }
-    out->direction = out->is_lost ? NOWHERE : yes ? FORWARD : BACK;
+    out->direction = out->is_lost ? NOWHERE : yes != 0 ? FORWARD : BACK;
     return 0;
 }
 

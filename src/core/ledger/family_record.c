@@ -352,7 +352,7 @@ void family_record_of_backing(struct record *out, const struct family_record *re
                               const char *backing_path)
 {
     memset(out, 0, sizeof *out);
-    out->kind = record->goes_back ? RECORD_UNDO_COPY : RECORD_COPY;
+    out->kind = record->goes_back != 0 ? RECORD_UNDO_COPY : RECORD_COPY;
     out->version = RECORD_VERSION;
     out->extends = record->old_bytes != record->new_bytes;
     out->backing_old_bytes = record->old_bytes;

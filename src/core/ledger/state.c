@@ -78,7 +78,7 @@ int state_open_half(struct half *out, const struct cow_image *img, int flags)
 int state_count_left(struct shift_left *out, const struct half *half, const struct cow_io *io, int fd)
 {
     *out = (struct shift_left){.up_bytes = 0};
-    if (half->inserts) {
+    if (half->inserts != 0) {
         return 0;
     }
     struct io_allocated up, down;

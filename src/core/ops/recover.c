@@ -141,7 +141,7 @@ static int decide_recovery(struct decision *out, struct stat *backing, struct co
         return status;
     }
     status = recover_check_way(img, record, out->direction, err);
-    if (status == 0 && record->extends && !only_shown) {
+    if (status == 0 && record->extends != 0 && !only_shown) {
         status = look_at_backing(backing, img, record, out->direction, err);
     }
     return status != 0 ? status : recover_check_others(img, record, out->direction, backing, err);
@@ -155,7 +155,7 @@ static void name_recovered_files(struct cow_plan *plan, const struct record *rec
     const struct record_kind_facts *kind = record_kind_facts(record->kind);
     char undo[PATH_MAX], copy_new[PATH_MAX];
     const bool makes_undo =
-        direction == FORWARD && !kind->goes_back && (kind->record_is_undo || record->keeps_undo);
+        direction == FORWARD && !kind->goes_back && (kind->record_is_undo || record->keeps_undo != 0);
     const bool keeps_undo = direction == BACK && kind->goes_back && kind->shifts;
     plan_touch(plan, kind->keeps_file ? COW_TOUCH_CHANGES : COW_TOUCH_REPLACES, plan->target.path);
     for (size_t i = 0; i < sizeof left_over / sizeof *left_over; i++) {
@@ -166,7 +166,7 @@ static void name_recovered_files(struct cow_plan *plan, const struct record *rec
     } else if (!keeps_undo) {
         plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     }
-    if (record->extends) {
+    if (record->extends != 0) {
         plan_touch(plan, COW_TOUCH_CHANGES, record->backing_path);
     }
     if (record->copy_inode != 0) {
@@ -218,7 +218,8 @@ static void describe_recovery(struct cow_plan *plan, const struct record *record
                                       : decision->direction == FORWARD ? "--forward "
                                                                        : "--back ",
                                       cow_shell_quote(image, sizeof image, plan->img->path));
-    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s",
+              record->extends != 0 ? " and its backing file" : "");
     plan->preview.writes_bytes =
         decision->direction == FORWARD ? decision->moves_forward_bytes : decision->moves_back_bytes;
     plan->preview.moves_bytes = plan->preview.writes_bytes;
@@ -249,7 +250,7 @@ static int build_recovery(struct cow_plan **out, struct cow_image *img, struct r
     plan->target.path = img->real_path;
     plan->holds.image = HOLD_WRITE;
     plan->backing.path = NULL;
-    if (record->extends && refusal->status == 0) {
+    if (record->extends != 0 && refusal->status == 0) {
         plan->backing.path = plan_text(plan, "%s", record->backing_path);
         plan->backing.facts = backing;
         plan->holds.backing = HOLD_WRITE;

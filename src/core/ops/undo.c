@@ -101,8 +101,8 @@ static void predict_old_verdict(struct cow_plan *plan, const uint8_t bytes[COW_H
                                   .backing_path = plan->result.header.backing_path};
     int status = io_stat_disk(plan->io, plan->result.header.backing_path, &backing);
     facts.backing_errno = status < 0 ? -status : 0;
-    facts.backing_bytes = record->extends || record->family_path[0] != 0 ? record->backing_old_bytes
-                                                                         : (uint64_t)backing.st_size;
+    facts.backing_bytes = record->extends != 0 || record->family_path[0] != 0 ? record->backing_old_bytes
+                                                                              : (uint64_t)backing.st_size;
     facts.backing_mtime = backing.st_mtim.tv_sec;
     verdict_of(&plan->preview.after_verdict, &facts);
 }
@@ -135,7 +135,7 @@ static int check_unchanged(struct cow_plan *plan, struct record *record, struct 
     if (status == 0) {
         status = check_copy(plan, record, err);
     }
-    if (status != 0 || !record->extends) {
+    if (status != 0 || record->extends == 0) {
         return status;
     }
     status = plan->io->stat(plan->io->context, record->backing_path, &plan->backing.facts);
@@ -158,7 +158,7 @@ static void name_undone_files(struct cow_plan *plan, const struct record *record
                      plan->target.path, record->old_file_bytes);
     plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_UNDO);
     plan_touch_side(plan, COW_TOUCH_REMOVES, SIDE_DRAFT);
-    if (record->extends) {
+    if (record->extends != 0) {
         plan_touch_sized(plan, COW_TOUCH_CUTS, record->backing_path, record->backing_old_bytes);
     }
 }
@@ -184,7 +184,7 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
     plan_note_in_use(plan);
     p->undo_text = "none: the change would have to be made again";
     p->command = plan_text(plan, "cowtui undo %s", cow_shell_quote(image, sizeof image, plan->img->path));
-    if (record->extends) {
+    if (record->extends != 0) {
         /* As its user calls it, if that is the same file. */
         const struct backing_file *backing = &plan->img->backing;
         const bool same = same_file(&backing->file.facts, &plan->backing.facts);
@@ -200,7 +200,8 @@ static void describe_undo(struct cow_plan *plan, const struct record *record)
     name_undone_files(plan, record);
     describe_shift(plan, record);
     undo_describe_copy(plan, record);
-    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s", record->extends ? " and its backing file" : "");
+    plan_step(plan, COW_STEP_LOCK, 0, "lock the image%s",
+              record->extends != 0 ? " and its backing file" : "");
     plan_step(plan, COW_STEP_JOURNAL, 0, "write a journal of going back");
     plan_step(plan, COW_STEP_UNDO, 0, "%s%s", method_undo_text(record->kind), cut);
     plan_step(plan, COW_STEP_END_JOURNAL, 0, "drop the journal");

@@ -95,7 +95,8 @@ const char *method_recovery_text(const struct record *record, const struct decis
 {
     const struct words *w = &words[record->kind];
     if (decision->direction == FORWARD) {
-        return record->keeps_undo || w->forward_without_undo == NULL ? w->forward : w->forward_without_undo;
+        return record->keeps_undo != 0 || w->forward_without_undo == NULL ? w->forward
+                                                                          : w->forward_without_undo;
     }
     return decision->base_changed && w->back_for_base != NULL ? w->back_for_base : w->back;
 }

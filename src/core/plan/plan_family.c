@@ -185,8 +185,9 @@ static void name_family_files(struct cow_plan *plan)
     side_path(path, f->backing_path, SIDE_FAMILY_UNDO);
     struct stat facts;
     const bool there = plan->io->lstat(plan->io->context, path, &facts) == 0;
-    const bool makes = plan->purpose == PLAN_CHANGES ||
-                       (plan->purpose == PLAN_RECOVERS && f->record.committed && !f->record.goes_back);
+    const bool makes =
+        plan->purpose == PLAN_CHANGES ||
+        (plan->purpose == PLAN_RECOVERS && f->record.committed != 0 && f->record.goes_back == 0);
     if (makes) {
         plan_touch(plan, there ? COW_TOUCH_REPLACES : COW_TOUCH_MAKES, path);
     } else if (there) {

@@ -11,21 +11,21 @@ int shift_up(struct shift *s)
     if (s->half.phase == HALF_FILLED) {
         return 0;
     }
-    return s->half.inserts ? inserted_up(s) : moved_up(s);
+    return s->half.inserts != 0 ? inserted_up(s) : moved_up(s);
 }
 
 int shift_down(struct shift *s)
 {
     int status = s->half.phase == HALF_FILLED ? shift_empty(s) : 0;
     if (status == 0) {
-        status = s->half.inserts ? inserted_down(s) : moved_down(s);
+        status = s->half.inserts != 0 ? inserted_down(s) : moved_down(s);
     }
     return status;
 }
 
 int shift_fill_begins(struct shift *s)
 {
-    if (!s->half.inserts && s->half.phase == HALF_SHIFTING && s->half.gap == s->half.data_offset) {
+    if (s->half.inserts == 0 && s->half.phase == HALF_SHIFTING && s->half.gap == s->half.data_offset) {
         return 0; /* what moves bytes empties the gap before it begins, whatever lies in it */
     }
     s->half.phase = HALF_FILLED;
@@ -36,7 +36,7 @@ int shift_fill_begins(struct shift *s)
 int shift_empty(struct shift *s)
 {
     int status = io_punch(s->io, s->fd, s->half.data_offset, s->half.shift_bytes);
-    if (status == 0 && s->half.inserts) { /* what moves bytes empties it once more before it begins */
+    if (status == 0 && s->half.inserts != 0) { /* what moves bytes empties it once more before it begins */
         status = s->io->fsync(s->io->context, s->fd);
     }
     s->half.phase = HALF_SHIFTING;

@@ -10,7 +10,7 @@
 
 #include "cow/ops.h"
 #include "cow/text.h"
-#include "front/qcow2_sink.h"
+#include "front/qcow2/qcow2_sink.h"
 
 int front_read_reserve(uint64_t *out, const char *text, struct cow_error *err)
 {
@@ -21,7 +21,7 @@ int front_read_reserve(uint64_t *out, const char *text, struct cow_error *err)
     if (text[0] == '+' || text[0] == '-') {
         return cow_error_set(err, COW_USAGE, "--reserve is an absolute size, not '%s'", text);
     }
-    return cow_size_parse(out, text, 0, err) ? cow_error_prefix(err, "--reserve") : 0;
+    return cow_size_parse(out, text, 0, err) != 0 ? cow_error_prefix(err, "--reserve") : 0;
 }
 
 /* What all rewritings take is filled in here. */
@@ -31,7 +31,7 @@ static int rewrite(struct front_planned *out, struct cow_image *image, const str
     if (words->output != NULL && words->output[0] == '\0') {
         return cow_error_set(err, COW_USAGE, "--output names no file");
     }
-    if (front_read_reserve(&options.reserve_bytes, words->reserve, err)) {
+    if (front_read_reserve(&options.reserve_bytes, words->reserve, err) != 0) {
         return err->status;
     }
     options.output_path = words->output;
@@ -98,7 +98,7 @@ static int plan_rebase(struct front_planned *out, struct cow_image *image, const
         return cow_error_set(err, COW_USAGE,
                              "--mtime goes without --restamp and --safe: they store a date, too");
     }
-    if (read_mtime(&options, words->mtime, err)) {
+    if (read_mtime(&options, words->mtime, err) != 0) {
         return err->status;
     }
     return rewrite(out, image, words, options, env, err);
@@ -123,7 +123,7 @@ static int plan_qcow2(struct front_planned *out, struct cow_image *image, const 
     if (out->sink == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    if (qcow2_open_sink(out->sink, err)) {
+    if (qcow2_open_sink(out->sink, err) != 0) {
         free(out->sink);
         out->sink = NULL;
         return err->status;

@@ -22,13 +22,15 @@ const char *front_diff_disk_name(char *out, size_t out_bytes, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return cow_escape(out, out_bytes, slash && slash[1] ? slash + 1 : path);
+    return cow_escape(out, out_bytes, slash != NULL && slash[1] != '\0' ? slash + 1 : path);
 }
 
 void front_diff_paths(const char *path[2], const struct cow_fs_file *file)
 {
     path[COW_VERSION_GUEST] = file->kind == COW_FS_KIND_REMOVED ? NULL : file->path;
-    path[COW_VERSION_BASE] = file->kind == COW_FS_KIND_NEW ? NULL : file->from ? file->from : file->path;
+    path[COW_VERSION_BASE] = file->kind == COW_FS_KIND_NEW ? NULL
+                             : file->from != NULL          ? file->from
+                                                           : file->path;
 }
 
 static int open_version(struct front_versions *versions, enum cow_version side,
@@ -37,15 +39,16 @@ static int open_version(struct front_versions *versions, enum cow_version side,
     const char *path = request->path[side];
     char text[LABEL_PATH_BYTES];
 
-    if (!path) {
+    if (path == NULL) {
         snprintf(versions->label[side], sizeof versions->label[side], "%s: not there", request->disk[side]);
         return 0;
     }
     snprintf(versions->label[side], sizeof versions->label[side], "%s:%s", request->disk[side],
              cow_escape(text, sizeof text, path));
     int status = cow_fs_reader_open(&versions->reader[side], request->fs, request->volume, side, path, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     versions->size_bytes[side] = cow_fs_reader_size(versions->reader[side]);
     return 0;
 }
@@ -60,10 +63,11 @@ static int look_for_text(struct front_versions *versions, enum cow_version side,
     size_t n = size < PROBE_BYTES ? (size_t)size : PROBE_BYTES;
     int status = front_versions_read(versions, side, 0, probe, n, err);
 
-    if (status == 0 && n > 0 && memchr(probe, '\0', n))
+    if (status == 0 && n > 0 && memchr(probe, '\0', n) != NULL) {
         *why = no_text;
-    else if (size > FRONT_DIFF_TEXT_BYTES && !*why)
+    } else if (size > FRONT_DIFF_TEXT_BYTES && *why == NULL) {
         *why = "this is longer than 4 MiB";
+    }
     return status;
 }
 
@@ -72,16 +76,20 @@ static int compare_versions(struct front_diff *diff, struct front_versions *vers
     const char *why = NULL;
     int status = look_for_text(versions, COW_VERSION_GUEST, &why, err);
 
-    if (status == 0)
+    if (status == 0) {
         status = look_for_text(versions, COW_VERSION_BASE, &why, err);
-    if (status == 0 && !why)
+    }
+    if (status == 0 && why == NULL) {
         status = front_diff_text(diff, versions, &diff->text, err);
-    if (status == 0 && !diff->text)
-        status = front_diff_bytes(diff, versions, why ? why : "there is no diff(1) here", err);
-    if (status || diff->n_bytes > 0)
+    }
+    if (status == 0 && !diff->text) {
+        status = front_diff_bytes(diff, versions, why != NULL ? why : "there is no diff(1) here", err);
+    }
+    if (status != 0 || diff->n_bytes > 0) {
         return status;
+    }
     return front_diff_addf(diff, err, "  %s\n",
-                           versions->reader[0] && versions->reader[1]
+                           versions->reader[0] != NULL && versions->reader[1] != NULL
                                ? "both versions have the same content"
                                : "this is empty, and on one side only");
 }
@@ -90,14 +98,17 @@ static int cut_into_lines(struct front_diff *diff, struct cow_error *err)
 {
     size_t lines = 0;
 
-    for (size_t i = 0; i < diff->n_bytes; i++)
-        lines += diff->bytes[i] == '\n' || i + 1 == diff->n_bytes;
-    diff->line = malloc((lines + 1) * sizeof *diff->line);
-    if (!diff->line)
-        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < diff->n_bytes; i++) {
-        if (i == 0 || diff->bytes[i - 1] == '\n')
+        lines += diff->bytes[i] == '\n' || i + 1 == diff->n_bytes;
+    }
+    diff->line = malloc((lines + 1) * sizeof *diff->line);
+    if (diff->line == NULL) {
+        return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < diff->n_bytes; i++) {
+        if (i == 0 || diff->bytes[i - 1] == '\n') {
             diff->line[diff->lines++] = i;
+        }
     }
     diff->line[diff->lines] = diff->n_bytes;
     return 0;
@@ -109,16 +120,20 @@ int front_diff_make(struct front_diff *out, const struct front_diff_request *req
     struct front_diff diff = {.lines = 0};
     int status = open_version(&versions, COW_VERSION_GUEST, request, err);
 
-    if (status == 0)
+    if (status == 0) {
         status = open_version(&versions, COW_VERSION_BASE, request, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = compare_versions(&diff, &versions, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = cut_into_lines(&diff, err);
+    }
     cow_fs_reader_close(versions.reader[COW_VERSION_GUEST]);
     cow_fs_reader_close(versions.reader[COW_VERSION_BASE]);
-    if (status)
+    if (status != 0) {
         front_diff_free(&diff);
+    }
     *out = diff;
     return status;
 }

@@ -26,7 +26,7 @@ static bool pieces_differ(struct ranges *ranges, uint64_t at, uint64_t end)
 {
     struct range *last = ranges->n > 0 ? &ranges->range[ranges->n - 1] : NULL;
 
-    if (last && at - last->end < TOGETHER_BYTES) {
+    if (last != NULL && at - last->end < TOGETHER_BYTES) {
         last->end = end;
         return true;
     }
@@ -41,8 +41,9 @@ static bool pieces_differ(struct ranges *ranges, uint64_t at, uint64_t end)
 static bool compare_chunk(struct ranges *ranges, uint64_t at, const uint8_t *a, const uint8_t *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i] && !pieces_differ(ranges, at + i, at + i + 1))
+        if (a[i] != b[i] && !pieces_differ(ranges, at + i, at + i + 1)) {
             return false;
+        }
     }
     return true;
 }
@@ -51,7 +52,7 @@ static bool wants_stop(void *context, const struct cow_progress *progress)
 {
     const struct front_versions *versions = context;
 
-    return versions->wants_stop &&
+    return versions->wants_stop != NULL &&
            versions->wants_stop(versions->context, progress->done_bytes, progress->total_bytes);
 }
 
@@ -76,20 +77,25 @@ static int find_ranges(struct ranges *ranges, struct front_versions *versions, u
 
     while (go_on && at < common) {
         int status = front_versions_look(versions, at, common, err);
-        if (status == 0)
+        if (status == 0) {
             status = next_difference(versions, at, &at, err);
+        }
         size_t n = common - at < CHUNK_BYTES ? (size_t)(common - at) : CHUNK_BYTES;
-        if (status == 0)
+        if (status == 0) {
             status = front_versions_read(versions, COW_VERSION_GUEST, at, buffer, n, err);
-        if (status == 0)
+        }
+        if (status == 0) {
             status = front_versions_read(versions, COW_VERSION_BASE, at, buffer + CHUNK_BYTES, n, err);
-        if (status)
+        }
+        if (status != 0) {
             return status;
+        }
         go_on = compare_chunk(ranges, at, buffer, buffer + CHUNK_BYTES, n);
         at += n;
     }
-    if (go_on && longest > common)
+    if (go_on && longest > common) {
         pieces_differ(ranges, common, longest);
+    }
     return 0;
 }
 
@@ -106,9 +112,9 @@ static int add_row(struct front_diff *diff, struct front_versions *versions, enu
         text[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
     }
     text[n_bytes] = '\0';
-    return status ? status
-                  : front_diff_addf(diff, err, "%c%08" PRIx64 "  %-*s %s\n",
-                                    side == COW_VERSION_GUEST ? '+' : '-', at, 3 * ROW_BYTES, hex, text);
+    return status != 0 ? status
+                       : front_diff_addf(diff, err, "%c%08" PRIx64 "  %-*s %s\n",
+                                         side == COW_VERSION_GUEST ? '+' : '-', at, 3 * ROW_BYTES, hex, text);
 }
 
 static int add_side(struct front_diff *diff, struct front_versions *versions, enum cow_version side,
@@ -118,12 +124,14 @@ static int add_side(struct front_diff *diff, struct front_versions *versions, en
     uint64_t at = range->first;
     int status = 0;
 
-    for (int row = 0; row < ROWS_MAX && at < end && status == 0; row++, at += ROW_BYTES)
+    for (int row = 0; row < ROWS_MAX && at < end && status == 0; row++, at += ROW_BYTES) {
         status =
             add_row(diff, versions, side, at, end - at < ROW_BYTES ? (size_t)(end - at) : ROW_BYTES, err);
-    if (status == 0 && at < end)
+    }
+    if (status == 0 && at < end) {
         status = front_diff_addf(diff, err, "%c... and %" PRIu64 " bytes more\n",
                                  side == COW_VERSION_GUEST ? '+' : '-', end - at);
+    }
     return status;
 }
 
@@ -134,10 +142,12 @@ static int add_range(struct front_diff *diff, struct front_versions *versions, c
     int status = front_diff_addf(diff, err, "@@ byte %" PRIu64 " (0x%" PRIx64 "), %" PRIu64 " byte%s @@\n",
                                  range->first, range->first, bytes, bytes == 1 ? "" : "s");
 
-    if (status == 0)
+    if (status == 0) {
         status = add_side(diff, versions, COW_VERSION_BASE, range, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = add_side(diff, versions, COW_VERSION_GUEST, range, err);
+    }
     return status;
 }
 
@@ -147,20 +157,25 @@ int front_diff_bytes(struct front_diff *diff, struct front_versions *versions, c
     struct ranges ranges = {.n = 0};
     uint8_t *buffer = malloc(2 * (size_t)CHUNK_BYTES);
 
-    if (!buffer)
+    if (buffer == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     int status = find_ranges(&ranges, versions, buffer, err);
     free(buffer);
-    if (status || ranges.n == 0)
+    if (status != 0 || ranges.n == 0) {
         return status;
+    }
     status = front_diff_addf(diff, err, "  %s, so it is compared byte by byte\n", why);
-    if (status == 0)
+    if (status == 0) {
         status = front_diff_addf(diff, err, "--- %s (%" PRIu64 " bytes)\n+++ %s (%" PRIu64 " bytes)\n",
                                  versions->label[COW_VERSION_BASE], versions->size_bytes[COW_VERSION_BASE],
                                  versions->label[COW_VERSION_GUEST], versions->size_bytes[COW_VERSION_GUEST]);
-    for (size_t i = 0; i < ranges.n && status == 0; i++)
+    }
+    for (size_t i = 0; i < ranges.n && status == 0; i++) {
         status = add_range(diff, versions, &ranges.range[i], err);
-    if (status == 0 && ranges.more)
+    }
+    if (status == 0 && ranges.more) {
         status = front_diff_addf(diff, err, "  ... and more; these are the first %d places\n", RANGES_MAX);
+    }
     return status;
 }

@@ -26,8 +26,9 @@ static int write_all(int fd, const char *bytes, size_t n)
 {
     while (n > 0) {
         ssize_t written = write(fd, bytes, n);
-        if (written < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR) {
             return -1;
+        }
         if (written > 0) {
             bytes += written;
             n -= (size_t)written;
@@ -45,20 +46,24 @@ static int write_version(int *fd, struct front_versions *versions, enum cow_vers
     uint64_t size = versions->size_bytes[side];
 
     snprintf(name, sizeof name, "%.*s/cowtui-diff.XXXXXX", (int)sizeof name - 32,
-             directory && directory[0] ? directory : "/tmp");
+             directory != NULL && directory[0] != '\0' ? directory : "/tmp");
     *fd = mkostemp(name, O_CLOEXEC);
-    if (*fd < 0)
+    if (*fd < 0) {
         return cow_error_system(err, errno, "%s", name);
+    }
     unlink(name);
     for (uint64_t at = 0; at < size; at += CHUNK_BYTES) {
         size_t n = size - at < CHUNK_BYTES ? (size_t)(size - at) : CHUNK_BYTES;
         int status = front_versions_look(versions, at, size, err);
-        if (status == 0)
+        if (status == 0) {
             status = front_versions_read(versions, side, at, buffer, n, err);
-        if (status == 0 && write_all(*fd, buffer, n))
+        }
+        if (status == 0 && write_all(*fd, buffer, n) != 0) {
             status = cow_error_system(err, errno, "%s", name);
-        if (status)
+        }
+        if (status != 0) {
             return status;
+        }
     }
     return 0;
 }
@@ -81,8 +86,9 @@ static int start_diff(pid_t *pid, struct front_versions *versions, const int fil
     posix_spawnattr_t attributes;
     sigset_t usual;
 
-    if (!front_find_tool(program, sizeof program, "diff"))
+    if (!front_find_tool(program, sizeof program, "diff")) {
         return ENOENT;
+    }
     snprintf(old_path, sizeof old_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_BASE);
     snprintf(new_path, sizeof new_path, "/dev/fd/%d", FIRST_FD + COW_VERSION_GUEST);
     posix_spawn_file_actions_init(&actions);
@@ -95,8 +101,9 @@ static int start_diff(pid_t *pid, struct front_versions *versions, const int fil
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output, 1);
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
         posix_spawn_file_actions_adddup2(&actions, file[side], FIRST_FD + side);
+    }
     int problem = posix_spawnp(pid, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -114,18 +121,22 @@ static int read_output(struct front_diff *diff, struct front_versions *versions,
         int n_ready = poll(&ready, 1, POLL_MS);
         if (n_ready <= 0) { /* it is at work */
             int stop = front_versions_look(versions, 0, 0, err);
-            if (stop)
+            if (stop != 0) {
                 return stop;
+            }
             continue;
         }
         ssize_t n = read(fd, buffer, sizeof buffer);
-        if (n == 0)
+        if (n == 0) {
             return 0;
-        if (n < 0 && errno != EINTR)
+        }
+        if (n < 0 && errno != EINTR) {
             return cow_error_system(err, errno, "diff");
+        }
         int status = n > 0 ? front_diff_add(diff, buffer, (size_t)n, err) : 0;
-        if (status)
+        if (status != 0) {
             return status;
+        }
     }
 }
 
@@ -133,8 +144,9 @@ static int wait_for(pid_t pid)
 {
     int code = 0;
 
-    while (waitpid(pid, &code, 0) < 0 && errno == EINTR)
+    while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
         ;
+    }
     return code;
 }
 
@@ -144,22 +156,25 @@ static int run_diff(struct front_diff *diff, struct front_versions *versions, co
     int ends[2];
     pid_t pid;
 
-    if (pipe2(ends, O_CLOEXEC))
+    if (pipe2(ends, O_CLOEXEC) != 0) {
         return cow_error_system(err, errno, "pipe");
+    }
     int problem = start_diff(&pid, versions, file, ends[1]);
     close(ends[1]);
-    if (problem) {
+    if (problem != 0) {
         close(ends[0]);
         return 0; /* there is no diff here: the bytes will do */
     }
     int status = read_output(diff, versions, ends[0], err);
     close(ends[0]);
-    if (status)
+    if (status != 0) {
         kill(pid, SIGKILL);
+    }
     int code = wait_for(pid);
     *ran = status == 0 && WIFEXITED(code) && WEXITSTATUS(code) < TROUBLE;
-    if (!*ran)
+    if (!*ran) {
         diff->n_bytes = 0;
+    }
     return status;
 }
 
@@ -169,13 +184,16 @@ int front_diff_text(struct front_diff *diff, struct front_versions *versions, bo
     int file[2] = {-1, -1};
     int status = write_version(&file[COW_VERSION_GUEST], versions, COW_VERSION_GUEST, err);
 
-    if (status == 0)
+    if (status == 0) {
         status = write_version(&file[COW_VERSION_BASE], versions, COW_VERSION_BASE, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = run_diff(diff, versions, file, ran, err);
+    }
     for (int side = 0; side < 2; side++) {
-        if (file[side] >= 0)
+        if (file[side] >= 0) {
             close(file[side]);
+        }
     }
     return status;
 }

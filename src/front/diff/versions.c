@@ -22,8 +22,9 @@ int front_diff_add(struct front_diff *diff, const void *bytes, size_t n_bytes, s
     if (n_bytes > diff->capacity - diff->n_bytes) {
         size_t capacity = 2 * diff->capacity + n_bytes;
         char *larger = realloc(diff->bytes, capacity);
-        if (!larger)
+        if (larger == NULL) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
         diff->bytes = larger;
         diff->capacity = capacity;
     }
@@ -45,7 +46,7 @@ int front_diff_addf(struct front_diff *diff, struct cow_error *err, const char *
 
 int front_versions_look(struct front_versions *versions, uint64_t done, uint64_t total, struct cow_error *err)
 {
-    bool stop = versions->wants_stop && versions->wants_stop(versions->context, done, total);
+    bool stop = versions->wants_stop != NULL && versions->wants_stop(versions->context, done, total);
 
     return stop ? cow_error_set(err, COW_CANCELLED, "stopped: nothing was compared") : 0;
 }
@@ -56,9 +57,11 @@ int front_versions_read(struct front_versions *versions, enum cow_version side, 
     size_t n_read = 0;
     int status = 0;
 
-    if (versions->reader[side] && offset < versions->size_bytes[side])
+    if (versions->reader[side] != NULL && offset < versions->size_bytes[side]) {
         status = cow_fs_reader_read(versions->reader[side], offset, buffer, n_bytes, &n_read, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         memset((char *)buffer + n_read, 0, n_bytes - n_read);
+    }
     return status;
 }

@@ -106,12 +106,13 @@ int front_curve_draw(struct front_curve *curve, int cols, int rows)
     const size_t cells = (size_t)cols * (size_t)rows;
     struct pen pen = {.curve = curve};
 
-    if (curve->cols == cols && curve->rows == rows)
+    if (curve->cols == cols && curve->rows == rows) {
         return 0;
+    }
     front_curve_free(curve);
     curve->spot = calloc(cells, sizeof *curve->spot);
     curve->index = calloc(cells, sizeof *curve->index);
-    if (!curve->spot || !curve->index) {
+    if (curve->spot == NULL || curve->index == NULL) {
         front_curve_free(curve);
         return COW_NO_MEMORY;
     }

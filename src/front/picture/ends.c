@@ -69,9 +69,9 @@ const char *front_end_name(char out[FRONT_END_NAME_BYTES], const struct front_en
     } else if (end->kind == FRONT_END_PARTITION) {
         snprintf(out, FRONT_END_NAME_BYTES, "partition %u", end->partition);
     } else if (end->partition > 0) {
-        snprintf(out, FRONT_END_NAME_BYTES, "its %s", end->type[0] ? end->type : "content");
+        snprintf(out, FRONT_END_NAME_BYTES, "its %s", end->type[0] != '\0' ? end->type : "content");
     } else {
-        snprintf(out, FRONT_END_NAME_BYTES, "%s", end->type[0] ? end->type : "the filesystem");
+        snprintf(out, FRONT_END_NAME_BYTES, "%s", end->type[0] != '\0' ? end->type : "the filesystem");
     }
     return out;
 }

@@ -45,8 +45,9 @@ static double usual_share(const size_t count[OCTAVES], size_t total)
 
     for (int octave = 0; octave < OCTAVES; octave++, share /= 2) {
         above += count[octave];
-        if (above * 2 >= total)
+        if (above * 2 >= total) {
             return share;
+        }
     }
     return share;
 }
@@ -55,8 +56,9 @@ static double usual_share(const size_t count[OCTAVES], size_t total)
 static double choose_factor(const double *factor, size_t n, double most, double share)
 {
     for (size_t i = 0; i + 1 < n; i++) {
-        if (most / (factor[i] * factor[i] * factor[i]) > share)
+        if (most / (factor[i] * factor[i] * factor[i]) > share) {
             return factor[i];
+        }
     }
     return factor[n - 1];
 }
@@ -69,37 +71,45 @@ void front_heat_measure(struct front_heat *out, enum front_heat_choice choice, c
     *out = (struct front_heat){.is_log = false};
     for (size_t i = 0; i < cells; i++) {
         double share = share_of(&cell[i]);
-        if (share <= 0)
+        if (share <= 0) {
             continue;
+        }
         count[octave_of(share)]++;
         total++;
-        if (share > out->most)
+        if (share > out->most) {
             out->most = share;
+        }
     }
     out->is_log =
         total > 0 && (choice == FRONT_HEAT_LOG || (choice == FRONT_HEAT_AUTO && out->most < low_share));
     double bound = out->most, usual = usual_share(count, total),
            factor = choose_factor(factors, sizeof factors / sizeof factors[0], out->most, usual);
-    if (total * 2 >= cells && factor <= small_factors[0])
+    if (total * 2 >= cells && factor <= small_factors[0]) {
         factor = choose_factor(small_factors, sizeof small_factors / sizeof small_factors[0], out->most,
                                usual * above_usual);
-    for (int i = FRONT_HEAT_BOUNDS - 1; i >= 0; i--)
+    }
+    for (int i = FRONT_HEAT_BOUNDS - 1; i >= 0; i--) {
         out->bound[i] = bound /= factor;
+    }
 }
 
 enum front_density front_density_of(const struct cow_density *density)
 {
     uint64_t quarter = density->sectors / 4 + (density->sectors % 4 != 0);
 
-    if (density->sectors == 0)
+    if (density->sectors == 0) {
         return FRONT_DENSITY_OUTSIDE;
-    if (density->dirty_sectors == 0)
+    }
+    if (density->dirty_sectors == 0) {
         return density->beyond_backing_sectors > density->sectors / 2 ? FRONT_DENSITY_BEYOND
                                                                       : FRONT_DENSITY_BACKING;
-    if (density->dirty_sectors == density->sectors)
+    }
+    if (density->dirty_sectors == density->sectors) {
         return FRONT_DENSITY_FULL;
-    if (density->dirty_sectors >= density->sectors - density->sectors / 2)
+    }
+    if (density->dirty_sectors >= density->sectors - density->sectors / 2) {
         return FRONT_DENSITY_HIGH;
+    }
     return density->dirty_sectors >= quarter ? FRONT_DENSITY_HALF : FRONT_DENSITY_LOW;
 }
 
@@ -107,10 +117,12 @@ enum front_density front_heat_of(const struct front_heat *heat, const struct cow
 {
     int step = 0;
 
-    if (!heat->is_log || density->dirty_sectors == 0)
+    if (!heat->is_log || density->dirty_sectors == 0) {
         return front_density_of(density);
-    while (step < FRONT_HEAT_BOUNDS && share_of(density) >= heat->bound[step])
+    }
+    while (step < FRONT_HEAT_BOUNDS && share_of(density) >= heat->bound[step]) {
         step++;
+    }
     return (enum front_density)(FRONT_DENSITY_LOW + step);
 }
 
@@ -120,13 +132,16 @@ static int put_percent(char *out, size_t out_bytes, double share)
     int decimals = 0;
 
     for (double percent = share * 100; percent < 9.95 && percent > 0 && decimals < DECIMALS_MOST;
-         percent *= 10)
+         percent *= 10) {
         decimals++;
+    }
     int n = snprintf(out, out_bytes, "%.*f", decimals, share * 100);
-    while (decimals > 0 && n > 1 && out[n - 1] == '0' && --decimals >= 0)
+    while (decimals > 0 && n > 1 && out[n - 1] == '0' && --decimals >= 0) {
         out[--n] = '\0';
-    if (n > 1 && out[n - 1] == '.')
+    }
+    if (n > 1 && out[n - 1] == '.') {
         out[--n] = '\0';
+    }
     return n;
 }
 

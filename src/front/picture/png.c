@@ -140,7 +140,7 @@ static int pack(const struct pixels *pixels, struct drawing_bytes *out, struct c
     if (data == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
-    if (!png_image_write_to_memory(&image, data, &n, 0, pixels->rgb, 0, NULL)) {
+    if (png_image_write_to_memory(&image, data, &n, 0, pixels->rgb, 0, NULL) == 0) {
         free(data);
         return cow_error_set(err, COW_IO, "libpng: %s", image.message);
     }

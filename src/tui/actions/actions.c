@@ -32,7 +32,7 @@
 #define HELP(words) .help = {{0, words}}
 #define HELPS(...)  .help = {__VA_ARGS__}
 /* Of an action that another row tells of. */
-#define UNTOLD .help = {{0, NULL}}
+#define UNTOLD    .help = {{0, NULL}}
 #define FOOT(...) .footer = {__VA_ARGS__}
 /* A tab, by its key or its name. */
 #define TAB_ROW(ID, name, title, number, words)                                                              \
@@ -280,7 +280,10 @@ static const struct tui_action rows_after[] = {
 };
 /* clang-format on */
 
-enum { BEFORE = sizeof rows_before / sizeof rows_before[0], AFTER = sizeof rows_after / sizeof rows_after[0] };
+enum {
+    BEFORE = sizeof rows_before / sizeof rows_before[0],
+    AFTER = sizeof rows_after / sizeof rows_after[0]
+};
 
 static const char *const argument_words[] = {
     [TUI_NO_ARGUMENT] = "",
@@ -303,11 +306,13 @@ const struct tui_action *tui_action_row(size_t index)
     const struct tui_action *row;
     size_t changes = 0;
 
-    if (index < BEFORE)
+    if (index < BEFORE) {
         return &rows_before[index];
+    }
     for (index -= BEFORE; (row = tui_change_action(changes)) != NULL; changes++) {
-        if (changes == index)
+        if (changes == index) {
             return row;
+        }
     }
     return index - changes < AFTER ? &rows_after[index - changes] : NULL;
 }
@@ -322,9 +327,10 @@ const struct tui_action *tui_action_of_key(int key, tui_contexts contexts)
     const struct tui_action *row;
 
     for (size_t i = 0; key != TUI_KEY_NONE && (row = tui_action_row(i)) != NULL; i++) {
-        for (size_t k = 0; (row->contexts & contexts) && k < TUI_ACTION_KEYS; k++) {
-            if (row->key[k] == key)
+        for (size_t k = 0; (row->contexts & contexts) != 0 && k < TUI_ACTION_KEYS; k++) {
+            if (row->key[k] == key) {
                 return row;
+            }
         }
     }
     return NULL;
@@ -334,7 +340,7 @@ enum tui_action_id tui_action_id_of_key(int key, tui_contexts contexts)
 {
     const struct tui_action *row = tui_action_of_key(key, contexts);
 
-    return row ? row->id : TUI_DO_NOTHING;
+    return row != NULL ? row->id : TUI_DO_NOTHING;
 }
 
 const char *tui_command_name(size_t index)
@@ -342,8 +348,9 @@ const char *tui_command_name(size_t index)
     const struct tui_action *row;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if (row->command && index-- == 0)
+        if (row->command != NULL && index-- == 0) {
             return row->command;
+        }
     }
     return NULL;
 }
@@ -355,8 +362,9 @@ static const struct tui_action *find_command(const char *name, size_t bytes, int
 
     *matches = 0;
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if (!row->command || strncmp(row->command, name, bytes) != 0)
+        if (row->command == NULL || strncmp(row->command, name, bytes) != 0) {
             continue;
+        }
         (*matches)++;
         found = row;
         if (row->command[bytes] == '\0') {
@@ -373,10 +381,12 @@ static int hint_command(const char *name, size_t bytes, struct cow_error *err)
     struct cow_nearest nearest = {.typed = name, .typed_bytes = bytes};
     const char *command;
 
-    for (size_t i = 0; (command = tui_command_name(i)) != NULL; i++)
+    for (size_t i = 0; (command = tui_command_name(i)) != NULL; i++) {
         cow_nearest_offer(&nearest, command);
-    return nearest.word ? cow_error_hint(err, "did you mean :%s? Tab lists the commands", nearest.word)
-                        : cow_error_hint(err, "Tab lists the commands");
+    }
+    return nearest.word != NULL
+               ? cow_error_hint(err, "did you mean :%s? Tab lists the commands", nearest.word)
+               : cow_error_hint(err, "Tab lists the commands");
 }
 
 /* "16M", "+1M", "s32768": no command is called so, and where to go is all that it can mean. */
@@ -392,8 +402,9 @@ static const struct tui_action *row_of(enum tui_action_id id)
     const struct tui_action *row;
     size_t i = 0;
 
-    while ((row = tui_action_row(i)) != NULL && (row->id != id || !row->command))
+    while ((row = tui_action_row(i)) != NULL && (row->id != id || row->command == NULL)) {
         i++;
+    }
     return row;
 }
 
@@ -415,8 +426,9 @@ int tui_action_of_command(const struct tui_action **out, const char **argument, 
         cow_error_set(err, COW_USAGE, "no such command: %.*s", (int)bytes, line);
         return hint_command(line, bytes, err);
     }
-    if (matches > 1)
+    if (matches > 1) {
         return cow_error_set(err, COW_USAGE, "\"%.*s\" may mean several commands", (int)bytes, line);
+    }
     if (action->argument == TUI_POSITION && rest[0] == '\0') {
         cow_error_set(err, COW_USAGE, "%s: where to?", action->command);
         return cow_error_hint(err, "a byte (16M) or a sector (s32768)");
@@ -433,10 +445,12 @@ int tui_action_of_command(const struct tui_action **out, const char **argument, 
         cow_error_set(err, COW_USAGE, "%s: which directory?", action->command);
         return cow_error_hint(err, ":%s%s", action->command, argument_words[action->argument]);
     }
-    if (action->argument == TUI_SERVE_WORD && rest[0] != '\0' && strcmp(rest, "--write") != 0)
+    if (action->argument == TUI_SERVE_WORD && rest[0] != '\0' && strcmp(rest, "--write") != 0) {
         return cow_error_set(err, COW_USAGE, "%s takes no argument but --write", action->command);
-    if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0')
+    }
+    if (action->argument == TUI_NO_ARGUMENT && rest[0] != '\0') {
         return cow_error_set(err, COW_USAGE, "%s takes no argument", action->command);
+    }
     *out = action;
     *argument = rest;
     return 0;
@@ -452,8 +466,8 @@ bool tui_command_file(const char *line, size_t *begin)
     *begin = (size_t)(name - line) + bytes;
     *begin += strspn(line + *begin, " ");
     return bytes > 0 && name[bytes] == ' ' && matches == 1 &&
-           (action->argument == TUI_FILE || action->argument == TUI_CHANGE_FILE || action->argument == TUI_OTHER_BACKING ||
-            action->argument == TUI_DIRECTORY);
+           (action->argument == TUI_FILE || action->argument == TUI_CHANGE_FILE ||
+            action->argument == TUI_OTHER_BACKING || action->argument == TUI_DIRECTORY);
 }
 
 /* The options of a change, where one begins. */
@@ -461,7 +475,7 @@ static const char *option_word(const char *name, const char *rest, size_t index)
 {
     const char *last = strrchr(rest, ' ');
 
-    last = last ? last + 1 : rest;
+    last = last != NULL ? last + 1 : rest;
     return *last == '-' || *last == '\0' ? front_change_option(front_find_change(name), index) : NULL;
 }
 
@@ -471,14 +485,18 @@ const char *tui_command_word(const char *line, size_t index)
     const char *name = line + strspn(line, " :"), *rest = name + strcspn(name, " ");
     const struct tui_action *action = find_command(name, (size_t)(rest - name), &matches);
 
-    if (matches != 1)
+    if (matches != 1) {
         return NULL;
+    }
     rest += strspn(rest, " ");
-    if (action->argument == TUI_CHANGE_OPTIONS || action->argument == TUI_CHANGE_FILE)
+    if (action->argument == TUI_CHANGE_OPTIONS || action->argument == TUI_CHANGE_FILE) {
         return option_word(action->command, rest, index);
-    if (action->argument != TUI_SETTING && action->argument != TUI_THEME)
+    }
+    if (action->argument != TUI_SETTING && action->argument != TUI_THEME) {
         return NULL;
-    if (action->argument == TUI_SETTING)
+    }
+    if (action->argument == TUI_SETTING) {
         return tui_setting_word(rest, index);
+    }
     return rest[0] == '\0' ? tui_setting_word("theme=", index) : NULL;
 }

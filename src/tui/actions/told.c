@@ -19,8 +19,9 @@ static bool has_key(const struct tui_action *row, tui_contexts contexts)
 {
     for (size_t k = 0; k < TUI_ACTION_KEYS && row->key[k] != 0; k++) {
         const struct tui_action *first = tui_action_of_key(row->key[k], contexts);
-        if (first && first->id == row->id)
+        if (first != NULL && first->id == row->id) {
             return true;
+        }
     }
     return false;
 }
@@ -28,8 +29,9 @@ static bool has_key(const struct tui_action *row, tui_contexts contexts)
 /* Puts it where its place is among n others. */
 static void insert(const struct tui_footer **shown, size_t n, const struct tui_footer *entry)
 {
-    for (; n > 0 && shown[n - 1]->place > entry->place; n--)
+    for (; n > 0 && shown[n - 1]->place > entry->place; n--) {
         shown[n] = shown[n - 1];
+    }
     shown[n] = entry;
 }
 
@@ -40,11 +42,12 @@ static size_t footer_of(const struct tui_footer *shown[FOOTER], tui_contexts con
     size_t n = 0;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        for (size_t k = 0; k < TUI_ACTION_FOOTERS && row->footer[k].words; k++) {
+        for (size_t k = 0; k < TUI_ACTION_FOOTERS && row->footer[k].words != NULL; k++) {
             const struct tui_footer *entry = &row->footer[k];
-            bool holds = (entry->contexts & contexts) && !(entry->unless & contexts);
-            if (holds && n < FOOTER && has_key(row, contexts))
+            bool holds = (entry->contexts & contexts) != 0 && (entry->unless & contexts) == 0;
+            if (holds && n < FOOTER && has_key(row, contexts)) {
                 insert(shown, n++, entry);
+            }
         }
     }
     return n;
@@ -64,8 +67,9 @@ void tui_footer_draw(struct tui_canvas *canvas, int y, tui_contexts contexts)
     for (size_t i = 0; i < n; i++) {
         int cells = footer_cells(shown[i]);
         int keep = i + 1 < n ? last + 2 : 0;
-        if (x + cells + keep > canvas->cols)
+        if (x + cells + keep > canvas->cols) {
             continue;
+        }
         x += tui_text(canvas, x, y, canvas->cols - x, TUI_KEY, shown[i]->keys) + 1;
         x += tui_text(canvas, x, y, canvas->cols - x, TUI_KEY_TEXT, shown[i]->words) + 2;
     }
@@ -76,9 +80,10 @@ static void put_help(struct tui_page *page, const struct tui_action *action, con
     char keys[TUI_ACTION_KEYS * (TUI_KEY_NAME_BYTES + 1)] = "", name[TUI_KEY_NAME_BYTES];
     size_t used = 0;
 
-    for (size_t k = 0; k < TUI_ACTION_KEYS && action->key[k] != 0; k++)
+    for (size_t k = 0; k < TUI_ACTION_KEYS && action->key[k] != 0; k++) {
         used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", k > 0 ? "  " : "",
                                  tui_key_name(name, action->key[k]));
+    }
     tui_page_line(page);
     tui_page_put(page, 3, TUI_KEY, keys);
     tui_page_wrap(page, 24, 24, TUI_NORMAL, words);
@@ -116,10 +121,11 @@ static size_t section_of(tui_contexts contexts)
     tui_contexts looking = contexts & TUI_IN_LOOKING;
 
     for (size_t i = 1; i < SECTIONS; i++) {
-        if (looking ? (looking & ~sections[i].looking) == 0 : (contexts & ~sections[i].others) == 0)
+        if (looking != 0 ? (looking & ~sections[i].looking) == 0 : (contexts & ~sections[i].others) == 0) {
             return i;
+        }
     }
-    return looking ? 0 : SECTIONS;
+    return looking != 0 ? 0 : SECTIONS;
 }
 
 static void put_section_title(struct tui_page *page, size_t section)
@@ -136,12 +142,14 @@ static void help_section(struct tui_page *page, size_t section)
     bool titled = false;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        for (size_t k = 0; row->key[0] != 0 && k < TUI_ACTION_HELPS && row->help[k].words; k++) {
-            tui_contexts contexts = row->help[k].contexts ? row->help[k].contexts : row->contexts;
-            if (section_of(contexts) != section)
+        for (size_t k = 0; row->key[0] != 0 && k < TUI_ACTION_HELPS && row->help[k].words != NULL; k++) {
+            tui_contexts contexts = row->help[k].contexts != 0 ? row->help[k].contexts : row->contexts;
+            if (section_of(contexts) != section) {
                 continue;
-            if (!titled)
+            }
+            if (!titled) {
                 put_section_title(page, section);
+            }
             titled = true;
             put_help(page, row, row->help[k].words);
         }
@@ -153,8 +161,9 @@ void tui_actions_help_in(struct tui_page *page, tui_contexts contexts)
     const struct tui_action *row;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if ((row->contexts & contexts) && row->key[0] != 0 && row->help[0].words)
+        if ((row->contexts & contexts) != 0 && row->key[0] != 0 && row->help[0].words != NULL) {
             put_help(page, row, row->help[0].words);
+        }
     }
 }
 
@@ -167,19 +176,22 @@ static void help_commands(struct tui_page *page)
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Commands");
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if (!row->command)
+        if (row->command == NULL) {
             continue;
+        }
         tui_page_line(page);
         int col = tui_page_putf(page, 3, TUI_KEY, ":%s%s", row->command, tui_argument_words(row->argument));
-        if (col >= 24)
+        if (col >= 24) {
             tui_page_line(page);
+        }
         tui_page_wrap(page, 24, 24, TUI_NORMAL, row->help[0].words);
     }
 }
 
 void tui_actions_help(struct tui_page *page)
 {
-    for (size_t i = 0; i < SECTIONS; i++)
+    for (size_t i = 0; i < SECTIONS; i++) {
         help_section(page, i);
+    }
     help_commands(page);
 }

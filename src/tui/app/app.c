@@ -28,13 +28,14 @@ void tui_app_say(struct tui_app *app, enum tui_style style, const char *format, 
 
 void tui_app_error(struct tui_app *app, const struct cow_error *err)
 {
-    const char *dash = err->hint[0] ? " - " : "";
+    const char *dash = err->hint[0] != '\0' ? " - " : "";
     int cells = tui_text_cells(err->message) + tui_text_cells(dash) + tui_text_cells(err->hint);
 
-    if (cells <= app->canvas.cols - 2)
+    if (cells <= app->canvas.cols - 2) {
         tui_app_say(app, TUI_BAD, "%s%s%s", err->message, dash, err->hint);
-    else
+    } else {
         tui_app_push(app, &tui_view_message, err);
+    }
 }
 
 void tui_app_push(struct tui_app *app, const struct tui_view_class *view_class, const void *argument)
@@ -43,9 +44,10 @@ void tui_app_push(struct tui_app *app, const struct tui_view_class *view_class, 
     void *state = NULL;
 
     app->redraw = true;
-    if (app->depth == TUI_STACK)
+    if (app->depth == TUI_STACK) {
         return;
-    if (view_class->open(app, &state, argument, &err)) {
+    }
+    if (view_class->open(app, &state, argument, &err) != 0) {
         tui_app_error(app, &err);
         return;
     }
@@ -54,16 +56,18 @@ void tui_app_push(struct tui_app *app, const struct tui_view_class *view_class, 
 
 static void close_view(struct tui_app *app, struct tui_view *view)
 {
-    if (view->view_class)
+    if (view->view_class != NULL) {
         view->view_class->close(app, view->state);
+    }
     *view = (struct tui_view){NULL, NULL};
 }
 
 static void pop_view(struct tui_app *app, int index)
 {
     close_view(app, &app->stack[index]);
-    for (int i = index; i + 1 < app->depth; i++)
+    for (int i = index; i + 1 < app->depth; i++) {
         app->stack[i] = app->stack[i + 1];
+    }
     app->depth--;
     app->stack[app->depth] = (struct tui_view){NULL, NULL};
     app->redraw = true;
@@ -71,8 +75,9 @@ static void pop_view(struct tui_app *app, int index)
 
 void tui_app_show_tab(struct tui_app *app, enum tui_tab tab, bool returns)
 {
-    while (app->depth > 0)
+    while (app->depth > 0) {
         pop_view(app, app->depth - 1);
+    }
     app->tab_return = returns ? app->tab_now : TUI_NO_TAB;
     app->tab_now = (int)tab;
     app->redraw = true;
@@ -85,10 +90,12 @@ void tui_app_offer_recovery(struct tui_app *app)
 
 void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_result result)
 {
-    if (result == TUI_REDRAW)
+    if (result == TUI_REDRAW) {
         app->redraw = true;
-    if (result == TUI_QUIT)
+    }
+    if (result == TUI_QUIT) {
         app->leave = true;
+    }
     for (int i = app->depth - 1; result == TUI_POP && i >= 0; i--) {
         if (app->stack[i].view_class == view->view_class && app->stack[i].state == view->state) {
             pop_view(app, i);
@@ -99,8 +106,10 @@ void tui_app_finish(struct tui_app *app, const struct tui_view *view, enum tui_r
 
 void tui_app_close_views(struct tui_app *app)
 {
-    while (app->depth > 0)
+    while (app->depth > 0) {
         pop_view(app, app->depth - 1);
-    for (int i = 0; i < TUI_TABS; i++)
+    }
+    for (int i = 0; i < TUI_TABS; i++) {
         close_view(app, &app->tab[i]);
+    }
 }

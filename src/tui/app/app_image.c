@@ -19,7 +19,7 @@ static void last_part(char *out, size_t out_bytes, const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    cow_escape(out, out_bytes, slash && slash[1] ? slash + 1 : path);
+    cow_escape(out, out_bytes, slash != NULL && slash[1] != '\0' ? slash + 1 : path);
 }
 
 void tui_app_look_around(struct tui_app *app)
@@ -30,17 +30,22 @@ void tui_app_look_around(struct tui_app *app)
     enum cow_outside backing = cow_image_outside(app->subject.image, COW_FILE_BACKING);
 
     app->outside.layer = 1;
-    if (backing == COW_OUTSIDE_SAME)
+    if (backing == COW_OUTSIDE_SAME) {
         backing = cow_image_outside_below(app->subject.image, &app->outside.layer);
-    if (app->follow.follow && (image == COW_OUTSIDE_WRITTEN || image == COW_OUTSIDE_GROWN))
+    }
+    if (app->follow.follow != NULL && (image == COW_OUTSIDE_WRITTEN || image == COW_OUTSIDE_GROWN)) {
         image = COW_OUTSIDE_SAME; /* it is read as it is written */
-    if (cow_image_in_use(app->subject.image, &holder, NULL))
+    }
+    if (cow_image_in_use(app->subject.image, &holder, NULL) != 0) {
         holder = (struct cow_holder){0};
+    }
     if (holder.held != app->holder.held || holder.pid != app->holder.pid || pending != app->pending ||
-        image != app->outside.image || backing != app->outside.backing)
+        image != app->outside.image || backing != app->outside.backing) {
         app->redraw = true;
-    if (holder.pid != app->holder.pid)
+    }
+    if (holder.pid != app->holder.pid) {
         cow_image_program_name(app->subject.image, holder.pid, app->holder_name, sizeof app->holder_name);
+    }
     app->holder = holder;
     app->pending = pending;
     app->outside.image = image;
@@ -58,11 +63,13 @@ static bool tell_one(struct tui_app *app, const char *name, enum cow_outside now
         [COW_OUTSIDE_FOUND] = "is there now: R reads all anew",
     };
 
-    if (now == *told)
+    if (now == *told) {
         return false;
+    }
     *told = now;
-    if (now != COW_OUTSIDE_SAME)
+    if (now != COW_OUTSIDE_SAME) {
         tui_app_say(app, TUI_WARN, "%s %s", name, words[now]);
+    }
     return now != COW_OUTSIDE_SAME;
 }
 
@@ -73,10 +80,12 @@ static void tell_outside(struct tui_app *app)
     tui_contexts contexts = tui_app_top(app)->view_class->contexts(app, tui_app_top(app)->state);
     char below[sizeof app->backing_name];
 
-    if (!(contexts & TUI_IN_LOOKING) || (app->message[0] && app->message_style != TUI_DIM))
+    if ((contexts & TUI_IN_LOOKING) == 0 || (app->message[0] != '\0' && app->message_style != TUI_DIM)) {
         return; /* what is of weight, or a question, stays until it was read */
-    if (tell_one(app, app->name, app->outside.image, &app->outside.told_image))
+    }
+    if (tell_one(app, app->name, app->outside.image, &app->outside.told_image)) {
         return;
+    }
     snprintf(below, sizeof below, "%s", app->backing_name);
     if (app->outside.backing != COW_OUTSIDE_SAME && app->outside.layer > 1) {
         struct cow_layer layer;
@@ -116,18 +125,20 @@ static void look_at_image(struct tui_app *app)
     tui_app_look_around(app);
     app->subject.generation++;
     tui_cells_again(&app->cells);
-    if (tui_app_sectors(app) > 0)
+    if (tui_app_sectors(app) > 0) {
         tui_app_select_byte(app, tui_app_byte(app));
-    else
+    } else {
         tui_app_select(app, 0);
+    }
     app->redraw = true;
 }
 
 /* Over that file; NULL: over the one that the header names, or alone if it was begun so. */
 static struct cow_open_options open_over(const struct tui_app *app, const char *backing_path)
 {
-    return (struct cow_open_options){
-        .io = app->io, .backing_path = backing_path, .no_backing = app->without_backing && !backing_path};
+    return (struct cow_open_options){.io = app->io,
+                                     .backing_path = backing_path,
+                                     .no_backing = app->without_backing && backing_path == NULL};
 }
 
 void tui_app_look_through(struct tui_app *app, const char *backing_path)
@@ -150,8 +161,9 @@ int tui_app_reopen(struct tui_app *app, struct cow_error *err)
     struct cow_image *image = NULL;
     int status = cow_image_open(&image, app->subject.image_path, &app->subject.open, err);
 
-    if (status == 0)
+    if (status == 0) {
         take_image(app, image);
+    }
     return status;
 }
 
@@ -161,8 +173,9 @@ static bool is_being_moved(const struct tui_app *app)
     struct cow_image *image = NULL;
 
     if (!app->pending || !app->holder.held || cow_image_half(app->subject.image) != COW_HALF_NOT ||
-        cow_image_open(&image, app->subject.image_path, &app->subject.open, NULL))
+        cow_image_open(&image, app->subject.image_path, &app->subject.open, NULL) != 0) {
         return false;
+    }
     bool moves = cow_image_half(image) != COW_HALF_NOT;
     cow_image_close(image);
     return moves;
@@ -175,8 +188,9 @@ void tui_app_follow(struct tui_app *app)
     tui_app_look_around(app);
     bool half = cow_image_half(app->subject.image) != COW_HALF_NOT;
     if (app->depth == 0 &&
-        (app->pending != pending || (half && app->holder.held != held) || is_being_moved(app)))
+        (app->pending != pending || (half && app->holder.held != held) || is_being_moved(app))) {
         (void)tui_app_reopen(app, NULL); /* else it stays as it was, and R says why */
+    }
     tell_outside(app);
 }
 
@@ -184,9 +198,10 @@ int tui_app_reopen_changed(struct tui_app *app, struct cow_error *err)
 {
     tui_app_look_through(app, NULL);
     int status = tui_app_reopen(app, err);
-    if (status || !app->named_backing ||
-        strcmp(cow_image_header(app->subject.image)->backing_path, app->named_for) != 0)
+    if (status != 0 || app->named_backing == NULL ||
+        strcmp(cow_image_header(app->subject.image)->backing_path, app->named_for) != 0) {
         return status;
+    }
     tui_app_look_through(app, app->named_backing);
     return tui_app_reopen(app, err);
 }
@@ -216,13 +231,15 @@ int tui_app_name_backing(struct tui_app *app, const char *path, struct cow_error
 {
     const struct cow_open_options options = open_over(app, path);
     struct cow_image *image = NULL;
-    char *typed = path ? strdup(path) : NULL;
-    int status = path && !typed ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
-                                : cow_image_open(&image, app->subject.image_path, &options, err);
+    char *typed = path != NULL ? strdup(path) : NULL;
+    int status = path != NULL && typed == NULL
+                     ? cow_error_set(err, COW_NO_MEMORY, "out of memory")
+                     : cow_image_open(&image, app->subject.image_path, &options, err);
 
-    if (status == 0 && path)
+    if (status == 0 && path != NULL) {
         status = check_fit(image, path, err);
-    if (status) {
+    }
+    if (status != 0) {
         cow_image_close(image);
         free(typed);
         return status;
@@ -242,17 +259,18 @@ void tui_app_say_backing(struct tui_app *app)
     char name[TUI_MESSAGE_BYTES / 2];
 
     cow_escape(name, sizeof name, backing->path);
-    if (backing->state == COW_BACKING_IGNORED)
+    if (backing->state == COW_BACKING_IGNORED) {
         tui_app_say(app, TUI_DIM, "no backing file is looked at, as when this began");
-    else if (backing->state != COW_BACKING_FOUND)
+    } else if (backing->state != COW_BACKING_FOUND) {
         tui_app_say(app, TUI_WARN, "the backing file is the header's again: %s",
-                    backing->path[0] ? backing->problem : "there is none");
-    else if (backing->mtime != (int64_t)cow_image_header(app->subject.image)->mtime)
+                    backing->path[0] != '\0' ? backing->problem : "there is none");
+    } else if (backing->mtime != (int64_t)cow_image_header(app->subject.image)->mtime) {
         tui_app_say(app, TUI_WARN, "the backing file is %s, whose date is not the header's: Check tells more",
                     name);
-    else
+    } else {
         tui_app_say(app, TUI_DIM, "the backing file is %s%s", name,
-                    app->named_backing ? ", as long as you look" : ", as the header says");
+                    app->named_backing != NULL ? ", as long as you look" : ", as the header says");
+    }
 }
 
 uint64_t tui_app_sectors(const struct tui_app *app)
@@ -264,10 +282,12 @@ void tui_app_select(struct tui_app *app, uint64_t sector)
 {
     uint64_t sectors = tui_app_sectors(app);
 
-    if (sector >= sectors)
+    if (sector >= sectors) {
         sector = sectors > 0 ? sectors - 1 : 0;
-    if (sector != app->sector)
+    }
+    if (sector != app->sector) {
         app->sector_byte = 0;
+    }
     app->sector = sector;
     app->redraw = true;
 }
@@ -281,10 +301,12 @@ void tui_app_select_byte(struct tui_app *app, uint64_t byte)
 {
     const struct cow_header *header = cow_image_header(app->subject.image);
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return;
-    if (byte >= header->size_bytes)
+    }
+    if (byte >= header->size_bytes) {
         byte = header->size_bytes - 1;
+    }
     tui_app_select(app, byte / header->sector_bytes);
     app->sector_byte = (uint32_t)(byte % header->sector_bytes);
 }
@@ -293,20 +315,22 @@ void tui_app_light(struct tui_app *app, const struct cow_fs_file *file)
 {
     struct cow_error err = {0};
 
-    if (tui_files_light(&app->files, file, &err))
+    if (tui_files_light(&app->files, file, &err) != 0) {
         tui_app_error(app, &err);
+    }
     tui_app_hear_job(app, &app->files.job);
 }
 
 static enum tui_result select_dirty(struct tui_app *app, int status, const struct cow_dirty_run *run,
                                     const struct cow_error *err, const char *none)
 {
-    if (status)
+    if (status != 0) {
         tui_app_error(app, err);
-    else if (run->sectors == 0)
+    } else if (run->sectors == 0) {
         tui_app_say(app, TUI_DIM, "%s", none);
-    else
+    } else {
         tui_app_select(app, run->first_sector);
+    }
     return TUI_REDRAW;
 }
 
@@ -316,14 +340,16 @@ enum tui_result tui_app_next_dirty(struct tui_app *app, uint64_t end)
     struct cow_dirty_run run = {0, 0};
     struct cow_density before = {0, 0, 0};
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
+    }
     int status = cow_image_next_dirty(app->subject.image, end, &run, &err);
     /* A run that only goes on behind the range is the one we come from. */
     if (status == 0 && run.sectors > 0 && run.first_sector == end && end > 0) {
         status = cow_image_density(app->subject.image, end - 1, 1, &before, &err);
-        if (status == 0 && before.dirty_sectors > 0)
+        if (status == 0 && before.dirty_sectors > 0) {
             status = cow_image_next_dirty(app->subject.image, end + run.sectors, &run, &err);
+        }
     }
     return select_dirty(app, status, &run, &err, "no further run in the COW");
 }
@@ -333,8 +359,9 @@ enum tui_result tui_app_prev_dirty(struct tui_app *app, uint64_t first)
     struct cow_error err = {0};
     struct cow_dirty_run run = {0, 0};
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
+    }
     int status = cow_image_prev_dirty(app->subject.image, first, &run, &err);
     return select_dirty(app, status, &run, &err, "no earlier run in the COW");
 }

@@ -27,12 +27,15 @@ static bool wants_files(const struct tui_app *app)
 {
     const struct tui_view_class *top = app->depth > 0 ? app->stack[app->depth - 1].view_class : NULL;
 
-    if (app->find.kind == TUI_FIND_OWNER && app->find.job.state == TUI_JOB_RUNNING)
+    if (app->find.kind == TUI_FIND_OWNER && app->find.job.state == TUI_JOB_RUNNING) {
         return true;
-    if (top == &tui_view_bytes || top == &tui_view_owner)
+    }
+    if (top == &tui_view_bytes || top == &tui_view_owner) {
         return true;
-    if (app->tab_now == TUI_TAB_FILES)
-        return !top || top == &tui_view_file;
+    }
+    if (app->tab_now == TUI_TAB_FILES) {
+        return top == NULL || top == &tui_view_file;
+    }
     return wants_ends(app) &&
            (app->canvas.cols >= TUI_PANE_FROM_COLS || (app->tab_now == TUI_TAB_MAP && app->files.colours));
 }
@@ -55,8 +58,9 @@ static bool wants_follow(const struct tui_app *app)
 {
     for (int i = 0; i < app->depth; i++) {
         const struct tui_view_class *over = app->stack[i].view_class;
-        if (over == &tui_view_change || over == &tui_view_wizard || over == &tui_view_serving)
+        if (over == &tui_view_change || over == &tui_view_wizard || over == &tui_view_serving) {
             return false;
+        }
     }
     return true;
 }
@@ -80,8 +84,9 @@ static void end_files(struct tui_app *app)
 {
     struct tui_job *job = &app->files.job;
 
-    if (job->state == TUI_JOB_DONE)
+    if (job->state == TUI_JOB_DONE) {
         return;
+    }
     job->complains = app->files.colours && app->tab_now != TUI_TAB_FILES && job->state == TUI_JOB_FAILED;
     app->files.colours = false;
 }
@@ -129,8 +134,9 @@ void tui_app_begin_jobs(struct tui_app *app)
 
 void tui_app_forget_jobs(struct tui_app *app)
 {
-    for (int i = 0; i < TUI_APP_JOBS; i++)
+    for (int i = 0; i < TUI_APP_JOBS; i++) {
         app->job[i]->job_class->forget(app->job[i]->owner);
+    }
 }
 
 void tui_app_end_jobs(struct tui_app *app)
@@ -150,18 +156,21 @@ static bool job_waits(const struct tui_app *app, int i)
 bool tui_app_work_waits(const struct tui_app *app)
 {
     for (int i = 0; i < TUI_APP_JOBS; i++) {
-        if (job_waits(app, i))
+        if (job_waits(app, i)) {
             return true;
+        }
     }
     return false;
 }
 
 void tui_app_hear_job(struct tui_app *app, struct tui_job *job)
 {
-    if (job->said[0])
+    if (job->said[0] != '\0') {
         tui_app_say(app, job->said_style, "%s", job->said);
-    if (job->complains)
+    }
+    if (job->complains) {
         tui_app_error(app, &job->error);
+    }
     app->redraw |= job->news;
     job->said[0] = '\0';
     job->complains = job->news = false;
@@ -172,8 +181,9 @@ static void do_slice(struct tui_app *app, int i)
     struct tui_job *job = app->job[i];
 
     job->job_class->slice(job->owner);
-    if (job->state != TUI_JOB_RUNNING)
+    if (job->state != TUI_JOB_RUNNING) {
         rows[i].end(app);
+    }
     tui_app_hear_job(app, job);
 }
 
@@ -184,8 +194,9 @@ static int next_fiber(const struct tui_app *app)
 
     for (int i = TUI_APP_JOBS - 1; i >= 0; i--) {
         if (app->job[i]->job_class->is_fiber && job_waits(app, i) &&
-            (next < 0 || app->job[next]->state != TUI_JOB_RUNNING))
+            (next < 0 || app->job[next]->state != TUI_JOB_RUNNING)) {
             next = i;
+        }
     }
     return next;
 }
@@ -195,7 +206,8 @@ void tui_app_work(struct tui_app *app)
     int fiber = next_fiber(app);
 
     for (int i = 0; i < TUI_APP_JOBS; i++) {
-        if (i == fiber || (!app->job[i]->job_class->is_fiber && job_waits(app, i)))
+        if (i == fiber || (!app->job[i]->job_class->is_fiber && job_waits(app, i))) {
             do_slice(app, i);
+        }
     }
 }

@@ -44,9 +44,9 @@ void tui_app_ask_file(struct tui_app *app, const char *question, const char *ini
 /* What was offered is a name as it stands, whatever it begins with. */
 static void answer_question(struct tui_app *app, const char *text)
 {
-    char *path = app->offered && strcmp(text, app->offered) != 0 ? tui_prompt_expand(text) : NULL;
+    char *path = app->offered != NULL && strcmp(text, app->offered) != 0 ? tui_prompt_expand(text) : NULL;
 
-    app->answer(app, path ? path : text);
+    app->answer(app, path != NULL ? path : text);
     free(path);
 }
 
@@ -54,33 +54,39 @@ void tui_app_ask_paste(struct tui_app *app, const char *text)
 {
     tui_prompt_paste(text);
     app->redraw = true;
-    if (app->question && app->typed)
+    if (app->question != NULL && app->typed != NULL) {
         app->typed(app, tui_prompt_text());
+    }
 }
 
 const char *tui_app_ask_key(struct tui_app *app, int key)
 {
     bool empty = tui_prompt_text()[0] == '\0';
-    if (app->question && (key == TUI_KEY_UP || key == TUI_KEY_DOWN)) /* the history is of commands */
+    if (app->question != NULL &&
+        (key == TUI_KEY_UP || key == TUI_KEY_DOWN)) { /* the history is of commands */
         return NULL;
-    enum tui_prompt_state state = empty && !app->question && key == TUI_KEY_BACKSPACE
+    }
+    enum tui_prompt_state state = empty && app->question == NULL && key == TUI_KEY_BACKSPACE
                                       ? tui_prompt_key(TUI_KEY_ESC)
                                       : tui_prompt_key(key);
 
     app->redraw = true;
     if (state == TUI_PROMPT_EDITING) {
-        if (app->question && app->typed)
+        if (app->question != NULL && app->typed != NULL) {
             app->typed(app, tui_prompt_text());
+        }
         return NULL;
     }
     app->prompting = false;
     if (state != TUI_PROMPT_ACCEPTED) {
-        if (app->question && app->given_up)
+        if (app->question != NULL && app->given_up != NULL) {
             app->given_up(app);
+        }
         return NULL;
     }
-    if (!app->question)
+    if (app->question == NULL) {
         return tui_prompt_text();
+    }
     answer_question(app, tui_prompt_text());
     return NULL;
 }

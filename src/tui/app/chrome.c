@@ -32,8 +32,9 @@ int tui_app_tab_at(const struct tui_app *app, int x)
     for (int tab = 0; tab < TUI_TABS; tab++) {
         int begin = end;
         end += tui_text_cells(tui_view_title(app->tab[tab].view_class)) + TAB_CELLS;
-        if (x >= begin && x < end)
+        if (x >= begin && x < end) {
             return tab;
+        }
         end++;
     }
     return TUI_NO_TAB;
@@ -44,13 +45,15 @@ static void draw_tabs(const struct tui_app *app, struct tui_canvas *canvas)
     char work[TUI_WORK_BYTES];
     int x = 0;
 
-    for (int i = 0; i < TUI_TABS; i++)
+    for (int i = 0; i < TUI_TABS; i++) {
         x += put_tab(app, canvas, x, i) + 1;
+    }
     for (int i = 0; i < app->depth; i++) {
         const struct tui_view_class *view_class = app->stack[i].view_class;
-        if (!view_class->overlay)
+        if (!view_class->overlay) {
             x += tui_textf(canvas, x, 1, canvas->cols - x, TUI_STRONG, " \u203a %s",
                            tui_view_title(view_class));
+        }
     }
     bool goes_on = tui_work_text(app, work);
     int room = canvas->cols - 1 - x - 1, cells = tui_text_cells(work);
@@ -63,8 +66,9 @@ static void draw_candidates(struct tui_canvas *canvas, int prompt_y)
 {
     struct tui_page page = {0};
 
-    if (tui_prompt_candidates()[0] == '\0')
+    if (tui_prompt_candidates()[0] == '\0') {
         return;
+    }
     tui_page_begin(&page, canvas->cols - 2);
     tui_page_line(&page);
     tui_page_wrap(&page, 0, 0, TUI_KEY, tui_prompt_candidates());
@@ -79,15 +83,16 @@ static void draw_bottom(struct tui_app *app, struct tui_canvas *canvas, const st
     int y = canvas->rows - 1;
 
     if (app->prompting) {
-        tui_prompt_draw(canvas, 0, y, canvas->cols, TUI_STRONG, app->question ? app->question : ":");
+        tui_prompt_draw(canvas, 0, y, canvas->cols, TUI_STRONG, app->question != NULL ? app->question : ":");
         draw_candidates(canvas, y);
         return;
     }
     bool to_list = app->chosen && app->depth == 0 && app->tab_return == TUI_NO_TAB;
     tui_contexts contexts = view->view_class->contexts(app, view->state) | (to_list ? TUI_IN_CHOSEN : 0U);
     tui_footer_draw(canvas, y, tui_work_contexts(app, contexts));
-    if (app->message[0])
+    if (app->message[0] != '\0') {
         tui_text(canvas, 1, y - 1, canvas->cols - 2, app->message_style, app->message);
+    }
 }
 
 void tui_app_draw_unfinished(struct tui_app *app, struct tui_canvas *canvas, struct tui_rect area)
@@ -123,8 +128,9 @@ void tui_app_draw_work(struct tui_app *app)
     int cols, rows;
 
     app->backend->ops->size(app->backend, &cols, &rows);
-    if (cols != canvas->cols || rows != canvas->rows || cols < TUI_MIN_COLS || rows < TUI_MIN_ROWS)
+    if (cols != canvas->cols || rows != canvas->rows || cols < TUI_MIN_COLS || rows < TUI_MIN_ROWS) {
         return; /* there is nothing to draw over */
+    }
     tui_fill(canvas, (struct tui_rect){0, 1, cols, 1}, ' ', TUI_NORMAL);
     tui_fill(canvas, (struct tui_rect){0, rows - 1, cols, 1}, ' ', TUI_NORMAL);
     draw_tabs(app, canvas);
@@ -139,8 +145,9 @@ void tui_app_draw(struct tui_app *app)
 
     app->redraw = app->pane.waits = false;
     app->backend->ops->size(app->backend, &cols, &rows);
-    if (tui_canvas_resize(canvas, cols, rows))
-        return;          /* out of memory: the old picture stays */
+    if (tui_canvas_resize(canvas, cols, rows) != 0) {
+        return; /* out of memory: the old picture stays */
+    }
     if (app->asks_yes) { /* before the page is there to be answered, so nobody's answer is lost */
         app->backend->ops->discard(app->backend);
         app->ahead.taken = app->ahead.n = 0;
@@ -157,13 +164,15 @@ void tui_app_draw(struct tui_app *app)
     int told = tui_follow_draw(app, canvas, area.y);
     area.y += told;
     area.rows -= told;
-    while (first > 0 && app->stack[first - 1].view_class->overlay)
+    while (first > 0 && app->stack[first - 1].view_class->overlay) {
         first--;
+    }
     for (int i = first; i <= app->depth; i++) {
         const struct tui_view *view = i == 0 ? &app->tab[app->tab_now] : &app->stack[i - 1];
         view->view_class->draw(app, view->state, canvas, area);
-        if (i == app->depth)
+        if (i == app->depth) {
             draw_bottom(app, canvas, view);
+        }
     }
     app->backend->ops->present(app->backend, canvas);
 }

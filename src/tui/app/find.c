@@ -27,7 +27,7 @@ static enum tui_found search_page(struct tui_page *page, const struct tui_search
     case TUI_SEARCH_TYPED:
         page->top = page->before.top;
         page->found = 0;
-        line = search->text[0] ? tui_page_find(page, search->text, page->before.top, false) : -1;
+        line = search->text[0] != '\0' ? tui_page_find(page, search->text, page->before.top, false) : -1;
         break;
     case TUI_SEARCH_NEXT:
         line = tui_page_find(page, search->text, from + 1, false);
@@ -36,8 +36,9 @@ static enum tui_found search_page(struct tui_page *page, const struct tui_search
         line = tui_page_find(page, search->text, from - 1, true);
         break;
     }
-    if (line < 0)
+    if (line < 0) {
         return TUI_FOUND_NOT;
+    }
     page->found = line + 1;
     tui_page_reveal(page, line, line, page->rows);
     return TUI_FOUND;
@@ -49,10 +50,11 @@ long tui_list_search(size_t rows, size_t at, const struct tui_search *search,
     char out[TUI_ROW_TEXT_BYTES];
     bool back = search->step == TUI_SEARCH_PREVIOUS, beyond = back || search->step == TUI_SEARCH_NEXT;
 
-    for (size_t i = 0; i < rows && search->text[0]; i++) {
+    for (size_t i = 0; i < rows && search->text[0] != '\0'; i++) {
         size_t by = i + beyond, row = (back ? at + 2 * rows - by : at + by) % rows;
-        if (strcasestr(text_of(list, row, out), search->text))
+        if (strcasestr(text_of(list, row, out), search->text) != NULL) {
             return (long)row;
+        }
     }
     return -1;
 }
@@ -60,8 +62,9 @@ long tui_list_search(size_t rows, size_t at, const struct tui_search *search,
 enum tui_found tui_app_search_owners(struct tui_app *app, void *state, const struct tui_search *search)
 {
     (void)state;
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_FOUND_NOT;
+    }
     switch (search->step) {
     case TUI_SEARCH_BEGIN:
         app->search.from = tui_app_byte(app);
@@ -90,13 +93,15 @@ static enum tui_found search(struct tui_app *app, enum tui_search_step step, con
     const struct tui_search what = {step, text};
     enum tui_found found = TUI_FOUND_NO_TEXT;
 
-    if (view->view_class->search)
+    if (view->view_class->search != NULL) {
         found = view->view_class->search(app, view->state, &what);
-    else if (view->view_class->has_page)
+    } else if (view->view_class->has_page) {
         found = search_page(view->state, &what); /* the state begins with it */
+    }
     app->redraw = true;
-    if (found == TUI_FOUND_LATER)
+    if (found == TUI_FOUND_LATER) {
         tui_app_hear_job(app, &app->find.job);
+    }
     return found;
 }
 
@@ -109,14 +114,16 @@ static void say_not_found(struct tui_app *app, const char *text)
 
 static void text_typed(struct tui_app *app, const char *text)
 {
-    if (strcmp(text, app->search.typed) == 0)
+    if (strcmp(text, app->search.typed) == 0) {
         return;
+    }
     snprintf(app->search.typed, sizeof app->search.typed, "%s", text);
     tui_job_stop(&app->find.job);
-    if (text[0])
+    if (text[0] != '\0') {
         app->search.found = search(app, TUI_SEARCH_TYPED, text);
-    else
+    } else {
         search(app, TUI_SEARCH_CANCEL, "");
+    }
 }
 
 static void text_given_up(struct tui_app *app)
@@ -127,8 +134,9 @@ static void text_given_up(struct tui_app *app)
 
 static enum tui_result find_again(struct tui_app *app, bool back)
 {
-    if (search(app, back ? TUI_SEARCH_PREVIOUS : TUI_SEARCH_NEXT, app->asked.what) == TUI_FOUND_NOT)
+    if (search(app, back ? TUI_SEARCH_PREVIOUS : TUI_SEARCH_NEXT, app->asked.what) == TUI_FOUND_NOT) {
         say_not_found(app, app->asked.what);
+    }
     return TUI_REDRAW;
 }
 
@@ -142,8 +150,9 @@ static void text_answer(struct tui_app *app, const char *text)
     tui_places_leave(app, &app->search.place);
     app->asked.again = find_again;
     snprintf(app->asked.what, sizeof app->asked.what, "%s", text);
-    if (app->search.found == TUI_FOUND_NOT)
+    if (app->search.found == TUI_FOUND_NOT) {
         say_not_found(app, text);
+    }
 }
 
 enum tui_result tui_app_ask_text(struct tui_app *app)
@@ -164,8 +173,9 @@ static void say_side(struct tui_app *app)
 {
     const struct tui_find *find = &app->find;
 
-    if (find->kind != TUI_FIND_BYTES || find->in_cow == find->in_backing)
+    if (find->kind != TUI_FIND_BYTES || find->in_cow == find->in_backing) {
         return;
+    }
     tui_app_say(app, TUI_DIM, "found in what the %s has there", find->in_cow ? "COW" : "backing file");
 }
 
@@ -179,8 +189,9 @@ void tui_app_end_find(struct tui_app *app)
     } else if (find->job.state == TUI_JOB_DONE && find->found) {
         const struct tui_place left = tui_places_now(app);
         tui_app_select_byte(app, find->found_at);
-        if (!app->prompting)
+        if (!app->prompting) {
             tui_places_leave(app, &left);
+        }
         say_side(app);
     } else if (find->job.state == TUI_JOB_DONE) {
         tui_app_say(app, TUI_WARN,

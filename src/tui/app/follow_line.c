@@ -18,8 +18,9 @@ static uint64_t sum_of(const struct tui_follow *follow, unsigned ago, unsigned s
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < seconds; i++)
+    for (unsigned i = 0; i < seconds; i++) {
         sum += tui_follow_second(follow, ago + i);
+    }
     return sum;
 }
 
@@ -31,11 +32,13 @@ static void draw_history(const struct tui_follow *follow, struct tui_canvas *can
     uint64_t most = 0;
 
     for (size_t i = 0; i < sizeof seconds_of / sizeof seconds_of[0] && seconds == 0; i++) {
-        if (x + TUI_FOLLOW_SECONDS / (int)seconds_of[i] <= x_end)
+        if (x + TUI_FOLLOW_SECONDS / (int)seconds_of[i] <= x_end) {
             seconds = seconds_of[i];
+        }
     }
-    if (seconds == 0)
+    if (seconds == 0) {
         return;
+    }
     unsigned cells = TUI_FOLLOW_SECONDS / seconds;
     for (unsigned i = 0; i < cells; i++) {
         uint64_t sum = sum_of(follow, i * seconds, seconds);
@@ -65,8 +68,8 @@ static int draw_numbers(const struct tui_follow *follow, struct tui_canvas *canv
 
 static void draw_reading(const struct tui_follow *follow, struct tui_canvas *canvas, int y)
 {
-    const struct cow_follow_facts *facts = follow->follow ? cow_follow_facts(follow->follow) : NULL;
-    unsigned percent = facts && facts->pages > 0 ? (unsigned)(facts->page * 100 / facts->pages) : 0;
+    const struct cow_follow_facts *facts = follow->follow != NULL ? cow_follow_facts(follow->follow) : NULL;
+    unsigned percent = facts != NULL && facts->pages > 0 ? (unsigned)(facts->page * 100 / facts->pages) : 0;
 
     tui_textf(canvas, 1, y, canvas->cols - 2, TUI_STRONG, "follow: reading the bitmap, %u%%", percent);
 }
@@ -76,15 +79,17 @@ int tui_follow_draw(const struct tui_app *app, struct tui_canvas *canvas, int y)
     const struct tui_follow *follow = &app->follow;
     int cells = (int)sizeof unseen - 1;
 
-    if (!follow->on)
+    if (!follow->on) {
         return 0;
-    bool known = follow->follow && cow_follow_facts(follow->follow)->known;
+    }
+    bool known = follow->follow != NULL && cow_follow_facts(follow->follow)->known;
     bool one = canvas->cols >= 2 * cells + LEAST_COLS;
     int end = canvas->cols - 1 - (one ? cells + 2 : 0);
-    if (known)
+    if (known) {
         draw_history(follow, canvas, draw_numbers(follow, canvas, 1, y) + 2, y, end);
-    else
+    } else {
         draw_reading(follow, canvas, y);
+    }
     tui_text(canvas, one ? end + 2 : 1, one ? y : y + 1, cells, TUI_DIM, unseen);
     return one ? 1 : 2;
 }

@@ -40,37 +40,42 @@ static void handle_key(struct tui_app *app, int key)
     app->pane.key = tui_clock();
     if (app->prompting) {
         const char *line = tui_app_ask_key(app, key);
-        if (line)
+        if (line != NULL) {
             tui_app_run_command(app, line);
+        }
         return;
     }
-    if (app->message[0]) {
+    if (app->message[0] != '\0') {
         app->message[0] = '\0';
         app->redraw = true;
     }
     app->pointer.clicks.one = app->pointer.pressed = false;
-    if (key != 'q')
+    if (key != 'q') {
         app->warned = false;
+    }
     if (app->marks.awaits != TUI_LETTER_NONE) {
         tui_app_take_letter(app, key);
         return;
     }
-    if (key == TUI_KEY_ESC && tui_work_stop(app))
+    if (key == TUI_KEY_ESC && tui_work_stop(app)) {
         return;
+    }
     struct tui_view view = *tui_app_top(app);
     tui_contexts contexts = view.view_class->contexts(app, view.state);
     const struct tui_action *action = tui_action_of_key(key, contexts);
     enum tui_result result = TUI_IGNORED;
-    if (action) {
+    if (action != NULL) {
         tui_app_perform(app, action, NULL);
         return;
     }
-    if (view.view_class->key)
+    if (view.view_class->key != NULL) {
         result = view.view_class->key(app, view.state, key);
-    if (result == TUI_IGNORED)
+    }
+    if (result == TUI_IGNORED) {
         refuse_key(app, key, contexts);
-    else
+    } else {
         tui_app_finish(app, &view, result);
+    }
 }
 
 /* A paste is text for a field. Nowhere else is it obeyed: who pastes does not always see what. */
@@ -83,33 +88,39 @@ static void handle_paste(struct tui_app *app, const char *text)
         tui_app_ask_paste(app, text);
         return;
     }
-    if (view.view_class->paste)
+    if (view.view_class->paste != NULL) {
         result = view.view_class->paste(app, view.state, text);
-    if (result == TUI_IGNORED)
+    }
+    if (result == TUI_IGNORED) {
         tui_app_say(app, TUI_WARN, "pasted text is taken where text is asked for, and nowhere else");
-    else
+    } else {
         tui_app_finish(app, &view, result);
+    }
 }
 
 static void handle_tick(struct tui_app *app)
 {
     struct tui_view view = *tui_app_top(app);
 
-    if (app->ticks++ % TICKS_PER_LOOK == 0)
+    if (app->ticks++ % TICKS_PER_LOOK == 0) {
         tui_app_follow(app);
+    }
     tui_follow_tick(&app->follow);
     tui_app_hear_job(app, &app->follow.job);
-    if (view.view_class->tick)
+    if (view.view_class->tick != NULL) {
         tui_app_finish(app, &view, view.view_class->tick(app, view.state));
+    }
 }
 
 /* What is the same whether we wait for work or work is going on. */
 static void handle_outside(struct tui_app *app, const struct tui_event *event)
 {
-    if (event->kind == TUI_EVENT_RESIZE || event->kind == TUI_EVENT_REDRAW)
+    if (event->kind == TUI_EVENT_RESIZE || event->kind == TUI_EVENT_REDRAW) {
         app->redraw = true;
-    if (event->kind == TUI_EVENT_REDRAW)
+    }
+    if (event->kind == TUI_EVENT_REDRAW) {
         app->backend->ops->forget(app->backend);
+    }
     if (event->kind == TUI_EVENT_STOP) {
         app->leave = true;
         app->stop_signal = event->signal_number;
@@ -119,8 +130,9 @@ static void handle_outside(struct tui_app *app, const struct tui_event *event)
 /* A key that was typed while something was waited for is meant for what comes then. */
 static void keep_key(struct tui_app *app, const struct tui_event *event)
 {
-    if (event->kind == TUI_EVENT_KEY && app->ahead.n < TUI_AHEAD_KEYS)
+    if (event->kind == TUI_EVENT_KEY && app->ahead.n < TUI_AHEAD_KEYS) {
         app->ahead.key[app->ahead.n++] = event->key;
+    }
 }
 
 /* The first key that was kept. */
@@ -128,8 +140,9 @@ static int take_key(struct tui_app *app)
 {
     int key = app->ahead.key[app->ahead.taken++];
 
-    if (app->ahead.taken == app->ahead.n)
+    if (app->ahead.taken == app->ahead.n) {
         app->ahead.taken = app->ahead.n = 0;
+    }
     return key;
 }
 
@@ -145,11 +158,13 @@ static bool hear_stop(struct tui_app *app, bool keeps)
         handle_outside(app, &event);
         stop |= event.kind == TUI_EVENT_KEY &&
                 (event.key == TUI_KEY_ESC || event.key == 'q' || event.key == TUI_CTRL('c'));
-        if (keeps)
+        if (keeps) {
             keep_key(app, &event);
+        }
     }
-    if (stop)
+    if (stop) {
         app->ahead.taken = app->ahead.n = 0;
+    }
     return stop || app->leave;
 }
 
@@ -164,8 +179,9 @@ bool tui_app_look_in(struct tui_waiting *waiting, const char *what, uint64_t don
     struct tui_app *app = waiting->app;
     struct tui_waiting *outer = app->waiting;
 
-    if (waiting->begun <= 0)
+    if (waiting->begun <= 0) {
         waiting->begun = tui_clock();
+    }
     if (app->subject.interactive && tui_clock() - waiting->looked < seconds_between_looks) {
         if (tui_clock() - waiting->heard >= seconds_between_stops) {
             waiting->stopping |= hear_stop(app, true);
@@ -196,8 +212,9 @@ int tui_app_end_waiting(struct tui_app *app, int status, struct cow_error *err)
     bool stopped = app->waiting->stopping;
 
     app->waiting = NULL;
-    if (stopped)
+    if (stopped) {
         return cow_error_set(err, COW_CANCELLED, "cancelled, nothing changed");
+    }
     return status;
 }
 
@@ -207,12 +224,14 @@ bool tui_app_step(void *context)
     struct tui_waiting *waiting = app->waiting;
     double now;
 
-    if (!waiting || (now = tui_clock()) - waiting->heard < seconds_between_stops)
-        return waiting && waiting->stopping;
+    if (waiting == NULL || (now = tui_clock()) - waiting->heard < seconds_between_stops) {
+        return waiting != NULL && waiting->stopping;
+    }
     waiting->heard = now;
     waiting->stopping |= hear_stop(app, true);
-    if (now - waiting->looked < seconds_between_looks)
+    if (now - waiting->looked < seconds_between_looks) {
         return waiting->stopping;
+    }
     waiting->looked = now;
     app->waits.what = "looking at the image";
     app->waits.progress = (struct tui_progress){.started = waiting->begun};
@@ -227,10 +246,12 @@ static void count_slice(struct tui_app *app)
 {
     bool ticks = ++app->slices % SLICES_PER_TICK == 0;
 
-    if (app->subject.interactive)
+    if (app->subject.interactive) {
         ticks = tui_clock() - app->ticked >= seconds_between_looks;
-    if (!ticks)
+    }
+    if (!ticks) {
         return;
+    }
     app->ticked = tui_clock();
     handle_tick(app);
 }
@@ -248,27 +269,33 @@ int tui_app_loop(struct tui_app *app, struct cow_error *err)
     app->redraw = true;
     while (!app->leave) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
-        if (app->redraw || pane_is_due(app))
+        if (app->redraw || pane_is_due(app)) {
             tui_app_draw(app);
+        }
         bool busy = tui_app_work_waits(app);
         enum tui_wait wait = busy ? TUI_WAIT_NOT : app->pane.waits ? TUI_WAIT_MOMENT : TUI_WAIT_EVENT;
-        if (app->ahead.n > 0)
+        if (app->ahead.n > 0) {
             event = (struct tui_event){.kind = TUI_EVENT_KEY, .key = take_key(app)};
-        else if ((status = app->backend->ops->next(app->backend, &event, wait, err)))
+        } else if ((status = app->backend->ops->next(app->backend, &event, wait, err)) != 0) {
             return status;
+        }
         handle_outside(app, &event);
-        if (event.kind == TUI_EVENT_KEY)
+        if (event.kind == TUI_EVENT_KEY) {
             handle_key(app, event.key);
-        if (event.kind == TUI_EVENT_MOUSE)
+        }
+        if (event.kind == TUI_EVENT_MOUSE) {
             tui_app_take_mouse(app, &event.mouse);
-        if (event.kind == TUI_EVENT_PASTE)
+        }
+        if (event.kind == TUI_EVENT_PASTE) {
             handle_paste(app, event.text);
+        }
         if (event.kind == TUI_EVENT_TICK && busy) {
             tui_app_work(app);
             count_slice(app);
         }
-        if (event.kind == TUI_EVENT_TICK && wait == TUI_WAIT_EVENT)
+        if (event.kind == TUI_EVENT_TICK && wait == TUI_WAIT_EVENT) {
             handle_tick(app);
+        }
     }
     return 0;
 }

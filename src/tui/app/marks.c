@@ -30,17 +30,19 @@ enum tui_result tui_app_do_letter(struct tui_app *app, int awaits, const char *a
 
     (void)argument;
     list_marks(&app->marks, letters);
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
+    }
     if (awaits == TUI_LETTER_GOES && letters[0] == '\0') {
         tui_app_say(app, TUI_DIM, "there are no marks yet: m and a letter sets one");
         return TUI_REDRAW;
     }
     app->marks.awaits = (enum tui_letter)awaits;
-    if (awaits == TUI_LETTER_SETS)
+    if (awaits == TUI_LETTER_SETS) {
         tui_app_say(app, TUI_NORMAL, "mark this byte by which letter, a to z?");
-    else
+    } else {
         tui_app_say(app, TUI_NORMAL, "to which mark?%s", letters);
+    }
     return TUI_REDRAW;
 }
 
@@ -62,8 +64,9 @@ void tui_app_take_letter(struct tui_app *app, int key)
         return;
     }
     if (goes) {
-        if (marks->byte[letter] >= cow_image_header(app->subject.image)->size_bytes)
+        if (marks->byte[letter] >= cow_image_header(app->subject.image)->size_bytes) {
             tui_app_say(app, TUI_WARN, "mark %c is past the end of the disk; this is its last sector", key);
+        }
         tui_app_select_byte(app, marks->byte[letter]);
         return;
     }

@@ -53,8 +53,9 @@ static int walk_stretches(struct tui_next *next, struct cow_scan *reader, uint64
     out->any = false;
     while (at < end) {
         int status = cow_scan_run(reader, at, &run, &next->job.error);
-        if (status || run.sectors == 0)
+        if (status != 0 || run.sectors == 0) {
             return status;
+        }
         bool is_one = run.origin == out->origin;
         if (is_one && at != out->passed) {
             bool goes_on = out->any && out->end == at;
@@ -62,12 +63,14 @@ static int walk_stretches(struct tui_next *next, struct cow_scan *reader, uint64
             out->last = goes_on ? out->last : at;
             out->any = true;
             out->end = at + run.sectors;
-            if (first_only)
+            if (first_only) {
                 return 0;
+            }
         }
         at += run.sectors;
-        if (is_one && run.first_sector == out->passed)
+        if (is_one && run.first_sector == out->passed) {
             out->passed = at;
+        }
     }
     return 0;
 }
@@ -85,19 +88,24 @@ static int compare_on(struct tui_next *next, struct cow_scan *reader, enum cow_o
 
     for (;;) {
         int status = cow_image_next_dirty(next->app->subject.image, at, &dirty, &next->job.error);
-        if (status || dirty.sectors == 0)
+        if (status != 0 || dirty.sectors == 0) {
             return status;
+        }
         at = dirty.first_sector;
         status = look_in(next, at, false);
-        if (status == 0)
+        if (status == 0) {
             status = walk_stretches(next, reader, at, at / piece * piece + piece, true, &found);
-        if (status)
+        }
+        if (status != 0) {
             return status;
-        if (found.any)
+        }
+        if (found.any) {
             return find_at(next, found.first);
+        }
         at = at / piece * piece + piece;
-        if (found.passed > at) /* a run is not cut where a piece ends */
+        if (found.passed > at) { /* a run is not cut where a piece ends */
             at = found.passed;
+        }
     }
 }
 
@@ -111,23 +119,30 @@ static int compare_back(struct tui_next *next, struct cow_scan *reader, enum cow
         struct cow_dirty_run dirty = {0, 0};
         struct stretches found = {.origin = origin, .passed = UINT64_MAX};
         int status = cow_image_prev_dirty(next->app->subject.image, end, &dirty, &next->job.error);
-        if (status || dirty.sectors == 0)
+        if (status != 0 || dirty.sectors == 0) {
             return status;
+        }
         uint64_t last = dirty.first_sector + dirty.sectors < end ? dirty.first_sector + dirty.sectors : end;
-        if (goes_on && last < end)
+        if (goes_on && last < end) {
             return 0;
+        }
         uint64_t from = (last - 1) / piece * piece;
         status = look_in(next, from, true);
-        if (status == 0)
+        if (status == 0) {
             status = walk_stretches(next, reader, from, last, false, &found);
-        if (status)
+        }
+        if (status != 0) {
             return status;
-        if (goes_on && (!found.any || found.end < end))
+        }
+        if (goes_on && (!found.any || found.end < end)) {
             return 0;
-        if (found.any)
+        }
+        if (found.any) {
             find_at(next, found.last);
-        if (found.any && found.last > from)
+        }
+        if (found.any && found.last > from) {
             return 0;
+        }
         goes_on = found.any;
         end = from;
     }
@@ -140,8 +155,9 @@ static int find_compared(struct tui_next *next, int kind, bool back)
     struct cow_scan *reader = NULL;
     int status = cow_scan_open(&reader, next->app->subject.image, &next->job.error);
 
-    if (status == 0)
+    if (status == 0) {
         status = back ? compare_back(next, reader, origin) : compare_on(next, reader, origin);
+    }
     cow_scan_close(reader);
     return status;
 }
@@ -173,17 +189,21 @@ static int mixed_back(struct tui_next *next)
     while (end > 0) {
         struct cow_dirty_run dirty = {0, 0};
         int status = cow_image_prev_dirty(next->app->subject.image, end, &dirty, &next->job.error);
-        if (status || dirty.sectors == 0)
+        if (status != 0 || dirty.sectors == 0) {
             return status;
+        }
         uint64_t last = dirty.first_sector + dirty.sectors - 1;
-        if (last < end && is_mixed(next, last, here))
+        if (last < end && is_mixed(next, last, here)) {
             return 0;
-        if (is_mixed(next, dirty.first_sector, here))
+        }
+        if (is_mixed(next, dirty.first_sector, here)) {
             return 0;
+        }
         end = dirty.first_sector;
         status = look_in(next, end, true);
-        if (status)
+        if (status != 0) {
             return status;
+        }
     }
     return 0;
 }
@@ -194,10 +214,12 @@ static int find_mixed(struct tui_next *next, int kind, bool back)
     struct cow_dirty_run found = {0, 0};
 
     (void)kind;
-    if (page == 0)
+    if (page == 0) {
         return 0;
-    if (back)
+    }
+    if (back) {
         return mixed_back(next);
+    }
     int status = cow_image_next_mixed(next->app->subject.image, page_of(next, next->from) + page, &found,
                                       &next->job.error);
     return status == 0 && found.sectors > 0 ? find_at(next, found.first_sector) : status;
@@ -217,10 +239,12 @@ static int find_finding(struct tui_next *next, int kind, bool back)
     for (size_t i = 0; i < check->result.findings; i++) {
         const struct cow_finding *finding = &check->result.finding[i];
         uint64_t sector = finding->first_sector;
-        if (finding->sectors == 0 || (back ? sector >= next->from : sector <= next->from))
+        if (finding->sectors == 0 || (back ? sector >= next->from : sector <= next->from)) {
             continue;
-        if (!next->found || (back ? sector > next->sector : sector < next->sector))
+        }
+        if (!next->found || (back ? sector > next->sector : sector < next->sector)) {
             find_at(next, sector);
+        }
     }
     return 0;
 }
@@ -237,10 +261,12 @@ static int owner_on(struct tui_next *next, const struct cow_fs_owner *here, uint
 
     do {
         int status = cow_fs_owner_next(next->app->files.scan, at, &owner, &next->job.error);
-        if (status == 0)
+        if (status == 0) {
             status = look_in(next, at / sector_bytes, false);
-        if (status || owner.length_bytes == 0)
+        }
+        if (status != 0 || owner.length_bytes == 0) {
             return status;
+        }
         at = owner.first_byte + owner.length_bytes;
     } while (same_owner(here, &owner) || owner.first_byte / sector_bytes <= next->from);
     return find_at(next, owner.first_byte / sector_bytes);
@@ -254,19 +280,23 @@ static int owner_back(struct tui_next *next, const struct cow_fs_owner *here, ui
 
     while (end > 0) {
         int status = cow_image_prev_dirty(next->app->subject.image, end, &dirty, &next->job.error);
-        if (status || dirty.sectors == 0)
+        if (status != 0 || dirty.sectors == 0) {
             return status;
+        }
         uint64_t last = dirty.first_sector + dirty.sectors < end ? dirty.first_sector + dirty.sectors : end;
         status = cow_fs_owner_at(next->app->files.scan, (last - 1) * sector_bytes, &owner, &next->job.error);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         uint64_t first = owner.first_byte / sector_bytes;
         end = first > dirty.first_sector && first < last ? first : dirty.first_sector;
-        if (!same_owner(here, &owner))
+        if (!same_owner(here, &owner)) {
             return find_at(next, end);
+        }
         status = look_in(next, end, true);
-        if (status)
+        if (status != 0) {
             return status;
+        }
     }
     return 0;
 }
@@ -282,8 +312,9 @@ static int find_owner(struct tui_next *next, int kind, bool back)
         return cow_error_hint(&next->job.error, "4, or c on the Map, reads it");
     }
     int status = cow_fs_owner_at(next->app->files.scan, next->from * sector_bytes, &here, &next->job.error);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     return back ? owner_back(next, &here, sector_bytes) : owner_on(next, &here, sector_bytes);
 }
 
@@ -301,8 +332,9 @@ static void show_place(struct tui_app *app, uint64_t sector)
 {
     const struct tui_view *top = tui_app_top(app);
 
-    if (!(top->view_class->contexts(app, top->state) & TUI_IN_RUNS))
+    if ((top->view_class->contexts(app, top->state) & TUI_IN_RUNS) == 0) {
         tui_app_show_tab(app, TUI_TAB_MAP, true);
+    }
     tui_app_select(app, sector);
 }
 
@@ -314,7 +346,7 @@ static void look(void *owner)
     int status = kinds[next->kind].find(next, next->kind, next->back);
 
     next->job.state = tui_job_shall_stop(&next->job) ? TUI_JOB_STOPPED
-                      : status                       ? TUI_JOB_FAILED
+                      : status != 0                  ? TUI_JOB_FAILED
                                                      : TUI_JOB_DONE;
 }
 
@@ -376,8 +408,9 @@ void tui_app_end_next(struct tui_app *app)
 
 static enum tui_result look_for(struct tui_app *app, bool back)
 {
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
+    }
     next_forget(&app->next);
     app->next.kind = app->asked.kind;
     app->next.back = back;
@@ -390,7 +423,7 @@ static enum tui_result look_for(struct tui_app *app, bool back)
 enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind)
 {
     for (int i = 0; i < NEXT_KINDS; i++) {
-        if (kind && strcmp(kinds[i].name, kind) == 0) {
+        if (kind != NULL && strcmp(kinds[i].name, kind) == 0) {
             app->asked = (struct tui_asked){.again = look_for, .kind = i};
             return look_for(app, back);
         }
@@ -402,8 +435,9 @@ enum tui_result tui_app_do_next(struct tui_app *app, int back, const char *kind)
 enum tui_result tui_app_do_again(struct tui_app *app, int back, const char *argument)
 {
     (void)argument;
-    if (app->asked.again)
+    if (app->asked.again != NULL) {
         return app->asked.again(app, back);
+    }
     tui_app_say(app, TUI_DIM, "nothing was asked for yet: / and :next do");
     return TUI_REDRAW;
 }

@@ -22,16 +22,18 @@ static enum tui_result do_help(struct tui_app *app, const char *argument)
 static enum tui_result do_family(struct tui_app *app, const char *argument)
 {
     (void)argument;
-    if (tui_app_top(app)->view_class != &tui_view_family)
+    if (tui_app_top(app)->view_class != &tui_view_family) {
         tui_app_push(app, &tui_view_family, NULL);
+    }
     return TUI_REDRAW;
 }
 
 static enum tui_result show_tab(struct tui_app *app, enum tui_tab tab, const char *argument)
 {
     tui_app_show_tab(app, tab, false);
-    if (argument && tui_tab_class[tab]->again)
+    if (argument != NULL && tui_tab_class[tab]->again != NULL) {
         tui_tab_class[tab]->again(app);
+    }
     return TUI_REDRAW;
 }
 
@@ -45,8 +47,9 @@ static enum tui_result do_owners(struct tui_app *app, const char *argument)
     (void)argument;
     app->files.colours = app->tab_now != TUI_TAB_MAP || app->depth > 0 || !app->files.colours;
     bool running = app->files.job.state == TUI_JOB_RUNNING;
-    if (app->files.colours ? !tui_files_known(&app->files) && !running : running)
+    if (app->files.colours ? !tui_files_known(&app->files) && !running : running) {
         tui_files_again(&app->files);
+    }
     tui_app_show_tab(app, TUI_TAB_MAP, false);
     return TUI_REDRAW;
 }
@@ -61,27 +64,29 @@ static enum tui_result do_turn_tabs(struct tui_app *app, int by, const char *arg
 /* Opens a change. An interrupted one has to be recovered before. */
 static enum tui_result show_change(struct tui_app *app, const struct tui_change_request *request)
 {
-    if (app->pending && request->own != TUI_CHANGE_RECOVER)
+    if (app->pending && request->own != TUI_CHANGE_RECOVER) {
         tui_app_offer_recovery(app);
-    else
+    } else {
         tui_app_push(app, &tui_view_change, request);
+    }
     return TUI_REDRAW;
 }
 
 static enum tui_result do_change(struct tui_app *app, int change, const char *argument)
 {
     const struct tui_change_request request = {.own = (enum tui_change)change,
-                                               .argument = argument ? argument : ""};
+                                               .argument = argument != NULL ? argument : ""};
 
     return show_change(app, &request);
 }
 
 static enum tui_result do_resize(struct tui_app *app, const char *argument)
 {
-    if (app->pending)
+    if (app->pending) {
         tui_app_offer_recovery(app);
-    else
-        tui_app_push(app, &tui_view_wizard, argument ? argument : "");
+    } else {
+        tui_app_push(app, &tui_view_wizard, argument != NULL ? argument : "");
+    }
     return TUI_REDRAW;
 }
 
@@ -91,8 +96,8 @@ static enum tui_result do_undo(struct tui_app *app, const char *argument)
     struct cow_error err = {0};
     char line[TUI_PROMPT_BYTES];
 
-    snprintf(line, sizeof line, "%s", argument ? argument : "");
-    if (front_read_words(&words, front_find_change("undo"), line, &err)) {
+    snprintf(line, sizeof line, "%s", argument != NULL ? argument : "");
+    if (front_read_words(&words, front_find_change("undo"), line, &err) != 0) {
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
@@ -104,15 +109,16 @@ static enum tui_result do_recover(struct tui_app *app, const char *argument)
 {
     const struct tui_change_request request = {.change = front_find_change("recover"), .argument = argument};
 
-    if (!argument || !argument[0])
+    if (argument == NULL || argument[0] == '\0') {
         return do_change(app, TUI_CHANGE_RECOVER, NULL);
+    }
     tui_app_push(app, &tui_view_change, &request);
     return TUI_REDRAW;
 }
 
 static enum tui_result do_serve(struct tui_app *app, const char *argument)
 {
-    const struct tui_serving_request request = {.is_writing = argument && argument[0]};
+    const struct tui_serving_request request = {.is_writing = argument != NULL && argument[0] != '\0'};
 
     tui_app_push(app, &tui_view_serving, &request);
     return TUI_REDRAW;
@@ -123,10 +129,12 @@ static const char *cut_last_word(char *text)
 {
     char *space = strrchr(text, ' ');
 
-    if (!space || space == text)
+    if (space == NULL || space == text) {
         return "";
-    while (space > text && space[-1] == ' ')
+    }
+    while (space > text && space[-1] == ' ') {
         space--;
+    }
     const char *word = space + strspn(space, " ");
     *space = '\0';
     return word;
@@ -136,17 +144,18 @@ static const char *cut_last_word(char *text)
  * does not begin like an option. False: it is none that is known. */
 static bool read_mount(struct tui_serving_request *request, char *text)
 {
-    while (strstr(text, " --")) {
+    while (strstr(text, " --") != NULL) {
         unsigned partition = 0;
         const char *word = cut_last_word(text);
         bool is_number = sscanf(word, "%u", &partition) == 1 && partition > 0 &&
                          strspn(word, "0123456789") == strlen(word);
-        if (is_number && strcmp(cut_last_word(text), "--partition") == 0)
+        if (is_number && strcmp(cut_last_word(text), "--partition") == 0) {
             request->partition = partition;
-        else if (strcmp(word, "--write") == 0)
+        } else if (strcmp(word, "--write") == 0) {
             request->is_writing = true;
-        else if (strcmp(word, "--fs") != 0)
+        } else if (strcmp(word, "--fs") != 0) {
             return false;
+        }
         request->is_filesystem |= is_number || strcmp(word, "--fs") == 0;
     }
     request->directory = text;
@@ -159,8 +168,9 @@ static enum tui_result do_mount(struct tui_app *app, const char *argument)
     struct cow_error err = {0};
     char text[TUI_PROMPT_BYTES];
 
-    if (!argument)
+    if (argument == NULL) {
         return TUI_NOTHING;
+    }
     snprintf(text, sizeof text, "%s", argument);
     if (read_mount(&request, text)) {
         tui_app_push(app, &tui_view_serving, &request);
@@ -184,8 +194,9 @@ static enum tui_result do_write(struct tui_app *app, const char *argument)
         tui_app_push(app, &tui_view_change, &request);
         return TUI_REDRAW;
     }
-    if (edits)
+    if (edits) {
         return do_change(app, TUI_CHANGE_EDIT, NULL);
+    }
     tui_app_say(app, TUI_DIM, "nothing is staged: in Check f stages a fix, in Header e edits a field");
     return TUI_REDRAW;
 }
@@ -193,10 +204,11 @@ static enum tui_result do_write(struct tui_app *app, const char *argument)
 static enum tui_result do_unstage(struct tui_app *app, const char *argument)
 {
     (void)argument;
-    if (app->tab_now == TUI_TAB_CHECK)
+    if (app->tab_now == TUI_TAB_CHECK) {
         tui_check_unstage(&app->check);
-    else
+    } else {
         app->edits.path = app->edits.mtime = false;
+    }
     tui_app_say(app, TUI_DIM, "nothing is staged any more");
     return TUI_REDRAW;
 }
@@ -225,7 +237,7 @@ static bool select_position(struct tui_app *app, const char *name, const char *a
     uint64_t at = 0, sectors = tui_app_sectors(app);
     bool is_sector = argument[0] == 's';
 
-    if (cow_size_parse(&at, argument + is_sector, is_sector ? app->sector : tui_app_byte(app), &err)) {
+    if (cow_size_parse(&at, argument + is_sector, is_sector ? app->sector : tui_app_byte(app), &err) != 0) {
         cow_error_prefix(&err, "%s", name);
         tui_app_error(app, &err);
         return false;
@@ -243,8 +255,9 @@ static bool select_position(struct tui_app *app, const char *name, const char *a
 
 static enum tui_result do_goto(struct tui_app *app, const char *argument)
 {
-    if (!argument || tui_app_sectors(app) == 0)
+    if (argument == NULL || tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
+    }
     select_position(app, "goto", argument);
     return TUI_REDRAW;
 }
@@ -254,10 +267,12 @@ static enum tui_result do_owner(struct tui_app *app, const char *argument)
 {
     bool is_another = tui_app_top(app)->view_class == &tui_view_owner;
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_NOTHING;
-    if (argument && argument[0] && !select_position(app, "owner", argument))
+    }
+    if (argument != NULL && argument[0] != '\0' && !select_position(app, "owner", argument)) {
         return TUI_REDRAW;
+    }
     tui_app_push(app, &tui_view_owner, NULL);
     return is_another ? TUI_POP : TUI_REDRAW;
 }
@@ -267,10 +282,11 @@ static enum tui_result do_refresh(struct tui_app *app, const char *argument)
     struct cow_error err = {0};
 
     (void)argument;
-    if (tui_app_reopen(app, &err))
+    if (tui_app_reopen(app, &err) != 0) {
         tui_app_error(app, &err);
-    else
+    } else {
         tui_app_say(app, TUI_DIM, "read anew");
+    }
     return TUI_REDRAW;
 }
 
@@ -279,7 +295,7 @@ static enum tui_result do_backing(struct tui_app *app, const char *argument)
 {
     struct cow_error err = {0};
 
-    if (tui_app_name_backing(app, argument && argument[0] ? argument : NULL, &err)) {
+    if (tui_app_name_backing(app, argument != NULL && argument[0] != '\0' ? argument : NULL, &err) != 0) {
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
@@ -297,8 +313,10 @@ static enum tui_result do_find(struct tui_app *app, const char *argument)
 static enum tui_result do_places(struct tui_app *app, int back, const char *argument)
 {
     (void)argument;
-    if (!tui_places_go(app, back != 0))
-        tui_app_say(app, TUI_DIM, back ? "you were nowhere before" : "there is nothing to go forward to");
+    if (!tui_places_go(app, back != 0)) {
+        tui_app_say(app, TUI_DIM,
+                    back != 0 ? "you were nowhere before" : "there is nothing to go forward to");
+    }
     return TUI_REDRAW;
 }
 
@@ -315,10 +333,11 @@ static enum tui_result do_tour(struct tui_app *app, const char *argument)
     int stop_signal = 0;
 
     (void)argument;
-    if (app->give_lesson(app->backend, app->canvas.ascii, &stop_signal, &err))
+    if (app->give_lesson(app->backend, app->canvas.ascii, &stop_signal, &err) != 0) {
         tui_app_error(app, &err);
+    }
     app->stop_signal = stop_signal;
-    return stop_signal ? TUI_QUIT : TUI_REDRAW;
+    return stop_signal != 0 ? TUI_QUIT : TUI_REDRAW;
 }
 
 /* The map does it; elsewhere there is nothing to be drawn. */
@@ -341,8 +360,9 @@ static bool may_leave(struct tui_app *app)
 {
     bool staged = tui_check_staged(&app->check) > 0 || app->edits.path || app->edits.mtime;
 
-    if (!staged || app->warned)
+    if (!staged || app->warned) {
         return true;
+    }
     app->warned = true;
     tui_app_say(app, TUI_WARN, "what is staged is not written: W shows what it does, q again leaves");
     return false;
@@ -351,11 +371,13 @@ static bool may_leave(struct tui_app *app)
 static enum tui_result do_leave(struct tui_app *app, const char *argument)
 {
     (void)argument;
-    if (app->depth > 0)
+    if (app->depth > 0) {
         return TUI_POP;
+    }
     if (app->tab_return == TUI_NO_TAB) {
-        if (!may_leave(app))
+        if (!may_leave(app)) {
             return TUI_REDRAW;
+        }
         app->to_list = app->chosen;
         return TUI_QUIT;
     }
@@ -418,17 +440,20 @@ static const struct {
 static enum tui_result do_own(struct tui_app *app, const struct tui_action *action, const char *argument)
 {
     const struct tui_change_request request = {.change = action->change,
-                                               .argument = argument ? argument : ""};
+                                               .argument = argument != NULL ? argument : ""};
     int tab = (int)action->id - TUI_DO_BEFORE_TABS - 1;
 
-    if (action->change)
+    if (action->change != NULL) {
         return show_change(app, &request);
-    if (tab >= 0 && tab < TUI_TABS)
+    }
+    if (tab >= 0 && tab < TUI_TABS) {
         return show_tab(app, (enum tui_tab)tab, argument);
+    }
     for (size_t i = 0; i < sizeof own_actions / sizeof own_actions[0]; i++) {
-        if (own_actions[i].id == action->id)
-            return own_actions[i].does ? own_actions[i].does(app, argument)
-                                       : own_actions[i].does_one(app, own_actions[i].which, argument);
+        if (own_actions[i].id == action->id) {
+            return own_actions[i].does != NULL ? own_actions[i].does(app, argument)
+                                               : own_actions[i].does_one(app, own_actions[i].which, argument);
+        }
     }
     return TUI_IGNORED;
 }
@@ -439,8 +464,9 @@ void tui_app_perform(struct tui_app *app, const struct tui_action *action, const
     const struct tui_place before = tui_places_now(app);
     enum tui_result result = view.view_class->act(app, view.state, action->id, argument);
 
-    if (result == TUI_IGNORED)
+    if (result == TUI_IGNORED) {
         result = do_own(app, action, argument);
+    }
     tui_app_finish(app, &view, result);
     tui_places_acted(app, &before, action->id, argument != NULL);
 }
@@ -454,15 +480,17 @@ void tui_app_run_command(struct tui_app *app, const char *line)
 
     snprintf(copy, sizeof copy, "%s", line);
     size_t n = strlen(copy);
-    while (n > 0 && copy[n - 1] == ' ')
+    while (n > 0 && copy[n - 1] == ' ') {
         copy[--n] = '\0';
-    if (n == 0)
+    }
+    if (n == 0) {
         return;
-    if (tui_action_of_command(&action, &argument, copy, &err)) {
+    }
+    if (tui_action_of_command(&action, &argument, copy, &err) != 0) {
         tui_app_error(app, &err);
         return;
     }
     char *path = tui_command_file(copy, &n) ? tui_prompt_expand(argument) : NULL;
-    tui_app_perform(app, action, path ? path : argument);
+    tui_app_perform(app, action, path != NULL ? path : argument);
     free(path);
 }

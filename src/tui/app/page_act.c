@@ -16,9 +16,10 @@ enum tui_result tui_page_act(struct tui_page *page, enum tui_action_id action, i
     };
 
     for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
-        if (moves[i].id == action)
+        if (moves[i].id == action) {
             return tui_page_scroll(page, moves[i].lines + moves[i].screens * rows, rows) ? TUI_REDRAW
                                                                                          : TUI_NOTHING;
+        }
     }
     return TUI_IGNORED;
 }

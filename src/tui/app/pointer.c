@@ -23,8 +23,9 @@ static void turn_wheel(struct tui_app *app, bool up)
     tui_contexts contexts = contexts_of(app, tui_app_top(app));
     const struct tui_action *action = tui_action_of_key(up ? TUI_KEY_UP : TUI_KEY_DOWN, contexts);
 
-    for (int i = 0; action && i < (contexts & by_one ? 1 : WHEEL_ROWS); i++)
+    for (int i = 0; action != NULL && i < ((contexts & by_one) != 0 ? 1 : WHEEL_ROWS); i++) {
         tui_app_perform(app, action, NULL);
+    }
 }
 
 /* As the key of its number does, where it does. */
@@ -32,10 +33,12 @@ static void press_tab(struct tui_app *app, int tab)
 {
     const struct tui_action *action = NULL;
 
-    if (tab != TUI_NO_TAB)
+    if (tab != TUI_NO_TAB) {
         action = tui_action_of_key('1' + tab, contexts_of(app, tui_app_top(app)));
-    if (action)
+    }
+    if (action != NULL) {
         tui_app_perform(app, action, NULL);
+    }
 }
 
 /* Returns whether something was there to be selected. */
@@ -43,8 +46,9 @@ static bool select_at(struct tui_app *app, const struct tui_mouse *mouse)
 {
     const struct tui_view view = *tui_app_top(app);
 
-    if (!view.view_class->click || !view.view_class->click(app, view.state, mouse->x, mouse->y))
+    if (view.view_class->click == NULL || !view.view_class->click(app, view.state, mouse->x, mouse->y)) {
         return false;
+    }
     app->redraw = true;
     return true;
 }
@@ -60,14 +64,16 @@ static void press(struct tui_app *app, const struct tui_mouse *mouse)
         press_tab(app, tui_app_tab_at(app, mouse->x));
         return;
     }
-    if (!select_at(app, mouse))
+    if (!select_at(app, mouse)) {
         return;
+    }
     pointer->pressed = true;
-    if (pointer->ranged)
+    if (pointer->ranged) {
         app->range.on = pointer->ranged = false;
+    }
     tui_places_leave(app, &before);
     const struct tui_action *enter = tui_action_of_key(TUI_KEY_ENTER, contexts_of(app, tui_app_top(app)));
-    if (second && enter && enter->id == TUI_DO_ENTER) {
+    if (second && enter != NULL && enter->id == TUI_DO_ENTER) {
         pointer->pressed = false;
         tui_app_perform(app, enter, NULL);
     }
@@ -81,10 +87,13 @@ static void drag(struct tui_app *app, const struct tui_mouse *mouse)
     const uint32_t anchor_byte = app->sector_byte;
 
     pointer->clicks.one = false;
-    if (!pointer->pressed || !(contexts_of(app, tui_app_top(app)) & TUI_IN_RUNS) || !select_at(app, mouse))
+    if (!pointer->pressed || (contexts_of(app, tui_app_top(app)) & TUI_IN_RUNS) == 0 ||
+        !select_at(app, mouse)) {
         return;
-    if (pointer->ranged || (app->sector == anchor && app->sector_byte == anchor_byte))
+    }
+    if (pointer->ranged || (app->sector == anchor && app->sector_byte == anchor_byte)) {
         return;
+    }
     pointer->ranged = app->range.on = true;
     app->range.anchor = anchor;
     app->range.anchor_byte = anchor_byte;
@@ -92,9 +101,10 @@ static void drag(struct tui_app *app, const struct tui_mouse *mouse)
 
 void tui_app_take_mouse(struct tui_app *app, const struct tui_mouse *mouse)
 {
-    if (app->prompting || app->canvas.cols < TUI_MIN_COLS || app->canvas.rows < TUI_MIN_ROWS)
+    if (app->prompting || app->canvas.cols < TUI_MIN_COLS || app->canvas.rows < TUI_MIN_ROWS) {
         return;
-    if (mouse->kind != TUI_MOUSE_RELEASE && app->message[0]) {
+    }
+    if (mouse->kind != TUI_MOUSE_RELEASE && app->message[0] != '\0') {
         app->message[0] = '\0';
         app->redraw = true;
     }

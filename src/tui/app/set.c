@@ -12,11 +12,11 @@ enum tui_result tui_app_do_set(struct tui_app *app, const char *words)
     struct cow_error err = {0};
     char text[TUI_MESSAGE_BYTES];
 
-    if (!words || !words[0]) {
+    if (words == NULL || words[0] == '\0') {
         tui_app_push(app, &tui_view_settings, NULL);
         return TUI_REDRAW;
     }
-    if (tui_setting_change(app->settings, words, &err)) {
+    if (tui_setting_change(app->settings, words, &err) != 0) {
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
@@ -29,8 +29,9 @@ enum tui_result tui_app_do_theme(struct tui_app *app, const char *name)
 {
     char words[TUI_PROMPT_BYTES + 8];
 
-    if (!name || !name[0])
+    if (name == NULL || name[0] == '\0') {
         return tui_app_do_set(app, "");
+    }
     snprintf(words, sizeof words, "theme=%s", name);
     return tui_app_do_set(app, words);
 }

@@ -35,24 +35,26 @@ static void image_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     char size[COW_SIZE_TEXT_BYTES];
 
     out[0] = '\0';
-    if (shortness == 3)
+    if (shortness == 3) {
         return;
+    }
     if (header->unfinished) { /* the verdict says so */
         snprintf(out, out_bytes, "%s", cow_format_title(header->format));
         return;
     }
     cow_size_text(size, header->size_bytes);
-    if (shortness == 2)
+    if (shortness == 2) {
         snprintf(out, out_bytes, "%s", size);
-    else if (shortness == 1 || backing->state == COW_BACKING_NONE)
+    } else if (shortness == 1 || backing->state == COW_BACKING_NONE) {
         snprintf(out, out_bytes, "%s \u00b7 %s", cow_format_title(header->format), size);
-    else
+    } else {
         snprintf(out, out_bytes, "%s \u00b7 %s over %s%s", cow_format_title(header->format), size,
                  app->backing_name,
                  backing->state == COW_BACKING_FOUND      ? ""
                  : backing->state == COW_BACKING_IGNORED  ? " (not opened)"
                  : backing->state == COW_BACKING_UNUSABLE ? " (not usable)"
                                                           : " (not found)");
+    }
 }
 
 static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
@@ -61,38 +63,42 @@ static void usage_facts(const struct tui_app *app, char *out, size_t out_bytes, 
     uint64_t sectors = tui_app_sectors(app);
 
     out[0] = '\0';
-    if (!app->cells.usage_known || shortness == 2)
+    if (!app->cells.usage_known || shortness == 2) {
         return;
+    }
     cow_share_text(percent, app->cells.usage.dirty_sectors, sectors);
-    if (shortness == 1)
+    if (shortness == 1) {
         snprintf(out, out_bytes, "%s dirty", percent);
-    else
+    } else {
         snprintf(out, out_bytes, "dirty %" PRIu64 " of %" PRIu64 " (%s)", app->cells.usage.dirty_sectors,
                  sectors, percent);
+    }
 }
 
 /* Why it refuses: a change that is not finished goes before what the kernel would say of its traces. */
 static const char *verdict_brief(const struct tui_app *app)
 {
-    if (cow_image_half(app->subject.image) == COW_HALF_MOVING)
+    if (cow_image_half(app->subject.image) == COW_HALF_MOVING) {
         return "being moved";
+    }
     return cow_image_header(app->subject.image)->unfinished ? "unfinished change" : app->verdict.brief;
 }
 
 /* From the long form (0) to the short (2). */
 static void verdict_facts(const struct tui_app *app, char *out, size_t out_bytes, int shortness)
 {
-    if (app->verdict.unknown)
+    if (app->verdict.unknown) {
         snprintf(out, out_bytes, "kernel: not known");
-    else if (!app->verdict.opens && verdict_brief(app)[0] && shortness == 0)
+    } else if (!app->verdict.opens && verdict_brief(app)[0] != '\0' && shortness == 0) {
         snprintf(out, out_bytes, "kernel: REFUSES, %s", verdict_brief(app));
-    else if (!app->verdict.opens)
+    } else if (!app->verdict.opens) {
         snprintf(out, out_bytes, shortness == 2 ? "REFUSES" : "kernel: REFUSES");
-    else if (app->verdict.warnings > 0 && shortness == 0)
+    } else if (app->verdict.warnings > 0 && shortness == 0) {
         snprintf(out, out_bytes, "kernel: opens, %zu warning%s", app->verdict.warnings,
                  app->verdict.warnings == 1 ? "" : "s");
-    else
+    } else {
         snprintf(out, out_bytes, shortness == 2 ? "opens" : "kernel: opens");
+    }
 }
 
 /* What waits, and who uses it: "half moved, in use by 1234 linux". Shorter: without the program, the number.
@@ -103,13 +109,15 @@ static void use_facts(const struct tui_app *app, char *out, size_t out_bytes, in
     const char *pending = half ? "half moved" : app->pending ? "pending change" : "";
     const char *comma = app->pending ? ", " : "";
 
-    if (!app->holder.held)
+    if (!app->holder.held) {
         snprintf(out, out_bytes, "%s", app->pending ? pending : "");
-    else if (app->holder.pid == 0 || shortness == 2)
+    } else if (app->holder.pid == 0 || shortness == 2) {
         snprintf(out, out_bytes, "%s%sin use", pending, comma);
-    else
+    } else {
         snprintf(out, out_bytes, "%s%sin use by %" PRId64 "%s%s", pending, comma, app->holder.pid,
-                 shortness == 0 && app->holder_name[0] ? " " : "", shortness == 0 ? app->holder_name : "");
+                 shortness == 0 && app->holder_name[0] != '\0' ? " " : "",
+                 shortness == 0 ? app->holder_name : "");
+    }
 }
 
 /* The image's own fate goes before its backing file's. */
@@ -124,13 +132,15 @@ static void changed_facts(const struct tui_app *app, char *out, size_t out_bytes
     out[0] = '\0';
     if (fate == COW_OUTSIDE_SAME) {
         fate = app->outside.backing;
-        if (app->outside.layer > 1)
+        if (app->outside.layer > 1) {
             snprintf(whose, sizeof whose, "layer %zu ", app->outside.layer);
-        else
+        } else {
             snprintf(whose, sizeof whose, "backing ");
+        }
     }
-    if (fate == COW_OUTSIDE_SAME)
+    if (fate == COW_OUTSIDE_SAME) {
         return;
+    }
     snprintf(out, out_bytes, "%s%s%s", whose, words[fate], shortness == 0 ? ", R reads it" : "");
 }
 
@@ -149,8 +159,9 @@ static int title_cells(const struct tui_app *app, const struct title *title)
     int name = tui_text_cells(app->name), cells = 1;
 
     cells += name < NAME_CELLS ? name : NAME_CELLS;
-    for (int i = 0; i < PARTS; i++)
-        cells += title->part[i][0] ? BETWEEN + tui_text_cells(title->part[i]) : 0;
+    for (int i = 0; i < PARTS; i++) {
+        cells += title->part[i][0] != '\0' ? BETWEEN + tui_text_cells(title->part[i]) : 0;
+    }
     return cells + 1;
 }
 
@@ -167,15 +178,18 @@ void tui_title_draw(const struct tui_app *app, struct tui_canvas *canvas)
 
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         write_parts(app, &title, tries[i]);
-        if (title_cells(app, &title) <= canvas->cols)
+        if (title_cells(app, &title) <= canvas->cols) {
             break;
+        }
     }
     tui_fill(canvas, (struct tui_rect){0, 0, canvas->cols, 1}, ' ', TUI_BAR);
     for (int i = PARTS - 1; i > FACTS; i--) {
-        if (title.part[i][0])
+        if (title.part[i][0] != '\0') {
             x_right = tui_text_right(canvas, x_right - BETWEEN, 0, canvas->cols - 2, style[i], title.part[i]);
+        }
     }
     int x = 1 + tui_text(canvas, 1, 0, x_right - 2, TUI_BAR_STRONG, app->name);
-    if (title.part[FACTS][0] && x + BETWEEN < x_right)
+    if (title.part[FACTS][0] != '\0' && x + BETWEEN < x_right) {
         tui_text(canvas, x + BETWEEN, 0, x_right - x - BETWEEN - 1, TUI_BAR, title.part[FACTS]);
+    }
 }

@@ -25,7 +25,8 @@ const char *tui_view_title(const struct tui_view_class *view_class)
 {
     size_t i = 0;
 
-    while (titles[i].view_class != view_class)
+    while (titles[i].view_class != view_class) {
         i++;
+    }
     return titles[i].title;
 }

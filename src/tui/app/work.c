@@ -20,14 +20,16 @@ static void time_left(const struct tui_app *app, const struct tui_progress *prog
     double now = tui_clock(), seconds = tui_progress_seconds_left(progress, now);
 
     out[0] = '\0';
-    if (!app->subject.interactive || seconds < 0 || now - progress->started < 1)
+    if (!app->subject.interactive || seconds < 0 || now - progress->started < 1) {
         return;
-    if (seconds < SECONDS_MOST)
+    }
+    if (seconds < SECONDS_MOST) {
         snprintf(out, out_bytes, ", %.0f s left", seconds);
-    else if (seconds < MINUTES_MOST * 60)
+    } else if (seconds < MINUTES_MOST * 60) {
         snprintf(out, out_bytes, ", %.0f min left", seconds / 60);
-    else
+    } else {
         snprintf(out, out_bytes, ", %.0f h left", seconds / 3600);
+    }
 }
 
 /* Esc stops what has no key of its own. */
@@ -52,8 +54,9 @@ static const struct tui_job *running_job(const struct tui_app *app, const char *
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
         *name = jobs[i].name;
         *esc = jobs[i].esc;
-        if (jobs[i].here && jobs[i].job->state == TUI_JOB_RUNNING)
+        if (jobs[i].here && jobs[i].job->state == TUI_JOB_RUNNING) {
             return jobs[i].job;
+        }
     }
     return NULL;
 }
@@ -64,8 +67,9 @@ bool tui_work_stop(struct tui_app *app)
                                     app->tab_now == TUI_TAB_FILES ? &app->redundant.job : NULL};
 
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
-        if (!jobs[i] || jobs[i]->state != TUI_JOB_RUNNING)
+        if (jobs[i] == NULL || jobs[i]->state != TUI_JOB_RUNNING) {
             continue;
+        }
         tui_job_stop(jobs[i]);
         return true;
     }
@@ -78,18 +82,19 @@ bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
     const char *name;
     char left[32];
 
-    if (app->waits.what) {
+    if (app->waits.what != NULL) {
         time_left(app, progress, left, sizeof left);
-        if (progress->total > 0)
+        if (progress->total > 0) {
             snprintf(out, TUI_WORK_BYTES, "%d%%%s: %s", tui_progress_percent(progress), left,
                      app->waits.what);
-        else
+        } else {
             snprintf(out, TUI_WORK_BYTES, "%s", app->waits.what);
+        }
         return true;
     }
     bool esc;
     const struct tui_job *job = running_job(app, &name, &esc);
-    if (!job) {
+    if (job == NULL) {
         tui_scan_text(&app->scan, out, TUI_WORK_BYTES);
         return false;
     }
@@ -100,11 +105,12 @@ bool tui_work_text(const struct tui_app *app, char out[TUI_WORK_BYTES])
 
 tui_contexts tui_work_contexts(const struct tui_app *app, tui_contexts contexts)
 {
-    bool stops = ((contexts & TUI_IN_RUNS) && app->scan.job.state == TUI_JOB_RUNNING) ||
-                 ((contexts & TUI_IN_CHECK) && app->check.job.state == TUI_JOB_RUNNING) ||
-                 ((contexts & TUI_IN_FILES) && app->files.job.state == TUI_JOB_RUNNING);
+    bool stops = ((contexts & TUI_IN_RUNS) != 0 && app->scan.job.state == TUI_JOB_RUNNING) ||
+                 ((contexts & TUI_IN_CHECK) != 0 && app->check.job.state == TUI_JOB_RUNNING) ||
+                 ((contexts & TUI_IN_FILES) != 0 && app->files.job.state == TUI_JOB_RUNNING);
 
-    if (app->waits.what)
+    if (app->waits.what != NULL) {
         return TUI_IN_WAITING;
+    }
     return contexts | (stops ? TUI_IN_WORK : 0U);
 }

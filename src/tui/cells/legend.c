@@ -147,8 +147,9 @@ struct tui_mark tui_end_mark(unsigned ends)
 {
     int strongest = FRONT_END_KINDS - 1;
 
-    while (strongest > 0 && !(ends & 1U << strongest))
+    while (strongest > 0 && (ends & 1U << strongest) == 0) {
         strongest--;
+    }
     return ends_of[strongest].mark;
 }
 
@@ -161,10 +162,12 @@ struct tui_mark tui_kind_mark(enum cow_fs_kind kind)
 static int legend_item(struct tui_canvas *canvas, int x, int y, int end, const struct tui_mark *mark,
                        size_t marks, const char *text)
 {
-    if (x + (int)marks + 1 + tui_text_cells(text) > end)
+    if (x + (int)marks + 1 + tui_text_cells(text) > end) {
         return x;
-    for (size_t i = 0; i < marks; i++)
+    }
+    for (size_t i = 0; i < marks; i++) {
         x += tui_put(canvas, x, y, mark[i].glyph, mark[i].style);
+    }
     return x + 1 + tui_text(canvas, x + 1, y, end - x - 1, TUI_DIM, text) + 2;
 }
 
@@ -184,13 +187,15 @@ int tui_legend_draw(struct tui_canvas *canvas, int x, int y, int max_cols, const
     int end = x + max_cols, from = x;
 
     x = legend_item(canvas, x, y, end, &densities[FRONT_DENSITY_BACKING].mark, 1, "backing");
-    bool brief = max_cols < WIDE_COLS && (ends || scanned);
-    if (brief || x + RAMP_COLS + tui_text_cells(front_heat_text(shades, heat, false)) > end)
+    bool brief = max_cols < WIDE_COLS && (ends != 0 || scanned);
+    if (brief || x + RAMP_COLS + tui_text_cells(front_heat_text(shades, heat, false)) > end) {
         front_heat_text(shades, heat, true);
+    }
     x = legend_item(canvas, x, y, end, ramp, 4, shades);
     for (int kind = 0; kind < FRONT_END_KINDS; kind++) {
-        if (ends & 1U << kind)
+        if ((ends & 1U << kind) != 0) {
             x = legend_item(canvas, x, y, end, &ends_of[kind].mark, 1, ends_of[kind].name);
+        }
     }
     if (scanned) {
         x = legend_origin(canvas, x, y, end, COW_ORIGIN_REDUNDANT);
@@ -205,8 +210,9 @@ int tui_legend_owners(struct tui_canvas *canvas, int x, int y, int max_cols)
 {
     int end = x + max_cols, from = x;
 
-    for (int o = 0; o < TUI_OWNERS; o++)
+    for (int o = 0; o < TUI_OWNERS; o++) {
         x = legend_item(canvas, x, y, end, &owners[o].mark, 1, owners[o].name);
+    }
     return legend_item(canvas, x, y, end, &densities[FRONT_DENSITY_BACKING].mark, 1, "backing") - from;
 }
 
@@ -223,12 +229,14 @@ int tui_legend_lit(struct tui_canvas *canvas, int x, int y, int max_cols, const 
 static void legend_line(struct tui_page *page, struct tui_mark mark, const char *name, const char *text)
 {
     tui_page_line(page);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         tui_page_put_char(page, 3 + i, mark.style, mark.glyph);
+    }
     int col = 8;
-    if (name[0])
+    if (name[0] != '\0') {
         tui_page_put(page, col, TUI_STRONG, name);
-    tui_page_wrap(page, name[0] ? 24 : col, name[0] ? 24 : col, TUI_NORMAL, text);
+    }
+    tui_page_wrap(page, name[0] != '\0' ? 24 : col, name[0] != '\0' ? 24 : col, TUI_NORMAL, text);
 }
 
 /* What the guest's filesystem adds. */
@@ -239,28 +247,32 @@ static void help_files(struct tui_page *page)
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING,
                  "A cell of the map by owners (c): what most of it that is in the COW is");
-    for (int o = 0; o < TUI_OWNERS; o++)
+    for (int o = 0; o < TUI_OWNERS; o++) {
         legend_line(page, owners[o].mark, "", owners[o].text);
+    }
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "What has happened to a file");
-    for (int k = 0; k < COW_FS_KINDS; k++)
+    for (int k = 0; k < COW_FS_KINDS; k++) {
         legend_line(page, kinds[k], cow_fs_kind_name((enum cow_fs_kind)k),
                     cow_fs_kind_text((enum cow_fs_kind)k));
+    }
 }
 
 void tui_legend_help(struct tui_page *page)
 {
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "A cell of the map");
-    for (int d = FRONT_DENSITY_BACKING; d < FRONT_DENSITIES; d++)
+    for (int d = FRONT_DENSITY_BACKING; d < FRONT_DENSITIES; d++) {
         legend_line(page, densities[d].mark, "", densities[d].text);
+    }
     tui_page_line(page);
     tui_page_wrap(page, 3, 3, TUI_DIM,
                   "After a scan (s) a cell shows what most of its sectors in the COW are: the shades above "
                   "where they are changed, else the signs below; orphans always.");
-    for (int kind = 0; kind < FRONT_END_KINDS; kind++)
+    for (int kind = 0; kind < FRONT_END_KINDS; kind++) {
         legend_line(page, ends_of[kind].mark, "", ends_of[kind].text);
+    }
     legend_line(page, news[2], "", "followed (F): something in it has become dirty just now");
     legend_line(page, news[1], "", "... more than 1.5 seconds ago");
     legend_line(page, news[0], "", "... more than 4 seconds ago; after 8 it looks as any other");
@@ -268,9 +280,10 @@ void tui_legend_help(struct tui_page *page)
     tui_page_line(page);
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, "Where a run's bytes come from");
-    for (int o = 0; o < COW_ORIGINS; o++)
+    for (int o = 0; o < COW_ORIGINS; o++) {
         legend_line(page, origins[o], cow_origin_name((enum cow_origin)o),
                     cow_origin_text((enum cow_origin)o));
+    }
     legend_line(page, mixed, "mixed pages",
                 "after a scan: a 4 KiB page of which some sectors are in the COW, not all; a kernel that "
                 "reads it may get the others wrong");

@@ -14,8 +14,9 @@ unsigned map_ends_in(const struct tui_ends *ends, uint64_t first, uint64_t secto
     const struct front_end *end;
     unsigned kinds = 0;
 
-    for (size_t at = 0; (end = front_ends_within(&ends->known, &at, first, sectors)) != NULL;)
+    for (size_t at = 0; (end = front_ends_within(&ends->known, &at, first, sectors)) != NULL;) {
         kinds |= 1U << end->kind;
+    }
     return kinds;
 }
 
@@ -27,7 +28,7 @@ unsigned map_ends_shown(const struct tui_ends *ends, uint64_t first, uint64_t se
     for (size_t at = 0; (end = front_ends_within(&ends->known, &at, first, sectors)) != NULL;) {
         unsigned stronger =
             map_ends_in(ends, end->sector / cell_sectors * cell_sectors, cell_sectors) >> end->kind >> 1;
-        shown |= stronger ? 0 : 1U << end->kind;
+        shown |= stronger != 0 ? 0 : 1U << end->kind;
     }
     return shown;
 }
@@ -43,9 +44,11 @@ void map_end_text(const struct tui_ends *ends, uint64_t sector_bytes, uint64_t f
     for (size_t at = 0; (end = front_ends_within(&ends->known, &at, first, sectors)) != NULL; n++) {
         front_end_name(name, end);
         cow_size_text(place, end->sector * sector_bytes);
-        if (used < out_bytes)
+        if (used < out_bytes) {
             used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", n > 0 ? ", " : "ends: ", name);
+        }
     }
-    if (n > 0 && used < out_bytes)
+    if (n > 0 && used < out_bytes) {
         snprintf(out + used, out_bytes - used, " (%s)", place);
+    }
 }

@@ -22,21 +22,23 @@ bool change_has_work(const struct change *change)
 {
     size_t n_steps = 0;
 
-    if (change->plan)
+    if (change->plan != NULL) {
         cow_plan_steps(change->plan, &n_steps);
+    }
     return n_steps > 0;
 }
 
 bool change_makes_file(const struct change *change)
 {
-    return change->plan && !cow_plan_preview(change->plan)->changes_existing;
+    return change->plan != NULL && !cow_plan_preview(change->plan)->changes_existing;
 }
 
 bool change_moves_in_place(const struct cow_preview *preview)
 {
     for (size_t i = 0; i < preview->images; i++) {
-        if (change_moves_in_place(preview->image[i]))
+        if (change_moves_in_place(preview->image[i])) {
             return true;
+        }
     }
     return preview->method == COW_METHOD_INSERTED || preview->method == COW_METHOD_MOVED ||
            (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes > 0);
@@ -53,8 +55,9 @@ static void turn_change_to(struct tui_app *app, struct change *change, enum chan
     tui_prompt_stop();
     change->at = page;
     change->page.top = 0;
-    if (page == CHANGE_CONFIRM)
+    if (page == CHANGE_CONFIRM) {
         tui_prompt_begin("", NULL, NULL);
+    }
     app->asks_yes |= page == CHANGE_CONFIRM || change_makes_file(change);
 }
 
@@ -67,12 +70,13 @@ static bool keeps_its_promises(struct tui_app *app, struct change *change)
     size_t notes = preview->notes;
     struct cow_error err = {0};
 
-    if (cow_plan_probe(change->plan, &err)) {
+    if (cow_plan_probe(change->plan, &err) != 0) {
         tui_app_say(app, TUI_WARN, "%s", err.message);
         return false;
     }
-    if (preview->notes == notes && preview->undo_text == undo)
+    if (preview->notes == notes && preview->undo_text == undo) {
         return true;
+    }
     tui_app_say(app, TUI_WARN, "this filesystem keeps less than was said: look again");
     return false;
 }
@@ -83,8 +87,9 @@ void change_begin(struct tui_app *app, struct change *change, const struct chang
     cow_plan_free(change->plan);
     change->words = words;
     change->plan = plan;
-    if (!has_preview(change))
+    if (!has_preview(change)) {
         keeps_its_promises(app, change);
+    }
     change->button = change_has_work(change) ? CHANGE_COMMIT : CHANGE_BACK;
     turn_change_to(app, change, has_preview(change) ? CHANGE_PREVIEW : CHANGE_CONFIRM);
     app->redraw = true;
@@ -117,16 +122,18 @@ tui_contexts change_contexts(const struct change *change)
 /* Keys for the field. */
 enum tui_result change_key(struct change *change, int key)
 {
-    if (change->at != CHANGE_CONFIRM)
+    if (change->at != CHANGE_CONFIRM) {
         return TUI_IGNORED;
+    }
     return tui_prompt_key(key) == TUI_PROMPT_EDITING ? TUI_REDRAW : TUI_POP;
 }
 
 /* The one field is for the word yes, and that is a promise to have read the page. */
 enum tui_result change_paste(struct tui_app *app, const struct change *change)
 {
-    if (change->at != CHANGE_CONFIRM)
+    if (change->at != CHANGE_CONFIRM) {
         return TUI_IGNORED;
+    }
     tui_app_say(app, TUI_WARN, "a pasted yes is none: type the word");
     return TUI_REDRAW;
 }
@@ -141,16 +148,18 @@ static enum tui_result enter_change(struct tui_app *app, struct change *change)
 {
     switch (change->at) {
     case CHANGE_PREVIEW:
-        if (change_makes_file(change))
+        if (change_makes_file(change)) {
             change_commit(app, change);
-        else if (keeps_its_promises(app, change))
+        } else if (keeps_its_promises(app, change)) {
             turn_change_to(app, change, CHANGE_CONFIRM);
+        }
         return TUI_REDRAW;
     case CHANGE_CONFIRM:
-        if (strcmp(tui_prompt_text(), "yes") == 0)
+        if (strcmp(tui_prompt_text(), "yes") == 0) {
             change_commit(app, change);
-        else
+        } else {
             tui_app_say(app, TUI_WARN, "that is not the word yes: nothing is written");
+        }
         return TUI_REDRAW;
     case CHANGE_RESULT:
         return TUI_POP;
@@ -173,8 +182,9 @@ enum tui_result change_act(struct tui_app *app, struct change *change, enum tui_
     case TUI_DO_ENTER:
         return enter_change(app, change);
     case TUI_DO_BACK:
-        if (change->at != CHANGE_CONFIRM || !has_preview(change))
+        if (change->at != CHANGE_CONFIRM || !has_preview(change)) {
             return TUI_NOTHING;
+        }
         turn_change_to(app, change, CHANGE_PREVIEW);
         return TUI_REDRAW;
     case TUI_DO_OTHER_BUTTON:
@@ -198,11 +208,13 @@ static void draw_buttons(const struct change *change, struct tui_canvas *canvas,
         tui_text(canvas, x, y, 12, back ? TUI_BUTTON_ACTIVE : TUI_BUTTON, back ? "[> Back <]" : "[  Back  ]");
     canvas->cursor_x = x - 7;
     canvas->cursor_y = y;
-    if (!change_has_work(change))
+    if (!change_has_work(change)) {
         return;
+    }
     x += 2;
-    if (!back)
+    if (!back) {
         canvas->cursor_x = x + 3;
+    }
     const char *commit = change_makes_file(change) ? "Write it" : "Commit...";
     tui_textf(canvas, x, y, 20, back ? TUI_BUTTON : TUI_BUTTON_ACTIVE, back ? "[  %s  ]" : "[> %s <]",
               commit);
@@ -238,8 +250,10 @@ void change_draw(struct tui_app *app, struct change *change, struct tui_canvas *
     change->page_rows = inside.rows;
     pages[change->at].fill(app, change);
     tui_page_draw(&change->page, canvas, inside, area.x + area.cols - 1);
-    if (change->at == CHANGE_PREVIEW)
+    if (change->at == CHANGE_PREVIEW) {
         draw_buttons(change, canvas, inside.x + 1, bottom);
-    if (change->at == CHANGE_CONFIRM)
+    }
+    if (change->at == CHANGE_CONFIRM) {
         change_draw_field(canvas, inside.x + 1, bottom, "Type yes to write:");
+    }
 }

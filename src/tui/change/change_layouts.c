@@ -22,10 +22,12 @@ static void put_bar_stretch(struct tui_page *page, int from, int to, uint32_t gl
 {
     int cells = tui_text_cells(label);
 
-    for (int x = from; x < to; x++)
+    for (int x = from; x < to; x++) {
         tui_page_put_char(page, BAR_COL + x, style, glyph);
-    if (cells > 0 && cells + 2 <= to - from)
+    }
+    if (cells > 0 && cells + 2 <= to - from) {
         tui_page_putf(page, BAR_COL + from + (to - from - cells - 2) / 2, style, " %s ", label);
+    }
 }
 
 static int at_least(int value, int least)
@@ -68,8 +70,9 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
 {
     uint64_t total = preview->before.end_offset;
 
-    if (preview->after.end_offset > total)
+    if (preview->after.end_offset > total) {
         total = preview->after.end_offset;
+    }
     uint64_t kept = preview->before_size_bytes < preview->after_size_bytes ? preview->before_size_bytes
                                                                            : preview->after_size_bytes;
     put_bar(page, "now", &preview->before, total, &(struct kept){kept, 'x', "cut off"});
@@ -79,12 +82,14 @@ static void put_bars(struct tui_page *page, const struct cow_preview *preview)
 void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers)
 {
     if (!preview->has_before || !preview->has_after || preview->before.end_offset == 0 ||
-        preview->after.end_offset == 0)
+        preview->after.end_offset == 0) {
         return;
+    }
     change_put_space(page, roomy);
     put_bars(page, preview);
-    if (!numbers)
+    if (!numbers) {
         return;
+    }
     change_put_space(page, roomy);
     const struct front_rows rows = change_rows(page);
     front_tell_layouts(&rows, preview);

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <string.h>
 
 #include "tui/change/change.h"
 
@@ -14,22 +13,25 @@ enum { LABEL_COL = CHANGE_LABEL_COL, TEXT_COL = CHANGE_TEXT_COL, SIBLINGS_NAMED 
 
 void change_put_space(struct tui_page *page, bool roomy)
 {
-    if (roomy)
+    if (roomy) {
         tui_page_line(page);
+    }
 }
 
 void change_put_holder(struct tui_app *app, struct tui_page *page)
 {
-    if (!app->holder.held)
+    if (!app->holder.held) {
         return;
+    }
     tui_page_line(page);
-    if (app->holder.pid > 0)
+    if (app->holder.pid > 0) {
         tui_page_wrapf(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
                        "! in use by pid %" PRId64 ": nothing can be written until that one stops",
                        app->holder.pid);
-    else
+    } else {
         tui_page_wrap(page, LABEL_COL, LABEL_COL + 2, TUI_WARN,
                       "! in use by another program: nothing can be written until that one stops");
+    }
 }
 
 static void put_told(void *context, const char *label, enum front_tone tone, const char *text)
@@ -53,8 +55,9 @@ struct front_rows change_rows(struct tui_page *page)
 
 void change_put_command(struct tui_page *page, const struct cow_preview *preview)
 {
-    if (preview->command[0] == '\0')
+    if (preview->command[0] == '\0') {
         return;
+    }
     tui_page_line(page);
     tui_page_put(page, LABEL_COL, TUI_LABEL, "the same:");
     tui_page_wrap(page, LABEL_COL + 10, LABEL_COL + 10, TUI_STRONG, preview->command);

@@ -28,7 +28,7 @@ static const char *method_meaning(enum cow_method method)
         [COW_METHOD_BACKING_ONLY] = " (the image stays as it is)",
         [COW_METHOD_IN_PLACE] = " (the backing file is written over)",
     };
-    return meanings[method] ? meanings[method] : "";
+    return meanings[method] != NULL ? meanings[method] : "";
 }
 
 /* What a file is that is no disk; NULL: it is one. */
@@ -47,9 +47,10 @@ static void put_removed(struct tui_page *page, const struct cow_preview *preview
 
     for (size_t i = 0; i < preview->files; i++) {
         const char *slash = strrchr(preview->file[i].path, '/');
-        if (preview->file[i].touch != COW_TOUCH_REMOVES)
+        if (preview->file[i].touch != COW_TOUCH_REMOVES) {
             continue;
-        cow_escape(name, sizeof name, slash ? slash + 1 : preview->file[i].path);
+        }
+        cow_escape(name, sizeof name, slash != NULL ? slash + 1 : preview->file[i].path);
         tui_page_value(page, first ? "removes" : "", TEXT_COL, TUI_NORMAL, "%s", name);
         first = false;
     }
@@ -61,8 +62,9 @@ static bool moves_by_filesystem(const struct cow_preview *preview)
     bool inserts = preview->method == COW_METHOD_INSERTED;
 
     for (size_t i = 0; i < preview->images; i++) {
-        if (preview->image[i]->method == COW_METHOD_MOVED)
+        if (preview->image[i]->method == COW_METHOD_MOVED) {
             return false;
+        }
         inserts |= preview->image[i]->method == COW_METHOD_INSERTED;
     }
     return inserts;
@@ -85,24 +87,27 @@ static void put_costs_of_all(struct tui_page *page, const struct cow_preview *pr
     bool copies = false;
 
     cow_needs_text(needed, preview);
-    for (size_t i = 0; i < preview->images; i++)
+    for (size_t i = 0; i < preview->images; i++) {
         copies |= preview->image[i]->method == COW_METHOD_COPY;
-    if (change_moves_in_place(preview))
+    }
+    if (change_moves_in_place(preview)) {
         put_moves(page, preview);
-    else if (copies)
+    } else if (copies) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s to new files, then renamed, all together; needs %s",
                        cow_size_text(written, preview->writes_bytes), needed);
-    else
+    } else {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "only the headers, in place: milliseconds at any size; needs %s", needed);
+    }
     for (size_t i = 0; i < preview->images; i++) {
         const struct cow_preview *image = preview->image[i];
         const char *slash = strrchr(image->target_path, '/');
-        cow_escape(name, sizeof name, slash ? slash + 1 : image->target_path);
-        if (image->has_before && image->has_after && image->before_format != image->after_format)
+        cow_escape(name, sizeof name, slash != NULL ? slash + 1 : image->target_path);
+        if (image->has_before && image->has_after && image->before_format != image->after_format) {
             tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s: %s becomes %s", name,
                            cow_format_title(image->before_format), cow_format_title(image->after_format));
+        }
     }
     put_removed(page, preview);
 }
@@ -114,39 +119,42 @@ static void put_costs(struct tui_page *page, const struct cow_preview *preview)
 
     cow_size_text(moved, preview->writes_bytes);
     cow_needs_text(needed, preview);
-    cow_escape(target, sizeof target, slash ? slash + 1 : preview->target_path);
-    if (preview->method == COW_METHOD_HEADER && preview->fs_after_bytes)
+    cow_escape(target, sizeof target, slash != NULL ? slash + 1 : preview->target_path);
+    if (preview->method == COW_METHOD_HEADER && preview->fs_after_bytes != 0) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "what the filesystem's programs write, and the header, in place; needs %s", needed);
-    else if (preview->method == COW_METHOD_HEADER)
+    } else if (preview->method == COW_METHOD_HEADER) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "only the header, in place: milliseconds at any size; needs %s", needed);
-    else if (preview->method == COW_METHOD_BACKING_ONLY)
+    } else if (preview->method == COW_METHOD_BACKING_ONLY) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
-    else if (change_moves_in_place(preview))
+    } else if (change_moves_in_place(preview)) {
         put_moves(page, preview);
-    else if (other_file(preview))
+    } else if (other_file(preview) != NULL) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
                        needed);
-    else if (preview->method == COW_METHOD_IN_PLACE)
+    } else if (preview->method == COW_METHOD_IN_PLACE) {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s (%" PRIu64 " sectors) into the backing file, then a new, empty image; needs %s",
                        moved, preview->dirty_sectors, needed);
-    else
+    } else {
         tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
                        "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved,
                        preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors,
                        preview->replaces ? "then renamed" : "", preview->replaces ? "" : target, needed);
-    if (preview->has_before && preview->has_after && preview->before_format != preview->after_format)
+    }
+    if (preview->has_before && preview->has_after && preview->before_format != preview->after_format) {
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
+    }
     put_removed(page, preview);
 }
 
 static int put_fact(struct tui_page *page, int col, const char *name, const char *value)
 {
-    if (value[0] == '\0')
+    if (value[0] == '\0') {
         return col;
+    }
     col = tui_page_put(page, col + 3, TUI_LABEL, name);
     return tui_page_put(page, col + 1, TUI_NORMAL, value);
 }
@@ -160,13 +168,14 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     cow_size_text(old, preview->before_size_bytes);
     cow_size_text(new, preview->after_size_bytes);
     tui_page_line(page);
-    if (other_file(preview))
+    if (other_file(preview) != NULL) {
         col = tui_page_put(page, LABEL_COL, TUI_STRONG, other_file(preview));
-    else if (preview->has_before && preview->has_after &&
-             preview->before_size_bytes != preview->after_size_bytes)
+    } else if (preview->has_before && preview->has_after &&
+               preview->before_size_bytes != preview->after_size_bytes) {
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s -> %s", old, new);
-    else
+    } else {
         col = tui_page_putf(page, LABEL_COL, TUI_STRONG, "%s, unchanged", preview->has_before ? old : new);
+    }
     col = put_fact(page, col, "policy", preview->policy);
     if (preview->images > 0) {
         char all[64];
@@ -176,16 +185,18 @@ static void put_summary(struct tui_page *page, const struct cow_preview *preview
     }
     col = put_fact(page, col, "method", cow_method_name(preview->method));
     const char *meaning = method_meaning(preview->method);
-    if (col + tui_text_cells(meaning) <= page->cols)
+    if (col + tui_text_cells(meaning) <= page->cols) {
         tui_page_put(page, col, TUI_NORMAL, meaning);
+    }
 }
 
 /* Of several images: one that a stock kernel will not open, if there is any. */
 static const struct cow_preview *worst_of(const struct cow_preview *preview)
 {
     for (size_t i = 0; i < preview->images; i++) {
-        if (preview->image[i]->has_after && !preview->image[i]->after_verdict.opens)
+        if (preview->image[i]->has_after && !preview->image[i]->after_verdict.opens) {
             return preview->image[i];
+        }
     }
     return preview;
 }
@@ -206,8 +217,9 @@ void change_fill_preview(struct tui_app *app, struct change *change)
                       "There is nothing to do: the image is like that already.");
         return;
     }
-    if (!change_makes_file(change))
+    if (!change_makes_file(change)) {
         change_put_holder(app, page);
+    }
     if (preview->images > 0) {
         change_put_space(page, roomy);
         front_tell_images(&rows, preview);
@@ -226,8 +238,9 @@ void change_fill_preview(struct tui_app *app, struct change *change)
     front_tell_undo(&rows, preview);
     front_tell_reserve(&rows, preview);
     front_tell_notes(&rows, preview);
-    if (change->instead[0])
+    if (change->instead[0] != '\0') {
         tui_page_value(page, "instead", TEXT_COL, TUI_NORMAL, "%s", change->instead);
+    }
     change_put_space(page, roomy);
     change_put_command(page, preview);
 }

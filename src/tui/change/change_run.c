@@ -38,11 +38,13 @@ static bool on_change_progress(void *context, const struct cow_progress *progres
     change->progress.total = progress->total_bytes;
     change->can_cancel = progress->can_cancel;
     if (run->app->subject.interactive && !cancel_changed &&
-        time - change->drawn < seconds_between_commit_looks)
+        time - change->drawn < seconds_between_commit_looks) {
         return change->stopping;
+    }
     change->drawn = time;
-    if (tui_app_pump(run->app))
+    if (tui_app_pump(run->app)) {
         change->stopping = true;
+    }
     return change->stopping;
 }
 
@@ -74,7 +76,7 @@ static void on_change_note(void *context, const char *text)
     struct change *change = ((struct run *)context)->change;
     size_t used = strlen(change->notes);
 
-    snprintf(change->notes + used, sizeof change->notes - used, "%s%s", used ? " \u00b7 " : "", text);
+    snprintf(change->notes + used, sizeof change->notes - used, "%s%s", used != 0 ? " \u00b7 " : "", text);
 }
 
 /* What the result page will say; the plan does not live that long. */
@@ -85,8 +87,9 @@ static void keep_texts(struct change *change)
     change->moves = change_moves_in_place(preview);
     change->images = preview->images;
     change->target[0] = '\0';
-    if (!preview->changes_existing)
+    if (!preview->changes_existing) {
         cow_escape(change->target, sizeof change->target, preview->target_path);
+    }
     snprintf(change->content, sizeof change->content, "%s", preview->content_text);
     snprintf(change->next_step, sizeof change->next_step, "%s", preview->next_step);
     snprintf(change->undo, sizeof change->undo, "%s", preview->undo_text);
@@ -117,19 +120,23 @@ void change_commit(struct tui_app *app, struct change *change)
     change->notes[0] = change->said[0] = '\0';
     change->progress.started = change->drawn = tui_clock();
     memset(&change->error, 0, sizeof change->error);
-    if (change->planned)
+    if (change->planned != NULL) {
         front_hear_change(change->planned, &env);
+    }
     change->succeeded = cow_plan_commit(change->plan, &env, &change->error) == 0;
-    if (change->planned)
+    if (change->planned != NULL) {
         front_end_change(change->planned, change->succeeded ? NULL : &change->error);
+    }
     cow_plan_free(change->plan);
     change->plan = NULL;
     /* A new file changes nothing of what is looked at: what was scanned and counted stays. */
-    if (!change->target[0] && tui_app_reopen_changed(app, &err))
+    if (change->target[0] == '\0' && tui_app_reopen_changed(app, &err) != 0) {
         on_change_note(&run, err.message);
-    change->can_undo = change->succeeded && !change->target[0] && can_undo(app->subject.image);
-    if (change->succeeded && !change->target[0])
+    }
+    change->can_undo = change->succeeded && change->target[0] == '\0' && can_undo(app->subject.image);
+    if (change->succeeded && change->target[0] == '\0') {
         tui_check_unstage(&app->check); /* they were of what is no longer there */
+    }
     change->at = CHANGE_RESULT;
     change->page.top = 0;
     app->redraw = true;

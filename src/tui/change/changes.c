@@ -88,8 +88,9 @@ static int plan_repair(struct front_planned *out, struct tui_app *app, const cha
 
     (void)argument;
     (void)env;
-    for (size_t i = 0; i < check->findings; i++)
+    for (size_t i = 0; i < check->findings; i++) {
         chosen[i] = app->check.staged[check->finding[i].code];
+    }
     return cow_plan_repair(&out->plan, app->subject.image, check, chosen, err);
 }
 
@@ -134,11 +135,13 @@ static int plan_command(struct front_planned *out, struct tui_app *app,
     char *line = strdup(request->argument);
     int status;
 
-    if (!line)
+    if (line == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     status = front_read_words(&words, request->change, line, err);
-    if (!status)
+    if (status == 0) {
         status = front_plan_change(out, request->change, app->subject.image, &words, env, err);
+    }
     free(line);
     return status;
 }
@@ -147,8 +150,8 @@ int changes_plan(struct front_planned *out, struct tui_app *app, const struct tu
                  const struct cow_env *env, struct cow_error *err)
 {
     *out = (struct front_planned){.plan = NULL};
-    return request->change ? plan_command(out, app, request, env, err)
-                           : own[request->own].plan(out, app, request->argument, env, err);
+    return request->change != NULL ? plan_command(out, app, request, env, err)
+                                   : own[request->own].plan(out, app, request->argument, env, err);
 }
 
 /* And not nothing at all, which does not change what exists either. */
@@ -176,12 +179,15 @@ static const struct change_words *fill_words(struct change_words *out, const cha
 const struct change_words *changes_words(struct change_words *room, const struct tui_change_request *request,
                                          const struct cow_preview *preview)
 {
-    if (preview->operation == COW_OPERATION_RECOVER) /* a repair may be nothing else */
+    if (preview->operation == COW_OPERATION_RECOVER) { /* a repair may be nothing else */
         return &recover_words;
-    if (request->change)
+    }
+    if (request->change != NULL) {
         return fill_words(room, request->change->title, request->change->done, makes_file(preview));
-    if (own[request->own].words)
+    }
+    if (own[request->own].words != NULL) {
         return own[request->own].words;
+    }
     return fill_words(room, own[request->own].title, own[request->own].done, makes_file(preview));
 }
 
@@ -192,19 +198,21 @@ const struct tui_action *tui_change_action(size_t index)
     static struct tui_action rows[ROWS_MAX];
     const struct front_change *change = front_changes;
 
-    for (; change->name; change++) {
-        if (change->title && index-- == 0)
+    for (; change->name != NULL; change++) {
+        if (change->title != NULL && index-- == 0) {
             break;
+        }
     }
     size_t at = (size_t)(change - front_changes);
-    if (!change->name || at >= ROWS_MAX)
+    if (change->name == NULL || at >= ROWS_MAX) {
         return NULL;
+    }
     rows[at] = (struct tui_action){.id = TUI_DO_CHANGE,
                                    .contexts = TUI_IN_LOOKING,
                                    .command = change->name,
-                                   .argument = change->operand ? TUI_CHANGE_FILE
-                                               : change->bit   ? TUI_CHANGE_OPTIONS
-                                                               : TUI_NO_ARGUMENT,
+                                   .argument = change->operand != NULL ? TUI_CHANGE_FILE
+                                               : change->bit != 0      ? TUI_CHANGE_OPTIONS
+                                                                       : TUI_NO_ARGUMENT,
                                    .help = {{0, change->help}},
                                    .change = change};
     return &rows[at];

@@ -20,8 +20,9 @@ static bool ask_way(struct recover_choice *choice, struct tui_app *app, int i)
     struct cow_plan *plan = NULL;
     size_t n_steps;
 
-    if (cow_plan_recover_way(&plan, app->subject.image, ways[i], NULL))
+    if (cow_plan_recover_way(&plan, app->subject.image, ways[i], NULL) != 0) {
         return false;
+    }
     const struct cow_step *step = cow_plan_steps(plan, &n_steps);
     choice->moves_bytes[i] = cow_plan_preview(plan)->moves_bytes;
     snprintf(choice->does[i], sizeof choice->does[i], "%s", n_steps > 0 ? step[n_steps - 1].text : "");
@@ -33,8 +34,9 @@ bool recover_choice_ask(struct recover_choice *choice, struct tui_app *app, cons
 {
     bool open[BESIDE_WAYS];
 
-    for (int i = 0; i < BESIDE_WAYS; i++)
+    for (int i = 0; i < BESIDE_WAYS; i++) {
         open[i] = ask_way(choice, app, i);
+    }
     choice->chosen = choice->shorter = cow_plan_preview(plan)->method == COW_METHOD_BACK ? BACK : FORWARD;
     choice->asked = open[FORWARD] && open[BACK];
     return choice->asked;
@@ -62,10 +64,11 @@ static void put_how_far(struct recover_choice *choice, struct tui_app *app)
     tui_page_line(page);
     int col = tui_page_wrapf(page, 1, 1, TUI_STRONG, "%s: the moving of its data was interrupted half way.",
                              app->name);
-    if (all > 0)
+    if (all > 0) {
         tui_page_wrapf(page, col + 1, 1, TUI_NORMAL, "%s of %s are done (%" PRIu64 "%%).",
                        cow_size_text(done, choice->moves_bytes[BACK]), cow_size_text(total, all),
                        choice->moves_bytes[BACK] * 100 / all);
+    }
     change_put_holder(app, page);
     tui_page_line(page);
     tui_page_line(page);

@@ -42,7 +42,7 @@ static void begin_change(struct tui_app *app, struct change_view *view,
 
     view->planned.plan = NULL;
     view->change.planned = &view->planned;
-    if (preview->operation == COW_OPERATION_RECOVER && !request->change &&
+    if (preview->operation == COW_OPERATION_RECOVER && request->change == NULL &&
         recover_choice_ask(&view->ways, app, plan)) {
         view->choosing = true;
         cow_plan_free(plan);
@@ -58,18 +58,19 @@ static int change_view_open(struct tui_app *app, void **state, const void *argum
     struct cow_env env = {.progress = on_planning, .context = &planning};
     struct change_view *view = calloc(1, sizeof *view);
 
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     front_trace(&env);
     tui_app_begin_waiting(app, &planning);
     int status = tui_app_end_waiting(app, changes_plan(&view->planned, app, request, &env, err), err);
     front_hear_change(&view->planned, NULL);
-    if (status) {
+    if (status != 0) {
         front_end_change(&view->planned, NULL);
         free(view);
         return status;
     }
-    view->own = request->change ? TUI_CHANGE_NONE : request->own;
+    view->own = request->change != NULL ? TUI_CHANGE_NONE : request->own;
     begin_change(app, view, request);
     *state = view;
     return 0;
@@ -81,7 +82,7 @@ static enum tui_result begin_recovery(struct tui_app *app, struct change_view *v
     struct cow_plan *plan = NULL;
     struct cow_error err = {0};
 
-    if (cow_plan_recover_way(&plan, app->subject.image, recover_choice_way(&view->ways), &err)) {
+    if (cow_plan_recover_way(&plan, app->subject.image, recover_choice_way(&view->ways), &err) != 0) {
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
@@ -111,8 +112,9 @@ static tui_contexts change_view_contexts(struct tui_app *app, void *state)
     const struct change_view *view = state;
 
     (void)app;
-    if (view->choosing)
+    if (view->choosing) {
         return TUI_IN_BESIDE;
+    }
     return change_contexts(&view->change) | (asked_for_way(view) ? TUI_IN_SECOND : 0U);
 }
 
@@ -138,21 +140,25 @@ static enum tui_result change_view_act(struct tui_app *app, void *state, enum tu
     struct change_view *view = state;
 
     (void)argument;
-    if (view->choosing && action == TUI_DO_ENTER)
+    if (view->choosing && action == TUI_DO_ENTER) {
         return begin_recovery(app, view);
-    if (view->choosing)
+    }
+    if (view->choosing) {
         return action == TUI_DO_LEAVE || action == TUI_DO_BACK ? TUI_POP
                                                                : recover_choice_act(&view->ways, action);
+    }
     if (asked_for_way(view) && action == TUI_DO_BACK) {
         change_end(&view->change);
         view->choosing = true;
         return TUI_REDRAW;
     }
-    if (change_goes_back(&view->change, action))
+    if (change_goes_back(&view->change, action)) {
         return TUI_POP;
+    }
     enum tui_result result = change_act(app, &view->change, action);
-    if (view->own == TUI_CHANGE_EDIT && view->change.succeeded)
+    if (view->own == TUI_CHANGE_EDIT && view->change.succeeded) {
         app->edits.path = app->edits.mtime = false;
+    }
     return result;
 }
 
@@ -161,10 +167,11 @@ static void change_view_draw(struct tui_app *app, void *state, struct tui_canvas
 {
     struct change_view *view = state;
 
-    if (view->choosing)
+    if (view->choosing) {
         recover_choice_draw(&view->ways, app, canvas, area);
-    else
+    } else {
         change_draw(app, &view->change, canvas, area);
+    }
 }
 
 const struct tui_view_class tui_view_change = {

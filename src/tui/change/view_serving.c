@@ -49,8 +49,9 @@ static int end_serving(struct serving_view *view, struct cow_error *err)
     int status = front_pile_take_down(&view->pile, err);
 
     view->is_running = false;
-    if (wrote && tui_app_reopen(app, status ? &ignored : err) && !status)
+    if (wrote && tui_app_reopen(app, status != 0 ? &ignored : err) != 0 && status == 0) {
         status = err->status;
+    }
     return status;
 }
 
@@ -66,8 +67,9 @@ static int begin_serving(struct serving_view *view, struct cow_error *err)
     int status = front_pile_build(&view->pile, &options, view->mounts ? &view->target : NULL, err);
 
     view->is_running = status == 0;
-    if (status)
+    if (status != 0) {
         end_serving(view, &ignored);
+    }
     return status;
 }
 
@@ -79,16 +81,20 @@ static int look(struct serving_view *view, const struct tui_serving_request *req
     struct cow_image *image = app->subject.image;
     int status = front_need_server(err);
 
-    if (!status && tui_app_sectors(app) == 0)
+    if (status == 0 && tui_app_sectors(app) == 0) {
         status = cow_error_set(err, COW_INVALID, "%s has no disk to serve: %s", app->name,
                                cow_image_pending(image));
-    if (!status && view->mounts)
+    }
+    if (status == 0 && view->mounts) {
         status = front_target_directory(&view->target, request->directory, err);
-    if (!status)
+    }
+    if (status == 0) {
         status =
             front_serving_look(&view->disk, image, app->subject.open.backing_path, view->is_writing, err);
-    if (!status && view->mounts && request->is_filesystem)
+    }
+    if (status == 0 && view->mounts && request->is_filesystem) {
         status = front_target_filesystem(&view->target, image, app->name, request->partition, err);
+    }
     return status;
 }
 
@@ -97,8 +103,9 @@ static void serving_close(struct tui_app *app, void *state)
     struct serving_view *view = state;
     struct cow_error err = {0};
 
-    if (view->is_running && end_serving(view, &err))
+    if (view->is_running && end_serving(view, &err) != 0) {
         tui_app_say(app, TUI_WARN, "%s", err.message);
+    }
     tui_prompt_stop();
     tui_page_free(&view->page);
     free(view);
@@ -109,15 +116,17 @@ static int serving_open(struct tui_app *app, void **state, const void *argument,
     const struct tui_serving_request *request = argument;
     struct serving_view *view = calloc(1, sizeof *view);
 
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->app = app;
     view->mounts = request->directory != NULL;
     view->is_writing = request->is_writing;
     int status = look(view, request, err);
-    if (!status && !view->is_writing)
+    if (status == 0 && !view->is_writing) {
         status = begin_serving(view, err);
-    if (status) {
+    }
+    if (status != 0) {
         serving_close(app, view);
         return status;
     }
@@ -142,16 +151,18 @@ static tui_contexts serving_contexts(struct tui_app *app, void *state)
 static enum tui_result serving_key(struct tui_app *app, void *state, int key)
 {
     (void)app;
-    if (((struct serving_view *)state)->is_running)
+    if (((struct serving_view *)state)->is_running) {
         return TUI_IGNORED;
+    }
     return tui_prompt_key(key) == TUI_PROMPT_EDITING ? TUI_REDRAW : TUI_POP;
 }
 
 static enum tui_result serving_paste(struct tui_app *app, void *state, const char *text)
 {
     (void)text;
-    if (((struct serving_view *)state)->is_running)
+    if (((struct serving_view *)state)->is_running) {
         return TUI_IGNORED;
+    }
     tui_app_say(app, TUI_WARN, "a pasted yes is none: type the word");
     return TUI_REDRAW;
 }
@@ -167,8 +178,9 @@ static enum tui_result enter_serving(struct tui_app *app, struct serving_view *v
     }
     tui_prompt_stop();
     view->page.top = 0;
-    if (begin_serving(view, &err) == 0)
+    if (begin_serving(view, &err) == 0) {
         return TUI_REDRAW;
+    }
     tui_app_error(app, &err);
     return TUI_POP;
 }
@@ -178,15 +190,17 @@ static enum tui_result leave_serving(struct tui_app *app, struct serving_view *v
 {
     struct cow_error err = {0};
 
-    if (!view->is_running)
+    if (!view->is_running) {
         return TUI_POP;
+    }
     tui_app_say(app, TUI_NORMAL, "ending it, and flushing what was written...");
     tui_app_draw(app);
     app->message[0] = '\0';
-    if (end_serving(view, &err))
+    if (end_serving(view, &err) != 0) {
         tui_app_error(app, &err);
-    else
+    } else {
         tui_app_say(app, TUI_DIM, "%s", told);
+    }
     return TUI_POP;
 }
 
@@ -210,8 +224,9 @@ static enum tui_result serving_tick(struct tui_app *app, void *state)
 {
     struct serving_view *view = state;
 
-    if (!view->is_running || front_pile_poll(&view->pile, 0))
+    if (!view->is_running || front_pile_poll(&view->pile, 0)) {
         return TUI_NOTHING;
+    }
     return leave_serving(
         app, view, view->mounts ? "it was unmounted, and so it is no longer served" : "its server has ended");
 }
@@ -226,8 +241,9 @@ static void put_disk(struct tui_app *app, struct serving_view *view)
     tui_page_value(page, "disk", TEXT_COL, TUI_NORMAL, "%s, as the guest sees it%s%s",
                    cow_size_text(size, view->disk.size_bytes),
                    view->target.is_filesystem ? "; mounted is " : "", view->target.words);
-    if (cow_image_backing(app->subject.image)->state == COW_BACKING_FOUND)
+    if (cow_image_backing(app->subject.image)->state == COW_BACKING_FOUND) {
         tui_page_value(page, "backing", TEXT_COL, TUI_NORMAL, "%s, which is only read", app->backing_name);
+    }
 }
 
 static void put_writing(struct tui_app *app, struct serving_view *view)
@@ -241,8 +257,9 @@ static void put_writing(struct tui_app *app, struct serving_view *view)
         return;
     }
     tui_page_value(page, "written to", TEXT_COL, TUI_NORMAL, "%s", FRONT_NOT_WRITTEN);
-    if (view->disk.is_held)
+    if (view->disk.is_held) {
         tui_page_value(page, "in use", TEXT_COL, TUI_WARN, "yes: %s", FRONT_HELD_NOTE);
+    }
 }
 
 /* What others can do with it. */
@@ -256,11 +273,12 @@ static void put_place(struct serving_view *view)
         cow_escape(name, sizeof name,
                    view->is_running ? front_pile_path(&view->pile) : view->target.directory);
         tui_page_value(page, view->is_running ? "mounted" : "directory", TEXT_COL, TUI_STRONG, "%s", name);
-        if (view->is_running)
+        if (view->is_running) {
             tui_page_value(page, "", TEXT_COL, TUI_DIM,
                            view->target.is_filesystem
                                ? "the files of the guest; ended here, or by unmounting it"
                                : "the disk as a file, for any program; ended here, or by unmounting it");
+        }
     } else if (view->is_running) {
         tui_page_value(page, "URI", TEXT_COL, TUI_STRONG, "%s", uri);
         tui_page_value(page, "", TEXT_COL, TUI_DIM,
@@ -294,8 +312,9 @@ static void serving_draw(struct tui_app *app, void *state, struct tui_canvas *ca
                                 : "read-only");
     struct tui_rect inside = tui_frame(canvas, area, title);
     struct tui_rect text = inside;
-    if (!view->is_running)
+    if (!view->is_running) {
         text.rows -= 2;
+    }
     tui_page_begin(&view->page, inside.cols - 1);
     view->page_rows = text.rows;
     tui_page_line(&view->page);
@@ -317,8 +336,9 @@ static void serving_draw(struct tui_app *app, void *state, struct tui_canvas *ca
                       "Anything but the word yes, or Esc, leaves everything as it is.");
     }
     tui_page_draw(&view->page, canvas, text, area.x + area.cols - 1);
-    if (!view->is_running)
+    if (!view->is_running) {
         change_draw_field(canvas, inside.x + 1, inside.y + inside.rows - 1, "Type yes to begin:");
+    }
 }
 
 const struct tui_view_class tui_view_serving = {

@@ -40,18 +40,21 @@ static uint64_t next_power_of_two(uint64_t size_bytes)
 {
     uint64_t power = 512;
 
-    while (power <= size_bytes && power < largest_bytes)
+    while (power <= size_bytes && power < largest_bytes) {
         power *= 2;
+    }
     return power;
 }
 
 static void add_preset(struct wizard *w, uint64_t now, const char *label, uint64_t size_bytes)
 {
-    if (size_bytes <= now || size_bytes >= largest_bytes)
+    if (size_bytes <= now || size_bytes >= largest_bytes) {
         return;
+    }
     for (int i = 0; i < w->presets; i++) {
-        if (w->preset[i].size_bytes == size_bytes)
+        if (w->preset[i].size_bytes == size_bytes) {
             return;
+        }
     }
     w->preset[w->presets++] = (struct wizard_preset){label, size_bytes};
 }
@@ -65,8 +68,9 @@ static void make_presets(struct tui_app *app, struct wizard *w)
     add_preset(w, now, "1 GiB more", now + ((uint64_t)1 << 30));
     add_preset(w, now, "next power of two", next_power_of_two(now));
     add_preset(w, now, "as the backing file is", cow_image_backing(app->subject.image)->size_bytes);
-    if (smallest > 0)
+    if (smallest > 0) {
         w->preset[w->presets++] = (struct wizard_preset){"smallest possible", smallest};
+    }
 }
 
 /* Understands the size field as it stands. */
@@ -77,15 +81,17 @@ static void parse_size(struct tui_app *app, struct wizard *w)
     memset(&w->size_error, 0, sizeof w->size_error);
     snprintf(w->size_text, sizeof w->size_text, "%s", tui_prompt_text());
     w->size_ok = false;
-    if (w->size_text[0] == '\0' || cow_size_parse(&size, w->size_text, now, &w->size_error))
+    if (w->size_text[0] == '\0' || cow_size_parse(&size, w->size_text, now, &w->size_error) != 0) {
         return;
+    }
     w->size_bytes = size;
-    if (size % 512 != 0)
+    if (size % 512 != 0) {
         cow_error_set(&w->size_error, COW_USAGE, "a size is a multiple of 512 bytes");
-    else if (size == now)
+    } else if (size == now) {
         cow_error_set(&w->size_error, COW_USAGE, "that is its size already");
-    else
+    } else {
         w->size_ok = true;
+    }
 }
 
 static void turn_wizard_to(struct tui_app *app, struct wizard *w, enum wizard_page page)
@@ -101,12 +107,14 @@ static void turn_wizard_to(struct tui_app *app, struct wizard *w, enum wizard_pa
 
 static int wizard_open(struct tui_app *app, void **state, const void *argument, struct cow_error *err)
 {
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return cow_error_set(err, COW_INVALID, "%s cannot be resized: %s", app->name,
                              cow_image_pending(app->subject.image));
+    }
     struct wizard *w = calloc(1, sizeof *w);
-    if (!w)
+    if (w == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     w->preset_at = WIZARD_NONE;
     snprintf(w->size_text, sizeof w->size_text, "%s", (const char *)argument);
     make_presets(app, w);
@@ -146,14 +154,18 @@ static enum tui_result wizard_key(struct tui_app *app, void *state, int key)
 {
     struct wizard *w = state;
 
-    if (w->at == WIZARD_CHANGE)
+    if (w->at == WIZARD_CHANGE) {
         return change_key(&w->change, key);
-    if (w->at != WIZARD_SIZE)
+    }
+    if (w->at != WIZARD_SIZE) {
         return TUI_IGNORED;
-    if (key == 'q') /* no size has a q in it */
+    }
+    if (key == 'q') { /* no size has a q in it */
         return TUI_POP;
-    if (tui_prompt_key(key) != TUI_PROMPT_EDITING)
+    }
+    if (tui_prompt_key(key) != TUI_PROMPT_EDITING) {
         return TUI_POP;
+    }
     w->preset_at = WIZARD_NONE;
     parse_size(app, w);
     return TUI_REDRAW;
@@ -163,10 +175,12 @@ static enum tui_result wizard_paste(struct tui_app *app, void *state, const char
 {
     struct wizard *w = state;
 
-    if (w->at == WIZARD_CHANGE)
+    if (w->at == WIZARD_CHANGE) {
         return change_paste(app, &w->change);
-    if (w->at != WIZARD_SIZE)
+    }
+    if (w->at != WIZARD_SIZE) {
         return TUI_IGNORED;
+    }
     tui_prompt_paste(text);
     w->preset_at = WIZARD_NONE;
     parse_size(app, w);
@@ -177,12 +191,14 @@ static void choose_preset(struct tui_app *app, struct wizard *w, int step)
 {
     char text[COW_SIZE_TEXT_BYTES];
 
-    if (w->presets == 0)
+    if (w->presets == 0) {
         return;
-    if (w->preset_at == WIZARD_NONE)
+    }
+    if (w->preset_at == WIZARD_NONE) {
         w->preset_at = step > 0 ? 0 : w->presets - 1;
-    else
+    } else {
         w->preset_at = (w->preset_at + step + w->presets) % w->presets;
+    }
     tui_prompt_set(cow_size_argument(text, w->preset[w->preset_at].size_bytes));
     parse_size(app, w);
 }
@@ -217,13 +233,15 @@ static bool nothing_is_lost(struct tui_app *app, struct wizard *w)
 static void ask_policy(struct tui_app *app, struct wizard *w)
 {
     w->fs.needed = w->fs.possible = false;
-    if (wizard_shrinks(app, w) && !nothing_is_lost(app, w))
+    if (wizard_shrinks(app, w) && !nothing_is_lost(app, w)) {
         return;
+    }
     w->choices = (int)cow_resize_choices(w->choice, app->subject.image, w->size_bytes, wizard_fs_of(app, w));
     w->choice_at = WIZARD_NONE;
     for (int i = w->choices - 1; i >= 0; i--) {
-        if (w->choice[i].possible)
+        if (w->choice[i].possible) {
             w->choice_at = i;
+        }
     }
     wizard_ask_fs(app, w);
     turn_wizard_to(app, w, WIZARD_POLICY);
@@ -236,12 +254,14 @@ static void tell_alternatives(const struct wizard *w, char *out, size_t out_byte
 
     out[0] = '\0';
     for (int i = 0; i < w->choices && used < out_bytes; i++) {
-        if (i != w->choice_at && w->choice[i].possible)
+        if (i != w->choice_at && w->choice[i].possible) {
             used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", used == 0 ? "policy " : " or ",
                                      wizard_choice_name(&w->choice[i]));
+        }
     }
-    if (used > 0 && used < out_bytes)
+    if (used > 0 && used < out_bytes) {
         snprintf(out + used, out_bytes - used, ": go Back and choose it");
+    }
 }
 
 static void make_plan(struct tui_app *app, struct wizard *w)
@@ -259,7 +279,7 @@ static void make_plan(struct tui_app *app, struct wizard *w)
     tui_app_begin_waiting(app, &planning);
     int status = choice->family ? cow_plan_resize_family(&plan, app->subject.image, &options, NULL, &err)
                                 : cow_plan_resize(&plan, app->subject.image, &options, &err);
-    if (tui_app_end_waiting(app, status, &err)) {
+    if (tui_app_end_waiting(app, status, &err) != 0) {
         cow_plan_free(plan);
         tui_app_error(app, &err);
         return;
@@ -280,33 +300,36 @@ static void ask_method(struct tui_app *app, struct wizard *w)
     const struct cow_resize_options options = wizard_options(app, w, choice->policy);
     w->methods = cow_resize_method_choices(w->method, app->subject.image, &options, choice->family);
     w->method_at = w->methods > 0 && !w->method[0].possible;
-    if (w->methods > 0)
+    if (w->methods > 0) {
         turn_wizard_to(app, w, WIZARD_METHOD);
-    else
+    } else {
         make_plan(app, w);
+    }
 }
 
 static enum tui_result enter_wizard(struct tui_app *app, struct wizard *w)
 {
-    if (w->at == WIZARD_METHOD)
+    if (w->at == WIZARD_METHOD) {
         make_plan(app, w);
-    else if (w->at == WIZARD_POLICY)
+    } else if (w->at == WIZARD_POLICY) {
         ask_method(app, w);
-    else if (w->size_ok)
+    } else if (w->size_ok) {
         ask_policy(app, w);
-    else if (w->size_error.status == COW_REFUSED)
+    } else if (w->size_error.status == COW_REFUSED) {
         tui_app_say(app, TUI_WARN, "not possible; see why above");
-    else if (w->size_error.message[0])
+    } else if (w->size_error.message[0] != '\0') {
         tui_app_say(app, TUI_WARN, "%s", w->size_error.message);
-    else
+    } else {
         tui_app_say(app, TUI_WARN, "type a size, or choose one with Up and Down");
+    }
     return TUI_REDRAW;
 }
 
 static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 {
-    if (w->at == WIZARD_SIZE)
+    if (w->at == WIZARD_SIZE) {
         return TUI_NOTHING;
+    }
     bool to_method = w->at == WIZARD_CHANGE && w->methods > 0;
     turn_wizard_to(app, w, w->at == WIZARD_POLICY ? WIZARD_SIZE : to_method ? WIZARD_METHOD : WIZARD_POLICY);
     return TUI_REDRAW;
@@ -315,12 +338,13 @@ static enum tui_result go_back(struct tui_app *app, struct wizard *w)
 /* Up and Down choose where there is something to choose, and scroll elsewhere. */
 static enum tui_result move_wizard(struct tui_app *app, struct wizard *w, int step)
 {
-    if (w->at == WIZARD_SIZE)
+    if (w->at == WIZARD_SIZE) {
         choose_preset(app, w, step);
-    else if (w->at == WIZARD_POLICY && w->choice_at != WIZARD_NONE)
+    } else if (w->at == WIZARD_POLICY && w->choice_at != WIZARD_NONE) {
         choose_policy(app, w, step);
-    else
+    } else {
         return tui_page_scroll(&w->page, step, w->page_rows) ? TUI_REDRAW : TUI_NOTHING;
+    }
     return TUI_REDRAW;
 }
 
@@ -331,13 +355,16 @@ static enum tui_result wizard_act(struct tui_app *app, void *state, enum tui_act
     enum tui_result result = TUI_IGNORED;
 
     (void)argument;
-    if (w->at == WIZARD_METHOD)
+    if (w->at == WIZARD_METHOD) {
         result = beside_act(&w->method_at,
                             (const bool[BESIDE_WAYS]){w->method[0].possible, w->method[1].possible}, action);
-    if (result != TUI_IGNORED)
+    }
+    if (result != TUI_IGNORED) {
         return result;
-    if (w->at == WIZARD_CHANGE)
+    }
+    if (w->at == WIZARD_CHANGE) {
         return change_goes_back(&w->change, action) ? go_back(app, w) : change_act(app, &w->change, action);
+    }
     switch (action) {
     case TUI_DO_ENTER:
         return enter_wizard(app, w);
@@ -379,8 +406,9 @@ static void wizard_draw(struct tui_app *app, void *state, struct tui_canvas *can
     w->page_rows = inside.rows;
     pages[w->at].fill(app, w);
     tui_page_draw(&w->page, canvas, inside, area.x + area.cols - 1);
-    if (asks_size && w->page.top <= SIZE_FIELD_Y)
+    if (asks_size && w->page.top <= SIZE_FIELD_Y) {
         change_draw_field(canvas, inside.x + 1, inside.y + SIZE_FIELD_Y - w->page.top, "New size");
+    }
 }
 
 const struct tui_view_class tui_view_wizard = {

@@ -25,9 +25,10 @@ static void tell_volumes(struct wizard *w, const struct cow_volume *volume, size
         const char *text_of = cow_volume_text(text, sizeof text, &volume[i]);
         used +=
             (size_t)snprintf(w->facts + used, sizeof w->facts - used, "%s%s", i > 0 ? " | " : "", text_of);
-        if (used < sizeof w->facts && volume[i].readable && volume[i].minimum_bytes > 0)
+        if (used < sizeof w->facts && volume[i].readable && volume[i].minimum_bytes > 0) {
             used += (size_t)snprintf(w->facts + used, sizeof w->facts - used, "; %s at least",
                                      cow_size_text(size, volume[i].minimum_bytes));
+        }
     }
 }
 
@@ -47,8 +48,9 @@ static const struct cow_volume *last_of(const struct cow_volume *volume, size_t 
     const struct cow_volume *last = NULL;
 
     for (size_t i = 0; i < n_volumes; i++) {
-        if (!last || end_of(&volume[i]) > end_of(last))
+        if (last == NULL || end_of(&volume[i]) > end_of(last)) {
             last = &volume[i];
+        }
     }
     return last;
 }
@@ -59,21 +61,23 @@ static void tell_smallest(struct wizard *w, const struct cow_volume *last, bool 
     char size[COW_SIZE_TEXT_BYTES];
 
     cow_size_text(size, last->minimum_bytes);
-    if (!last->readable || last->minimum_bytes == 0 || last->minimum_bytes >= last->fs_bytes)
+    if (!last->readable || last->minimum_bytes == 0 || last->minimum_bytes >= last->fs_bytes) {
         size[0] = '\0';
-    if (fills && size[0])
+    }
+    if (fills && size[0] != '\0') {
         snprintf(w->smallest, sizeof w->smallest,
                  "%s fills the disk; resize2fs -M in the guest could make %s %s",
                  whole ? "the filesystem" : "the last partition", whole ? "it" : "its filesystem", size);
-    else if (fills)
+    } else if (fills) {
         snprintf(w->smallest, sizeof w->smallest, "%s fills the disk",
                  !whole                                    ? "the last partition"
                  : last->readable || last->type[0] == '\0' ? "the filesystem"
                                                            : last->type);
-    else if (size[0])
+    } else if (size[0] != '\0') {
         snprintf(w->smallest, sizeof w->smallest,
                  "(resize2fs -M in the guest could make the %sfilesystem %s first)", whole ? "" : "last ",
                  size);
+    }
 }
 
 uint64_t wizard_look(struct tui_app *app, struct wizard *w)
@@ -85,13 +89,15 @@ uint64_t wizard_look(struct tui_app *app, struct wizard *w)
 
     w->facts[0] = w->smallest[0] = '\0';
     w->at_smallest = false;
-    if (cow_fs_open(&fs, app->subject.image, NULL))
+    if (cow_fs_open(&fs, app->subject.image, NULL) != 0) {
         return 0; /* then the wizard does without */
+    }
     const struct cow_volume *volume = cow_fs_volumes(fs, &n_volumes), *last = last_of(volume, n_volumes);
-    for (size_t i = 0; i < n_volumes; i++)
-        known |= volume[i].type[0] || volume[i].readable;
+    for (size_t i = 0; i < n_volumes; i++) {
+        known |= volume[i].type[0] != '\0' || volume[i].readable;
+    }
     uint64_t smallest = 0;
-    if (last && known) {
+    if (last != NULL && known) {
         tell_volumes(w, volume, n_volumes);
         w->at_smallest = end_of(last) >= now;
         tell_smallest(w, last, w->at_smallest);

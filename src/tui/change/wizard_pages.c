@@ -24,10 +24,11 @@ static void echo_size(struct tui_app *app, struct wizard *w)
     if (w->size_ok) {
         tui_page_putf(&w->page, 3, shrinks ? TUI_WARN : TUI_GOOD, "= %s, %" PRIu64 " bytes: %s %s than now",
                       cow_size_text(size, w->size_bytes), w->size_bytes, by, shrinks ? "less" : "more");
-    } else if (w->size_error.message[0]) {
+    } else if (w->size_error.message[0] != '\0') {
         tui_page_wrap(&w->page, 3, 3, TUI_WARN, w->size_error.message);
-        if (w->size_error.hint[0])
+        if (w->size_error.hint[0] != '\0') {
             tui_page_line(&w->page);
+        }
         tui_page_wrap(&w->page, 3, 3, TUI_NORMAL, w->size_error.hint);
     } else {
         tui_page_put(&w->page, 3, TUI_DIM,
@@ -42,17 +43,19 @@ static void put_wizard_facts(const struct wizard *w, struct tui_page *page)
     bool fits = tui_text_cells(w->facts) + 1 <= page->cols;
 
     tui_page_putf(page, 1, TUI_NORMAL, "%.*s",
-                  (int)(fits || !last ? strlen(w->facts) : (size_t)(last - w->facts)), w->facts);
+                  (int)(fits || last == NULL ? strlen(w->facts) : (size_t)(last - w->facts)), w->facts);
 }
 
 /* Below the presets: why there is no smaller size to choose, or what would make room for one. */
 static void put_smallest(const struct wizard *w, struct tui_page *page)
 {
-    if (w->smallest[0] == '\0')
+    if (w->smallest[0] == '\0') {
         return;
+    }
     tui_page_line(page);
-    if (w->at_smallest)
+    if (w->at_smallest) {
         tui_page_put(page, 5, TUI_DISABLED, "smallest possible");
+    }
     tui_page_wrap(page, w->at_smallest ? 24 : 5, w->at_smallest ? 24 : 5,
                   w->at_smallest ? TUI_DISABLED : TUI_DIM, w->smallest);
 }
@@ -65,10 +68,11 @@ static const char *tell_room(struct tui_app *app, char *out, size_t out_bytes)
     char size[COW_SIZE_TEXT_BYTES];
 
     out[0] = '\0';
-    if (room > now)
+    if (room > now) {
         snprintf(out, out_bytes, "Up to %s its data stays where it is. ", cow_size_text(size, room));
-    else if (room > 0)
+    } else if (room > 0) {
         snprintf(out, out_bytes, "Its data has to move for that. ");
+    }
     return out;
 }
 
@@ -80,25 +84,28 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     char size[COW_SIZE_TEXT_BYTES], argument[COW_SIZE_TEXT_BYTES];
 
     tui_page_line(page);
-    if (!w->facts[0])
+    if (w->facts[0] == '\0') {
         tui_page_line(page);
+    }
     tui_page_wrapf(page, 1, 1, TUI_NORMAL, "The disk has %s now (%" PRIu64 " bytes). How large shall it be?",
                    cow_size_text(size, now), now);
-    if (w->facts[0]) { /* in one line: the field has its place */
+    if (w->facts[0] != '\0') { /* in one line: the field has its place */
         tui_page_line(page);
         put_wizard_facts(w, page);
     }
-    if (app->holder.held)
+    if (app->holder.held) {
         change_put_holder(app, page);
-    else
+    } else {
         tui_page_line(page);
+    }
     tui_page_line(page); /* the field is drawn here */
     tui_page_line(page);
     tui_page_line(page);
     echo_size(app, w);
     tui_page_line(page);
-    if (w->page_rows >= CHANGE_ROOMY_ROWS || !w->facts[0])
+    if (w->page_rows >= CHANGE_ROOMY_ROWS || w->facts[0] == '\0') {
         tui_page_line(page);
+    }
     tui_page_put(page, 1, TUI_HEADING, "Or choose");
     for (int i = 0; i < w->presets; i++) {
         bool selected = i == w->preset_at;
@@ -106,8 +113,9 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
         cow_size_argument(argument, w->preset[i].size_bytes);
         cow_size_text(size, w->preset[i].size_bytes);
         tui_page_line(page);
-        for (int x = 2; selected && x < PRESET_COL + 28; x++)
+        for (int x = 2; selected && x < PRESET_COL + 28; x++) {
             tui_page_put_char(page, x, style, ' ');
+        }
         tui_page_put(page, 3, style, selected ? "\u25b8" : " ");
         tui_page_put(page, 5, style, w->preset[i].label);
         tui_page_putf(page, PRESET_COL, style, "%12s   %s", argument, size);
@@ -115,18 +123,19 @@ void wizard_fill_size(struct tui_app *app, struct wizard *w)
     put_smallest(w, page);
     tui_page_line(page);
     tui_page_line(page);
-    if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w))
+    if ((w->size_ok || w->size_error.status == COW_REFUSED) && wizard_shrinks(app, w)) {
         tui_page_wrap(
             page, 1, 1, TUI_DIM,
             "This is a shrink: the filesystem on the disk is made smaller before, from here where that can "
             "be done, else in the guest. Nothing is cut that the guest would miss: that is looked for "
             "first, and told.");
-    else
+    } else {
         tui_page_wrapf(page, 1, 1, TUI_DIM,
                        "An ext filesystem can grow with the disk; another one is grown in the guest "
                        "afterwards, with its own tool. %sNothing is written before the last page, and there "
                        "only after a typed yes.",
                        tell_room(app, room, sizeof room));
+    }
 }
 
 const char *wizard_choice_name(const struct cow_policy_choice *choice)
@@ -144,10 +153,12 @@ static void put_choice(struct tui_page *page, const struct cow_policy_choice *ch
     int col = tui_page_putf(page, 4, style, "%s ",
                             choice->family ? "extend, all images on it grow together"
                                            : cow_policy_name(choice->policy));
-    if (choice->recommended)
+    if (choice->recommended) {
         tui_page_put(page, col + 1, TUI_GOOD, "recommended");
-    if (!choice->possible)
+    }
+    if (!choice->possible) {
         tui_page_wrapf(page, col + 1, 4, TUI_WARN, "not possible here: %s", choice->obstacle);
+    }
     tui_page_line(page);
     tui_page_wrap(page, 4, 4, choice->possible ? TUI_NORMAL : TUI_DISABLED, choice->consequence);
 }
@@ -164,14 +175,17 @@ void wizard_fill_policy(struct tui_app *app, struct wizard *w)
                    app->backing_name, cow_size_text(size, w->size_bytes));
     wizard_put_fs(app, w, page);
     for (int i = 0; i < w->choices; i++) {
-        if (i == w->choice_at)
+        if (i == w->choice_at) {
             first = page->lines + 1;
+        }
         put_choice(page, &w->choice[i], i == w->choice_at);
-        if (i == w->choice_at)
+        if (i == w->choice_at) {
             last = page->lines - 1;
+        }
     }
-    if (w->choice_at != WIZARD_NONE)
+    if (w->choice_at != WIZARD_NONE) {
         tui_page_reveal(page, first, last, w->page_rows);
+    }
 }
 
 void wizard_fill_method(struct tui_app *app, struct wizard *w)

@@ -38,14 +38,15 @@ static struct columns choose_files_columns(const struct tui_app *app, int cols)
 
     c.bar = c.changed_end + 1;
     c.bar_cols = cols < BAR_FROM_COLS ? 0 : cols < WIDE_FROM_COLS ? BAR_COLS : WIDE_BAR_COLS;
-    if (app->follow.on) /* what is new stands there */
+    if (app->follow.on) { /* what is new stands there */
         c.bar_cols = BAR_COLS;
+    }
     c.sign = c.bar + (c.bar_cols > 0 ? c.bar_cols + 1 : 0);
     c.size_end = c.sign + SIGN_COLS + WORD_COLS + 1 + SIZE_COLS;
     c.redundant_end = tui_redundant_known(&app->redundant) && cols >= REDUNDANT_FROM_COLS
                           ? c.size_end + 2 + REDUNDANT_COLS
                           : 0;
-    c.name = (c.redundant_end ? c.redundant_end : c.size_end) + 2;
+    c.name = (c.redundant_end != 0 ? c.redundant_end : c.size_end) + 2;
     return c;
 }
 
@@ -54,13 +55,15 @@ static void draw_files_heading(const struct tui_app *app, struct tui_canvas *can
 {
     int end = line.x + line.cols;
 
-    if (app->follow.on)
+    if (app->follow.on) {
         tui_text_right(canvas, line.x + c->bar + BAR_COLS, line.y, BAR_COLS, TUI_LABEL, "new");
+    }
     tui_text_right(canvas, line.x + c->changed_end, line.y, SIZE_COLS + 1, TUI_LABEL, "in COW");
     tui_text(canvas, line.x + c->sign, line.y, WORD_COLS, TUI_LABEL, "what");
     tui_text_right(canvas, line.x + c->size_end, line.y, SIZE_COLS, TUI_LABEL, "size");
-    if (c->redundant_end)
+    if (c->redundant_end != 0) {
         tui_text_right(canvas, line.x + c->redundant_end, line.y, REDUNDANT_COLS, TUI_LABEL, "redundant");
+    }
     tui_text(canvas, line.x + c->name, line.y, end - line.x - c->name, TUI_LABEL, "name");
 }
 
@@ -69,25 +72,28 @@ static void kind_text(const struct tui_row *row, struct tui_mark *mark, char *wo
 {
     *mark = (struct tui_mark){' ', TUI_NORMAL};
     word[0] = '\0';
-    if (row->kind == TUI_ROW_CLASS)
+    if (row->kind == TUI_ROW_CLASS) {
         *mark = tui_owner_mark(tui_owner_of((enum cow_fs_class)row->number));
-    size_t below = row->files - (row->file ? 1 : 0);
-    if (row->file)
+    }
+    size_t below = row->files - (row->file != NULL ? 1 : 0);
+    if (row->file != NULL) {
         *mark = tui_kind_mark(row->file->kind);
-    if (row->files > 0 && below > 0)
+    }
+    if (row->files > 0 && below > 0) {
         snprintf(word, word_bytes, "%zu file%s", below, below == 1 ? "" : "s");
-    else if (row->file)
+    } else if (row->file != NULL) {
         snprintf(word, word_bytes, "%s", cow_fs_kind_name(row->file->kind));
+    }
 }
 
 /* "old -> new": what is the same directory is told once. */
 static void renamed_text(const struct tui_row *row, char *out, size_t out_bytes)
 {
     const char *old = row->file->from, *new = row->path + row->name, *slash = strrchr(row->path, '/');
-    size_t directory = slash ? (size_t)(slash - row->path) + 1 : 0;
+    size_t directory = slash != NULL ? (size_t)(slash - row->path) + 1 : 0;
     char old_text[TEXT_BYTES], new_text[TEXT_BYTES];
 
-    if (directory > 0 && strncmp(old, row->path, directory) == 0 && !strchr(old + directory, '/')) {
+    if (directory > 0 && strncmp(old, row->path, directory) == 0 && strchr(old + directory, '/') == NULL) {
         old += row->name > 0 ? directory : 0;
         new = row->path + directory;
     }
@@ -102,7 +108,7 @@ static void volume_text(const struct tui_app *app, int index, char *out, size_t 
     char text[TEXT_BYTES];
 
     snprintf(out, out_bytes, "%s%s%s", cow_volume_text(text, sizeof text, volume),
-             volume->label[0] ? ", " : "", volume->label);
+             volume->label[0] != '\0' ? ", " : "", volume->label);
 }
 
 /* A directory's ends with a slash; of a whole path the end matters more than its beginning. */
@@ -113,22 +119,23 @@ static void file_name_text(const struct tui_app *app, const struct files_view *v
     bool root = row->name_bytes == 1 && row->path[row->name] == '/';
     char raw[TEXT_BYTES], prefix[TUI_PREFIX_BYTES];
 
-    if (view->filter[0] || view->flat) {
+    if (view->filter[0] != '\0' || view->flat) {
         int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(&app->files, row->number, prefix));
         out += taken;
         out_bytes -= (size_t)taken;
         cells -= taken;
     }
-    if (row->file && row->file->from) {
+    if (row->file != NULL && row->file->from != NULL) {
         renamed_text(row, out, out_bytes);
         return;
     }
     snprintf(raw, sizeof raw, "%.*s%s", (int)row->name_bytes, row->path + row->name,
              directory && !root ? "/" : "");
-    if (view->filter[0] || view->flat)
+    if (view->filter[0] != '\0' || view->flat) {
         tui_path_text(out, out_bytes, raw, cells);
-    else
+    } else {
         cow_escape(out, out_bytes, raw);
+    }
 }
 
 static void name_text(const struct tui_app *app, const struct files_view *view, const struct tui_row *row,
@@ -159,7 +166,7 @@ static uint64_t new_bytes(const struct tui_app *app, const struct files_view *vi
 {
     const struct tui_follow *follow = &app->follow;
     size_t n_bytes = row->name + row->name_bytes;
-    int volume = row->file ? row->file->volume : view->volume;
+    int volume = row->file != NULL ? row->file->volume : view->volume;
 
     switch (row->kind) {
     case TUI_ROW_UP:
@@ -172,8 +179,8 @@ static uint64_t new_bytes(const struct tui_app *app, const struct files_view *vi
         return tui_follow_share(follow, volume, row->path, n_bytes, true);
     case TUI_ROW_SELF:
     case TUI_ROW_FILE:
-        return tui_follow_share(follow, volume, row->file ? row->file->path : row->path,
-                                row->file ? strlen(row->file->path) : n_bytes, false);
+        return tui_follow_share(follow, volume, row->file != NULL ? row->file->path : row->path,
+                                row->file != NULL ? strlen(row->file->path) : n_bytes, false);
     }
     return 0;
 }
@@ -198,8 +205,9 @@ static void draw_share(struct tui_canvas *canvas, int x, int y, int cols, const 
         view->level.largest_bytes > 0 ? (double)row->changed_bytes / (double)view->level.largest_bytes : 0;
     int full = (int)(share * cols + 0.5);
 
-    for (int i = 0; i < full; i++)
+    for (int i = 0; i < full; i++) {
         tui_put(canvas, x + i, y, 0x2588, style);
+    }
 }
 
 static void draw_files_row(const struct tui_app *app, const struct files_view *view,
@@ -219,19 +227,22 @@ static void draw_files_row(const struct tui_app *app, const struct files_view *v
     if (row->kind != TUI_ROW_UP) {
         tui_text_right(canvas, x + c.changed_end, y, SIZE_COLS, style,
                        cow_size_text(text, row->changed_bytes));
-        if (app->follow.on)
+        if (app->follow.on) {
             draw_new(app, view, canvas, x + c.bar + BAR_COLS, y, row, selected);
-        else
+        } else {
             draw_share(canvas, x + c.bar, y, c.bar_cols, view, row, selected ? style : TUI_FILE_BAR);
+        }
     }
     kind_text(row, &mark, word, sizeof word);
     tui_put(canvas, x + c.sign, y, mark.glyph, selected ? style : mark.style);
     tui_text(canvas, x + c.sign + SIGN_COLS, y, WORD_COLS, row->kind == TUI_ROW_FILE ? style : soft, word);
-    if (row->kind != TUI_ROW_UP && row->kind != TUI_ROW_CLASS && row->kind != TUI_ROW_SELF)
+    if (row->kind != TUI_ROW_UP && row->kind != TUI_ROW_CLASS && row->kind != TUI_ROW_SELF) {
         tui_text_right(canvas, x + c.size_end, y, SIZE_COLS, soft, cow_size_text(text, row->size_bytes));
-    if (c.redundant_end && row->files > 0)
+    }
+    if (c.redundant_end != 0 && row->files > 0) {
         tui_text_right(canvas, x + c.redundant_end, y, REDUNDANT_COLS, soft,
                        cow_size_text(text, row->redundant_bytes));
+    }
     if (row->kind == TUI_ROW_CLASS) { /* it has no size, and needs the room */
         c.name = c.sign + SIGN_COLS;
         name_cols = line.cols - c.name;
@@ -253,16 +264,17 @@ static void draw_state(const struct tui_app *app, struct tui_canvas *canvas, str
 
     tui_page_begin(&page, area.cols - 2);
     tui_page_line(&page);
-    if (job->state == TUI_JOB_RUNNING)
+    if (job->state == TUI_JOB_RUNNING) {
         tui_page_wrapf(&page, 0, 0, TUI_STRONG, "reading the guest's filesystem: %d%% (s stops that)",
                        tui_job_percent(job));
-    else if (!tui_job_is_current(job))
+    } else if (!tui_job_is_current(job)) {
         tui_page_wrap(&page, 0, 0, TUI_DIM, "looking...");
-    else if (job->state == TUI_JOB_STOPPED)
+    } else if (job->state == TUI_JOB_STOPPED) {
         tui_page_wrap(&page, 0, 0, TUI_WARN, "stopped: what has changed is not known; s reads anew");
-    else
+    } else {
         tui_page_wrapf(&page, 0, 2, TUI_BAD, "the filesystem could not be read: %s", job->error.message);
-    if (job->state != TUI_JOB_RUNNING && job->error.hint[0]) {
+    }
+    if (job->state != TUI_JOB_RUNNING && job->error.hint[0] != '\0') {
         tui_page_line(&page);
         tui_page_wrap(&page, 2, 2, TUI_NORMAL, job->error.hint);
     }
@@ -275,34 +287,43 @@ static int draw_facts(const struct tui_app *app, const struct files_view *view, 
                       struct tui_rect area)
 {
     size_t n_volumes = 0;
-    const struct cow_volume *volume = app->files.fs ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
+    const struct cow_volume *volume =
+        app->files.fs != NULL ? cow_fs_volumes(app->files.fs, &n_volumes) : NULL;
     char text[TEXT_BYTES];
     int x = area.x + 1, end = area.x + area.cols - 1, lines = 1, shown = 0;
     const char *problem = "", *damage = "";
 
-    if (!volume)
+    if (volume == NULL) {
         return 0;
-    if (n_volumes == 0)
+    }
+    if (n_volumes == 0) {
         tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_EMPTY_TABLE);
-    else if (tui_files_readable(&app->files, NULL) == 0)
+    } else if (tui_files_readable(&app->files, NULL) == 0) {
         x += tui_text(canvas, x, area.y, end - x, TUI_WARN, COW_FS_UNREADABLE);
+    }
     for (size_t i = 0; i < n_volumes; i++) {
-        if (view->volume >= 0 && (size_t)view->volume != i)
+        if (view->volume >= 0 && (size_t)view->volume != i) {
             continue;
-        if (shown++ > 0)
+        }
+        if (shown++ > 0) {
             x += tui_text(canvas, x, area.y, end - x, TUI_DIM, " | ");
+        }
         x += tui_text(canvas, x, area.y, end - x, volume[i].readable ? TUI_NORMAL : TUI_WARN,
                       cow_volume_text(text, sizeof text, &volume[i]));
-        if (!problem[0])
+        if (problem[0] == '\0') {
             problem = volume[i].problem;
-        if (!problem[0])
+        }
+        if (problem[0] == '\0') {
             problem = cow_volume_new_text(&volume[i]);
+        }
     }
-    if (tui_files_known(&app->files))
+    if (tui_files_known(&app->files)) {
         damage = cow_fs_scan_damage(app->files.scan);
-    if (problem[0] || damage[0])
+    }
+    if (problem[0] != '\0' || damage[0] != '\0') {
         tui_textf(canvas, area.x + 1, area.y + lines++, area.cols - 2, TUI_WARN, "! %s%s",
-                  damage[0] ? COW_FS_DAMAGED : "", damage[0] ? damage : problem);
+                  damage[0] != '\0' ? COW_FS_DAMAGED : "", damage[0] != '\0' ? damage : problem);
+    }
     return lines;
 }
 
@@ -313,16 +334,16 @@ static void files_title(const struct tui_app *app, const struct files_view *view
     char order[64];
 
     snprintf(order, sizeof order, "%s%s", tui_order_text(view->order), view->reverse ? ", reversed" : "");
-    if (view->flat && !view->filter[0]) {
+    if (view->flat && view->filter[0] == '\0') {
         snprintf(out, out_bytes, "Files \u2500 all changed files \u2500 %s", order);
         return;
     }
-    if (view->filter[0]) {
+    if (view->filter[0] != '\0') {
         tui_path_text(where, sizeof where, view->filter, cells - 40);
         snprintf(out, out_bytes, "Files \u2500 all with \"%s\" in the path \u2500 %s", where, order);
         return;
     }
-    tui_path_text(where, sizeof where, view->directory ? view->directory : "/", cells - 30);
+    tui_path_text(where, sizeof where, view->directory != NULL ? view->directory : "/", cells - 30);
     snprintf(out, out_bytes, "Files \u2500 %s%s \u2500 %s",
              tui_files_prefix(&app->files, view->volume, prefix),
              tui_files_readable(&app->files, NULL) > 1 && view->volume < 0 ? "all partitions" : where, order);
@@ -333,14 +354,16 @@ static uint64_t own_bytes(const struct tui_app *app, const struct files_view *vi
 {
     uint64_t bytes[COW_FS_CLASSES], own = 0;
 
-    if (view->volume == COW_NO_VOLUME && !view->filter[0] && !view->flat) {
+    if (view->volume == COW_NO_VOLUME && view->filter[0] == '\0' && !view->flat) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);
-        for (int c = 0; c < COW_FS_CLASSES; c++)
+        for (int c = 0; c < COW_FS_CLASSES; c++) {
             own += cow_fs_class_of_file((enum cow_fs_class)c) ? 0 : bytes[c];
+        }
         return own;
     }
-    for (size_t i = 0; i < view->level.rows; i++)
+    for (size_t i = 0; i < view->level.rows; i++) {
         own += view->level.row[i].kind == TUI_ROW_CLASS ? view->level.row[i].changed_bytes : 0;
+    }
     return own;
 }
 
@@ -355,21 +378,24 @@ static void draw_total(const struct tui_app *app, const struct files_view *view,
     uint64_t own = own_bytes(app, view);
     cow_size_text(total, level->changed_bytes);
     x += tui_textf(canvas, x, y, end - x, TUI_STRONG, "%s in the COW", total);
-    if (level->files == 0)
+    if (level->files == 0) {
         x += tui_text(canvas, x, y, end - x, TUI_NORMAL, level->changed_bytes > 0 ? ", of no file" : "");
-    else if (own == 0)
+    } else if (own == 0) {
         x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, " of %zu changed file%s", level->files,
                        level->files == 1 ? "" : "s");
-    else
+    } else {
         x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, ": %s of %zu changed file%s, %s of no file",
                        cow_size_text(files, level->changed_bytes - own), level->files,
                        level->files == 1 ? "" : "s", cow_size_text(rest, own));
-    if (view->directory || view->filter[0] || !app->cells.usage_known ||
-        level->changed_bytes == app->cells.usage.dirty_bytes)
+    }
+    if (view->directory != NULL || view->filter[0] != '\0' || !app->cells.usage_known ||
+        level->changed_bytes == app->cells.usage.dirty_bytes) {
         return;
-    if (tui_files_readable(&app->files, NULL) <= 1 || view->volume == COW_NO_VOLUME)
+    }
+    if (tui_files_readable(&app->files, NULL) <= 1 || view->volume == COW_NO_VOLUME) {
         tui_textf(canvas, x, y, end - x, TUI_WARN, "; all in all %s",
                   cow_size_text(rest, app->cells.usage.dirty_bytes));
+    }
 }
 
 static void scroll_to_selection(struct files_view *view, int rows)
@@ -377,12 +403,15 @@ static void scroll_to_selection(struct files_view *view, int rows)
     size_t shown = rows > 0 ? (size_t)rows : 1;
 
     view->rows = rows;
-    if (view->at < view->top)
+    if (view->at < view->top) {
         view->top = view->at;
-    if (view->at >= view->top + shown)
+    }
+    if (view->at >= view->top + shown) {
         view->top = view->at - shown + 1;
-    if (view->top + shown > view->level.rows)
+    }
+    if (view->top + shown > view->level.rows) {
         view->top = view->level.rows > shown ? view->level.rows - shown : 0;
+    }
 }
 
 static void draw_rows(const struct tui_app *app, struct files_view *view, struct tui_canvas *canvas,
@@ -413,20 +442,23 @@ void tui_files_paint(struct tui_app *app, struct files_view *view, struct tui_ca
     int facts = draw_facts(app, view, canvas, inside);
     inside.y += facts;
     inside.rows -= facts;
-    if (problem)
+    if (problem != NULL) {
         tui_text(canvas, inside.x + 1, inside.y, inside.cols - 2, TUI_BAD, problem);
-    if (problem || !tui_files_known(&app->files)) {
-        if (!problem)
+    }
+    if (problem != NULL || !tui_files_known(&app->files)) {
+        if (problem == NULL) {
             draw_state(app, canvas, inside);
+        }
         return;
     }
     struct columns c = choose_files_columns(app, inside.cols);
     draw_files_heading(app, canvas, inside, &c);
     inside.y++;
     inside.rows--;
-    if (view->level.rows == 0)
+    if (view->level.rows == 0) {
         tui_text(canvas, inside.x + 2, inside.y, inside.cols - 3, TUI_DIM,
-                 view->filter[0] ? "no changed file has that in its path" : "nothing is in the COW");
+                 view->filter[0] != '\0' ? "no changed file has that in its path" : "nothing is in the COW");
+    }
     draw_rows(app, view, canvas, inside, frame.x + frame.cols - 1);
     draw_total(app, view, canvas, frame.y + frame.rows);
 }

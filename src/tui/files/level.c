@@ -35,8 +35,9 @@ static int add_level_row(struct tui_level *level, const struct tui_row *row, str
     if (level->rows == level->capacity) {
         size_t capacity = level->capacity * 2 + ROWS_STEP;
         struct tui_row *larger = realloc(level->row, capacity * sizeof *larger);
-        if (!larger)
+        if (larger == NULL) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
         level->row = larger;
         level->capacity = capacity;
     }
@@ -49,10 +50,12 @@ static const char *part_below(const char *path, const char *directory)
 {
     size_t n = strlen(directory);
 
-    if (strncmp(path, directory, n) != 0)
+    if (strncmp(path, directory, n) != 0) {
         return NULL;
-    if (path[n] == '/')
+    }
+    if (path[n] == '/') {
         return path + n + 1;
+    }
     return n == 0 || path[n] == '\0' ? path + n : NULL;
 }
 
@@ -61,7 +64,7 @@ static int compare_names(const struct tui_row *a, const struct tui_row *b)
     size_t common = a->name_bytes < b->name_bytes ? a->name_bytes : b->name_bytes;
     int order = common > 0 ? memcmp(a->path + a->name, b->path + b->name, common) : 0;
 
-    return order ? order : (a->name_bytes > b->name_bytes) - (a->name_bytes < b->name_bytes);
+    return order != 0 ? order : (a->name_bytes > b->name_bytes) - (a->name_bytes < b->name_bytes);
 }
 
 static int by_name(const void *a, const void *b)
@@ -72,7 +75,7 @@ static int by_name(const void *a, const void *b)
 /* Those without an entry of their own come last. */
 static int kind_rank(const struct tui_row *row)
 {
-    return row->file ? (int)row->file->kind : COW_FS_KINDS;
+    return row->file != NULL ? (int)row->file->kind : COW_FS_KINDS;
 }
 
 static int by_order(const void *left, const void *right, void *context)
@@ -95,7 +98,7 @@ static int by_order(const void *left, const void *right, void *context)
     case TUI_ORDERS:
         break;
     }
-    return order ? order : compare_names(a, b);
+    return order != 0 ? order : compare_names(a, b);
 }
 
 /* What a removed file had takes no room any more. */
@@ -109,8 +112,9 @@ static int add_below(struct tui_level *level, const struct tui_app *app, const s
 {
     const char *name = part_below(file->path, directory);
 
-    if (!name)
+    if (name == NULL) {
         return 0;
+    }
     size_t name_bytes = strcspn(name, "/");
     bool whole = name[name_bytes] == '\0';
     const struct tui_row row = {
@@ -137,13 +141,14 @@ static void join_rows(struct tui_level *level)
 
     for (size_t i = 0; i < level->rows; i++) {
         struct tui_row *last = n > 0 ? &level->row[n - 1] : NULL, row = level->row[i];
-        if (!last || compare_names(last, &row) != 0) {
+        if (last == NULL || compare_names(last, &row) != 0) {
             level->row[n++] = row;
             continue;
         }
         last->kind = TUI_ROW_DIRECTORY;
-        if (row.file)
+        if (row.file != NULL) {
             last->file = row.file;
+        }
         last->changed_bytes += row.changed_bytes;
         last->size_bytes += row.size_bytes;
         last->redundant_bytes += row.redundant_bytes;
@@ -162,8 +167,9 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
     int status = 0;
 
     for (size_t i = 0; status == 0 && i < n_files; i++) {
-        if (file[i].volume == at->volume)
+        if (file[i].volume == at->volume) {
             status = add_below(&part, app, &file[i], at->directory, err);
+        }
     }
     if (part.rows > 0) {
         qsort(part.row, part.rows, sizeof *part.row, by_name);
@@ -172,11 +178,13 @@ static int add_files(struct tui_level *level, const struct tui_app *app, const s
         size_t self = part.row[0].name_bytes == 0;
         qsort_r(part.row + self, part.rows - self, sizeof *part.row, by_order, &by);
     }
-    for (size_t i = 0; status == 0 && i < part.rows; i++)
+    for (size_t i = 0; status == 0 && i < part.rows; i++) {
         status = add_level_row(level, &part.row[i], err);
+    }
     for (size_t i = first; i < level->rows; i++) {
-        if (level->row[i].name_bytes == 0)
+        if (level->row[i].name_bytes == 0) {
             level->row[i].kind = TUI_ROW_SELF;
+        }
     }
     tui_level_free(&part);
     return status;
@@ -193,8 +201,10 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
 
     for (size_t i = 0; status == 0 && i < n_files; i++) {
         const struct cow_fs_file *f = &file[i];
-        if (!strcasestr(f->path, at->filter) && !(f->from && strcasestr(f->from, at->filter)))
+        if (strcasestr(f->path, at->filter) == NULL &&
+            !(f->from != NULL && strcasestr(f->from, at->filter) != NULL)) {
             continue;
+        }
         const struct tui_row row = {.kind = TUI_ROW_FILE,
                                     .file = f,
                                     .path = f->path,
@@ -206,8 +216,9 @@ static int add_matches(struct tui_level *level, const struct tui_app *app, const
                                     .files = 1};
         status = add_level_row(level, &row, err);
     }
-    if (status == 0 && level->rows > 0)
+    if (status == 0 && level->rows > 0) {
         qsort_r(level->row, level->rows, sizeof *level->row, by_order, &by);
+    }
     return status;
 }
 
@@ -215,8 +226,9 @@ static int by_bytes(const void *left, const void *right)
 {
     const struct tui_row *a = left, *b = right;
 
-    if (a->changed_bytes != b->changed_bytes)
+    if (a->changed_bytes != b->changed_bytes) {
         return a->changed_bytes < b->changed_bytes ? 1 : -1;
+    }
     return a->number - b->number;
 }
 
@@ -229,11 +241,13 @@ static int add_classes(struct tui_level *level, const uint64_t bytes[COW_FS_CLAS
     for (int c = 0; status == 0 && c < COW_FS_CLASSES; c++) {
         const struct tui_row row = {
             .kind = TUI_ROW_CLASS, .path = "", .number = c, .changed_bytes = bytes[c]};
-        if (bytes[c] > 0)
+        if (bytes[c] > 0) {
             status = add_level_row(level, &row, err);
+        }
     }
-    if (level->rows > first)
+    if (level->rows > first) {
         qsort(level->row + first, level->rows - first, sizeof *level->row, by_bytes);
+    }
     return status;
 }
 
@@ -250,8 +264,9 @@ static int add_volumes(struct tui_level *level, const struct tui_app *app, uint6
     for (size_t v = 0; status == 0 && v < n_volumes; v++) {
         struct tui_row row = {
             .kind = TUI_ROW_VOLUME, .path = "", .number = (int)v, .size_bytes = volume[v].fs_bytes};
-        if (!volume[v].readable)
+        if (!volume[v].readable) {
             continue;
+        }
         cow_fs_classes(app->files.scan, (int)v, own);
         for (int c = 0; c < COW_FS_CLASSES; c++) {
             row.changed_bytes += own[c];
@@ -276,8 +291,9 @@ static int add_own_classes(struct tui_level *level, const struct tui_app *app, i
     cow_fs_classes(app->files.scan, tui_files_readable(&app->files, NULL) > 1 ? volume : COW_NO_VOLUME,
                    bytes);
     for (int c = 0; c < COW_FS_CLASSES; c++) {
-        if (cow_fs_class_of_file((enum cow_fs_class)c))
+        if (cow_fs_class_of_file((enum cow_fs_class)c)) {
             bytes[c] = 0; /* the files have them */
+        }
     }
     return add_classes(level, bytes, err);
 }
@@ -289,19 +305,23 @@ static int add_level(struct tui_level *level, const struct tui_app *app, const s
     const struct tui_row up = {.kind = TUI_ROW_UP, .path = "", .number = at->volume};
     int status = 0;
 
-    if (at->filter[0] || at->flat)
+    if (at->filter[0] != '\0' || at->flat) {
         return add_matches(level, app, at, err);
+    }
     if (at->volume == COW_NO_VOLUME) {
         cow_fs_classes(app->files.scan, COW_NO_VOLUME, bytes);
         status = add_volumes(level, app, bytes, err);
-        return status ? status : add_classes(level, bytes, err);
+        return status != 0 ? status : add_classes(level, bytes, err);
     }
-    if (at->directory[0] || tui_files_readable(&app->files, NULL) > 1)
+    if (at->directory[0] != '\0' || tui_files_readable(&app->files, NULL) > 1) {
         status = add_level_row(level, &up, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = add_files(level, app, at, err);
-    if (status == 0 && !at->directory[0])
+    }
+    if (status == 0 && at->directory[0] == '\0') {
         status = add_own_classes(level, app, at->volume, err);
+    }
     return status;
 }
 
@@ -311,7 +331,7 @@ int tui_level_fill(struct tui_level *level, const struct tui_app *app, const str
     level->rows = level->files = 0;
     level->changed_bytes = level->largest_bytes = 0;
     int status = add_level(level, app, at, err);
-    if (status) {
+    if (status != 0) {
         level->rows = 0;
         return status;
     }
@@ -319,8 +339,9 @@ int tui_level_fill(struct tui_level *level, const struct tui_app *app, const str
         const struct tui_row *row = &level->row[i];
         level->files += row->files;
         level->changed_bytes += row->changed_bytes;
-        if (row->changed_bytes > level->largest_bytes)
+        if (row->changed_bytes > level->largest_bytes) {
             level->largest_bytes = row->changed_bytes;
+        }
     }
     return 0;
 }

@@ -58,12 +58,13 @@ static int diff_open(struct tui_app *app, void **state, const void *argument, st
     const struct cow_fs_file *file = argument;
     struct diff_view *view = calloc(1, sizeof *view);
 
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->title = strdup(file->path);
-    int status = view->title ? compare_file(&view->diff, app, file, err)
-                             : cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (status) {
+    int status = view->title != NULL ? compare_file(&view->diff, app, file, err)
+                                     : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    if (status != 0) {
         diff_close(app, view);
         return status;
     }
@@ -89,8 +90,9 @@ static enum tui_style style_of(const char *line, size_t bytes)
 
     for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
         size_t n = strlen(styles[i].begin);
-        if (bytes >= n && memcmp(line, styles[i].begin, n) == 0)
+        if (bytes >= n && memcmp(line, styles[i].begin, n) == 0) {
             return styles[i].style;
+        }
     }
     return bytes > 0 && line[0] == '\\' ? TUI_DIM : TUI_NORMAL;
 }
@@ -110,9 +112,9 @@ static void plain_text(char *out, size_t out_bytes, const char *line, size_t byt
             out[used++] = line[i];
             continue;
         }
-        do /* the sign in front does not count */
+        do { /* the sign in front does not count */
             out[used++] = ' ';
-        while ((used - 1) % TAB_COLS != 0);
+        } while ((used - 1) % TAB_COLS != 0);
     }
     out[used] = '\0';
 }
@@ -124,8 +126,9 @@ static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, i
     size_t bytes = view->diff.line[i + 1] - view->diff.line[i];
     char plain[LINE_BYTES], text[4 * LINE_BYTES];
 
-    if (bytes > 0 && line[bytes - 1] == '\n')
+    if (bytes > 0 && line[bytes - 1] == '\n') {
         bytes--;
+    }
     plain_text(plain, sizeof plain, line, bytes);
     const char *rest = cow_escape_message(text, sizeof text, plain);
     enum tui_style style = i + 1 == view->found ? TUI_SELECTED : style_of(line, bytes);
@@ -133,8 +136,9 @@ static void draw_line(const struct diff_view *view, struct tui_canvas *canvas, i
         x += tui_put(canvas, x, y, tui_utf8_next(&rest), style);
         cols--;
     }
-    for (int left = view->shift; left > 0 && rest[0] != '\0';)
+    for (int left = view->shift; left > 0 && rest[0] != '\0';) {
         left -= tui_cells(canvas, tui_utf8_next(&rest));
+    }
     tui_text(canvas, x, y, cols, style, rest);
 }
 
@@ -150,10 +154,12 @@ static void diff_draw(struct tui_app *app, void *state, struct tui_canvas *canva
     struct tui_rect inside = tui_frame(canvas, area, title);
     view->rows = inside.rows;
     shown = (size_t)inside.rows;
-    if (view->top + shown > view->diff.lines)
+    if (view->top + shown > view->diff.lines) {
         view->top = view->diff.lines > shown ? view->diff.lines - shown : 0;
-    for (size_t y = 0; y < shown && view->top + y < view->diff.lines; y++)
+    }
+    for (size_t y = 0; y < shown && view->top + y < view->diff.lines; y++) {
         draw_line(view, canvas, inside.x + 1, inside.y + (int)y, inside.cols - 2, view->top + y);
+    }
     tui_scrollbar(canvas, area.x + area.cols - 1, inside.y, inside.rows, view->top, shown, view->diff.lines);
 }
 
@@ -162,10 +168,11 @@ static enum tui_result scroll_diff(struct diff_view *view, bool back, size_t lin
     size_t screen = (size_t)view->rows;
     size_t last = view->diff.lines > screen ? view->diff.lines - screen : 0;
 
-    if (back)
+    if (back) {
         view->top = view->top > lines ? view->top - lines : 0;
-    else
+    } else {
         view->top = last - view->top > lines ? view->top + lines : last;
+    }
     return TUI_REDRAW;
 }
 
@@ -217,17 +224,20 @@ static enum tui_found diff_search(struct tui_app *app, void *state, const struct
     size_t at = typing ? view->top_before : view->found > 0 ? view->found - 1 : view->top;
 
     (void)app;
-    if (search->step == TUI_SEARCH_BEGIN)
+    if (search->step == TUI_SEARCH_BEGIN) {
         view->top_before = view->top;
+    }
     if (typing) {
         view->top = view->top_before;
         view->found = 0;
     }
-    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL) {
         return TUI_FOUND;
+    }
     long row = tui_list_search(view->diff.lines, at, search, diff_text, &view->diff);
-    if (row < 0)
+    if (row < 0) {
         return TUI_FOUND_NOT;
+    }
     view->top = (size_t)row;
     view->found = (size_t)row + 1;
     return TUI_FOUND;

@@ -24,10 +24,11 @@ static int file_open(struct tui_app *app, void **state, const void *argument, st
     struct file_view *view = calloc(1, sizeof *view);
 
     (void)app;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     int status = tui_file_name_set(&view->name, argument, err);
-    if (status) {
+    if (status != 0) {
         free(view);
         return status;
     }
@@ -72,9 +73,10 @@ static void put_values(const struct tui_app *app, struct tui_page *page, const s
     bool removed = file->kind == COW_FS_KIND_REMOVED;
     char text[TEXT_BYTES], size[COW_SIZE_TEXT_BYTES];
 
-    if (file->from)
+    if (file->from != NULL) {
         tui_page_value(page, "before", VALUE_COL, TUI_NORMAL, "%s",
                        cow_escape(text, sizeof text, file->from));
+    }
     tui_page_value(page, "type", VALUE_COL, TUI_NORMAL, "%s", cow_fs_type_name(file->type));
     tui_page_value(page, "inode", VALUE_COL, TUI_NORMAL, "%" PRIu64 "%s", file->inode,
                    removed ? ", before it was removed" : "");
@@ -84,13 +86,15 @@ static void put_values(const struct tui_app *app, struct tui_page *page, const s
                    removed ? ", before it was removed" : "");
     tui_page_value(page, "in the COW", VALUE_COL, TUI_NORMAL, "%s of its own",
                    cow_size_text(size, file->changed_bytes));
-    if (tui_redundant_known(&app->redundant))
+    if (tui_redundant_known(&app->redundant)) {
         tui_page_value(page, "redundant", VALUE_COL, TUI_NORMAL,
                        "%s of that, equal to what the backing file has",
                        cow_size_text(size, tui_redundant_bytes(&app->redundant, file)));
-    if (file->volume >= 0 && (size_t)file->volume < n_volumes)
+    }
+    if (file->volume >= 0 && (size_t)file->volume < n_volumes) {
         tui_page_value(page, "volume", VALUE_COL, TUI_NORMAL, "%s",
                        cow_volume_text(text, sizeof text, &volume[file->volume]));
+    }
 }
 
 /* "sectors 16848-16855 @ 8.23 MiB   4.00 KiB   its bytes from 0 on" */
@@ -104,10 +108,11 @@ static void put_piece(struct tui_app *app, struct tui_page *page, const struct c
         page, 3, TUI_STRONG, "sectors %" PRIu64 "-%" PRIu64 " @ %s", piece->first_byte / sector_bytes,
         (piece->first_byte + piece->length_bytes - 1) / sector_bytes, cow_size_text(at, piece->first_byte));
     col = tui_page_putf(page, col + 3, TUI_NORMAL, "%s", cow_size_text(size, piece->length_bytes));
-    if (piece->has_file_offset)
+    if (piece->has_file_offset) {
         tui_page_putf(page, col + 3, TUI_DIM, "its bytes from %" PRIu64 " on", piece->file_offset);
-    else
+    } else {
         tui_page_put(page, col + 3, TUI_DIM, cow_fs_class_text(piece->fs_class));
+    }
 }
 
 static void put_pieces(struct tui_app *app, struct tui_page *page, const struct cow_fs_file *file)
@@ -146,20 +151,23 @@ static void put_keys(struct tui_page *page, const struct cow_fs_file *file)
     bool removed = file->kind == COW_FS_KIND_REMOVED, new = file->kind == COW_FS_KIND_NEW;
 
     tui_page_line(page);
-    if (contexts & TUI_IN_PLACE) {
+    if ((contexts & TUI_IN_PLACE) != 0) {
         put_key(page, "b", "its first run in Blocks");
         put_key(page, "m", "its cells lit on the Map");
     }
-    if (!(contexts & TUI_IN_CONTENT))
+    if ((contexts & TUI_IN_CONTENT) == 0) {
         return;
+    }
     put_key(page, "d",
             removed ? "what was in it"
             : new   ? "what is in it"
                     : "what differs from the backing file's version");
-    if (!removed)
+    if (!removed) {
         put_key(page, "x", "write it to a file here");
-    if (!new)
+    }
+    if (!new) {
         put_key(page, removed ? "x" : "X", "write what the backing file has of it to a file here");
+    }
 }
 
 static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -175,7 +183,7 @@ static void file_draw(struct tui_app *app, void *state, struct tui_canvas *canva
     tui_page_begin(page, inside.cols - 1);
     tui_page_line(page);
     tui_page_wrap(page, 1, 1, TUI_STRONG, cow_escape(text, sizeof text, view->name.path));
-    if (file) {
+    if (file != NULL) {
         put_kind(page, file);
         put_values(app, page, file);
         put_keys(page, file);

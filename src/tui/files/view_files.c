@@ -20,8 +20,9 @@ static int files_open(struct tui_app *app, void **state, const void *argument, s
 
     (void)app;
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->volume = COW_NO_VOLUME;
     view->selected.kind = TUI_ROW_UP;
     view->selected.number = NO_ROW;
@@ -57,7 +58,7 @@ static const struct cow_fs_file *selected_file(const struct tui_app *app, const 
 {
     const struct tui_row *row = selected_row(app, view);
 
-    return row ? row->file : NULL;
+    return row != NULL ? row->file : NULL;
 }
 
 static tui_contexts files_contexts(struct tui_app *app, void *state)
@@ -65,11 +66,11 @@ static tui_contexts files_contexts(struct tui_app *app, void *state)
     const struct files_view *view = state;
 
     const struct tui_row *row = selected_row(app, view);
-    bool holds =
-        row && (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME) && row->changed_bytes > 0;
+    bool holds = row != NULL && (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME) &&
+                 row->changed_bytes > 0;
 
     return TUI_IN_FILES | tui_file_contexts(selected_file(app, view)) | (holds ? TUI_IN_PLACE : 0U) |
-           (view->filter[0] ? TUI_IN_CLEARABLE : 0U);
+           (view->filter[0] != '\0' ? TUI_IN_CLEARABLE : 0U);
 }
 
 static void remember_selection(struct files_view *view, const char *name, size_t bytes,
@@ -84,8 +85,9 @@ static void remember_selection(struct files_view *view, const char *name, size_t
 static void select_row(struct files_view *view, size_t at)
 {
     view->at = at < view->level.rows ? at : view->level.rows > 0 ? view->level.rows - 1 : 0;
-    if (view->level.rows == 0)
+    if (view->level.rows == 0) {
         return;
+    }
     const struct tui_row *row = &view->level.row[view->at];
     remember_selection(view, row->path + row->name, row->name_bytes, row->kind, row->number);
 }
@@ -94,8 +96,9 @@ static bool is_selected(const struct files_view *view, const struct tui_row *row
 {
     char name[TUI_FILES_NAME_BYTES];
 
-    if (row->kind == TUI_ROW_CLASS || row->kind == TUI_ROW_VOLUME || row->kind == TUI_ROW_UP)
+    if (row->kind == TUI_ROW_CLASS || row->kind == TUI_ROW_VOLUME || row->kind == TUI_ROW_UP) {
         return row->kind == view->selected.kind && row->number == view->selected.number;
+    }
     snprintf(name, sizeof name, "%.*s",
              (int)(row->name_bytes < TUI_FILES_NAME_BYTES ? row->name_bytes : TUI_FILES_NAME_BYTES),
              row->path + row->name);
@@ -125,8 +128,9 @@ static void choose_files_volume(const struct tui_app *app, struct files_view *vi
     const struct cow_volume *volume = cow_fs_volumes(app->files.fs, &n_volumes);
     bool fits = view->volume >= 0 && (size_t)view->volume < n_volumes && volume[view->volume].readable;
 
-    if (readable == 1 ? view->volume == first : readable > 1 && fits)
+    if (readable == 1 ? view->volume == first : readable > 1 && fits) {
         return;
+    }
     view->volume = readable == 1 ? first : COW_NO_VOLUME;
     set_directory(view, NULL);
 }
@@ -134,21 +138,25 @@ static void choose_files_volume(const struct tui_app *app, struct files_view *vi
 /* Makes the rows, if they are not of what is known already. */
 static int fill_files_level(const struct tui_app *app, struct files_view *view, struct cow_error *err)
 {
-    if (is_current(app, view))
+    if (is_current(app, view)) {
         return 0;
+    }
     view->level.rows = 0;
-    if (!tui_files_known(&app->files))
+    if (!tui_files_known(&app->files)) {
         return 0;
+    }
     choose_files_volume(app, view);
     for (;;) {
-        const struct tui_level_at at = {view->volume,  view->directory ? view->directory : "",
+        const struct tui_level_at at = {view->volume,  view->directory != NULL ? view->directory : "",
                                         view->filter,  view->order,
                                         view->reverse, view->flat};
         int status = tui_level_fill(&view->level, app, &at, err);
-        if (status)
+        if (status != 0) {
             return status;
-        if (view->level.files > 0 || !view->directory || view->filter[0] || view->flat)
+        }
+        if (view->level.files > 0 || view->directory == NULL || view->filter[0] != '\0' || view->flat) {
             break;
+        }
         set_directory(view, NULL); /* nothing is in there any more */
     }
     view->filled.done = true;
@@ -161,8 +169,9 @@ static int fill_files_level(const struct tui_app *app, struct files_view *view, 
         }
     }
     size_t first = 0; /* of what is in it */
-    while (view->at == 0 && first + 1 < view->level.rows && view->level.row[first].kind <= TUI_ROW_SELF)
+    while (view->at == 0 && first + 1 < view->level.rows && view->level.row[first].kind <= TUI_ROW_SELF) {
         first++;
+    }
     select_row(view, view->at > 0 ? view->at : first);
     return 0;
 }
@@ -176,28 +185,30 @@ static void files_draw(struct tui_app *app, void *state, struct tui_canvas *canv
         return;
     }
     int status = fill_files_level(app, state, &err);
-    tui_files_paint(app, state, canvas, area, status ? err.message : NULL);
+    tui_files_paint(app, state, canvas, area, status != 0 ? err.message : NULL);
 }
 
 /* ---- acting ---- */
 
 static void go_up(struct files_view *view)
 {
-    char *slash = view->directory ? strrchr(view->directory, '/') : NULL;
-    const char *name = view->directory ? view->directory : "";
+    char *slash = view->directory != NULL ? strrchr(view->directory, '/') : NULL;
+    const char *name = view->directory != NULL ? view->directory : "";
 
-    if (view->filter[0] || view->flat)
+    if (view->filter[0] != '\0' || view->flat) {
         return;
-    if (!view->directory) {
+    }
+    if (view->directory == NULL) {
         remember_selection(view, "", 0, TUI_ROW_VOLUME, view->volume);
         view->volume = COW_NO_VOLUME;
         refill_files(view);
         return;
     }
-    if (slash)
+    if (slash != NULL) {
         name = slash + 1;
+    }
     remember_selection(view, name, strlen(name), TUI_ROW_DIRECTORY, view->volume);
-    set_directory(view, slash && slash > view->directory
+    set_directory(view, slash != NULL && slash > view->directory
                             ? strndup(view->directory, (size_t)(slash - view->directory))
                             : NULL);
 }
@@ -206,7 +217,7 @@ static void enter_directory(struct tui_app *app, struct files_view *view, const 
 {
     char *directory = strndup(row->path, row->name + row->name_bytes);
 
-    if (!directory) {
+    if (directory == NULL) {
         tui_app_say(app, TUI_BAD, "out of memory");
         return;
     }
@@ -218,8 +229,9 @@ static enum tui_result enter_files_row(struct tui_app *app, struct files_view *v
 {
     const struct tui_row *row = selected_row(app, view);
 
-    if (!row)
+    if (row == NULL) {
         return TUI_NOTHING;
+    }
     switch (row->kind) {
     case TUI_ROW_UP:
         go_up(view);
@@ -230,15 +242,17 @@ static enum tui_result enter_files_row(struct tui_app *app, struct files_view *v
         set_directory(view, NULL);
         break;
     case TUI_ROW_DIRECTORY:
-        if (row->files > 1 || !row->file)
+        if (row->files > 1 || row->file == NULL) {
             enter_directory(app, view, row);
-        else if (explain)
+        } else if (explain) {
             tui_app_push(app, &tui_view_file, row->file);
+        }
         break;
     case TUI_ROW_SELF:
     case TUI_ROW_FILE:
-        if (explain)
+        if (explain) {
             tui_app_push(app, &tui_view_file, row->file);
+        }
         break;
     case TUI_ROW_CLASS:
         tui_app_say(app, TUI_DIM, "that is of no file; on the Map c shows where it lies");
@@ -249,7 +263,8 @@ static enum tui_result enter_files_row(struct tui_app *app, struct files_view *v
 
 static bool can_go_up(const struct tui_app *app, const struct files_view *view)
 {
-    return view->directory || (view->volume != COW_NO_VOLUME && tui_files_readable(&app->files, NULL) > 1);
+    return view->directory != NULL ||
+           (view->volume != COW_NO_VOLUME && tui_files_readable(&app->files, NULL) > 1);
 }
 
 static void filter_answer(struct tui_app *app, const char *text)
@@ -290,12 +305,14 @@ static enum tui_result move_files(const struct tui_app *app, struct files_view *
 {
     size_t by = (size_t)(rows < 0 ? -rows : rows), to;
 
-    if (!is_current(app, view) || view->level.rows == 0)
+    if (!is_current(app, view) || view->level.rows == 0) {
         return TUI_NOTHING;
-    if (rows < 0)
+    }
+    if (rows < 0) {
         to = view->at > by ? view->at - by : 0;
-    else
+    } else {
         to = view->level.rows - 1 - view->at > by ? view->at + by : view->level.rows - 1;
+    }
     select_row(view, to);
     return TUI_REDRAW;
 }
@@ -305,8 +322,9 @@ static bool files_click(struct tui_app *app, void *state, int x, int y)
     struct files_view *view = state;
     size_t row = view->top + (size_t)(y - view->list.y);
 
-    if (!is_current(app, view) || !tui_rect_holds(view->list, x, y) || row >= view->level.rows)
+    if (!is_current(app, view) || !tui_rect_holds(view->list, x, y) || row >= view->level.rows) {
         return false;
+    }
     select_row(view, row);
     return true;
 }
@@ -343,8 +361,9 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
     case TUI_DO_RIGHT:
         return enter_files_row(app, view, action == TUI_DO_ENTER);
     case TUI_DO_LEFT:
-        if (can_go_up(app, view))
+        if (can_go_up(app, view)) {
             go_up(view);
+        }
         return TUI_REDRAW;
     case TUI_DO_ORDER:
         return set_order(view, (enum tui_order)((view->order + 1) % TUI_ORDERS));
@@ -363,20 +382,24 @@ static enum tui_result files_act(struct tui_app *app, void *state, enum tui_acti
         filter_answer(app, "");
         return TUI_REDRAW;
     case TUI_DO_SCAN:
-        if (argument) /* the command means the scan of the map */
+        if (argument != NULL) { /* the command means the scan of the map */
             return TUI_IGNORED;
-        if (app->files.job.state == TUI_JOB_RUNNING)
+        }
+        if (app->files.job.state == TUI_JOB_RUNNING) {
             tui_job_stop(&app->files.job);
-        else
+        } else {
             tui_files_again(&app->files);
+        }
         return TUI_REDRAW;
     default:
         break;
     }
     enum tui_result result = move_by(app, view, action);
     const struct tui_row *row = selected_row(app, view);
-    if (result == TUI_IGNORED && row && (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME))
+    if (result == TUI_IGNORED && row != NULL &&
+        (row->kind == TUI_ROW_DIRECTORY || row->kind == TUI_ROW_VOLUME)) {
         result = tui_directory_act(app, row->number, row->path, row->name + row->name_bytes, action);
+    }
     return result == TUI_IGNORED ? tui_file_act(app, selected_file(app, view), action) : result;
 }
 
@@ -394,10 +417,12 @@ static enum tui_found files_search(struct tui_app *app, void *state, const struc
     struct files_view *view = state;
     long row = -1;
 
-    if (is_current(app, view) && (search->step == TUI_SEARCH_NEXT || search->step == TUI_SEARCH_PREVIOUS))
+    if (is_current(app, view) && (search->step == TUI_SEARCH_NEXT || search->step == TUI_SEARCH_PREVIOUS)) {
         row = tui_list_search(view->level.rows, view->at, search, row_name, &view->level);
-    if (row < 0)
+    }
+    if (row < 0) {
         return TUI_FOUND_NOT;
+    }
     select_row(view, (size_t)row);
     return TUI_FOUND;
 }

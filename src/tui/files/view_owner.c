@@ -22,8 +22,9 @@ static int owner_open(struct tui_app *app, void **state, const void *argument, s
     struct owner_view *view = calloc(1, sizeof *view);
 
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->byte = tui_app_byte(app);
     *state = view;
     return 0;
@@ -52,13 +53,16 @@ static int put_owner(struct tui_app *app, const struct owner_view *view, struct 
     struct cow_fs_owner owner;
     int status = cow_fs_owner_at(app->files.scan, view->byte, &owner, err);
 
-    if (status == 0)
+    if (status == 0) {
         status = front_owner_words(&words, app->files.image, app->files.fs, &owner, view->byte, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     tui_page_put(page, 1, TUI_STRONG, words.heading);
-    for (size_t i = 0; i < words.n; i++)
+    for (size_t i = 0; i < words.n; i++) {
         tui_page_value(page, words.row[i].label, VALUE_COL, TUI_NORMAL, "%s", words.row[i].text);
+    }
     front_owner_words_free(&words);
     return 0;
 }
@@ -71,12 +75,13 @@ static void put_no_owner(const struct tui_app *app, const struct owner_view *vie
     tui_page_putf(page, 1, TUI_STRONG, "byte %" PRIu64 ", sector %" PRIu64, view->byte,
                   view->byte / cow_image_header(app->subject.image)->sector_bytes);
     tui_page_line(page);
-    if (job->state == TUI_JOB_FAILED)
+    if (job->state == TUI_JOB_FAILED) {
         tui_page_wrapf(page, 1, 1, TUI_BAD, "%s", job->error.message);
-    else if (job->state == TUI_JOB_STOPPED)
+    } else if (job->state == TUI_JOB_STOPPED) {
         tui_page_wrap(page, 1, 1, TUI_WARN, "reading the filesystem was stopped; in Files s reads it");
-    else
+    } else {
         tui_page_wrapf(page, 1, 1, TUI_DIM, "reading the filesystem: %d%%", tui_job_percent(job));
+    }
 }
 
 static void owner_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -89,10 +94,11 @@ static void owner_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     view->rows = inside.rows;
     tui_page_begin(page, inside.cols - 1);
     tui_page_line(page);
-    if (!tui_files_known(&app->files))
+    if (!tui_files_known(&app->files)) {
         put_no_owner(app, view, page);
-    else if (put_owner(app, view, page, &err))
+    } else if (put_owner(app, view, page, &err) != 0) {
         tui_page_wrap(page, 1, 1, TUI_BAD, err.message);
+    }
     tui_page_draw(page, canvas, inside, area.x + area.cols - 1);
 }
 

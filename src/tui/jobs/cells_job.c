@@ -49,8 +49,9 @@ static void cells_forget(void *owner)
 {
     struct tui_cells *cells = owner;
 
-    for (int i = 0; i < TUI_CELL_WINDOWS; i++)
+    for (int i = 0; i < TUI_CELL_WINDOWS; i++) {
         forget_window(&cells->window[i]);
+    }
     cells->counted = 0;
     cells->usage_known = false;
     cells->job.state = TUI_JOB_OFF;
@@ -69,10 +70,12 @@ static int count_part(struct tui_cells *cells, struct cow_error *err)
     int status =
         outside ? 0
                 : cow_image_density(cells->job.subject->image, window->at, part_end - window->at, &part, err);
-    if (status)
+    if (status != 0) {
         return status;
-    if (window->at == first)
+    }
+    if (window->at == first) {
         *count = (struct cow_density){0, 0, 0};
+    }
     count->sectors += part.sectors;
     count->dirty_sectors += part.dirty_sectors;
     count->beyond_backing_sectors += part.beyond_backing_sectors;
@@ -87,8 +90,9 @@ static int count_stale(struct tui_cells *cells, struct cow_error *err)
     struct tui_cell_window *window = window_now(cells);
     size_t cell = window->next_stale;
 
-    while (!window->stale[cell])
+    while (!window->stale[cell]) {
         cell++;
+    }
     window->next_stale = cell;
     int status =
         cow_image_density(cells->job.subject->image, window->first_sector + cell * window->cell_sectors,
@@ -137,7 +141,7 @@ static void count_some(struct tui_cells *cells)
     }
     job->progress.done = cells->counted;
     job->progress.total = tui_subject_sectors(job->subject);
-    if (status) {
+    if (status != 0) {
         job->state = TUI_JOB_FAILED;
         job->error = err;
     }
@@ -148,8 +152,9 @@ static void cells_slice(void *owner)
     struct tui_cells *cells = owner;
 
     count_some(cells);
-    if (has_work(cells) && tui_clock() - cells->drawn < seconds_between_draws)
+    if (has_work(cells) && tui_clock() - cells->drawn < seconds_between_draws) {
         return;
+    }
     cells->drawn = tui_clock();
     cells->job.news = true;
 }
@@ -177,8 +182,9 @@ void tui_cells_end(struct tui_cells *cells)
 void tui_cells_again(struct tui_cells *cells)
 {
     cells_forget(cells);
-    if (tui_subject_sectors(cells->job.subject) == 0)
+    if (tui_subject_sectors(cells->job.subject) == 0) {
         return;
+    }
     tui_job_begin(&cells->job);
     cells->drawn = tui_clock();
     count_some(cells);
@@ -187,14 +193,17 @@ void tui_cells_again(struct tui_cells *cells)
 /* Notes the cells of [first, end) that were counted. */
 static bool note_stale(struct tui_cell_window *window, uint64_t first, uint64_t end)
 {
-    if (!window->stale)
+    if (window->stale == NULL) {
         window->stale = calloc(window->cells, sizeof *window->stale);
-    if (!window->stale)
+    }
+    if (window->stale == NULL) {
         return false;
+    }
     size_t cell =
         first > window->first_sector ? (size_t)((first - window->first_sector) / window->cell_sectors) : 0;
-    if (window->n_stale == 0 || cell < window->next_stale)
+    if (window->n_stale == 0 || cell < window->next_stale) {
         window->next_stale = cell;
+    }
     for (; cell < window->counted && window->first_sector + cell * window->cell_sectors < end; cell++) {
         window->n_stale += !window->stale[cell];
         window->stale[cell] = true;
@@ -207,12 +216,14 @@ void tui_cells_changed(struct tui_cells *cells, uint64_t first_sector, uint64_t 
     for (int i = 0; i < TUI_CELL_WINDOWS; i++) {
         struct tui_cell_window *window = &cells->window[i];
         uint64_t end = window->first_sector + window->cells * window->cell_sectors;
-        if (window->cells == 0 || first_sector >= end || first_sector + sectors <= window->first_sector)
+        if (window->cells == 0 || first_sector >= end || first_sector + sectors <= window->first_sector) {
             continue;
-        if (i != cells->now || !note_stale(window, first_sector, first_sector + sectors))
+        }
+        if (i != cells->now || !note_stale(window, first_sector, first_sector + sectors)) {
             forget_window(window);
-        else if (window->counted < window->cells) /* a cell may be counted in part */
+        } else if (window->counted < window->cells) { /* a cell may be counted in part */
             window->at = window->first_sector + window->counted * window->cell_sectors;
+        }
     }
 }
 
@@ -223,12 +234,14 @@ void tui_cells_told(struct tui_cells *cells, uint64_t dirty_sectors)
     struct cow_density last = {0, 0, 0};
 
     if (!cells->usage_known || cells->usage.dirty_sectors == dirty_sectors ||
-        cow_image_density(cells->job.subject->image, sectors - 1, 1, &last, NULL))
+        cow_image_density(cells->job.subject->image, sectors - 1, 1, &last, NULL) != 0) {
         return;
+    }
     cells->usage.dirty_sectors = dirty_sectors;
     cells->usage.dirty_bytes = dirty_sectors * header->sector_bytes;
-    if (last.dirty_sectors > 0)
+    if (last.dirty_sectors > 0) {
         cells->usage.dirty_bytes -= sectors * header->sector_bytes - header->size_bytes;
+    }
     cells->job.news = true;
 }
 
@@ -241,10 +254,12 @@ static int find_window(const struct tui_cells *cells, uint64_t first_sector, uin
     for (int i = 0; i < TUI_CELL_WINDOWS; i++) {
         const struct tui_cell_window *window = &cells->window[i];
         if (window->cells == n_cells && window->first_sector == first_sector &&
-            window->cell_sectors == cell_sectors)
+            window->cell_sectors == cell_sectors) {
             return i;
-        if (window->shown < cells->window[oldest].shown)
+        }
+        if (window->shown < cells->window[oldest].shown) {
             oldest = i;
+        }
     }
     return oldest;
 }
@@ -262,8 +277,9 @@ int tui_cells_show(struct tui_cells *cells, uint64_t first_sector, uint64_t cell
         free(window->stale);
         window->stale = NULL;
         forget_window(window);
-        if (!count)
+        if (count == NULL) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
         *window = (struct tui_cell_window){.first_sector = first_sector,
                                            .cell_sectors = cell_sectors,
                                            .cells = n_cells,
@@ -271,12 +287,15 @@ int tui_cells_show(struct tui_cells *cells, uint64_t first_sector, uint64_t cell
                                            .shown = cells->shows,
                                            .count = count};
     }
-    if (cells_wait(cells))
+    if (cells_wait(cells)) {
         count_some(cells);
-    if (cells->job.state != TUI_JOB_FAILED)
+    }
+    if (cells->job.state != TUI_JOB_FAILED) {
         return 0;
-    if (err)
+    }
+    if (err != NULL) {
         *err = cells->job.error;
+    }
     return cells->job.error.status;
 }
 

@@ -24,8 +24,9 @@ size_t tui_check_staged(const struct tui_check *check)
 {
     size_t n = 0;
 
-    for (int i = 0; i < COW_FINDINGS; i++)
+    for (int i = 0; i < COW_FINDINGS; i++) {
         n += check->staged[i];
+    }
     return n;
 }
 
@@ -39,10 +40,12 @@ static void unstage_gone(struct tui_check *check)
 {
     bool there[COW_FINDINGS] = {false};
 
-    for (size_t i = 0; i < check->result.findings; i++)
+    for (size_t i = 0; i < check->result.findings; i++) {
         there[check->result.finding[i].code] = check->result.finding[i].fixable;
-    for (int code = 0; code < COW_FINDINGS; code++)
+    }
+    for (int code = 0; code < COW_FINDINGS; code++) {
         check->staged[code] = check->staged[code] && there[code];
+    }
 }
 
 /* Without an environment only a quick look. A check that was stopped leaves what the quick one has found. */
@@ -58,8 +61,9 @@ static int check_once(struct tui_check *check, const struct cow_env *env)
     struct cow_error err = {0};
     int status = cow_check(&result, subject->image_path, &options, &err);
 
-    if (tui_job_shall_stop(&check->job))
+    if (tui_job_shall_stop(&check->job)) {
         status = COW_CANCELLED;
+    }
     check->job.news = true;
     if (status == 0) {
         check->result = result;
@@ -81,8 +85,9 @@ static void check_all(void *owner)
         tui_job_show(&check->job);
         status = check_once(check, &env);
     }
-    if (status == 0)
+    if (status == 0) {
         unstage_gone(check);
+    }
     check->job.state = status == 0               ? TUI_JOB_DONE
                        : status == COW_CANCELLED ? TUI_JOB_STOPPED
                                                  : TUI_JOB_FAILED;

@@ -99,9 +99,11 @@ int tui_fiber_new(struct tui_fiber **out, void (*function)(void *argument), void
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     bool mapped = memory != MAP_FAILED;
 
-    if (!fiber || !mapped || mprotect(memory, GUARD_BYTES, PROT_NONE) || getcontext(&fiber->inside)) {
-        if (mapped)
+    if (fiber == NULL || !mapped || mprotect(memory, GUARD_BYTES, PROT_NONE) != 0 ||
+        getcontext(&fiber->inside) != 0) {
+        if (mapped) {
             munmap(memory, GUARD_BYTES + STACK_BYTES);
+        }
         free(fiber);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
     }
@@ -140,8 +142,9 @@ void tui_fiber_leave(struct tui_fiber *fiber)
 
 void tui_fiber_free(struct tui_fiber *fiber)
 {
-    if (!fiber)
+    if (fiber == NULL) {
         return;
+    }
     assert(fiber->ended || !fiber->entered);
     munmap(fiber->memory, GUARD_BYTES + STACK_BYTES);
     free(fiber);

@@ -87,10 +87,12 @@ static int read_files(struct tui_files *files, const struct reading *out, struct
     open_options.io = tui_job_io(&files->job);
     int status = cow_image_open(out->image, subject->image_path, &open_options, err);
 
-    if (status == 0)
+    if (status == 0) {
         status = cow_fs_open(out->fs, *out->image, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = cow_fs_scan(out->scan, *out->fs, &scan_options, err);
+    }
     return tui_job_shall_stop(&files->job) ? COW_CANCELLED : status;
 }
 
@@ -159,11 +161,12 @@ void tui_files_init(struct tui_files *files, const struct tui_subject *subject)
 size_t tui_files_readable(const struct tui_files *files, int *first)
 {
     size_t n_volumes = 0, readable = 0;
-    const struct cow_volume *volume = files->fs ? cow_fs_volumes(files->fs, &n_volumes) : NULL;
+    const struct cow_volume *volume = files->fs != NULL ? cow_fs_volumes(files->fs, &n_volumes) : NULL;
 
     for (size_t i = 0; i < n_volumes; i++) {
-        if (volume[i].readable && readable++ == 0 && first)
+        if (volume[i].readable && readable++ == 0 && first != NULL) {
             *first = (int)i;
+        }
     }
     return readable;
 }
@@ -171,34 +174,38 @@ size_t tui_files_readable(const struct tui_files *files, int *first)
 const char *tui_files_prefix(const struct tui_files *files, int volume, char out[TUI_PREFIX_BYTES])
 {
     size_t n_volumes = 0;
-    const struct cow_volume *all = files->fs ? cow_fs_volumes(files->fs, &n_volumes) : NULL;
+    const struct cow_volume *all = files->fs != NULL ? cow_fs_volumes(files->fs, &n_volumes) : NULL;
 
     out[0] = '\0';
-    if (volume >= 0 && (size_t)volume < n_volumes && tui_files_readable(files, NULL) > 1)
+    if (volume >= 0 && (size_t)volume < n_volumes && tui_files_readable(files, NULL) > 1) {
         snprintf(out, TUI_PREFIX_BYTES, "%u:", all[volume].partition);
+    }
     return out;
 }
 
 const struct cow_fs_file *tui_files_find(const struct tui_files *files, const struct tui_file_name *name)
 {
     size_t n_files = 0;
-    const struct cow_fs_file *file =
-        name->path && !name->below && tui_files_known(files) ? cow_fs_files(files->scan, &n_files) : NULL;
+    const struct cow_fs_file *file = name->path != NULL && !name->below && tui_files_known(files)
+                                         ? cow_fs_files(files->scan, &n_files)
+                                         : NULL;
 
     for (size_t i = 0; i < n_files; i++) {
-        if (file[i].volume == name->volume && strcmp(file[i].path, name->path) == 0)
+        if (file[i].volume == name->volume && strcmp(file[i].path, name->path) == 0) {
             return &file[i];
+        }
     }
     return NULL;
 }
 
 int tui_file_name_set(struct tui_file_name *name, const struct cow_fs_file *file, struct cow_error *err)
 {
-    char *path = file ? strdup(file->path) : NULL;
+    char *path = file != NULL ? strdup(file->path) : NULL;
 
     free(name->path);
-    *name = (struct tui_file_name){file ? file->volume : COW_NO_VOLUME, COW_VERSION_GUEST, path, false};
-    return file && !path ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
+    *name =
+        (struct tui_file_name){file != NULL ? file->volume : COW_NO_VOLUME, COW_VERSION_GUEST, path, false};
+    return file != NULL && path == NULL ? cow_error_set(err, COW_NO_MEMORY, "out of memory") : 0;
 }
 
 int tui_file_name_set_below(struct tui_file_name *name, int volume, const char *path, size_t n_bytes,
@@ -208,14 +215,14 @@ int tui_file_name_set_below(struct tui_file_name *name, int volume, const char *
 
     free(name->path);
     *name = (struct tui_file_name){volume, COW_VERSION_GUEST, copy, true};
-    return copy ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    return copy != NULL ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
 }
 
 bool tui_file_name_holds(const struct tui_file_name *name, const struct cow_fs_owner *owner)
 {
     size_t n = strlen(name->path);
 
-    return owner->path && owner->volume == name->volume && strncmp(owner->path, name->path, n) == 0 &&
+    return owner->path != NULL && owner->volume == name->volume && strncmp(owner->path, name->path, n) == 0 &&
            (owner->path[n] == '/' || owner->path[n] == '\0');
 }
 
@@ -227,8 +234,9 @@ int tui_files_next_below(const struct tui_files *files, const struct tui_file_na
     do {
         status = cow_fs_owner_next(files->scan, offset, out, err);
         offset = out->first_byte + out->length_bytes;
-        if (status == 0 && out->first_byte >= end)
+        if (status == 0 && out->first_byte >= end) {
             out->length_bytes = 0;
+        }
     } while (status == 0 && out->length_bytes > 0 && !tui_file_name_holds(name, out));
     return status;
 }
@@ -258,8 +266,9 @@ void tui_path_text(char *out, size_t out_bytes, const char *path, int cells)
         snprintf(out, out_bytes, "%s", escaped);
         return;
     }
-    while (*rest != '\0' && left > cells - 3)
+    while (*rest != '\0' && left > cells - 3) {
         left -= tui_char_cells(tui_utf8_next(&rest));
+    }
     snprintf(out, out_bytes, "%s%s", cells < 3 ? "" : "...", rest);
 }
 
@@ -272,18 +281,21 @@ void tui_files_owner_text(const struct tui_files *files, uint64_t sector, int ce
 
     out[0] = '\0';
     if (!tui_files_known(files) || cow_fs_owner_at(files->scan, sector * sector_bytes, &owner, NULL) != 0 ||
-        !owner.known || owner.length_bytes == 0)
+        !owner.known || owner.length_bytes == 0) {
         return;
-    int taken =
-        snprintf(out, out_bytes, "%s", owner.path ? tui_files_prefix(files, owner.volume, prefix) : "");
-    if (owner.path)
+    }
+    int taken = snprintf(out, out_bytes, "%s",
+                         owner.path != NULL ? tui_files_prefix(files, owner.volume, prefix) : "");
+    if (owner.path != NULL) {
         tui_path_text(out + taken, out_bytes - (size_t)taken, owner.path, cells - taken);
-    else if (owner.fs_class == COW_FS_FREE)
+    } else if (owner.fs_class == COW_FS_FREE) {
         tui_path_text(out, out_bytes, "free", cells);
-    else
+    } else {
         tui_path_text(out, out_bytes, cow_fs_class_text(owner.fs_class), cells);
-    if (end_sector)
+    }
+    if (end_sector != NULL) {
         *end_sector = (owner.first_byte + owner.length_bytes + sector_bytes - 1) / sector_bytes;
+    }
 }
 
 const char *tui_files_byte_text(const struct tui_files *files, uint64_t byte, int cells, char *out,
@@ -293,18 +305,19 @@ const char *tui_files_byte_text(const struct tui_files *files, uint64_t byte, in
     struct cow_fs_owner owner;
     struct cow_error err;
 
-    if (cow_fs_owner_at(files->scan, byte, &owner, &err)) {
+    if (cow_fs_owner_at(files->scan, byte, &owner, &err) != 0) {
         snprintf(out, out_bytes, "%s", err.message);
         return out;
     }
-    if (!owner.path) {
+    if (owner.path == NULL) {
         snprintf(out, out_bytes, "%s", front_owner_class_text(&owner));
         return out;
     }
-    if (owner.fs_class != COW_FS_FILE)
+    if (owner.fs_class != COW_FS_FILE) {
         snprintf(place, sizeof place, "  (%s)", cow_fs_class_text(owner.fs_class));
-    else if (owner.has_file_offset)
+    } else if (owner.has_file_offset) {
         snprintf(place, sizeof place, "  (its byte %" PRIu64 ")", owner.file_offset);
+    }
     int taken = snprintf(out, out_bytes, "%s", tui_files_prefix(files, owner.volume, prefix));
     tui_path_text(out + taken, out_bytes - (size_t)taken, owner.path, cells - taken - (int)strlen(place));
     size_t used = strlen(out);

@@ -24,22 +24,24 @@ static const uint64_t step_most = UINT64_C(1) << 40;
 
 static int digit_of(char c)
 {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+    const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
 
-    return at ? (int)(at - digits) : -1;
+    return at != NULL ? (int)(at - digits) : -1;
 }
 
 /* Pairs of digits; where they are apart, each pair is. False: it is something else. */
 static bool read_digits(struct tui_needle *out, const char *text, bool apart)
 {
     out->n = 0;
-    while (*text) {
-        if (digit_of(text[0]) < 0 || digit_of(text[1]) < 0 || out->n == TUI_NEEDLE_BYTES)
+    while (*text != '\0') {
+        if (digit_of(text[0]) < 0 || digit_of(text[1]) < 0 || out->n == TUI_NEEDLE_BYTES) {
             return false;
+        }
         out->byte[out->n++] = (uint8_t)(digit_of(text[0]) << 4 | digit_of(text[1]));
         text += 2;
-        if (apart && *text && *text++ != ' ')
+        if (apart && *text != '\0' && *text++ != ' ') {
             return false;
+        }
     }
     return out->n > 0;
 }
@@ -48,17 +50,20 @@ bool tui_needle_read(struct tui_needle *out, const char *text)
 {
     size_t n = strlen(text);
 
-    if (n > 2 && text[0] == '0' && (text[1] | 0x20) == 'x')
+    if (n > 2 && text[0] == '0' && (text[1] | 0x20) == 'x') {
         return read_digits(out, text + 2, false);
-    if (n > 2 && strchr(text, ' ') && read_digits(out, text, true))
+    }
+    if (n > 2 && strchr(text, ' ') != NULL && read_digits(out, text, true)) {
         return true;
+    }
     if (n > 2 && text[0] == '"' && text[n - 1] == '"') {
         text++;
         n -= 2;
     }
     out->n = n;
-    if (n == 0 || n > TUI_NEEDLE_BYTES)
+    if (n == 0 || n > TUI_NEEDLE_BYTES) {
         return false;
+    }
     memcpy(out->byte, text, n);
     return true;
 }
@@ -83,7 +88,7 @@ static int side_has_data(struct tui_find *find, enum cow_file side, uint64_t off
     uint64_t end = *limit;
     int status = cow_image_data_at(find->job.subject->image, side, offset, *limit, data, &end, err);
 
-    *limit = status ? *limit : end;
+    *limit = status != 0 ? *limit : end;
     return status;
 }
 
@@ -94,12 +99,14 @@ static int is_dirty(struct tui_find *find, uint64_t offset, uint64_t *limit, boo
     struct cow_dirty_run run;
     int status = cow_image_next_dirty(find->job.subject->image, offset / sector_bytes, &run, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     *dirty = run.sectors > 0 && run.first_sector <= offset / sector_bytes;
     uint64_t end = *dirty ? run.first_sector + run.sectors : run.first_sector;
-    if (run.sectors > 0 && end * sector_bytes < *limit)
+    if (run.sectors > 0 && end * sector_bytes < *limit) {
         *limit = end * sector_bytes;
+    }
     return 0;
 }
 
@@ -111,10 +118,12 @@ static int data_at(struct tui_find *find, uint64_t offset, uint64_t limit, bool 
     bool backing = !find->without_backing;
     int status = side_has_data(find, COW_FILE_COW, offset, &limit, data, err);
 
-    if (status == 0 && !*data && find->kind == TUI_FIND_DIFFERENCE)
+    if (status == 0 && !*data && find->kind == TUI_FIND_DIFFERENCE) {
         status = is_dirty(find, offset, &limit, &backing, err);
-    if (status == 0 && !*data && backing)
+    }
+    if (status == 0 && !*data && backing) {
         status = side_has_data(find, COW_FILE_BACKING, offset, &limit, data, err);
+    }
     *end = limit;
     return status;
 }
@@ -125,8 +134,9 @@ static int read_sides(struct tui_find *find, uint64_t offset, size_t n_bytes, st
     struct cow_image *image = find->job.subject->image;
     int status = cow_image_read_file(image, COW_FILE_COW, offset, find->buffer, n_bytes, err);
 
-    if (status || find->without_backing)
+    if (status != 0 || find->without_backing) {
         return status;
+    }
     return cow_image_read_file(image, COW_FILE_BACKING, offset, find->buffer + SIDE_BYTES, n_bytes, err);
 }
 
@@ -139,11 +149,13 @@ static size_t needle_in(const struct tui_find *find, const uint8_t *side, size_t
 
     for (size_t at = 0; at + find->needle.n <= n;) {
         const uint8_t *place = memmem(side + at, n - at, find->needle.byte, find->needle.n);
-        if (!place)
+        if (place == NULL) {
             break;
+        }
         found = (size_t)(place - side);
-        if (!find->back)
+        if (!find->back) {
             break;
+        }
         at = found + 1;
     }
     return found;
@@ -157,15 +169,17 @@ static int look_for_bytes(struct tui_find *find, uint64_t from, uint64_t to, str
     size_t n = (size_t)(to - from) + more;
     int status = read_sides(find, from, n, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     size_t cow = needle_in(find, find->buffer, n);
     size_t backing = find->without_backing ? n : needle_in(find, find->buffer + SIDE_BYTES, n);
     size_t best = cow == n ? backing : backing == n ? cow : (cow < backing) == !find->back ? cow : backing;
     find->in_cow = cow == best;
     find->in_backing = backing == best;
-    if (best < n)
+    if (best < n) {
         has_found(find, from + best);
+    }
     return 0;
 }
 
@@ -214,8 +228,9 @@ static int level_holes(struct tui_find *find, uint64_t from, uint64_t to, struct
 
     for (uint64_t at = from, end; status == 0 && at < to; at = end) {
         status = data_at(find, at, to, &data, &end, err);
-        if (status == 0 && !data)
+        if (status == 0 && !data) {
             memcpy(find->buffer + (at - from), find->buffer + SIDE_BYTES + (at - from), (size_t)(end - at));
+        }
     }
     return status;
 }
@@ -224,22 +239,26 @@ static int look_for_difference(struct tui_find *find, uint64_t from, uint64_t to
 {
     int status = read_sides(find, from, (size_t)(to - from), err);
 
-    if (status == 0)
+    if (status == 0) {
         status = level_holes(find, from, to, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
-    if (find->back)
+    }
+    if (find->back) {
         walk_back(find, from, (size_t)(to - from));
-    else
+    } else {
         walk_forward(find, from, (size_t)(to - from));
+    }
     return 0;
 }
 
 static void skip_hole(struct tui_find *find, uint64_t n_bytes)
 {
     find->apart += n_bytes;
-    if (find->has_candidate && find->apart >= TUI_FIND_APART_BYTES)
+    if (find->has_candidate && find->apart >= TUI_FIND_APART_BYTES) {
         has_found(find, find->found_at);
+    }
 }
 
 /* ---- both ---- */
@@ -262,8 +281,9 @@ static int step_forward(struct tui_find *find, struct cow_error *err)
         return 0;
     }
     int status = data_at(find, find->at, end, &data, &to, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (!data && to - find->at > overlap) {
         skip_hole(find, to - find->at);
         find->at = to - (to < end ? overlap : 0);
@@ -283,15 +303,18 @@ static int step_back(struct tui_find *find, struct cow_error *err)
 
     if (find->at == 0) {
         find->job.state = TUI_JOB_DONE;
-        if (find->has_candidate)
+        if (find->has_candidate) {
             has_found(find, find->found_at);
+        }
         return 0;
     }
-    if (limit > disk_end(find))
+    if (limit > disk_end(find)) {
         limit = disk_end(find);
+    }
     int status = data_at(find, from, limit, &data, &to, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (!data && to == limit) {
         skip_hole(find, find->at - from);
         find->at = from;
@@ -311,7 +334,8 @@ static int step_back(struct tui_find *find, struct cow_error *err)
 
 static bool owner_has(const struct cow_fs_owner *owner, const char *text)
 {
-    return (owner->path && strcasestr(owner->path, text)) || strcasestr(front_owner_class_text(owner), text);
+    return (owner->path != NULL && strcasestr(owner->path, text) != NULL) ||
+           strcasestr(front_owner_class_text(owner), text) != NULL;
 }
 
 static int step_owner(struct tui_find *find, struct cow_error *err)
@@ -320,33 +344,37 @@ static int step_owner(struct tui_find *find, struct cow_error *err)
 
     if (!tui_files_known(find->files)) {
         const struct tui_job *job = &find->files->job;
-        if (tui_job_is_current(job) && job->state != TUI_JOB_RUNNING)
+        if (tui_job_is_current(job) && job->state != TUI_JOB_RUNNING) {
             return cow_error_set(err, COW_IO, "owners are not known: %s",
                                  job->state == TUI_JOB_FAILED ? job->error.message
                                                               : "reading the filesystem was stopped");
+        }
         return 0; /* the other job is asked for as long as this one waits */
     }
     if (find->skips_first) {
         find->skips_first = false;
         int first = cow_fs_owner_at(find->files->scan, find->at, &owner, err);
-        find->at = first ? find->at : owner.first_byte + owner.length_bytes;
+        find->at = first != 0 ? find->at : owner.first_byte + owner.length_bytes;
         return first;
     }
     int status = cow_fs_owner_next(find->files->scan, find->at, &owner, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (owner.length_bytes == 0 || (find->back && owner.first_byte >= find->from)) {
         find->found = find->has_candidate;
         find->job.state = TUI_JOB_DONE;
         return 0;
     }
     find->at = owner.first_byte + owner.length_bytes;
-    if (!owner_has(&owner, find->text))
+    if (!owner_has(&owner, find->text)) {
         return 0;
+    }
     find->found_at = owner.first_byte;
     find->has_candidate = true;
-    if (!find->back)
+    if (!find->back) {
         has_found(find, owner.first_byte);
+    }
     return 0;
 }
 
@@ -354,8 +382,9 @@ static int step_owner(struct tui_find *find, struct cow_error *err)
 
 static int step_find(struct tui_find *find, struct cow_error *err)
 {
-    if (find->kind == TUI_FIND_OWNER)
+    if (find->kind == TUI_FIND_OWNER) {
         return step_owner(find, err);
+    }
     return find->back ? step_back(find, err) : step_forward(find, err);
 }
 
@@ -365,8 +394,9 @@ static void tell_find_progress(struct tui_find *find)
     bool is_walk_back = find->back && find->kind != TUI_FIND_OWNER;
 
     progress->total = is_walk_back || find->kind == TUI_FIND_OWNER ? find->from : disk_end(find) - find->from;
-    if (find->kind == TUI_FIND_OWNER && !find->back)
+    if (find->kind == TUI_FIND_OWNER && !find->back) {
         progress->total = disk_end(find);
+    }
     progress->done = is_walk_back                   ? find->from - find->at
                      : find->kind == TUI_FIND_OWNER ? find->at
                      : find->at > find->from        ? find->at - find->from
@@ -381,16 +411,18 @@ static void find_slice(void *owner)
     double until = tui_clock() + find_slice_seconds;
     int before = tui_job_percent(job), status = 0;
 
-    if (job->stop || !tui_job_is_current(job))
+    if (job->stop || !tui_job_is_current(job)) {
         job->state = TUI_JOB_STOPPED;
+    }
     for (int i = 0; job->state == TUI_JOB_RUNNING && status == 0 &&
                     (job->subject->interactive ? tui_clock() < until : i < SCRIPT_STEPS);
          i++) {
         status = step_find(find, &err);
-        if (find->kind == TUI_FIND_OWNER && !tui_files_known(find->files))
+        if (find->kind == TUI_FIND_OWNER && !tui_files_known(find->files)) {
             break;
+        }
     }
-    if (status) {
+    if (status != 0) {
         job->state = TUI_JOB_FAILED;
         job->error = err;
         job->complains = true;
@@ -442,14 +474,15 @@ static void begin_find(struct tui_find *find, enum tui_find_kind kind, uint64_t 
     find->has_candidate = find->in_cow = find->in_backing = false;
     find->without_backing = false;
     tui_job_begin(&find->job);
-    if (kind == TUI_FIND_OWNER)
+    if (kind == TUI_FIND_OWNER) {
         return;
+    }
     find->buffer = malloc(2 * (size_t)SIDE_BYTES);
-    int status = find->buffer ? cow_image_read_file(find->job.subject->image, COW_FILE_BACKING, 0, &nothing,
-                                                    1, &find->job.error)
-                              : cow_error_set(&find->job.error, COW_NO_MEMORY, "out of memory");
-    find->without_backing = status != 0 && kind == TUI_FIND_BYTES && find->buffer;
-    if (status && !find->without_backing) {
+    int status = find->buffer != NULL ? cow_image_read_file(find->job.subject->image, COW_FILE_BACKING, 0,
+                                                            &nothing, 1, &find->job.error)
+                                      : cow_error_set(&find->job.error, COW_NO_MEMORY, "out of memory");
+    find->without_backing = status != 0 && kind == TUI_FIND_BYTES && find->buffer != NULL;
+    if (status != 0 && !find->without_backing) {
         find->job.state = TUI_JOB_FAILED;
         find->job.complains = true;
     }
@@ -465,8 +498,9 @@ void tui_find_bytes(struct tui_find *find, const struct tui_needle *needle, uint
 void tui_find_difference(struct tui_find *find, uint64_t from, bool back)
 {
     begin_find(find, TUI_FIND_DIFFERENCE, from, back);
-    if (back)
+    if (back) {
         return;
+    }
     find->apart = from < TUI_FIND_APART_BYTES ? TUI_FIND_APART_BYTES : 0;
     find->at = from < TUI_FIND_APART_BYTES ? 0 : from - TUI_FIND_APART_BYTES + 1;
 }

@@ -42,8 +42,9 @@ static int64_t clock_ns(void *context)
     const struct tui_follow *follow = context;
     struct timespec now;
 
-    if (!follow->job.subject->interactive)
+    if (!follow->job.subject->interactive) {
         return follow->script_ns;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
 }
@@ -52,11 +53,13 @@ static int64_t clock_ns(void *context)
 
 static bool make_room(struct tui_fresh_list *list)
 {
-    if (list->n < list->room)
+    if (list->n < list->room) {
         return true;
+    }
     struct tui_fresh *larger = realloc(list->run, (list->room * 2 + LIST_STEP) * sizeof *larger);
-    if (!larger)
+    if (larger == NULL) {
         return false;
+    }
     list->run = larger;
     list->room = list->room * 2 + LIST_STEP;
     return true;
@@ -79,14 +82,16 @@ static void add_glow(struct tui_fresh_list *list, const struct tui_fresh *fresh)
 {
     struct tui_fresh *last = list->n > 0 ? &list->run[list->n - 1] : NULL;
 
-    if (last && last->end == fresh->first && fresh->at - last->at < 0.1) {
+    if (last != NULL && last->end == fresh->first && fresh->at - last->at < 0.1) {
         last->end = fresh->end;
         return;
     }
-    if (list->n == GLOWING_MOST)
+    if (list->n == GLOWING_MOST) {
         drop_first(list, GLOWING_MOST / 4);
-    if (make_room(list))
+    }
+    if (make_room(list)) {
         list->run[list->n++] = *fresh;
+    }
 }
 
 /* The first run that ends at or behind a sector. */
@@ -96,10 +101,11 @@ static size_t find_place(const struct tui_fresh_list *list, uint64_t sector)
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (list->run[middle].end < sector)
+        if (list->run[middle].end < sector) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }
@@ -126,8 +132,9 @@ static void add_fresh(struct tui_fresh_list *list, struct tui_fresh fresh)
 
 static void clear_tally(struct tui_follow *follow)
 {
-    for (size_t i = 0; i < follow->tally.n; i++)
+    for (size_t i = 0; i < follow->tally.n; i++) {
         free(follow->tally.share[i].path);
+    }
     follow->tally.n = follow->tally.run = 0;
     follow->tally.at = 0;
     follow->tally.known = false;
@@ -136,7 +143,7 @@ static void clear_tally(struct tui_follow *follow)
 /* There are sectors whose owners nobody has asked for since the filesystem was read. */
 static bool tally_waits(const struct tui_follow *follow)
 {
-    return follow->follow && follow->fresh.n > 0 && tui_files_known(follow->files) &&
+    return follow->follow != NULL && follow->fresh.n > 0 && tui_files_known(follow->files) &&
            !(follow->tally.known && follow->tally.files_epoch == follow->files->epoch);
 }
 
@@ -144,9 +151,9 @@ static void add_share(struct tui_follow *follow, const struct cow_fs_owner *owne
 {
     struct tui_fresh_share *last = follow->tally.n > 0 ? &follow->tally.share[follow->tally.n - 1] : NULL;
 
-    if (last && last->volume == owner->volume &&
-        (owner->path ? last->path && strcmp(last->path, owner->path) == 0
-                     : !last->path && last->fs_class == owner->fs_class)) {
+    if (last != NULL && last->volume == owner->volume &&
+        (owner->path != NULL ? last->path != NULL && strcmp(last->path, owner->path) == 0
+                             : last->path == NULL && last->fs_class == owner->fs_class)) {
         last->n_bytes += n_bytes;
         return;
     }
@@ -154,17 +161,18 @@ static void add_share(struct tui_follow *follow, const struct cow_fs_owner *owne
         size_t room = follow->tally.room * 2 + LIST_STEP;
         struct tui_fresh_share *larger =
             room > SHARES_MOST ? NULL : realloc(follow->tally.share, room * sizeof *larger);
-        if (!larger) {
+        if (larger == NULL) {
             follow->fresh.is_cut = true;
             return;
         }
         follow->tally.share = larger;
         follow->tally.room = room;
     }
-    char *path = owner->path ? strdup(owner->path) : NULL;
-    if (path || !owner->path)
+    char *path = owner->path != NULL ? strdup(owner->path) : NULL;
+    if (path != NULL || owner->path == NULL) {
         follow->tally.share[follow->tally.n++] =
             (struct tui_fresh_share){owner->volume, owner->fs_class, path, n_bytes};
+    }
 }
 
 /* The next piece of the new runs that is one owner's. */
@@ -175,8 +183,9 @@ static void step_tally(struct tui_follow *follow)
     uint64_t from = run->first * header->sector_bytes, end = run->end * header->sector_bytes;
     struct cow_fs_owner owner;
 
-    if (follow->tally.at < from)
+    if (follow->tally.at < from) {
         follow->tally.at = from;
+    }
     end = end < header->size_bytes ? end : header->size_bytes;
     if (follow->tally.at >= end ||
         cow_fs_owner_at(follow->files->scan, follow->tally.at, &owner, NULL) != 0 ||
@@ -186,19 +195,23 @@ static void step_tally(struct tui_follow *follow)
     }
     uint64_t of_owner = owner.first_byte + owner.length_bytes;
     of_owner = of_owner < end ? of_owner : end;
-    if (of_owner <= follow->tally.at)
+    if (of_owner <= follow->tally.at) {
         of_owner = end;
+    }
     add_share(follow, &owner, of_owner - follow->tally.at);
     follow->tally.at = of_owner;
 }
 
 static bool tally_some(struct tui_follow *follow, double until)
 {
-    if (follow->tally.known || follow->tally.files_epoch != follow->files->epoch)
+    if (follow->tally.known || follow->tally.files_epoch != follow->files->epoch) {
         clear_tally(follow);
+    }
     follow->tally.files_epoch = follow->files->epoch;
-    while (follow->tally.run < follow->fresh.n && (!follow->job.subject->interactive || tui_clock() < until))
+    while (follow->tally.run < follow->fresh.n &&
+           (!follow->job.subject->interactive || tui_clock() < until)) {
         step_tally(follow);
+    }
     follow->tally.known = follow->tally.run >= follow->fresh.n;
     follow->tally.answer += follow->tally.known;
     return follow->tally.known;
@@ -207,11 +220,13 @@ static bool tally_some(struct tui_follow *follow, double until)
 static bool is_meant(const struct tui_fresh_share *share, int volume, const char *path, size_t n_bytes,
                      bool below)
 {
-    if (share->volume != volume)
+    if (share->volume != volume) {
         return false;
-    if (!path)
+    }
+    if (path == NULL) {
         return true;
-    return share->path && strncmp(share->path, path, n_bytes) == 0 &&
+    }
+    return share->path != NULL && strncmp(share->path, path, n_bytes) == 0 &&
            (share->path[n_bytes] == '\0' || (below && share->path[n_bytes] == '/'));
 }
 
@@ -221,8 +236,9 @@ uint64_t tui_follow_share(const struct tui_follow *follow, int volume, const cha
     uint64_t sum = 0;
 
     for (size_t i = 0; follow->tally.known && i < follow->tally.n; i++) {
-        if (is_meant(&follow->tally.share[i], volume, path, n_bytes, below))
+        if (is_meant(&follow->tally.share[i], volume, path, n_bytes, below)) {
             sum += follow->tally.share[i].n_bytes;
+        }
     }
     return sum;
 }
@@ -233,8 +249,9 @@ uint64_t tui_follow_class_share(const struct tui_follow *follow, int volume, enu
 
     for (size_t i = 0; follow->tally.known && i < follow->tally.n; i++) {
         const struct tui_fresh_share *share = &follow->tally.share[i];
-        if (!share->path && share->volume == volume && share->fs_class == fs_class)
+        if (share->path == NULL && share->volume == volume && share->fs_class == fs_class) {
             sum += share->n_bytes;
+        }
     }
     return sum;
 }
@@ -245,8 +262,9 @@ static void renew_files(struct tui_follow *follow)
     double now = now_of(follow), took = follow->job.subject->interactive ? follow->files->took_seconds : 0;
 
     if (follow->files->stale || follow->fresh.n == 0 || follow->changed <= follow->renewed ||
-        now - follow->changed < settled_seconds || now - follow->renewed < RENEWING_PAUSES * took)
+        now - follow->changed < settled_seconds || now - follow->renewed < RENEWING_PAUSES * took) {
         return;
+    }
     follow->renewed = now;
     tui_files_renew(follow->files);
 }
@@ -266,8 +284,9 @@ static void take_change(void *context, const struct cow_follow_change *change)
     follow->scan->epoch++; /* runs are other ones now */
     follow->epoch++;
     follow->job.news = true;
-    if (!change->dirty)
+    if (!change->dirty) {
         return;
+    }
     follow->changed = fresh.at;
     follow->new_sectors += change->changed_sectors;
     follow->new_bytes += n_bytes;
@@ -311,10 +330,12 @@ static int step_follow(struct tui_follow *follow, double until, struct cow_error
     bool more = true, known = facts->known;
     int status = 0;
 
-    while (status == 0 && more && (!follow->job.subject->interactive || tui_clock() < until))
+    while (status == 0 && more && (!follow->job.subject->interactive || tui_clock() < until)) {
         status = cow_follow_step(follow->follow, &more, err);
-    if (status == 0 && !more && facts->known)
+    }
+    if (status == 0 && !more && facts->known) {
         tui_cells_told(follow->cells, facts->dirty_sectors);
+    }
     if (facts->known != known) {
         follow->begun = now_of(follow);
         follow->job.news = true;
@@ -326,9 +347,10 @@ static bool follow_waits(const void *owner)
 {
     const struct tui_follow *follow = owner;
 
-    if (!follow->on || tui_subject_sectors(follow->job.subject) == 0)
+    if (!follow->on || tui_subject_sectors(follow->job.subject) == 0) {
         return false;
-    return !follow->follow ||
+    }
+    return follow->follow == NULL ||
            clock_ns(follow->env.context) >= cow_follow_facts(follow->follow)->next_look_ns ||
            cow_follow_facts(follow->follow)->is_busy || tally_waits(follow);
 }
@@ -337,12 +359,14 @@ static void follow_slice(void *owner)
 {
     struct tui_follow *follow = owner;
     double until = tui_clock() + tui_slice_seconds;
-    int status = follow->follow ? 0 : begin_follow(follow, &follow->job.error);
+    int status = follow->follow != NULL ? 0 : begin_follow(follow, &follow->job.error);
 
-    if (status == 0)
+    if (status == 0) {
         status = step_follow(follow, until, &follow->job.error);
-    if (status == 0 && tally_waits(follow))
+    }
+    if (status == 0 && tally_waits(follow)) {
         follow->job.news |= tally_some(follow, until);
+    }
     if (status == 0) {
         renew_files(follow);
         return;
@@ -396,8 +420,9 @@ int tui_follow_glow(const struct tui_follow *follow, const struct tui_fresh *fre
     double age = now_of(follow) - fresh->at;
 
     for (int i = 0; i < TUI_GLOWS; i++) {
-        if (age < glow_seconds[i])
+        if (age < glow_seconds[i]) {
             return TUI_GLOWS - i;
+        }
     }
     return 0;
 }
@@ -406,8 +431,9 @@ int tui_follow_glow_in(const struct tui_follow *follow, uint64_t first, uint64_t
 {
     for (size_t i = follow->glowing.n; i-- > 0;) { /* the last ones are the brightest */
         const struct tui_fresh *fresh = &follow->glowing.run[i];
-        if (fresh->first < end && fresh->end > first)
+        if (fresh->first < end && fresh->end > first) {
             return tui_follow_glow(follow, fresh);
+        }
     }
     return 0;
 }
@@ -419,14 +445,17 @@ static bool fade(struct tui_follow *follow)
     size_t faded = 0;
     bool passed = false;
 
-    while (faded < follow->glowing.n && tui_follow_glow(follow, &follow->glowing.run[faded]) == 0)
+    while (faded < follow->glowing.n && tui_follow_glow(follow, &follow->glowing.run[faded]) == 0) {
         faded++;
-    if (faded > 0)
+    }
+    if (faded > 0) {
         drop_first(&follow->glowing, faded);
+    }
     for (size_t i = 0; i < follow->glowing.n && !passed; i++) {
         double age = now - follow->glowing.run[i].at;
-        for (int step = 0; step < TUI_GLOWS; step++)
+        for (int step = 0; step < TUI_GLOWS; step++) {
             passed |= age >= glow_seconds[step] && age - tick < glow_seconds[step];
+        }
     }
     return passed || faded > 0;
 }
@@ -438,8 +467,9 @@ static bool pass_seconds(struct tui_follow *follow)
     bool moves = false;
 
     for (; follow->seconds < seconds; follow->seconds++) {
-        for (int i = 0; i < TUI_FOLLOW_SECONDS; i++)
+        for (int i = 0; i < TUI_FOLLOW_SECONDS; i++) {
             moves |= follow->second[i] > 0;
+        }
         follow->second[(follow->seconds + 1) % TUI_FOLLOW_SECONDS] = 0;
     }
     return moves;
@@ -448,8 +478,9 @@ static bool pass_seconds(struct tui_follow *follow)
 void tui_follow_tick(struct tui_follow *follow)
 {
     follow->script_ns += tick_ns;
-    if (!follow->follow || !cow_follow_facts(follow->follow)->known)
+    if (follow->follow == NULL || !cow_follow_facts(follow->follow)->known) {
         return;
+    }
     follow->job.news |= fade(follow);
     follow->job.news |= pass_seconds(follow);
 }
@@ -463,8 +494,9 @@ uint64_t tui_follow_rate(const struct tui_follow *follow)
 {
     uint64_t sum = 0, seconds = follow->seconds + 1 < RATE_SECONDS ? follow->seconds + 1 : RATE_SECONDS;
 
-    for (unsigned ago = 0; ago < RATE_SECONDS; ago++)
+    for (unsigned ago = 0; ago < RATE_SECONDS; ago++) {
         sum += tui_follow_second(follow, ago);
+    }
     return sum / seconds;
 }
 

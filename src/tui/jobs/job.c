@@ -77,17 +77,20 @@ static bool step_job(void *context)
 {
     struct tui_job *job = context;
 
-    if (!job->inside || !job->subject->interactive)
+    if (!job->inside || !job->subject->interactive) {
         return false;
-    if (tui_clock() - job->looked >= tui_slice_seconds)
+    }
+    if (tui_clock() - job->looked >= tui_slice_seconds) {
         tui_fiber_leave(job->fiber);
+    }
     return tui_job_shall_stop(job);
 }
 
 const struct cow_io *tui_job_io(struct tui_job *job)
 {
-    if (!job->io && cow_io_stepped(&job->io, step_job, job, NULL))
+    if (job->io == NULL && cow_io_stepped(&job->io, step_job, job, NULL) != 0) {
         return NULL;
+    }
     return job->io;
 }
 
@@ -101,7 +104,7 @@ void tui_job_go_on(struct tui_job *job, void (*look)(void *owner))
 {
     if (job->state != TUI_JOB_RUNNING) {
         tui_job_begin(job);
-        if (tui_fiber_new(&job->fiber, look, job->owner, &job->error)) {
+        if (tui_fiber_new(&job->fiber, look, job->owner, &job->error) != 0) {
             job->state = TUI_JOB_FAILED;
             return;
         }
@@ -120,8 +123,9 @@ void tui_job_go_on(struct tui_job *job, void (*look)(void *owner))
 void tui_job_show(struct tui_job *job)
 {
     job->news = true;
-    if (job->subject->interactive)
+    if (job->subject->interactive) {
         tui_fiber_leave(job->fiber);
+    }
 }
 
 bool tui_job_look_in(void *context, const struct cow_progress *progress)
@@ -132,14 +136,15 @@ bool tui_job_look_in(void *context, const struct cow_progress *progress)
     job->progress.done = progress->done_bytes;
     job->progress.total = progress->total_bytes;
     job->news |= tui_job_percent(job) != before;
-    if (!job->subject->interactive || tui_clock() - job->looked >= tui_slice_seconds)
+    if (!job->subject->interactive || tui_clock() - job->looked >= tui_slice_seconds) {
         tui_fiber_leave(job->fiber);
+    }
     return tui_job_shall_stop(job);
 }
 
 void tui_job_halt(struct tui_job *job)
 {
-    while (job->fiber) {
+    while (job->fiber != NULL) {
         job->stop = true;
         job->job_class->slice(job->owner);
     }

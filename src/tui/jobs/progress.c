@@ -7,16 +7,18 @@
 
 double tui_progress_share(const struct tui_progress *progress)
 {
-    if (progress->total == 0)
+    if (progress->total == 0) {
         return 0;
+    }
     double share = (double)progress->done / (double)progress->total;
     return share > 1 ? 1 : share;
 }
 
 int tui_progress_percent(const struct tui_progress *progress)
 {
-    if (progress->total == 0)
+    if (progress->total == 0) {
         return 0;
+    }
     int percent = (int)(100.0 * (double)progress->done / (double)progress->total);
     return percent > 100 ? 100 : percent;
 }
@@ -31,7 +33,8 @@ double tui_progress_seconds_left(const struct tui_progress *progress, double now
 {
     double rate = tui_progress_rate(progress, now);
 
-    if (progress->total == 0 || rate <= 0)
+    if (progress->total == 0 || rate <= 0) {
         return -1;
+    }
     return progress->total > progress->done ? (double)(progress->total - progress->done) / rate : 0;
 }

@@ -51,20 +51,25 @@ static int step_range(struct tui_range *range, struct cow_error *err)
     struct cow_run run;
     int status = cow_image_next_dirty(range->job.subject->image, range->at, &dirty, err);
 
-    if (status == 0 && (dirty.sectors == 0 || dirty.first_sector >= range->end))
+    if (status == 0 && (dirty.sectors == 0 || dirty.first_sector >= range->end)) {
         range->job.state = TUI_JOB_DONE;
-    if (status || range->job.state == TUI_JOB_DONE)
+    }
+    if (status != 0 || range->job.state == TUI_JOB_DONE) {
         return status;
+    }
     status = cow_scan_run(range->reader, dirty.first_sector, &run, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     uint64_t end = run.first_sector + run.sectors;
     end = end > range->end ? range->end : end;
-    if (run.origin == COW_ORIGIN_REDUNDANT)
+    if (run.origin == COW_ORIGIN_REDUNDANT) {
         range->redundant_sectors += end - dirty.first_sector;
+    }
     range->at = end > range->at ? end : range->at + 1;
-    if (range->at >= range->end)
+    if (range->at >= range->end) {
         range->job.state = TUI_JOB_DONE;
+    }
     return 0;
 }
 
@@ -76,15 +81,18 @@ static void range_slice(void *owner)
     double until = tui_clock() + tui_slice_seconds;
     int before = tui_job_percent(job), status = 0;
 
-    if (job->state != TUI_JOB_RUNNING)
+    if (job->state != TUI_JOB_RUNNING) {
         status = begin_range(range, &err);
-    if (tui_job_shall_stop(job))
+    }
+    if (tui_job_shall_stop(job)) {
         job->state = TUI_JOB_STOPPED;
+    }
     for (int i = 0; job->state == TUI_JOB_RUNNING && status == 0 &&
                     (job->subject->interactive ? tui_clock() < until : i < SCRIPT_STEPS);
-         i++)
+         i++) {
         status = step_range(range, &err);
-    if (status) {
+    }
+    if (status != 0) {
         job->state = TUI_JOB_FAILED;
         job->error = err;
         job->complains = true;
@@ -92,8 +100,9 @@ static void range_slice(void *owner)
     job->progress.done = range->at - range->first;
     job->progress.total = range->end - range->first;
     job->news |= job->state != TUI_JOB_RUNNING || tui_job_percent(job) != before;
-    if (job->state != TUI_JOB_RUNNING)
+    if (job->state != TUI_JOB_RUNNING) {
         close_reader(range);
+    }
 }
 
 static const struct tui_job_class range_class = {
@@ -108,8 +117,9 @@ void tui_range_init(struct tui_range *range, const struct tui_subject *subject, 
 
 void tui_range_show(struct tui_range *range, uint64_t first, uint64_t end)
 {
-    if (range->first == first && range->end == end && tui_job_is_current(&range->job))
+    if (range->first == first && range->end == end && tui_job_is_current(&range->job)) {
         return;
+    }
     range_forget(range);
     range->first = first;
     range->end = end;

@@ -24,8 +24,9 @@ static int by_inode(const void *left, const void *right)
 {
     const struct tui_redundant_file *a = left, *b = right;
 
-    if (a->volume != b->volume)
+    if (a->volume != b->volume) {
         return a->volume < b->volume ? -1 : 1;
+    }
     return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
@@ -70,11 +71,13 @@ static int begin_redundant(struct tui_redundant *redundant, struct cow_error *er
     redundant->at = 0;
     redundant->index = calloc(n + 1, sizeof *redundant->index);
     redundant->bytes = calloc(n + 1, sizeof *redundant->bytes);
-    if (!redundant->index || !redundant->bytes)
+    if (redundant->index == NULL || redundant->bytes == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     for (size_t i = 0; i < n; i++) {
-        if (file[i].kind != COW_FS_KIND_REMOVED) /* its inode may be another one's now */
+        if (file[i].kind != COW_FS_KIND_REMOVED) { /* its inode may be another one's now */
             redundant->index[redundant->n++] = (struct tui_redundant_file){file[i].volume, file[i].inode, i};
+        }
     }
     qsort(redundant->index, redundant->n, sizeof *redundant->index, by_inode);
     return cow_scan_open(&redundant->reader, redundant->job.subject->image, err);
@@ -89,8 +92,9 @@ static void count_redundant(struct tui_redundant *redundant, const struct cow_fs
             ? NULL
             : bsearch(&wanted, redundant->index, redundant->n, sizeof wanted, by_inode);
 
-    if (found)
+    if (found != NULL) {
         redundant->bytes[found->file] += n_bytes;
+    }
 }
 
 /* The next stretch that is one owner's, and of one origin. */
@@ -107,24 +111,30 @@ static int step_redundant(struct tui_redundant *redundant, struct cow_error *err
         redundant->job.state = TUI_JOB_DONE;
         redundant->answer++;
     }
-    if (status || dirty.sectors == 0)
+    if (status != 0 || dirty.sectors == 0) {
         return status;
-    if (redundant->at < dirty.first_sector * sector_bytes)
+    }
+    if (redundant->at < dirty.first_sector * sector_bytes) {
         redundant->at = dirty.first_sector * sector_bytes;
+    }
     status = cow_fs_class_at(redundant->files->scan, redundant->at, &owner, err);
-    if (status == 0)
+    if (status == 0) {
         status = cow_scan_run(redundant->reader, redundant->at / sector_bytes, &run, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     uint64_t end = (dirty.first_sector + dirty.sectors) * sector_bytes,
              of_owner = owner.first_byte + owner.length_bytes;
     uint64_t of_run = (run.first_sector + run.sectors) * sector_bytes;
     end = of_owner < end ? of_owner : end;
     end = of_run < end ? of_run : end;
-    if (end <= redundant->at)
+    if (end <= redundant->at) {
         end = redundant->at + sector_bytes;
-    if (run.origin == COW_ORIGIN_REDUNDANT)
+    }
+    if (run.origin == COW_ORIGIN_REDUNDANT) {
         count_redundant(redundant, &owner, end - redundant->at);
+    }
     redundant->at = end;
     return 0;
 }
@@ -137,18 +147,22 @@ static void redundant_slice(void *owner)
     double until = tui_clock() + redundant_slice_seconds;
     int before = tui_job_percent(job), status = 0;
 
-    if (job->state != TUI_JOB_RUNNING)
+    if (job->state != TUI_JOB_RUNNING) {
         status = begin_redundant(redundant, &err);
+    }
     if (!tui_job_is_current(job) || !tui_files_known(redundant->files) ||
-        redundant->epoch != redundant->files->epoch)
+        redundant->epoch != redundant->files->epoch) {
         job->state = TUI_JOB_OFF; /* it begins again when those are known */
-    if (job->stop && job->state == TUI_JOB_RUNNING)
+    }
+    if (job->stop && job->state == TUI_JOB_RUNNING) {
         job->state = TUI_JOB_STOPPED; /* until the files are read anew, or a scan begins */
+    }
     for (int i = 0; job->state == TUI_JOB_RUNNING && status == 0 &&
                     (job->subject->interactive ? tui_clock() < until : i < SCRIPT_STEPS);
-         i++)
+         i++) {
         status = step_redundant(redundant, &err);
-    if (status) {
+    }
+    if (status != 0) {
         job->state = TUI_JOB_FAILED;
         job->error = err;
         job->complains = true;

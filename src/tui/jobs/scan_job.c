@@ -44,8 +44,9 @@ static void scan_forget(void *owner)
 
     cow_scan_close(scan->reader);
     cow_scan_close(scan->asked);
-    for (int i = 0; i < TUI_SCAN_GRIDS; i++)
+    for (int i = 0; i < TUI_SCAN_GRIDS; i++) {
         free(scan->grid[i].cell);
+    }
     *scan = (struct tui_scan){.job = scan->job, .epoch = scan->epoch + 1};
     scan->job.state = TUI_JOB_OFF;
 }
@@ -53,8 +54,9 @@ static void scan_forget(void *owner)
 static void rewind_grid(struct tui_scan_grid *grid)
 {
     grid->next = grid->first_sector;
-    if (grid->cells > 0)
+    if (grid->cells > 0) {
         memset(grid->cell, 0, grid->cells * sizeof *grid->cell);
+    }
 }
 
 /* From the beginning: the files may have changed since. */
@@ -64,8 +66,9 @@ static void start_scan(struct tui_scan *scan)
     scan->at = scan->mixed_at = 0;
     scan->orphans = 0;
     scan->epoch++;
-    for (int i = 0; i < TUI_SCAN_GRIDS; i++)
+    for (int i = 0; i < TUI_SCAN_GRIDS; i++) {
         rewind_grid(&scan->grid[i]);
+    }
 }
 
 static void tell_progress(struct tui_scan *scan)
@@ -90,8 +93,8 @@ void tui_scan_toggle(struct tui_scan *scan)
     }
     if (job->state != TUI_JOB_STOPPED) {
         scan_forget(scan); /* what it had read is no longer to be relied on */
-        if (cow_scan_open(&scan->reader, job->subject->image, &job->error) ||
-            cow_scan_open(&scan->asked, job->subject->image, &job->error)) {
+        if (cow_scan_open(&scan->reader, job->subject->image, &job->error) != 0 ||
+            cow_scan_open(&scan->asked, job->subject->image, &job->error) != 0) {
             scan_forget(scan);
             job->complains = true;
             return;
@@ -114,19 +117,21 @@ bool tui_scan_show(struct tui_scan *scan, uint64_t first_sector, uint64_t cell_s
     struct tui_scan_grid *grid = scan->grid, other = grid[0];
     uint64_t sectors = tui_subject_sectors(scan->job.subject);
 
-    if (same_place(&grid[0], first_sector, cell_sectors, cells))
+    if (same_place(&grid[0], first_sector, cell_sectors, cells)) {
         return true;
+    }
     /* The map of the whole disk is the dearest one, and is come back to: it is kept. */
     if (same_place(&grid[1], first_sector, cell_sectors, cells) ||
         (grid[0].cells > 0 && grid[0].first_sector == 0 && grid[0].end == sectors)) {
         grid[0] = grid[1];
         grid[1] = other;
-        if (same_place(&grid[0], first_sector, cell_sectors, cells))
+        if (same_place(&grid[0], first_sector, cell_sectors, cells)) {
             return true;
+        }
     }
-    if (cells > grid[0].cells || !grid[0].cell) {
+    if (cells > grid[0].cells || grid[0].cell == NULL) {
         struct tui_scan_cell *cell = realloc(grid[0].cell, cells * sizeof *cell);
-        if (!cell) {
+        if (cell == NULL) {
             grid[0].cells = 0;
             return false;
         }
@@ -136,8 +141,9 @@ bool tui_scan_show(struct tui_scan *scan, uint64_t first_sector, uint64_t cell_s
     grid[0].first_sector = first_sector;
     grid[0].cell_sectors = cell_sectors;
     grid[0].end = first_sector + cell_sectors * cells;
-    if (grid[0].end > sectors)
+    if (grid[0].end > sectors) {
         grid[0].end = sectors;
+    }
     rewind_grid(&grid[0]);
     return true;
 }
@@ -146,8 +152,9 @@ const struct tui_scan_cell *tui_scan_cell_at(const struct tui_scan *scan, size_t
 {
     const struct tui_scan_grid *grid = &scan->grid[0];
 
-    if (cell >= grid->cells)
+    if (cell >= grid->cells) {
         return NULL;
+    }
     uint64_t end = grid->first_sector + (cell + 1) * grid->cell_sectors;
     return grid->next >= (end < grid->end ? end : grid->end) ? &grid->cell[cell] : NULL;
 }
@@ -157,8 +164,9 @@ static void count_cells(struct tui_scan_grid *grid, const struct cow_run *run)
 {
     uint64_t end = run->first_sector + run->sectors;
 
-    if (end > grid->end)
+    if (end > grid->end) {
         end = grid->end;
+    }
     while (grid->next < end) {
         uint64_t cell = (grid->next - grid->first_sector) / grid->cell_sectors;
         uint64_t cell_end = grid->first_sector + (cell + 1) * grid->cell_sectors;
@@ -173,10 +181,11 @@ static void keep_orphan(struct tui_scan *scan, const struct cow_run *run)
     struct cow_dirty_run *last = scan->orphans > 0 ? &scan->orphan[scan->orphans - 1] : NULL;
 
     scan->epoch++;
-    if (last && last->first_sector + last->sectors == run->first_sector)
+    if (last != NULL && last->first_sector + last->sectors == run->first_sector) {
         last->sectors += run->sectors;
-    else if (scan->orphans < TUI_SCAN_ORPHANS)
+    } else if (scan->orphans < TUI_SCAN_ORPHANS) {
         scan->orphan[scan->orphans++] = (struct cow_dirty_run){run->first_sector, run->sectors};
+    }
 }
 
 /* Looks into the next run. Returns how many sectors it has, 0 when all have been looked into. */
@@ -187,16 +196,19 @@ static int scan_next_run(struct tui_scan *scan, uint64_t *sectors, struct cow_er
     struct cow_run run;
     int status = cow_scan_run(scan->reader, sector, &run, err);
 
-    *sectors = status ? 0 : run.sectors;
-    if (*sectors == 0)
+    *sectors = status != 0 ? 0 : run.sectors;
+    if (*sectors == 0) {
         return status;
-    if (on_screen)
+    }
+    if (on_screen) {
         count_cells(&scan->grid[0], &run);
+    }
     if (sector == scan->at) {
         scan->counts.sectors[run.origin] += run.sectors;
         scan->at += run.sectors;
-        if (run.origin == COW_ORIGIN_ORPHAN)
+        if (run.origin == COW_ORIGIN_ORPHAN) {
             keep_orphan(scan, &run);
+        }
     }
     return 0;
 }
@@ -213,8 +225,9 @@ static int next_pages(struct tui_scan *scan, bool *more, struct cow_error *err)
     for (int i = 0; (interactive ? tui_clock() < until : i < PAGES_MOST) && scan->mixed_at < sectors; i++) {
         uint64_t limit = interactive ? scan->mixed_at + MIXED_STEP_SECTORS : sectors;
         int status = cow_image_next_mixed_in(scan->job.subject->image, scan->mixed_at, limit, &page, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         scan->counts.mixed_pages += page.sectors > 0;
         scan->mixed_at = page.sectors > 0 ? page.first_sector + page.sectors : limit;
     }
@@ -269,15 +282,16 @@ static void scan_slice(void *owner)
         }
     }
     tell_progress(scan);
-    if (status) {
+    if (status != 0) {
         job->state = TUI_JOB_STOPPED;
         cow_error_prefix(&err, "the scan has stopped");
         job->error = err;
         job->complains = true;
     }
     if (job->subject->interactive && tui_job_waits(job, true) &&
-        tui_clock() - scan->drawn < seconds_between_draws)
+        tui_clock() - scan->drawn < seconds_between_draws) {
         return;
+    }
     scan->drawn = tui_clock();
     job->news = true;
 }
@@ -298,19 +312,22 @@ static void cut_at_orphans(const struct tui_scan *scan, uint64_t sector, struct 
 
     for (size_t i = 0; i < scan->orphans; i++) {
         uint64_t from = scan->orphan[i].first_sector, to = from + scan->orphan[i].sectors;
-        if (to <= sector && to > first)
+        if (to <= sector && to > first) {
             first = to;
-        if (from > sector && from < end)
+        }
+        if (from > sector && from < end) {
             end = from;
+        }
         if (from <= sector && sector < to) {
             run->origin = COW_ORIGIN_ORPHAN;
             first = from > first ? from : first;
             end = to < end ? to : end;
         }
     }
-    if (run->host_offset != COW_NO_OFFSET)
+    if (run->host_offset != COW_NO_OFFSET) {
         run->host_offset +=
             (int64_t)((first - run->first_sector) * cow_image_header(scan->job.subject->image)->sector_bytes);
+    }
     run->first_sector = first;
     run->sectors = end - first;
 }
@@ -323,24 +340,30 @@ static int look_into(const struct tui_scan *scan, uint64_t sector, struct cow_ru
     uint64_t end = run->first_sector + run->sectors;
     struct cow_run found = {.sectors = 0}, next;
 
-    if (from < run->first_sector)
+    if (from < run->first_sector) {
         from = run->first_sector;
-    if (to > end)
+    }
+    if (to > end) {
         to = end;
+    }
     for (uint64_t at = from; at < to; at += next.sectors) {
         int status = cow_scan_run(scan->asked, at, &next, err);
-        if (status)
+        if (status != 0) {
             return status;
-        if (next.sectors == 0)
+        }
+        if (next.sectors == 0) {
             break;
-        if (next.sectors > to - at)
+        }
+        if (next.sectors > to - at) {
             next.sectors = to - at;
-        if (found.sectors > 0 && found.origin == next.origin)
+        }
+        if (found.sectors > 0 && found.origin == next.origin) {
             found.sectors += next.sectors; /* cut by the reader only */
-        else if (found.sectors > 0 && found.first_sector + found.sectors > sector)
+        } else if (found.sectors > 0 && found.first_sector + found.sectors > sector) {
             break;
-        else
+        } else {
             found = next;
+        }
     }
     *run = found;
     return 0;
@@ -358,8 +381,9 @@ static const struct cow_run *kept_run(struct tui_scan *scan, uint64_t sector)
     }
     for (size_t i = 0; i < scan->kept.runs; i++) {
         const struct cow_run *run = &scan->kept.run[i];
-        if (sector >= run->first_sector && sector - run->first_sector < run->sectors)
+        if (sector >= run->first_sector && sector - run->first_sector < run->sectors) {
             return run;
+        }
     }
     return NULL;
 }
@@ -368,8 +392,9 @@ static void keep_run(struct tui_scan *scan, const struct cow_run *run)
 {
     scan->kept.run[scan->kept.next] = *run;
     scan->kept.next = (scan->kept.next + 1) % TUI_SCAN_KEPT;
-    if (scan->kept.runs < TUI_SCAN_KEPT)
+    if (scan->kept.runs < TUI_SCAN_KEPT) {
         scan->kept.runs++;
+    }
 }
 
 int tui_scan_run_at(struct tui_scan *scan, uint64_t sector, struct cow_run *out, struct cow_error *err)
@@ -378,23 +403,27 @@ int tui_scan_run_at(struct tui_scan *scan, uint64_t sector, struct cow_run *out,
     struct cow_run run = {.sectors = 0};
     int status = 0;
 
-    if (kept) {
+    if (kept != NULL) {
         *out = *kept;
         return 0;
     }
     scan->looked++;
-    if (sector < tui_subject_sectors(scan->job.subject))
+    if (sector < tui_subject_sectors(scan->job.subject)) {
         status = tui_subject_run_at(scan->job.subject, sector, &run, err);
-    if (status == 0 && run.sectors > 0 && tui_scan_on(scan)) {
-        if (cow_origin_dirty(run.origin))
-            status = look_into(scan, sector, &run, err);
-        else
-            cut_at_orphans(scan, sector, &run);
     }
-    if (status == 0 && run.sectors > 0)
+    if (status == 0 && run.sectors > 0 && tui_scan_on(scan)) {
+        if (cow_origin_dirty(run.origin)) {
+            status = look_into(scan, sector, &run, err);
+        } else {
+            cut_at_orphans(scan, sector, &run);
+        }
+    }
+    if (status == 0 && run.sectors > 0) {
         keep_run(scan, &run);
-    if (status == 0)
+    }
+    if (status == 0) {
         *out = run;
+    }
     return status;
 }
 
@@ -416,10 +445,11 @@ uint64_t tui_scan_mixed_pages(const struct tui_scan *scan, uint64_t first_sector
 void tui_scan_text(const struct tui_scan *scan, char *out, size_t out_bytes)
 {
     out[0] = '\0';
-    if (scan->job.state == TUI_JOB_RUNNING)
+    if (scan->job.state == TUI_JOB_RUNNING) {
         snprintf(out, out_bytes, "scan %d%%", tui_job_percent(&scan->job));
-    else if (scan->job.state == TUI_JOB_STOPPED)
+    } else if (scan->job.state == TUI_JOB_STOPPED) {
         snprintf(out, out_bytes, "scan stopped at %d%%", tui_job_percent(&scan->job));
-    else if (scan->job.state == TUI_JOB_DONE)
+    } else if (scan->job.state == TUI_JOB_DONE) {
         snprintf(out, out_bytes, "scanned");
+    }
 }

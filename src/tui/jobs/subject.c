@@ -16,7 +16,8 @@ int tui_subject_run_at(const struct tui_subject *subject, uint64_t sector, struc
     struct cow_run before;
     int status = cow_image_prev_run(subject->image, sector + 1, &before, err);
 
-    if (status)
+    if (status != 0) {
         return status;
-    return cow_image_next_run(subject->image, before.sectors ? before.first_sector : sector, out, err);
+    }
+    return cow_image_next_run(subject->image, before.sectors != 0 ? before.first_sector : sector, out, err);
 }

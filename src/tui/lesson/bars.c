@@ -33,8 +33,9 @@ struct tui_cell bar_cell(const struct lesson_picture *picture, uint64_t first_by
     uint64_t first = first_byte / sector_bytes, end = (first_byte + n_bytes) / sector_bytes;
     struct cow_density density = {0};
 
-    if (cow_image_density(image, first, end > first ? end - first : 1, &density, NULL))
+    if (cow_image_density(image, first, end > first ? end - first : 1, &density, NULL) != 0) {
         return (struct tui_cell){'?', TUI_DIM};
+    }
     const struct tui_mark mark = tui_density_mark(front_density_of(&density));
     return (struct tui_cell){mark.glyph, (uint8_t)mark.style};
 }
@@ -45,8 +46,9 @@ static struct tui_cell data_cell(const struct lesson_picture *picture, const str
 {
     for (size_t i = 0; i < sizeof bar->piece / sizeof bar->piece[0]; i++) {
         const struct bar_piece *piece = &bar->piece[i];
-        if (offset < piece->offset || offset - piece->offset >= piece->n_bytes)
+        if (offset < piece->offset || offset - piece->offset >= piece->n_bytes) {
             continue;
+        }
         uint64_t at = piece->first_byte + (offset - piece->offset);
         uint64_t left = piece->first_byte + piece->n_bytes - at;
         return bar_cell(picture, at, left < cell_bytes ? left : cell_bytes);

@@ -124,19 +124,21 @@ const char *course_said(const struct course *course)
     const struct lesson_step *step = &lesson_steps[course->step];
     int n = 0;
 
-    while (n < LESSON_SAID && step->said[n])
+    while (n < LESSON_SAID && step->said[n] != NULL) {
         n++;
-    if (n == 0)
+    }
+    if (n == 0) {
         return "";
+    }
     return step->said[course_rests(course) || n == 1 ? n - 1 : course->frame < n - 2 ? course->frame : n - 2];
 }
 
 static int show_frame(struct course *course, int step, int frame, struct cow_error *err)
 {
     const struct lesson_step *row = &lesson_steps[step];
-    int status = row->act ? row->act(&course->practice, frame, err) : 0;
+    int status = row->act != NULL ? row->act(&course->practice, frame, err) : 0;
 
-    if (status) {
+    if (status != 0) {
         course->is_lost = true;
         return status;
     }
@@ -147,8 +149,9 @@ static int show_frame(struct course *course, int step, int frame, struct cow_err
 
 int course_advance(struct course *course, struct cow_error *err)
 {
-    if (course->is_lost || course_rests(course))
+    if (course->is_lost || course_rests(course)) {
         return 0;
+    }
     return show_frame(course, course->step, course->frame + 1, err);
 }
 
@@ -156,8 +159,9 @@ int course_finish(struct course *course, struct cow_error *err)
 {
     int status = 0;
 
-    while (!status && !course->is_lost && !course_rests(course))
+    while (status == 0 && !course->is_lost && !course_rests(course)) {
         status = course_advance(course, err);
+    }
     return status;
 }
 
@@ -168,11 +172,13 @@ static int redo(struct course *course, int step, struct cow_error *err)
     int status = practice_begin(practice, err);
 
     practice->is_hasty = true;
-    for (int i = 0; i < step && !status; i++)
-        for (int frame = 0; frame <= lesson_steps[i].last && !status; frame++)
-            status = lesson_steps[i].act ? lesson_steps[i].act(practice, frame, err) : 0;
+    for (int i = 0; i < step && status == 0; i++) {
+        for (int frame = 0; frame <= lesson_steps[i].last && status == 0; frame++) {
+            status = lesson_steps[i].act != NULL ? lesson_steps[i].act(practice, frame, err) : 0;
+        }
+    }
     practice->is_hasty = false;
-    return status ? status : practice_catch_up(practice, err);
+    return status != 0 ? status : practice_catch_up(practice, err);
 }
 
 int course_go(struct course *course, int step, struct cow_error *err)
@@ -181,7 +187,7 @@ int course_go(struct course *course, int step, struct cow_error *err)
     int status = is_next ? course_finish(course, err) : redo(course, step, err);
 
     course->is_lost = status != 0;
-    return status ? status : show_frame(course, step, 0, err);
+    return status != 0 ? status : show_frame(course, step, 0, err);
 }
 
 int course_begin(struct course *course, struct cow_error *err)
@@ -190,11 +196,13 @@ int course_begin(struct course *course, struct cow_error *err)
 
     course->step = course->frame = 0;
     course->is_lost = false;
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = course_go(course, 0, err);
-    if (status)
+    if (status != 0) {
         practice_end(&course->practice);
+    }
     return status;
 }
 

@@ -12,8 +12,9 @@
 
 static void tell(struct lesson *lesson, int status, const struct cow_error *err)
 {
-    if (!status)
+    if (status == 0) {
         return;
+    }
     lesson->error = *err;
     lesson->box = LESSON_MESSAGE;
     lesson->page.top = 0;
@@ -24,8 +25,9 @@ static void go(struct lesson *lesson, int step, bool is_whole)
     struct cow_error err = {0};
     int status = course_go(&lesson->course, step, &err);
 
-    if (!status && (is_whole || lesson->is_still))
+    if (status == 0 && (is_whole || lesson->is_still)) {
         status = course_finish(&lesson->course, &err);
+    }
     lesson->ticks = 0;
     lesson->is_held = false;
     lesson->page.top = 0;
@@ -49,10 +51,11 @@ static void do_next(struct lesson *lesson)
 
 static void do_back(struct lesson *lesson)
 {
-    if (lesson->course.step > 0)
+    if (lesson->course.step > 0) {
         go(lesson, lesson->course.step - 1, true);
-    else
+    } else {
         lesson->said = "this is the first one";
+    }
 }
 
 /* Where one moves, it stays as it is, until it is asked for again; elsewhere that is what is wanted of all.
@@ -105,18 +108,20 @@ static void box_key(struct lesson *lesson, int key)
     enum tui_action_id action = tui_action_id_of_key(key, TUI_IN_RESULT);
 
     if (tui_page_act(&lesson->page, action, lesson->page_rows) == TUI_IGNORED &&
-        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER))
+        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER)) {
         lesson->box = LESSON_NO_BOX;
+    }
 }
 
 static void handle_key(struct lesson *lesson, int key)
 {
     lesson->redraw = true;
     lesson->said = NULL;
-    if (lesson->box != LESSON_NO_BOX)
+    if (lesson->box != LESSON_NO_BOX) {
         box_key(lesson, key);
-    else if (!perform(lesson, tui_action_id_of_key(key, TUI_IN_LESSON)))
+    } else if (!perform(lesson, tui_action_id_of_key(key, TUI_IN_LESSON))) {
         lesson->said = "no such key here; ? tells the keys";
+    }
 }
 
 static void handle_tick(struct lesson *lesson)
@@ -126,8 +131,9 @@ static void handle_tick(struct lesson *lesson)
     unsigned wanted = lesson->backend->interactive ? (unsigned)lesson_steps[course->step].tenths : 1;
 
     if (course_rests(course) || course->is_lost || lesson->is_held || lesson->box != LESSON_NO_BOX ||
-        ++lesson->ticks < wanted)
+        ++lesson->ticks < wanted) {
         return;
+    }
     lesson->ticks = 0;
     lesson->redraw = true;
     tell(lesson, course_advance(course, &err), &err);
@@ -165,16 +171,19 @@ int lesson_run(struct tui_backend *backend, bool is_ascii, int *stop_signal, str
     int status = course_begin(&lesson.course, err);
 
     *stop_signal = 0;
-    if (status)
+    if (status != 0) {
         return cow_error_prefix(err, "the tour needs a practice disk");
+    }
     lesson.canvas.ascii = is_ascii;
-    while (!lesson.leave && !status) {
+    while (!lesson.leave && status == 0) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
-        if (lesson.redraw)
+        if (lesson.redraw) {
             lesson_draw(&lesson);
+        }
         status = backend->ops->next(backend, &event, TUI_WAIT_EVENT, err);
-        if (!status)
+        if (status == 0) {
             handle_event(&lesson, &event);
+        }
     }
     *stop_signal = lesson.stop_signal;
     course_end(&lesson.course);

@@ -34,7 +34,7 @@ static int at_most(int a, int b)
 static void verdict_text(const struct practice *practice, char out[TITLE_BYTES], int shortness)
 {
     const struct cow_verdict *verdict = &practice->verdict;
-    const bool says_why = shortness == 0 && !verdict->opens && verdict->brief[0];
+    const bool says_why = shortness == 0 && !verdict->opens && verdict->brief[0] != '\0';
     char share[COW_SHARE_TEXT_BYTES];
 
     cow_share_text(share, practice->usage.dirty_sectors, cow_image_layout(practice->image)->sectors);
@@ -50,17 +50,20 @@ static void draw_top(const struct lesson *lesson, struct tui_canvas *canvas)
 
     tui_fill(canvas, (struct tui_rect){0, 0, canvas->cols, 1}, ' ', TUI_BAR);
     int x = 1 + tui_text(canvas, 1, 0, canvas->cols - 2, TUI_BAR_STRONG, "disk.cow") + BETWEEN;
-    if (lesson->course.is_lost || !practice->image)
+    if (lesson->course.is_lost || practice->image == NULL) {
         return;
+    }
     verdict_text(practice, verdict, 0);
-    if (x + tui_text_cells(verdict) + 1 > canvas->cols)
+    if (x + tui_text_cells(verdict) + 1 > canvas->cols) {
         verdict_text(practice, verdict, 1);
+    }
     int x_right = tui_text_right(canvas, canvas->cols - 1, 0, canvas->cols - 2,
                                  practice->verdict.opens ? TUI_BAR : TUI_BAR_ALERT, verdict);
     snprintf(facts, sizeof facts, "%s over disk.img",
              cow_size_text(size, cow_image_header(practice->image)->size_bytes));
-    if (x + tui_text_cells(facts) + BETWEEN <= x_right)
+    if (x + tui_text_cells(facts) + BETWEEN <= x_right) {
         tui_text(canvas, x, 0, x_right - x, TUI_BAR, facts);
+    }
 }
 
 /* Whether there is room for headings and frames. */
@@ -74,9 +77,10 @@ static void draw_steps(const struct lesson *lesson, struct tui_canvas *canvas)
 {
     int x = 0;
 
-    for (int i = 0; i < LESSON_STEPS; i++)
+    for (int i = 0; i < LESSON_STEPS; i++) {
         x += tui_textf(canvas, x, 1, canvas->cols - x, i == lesson->course.step ? TUI_TAB_ACTIVE : TUI_TAB,
                        " %d ", i + 1);
+    }
     tui_text_right(canvas, canvas->cols - 1, 1, canvas->cols - x - 2,
                    has_frames(canvas) ? TUI_DIM : TUI_HEADING,
                    has_frames(canvas) ? "A tour of copy-on-write" : lesson_steps[lesson->course.step].title);
@@ -117,8 +121,9 @@ static int draw_text(struct lesson *lesson, struct tui_rect slide)
         rows = lines > rows ? lines : rows;
     }
     fill_text(&page, cols, step->text);
-    if (heading > 0)
+    if (heading > 0) {
         tui_text(&lesson->canvas, slide.x + SIDES, slide.y, cols, TUI_HEADING, step->title);
+    }
     rows = at_most(rows, slide.rows - heading);
     tui_page_draw(&page, &lesson->canvas, (struct tui_rect){slide.x + SIDES, slide.y + heading, cols, rows},
                   -1);
@@ -145,7 +150,7 @@ static void draw_picture(struct lesson *lesson, struct tui_rect slide, int below
     struct tui_rect area = {slide.x + SIDES, slide.y + below + 1, slide.cols - 2 * SIDES,
                             slide.rows - below - 1};
 
-    if (course->is_lost || !course->practice.image) {
+    if (course->is_lost || course->practice.image == NULL) {
         draw_lost(lesson, area);
         return;
     }
@@ -180,7 +185,7 @@ static void fill_message(struct tui_page *page, const struct cow_error *error)
 {
     tui_page_line(page);
     tui_page_wrap(page, 1, 1, TUI_BAD, error->message);
-    if (error->hint[0]) {
+    if (error->hint[0] != '\0') {
         tui_page_line(page);
         tui_page_line(page);
         tui_page_wrap(page, 1, 1, TUI_NORMAL, error->hint);
@@ -198,10 +203,11 @@ static void draw_box(struct lesson *lesson, struct tui_canvas *canvas)
 
     tui_page_begin(page, cols - 4);
     tui_page_line(page);
-    if (is_help)
+    if (is_help) {
         fill_help(page, &lesson->course.practice);
-    else
+    } else {
         fill_message(page, &lesson->error);
+    }
     tui_page_line(page);
     int rows = at_most(page->lines + 2, canvas->rows - 2);
     struct tui_rect box = {(canvas->cols - cols) / 2, (canvas->rows - rows) / 2, cols, rows};
@@ -220,16 +226,17 @@ static void draw_said(const struct lesson *lesson, struct tui_canvas *canvas)
     char next[TUI_KEY_NAME_BYTES], hold[TUI_KEY_NAME_BYTES];
     int y = canvas->rows - 2, cols = canvas->cols - 2;
 
-    if (lesson->said)
+    if (lesson->said != NULL) {
         tui_text(canvas, 1, y, cols, TUI_STRONG, lesson->said);
-    else if (frame[0] || course_rests(&lesson->course) || lesson->course.is_lost)
+    } else if (frame[0] != '\0' || course_rests(&lesson->course) || lesson->course.is_lost) {
         tui_text(canvas, 1, y, cols, TUI_DIM, frame);
-    else
+    } else {
         tui_textf(canvas, 1, y, cols, TUI_DIM, "%s: %s shows how it ends, %s %s",
                   lesson->is_held ? "held" : "it moves",
                   tui_key_name(next, lesson_key_of(TUI_DO_ENTER, TUI_IN_LESSON)),
                   tui_key_name(hold, lesson_key_of(TUI_DO_HOLD, TUI_IN_LESSON)),
                   lesson->is_held ? "lets it go on" : "holds it");
+    }
 }
 
 void lesson_draw(struct lesson *lesson)
@@ -239,8 +246,9 @@ void lesson_draw(struct lesson *lesson)
 
     lesson->redraw = false;
     lesson->backend->ops->size(lesson->backend, &cols, &rows);
-    if (tui_canvas_resize(canvas, cols, rows))
+    if (tui_canvas_resize(canvas, cols, rows) != 0) {
         return; /* out of memory: the old picture stays */
+    }
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
         tui_app_draw_too_small(canvas);
     } else {
@@ -248,10 +256,11 @@ void lesson_draw(struct lesson *lesson)
         draw_top(lesson, canvas);
         draw_steps(lesson, canvas);
         draw_picture(lesson, slide, draw_text(lesson, slide));
-        if (lesson->box != LESSON_NO_BOX)
+        if (lesson->box != LESSON_NO_BOX) {
             draw_box(lesson, canvas);
-        else
+        } else {
             draw_said(lesson, canvas);
+        }
         tui_footer_draw(canvas, canvas->rows - 1,
                         lesson->box != LESSON_NO_BOX ? TUI_IN_RESULT : TUI_IN_LESSON);
     }

@@ -41,11 +41,12 @@ static int draw_text(const struct lesson_picture *picture, int y, int x, enum tu
     struct tui_page page = {0};
     int below = picture->area.y + picture->area.rows;
 
-    while (*text && used + 1 < sizeof told) {
-        if (strncmp(text, path, bytes) == 0 && text[bytes] == '/')
+    while (*text != '\0' && used + 1 < sizeof told) {
+        if (strncmp(text, path, bytes) == 0 && text[bytes] == '/') {
             text += bytes + 1;
-        else
+        } else {
             told[used++] = *text++;
+        }
     }
     told[used] = '\0';
     tui_page_begin(&page, picture->area.cols - x);
@@ -74,8 +75,9 @@ static void draw_command(const struct lesson_picture *picture, int y)
     const char *command = picture->practice->command;
     int x = picture->area.x;
 
-    if (!command[0])
+    if (command[0] == '\0') {
         return;
+    }
     tui_put(picture->canvas, x, y, '$', TUI_DIM);
     tui_text(picture->canvas, x + 2, y, picture->area.cols - 2, TUI_STRONG, command);
 }
@@ -95,10 +97,11 @@ static void draw_disk_row(const struct lesson_picture *picture, int y, const cha
     for (int i = 0; i < cols; i++) {
         uint64_t from = size * (uint64_t)i / (uint64_t)cols, to = size * (uint64_t)(i + 1) / (uint64_t)cols;
         struct tui_cell cell = bar_cell(picture, from, to - from);
-        if (cell.style != TUI_MAP_BACKING)
+        if (cell.style != TUI_MAP_BACKING) {
             tui_put(canvas, x + i, y, cell.ch, (enum tui_style)cell.style);
-        else if (!cow_alone)
+        } else if (!cow_alone) {
             tui_put(canvas, x + i, y, BAR_RAW, TUI_LABEL);
+        }
     }
 }
 
@@ -172,8 +175,9 @@ static void quote_bytes(char *out, size_t cells, const unsigned char *bytes)
 
     out[0] = out[n + 1] = '"';
     out[n + 2] = '\0';
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out[i + 1] = (char)(bytes[i] >= ' ' && bytes[i] < 0x7f ? bytes[i] : '.');
+    }
 }
 
 /* What one of the files has in the place of that sector, whatever the bit says. */
@@ -190,11 +194,13 @@ static void draw_side(const struct lesson_picture *picture, int y, enum cow_file
     bool is_data = false;
     int x = picture->area.x;
 
-    if (cow_image_data_at(image, file, byte, byte + sizeof bytes, &is_data, &end, NULL) ||
-        cow_image_read_file(image, file, byte, bytes, sizeof bytes, NULL))
+    if (cow_image_data_at(image, file, byte, byte + sizeof bytes, &is_data, &end, NULL) != 0 ||
+        cow_image_read_file(image, file, byte, bytes, sizeof bytes, NULL) != 0) {
         return;
-    if (is_read)
+    }
+    if (is_read) {
         tui_put(canvas, x, y, 0x25b8, TUI_STRONG);
+    }
     tui_text(canvas, x + 2, y, LABEL_COLS - 2, is_read ? TUI_STRONG : TUI_LABEL,
              file == COW_FILE_COW ? "disk.cow" : "disk.img");
     tui_textf(canvas, x + LABEL_COLS, y, 14, style, "at %" PRIu64, at);
@@ -212,8 +218,9 @@ static void draw_guest(const struct lesson_picture *picture, int y)
     char text[CELLS + 8];
     int x = picture->area.x;
 
-    if (cow_image_read(image, byte, bytes, sizeof bytes, NULL))
+    if (cow_image_read(image, byte, bytes, sizeof bytes, NULL) != 0) {
         return;
+    }
     quote_bytes(text, CELLS, bytes);
     tui_text(picture->canvas, x, y, LABEL_COLS, TUI_LABEL, "guest reads");
     tui_textf(picture->canvas, x + LABEL_COLS, y, 13, TUI_SELECTED, "%" PRIu64, picture->practice->sector);
@@ -252,8 +259,9 @@ static void draw_cells(const struct lesson_picture *picture, int rows, uint64_t 
         for (int x = 0; x < picture->area.cols; x++) {
             uint64_t first = ((uint64_t)y * (uint64_t)picture->area.cols + (uint64_t)x) * cell_sectors;
             struct cow_density density = {0};
-            if (first >= sectors || cow_image_density(image, first, cell_sectors, &density, NULL))
+            if (first >= sectors || cow_image_density(image, first, cell_sectors, &density, NULL) != 0) {
                 return;
+            }
             const struct tui_mark mark = tui_density_mark(front_density_of(&density));
             tui_put(picture->canvas, picture->area.x + x, picture->area.y + y, mark.glyph, mark.style);
         }
@@ -316,8 +324,9 @@ void picture_dates(const struct lesson_picture *picture)
     draw_command(picture, y);
     y = below_part(y, &spare);
     y = draw_verdict(picture, y);
-    if (practice->verdict.advice[0] && spare > 2)
+    if (practice->verdict.advice[0] != '\0' && spare > 2) {
         draw_text(picture, y + 1, LABEL_COLS, TUI_NORMAL, practice->verdict.advice);
+    }
 }
 
 /* ---- growth: the seed's three pictures ---- */
@@ -364,8 +373,9 @@ static void put_new_sectors(const struct lesson_picture *picture, int y)
     const uint64_t all = cow_image_layout(practice->image)->sectors;
     struct cow_density density = {0};
 
-    if (all <= old || cow_image_density(practice->image, old, all - old, &density, NULL))
+    if (all <= old || cow_image_density(practice->image, old, all - old, &density, NULL) != 0) {
         return;
+    }
     tui_textf(picture->canvas, picture->area.x + LABEL_COLS, y, picture->area.cols - LABEL_COLS, TUI_DIM,
               "%" PRIu64 " of %" PRIu64 " new sectors have their bits set", density.dirty_sectors,
               density.sectors);
@@ -379,8 +389,9 @@ void picture_growth(const struct lesson_picture *picture)
     struct bar bar = bar_of(before, practice->growth.before_bytes, total);
     int y = picture->area.y, spare = spare_rows(picture, 9);
 
-    if (!practice->growth.known)
+    if (!practice->growth.known) {
         return;
+    }
     draw_command(picture, y);
     y = spare > 3 ? below_part(y, &spare) : y + 1; /* the three pictures part first */
     bar_draw(picture, y, "1 as it is", &bar);
@@ -446,8 +457,10 @@ int lesson_key_of(enum tui_action_id id, tui_contexts contexts)
     const struct tui_action *row;
 
     for (size_t i = 0; (row = tui_action_row(i)) != NULL; i++) {
-        if (row->id == id && row->key[0] != TUI_KEY_NONE && tui_action_id_of_key(row->key[0], contexts) == id)
+        if (row->id == id && row->key[0] != TUI_KEY_NONE &&
+            tui_action_id_of_key(row->key[0], contexts) == id) {
             return row->key[0];
+        }
     }
     return TUI_KEY_NONE;
 }
@@ -457,10 +470,10 @@ void picture_ways(const struct lesson_picture *picture)
     enum { KEY_COLS = 14 };
     int x = picture->area.x, y = picture->area.y;
 
-    for (const struct lesson_way *way = lesson_ways; way->words; way++) {
+    for (const struct lesson_way *way = lesson_ways; way->words != NULL; way++) {
         char name[TUI_KEY_NAME_BYTES];
         tui_text(picture->canvas, x, y, KEY_COLS, TUI_KEY,
-                 way->typed ? way->typed : tui_key_name(name, lesson_key_of(way->id, way->contexts)));
+                 way->typed != NULL ? way->typed : tui_key_name(name, lesson_key_of(way->id, way->contexts)));
         tui_text(picture->canvas, x + KEY_COLS, y++, picture->area.cols - KEY_COLS, TUI_NORMAL, way->words);
     }
 }

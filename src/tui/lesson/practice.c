@@ -37,8 +37,9 @@ int practice_make(struct practice *out, struct cow_error *err)
 {
     memset(out, 0, sizeof *out);
     int status = front_private_make_kind(&out->directory, &for_practice, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     snprintf(out->cow, sizeof out->cow, "%s/disk.cow", out->directory.path);
     snprintf(out->backing, sizeof out->backing, "%s/disk.img", out->directory.path);
     out->sector = FIRST_PAGE * (PAGE_BYTES / SECTOR_BYTES);
@@ -63,12 +64,14 @@ static int look(struct practice *practice, struct cow_error *err)
     close_image(practice);
     practice->is_stale = false;
     int status = cow_image_open(&practice->image, practice->cow, NULL, err);
-    if (status == 0)
+    if (status == 0) {
         status = cow_image_usage(practice->image, &practice->usage, err);
-    if (status)
+    }
+    if (status != 0) {
         close_image(practice);
-    else
+    } else {
         cow_image_verdict(practice->image, &practice->verdict);
+    }
     return status;
 }
 
@@ -86,10 +89,12 @@ static int write_at(int fd, const char *path, const void *data, size_t n_bytes, 
 
     while (n_bytes > 0) {
         ssize_t n = pwrite(fd, from, n_bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
             continue;
-        if (n <= 0)
+        }
+        if (n <= 0) {
             return cow_error_system(err, n < 0 ? errno : EIO, "writing %s", path);
+        }
         from += n;
         n_bytes -= (size_t)n;
         offset += (uint64_t)n;
@@ -101,22 +106,24 @@ static int set_date(int fd, const char *path, time_t seconds, struct cow_error *
 {
     const struct timespec date[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
 
-    return futimens(fd, date) ? cow_error_system(err, errno, "setting the date of %s", path) : 0;
+    return futimens(fd, date) != 0 ? cow_error_system(err, errno, "setting the date of %s", path) : 0;
 }
 
 static void fill(char *page, const char *text)
 {
     size_t bytes = strlen(text);
 
-    for (size_t i = 0; i < PAGE_BYTES; i++)
+    for (size_t i = 0; i < PAGE_BYTES; i++) {
         page[i] = text[i % SECTOR_BYTES % bytes];
+    }
 }
 
 /* Closes it, and what was wrong before is told. */
 static int close_file(int fd, const char *path, int status, struct cow_error *err)
 {
-    if (close(fd) && !status)
+    if (close(fd) != 0 && status == 0) {
         return cow_error_system(err, errno, "writing %s", path);
+    }
     return status;
 }
 
@@ -126,14 +133,17 @@ static int make_backing(const struct practice *practice, struct cow_error *err)
     char page[PAGE_BYTES];
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "making %s", path);
+    }
     fill(page, before_text);
-    int status = ftruncate(fd, DISK_BYTES) ? cow_error_system(err, errno, "making %s", path) : 0;
-    if (!status)
+    int status = ftruncate(fd, DISK_BYTES) != 0 ? cow_error_system(err, errno, "making %s", path) : 0;
+    if (status == 0) {
         status = write_at(fd, path, page, sizeof page, practice->sector * SECTOR_BYTES, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = set_date(fd, path, DATE, err);
+    }
     return close_file(fd, path, status, err);
 }
 
@@ -152,16 +162,20 @@ static int make_cow(const struct practice *practice, struct cow_error *err)
 
     snprintf(header.backing_path, sizeof header.backing_path, "%s", practice->backing);
     int status = cow_header_encode(bytes, &header, err);
-    if (!status)
+    if (status == 0) {
         status = cow_layout_of(&layout, &header, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "making %s", path);
+    }
     status = write_at(fd, path, bytes, sizeof bytes, 0, err);
-    if (!status && ftruncate(fd, (off_t)layout.end_offset))
+    if (status == 0 && ftruncate(fd, (off_t)layout.end_offset) != 0) {
         status = cow_error_system(err, errno, "making %s", path);
+    }
     return close_file(fd, path, status, err);
 }
 
@@ -172,9 +186,10 @@ int practice_begin(struct practice *practice, struct cow_error *err)
     practice->command[0] = '\0';
     practice->growth.known = false;
     int status = make_backing(practice, err);
-    if (!status)
+    if (status == 0) {
         status = make_cow(practice, err);
-    return status ? status : look(practice, err);
+    }
+    return status != 0 ? status : look(practice, err);
 }
 
 /* ---- the guest ---- */
@@ -190,9 +205,10 @@ static int write_pages(int fd, const struct practice *practice, struct pages pag
     int status = 0;
 
     fill(page, after_text);
-    for (uint64_t i = pages.first; i < pages.first + pages.n && !status; i++)
+    for (uint64_t i = pages.first; i < pages.first + pages.n && status == 0; i++) {
         status = write_at(fd, practice->cow, page, sizeof page,
                           cow_layout_place(cow_image_layout(practice->image), i * PAGE_BYTES), err);
+    }
     return status;
 }
 
@@ -211,17 +227,21 @@ static int as_guest(struct practice *practice, struct pages pages, bool writes_b
 {
     int status = 0, fd = open(practice->cow, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "opening %s", practice->cow);
-    if (writes_bytes)
+    }
+    if (writes_bytes) {
         status = write_pages(fd, practice, pages, err);
-    if (!status && writes_bytes && !practice->is_hasty && fdatasync(fd))
+    }
+    if (status == 0 && writes_bytes && !practice->is_hasty && fdatasync(fd) != 0) {
         status = cow_error_system(err, errno, "writing %s", practice->cow);
-    if (!status && sets_bits)
+    }
+    if (status == 0 && sets_bits) {
         status = set_bits(fd, practice, pages, err);
+    }
     status = close_file(fd, practice->cow, status, err);
     practice->is_stale = true;
-    return status || practice->is_hasty ? status : look(practice, err);
+    return status != 0 || practice->is_hasty ? status : look(practice, err);
 }
 
 static struct pages page_of_sector(const struct practice *practice)
@@ -245,8 +265,9 @@ int practice_write_part(struct practice *practice, int part, struct cow_error *e
     const uint64_t all = DISK_BYTES / PAGE_BYTES, k = (uint64_t)part;
     struct pages pages = {k * 789 % all, LEAST_PAGES + k * 13 % (MOST_PAGES - LEAST_PAGES + 1)};
 
-    if (pages.first + pages.n > all)
+    if (pages.first + pages.n > all) {
         pages.n = all - pages.first;
+    }
     return as_guest(practice, pages, true, true, err);
 }
 
@@ -254,11 +275,12 @@ int practice_touch(struct practice *practice, struct cow_error *err)
 {
     int fd = open(practice->backing, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "opening %s", practice->backing);
+    }
     int status = close_file(fd, practice->backing, set_date(fd, practice->backing, DATE + DAY_S, err), err);
     snprintf(practice->command, sizeof practice->command, "touch -d @%d disk.img", (int)(DATE + DAY_S));
-    return status ? status : look(practice, err);
+    return status != 0 ? status : look(practice, err);
 }
 
 /* ---- the core's changes ---- */
@@ -289,11 +311,12 @@ static void keep_command(struct practice *practice, const char *command)
     const char *path = practice->directory.path;
     size_t used = 0, bytes = strlen(path);
 
-    while (*command && used + 1 < sizeof practice->command) {
-        if (strncmp(command, path, bytes) == 0 && command[bytes] == '/')
+    while (*command != '\0' && used + 1 < sizeof practice->command) {
+        if (strncmp(command, path, bytes) == 0 && command[bytes] == '/') {
             command += bytes + 1;
-        else
+        } else {
             practice->command[used++] = *command++;
+        }
     }
     practice->command[used] = '\0';
 }
@@ -313,14 +336,18 @@ int practice_do(struct practice *practice, enum practice_change change, bool is_
     struct cow_plan *plan = NULL;
     int status = practice_catch_up(practice, err);
 
-    if (!status)
+    if (status == 0) {
         status = plan_change(&plan, practice->image, change, err);
-    if (!status && is_meant)
+    }
+    if (status == 0 && is_meant) {
         status = cow_plan_probe(plan, err);
-    if (!status)
+    }
+    if (status == 0) {
         keep_preview(practice, cow_plan_preview(plan));
-    if (!status && is_meant)
+    }
+    if (status == 0 && is_meant) {
         status = cow_plan_commit(plan, NULL, err);
+    }
     cow_plan_free(plan);
-    return status || !is_meant ? status : look(practice, err);
+    return status != 0 || !is_meant ? status : look(practice, err);
 }

@@ -97,8 +97,9 @@ const char *tui_role_name(int style)
 int tui_role_find(const char *word, size_t word_bytes)
 {
     for (int i = 0; i < TUI_STYLES; i++) {
-        if (roles[i] && is_word(roles[i], word, word_bytes))
+        if (roles[i] != NULL && is_word(roles[i], word, word_bytes)) {
             return i;
+        }
     }
     return -1;
 }
@@ -113,16 +114,19 @@ bool tui_color_find(short *color, const char *word, size_t word_bytes)
     long number = 0;
 
     *color = -1;
-    if (is_word("default", word, word_bytes))
+    if (is_word("default", word, word_bytes)) {
         return true;
+    }
     for (short i = 0; i < TUI_COLOR_NAMES; i++) {
         *color = i;
-        if (is_word(colors[i], word, word_bytes))
+        if (is_word(colors[i], word, word_bytes)) {
             return true;
+        }
     }
     for (size_t i = 0; i < word_bytes; i++) {
-        if (word[i] < '0' || word[i] > '9' || i >= 3)
+        if (word[i] < '0' || word[i] > '9' || i >= 3) {
             return false;
+        }
         number = number * 10 + (word[i] - '0');
     }
     *color = (short)number;

@@ -53,9 +53,10 @@ const char *tui_settings_text(const struct tui_settings *settings, char *out, si
 {
     size_t used = 0;
 
-    for (size_t i = 0; i < SETTINGS && used < out_bytes; i++)
+    for (size_t i = 0; i < SETTINGS && used < out_bytes; i++) {
         used += (size_t)snprintf(out + used, out_bytes - used, "%s%s %s", i > 0 ? ", " : "", table[i].name,
                                  tui_setting_value(settings, i));
+    }
     return out;
 }
 
@@ -72,8 +73,9 @@ void tui_settings_apply(const struct tui_settings *settings, struct tui_backend 
 
 static int set_flag(struct tui_settings *settings, enum setting which, bool on, struct cow_error *err)
 {
-    if (which == ASCII && !on && settings->only_ascii)
+    if (which == ASCII && !on && settings->only_ascii) {
         return cow_error_set(err, COW_USAGE, "this terminal's locale has ASCII characters only");
+    }
     *(which == ASCII ? &settings->ascii : &settings->mouse) = on;
     return 0;
 }
@@ -97,8 +99,9 @@ static int set_theme(struct tui_settings *settings, const char *name, struct cow
     struct tui_theme theme;
     int status = tui_theme_load(&theme, name, err);
 
-    if (status == 0)
+    if (status == 0) {
         settings->theme = theme;
+    }
     return status;
 }
 
@@ -107,8 +110,9 @@ static int refuse_missing(enum setting which, struct cow_error *err)
     char names[COW_HINT_BYTES - 32];
 
     cow_error_set(err, COW_USAGE, "set %s: which one?", table[which].name);
-    if (which == COLOR)
+    if (which == COLOR) {
         return cow_error_hint(err, "auto, never or always");
+    }
     return cow_error_hint(err, "themes: %s", tui_theme_names(names, sizeof names));
 }
 
@@ -119,10 +123,11 @@ static int refuse_name(const char *name, size_t name_bytes, struct cow_error *er
     const char *word;
 
     snprintf(typed, sizeof typed, "%.*s", (int)name_bytes, name);
-    for (size_t i = 0; (word = tui_setting_word("", i)) != NULL; i++)
+    for (size_t i = 0; (word = tui_setting_word("", i)) != NULL; i++) {
         cow_nearest_offer(&nearest, word);
+    }
     cow_error_set(err, COW_USAGE, "there is no setting \"%s\"", cow_escape(told, sizeof told, typed));
-    return nearest.word
+    return nearest.word != NULL
                ? cow_error_hint(err, "did you mean :set %s? :set alone shows what there is", nearest.word)
                : cow_error_hint(err, ":set alone shows what there is");
 }
@@ -132,10 +137,11 @@ static enum setting find_setting(const char *name, size_t name_bytes, bool *off)
 {
     *off = name_bytes > 2 && strncmp(name, "no", 2) == 0;
     for (size_t i = 0; i < SETTINGS; i++) {
-        size_t skip = *off && !table[i].value ? 2 : 0;
+        size_t skip = *off && table[i].value == NULL ? 2 : 0;
         if (strncmp(table[i].name, name + skip, name_bytes - skip) == 0 &&
-            table[i].name[name_bytes - skip] == '\0')
+            table[i].name[name_bytes - skip] == '\0') {
             return (enum setting)i;
+        }
     }
     return SETTINGS;
 }
@@ -147,15 +153,19 @@ int tui_setting_change(struct tui_settings *settings, const char *words, struct 
     bool off;
     enum setting which = find_setting(words, bytes, &off);
 
-    if (which == SETTINGS)
+    if (which == SETTINGS) {
         return refuse_name(words, bytes, err);
-    if (!table[which].value && words[bytes] != '\0')
+    }
+    if (table[which].value == NULL && words[bytes] != '\0') {
         return cow_error_set(err, COW_USAGE, "%s is on or off: set %s, set no%s", table[which].name,
                              table[which].name, table[which].name);
-    if (!table[which].value)
+    }
+    if (table[which].value == NULL) {
         return set_flag(settings, which, !off, err);
-    if (value[0] == '\0')
+    }
+    if (value[0] == '\0') {
         return refuse_missing(which, err);
+    }
     return which == COLOR ? set_color(settings, value, err) : set_theme(settings, value, err);
 }
 
@@ -165,10 +175,12 @@ static const char *value_word(enum setting which, size_t index)
 {
     static struct tui_theme_list themes;
 
-    if (which == COLOR)
+    if (which == COLOR) {
         return index < COLOR_WORDS ? color_words[index] : NULL;
-    if (index == 0)
+    }
+    if (index == 0) {
         tui_theme_list(&themes);
+    }
     return index < themes.n ? themes.name[index] : NULL;
 }
 
@@ -179,7 +191,8 @@ const char *tui_setting_word(const char *line, size_t index)
     bool off;
     enum setting which = find_setting(line, bytes, &off);
 
-    if (line[bytes] != '\0')
+    if (line[bytes] != '\0') {
         return which == COLOR || which == THEME ? value_word(which, index) : NULL;
+    }
     return index < sizeof words / sizeof words[0] ? words[index] : NULL;
 }

@@ -18,8 +18,9 @@ enum { SHIPPED = sizeof shipped / sizeof shipped[0] };
 const char *tui_shipped_theme(const char *name)
 {
     for (size_t i = 0; i < SHIPPED; i++) {
-        if (strcmp(shipped[i].name, name) == 0)
+        if (strcmp(shipped[i].name, name) == 0) {
             return shipped[i].text;
+        }
     }
     return NULL;
 }

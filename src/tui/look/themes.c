@@ -29,10 +29,11 @@ static bool find_users_place(char *out)
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int n = -1;
 
-    if (config && config[0] == '/') /* a relative one is to be ignored, says the specification */
+    if (config != NULL && config[0] == '/') { /* a relative one is to be ignored, says the specification */
         n = snprintf(out, PATH_MAX, "%s/cowtui/themes", config);
-    else if (home && home[0] == '/')
+    } else if (home != NULL && home[0] == '/') {
         n = snprintf(out, PATH_MAX, "%s/.config/cowtui/themes", home);
+    }
     return n > 0 && n < PATH_MAX;
 }
 
@@ -42,8 +43,9 @@ static bool find_shared_place(char *out)
     ssize_t bytes = readlink("/proc/self/exe", own, sizeof own - 1);
 
     own[bytes > 0 ? bytes : 0] = '\0';
-    if (!strrchr(own, '/'))
+    if (strrchr(own, '/') == NULL) {
         return false;
+    }
     *strrchr(own, '/') = '\0';
     int n = snprintf(out, PATH_MAX, "%s/../share/cowtui/themes", own);
     return n > 0 && n < PATH_MAX;
@@ -59,17 +61,22 @@ static int read_open_file(char *text, int fd, const char *told, struct cow_error
     size_t n = 0;
     ssize_t one = 1;
 
-    if (fstat(fd, &facts))
+    if (fstat(fd, &facts) != 0) {
         return cow_error_system(err, errno, "%s", told);
-    if (!S_ISREG(facts.st_mode))
+    }
+    if (!S_ISREG(facts.st_mode)) {
         return cow_error_set(err, COW_USAGE, "%s: not a regular file", told);
-    while (n <= TUI_THEME_BYTES && (one = read(fd, text + n, TUI_THEME_BYTES + 1 - n)) > 0)
+    }
+    while (n <= TUI_THEME_BYTES && (one = read(fd, text + n, TUI_THEME_BYTES + 1 - n)) > 0) {
         n += (size_t)one;
-    if (one < 0)
+    }
+    if (one < 0) {
         return cow_error_system(err, errno, "%s", told);
-    if (n > TUI_THEME_BYTES || memchr(text, '\0', n))
+    }
+    if (n > TUI_THEME_BYTES || memchr(text, '\0', n) != NULL) {
         return cow_error_set(err, COW_USAGE, "%s: this is no theme: %s", told,
                              n > TUI_THEME_BYTES ? "it is too long" : "it is not text");
+    }
     text[n] = '\0';
     return 0;
 }
@@ -78,13 +85,15 @@ static int read_file(struct tui_theme *theme, const char *path, int fd, struct c
 {
     char told[COW_MESSAGE_BYTES / 2];
     char *text = malloc(TUI_THEME_BYTES + 1);
-    int status = text ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    int status = text != NULL ? 0 : cow_error_set(err, COW_NO_MEMORY, "out of memory");
 
     cow_escape(told, sizeof told, path);
-    if (status == 0)
+    if (status == 0) {
         status = read_open_file(text, fd, told, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = tui_theme_read(theme, told, text, err);
+    }
     free(text);
     return status;
 }
@@ -99,10 +108,12 @@ static int look_in(struct tui_theme *theme, const char *place, const char *name,
     snprintf(path, sizeof path, "%s/%s%s", place, name, suffix);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     *found = fd >= 0 || (errno != ENOENT && errno != ENOTDIR);
-    if (!*found)
+    if (!*found) {
         return 0;
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return cow_error_system(err, errno, "%s", cow_escape(told, sizeof told, path));
+    }
     status = read_file(theme, path, fd, err);
     close(fd);
     return status;
@@ -118,23 +129,28 @@ static int refuse_name(const char *name, struct cow_error *err)
 
 int tui_theme_load(struct tui_theme *theme, const char *name, struct cow_error *err)
 {
-    const char *wanted = name ? name : "default", *text = tui_shipped_theme(wanted);
+    const char *wanted = name != NULL ? name : "default", *text = tui_shipped_theme(wanted);
     bool found = false;
     char place[PATH_MAX];
     int status = 0;
 
-    if (!tui_theme_name_fits(wanted))
+    if (!tui_theme_name_fits(wanted)) {
         return refuse_name(wanted, err);
-    for (size_t i = 0; name && i < PLACES && !found; i++) {
-        if (places[i](place))
-            status = look_in(theme, place, wanted, &found, err);
     }
-    if (!found && !text)
+    for (size_t i = 0; name != NULL && i < PLACES && !found; i++) {
+        if (places[i](place)) {
+            status = look_in(theme, place, wanted, &found, err);
+        }
+    }
+    if (!found && text == NULL) {
         return refuse_name(wanted, err);
-    if (!found)
+    }
+    if (!found) {
         status = tui_theme_read(theme, wanted, text, err);
-    if (status == 0)
+    }
+    if (status == 0) {
         snprintf(theme->name, sizeof theme->name, "%s", wanted);
+    }
     return status;
 }
 
@@ -145,11 +161,13 @@ static void add_name(struct tui_theme_list *list, const char *name)
 {
     size_t at = 0;
 
-    while (at < list->n && strcmp(list->name[at], name) < 0)
+    while (at < list->n && strcmp(list->name[at], name) < 0) {
         at++;
+    }
     if (list->n == TUI_THEMES_MAX || !tui_theme_name_fits(name) ||
-        (at < list->n && strcmp(list->name[at], name) == 0))
+        (at < list->n && strcmp(list->name[at], name) == 0)) {
         return;
+    }
     memmove(list->name[at + 1], list->name[at], (list->n - at) * sizeof list->name[0]);
     snprintf(list->name[at], sizeof list->name[at], "%s", name);
     list->n++;
@@ -161,17 +179,20 @@ static void add_directory(struct tui_theme_list *list, const char *place)
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
-    if (fd >= 0 && !directory)
+    if (fd >= 0 && directory == NULL) {
         close(fd);
-    while (directory && list->n < TUI_THEMES_MAX && (entry = readdir(directory)) != NULL) {
+    }
+    while (directory != NULL && list->n < TUI_THEMES_MAX && (entry = readdir(directory)) != NULL) {
         size_t bytes = strlen(entry->d_name);
-        if (bytes <= SUFFIX || strcmp(entry->d_name + bytes - SUFFIX, suffix) != 0)
+        if (bytes <= SUFFIX || strcmp(entry->d_name + bytes - SUFFIX, suffix) != 0) {
             continue;
+        }
         entry->d_name[bytes - SUFFIX] = '\0';
         add_name(list, entry->d_name);
     }
-    if (directory)
+    if (directory != NULL) {
         closedir(directory);
+    }
 }
 
 void tui_theme_list(struct tui_theme_list *list)
@@ -180,11 +201,13 @@ void tui_theme_list(struct tui_theme_list *list)
     char place[PATH_MAX];
 
     list->n = 0;
-    for (size_t i = 0; (name = tui_shipped_name(i)) != NULL; i++)
+    for (size_t i = 0; (name = tui_shipped_name(i)) != NULL; i++) {
         add_name(list, name);
+    }
     for (size_t i = 0; i < PLACES; i++) {
-        if (places[i](place))
+        if (places[i](place)) {
             add_directory(list, place);
+        }
     }
 }
 
@@ -196,8 +219,9 @@ const char *tui_theme_names(char *out, size_t out_bytes)
     tui_theme_list(&list);
     out[0] = '\0';
     for (size_t i = 0; i < list.n; i++) {
-        if (used + strlen(list.name[i]) + 3 > out_bytes)
+        if (used + strlen(list.name[i]) + 3 > out_bytes) {
             break;
+        }
         used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i > 0 ? ", " : "", list.name[i]);
     }
     return out;

@@ -25,14 +25,17 @@ static bool hear_while_reading(void *context, const struct cow_progress *progres
     struct tui_event event = {.kind = TUI_EVENT_TICK};
     struct cow_error err = {.status = 0};
 
-    if (!replay->backend->interactive || tui_clock() - replay->drawn < tick_seconds)
+    if (!replay->backend->interactive || tui_clock() - replay->drawn < tick_seconds) {
         return false;
+    }
     snprintf(replay->said, sizeof replay->said, "reading the filesystem, %.0f%%",
              (double)progress->done_bytes * 100 / (double)progress->total_bytes);
-    if (replay_draw(replay, &err))
+    if (replay_draw(replay, &err) != 0) {
         return true;
-    if (replay->backend->ops->next(replay->backend, &event, TUI_WAIT_NOT, &err))
+    }
+    if (replay->backend->ops->next(replay->backend, &event, TUI_WAIT_NOT, &err) != 0) {
         return true;
+    }
     if (event.kind == TUI_EVENT_STOP) {
         replay->stop_signal = event.signal_number;
         replay->leave = true;
@@ -46,7 +49,7 @@ static void ask_whose(struct replay *replay)
     const struct cow_env env = {.progress = hear_while_reading, .context = replay};
     struct cow_error err = {.status = 0};
 
-    if (replay->whose.scan) { /* it may have gone on since */
+    if (replay->whose.scan != NULL) { /* it may have gone on since */
         front_written_close(&replay->whose);
         replay->written.known = false;
     }
@@ -81,8 +84,9 @@ static int do_play(struct replay *replay, struct cow_error *err)
 
     replay->plays = !replay->plays;
     replay->clock = tui_clock();
-    if (replay->plays && replay->at_ms >= (double)facts->end_ms)
+    if (replay->plays && replay->at_ms >= (double)facts->end_ms) {
         status = replay_go(replay, 0, err);
+    }
     return status;
 }
 
@@ -90,8 +94,9 @@ static void do_speed(struct replay *replay, double factor)
 {
     double speed = replay->speed * factor;
 
-    if (speed >= 1 && speed <= SPEED_MOST)
+    if (speed >= 1 && speed <= SPEED_MOST) {
         replay->speed = speed;
+    }
     snprintf(replay->said, sizeof replay->said, "it plays %.0fx", replay->speed);
 }
 
@@ -177,12 +182,14 @@ static int handle_key(struct replay *replay, int key, struct cow_error *err)
 {
     replay->redraw = true;
     replay->said[0] = '\0';
-    if (!replay->is_help)
+    if (!replay->is_help) {
         return perform(replay, tui_action_id_of_key(key, TUI_IN_REPLAY), err);
+    }
     enum tui_action_id action = tui_action_id_of_key(key, TUI_IN_RESULT);
     if (tui_page_act(&replay->help, action, replay->help_rows) == TUI_IGNORED &&
-        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER))
+        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER)) {
         replay->is_help = false;
+    }
     return 0;
 }
 
@@ -192,13 +199,16 @@ static int handle_mouse(struct replay *replay, const struct tui_mouse *mouse, st
     struct tui_rect line = replay->line_area;
 
     replay->redraw = true;
-    if (replay->is_help)
+    if (replay->is_help) {
         return 0;
-    if (mouse->kind == TUI_MOUSE_WHEEL_UP || mouse->kind == TUI_MOUSE_WHEEL_DOWN)
+    }
+    if (mouse->kind == TUI_MOUSE_WHEEL_UP || mouse->kind == TUI_MOUSE_WHEEL_DOWN) {
         return perform(replay, mouse->kind == TUI_MOUSE_WHEEL_UP ? TUI_DO_LEFT : TUI_DO_RIGHT, err);
+    }
     if ((mouse->kind != TUI_MOUSE_PRESS && mouse->kind != TUI_MOUSE_DRAG) ||
-        !tui_rect_holds(line, mouse->x, mouse->y))
+        !tui_rect_holds(line, mouse->x, mouse->y)) {
         return 0;
+    }
     replay->plays = false;
     return replay_go(
         replay, (double)cow_history_facts(replay->history)->end_ms * (mouse->x - line.x + 1) / line.cols - 1,
@@ -235,10 +245,11 @@ static int play_on(struct replay *replay, const struct tui_event *event, struct 
 {
     double now = tui_clock(), passed = now - replay->clock;
 
-    if (!replay->backend->interactive)
+    if (!replay->backend->interactive) {
         passed = event->kind == TUI_EVENT_TICK ? tick_seconds : 0;
-    else if (passed < tick_seconds / 2)
+    } else if (passed < tick_seconds / 2) {
         return 0;
+    }
     replay->clock = now;
     return passed > 0 ? replay_pass(replay, passed, err) : 0;
 }
@@ -252,16 +263,20 @@ int replay_run(struct tui_backend *backend, struct cow_history *history, const c
 
     replay.canvas.ascii = is_ascii;
     replay.mark_ms = replay.at_ms;
-    while (!replay.leave && !status) {
+    while (!replay.leave && status == 0) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
-        if (replay.redraw)
+        if (replay.redraw) {
             status = replay_draw(&replay, err);
-        if (!status)
+        }
+        if (status == 0) {
             status = backend->ops->next(backend, &event, TUI_WAIT_EVENT, err);
-        if (!status && replay.plays)
+        }
+        if (status == 0 && replay.plays) {
             status = play_on(&replay, &event, err);
-        if (!status)
+        }
+        if (status == 0) {
             status = handle_event(&replay, &event, err);
+        }
     }
     *stop_signal = replay.stop_signal;
     replay_free(&replay);

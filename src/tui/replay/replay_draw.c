@@ -46,7 +46,7 @@ static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return slash && slash[1] ? slash + 1 : path;
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 /* ---- the two lines on top ---- */
@@ -63,8 +63,9 @@ static void draw_title(const struct replay *replay, struct tui_canvas *canvas)
                          cow_escape(name, sizeof name, last_part(replay->path)));
     cow_escape(name, sizeof name, last_part(facts->image_path));
     snprintf(text, sizeof text, "   replay of %.160s, %s", name, cow_size_text(size, facts->size_bytes));
-    if (x + tui_text_cells(text) + 2 <= x_right)
+    if (x + tui_text_cells(text) + 2 <= x_right) {
         tui_text(canvas, x, 0, x_right - x, TUI_BAR, text);
+    }
 }
 
 /* "2026-11-30 13:00:12 UTC" */
@@ -75,8 +76,9 @@ static void clock_text(const struct replay *replay, char out[TEXT_BYTES])
     struct tm parts = {0};
 
     gmtime_r(&seconds, &parts);
-    if (strftime(out, TEXT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+    if (strftime(out, TEXT_BYTES, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
         out[0] = '\0';
+    }
 }
 
 /* What the change that one is at has done. */
@@ -86,14 +88,15 @@ static void change_text(const struct replay *replay, char out[TEXT_BYTES])
     char size[COW_SIZE_TEXT_BYTES];
 
     cow_history_moment(replay->history, replay->moment, &told);
-    if (replay->moment == 0)
+    if (replay->moment == 0) {
         snprintf(out, TEXT_BYTES, "the beginning");
-    else if (told.newly_clean > 0)
+    } else if (told.newly_clean > 0) {
         snprintf(out, TEXT_BYTES, "+%" PRIu64 " sectors, -%" PRIu64, told.newly_dirty, told.newly_clean);
-    else
+    } else {
         snprintf(out, TEXT_BYTES, "+%" PRIu64 " sector%s (%s)", told.newly_dirty,
                  told.newly_dirty == 1 ? "" : "s",
                  cow_size_text(size, told.newly_dirty * cow_history_facts(replay->history)->sector_bytes));
+    }
 }
 
 static void draw_where(const struct replay *replay, struct tui_canvas *canvas, int y)
@@ -107,11 +110,13 @@ static void draw_where(const struct replay *replay, struct tui_canvas *canvas, i
         cow_share_text(share, cow_sectors_count(replay->bits), cow_history_facts(replay->history)->sectors));
     change_text(replay, text);
     x += tui_textf(canvas, x, y, end - x, TUI_NORMAL, "  %s", text);
-    if (replay->plays)
+    if (replay->plays) {
         x += tui_textf(canvas, x, y, end - x, TUI_GOOD, "  plays, %.0fx", replay->speed);
+    }
     clock_text(replay, text);
-    if (x + 2 + tui_text_cells(text) <= end)
+    if (x + 2 + tui_text_cells(text) <= end) {
         tui_text_right(canvas, end, y, end - x, TUI_DIM, text);
+    }
 }
 
 /* ---- the map ---- */
@@ -130,12 +135,14 @@ static void draw_gutter(const struct replay *replay, struct tui_rect cells)
 
     for (int y = 0; y < cells.rows; y++) {
         uint64_t sector = (uint64_t)y * (uint64_t)map->cols * map->cell_sectors;
-        if (sector >= facts->sectors)
+        if (sector >= facts->sectors) {
             break;
+        }
         cow_size_text(text, sector * facts->sector_bytes);
-        if (strcmp(text, last) != 0)
+        if (strcmp(text, last) != 0) {
             tui_text_right(&((struct replay *)replay)->canvas, cells.x - 1, cells.y + y, GUTTER - 1,
                            TUI_OFFSET, text);
+        }
         memcpy(last, text, sizeof last);
     }
 }
@@ -144,11 +151,13 @@ static void draw_gutter(const struct replay *replay, struct tui_rect cells)
 static int put_legend(struct tui_canvas *canvas, int x, int y, int end, const struct tui_mark *mark,
                       int marks, const char *text)
 {
-    if (x + marks + 1 + tui_text_cells(text) + 1 > end)
+    if (x + marks + 1 + tui_text_cells(text) + 1 > end) {
         return x;
+    }
     tui_put(canvas, x++, y, ' ', TUI_NORMAL);
-    for (int i = 0; i < marks; i++)
+    for (int i = 0; i < marks; i++) {
         x += tui_put(canvas, x, y, mark[i].glyph, mark[i].style);
+    }
     x += tui_put(canvas, x, y, ' ', TUI_NORMAL);
     x += tui_text(canvas, x, y, end - x, TUI_DIM, text);
     return x + tui_put(canvas, x, y, ' ', TUI_NORMAL);
@@ -183,14 +192,16 @@ static int draw_map(struct replay *replay, struct tui_rect area, struct cow_erro
     struct tui_rect cells = {area.x + 1 + gutter, area.y + 1, area.cols - 2 - gutter, area.rows - 2};
     int status = replay_count_map(replay, cells.cols, cells.rows, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     cow_size_text(size, map->cell_sectors * facts->sector_bytes);
     snprintf(title, sizeof title, "Map \u2500 1 cell = %" PRIu64 " sector%s, %s", map->cell_sectors,
              map->cell_sectors == 1 ? "" : "s", size);
     tui_frame(canvas, area, title);
-    if (gutter)
+    if (gutter != 0) {
         draw_gutter(replay, cells);
+    }
     for (size_t i = 0; i < map->cells; i++) {
         struct tui_mark mark = cell_mark(map, i);
         tui_put(canvas, cells.x + (int)(i % (size_t)cells.cols), cells.y + (int)(i / (size_t)cells.cols),
@@ -218,23 +229,27 @@ static int draw_line(struct replay *replay, struct tui_rect area, struct cow_err
     uint64_t most = 1;
     int status = replay_count_line(replay, area.cols, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     int mark = col_of(replay, replay->mark_ms), cursor = col_of(replay, replay->at_ms);
     int first = at_most(mark, cursor), last = mark > cursor ? mark : cursor;
-    for (int i = 0; i < area.cols; i++)
+    for (int i = 0; i < area.cols; i++) {
         most = replay->line.sectors[i] > most ? replay->line.sectors[i] : most;
+    }
     for (int i = 0; i < area.cols; i++) {
         uint64_t sectors = replay->line.sectors[i], least = most / 7 + 1; /* a little is not nothing */
         enum tui_style style = sectors == 0 ? TUI_DIM : i >= first && i <= last ? TUI_STRONG : TUI_NORMAL;
         tui_put(canvas, area.x + i, area.y,
                 tui_level(canvas, sectors > 0 && sectors < least ? least : sectors, most), style);
-        if (i > first && i < last)
+        if (i > first && i < last) {
             tui_put(canvas, area.x + i, area.y + 1, 0x2500, TUI_DIM);
+        }
     }
     replay_time(end, (double)cow_history_facts(replay->history)->end_ms);
-    if (last + 2 + tui_text_cells(end) < area.cols)
+    if (last + 2 + tui_text_cells(end) < area.cols) {
         tui_text_right(canvas, area.x + area.cols, area.y + 1, area.cols, TUI_DIM, end);
+    }
     tui_put(canvas, area.x + mark, area.y + 1, 'm', TUI_LABEL);
     tui_put(canvas, area.x + cursor, area.y + 1, '^', TUI_CURSOR);
     canvas->cursor_x = area.x + cursor;
@@ -272,15 +287,17 @@ static void draw_said(const struct replay *replay, struct tui_canvas *canvas, in
     char text[COW_MESSAGE_BYTES];
     int cols = canvas->cols - 2;
 
-    if (replay->said[0])
+    if (replay->said[0] != '\0') {
         tui_text(canvas, 1, y, cols, TUI_STRONG, replay->said);
-    else if (front_log_left_text(text, sizeof text, replay->history)[0])
+    } else if (front_log_left_text(text, sizeof text, replay->history)[0] != '\0') {
         tui_text(canvas, 1, y, cols, TUI_WARN, text);
-    else if (replay->moment == facts->moments && facts->end != COW_HISTORY_ENDED)
+    } else if (replay->moment == facts->moments && facts->end != COW_HISTORY_ENDED) {
         tui_textf(canvas, 1, y, cols, TUI_WARN, "the end of the log: %s%s%s",
-                  cow_history_end_text(facts->end), facts->end_words[0] ? ": " : "", facts->end_words);
-    else
+                  cow_history_end_text(facts->end), facts->end_words[0] != '\0' ? ": " : "",
+                  facts->end_words);
+    } else {
         tui_text(canvas, 1, y, cols, TUI_DIM, "rewrites of sectors that were dirty already are in no log");
+    }
 }
 
 static int draw_parts(struct replay *replay, struct cow_error *err)
@@ -297,17 +314,21 @@ static int draw_parts(struct replay *replay, struct cow_error *err)
         list = (struct tui_rect){map.cols, 2, LIST_COLS, rest};
     }
     struct tui_rect line = {1, map.y + map.rows, canvas->cols - 2, LINE_ROWS};
-    if (!is_wide)
+    if (!is_wide) {
         list.y = line.y + LINE_ROWS;
+    }
     draw_title(replay, canvas);
     draw_where(replay, canvas, 1);
     int status = draw_map(replay, map, err);
-    if (!status)
+    if (status == 0) {
         status = draw_line(replay, line, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = replay_find_written(replay, err);
-    if (!status)
+    }
+    if (status == 0) {
         replay_draw_list(replay, list);
+    }
     draw_said(replay, canvas, canvas->rows - 2);
     return status;
 }
@@ -320,20 +341,23 @@ int replay_draw(struct replay *replay, struct cow_error *err)
     replay->redraw = false;
     replay->drawn = tui_clock();
     replay->backend->ops->size(replay->backend, &cols, &rows);
-    if (tui_canvas_resize(canvas, cols, rows))
+    if (tui_canvas_resize(canvas, cols, rows) != 0) {
         return 0; /* out of memory: the old picture stays */
+    }
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
         tui_app_draw_too_small(canvas);
     } else {
         status = draw_parts(replay, err);
-        if (replay->is_help)
+        if (replay->is_help) {
             draw_help(replay);
+        }
         tui_footer_draw(canvas, canvas->rows - 1,
                         replay->is_reading ? TUI_IN_WAITING
                         : replay->is_help  ? TUI_IN_RESULT
                                            : TUI_IN_REPLAY);
     }
-    if (!status)
+    if (status == 0) {
         replay->backend->ops->present(replay->backend, canvas);
+    }
     return status;
 }

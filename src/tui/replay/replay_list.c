@@ -27,13 +27,14 @@ static void put_share(struct tui_page *page, const struct front_share *share)
     tui_page_line(page);
     cow_size_text(size, share->n_bytes);
     tui_page_putf(page, 1, TUI_STRONG, "%*s", SIZE_COLS, size);
-    if (share->partition)
+    if (share->partition != 0) {
         snprintf(before, sizeof before, "partition %u: ", share->partition);
+    }
     col = tui_page_put(page, col, TUI_DIM, before);
-    if (share->path) {
+    if (share->path != NULL) {
         tui_path_text(name, sizeof name, share->path, page->cols - col);
         tui_page_put(page, col, TUI_NORMAL, name);
-    } else if (share->inode) {
+    } else if (share->inode != 0) {
         tui_page_putf(page, col, TUI_DIM, "<%" PRIu64 ">", share->inode);
     } else {
         tui_page_put(page, col, TUI_DIM, cow_fs_class_text(share->fs_class));
@@ -42,8 +43,9 @@ static void put_share(struct tui_page *page, const struct front_share *share)
 
 static void put_more(struct tui_page *page, size_t more, const char *what)
 {
-    if (more == 0)
+    if (more == 0) {
         return;
+    }
     tui_page_line(page);
     tui_page_putf(page, 1, TUI_DIM, "and %zu more %s", more, what);
 }
@@ -53,10 +55,11 @@ static void put_shares(struct replay *replay, struct tui_page *page)
     const struct front_shares *shares = &replay->written.shares;
     const char *damage = cow_fs_scan_damage(replay->whose.scan);
 
-    for (size_t i = 0; i < shares->n && i < SHARES_MOST; i++)
+    for (size_t i = 0; i < shares->n && i < SHARES_MOST; i++) {
         put_share(page, &shares->share[i]);
+    }
     put_more(page, shares->n > SHARES_MOST ? shares->n - SHARES_MOST : 0, "files");
-    if (*damage) {
+    if (*damage != '\0') {
         tui_page_line(page);
         tui_page_wrapf(page, 1, 1, TUI_WARN, COW_FS_DAMAGED "%s", damage);
     }
@@ -66,10 +69,10 @@ static void put_shares(struct replay *replay, struct tui_page *page)
 static void put_whose(struct replay *replay, struct tui_page *page)
 {
     tui_page_line(page);
-    if (replay->whose.scan) {
+    if (replay->whose.scan != NULL) {
         tui_page_put(page, 1, TUI_HEADING, "Whose that is, by the filesystem as it is now");
         put_shares(replay, page);
-    } else if (replay->whose_error.status) {
+    } else if (replay->whose_error.status != 0) {
         tui_page_wrapf(page, 1, 1, TUI_WARN, "Whose that is cannot be told: %s", replay->whose_error.message);
     } else {
         tui_page_wrap(page, 1, 1, TUI_DIM,
@@ -102,7 +105,7 @@ static void fill_list(struct replay *replay, int cols)
     struct tui_page *page = &replay->list;
 
     tui_page_begin(page, cols);
-    if (!replay->written.set || cow_sectors_count(replay->written.set) == 0) {
+    if (replay->written.set == NULL || cow_sectors_count(replay->written.set) == 0) {
         tui_page_line(page);
         tui_page_wrap(page, 1, 1, TUI_DIM, "Nothing became dirty between the mark and the cursor.");
         return;
@@ -117,17 +120,19 @@ static void list_title(const struct replay *replay, char out[TITLE_BYTES], int c
     const struct cow_sectors *set = replay->written.set;
     char from[REPLAY_TIME_BYTES], to[REPLAY_TIME_BYTES], size[COW_SIZE_TEXT_BYTES];
     bool is_back = replay->mark_ms > replay->at_ms;
-    uint64_t sectors = set ? cow_sectors_count(set) : 0;
+    uint64_t sectors = set != NULL ? cow_sectors_count(set) : 0;
     int n = snprintf(out, TITLE_BYTES, "New from %s to %s",
                      replay_time(from, is_back ? replay->at_ms : replay->mark_ms),
                      replay_time(to, is_back ? replay->mark_ms : replay->at_ms));
 
     cow_size_text(size, sectors * cow_history_facts(replay->history)->sector_bytes);
-    if (n + 40 < cols)
+    if (n + 40 < cols) {
         snprintf(out + n, TITLE_BYTES - (size_t)n, ": %" PRIu64 " sectors, %s, in %zu run%s", sectors, size,
-                 set ? cow_sectors_runs(set) : 0, set && cow_sectors_runs(set) == 1 ? "" : "s");
-    else
+                 set != NULL ? cow_sectors_runs(set) : 0,
+                 set != NULL && cow_sectors_runs(set) == 1 ? "" : "s");
+    } else {
         snprintf(out + n, TITLE_BYTES - (size_t)n, ": %s", size);
+    }
 }
 
 void replay_draw_list(struct replay *replay, struct tui_rect area)

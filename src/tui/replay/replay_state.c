@@ -46,19 +46,22 @@ int replay_step(struct replay *replay, long changes, struct cow_error *err)
     size_t n = changes < 0 ? (size_t)-changes : (size_t)changes;
 
     if (changes > 0) {
-        if (to == last)
+        if (to == last) {
             snprintf(replay->said, sizeof replay->said, "there is no later change");
+        }
         to = n < last - to ? to + n : last;
     } else {
         /* Between two changes the first step back is to the one that was last. */
-        if (replay->at_ms > moment_ms(replay, to))
+        if (replay->at_ms > moment_ms(replay, to)) {
             n--;
-        else if (to == 0)
+        } else if (to == 0) {
             snprintf(replay->said, sizeof replay->said, "this is the beginning");
+        }
         to = n < to ? to - n : 0;
     }
-    if (to == replay->moment && changes > 0)
+    if (to == replay->moment && changes > 0) {
         return 0;
+    }
     return replay_go(replay, moment_ms(replay, to), err);
 }
 
@@ -66,7 +69,7 @@ int replay_pass(struct replay *replay, double seconds, struct cow_error *err)
 {
     int status = replay_go(replay, replay->at_ms + seconds * replay->speed * ms_a_second, err);
 
-    if (!status && replay->at_ms >= (double)end_ms(replay)) {
+    if (status == 0 && replay->at_ms >= (double)end_ms(replay)) {
         replay->plays = false;
         snprintf(replay->said, sizeof replay->said, "that was the end");
     }
@@ -77,8 +80,9 @@ double replay_usual_speed(const struct cow_history *history)
 {
     double speed = 1;
 
-    while ((double)cow_history_facts(history)->end_ms > MINUTE_MS * speed)
+    while ((double)cow_history_facts(history)->end_ms > MINUTE_MS * speed) {
         speed *= 2;
+    }
     return speed;
 }
 
@@ -95,16 +99,20 @@ static uint64_t fitting_sectors(uint64_t sectors, uint64_t cells)
 
 static int make_cells(struct replay_map *map, size_t cells, struct cow_error *err)
 {
-    if (cells <= map->room)
+    if (cells <= map->room) {
         return 0;
+    }
     struct cow_density *cell = realloc(map->cell, cells * sizeof *cell);
-    if (cell)
+    if (cell != NULL) {
         map->cell = cell;
+    }
     uint8_t *glow = realloc(map->glow, cells);
-    if (glow)
+    if (glow != NULL) {
         map->glow = glow;
-    if (!cell || !glow)
+    }
+    if (cell == NULL || glow == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     map->room = cells;
     return 0;
 }
@@ -117,8 +125,9 @@ static void light(struct replay_map *map, const struct cow_sectors *set, uint8_t
          cow_sectors_next(set, run.first_sector + run.sectors, &run)) {
         size_t last = (size_t)((run.first_sector + run.sectors - 1) / map->cell_sectors);
         for (size_t cell = (size_t)(run.first_sector / map->cell_sectors); cell <= last; cell++) {
-            if (map->glow[cell] < glow)
+            if (map->glow[cell] < glow) {
                 map->glow[cell] = glow;
+            }
         }
     }
 }
@@ -128,17 +137,20 @@ static int light_changes(struct replay *replay, struct cow_error *err)
 {
     int status = 0;
 
-    for (size_t i = replay->moment, n = 0; i > 0 && n < GLOWING_MOST && !status; i--, n++) {
+    for (size_t i = replay->moment, n = 0; i > 0 && n < GLOWING_MOST && status == 0; i--, n++) {
         struct cow_sectors *set;
         double age = replay->at_ms - moment_ms(replay, i);
         uint8_t glow = GLOWS;
-        while (glow > 0 && age >= glow_ms[GLOWS - glow])
+        while (glow > 0 && age >= glow_ms[GLOWS - glow]) {
             glow--;
-        if (glow == 0)
+        }
+        if (glow == 0) {
             break;
+        }
         status = cow_history_between(replay->history, i - 1, i, &set, err);
-        if (status)
+        if (status != 0) {
             break;
+        }
         light(&replay->map, set, glow);
         cow_sectors_free(set);
     }
@@ -151,16 +163,18 @@ int replay_count_map(struct replay *replay, int cols, int rows, struct cow_error
     uint64_t sectors = cow_history_facts(replay->history)->sectors;
 
     if (map->known && map->cols == cols && map->rows == rows && map->moment == replay->moment &&
-        map->at_ms == replay->at_ms)
+        map->at_ms == replay->at_ms) {
         return 0;
+    }
     map->known = false;
     map->cols = cols;
     map->rows = rows;
     map->cell_sectors = fitting_sectors(sectors, (uint64_t)cols * (uint64_t)rows);
     map->cells = (size_t)(sectors / map->cell_sectors + (sectors % map->cell_sectors != 0));
     int status = make_cells(map, map->cells, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     for (size_t i = 0; i < map->cells; i++) {
         uint64_t first = i * map->cell_sectors, left = sectors - first;
         uint64_t n = left < map->cell_sectors ? left : map->cell_sectors;
@@ -172,7 +186,7 @@ int replay_count_map(struct replay *replay, int cols, int rows, struct cow_error
     front_heat_measure(&map->heat, FRONT_HEAT_AUTO, map->cell, map->cells);
     map->moment = replay->moment;
     map->at_ms = replay->at_ms;
-    map->known = !status;
+    map->known = status == 0;
     return status;
 }
 
@@ -183,11 +197,13 @@ int replay_count_line(struct replay *replay, int cols, struct cow_error *err)
     struct replay_line *line = &replay->line;
     double end = (double)end_ms(replay);
 
-    if (line->cols == cols)
+    if (line->cols == cols) {
         return 0;
+    }
     uint64_t *sectors = calloc((size_t)cols, sizeof *sectors);
-    if (!sectors)
+    if (sectors == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     free(line->sectors);
     line->sectors = sectors;
     line->cols = cols;
@@ -221,12 +237,12 @@ int replay_find_written(struct replay *replay, struct cow_error *err)
         status = cow_history_between(replay->history, from, to, &written->set, err);
         written->from = from;
         written->to = to;
-        written->known = !status;
+        written->known = status == 0;
         replay->list.top = 0;
     }
-    if (!status && replay->whose.scan && !written->has_shares) {
+    if (status == 0 && replay->whose.scan != NULL && !written->has_shares) {
         status = front_written_shares(&written->shares, &replay->whose, written->set, err);
-        written->has_shares = !status;
+        written->has_shares = status == 0;
     }
     return status;
 }

@@ -28,29 +28,36 @@ static const struct {
 
 static uint32_t ascii_form(uint32_t ch)
 {
-    if (ch < 0x7f)
+    if (ch < 0x7f) {
         return ch;
+    }
     for (size_t i = 0; i < sizeof ascii_forms / sizeof ascii_forms[0]; i++) {
-        if (ascii_forms[i].glyph == ch)
+        if (ascii_forms[i].glyph == ch) {
             return (unsigned char)ascii_forms[i].ascii;
+        }
     }
     return TUI_REPLACEMENT;
 }
 
 int tui_canvas_resize(struct tui_canvas *canvas, int cols, int rows)
 {
-    if (cols < 1)
+    if (cols < 1) {
         cols = 1;
-    if (rows < 1)
+    }
+    if (rows < 1) {
         rows = 1;
-    if (cols > TUI_SIDE_MAX)
+    }
+    if (cols > TUI_SIDE_MAX) {
         cols = TUI_SIDE_MAX;
-    if (rows > TUI_SIDE_MAX)
+    }
+    if (rows > TUI_SIDE_MAX) {
         rows = TUI_SIDE_MAX;
-    if (!canvas->cell || cols != canvas->cols || rows != canvas->rows) {
+    }
+    if (canvas->cell == NULL || cols != canvas->cols || rows != canvas->rows) {
         struct tui_cell *cell = calloc((size_t)cols * (size_t)rows, sizeof *cell);
-        if (!cell)
+        if (cell == NULL) {
             return COW_NO_MEMORY;
+        }
         free(canvas->cell);
         canvas->cell = cell;
         canvas->cols = cols;
@@ -75,8 +82,9 @@ void tui_canvas_clear(struct tui_canvas *canvas)
 
 static struct tui_cell *cell_at(const struct tui_canvas *canvas, int x, int y)
 {
-    if (x < 0 || y < 0 || x >= canvas->cols || y >= canvas->rows)
+    if (x < 0 || y < 0 || x >= canvas->cols || y >= canvas->rows) {
         return NULL;
+    }
     return &canvas->cell[(size_t)y * (size_t)canvas->cols + (size_t)x];
 }
 
@@ -87,10 +95,12 @@ static void unlink_wide(struct tui_canvas *canvas, int x, int y)
     struct tui_cell *left = cell_at(canvas, x - 1, y);
     struct tui_cell *right = cell_at(canvas, x + 1, y);
 
-    if (cell && cell->ch == 0 && left)
+    if (cell != NULL && cell->ch == 0 && left != NULL) {
         left->ch = ' ';
-    if (cell && right && right->ch == 0)
+    }
+    if (cell != NULL && right != NULL && right->ch == 0) {
         right->ch = ' ';
+    }
 }
 
 int tui_cells(const struct tui_canvas *canvas, uint32_t ch)
@@ -101,12 +111,14 @@ int tui_cells(const struct tui_canvas *canvas, uint32_t ch)
 /* Looks a character up, unless it is the one before: most of a screen is the same a hundred times over. */
 static void know(struct tui_canvas *canvas, uint32_t ch)
 {
-    if (ch == canvas->known && ch != 0 && canvas->ascii == canvas->known_ascii)
+    if (ch == canvas->known && ch != 0 && canvas->ascii == canvas->known_ascii) {
         return;
+    }
     canvas->known = ch;
     canvas->known_ascii = canvas->ascii;
-    if (cow_glyph_of(ch) != COW_GLYPH_SEEN || !tui_char_is_drawn(ch))
+    if (cow_glyph_of(ch) != COW_GLYPH_SEEN || !tui_char_is_drawn(ch)) {
         ch = TUI_REPLACEMENT;
+    }
     canvas->known_cells = tui_cells(canvas, ch);
     canvas->known_form = canvas->ascii ? ascii_form(ch) : ch;
 }
@@ -118,12 +130,13 @@ int tui_put(struct tui_canvas *canvas, int x, int y, uint32_t ch, enum tui_style
     know(canvas, ch);
     ch = canvas->known_form;
     int cells = canvas->known_cells;
-    if (!cell)
+    if (cell == NULL) {
         return cells;
+    }
     unlink_wide(canvas, x, y);
     if (cells == 2) {
         struct tui_cell *half = cell_at(canvas, x + 1, y);
-        if (half) {
+        if (half != NULL) {
             unlink_wide(canvas, x + 1, y);
             *half = (struct tui_cell){0, (uint8_t)style};
         } else {
@@ -141,8 +154,9 @@ int tui_text(struct tui_canvas *canvas, int x, int y, int max_cols, enum tui_sty
     for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;) {
         int cells = tui_cells(canvas, ch);
         if (used + cells > max_cols) {
-            if (used > 0)
+            if (used > 0) {
                 tui_put(canvas, x + used - 1, y, '~', style);
+            }
             break;
         }
         used += tui_put(canvas, x + used, y, ch, style);
@@ -167,10 +181,12 @@ int tui_text_right(struct tui_canvas *canvas, int x_end, int y, int max_cols, en
 {
     int cells = 0;
 
-    for (const char *p = text; *p != '\0';)
+    for (const char *p = text; *p != '\0';) {
         cells += tui_cells(canvas, tui_utf8_next(&p));
-    if (cells > max_cols)
+    }
+    if (cells > max_cols) {
         cells = max_cols;
+    }
     tui_text(canvas, x_end - cells, y, cells, style, text);
     return x_end - cells;
 }
@@ -178,8 +194,9 @@ int tui_text_right(struct tui_canvas *canvas, int x_end, int y, int max_cols, en
 void tui_fill(struct tui_canvas *canvas, struct tui_rect rect, uint32_t ch, enum tui_style style)
 {
     for (int y = rect.y; y < rect.y + rect.rows; y++) {
-        for (int x = rect.x; x < rect.x + rect.cols; x++)
+        for (int x = rect.x; x < rect.x + rect.cols; x++) {
             tui_put(canvas, x, y, ch, style);
+        }
     }
 }
 
@@ -188,8 +205,9 @@ void tui_restyle(struct tui_canvas *canvas, struct tui_rect rect, enum tui_style
     for (int y = rect.y; y < rect.y + rect.rows; y++) {
         for (int x = rect.x; x < rect.x + rect.cols; x++) {
             struct tui_cell *cell = cell_at(canvas, x, y);
-            if (cell)
+            if (cell != NULL) {
                 cell->style = (uint8_t)style;
+            }
         }
     }
 }
@@ -220,18 +238,22 @@ struct tui_rect tui_frame(struct tui_canvas *canvas, struct tui_rect rect, const
 void tui_scrollbar(struct tui_canvas *canvas, int x, int y, int rows, uint64_t first, uint64_t shown,
                    uint64_t total)
 {
-    if (rows < 2 || total == 0 || shown >= total)
+    if (rows < 2 || total == 0 || shown >= total) {
         return;
+    }
     double scale = (double)rows / (double)total;
     int length = (int)((double)shown * scale);
-    if (length < 1)
+    if (length < 1) {
         length = 1;
+    }
     int room = rows - length;
     int at = (int)((double)first / (double)(total - shown) * room + 0.5);
-    if (at > room)
+    if (at > room) {
         at = room;
-    for (int i = 0; i < length; i++)
+    }
+    for (int i = 0; i < length; i++) {
         tui_put(canvas, x, y + at + i, 0x2503, TUI_SCROLL);
+    }
 }
 
 uint32_t tui_level(const struct tui_canvas *canvas, uint64_t value, uint64_t most)
@@ -240,8 +262,9 @@ uint32_t tui_level(const struct tui_canvas *canvas, uint64_t value, uint64_t mos
     static const char ascii[LEVELS + 1] = ".:-=+*%#";
     int level = value == 0 ? -1 : (int)((double)value * (LEVELS - 1) / (double)most + 0.5);
 
-    if (level < 0)
+    if (level < 0) {
         return canvas->ascii ? '_' : 0x2581;
+    }
     return canvas->ascii ? (unsigned char)ascii[level] : 0x2581U + (uint32_t)level;
 }
 
@@ -251,11 +274,13 @@ size_t tui_canvas_row_text(const struct tui_canvas *canvas, int y, char *out, si
 
     for (int x = 0; x < canvas->cols && used + TUI_UTF8_BYTES < out_bytes; x++) {
         const struct tui_cell *cell = cell_at(canvas, x, y);
-        if (!cell || cell->ch == 0)
+        if (cell == NULL || cell->ch == 0) {
             continue;
+        }
         used += tui_utf8_put(out + used, cell->ch);
-        if (cell->ch != ' ')
+        if (cell->ch != ' ') {
             end = used;
+        }
     }
     out[end] = '\0';
     return end;
@@ -266,12 +291,13 @@ int tui_canvas_dump(const struct tui_canvas *canvas, FILE *out)
     size_t bytes = (size_t)canvas->cols * TUI_UTF8_BYTES + 1;
     char *line = malloc(bytes);
 
-    if (!line)
+    if (line == NULL) {
         return COW_NO_MEMORY;
+    }
     for (int y = 0; y < canvas->rows; y++) {
         tui_canvas_row_text(canvas, y, line, bytes);
         fprintf(out, "%s\n", line);
     }
     free(line);
-    return ferror(out) ? COW_IO : 0;
+    return ferror(out) != 0 ? COW_IO : 0;
 }

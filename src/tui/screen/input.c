@@ -42,9 +42,10 @@ void tui_input_init(struct tui_input *input, tui_input_decode *decode)
 
 void tui_input_learn(struct tui_input *input, const char *sequence, int key)
 {
-    if (!sequence || !sequence[0] || strlen(sequence) >= TUI_INPUT_SEQUENCE_BYTES ||
-        input->own_keys == TUI_INPUT_OWN_KEYS)
+    if (sequence == NULL || sequence[0] == '\0' || strlen(sequence) >= TUI_INPUT_SEQUENCE_BYTES ||
+        input->own_keys == TUI_INPUT_OWN_KEYS) {
         return;
+    }
     memcpy(input->own[input->own_keys].sequence, sequence, strlen(sequence) + 1);
     input->own[input->own_keys++].key = key;
 }
@@ -55,15 +56,19 @@ static int key_of(const struct tui_input *input)
     const char *sequence = input->sequence;
 
     for (size_t i = 0; i < input->own_keys; i++) {
-        if (strcmp(input->own[i].sequence, sequence) == 0)
+        if (strcmp(input->own[i].sequence, sequence) == 0) {
             return input->own[i].key;
+        }
     }
     for (size_t i = 0; i < sizeof key_sequences / sizeof key_sequences[0]; i++) {
-        if (strcmp(key_sequences[i].sequence, sequence) == 0)
+        if (strcmp(key_sequences[i].sequence, sequence) == 0) {
             return key_sequences[i].key;
+        }
     }
-    if (strncmp(sequence, "\033O", 2) == 0 && sequence[2] >= 'j' && sequence[2] <= 'y' && sequence[3] == '\0')
+    if (strncmp(sequence, "\033O", 2) == 0 && sequence[2] >= 'j' && sequence[2] <= 'y' &&
+        sequence[3] == '\0') {
         return sequence[2] - 0x40;
+    }
     return TUI_KEY_NONE;
 }
 
@@ -75,8 +80,9 @@ static enum tui_input_kind give_key(struct tui_input *input, int key)
 
 static void keep_byte(struct tui_input *input, unsigned char byte)
 {
-    if (input->sequence_bytes < TUI_INPUT_SEQUENCE_BYTES)
+    if (input->sequence_bytes < TUI_INPUT_SEQUENCE_BYTES) {
         input->sequence[input->sequence_bytes++] = (char)byte;
+    }
     input->sequence[input->sequence_bytes] = '\0';
 }
 
@@ -85,8 +91,9 @@ static void begin_escape(struct tui_input *input, enum tui_input_state state, un
     input->state = state;
     input->sequence_bytes = 0;
     keep_byte(input, ESC);
-    if (second)
+    if (second != 0) {
         keep_byte(input, second);
+    }
 }
 
 /* The sequence is whole. */
@@ -105,13 +112,16 @@ static enum tui_input_kind drop_sequence(struct tui_input *input)
 /* A line has no lines: what parts words is a blank, at the ends it is nothing. */
 static enum tui_input_kind paste_character(struct tui_input *input, uint32_t character)
 {
-    if (character == '\n' || character == '\r' || character == '\t')
+    if (character == '\n' || character == '\r' || character == '\t') {
         input->blank = input->paste_bytes > 0;
-    if (character < 0x20 || character == DEL)
+    }
+    if (character < 0x20 || character == DEL) {
         return TUI_INPUT_NOTHING;
+    }
     if (input->paste_bytes + 1 + TUI_UTF8_BYTES < sizeof input->paste) {
-        if (input->blank)
+        if (input->blank) {
             input->paste[input->paste_bytes++] = ' ';
+        }
         input->paste_bytes += tui_utf8_put(input->paste + input->paste_bytes, character);
     }
     input->blank = false;
@@ -156,14 +166,16 @@ static enum tui_input_kind take_character(struct tui_input *input, uint32_t char
     bool meta = input->character_meta;
 
     input->character_meta = false;
-    if (input->pasting && character >= C1 && character < C1_END && character - 0x40 != '[')
+    if (input->pasting && character >= C1 && character < C1_END && character - 0x40 != '[') {
         return TUI_INPUT_NOTHING;
+    }
     if (character >= C1 && character < C1_END) {
         input->meta = meta;
         return begin_sequence(input, (unsigned char)(character - 0x40));
     }
-    if (input->pasting)
+    if (input->pasting) {
         return paste_character(input, character);
+    }
     return meta ? TUI_INPUT_NOTHING : give_key(input, (int)character);
 }
 
@@ -184,8 +196,9 @@ static void begin_character(struct tui_input *input, unsigned char byte)
 static enum tui_input_kind take_rest(struct tui_input *input, unsigned char byte)
 {
     input->character = input->character << 6 | (byte & 0x3fU);
-    if (--input->character_rest > 0)
+    if (--input->character_rest > 0) {
         return TUI_INPUT_NOTHING;
+    }
     if (input->character < input->character_least || input->character > 0x10ffff ||
         (input->character >= 0xd800 && input->character <= 0xdfff)) {
         input->character_meta = false;
@@ -196,17 +209,20 @@ static enum tui_input_kind take_rest(struct tui_input *input, unsigned char byte
 
 static enum tui_input_kind take_high_byte(struct tui_input *input, unsigned char byte)
 {
-    if (input->decode) {
+    if (input->decode != NULL) {
         int character = input->decode(byte);
         input->character_rest = character == TUI_INPUT_MORE; /* so that one that never ends is forgotten */
-        if (character >= 0)
+        if (character >= 0) {
             return take_character(input, (uint32_t)character);
-        if (character == TUI_INPUT_BAD)
+        }
+        if (character == TUI_INPUT_BAD) {
             input->character_meta = false;
+        }
         return TUI_INPUT_NOTHING;
     }
-    if (input->character_rest > 0 && (byte & 0xc0) == 0x80)
+    if (input->character_rest > 0 && (byte & 0xc0) == 0x80) {
         return take_rest(input, byte);
+    }
     begin_character(input, byte);
     return TUI_INPUT_NOTHING;
 }
@@ -215,8 +231,9 @@ static enum tui_input_kind in_ground(struct tui_input *input, unsigned char byte
 {
     char alone[2] = {(char)byte, '\0'};
 
-    if (byte >= 0x80 || (input->decode && input->character_rest > 0))
+    if (byte >= 0x80 || (input->decode != NULL && input->character_rest > 0)) {
         return take_high_byte(input, byte);
+    }
     input->character_rest = 0; /* a broken one; this byte is none of it */
     input->character_meta = false;
     if (byte == ESC) {
@@ -224,14 +241,17 @@ static enum tui_input_kind in_ground(struct tui_input *input, unsigned char byte
         begin_escape(input, TUI_INPUT_ESCAPE, 0);
         return TUI_INPUT_NOTHING;
     }
-    if (input->pasting)
+    if (input->pasting) {
         return paste_character(input, byte);
-    for (size_t i = 0; i < input->own_keys && byte < 0x20; i++) {
-        if (strcmp(input->own[i].sequence, alone) == 0)
-            return give_key(input, input->own[i].key);
     }
-    if (byte == '\n')
+    for (size_t i = 0; i < input->own_keys && byte < 0x20; i++) {
+        if (strcmp(input->own[i].sequence, alone) == 0) {
+            return give_key(input, input->own[i].key);
+        }
+    }
+    if (byte == '\n') {
         return give_key(input, TUI_KEY_ENTER);
+    }
     return give_key(input, byte == '\b' ? TUI_KEY_BACKSPACE : byte);
 }
 
@@ -245,8 +265,9 @@ static enum tui_input_kind in_escape(struct tui_input *input, unsigned char byte
         input->state = TUI_INPUT_GROUND;
         return in_ground(input, byte);
     }
-    if (strchr("[NO]PX^_", byte) && byte)
+    if (strchr("[NO]PX^_", byte) != NULL && byte != 0) {
         return begin_sequence(input, byte);
+    }
     if (byte >= 0x20 && byte < 0x30) {
         input->state = TUI_INPUT_INTERMEDIATE;
         return TUI_INPUT_NOTHING;
@@ -292,8 +313,9 @@ static enum tui_input_kind end_of_csi(struct tui_input *input, unsigned char byt
         return TUI_INPUT_NOTHING;
     }
     for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
-        if (reports[i].final != byte || input->sequence_bytes != 3 || key_of(input) != TUI_KEY_NONE)
+        if (reports[i].final != byte || input->sequence_bytes != 3 || key_of(input) != TUI_KEY_NONE) {
             continue;
+        }
         input->state = TUI_INPUT_COUNTED;
         input->counted = reports[i].more;
         return TUI_INPUT_NOTHING;
@@ -308,13 +330,16 @@ static enum tui_input_kind in_sequence(struct tui_input *input, unsigned char by
         begin_escape(input, TUI_INPUT_ESCAPE, 0);
         return TUI_INPUT_NOTHING;
     }
-    if (byte == CAN || byte == SUB || byte >= 0x80)
+    if (byte == CAN || byte == SUB || byte >= 0x80) {
         return drop_sequence(input);
-    if (byte < 0x20 || byte == DEL)
+    }
+    if (byte < 0x20 || byte == DEL) {
         return TUI_INPUT_NOTHING;
+    }
     keep_byte(input, byte);
-    if (byte < 0x40)
+    if (byte < 0x40) {
         return TUI_INPUT_NOTHING;
+    }
     return input->state == TUI_INPUT_CSI ? end_of_csi(input, byte) : end_escape(input);
 }
 
@@ -328,8 +353,9 @@ static enum tui_input_kind in_string(struct tui_input *input, unsigned char byte
         return in_escape(input, byte);
     }
     if (last == ESC || byte == CAN || byte == SUB || (byte == BEL && input->osc) ||
-        (byte == 0x9c && (input->decode || last == 0xc2)))
+        (byte == 0x9c && (input->decode != NULL || last == 0xc2))) {
         return drop_sequence(input);
+    }
     return TUI_INPUT_NOTHING;
 }
 
@@ -367,8 +393,9 @@ int tui_input_patience_ms(const struct tui_input *input, int64_t now_ms)
     int64_t limit = at_escape(input) && !input->pasting ? TUI_INPUT_ESC_MS : TUI_INPUT_REST_MS;
     int64_t left = input->since_ms + limit - now_ms;
 
-    if (input->state == TUI_INPUT_GROUND && input->character_rest == 0)
+    if (input->state == TUI_INPUT_GROUND && input->character_rest == 0) {
         return -1;
+    }
     return left > 0 ? (int)left : 0;
 }
 
@@ -376,15 +403,18 @@ enum tui_input_kind tui_input_wait(struct tui_input *input, int64_t now_ms)
 {
     enum tui_input_state state = input->state;
 
-    if (tui_input_patience_ms(input, now_ms) != 0)
+    if (tui_input_patience_ms(input, now_ms) != 0) {
         return TUI_INPUT_NOTHING;
+    }
     input->state = TUI_INPUT_GROUND;
     input->character_rest = 0;
     input->character_meta = false;
-    if (state != TUI_INPUT_ESCAPE)
+    if (state != TUI_INPUT_ESCAPE) {
         return TUI_INPUT_NOTHING;
-    if (!input->pasting)
+    }
+    if (!input->pasting) {
         return give_key(input, TUI_KEY_ESC);
+    }
     input->pasting = false; /* somebody gives it up */
     return TUI_INPUT_NOTHING;
 }

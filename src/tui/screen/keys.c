@@ -37,11 +37,13 @@ static const struct {
 int tui_key_parse(const char *name)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i].name, name) == 0)
+        if (strcmp(names[i].name, name) == 0) {
             return names[i].key;
+        }
     }
-    if (name[0] == 'C' && name[1] == '-' && name[2] >= 'a' && name[2] <= 'z' && name[3] == '\0')
+    if (name[0] == 'C' && name[1] == '-' && name[2] >= 'a' && name[2] <= 'z' && name[3] == '\0') {
         return TUI_CTRL(name[2]);
+    }
     const char *rest = name;
     uint32_t ch = tui_utf8_next(&rest);
     return ch != 0 && *rest == '\0' ? (int)ch : TUI_KEY_NONE;

@@ -18,8 +18,9 @@ static const char *read_number(int *out, const char *text, char behind)
     int digits = 0;
 
     *out = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 4; digits++)
+    for (; *text >= '0' && *text <= '9' && digits < 4; digits++) {
         *out = *out * 10 + (*text++ - '0');
+    }
     return digits > 0 && *text == behind ? text + 1 : NULL;
 }
 
@@ -38,14 +39,16 @@ bool tui_mouse_read(struct tui_mouse *mouse, const char *sequence)
     const char *at = strncmp(sequence, "\033[<", 3) == 0 ? sequence + 3 : NULL;
     size_t bytes = strlen(sequence);
 
-    at = at ? read_number(&button, at, ';') : NULL;
-    at = at ? read_number(&column, at, ';') : NULL;
-    at = at ? read_number(&row, at, sequence[bytes - 1]) : NULL;
-    if (!at || *at != '\0' || column < 1 || row < 1 || column > TUI_SIDE_MAX || row > TUI_SIDE_MAX)
+    at = at != NULL ? read_number(&button, at, ';') : NULL;
+    at = at != NULL ? read_number(&column, at, ';') : NULL;
+    at = at != NULL ? read_number(&row, at, sequence[bytes - 1]) : NULL;
+    if (at == NULL || *at != '\0' || column < 1 || row < 1 || column > TUI_SIDE_MAX || row > TUI_SIDE_MAX) {
         return false;
+    }
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (kinds[i].button != button || kinds[i].final != at[-1])
+        if (kinds[i].button != button || kinds[i].final != at[-1]) {
             continue;
+        }
         *mouse = (struct tui_mouse){kinds[i].kind, column - 1, row - 1};
         return true;
     }
@@ -61,8 +64,9 @@ enum tui_mouse_kind tui_mouse_kind_of(const char *name)
     };
     int kind = 0;
 
-    while (kind < TUI_MOUSE_KINDS && strcmp(names[kind], name) != 0)
+    while (kind < TUI_MOUSE_KINDS && strcmp(names[kind], name) != 0) {
         kind++;
+    }
     return (enum tui_mouse_kind)kind;
 }
 

@@ -16,8 +16,9 @@ enum { LINES_STEP = 32, LINES_MAX = 4096, TEXT_BYTES = 6144, NO_BREAK_SPACE = 0x
 
 void tui_page_begin(struct tui_page *page, int cols)
 {
-    if (cols < 1)
+    if (cols < 1) {
         cols = 1;
+    }
     if (cols != page->cols) {
         free(page->cell);
         page->cell = NULL;
@@ -36,12 +37,13 @@ void tui_page_free(struct tui_page *page)
 
 void tui_page_line(struct tui_page *page)
 {
-    if (page->failed || page->lines == LINES_MAX)
+    if (page->failed || page->lines == LINES_MAX) {
         return;
+    }
     if (page->lines == page->capacity) {
         size_t lines = (size_t)page->capacity + LINES_STEP;
         struct tui_cell *cell = realloc(page->cell, lines * (size_t)page->cols * sizeof *cell);
-        if (!cell) {
+        if (cell == NULL) {
             page->failed = true;
             return;
         }
@@ -49,24 +51,29 @@ void tui_page_line(struct tui_page *page)
         page->capacity = (int)lines;
     }
     struct tui_cell *line = page->cell + (size_t)page->lines * (size_t)page->cols;
-    for (int x = 0; x < page->cols; x++)
+    for (int x = 0; x < page->cols; x++) {
         line[x] = (struct tui_cell){' ', TUI_NORMAL};
+    }
     page->lines++;
 }
 
 void tui_page_put_char(struct tui_page *page, int col, enum tui_style style, uint32_t ch)
 {
-    if (page->lines == 0 || col < 0 || col >= page->cols)
+    if (page->lines == 0 || col < 0 || col >= page->cols) {
         return;
+    }
     struct tui_cell *line = page->cell + (size_t)(page->lines - 1) * (size_t)page->cols;
     int cells = tui_char_cells(ch);
-    if (ch == NO_BREAK_SPACE)
+    if (ch == NO_BREAK_SPACE) {
         ch = ' ';
-    if (cells == 2 && col + 1 >= page->cols)
+    }
+    if (cells == 2 && col + 1 >= page->cols) {
         return;
+    }
     line[col] = (struct tui_cell){ch, (uint8_t)style};
-    if (cells == 2)
+    if (cells == 2) {
         line[col + 1] = (struct tui_cell){0, (uint8_t)style};
+    }
 }
 
 int tui_page_put(struct tui_page *page, int col, enum tui_style style, const char *text)
@@ -94,8 +101,9 @@ static int word_cells(const char *text, const char **end)
 {
     int cells = 0;
 
-    while (*text != '\0' && *text != ' ')
+    while (*text != '\0' && *text != ' ') {
         cells += tui_char_cells(tui_utf8_next(&text));
+    }
     *end = text;
     return cells;
 }
@@ -148,17 +156,20 @@ static const char *put_column_line(struct tui_page *page, const struct tui_colum
 {
     int col = column->col, edge = column->col + column->cols;
 
-    while (*text == ' ')
+    while (*text == ' ') {
         text++;
+    }
     while (*text != '\0') {
         const char *end, *next = text + strspn(text, " ");
         int cells = word_cells(next, &end) + (int)(next - text);
-        if (col + cells > edge && col > column->col)
+        if (col + cells > edge && col > column->col) {
             break;
+        }
         while (text < end) {
             uint32_t ch = tui_utf8_next(&text);
-            if (col + tui_char_cells(ch) <= edge)
+            if (col + tui_char_cells(ch) <= edge) {
                 tui_page_put_char(page, col, column->style, ch);
+            }
             col += tui_char_cells(ch);
         }
     }
@@ -170,8 +181,9 @@ void tui_page_columns(struct tui_page *page, const struct tui_column *column, si
     const char *rest[TUI_COLUMNS_MAX];
     bool more = true;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rest[i] = column[i].text;
+    }
     while (more) {
         more = false;
         tui_page_line(page);
@@ -198,10 +210,12 @@ void tui_page_value(struct tui_page *page, const char *label, int value_col, enu
 
 static void clamp_top(struct tui_page *page, int area_rows)
 {
-    if (page->top > page->lines - area_rows)
+    if (page->top > page->lines - area_rows) {
         page->top = page->lines - area_rows;
-    if (page->top < 0)
+    }
+    if (page->top < 0) {
         page->top = 0;
+    }
 }
 
 void tui_page_draw(struct tui_page *page, struct tui_canvas *canvas, struct tui_rect area, int bar_x)
@@ -211,16 +225,19 @@ void tui_page_draw(struct tui_page *page, struct tui_canvas *canvas, struct tui_
     for (int y = 0; y < area.rows && page->top + y < page->lines; y++) {
         const struct tui_cell *line = page->cell + (size_t)(page->top + y) * (size_t)page->cols;
         for (int x = 0; x < page->cols && x < area.cols; x++) {
-            if (line[x].ch != 0)
+            if (line[x].ch != 0) {
                 tui_put(canvas, area.x + x, area.y + y, line[x].ch, (enum tui_style)line[x].style);
+            }
         }
     }
-    if (page->found > page->top && page->found <= page->top + area.rows)
+    if (page->found > page->top && page->found <= page->top + area.rows) {
         tui_restyle(canvas, (struct tui_rect){area.x, area.y + page->found - 1 - page->top, area.cols, 1},
                     TUI_SELECTED);
-    if (bar_x >= 0 && page->lines > area.rows)
+    }
+    if (bar_x >= 0 && page->lines > area.rows) {
         tui_scrollbar(canvas, bar_x, area.y, area.rows, (uint64_t)page->top, (uint64_t)area.rows,
                       (uint64_t)page->lines);
+    }
 }
 
 static bool line_has(const struct tui_page *page, int line, const char *text)
@@ -230,8 +247,9 @@ static bool line_has(const struct tui_page *page, int line, const char *text)
     size_t used = 0;
 
     for (int x = 0; x < page->cols && used + 4 < sizeof bytes; x++) {
-        if (cell[x].ch != 0)
+        if (cell[x].ch != 0) {
             used += tui_utf8_put(bytes + used, cell[x].ch);
+        }
     }
     bytes[used] = '\0';
     return strcasestr(bytes, text) != NULL;
@@ -241,8 +259,9 @@ int tui_page_find(const struct tui_page *page, const char *text, int line, bool 
 {
     for (int i = 0; i < page->lines; i++, line += back ? -1 : 1) {
         line = (line % page->lines + page->lines) % page->lines;
-        if (line_has(page, line, text))
+        if (line_has(page, line, text)) {
             return line;
+        }
     }
     return -1;
 }
@@ -258,8 +277,10 @@ bool tui_page_scroll(struct tui_page *page, int lines, int area_rows)
 
 void tui_page_reveal(struct tui_page *page, int first, int last, int area_rows)
 {
-    if (last >= page->top + area_rows)
+    if (last >= page->top + area_rows) {
         page->top = last - area_rows + 1;
-    if (first < page->top)
+    }
+    if (first < page->top) {
         page->top = first;
+    }
 }

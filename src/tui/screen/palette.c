@@ -11,14 +11,16 @@ unsigned tui_palette_rgb(int color)
                                       0x5fafaf, 0xbcbcbc, 0x6c6c6c, 0xff8787, 0x87d787, 0xffd787,
                                       0x87afff, 0xd7afff, 0x87d7d7, 0xffffff};
 
-    if (color < 16)
+    if (color < 16) {
         return base[color < 0 ? 0 : color];
+    }
     if (color < 232) {
         unsigned n = (unsigned)color - 16;
         unsigned part[3] = {n / 36, n / 6 % 6, n % 6};
         unsigned rgb = 0;
-        for (int i = 0; i < 3; i++)
-            rgb = rgb << 8 | (part[i] ? part[i] * 40 + 55 : 0);
+        for (int i = 0; i < 3; i++) {
+            rgb = rgb << 8 | (part[i] != 0 ? part[i] * 40 + 55 : 0);
+        }
         return rgb;
     }
     unsigned gray = (unsigned)(color - 232) * 10 + 8;

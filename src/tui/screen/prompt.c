@@ -76,11 +76,12 @@ static void accept_line(char *line)
     prompt.active = false;
     prompt.ended = true;
     prompt.accepted = line != NULL;
-    snprintf(prompt.line, sizeof prompt.line, "%s", line ? line : "");
-    if (prompt.words && prompt.line[0]) {
+    snprintf(prompt.line, sizeof prompt.line, "%s", line != NULL ? line : "");
+    if (prompt.words != NULL && prompt.line[0] != '\0') {
         HIST_ENTRY *last = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
-        if (!last || strcmp(last->line, prompt.line) != 0)
+        if (last == NULL || strcmp(last->line, prompt.line) != 0) {
             add_history(prompt.line);
+        }
     }
     free(line);
 }
@@ -89,12 +90,14 @@ static char *generate_candidate(const char *text, int again)
 {
     const char *word;
 
-    if (!again) /* readline asks again until there are no more */
+    if (again == 0) { /* readline asks again until there are no more */
         prompt.next_word = 0;
+    }
     while ((word = prompt.words(prompt.next_word)) != NULL) {
         prompt.next_word++;
-        if (strncmp(word, text, strlen(text)) == 0)
+        if (strncmp(word, text, strlen(text)) == 0) {
             return strdup(word);
+        }
     }
     return NULL;
 }
@@ -103,12 +106,14 @@ static char *generate_argument(const char *text, int again)
 {
     const char *word;
 
-    if (!again)
+    if (again == 0) {
         prompt.next_word = 0;
+    }
     while ((word = prompt.arguments(prompt.file_begin, prompt.next_word)) != NULL) {
         prompt.next_word++;
-        if (strncmp(word, text, strlen(text)) == 0)
+        if (strncmp(word, text, strlen(text)) == 0) {
             return strdup(word);
+        }
     }
     return NULL;
 }
@@ -118,7 +123,7 @@ static char **complete_argument(const char *text, int start)
 {
     snprintf(prompt.file_begin, sizeof prompt.file_begin, "%.*s", start, rl_line_buffer);
     char **matches = rl_completion_matches(text, generate_argument);
-    size_t bytes = matches ? strlen(matches[0]) : 0;
+    size_t bytes = matches != NULL ? strlen(matches[0]) : 0;
     rl_completion_suppress_append = bytes > 0 && matches[0][bytes - 1] == '=';
     return matches;
 }
@@ -127,7 +132,7 @@ static bool is_directory(const char *path)
 {
     struct stat facts;
     char *expanded = tilde_expand_word(path);
-    bool is = expanded && stat(expanded, &facts) == 0 && S_ISDIR(facts.st_mode);
+    bool is = expanded != NULL && stat(expanded, &facts) == 0 && S_ISDIR(facts.st_mode);
 
     free(expanded);
     return is;
@@ -137,19 +142,21 @@ static bool is_directory(const char *path)
  * several. A directory's ends with a slash. "~user" is a name of its own as long as there is no slash. */
 static char *generate_file(const char *text, int again)
 {
-    bool user = prompt.file_begin[0] == '~' && !strchr(prompt.file_begin, '/');
+    bool user = prompt.file_begin[0] == '~' && strchr(prompt.file_begin, '/') == NULL;
     char *name = user ? rl_username_completion_function(prompt.file_begin, again)
                       : rl_filename_completion_function(prompt.file_begin, again);
     char *rest = NULL;
 
     (void)text;
-    if (!name)
+    if (name == NULL) {
         return NULL;
+    }
     size_t bytes = strlen(name);
     if (bytes >= prompt.file_skip && (rest = malloc(bytes - prompt.file_skip + 2)) != NULL) {
         memcpy(rest, name + prompt.file_skip, bytes - prompt.file_skip + 1);
-        if (user || is_directory(name))
+        if (user || is_directory(name)) {
             memcpy(rest + bytes - prompt.file_skip, "/", 2);
+        }
     }
     free(name);
     return rest;
@@ -161,8 +168,8 @@ static char **complete_file(const char *text, size_t begin, size_t start, size_t
     snprintf(prompt.file_begin, sizeof prompt.file_begin, "%.*s", (int)(end - begin), rl_line_buffer + begin);
     prompt.file_skip = start - begin;
     char **matches = rl_completion_matches(text, generate_file);
-    size_t bytes = matches ? strlen(matches[0]) : 0;
-    rl_completion_suppress_append = !prompt.words || (bytes > 0 && matches[0][bytes - 1] == '/');
+    size_t bytes = matches != NULL ? strlen(matches[0]) : 0;
+    rl_completion_suppress_append = prompt.words == NULL || (bytes > 0 && matches[0][bytes - 1] == '/');
     return matches;
 }
 
@@ -172,14 +179,19 @@ static char **complete_line(const char *text, int start, int end)
     char **options;
 
     rl_attempted_completion_over = 1; /* no file names where none is asked for */
-    if (prompt.words && start == 0)
+    if (prompt.words != NULL && start == 0) {
         return rl_completion_matches(text, generate_candidate);
-    if (prompt.arguments && start > 0 && text[0] == '-' && (options = complete_argument(text, start)) != NULL)
+    }
+    if (prompt.arguments != NULL && start > 0 && text[0] == '-' &&
+        (options = complete_argument(text, start)) != NULL) {
         return options;
-    if (prompt.file && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start)
+    }
+    if (prompt.file != NULL && prompt.file(rl_line_buffer, &begin) && begin <= (size_t)start) {
         return complete_file(text, begin, (size_t)start, (size_t)end);
-    if (prompt.arguments && start > 0)
+    }
+    if (prompt.arguments != NULL && start > 0) {
         return complete_argument(text, start);
+    }
     return NULL;
 }
 
@@ -192,8 +204,9 @@ static void show_candidates(char **matches, int n, int longest)
     (void)longest;
     for (int i = 1; i <= n && used < sizeof prompt.candidates; i++) {
         const char *last = matches[i];
-        for (const char *p = matches[i]; *p; p++)
-            last = *p == '/' && p[1] ? p + 1 : last;
+        for (const char *p = matches[i]; *p != '\0'; p++) {
+            last = *p == '/' && p[1] != '\0' ? p + 1 : last;
+        }
         used += (size_t)snprintf(prompt.candidates + used, sizeof prompt.candidates - used, "%s%s",
                                  i > 1 ? "  " : "", cow_escape(name, sizeof name, last));
     }
@@ -202,9 +215,10 @@ static void show_candidates(char **matches, int n, int longest)
 /* Makes every directory of a path; what exists is fine. */
 static void make_directories(char *path)
 {
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/')
+    for (char *p = path + 1; *p != '\0'; p++) {
+        if (*p != '/') {
             continue;
+        }
         *p = '\0';
         mkdir(path, 0700);
         *p = '/';
@@ -217,12 +231,13 @@ static bool history_path(char *out, size_t out_bytes)
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     int n;
 
-    if (state && state[0] == '/')
+    if (state != NULL && state[0] == '/') {
         n = snprintf(out, out_bytes, "%s/cowtui/history", state);
-    else if (home && home[0] == '/')
+    } else if (home != NULL && home[0] == '/') {
         n = snprintf(out, out_bytes, "%s/.local/state/cowtui/history", home);
-    else
+    } else {
         return false;
+    }
     return n > 0 && (size_t)n < out_bytes;
 }
 
@@ -244,10 +259,12 @@ int tui_prompt_init(bool interactive, struct cow_error *err)
 
     memset(&prompt, 0, sizeof prompt);
     prompt.nowhere = fopen("/dev/null", "w");
-    if (!prompt.nowhere)
+    if (prompt.nowhere == NULL) {
         return cow_error_system(err, errno, "/dev/null");
-    if (!interactive)
+    }
+    if (!interactive) {
         setenv("INPUTRC", "/dev/null", 1);
+    }
     rl_readline_name = "cowtui";
     rl_outstream = prompt.nowhere;
     rl_catch_signals = 0;
@@ -268,8 +285,9 @@ int tui_prompt_init(bool interactive, struct cow_error *err)
     bind_keys();
     using_history();
     prompt.history_kept = interactive && history_path(path, sizeof path);
-    if (prompt.history_kept)
+    if (prompt.history_kept) {
         read_history(path);
+    }
     return 0;
 }
 
@@ -288,8 +306,9 @@ void tui_prompt_end(void)
         ""); /* else the list still begins with pointers to what was freed, and a search follows them */
     free_history_entry(remove_history(0));
     rl_outstream = NULL;
-    if (prompt.nowhere)
+    if (prompt.nowhere != NULL) {
         fclose(prompt.nowhere);
+    }
     prompt.nowhere = NULL;
 }
 
@@ -315,8 +334,9 @@ void tui_prompt_offer(tui_prompt_arguments *arguments)
 
 void tui_prompt_set(const char *text)
 {
-    if (!prompt.active)
+    if (!prompt.active) {
         return;
+    }
     rl_replace_line(text, 1);
     rl_point = rl_end;
 }
@@ -326,8 +346,9 @@ static void feed_readline(const char *bytes, size_t n)
     memcpy(prompt.queue, bytes, n);
     prompt.queue_first = 0;
     prompt.queue_end = n;
-    while (prompt.active && prompt.queue_first < prompt.queue_end)
+    while (prompt.active && prompt.queue_first < prompt.queue_end) {
         rl_callback_read_char();
+    }
 }
 
 /* Readline has to end its line itself, or it would keep what it knows of it (undo lists, a search): so it
@@ -336,14 +357,16 @@ void tui_prompt_stop(void)
 {
     char text[LINE_BYTES];
 
-    if (!prompt.active)
+    if (!prompt.active) {
         return;
+    }
     snprintf(text, sizeof text, "%s", rl_line_buffer);
     prompt.words = NULL; /* not for the history */
     rl_callback_sigcleanup();
     feed_readline("\n", 1);
-    if (prompt.active) /* Enter means something else to this user */
+    if (prompt.active) { /* Enter means something else to this user */
         rl_callback_handler_remove();
+    }
     prompt.active = false;
     prompt.ended = prompt.accepted = false;
     snprintf(prompt.line, sizeof prompt.line, "%s", text);
@@ -375,8 +398,10 @@ static size_t key_bytes(char out[QUEUE_BYTES], int key)
  * the first one ends the search here. Esc does so there, and its sequences are known. */
 static void leave_search(char byte)
 {
-    if (RL_ISSTATE(RL_STATE_ISEARCH) && byte != '\033' && rl_get_keymap()[(unsigned char)byte].type == ISKMAP)
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && byte != '\033' &&
+        rl_get_keymap()[(unsigned char)byte].type == ISKMAP) {
         rl_callback_sigcleanup();
+    }
 }
 
 /* Yanked again and again, a line gets longer than any that is typed. */
@@ -384,10 +409,12 @@ static void cut_line(void)
 {
     int end = LINE_BYTES - 8;
 
-    if (!prompt.active || rl_end <= end)
+    if (!prompt.active || rl_end <= end) {
         return;
-    while (end > 0 && ((unsigned char)rl_line_buffer[end] & 0xc0) == 0x80)
+    }
+    while (end > 0 && ((unsigned char)rl_line_buffer[end] & 0xc0) == 0x80) {
         end--;
+    }
     rl_delete_text(end, rl_end);
     rl_point = rl_point < rl_end ? rl_point : rl_end;
     rl_mark = rl_mark < rl_end ? rl_mark : rl_end;
@@ -396,23 +423,27 @@ static void cut_line(void)
 enum tui_prompt_state tui_prompt_key(int key)
 {
     prompt.candidates[0] = '\0';
-    if (!prompt.active)
+    if (!prompt.active) {
         return TUI_PROMPT_CANCELLED;
+    }
     if (key == TUI_KEY_ESC || key == TUI_CTRL('c')) {
         tui_prompt_stop();
         prompt.line[0] = '\0';
         return TUI_PROMPT_CANCELLED;
     }
-    if (rl_end > LINE_BYTES - 8 && key >= TUI_KEY_SPACE && key != TUI_KEY_BACKSPACE)
+    if (rl_end > LINE_BYTES - 8 && key >= TUI_KEY_SPACE && key != TUI_KEY_BACKSPACE) {
         return TUI_PROMPT_EDITING;
+    }
     char bytes[QUEUE_BYTES];
     const size_t n_bytes = key_bytes(bytes, key);
-    if (n_bytes > 0)
+    if (n_bytes > 0) {
         leave_search(bytes[0]);
+    }
     feed_readline(bytes, n_bytes);
     cut_line();
-    if (!prompt.ended)
+    if (!prompt.ended) {
         return TUI_PROMPT_EDITING;
+    }
     return prompt.accepted ? TUI_PROMPT_ACCEPTED : TUI_PROMPT_CANCELLED;
 }
 
@@ -422,12 +453,14 @@ void tui_prompt_paste(const char *text)
     char room[LINE_BYTES];
 
     prompt.candidates[0] = '\0';
-    if (!prompt.active || rl_end > LINE_BYTES - 8)
+    if (!prompt.active || rl_end > LINE_BYTES - 8) {
         return;
+    }
     rl_callback_sigcleanup(); /* ends a search, and whatever else waits for keys */
     size_t n = strlen(text), most = (size_t)(LINE_BYTES - 8 - rl_end);
-    while (n > most || (n > 0 && n < strlen(text) && ((unsigned char)text[n] & 0xc0) == 0x80))
+    while (n > most || (n > 0 && n < strlen(text) && ((unsigned char)text[n] & 0xc0) == 0x80)) {
         n--;
+    }
     memcpy(room, text, n);
     room[n] = '\0';
     rl_insert_text(room);
@@ -458,7 +491,7 @@ const char *tui_prompt_candidates(void)
 void tui_prompt_draw(struct tui_canvas *canvas, int x, int y, int cols, enum tui_style style,
                      const char *label)
 {
-    const char *message = prompt.active && rl_display_prompt ? rl_display_prompt : "";
+    const char *message = prompt.active && rl_display_prompt != NULL ? rl_display_prompt : "";
     int used = tui_text(canvas, x, y, cols, style, label);
     /* "(reverse-i-search)...", however long what is looked for is: the line keeps some room. */
     used += tui_text(canvas, x + used, y, cols - used - LEAST_COLS, TUI_DIM, message);
@@ -466,10 +499,12 @@ void tui_prompt_draw(struct tui_canvas *canvas, int x, int y, int cols, enum tui
     const char *point = text + (prompt.active ? (size_t)rl_point : strlen(text));
     int room = cols - used - 1, before = 0;
 
-    for (const char *p = text; p < point;)
+    for (const char *p = text; p < point;) {
         before += tui_cells(canvas, tui_utf8_next(&p));
-    while (before > room && *text) /* scroll: the cursor stays visible */
+    }
+    while (before > room && *text != '\0') { /* scroll: the cursor stays visible */
         before -= tui_cells(canvas, tui_utf8_next(&text));
+    }
     tui_text(canvas, x + used, y, cols - used, style, text);
     canvas->cursor_x = x + used + before;
     canvas->cursor_y = y;

@@ -38,8 +38,9 @@ uint32_t tui_utf8_next(const char **text)
     const unsigned char *p = (const unsigned char *)*text;
     uint32_t ch = 0;
 
-    if (*p == '\0')
+    if (*p == '\0') {
         return 0;
+    }
     int tail = sequence_tail(*p, &ch);
     if (tail < 0) {
         (*text)++;
@@ -53,8 +54,9 @@ uint32_t tui_utf8_next(const char **text)
         ch = ch << 6 | (p[i] & 0x3fU);
     }
     *text += tail + 1;
-    if (ch < least[tail] || ch > 0x10ffff || (ch >= 0xd800 && ch <= 0xdfff))
+    if (ch < least[tail] || ch > 0x10ffff || (ch >= 0xd800 && ch <= 0xdfff)) {
         return TUI_REPLACEMENT;
+    }
     return ch;
 }
 
@@ -90,11 +92,13 @@ static int libc_cells(uint32_t ch)
     static locale_t utf8;
     static bool tried;
 
-    if (!tried)
+    if (!tried) {
         utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    }
     tried = true;
-    if (!utf8)
+    if (utf8 == NULL) {
         return wcwidth((wchar_t)ch);
+    }
     locale_t before = uselocale(utf8);
     int cells = wcwidth((wchar_t)ch);
     uselocale(before);
@@ -120,7 +124,8 @@ int tui_text_cells(const char *text)
 {
     int cells = 0;
 
-    for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;)
+    for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;) {
         cells += tui_char_cells(ch);
+    }
     return cells;
 }

@@ -29,8 +29,9 @@ static void forget_choice(struct tui_choice *choice)
 void tui_choices_again(struct tui_choices *choices)
 {
     cow_list_close(choices->list);
-    for (size_t i = 0; i < choices->n; i++)
+    for (size_t i = 0; i < choices->n; i++) {
         forget_choice(&choices->choice[i]);
+    }
     choices->list = NULL;
     choices->begun = choices->failed = false;
     choices->n = choices->images = choices->closed = 0;
@@ -46,12 +47,12 @@ void tui_choices_free(struct tui_choices *choices)
 
 bool tui_choices_wait(const struct tui_choices *choices)
 {
-    return !choices->failed && (!choices->begun || choices->list);
+    return !choices->failed && (!choices->begun || choices->list != NULL);
 }
 
 int tui_choices_percent(const struct tui_choices *choices)
 {
-    size_t names = choices->list ? cow_list_names(choices->list) : 0;
+    size_t names = choices->list != NULL ? cow_list_names(choices->list) : 0;
 
     return names > 0 ? (int)(100 * cow_list_looked_at(choices->list) / names) : choices->begun ? 100 : 0;
 }
@@ -60,8 +61,9 @@ static void add_sentence(char out[SAYS_BYTES], const char *text)
 {
     size_t used = strlen(out);
 
-    if (text[0])
+    if (text[0] != '\0') {
         snprintf(out + used, SAYS_BYTES - used, "%s%s", used > 0 ? "; " : "", text);
+    }
 }
 
 /* In the order in which it matters. The core has escaped it. */
@@ -71,12 +73,13 @@ static char *says_of(const struct cow_list_entry *entry)
 
     add_sentence(says, entry->error.message);
     add_sentence(says, entry->pending);
-    if (entry->what == COW_LISTED_IMAGE && entry->verdict.reason[0]) {
+    if (entry->what == COW_LISTED_IMAGE && entry->verdict.reason[0] != '\0') {
         snprintf(refusal, sizeof refusal, "a UML kernel refuses it: %s", entry->verdict.reason);
         add_sentence(says, refusal);
     }
-    if (entry->dirty_uncounted)
+    if (entry->dirty_uncounted) {
         add_sentence(says, "its bitmap is too long to be counted in a list");
+    }
     return strdup(says);
 }
 
@@ -94,7 +97,7 @@ static bool fill_choice(struct tui_choice *out, const struct cow_list_entry *ent
     bool is_image = entry->what == COW_LISTED_IMAGE;
 
     *out = (struct tui_choice){.path = strdup(entry->path),
-                               .name = escaped(slash ? slash + 1 : entry->path),
+                               .name = escaped(slash != NULL ? slash + 1 : entry->path),
                                .backing = escaped(entry->backing_path),
                                .title = strdup(entry->title),
                                .says = says_of(entry),
@@ -109,8 +112,10 @@ static bool fill_choice(struct tui_choice *out, const struct cow_list_entry *ent
                                .opens = is_image && entry->verdict.opens,
                                .kernel_known = is_image && !entry->verdict.unknown,
                                .holder = entry->holder};
-    if (out->path && out->name && out->backing && out->title && out->says && out->advice)
+    if (out->path != NULL && out->name != NULL && out->backing != NULL && out->title != NULL &&
+        out->says != NULL && out->advice != NULL) {
         return true;
+    }
     forget_choice(out);
     return false;
 }
@@ -118,15 +123,17 @@ static bool fill_choice(struct tui_choice *out, const struct cow_list_entry *ent
 static bool add_choice(struct tui_choices *choices, const struct cow_list_entry *entry)
 {
     if (choices->n == choices->room) {
-        size_t room = choices->room ? 2 * choices->room : 64;
+        size_t room = choices->room != 0 ? 2 * choices->room : 64;
         struct tui_choice *grown = realloc(choices->choice, room * sizeof *grown);
-        if (!grown)
+        if (grown == NULL) {
             return false;
+        }
         choices->choice = grown;
         choices->room = room;
     }
-    if (!fill_choice(&choices->choice[choices->n], entry))
+    if (!fill_choice(&choices->choice[choices->n], entry)) {
         return false;
+    }
     choices->n++;
     choices->images += entry->what == COW_LISTED_IMAGE;
     return true;
@@ -164,8 +171,10 @@ void tui_choices_slice(struct tui_choices *choices, bool interactive)
         return;
     }
     for (int i = 0;
-         choices->list && (interactive ? tui_clock() - begin < slice_seconds : i < FILES_PER_SLICE); i++)
+         choices->list != NULL && (interactive ? tui_clock() - begin < slice_seconds : i < FILES_PER_SLICE);
+         i++) {
         look_at_next(choices);
+    }
 }
 
 void tui_choices_look_again(struct tui_choices *choices, size_t index)
@@ -174,8 +183,9 @@ void tui_choices_look_again(struct tui_choices *choices, size_t index)
     struct cow_list_entry entry;
 
     cow_list_look(&entry, old->path, &choices->options);
-    if (!fill_choice(&fresh, &entry))
+    if (!fill_choice(&fresh, &entry)) {
         return;
+    }
     choices->images -= old->what == COW_LISTED_IMAGE;
     choices->images += fresh.what == COW_LISTED_IMAGE;
     forget_choice(old);

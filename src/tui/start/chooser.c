@@ -28,7 +28,7 @@ void tui_chooser_begin(struct tui_chooser *chooser, struct tui_backend *backend,
     chooser->choices.options.no_backing = no_backing;
     chooser->redraw = true;
     char *real = realpath(directory, NULL);
-    cow_escape(chooser->title, sizeof chooser->title, real ? real : directory);
+    cow_escape(chooser->title, sizeof chooser->title, real != NULL ? real : directory);
     free(real);
 }
 
@@ -123,8 +123,9 @@ static void box_key(struct tui_chooser *chooser, int key)
 
     chooser->redraw = true;
     if (tui_page_act(&chooser->page, action, chooser->page_rows) == TUI_IGNORED &&
-        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER))
+        (action == TUI_DO_LEAVE || action == TUI_DO_ENTER)) {
         chooser->box = TUI_CHOOSER_NO_BOX;
+    }
 }
 
 static bool handle_key(struct tui_chooser *chooser, int key, const char **path)
@@ -142,13 +143,16 @@ static bool handle_mouse(struct tui_chooser *chooser, const struct tui_mouse *mo
     bool up = mouse->kind == TUI_MOUSE_WHEEL_UP;
     size_t row = chooser->first + (size_t)(mouse->y - chooser->list.y);
 
-    for (int i = 0; (up || mouse->kind == TUI_MOUSE_WHEEL_DOWN) && i < WHEEL_ROWS; i++)
+    for (int i = 0; (up || mouse->kind == TUI_MOUSE_WHEEL_DOWN) && i < WHEEL_ROWS; i++) {
         handle_key(chooser, up ? TUI_KEY_UP : TUI_KEY_DOWN, path);
-    if (mouse->kind != TUI_MOUSE_PRESS || chooser->box != TUI_CHOOSER_NO_BOX)
+    }
+    if (mouse->kind != TUI_MOUSE_PRESS || chooser->box != TUI_CHOOSER_NO_BOX) {
         return false;
+    }
     bool second = tui_clicks_take(&chooser->clicks, mouse, chooser->backend->interactive ? tui_clock() : 0);
-    if (!tui_rect_holds(chooser->list, mouse->x, mouse->y) || row >= chooser->choices.n)
+    if (!tui_rect_holds(chooser->list, mouse->x, mouse->y) || row >= chooser->choices.n) {
         return false;
+    }
     select_row(chooser, row);
     return second && perform(chooser, TUI_DO_ENTER, path);
 }
@@ -159,13 +163,15 @@ static void work(struct tui_chooser *chooser)
     size_t before = choices->n;
 
     tui_choices_slice(choices, chooser->backend->interactive);
-    for (size_t i = before; chooser->wanted && i < choices->n; i++) {
-        if (strcmp(choices->choice[i].name, chooser->wanted) == 0)
+    for (size_t i = before; chooser->wanted != NULL && i < choices->n; i++) {
+        if (strcmp(choices->choice[i].name, chooser->wanted) == 0) {
             select_row(chooser, i);
+        }
     }
     if (!chooser->backend->interactive || !tui_choices_wait(choices) ||
-        tui_clock() - chooser->drawn >= seconds_between_drawings)
+        tui_clock() - chooser->drawn >= seconds_between_drawings) {
         chooser->redraw = true;
+    }
 }
 
 static bool handle_event(struct tui_chooser *chooser, const struct tui_event *event, const char **path)
@@ -202,15 +208,18 @@ int tui_chooser_ask(struct tui_chooser *chooser, const char **path, struct cow_e
     while (!done) {
         struct tui_event event = {.kind = TUI_EVENT_TICK};
         bool busy = tui_choices_wait(&chooser->choices);
-        if (chooser->redraw)
+        if (chooser->redraw) {
             tui_chooser_draw(chooser);
+        }
         int status =
             chooser->backend->ops->next(chooser->backend, &event, busy ? TUI_WAIT_NOT : TUI_WAIT_EVENT, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         done = handle_event(chooser, &event, path);
-        if (event.kind == TUI_EVENT_TICK && busy)
+        if (event.kind == TUI_EVENT_TICK && busy) {
             work(chooser);
+        }
     }
     return 0;
 }
@@ -218,10 +227,11 @@ int tui_chooser_ask(struct tui_chooser *chooser, const char **path, struct cow_e
 void tui_chooser_return(struct tui_chooser *chooser, const struct cow_error *problem)
 {
     chooser->backend->ops->forget(chooser->backend);
-    if (problem) {
+    if (problem != NULL) {
         chooser->error = *problem;
         open_box(chooser, TUI_CHOOSER_MESSAGE);
     }
-    if (chooser->selected < chooser->choices.n)
+    if (chooser->selected < chooser->choices.n) {
         tui_choices_look_again(&chooser->choices, chooser->selected);
+    }
 }

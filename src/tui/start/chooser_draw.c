@@ -59,7 +59,7 @@ static struct columns choose_columns(int cols)
         c.backing_cols = rest - 1 < BACKING_MOST + SAYS_LEAST ? rest : BACKING_MOST;
         rest -= c.backing_cols + 1;
     }
-    if (c.backing && rest >= SAYS_LEAST) {
+    if (c.backing != 0 && rest >= SAYS_LEAST) {
         c.says = c.backing + c.backing_cols + 1;
         c.says_cols = rest;
     }
@@ -71,8 +71,9 @@ static const char *format_word(const struct tui_choice *choice)
 {
     static const char usual[] = "uml-cow-";
 
-    if (!choice->format)
+    if (choice->format == NULL) {
         return "?";
+    }
     return strncmp(choice->format, usual, sizeof usual - 1) == 0 ? choice->format + sizeof usual - 1
                                                                  : choice->format;
 }
@@ -106,10 +107,12 @@ static void draw_choice(struct tui_canvas *canvas, struct tui_rect line, const s
     int x = line.x, y = line.y;
 
     tui_fill(canvas, line, ' ', plain);
-    if (selected)
+    if (selected) {
         tui_put(canvas, x, y, 0x25b8, plain);
-    if (choice->size_known)
+    }
+    if (choice->size_known) {
         cow_size_text(size, choice->size_bytes);
+    }
     kernel_word(choice, &kernel, &kernel_style);
     tui_text(canvas, x + c->name, y, c->name_cols, plain, choice->name);
     tui_text(canvas, x + c->format, y, FORMAT_COLS, plain, format_word(choice));
@@ -118,13 +121,15 @@ static void draw_choice(struct tui_canvas *canvas, struct tui_rect line, const s
     tui_text(canvas, x + c->kernel, y, KERNEL_COLS, selected ? plain : kernel_style, kernel);
     tui_text(canvas, x + c->holder, y, HOLDER_COLS, selected || !choice->holder.held ? plain : TUI_WARN,
              choice->holder.held ? "yes" : "-");
-    if (c->backing)
+    if (c->backing != 0) {
         tui_text(canvas, x + c->backing, y, c->backing_cols, plain,
                  choice->what == COW_LISTED_IMAGE ? choice->backing
-                 : choice->title[0]               ? choice->title
+                 : choice->title[0] != '\0'       ? choice->title
                                                   : choice->says);
-    if (c->says && choice->what == COW_LISTED_IMAGE)
+    }
+    if (c->says != 0 && choice->what == COW_LISTED_IMAGE) {
         tui_text(canvas, x + c->says, y, c->says_cols, selected ? plain : TUI_WARN, choice->says);
+    }
 }
 
 static void draw_heading(struct tui_canvas *canvas, struct tui_rect line, const struct columns *c)
@@ -137,8 +142,9 @@ static void draw_heading(struct tui_canvas *canvas, struct tui_rect line, const 
     tui_text_right(canvas, x + c->dirty_end, y, DIRTY_COLS, TUI_LABEL, "dirty");
     tui_text(canvas, x + c->kernel, y, KERNEL_COLS, TUI_LABEL, "kernel");
     tui_text(canvas, x + c->holder, y, HOLDER_COLS, TUI_LABEL, "in use");
-    if (c->backing)
+    if (c->backing != 0) {
         tui_text(canvas, x + c->backing, y, c->backing_cols, TUI_LABEL, "backing file");
+    }
 }
 
 /* The selected row stays in sight. */
@@ -147,12 +153,15 @@ static void scroll_to_selected(struct tui_chooser *chooser, int rows)
     size_t shown = rows > 0 ? (size_t)rows : 1;
 
     chooser->rows = rows;
-    if (chooser->selected < chooser->first)
+    if (chooser->selected < chooser->first) {
         chooser->first = chooser->selected;
-    if (chooser->selected >= chooser->first + shown)
+    }
+    if (chooser->selected >= chooser->first + shown) {
         chooser->first = chooser->selected - shown + 1;
-    if (chooser->first + shown > chooser->choices.n)
+    }
+    if (chooser->first + shown > chooser->choices.n) {
         chooser->first = chooser->choices.n > shown ? chooser->choices.n - shown : 0;
+    }
 }
 
 static void draw_list(struct tui_chooser *chooser, struct tui_canvas *canvas, struct tui_rect area)
@@ -192,19 +201,23 @@ static void put_image_facts(struct tui_page *page, const struct tui_choice *choi
     char size[COW_SIZE_TEXT_BYTES], dirty[COW_SIZE_TEXT_BYTES], text[TEXT_BYTES];
     int used = snprintf(text, sizeof text, "%s", choice->title);
 
-    if (choice->size_known)
+    if (choice->size_known) {
         used += snprintf(text + used, sizeof text - (size_t)used, ", %s",
                          cow_size_text(size, choice->size_bytes));
-    if (choice->dirty_known)
+    }
+    if (choice->dirty_known) {
         used += snprintf(text + used, sizeof text - (size_t)used, ", %s of it in the image",
                          cow_size_text(dirty, choice->dirty_bytes));
-    if (choice->backing[0])
+    }
+    if (choice->backing[0] != '\0') {
         used += snprintf(text + used, sizeof text - (size_t)used, ", on %s%s", choice->backing,
                          backing_words(choice->backing_state));
-    if (choice->holder.held && choice->holder.pid > 0)
+    }
+    if (choice->holder.held && choice->holder.pid > 0) {
         snprintf(text + used, sizeof text - (size_t)used, ", in use by pid %" PRId64, choice->holder.pid);
-    else if (choice->holder.held)
+    } else if (choice->holder.held) {
         snprintf(text + used, sizeof text - (size_t)used, ", in use");
+    }
     tui_page_wrapf(page, 0, 2, TUI_NORMAL, "%s: %s", choice->name, text);
 }
 
@@ -216,12 +229,12 @@ static void put_facts(struct tui_page *page, const struct tui_choice *choice)
                        choice->name, choice->says);
     } else {
         put_image_facts(page, choice);
-        if (choice->says[0]) {
+        if (choice->says[0] != '\0') {
             tui_page_line(page);
             tui_page_wrap(page, 2, 2, TUI_WARN, choice->says);
         }
     }
-    if (choice->advice[0]) {
+    if (choice->advice[0] != '\0') {
         tui_page_line(page);
         tui_page_wrap(page, 2, 2, TUI_NORMAL, choice->advice);
     }
@@ -231,14 +244,15 @@ static void put_facts(struct tui_page *page, const struct tui_choice *choice)
 static void put_nothing(struct tui_page *page, const struct tui_choices *choices)
 {
     tui_page_line(page);
-    if (choices->failed)
+    if (choices->failed) {
         tui_page_wrap(page, 0, 2, TUI_BAD, choices->error.message);
-    else if (tui_choices_wait(choices))
+    } else if (tui_choices_wait(choices)) {
         tui_page_wrap(page, 0, 2, TUI_DIM, "looking...");
-    else
+    } else {
         tui_page_wrap(page, 0, 2, TUI_NORMAL,
                       "No COW image is here, nor any other disk image that is known. cowtui DIR looks in "
                       "another directory, cowtui create makes an image, cowtui --tour shows what one is.");
+    }
 }
 
 static void draw_facts(const struct tui_chooser *chooser, struct tui_canvas *canvas, struct tui_rect area)
@@ -247,10 +261,11 @@ static void draw_facts(const struct tui_chooser *chooser, struct tui_canvas *can
     struct tui_page page = {0};
 
     tui_page_begin(&page, area.cols - 2);
-    if (chooser->selected < choices->n)
+    if (chooser->selected < choices->n) {
         put_facts(&page, &choices->choice[chooser->selected]);
-    else
+    } else {
         put_nothing(&page, choices);
+    }
     area.x++;
     area.cols -= 2;
     tui_page_draw(&page, canvas, area, -1);
@@ -262,13 +277,16 @@ static void count_text(const struct tui_choices *choices, char *out, size_t out_
     size_t others = choices->n - choices->images;
     int used = snprintf(out, out_bytes, "%zu image%s", choices->images, choices->images == 1 ? "" : "s");
 
-    if (others > 0)
+    if (others > 0) {
         used +=
             snprintf(out + used, out_bytes - (size_t)used, ", %zu other%s", others, others == 1 ? "" : "s");
-    if (choices->closed > 0)
+    }
+    if (choices->closed > 0) {
         used += snprintf(out + used, out_bytes - (size_t)used, ", %zu not readable", choices->closed);
-    if (tui_choices_wait(choices))
+    }
+    if (tui_choices_wait(choices)) {
         snprintf(out + used, out_bytes - (size_t)used, "   looking, %d%%", tui_choices_percent(choices));
+    }
 }
 
 /* Of a long path the end is shown: where one is. */
@@ -282,8 +300,9 @@ static void draw_chooser_title(const struct tui_chooser *chooser, struct tui_can
     int x = tui_text_right(canvas, canvas->cols - 1, 0, canvas->cols - 2,
                            tui_choices_wait(&chooser->choices) ? TUI_BAR_STRONG : TUI_BAR, counts);
     int room = x - 3;
-    while (tui_text_cells(title) > room && strchr(title + 1, '/'))
+    while (tui_text_cells(title) > room && strchr(title + 1, '/') != NULL) {
         title = strchr(title + 1, '/');
+    }
     tui_text(canvas, 1, 0, room, TUI_BAR_STRONG, title);
 }
 
@@ -300,7 +319,7 @@ static void draw_box(struct tui_chooser *chooser, struct tui_canvas *canvas)
     } else {
         tui_page_line(page);
         tui_page_wrap(page, 1, 1, TUI_BAD, chooser->error.message);
-        if (chooser->error.hint[0]) {
+        if (chooser->error.hint[0] != '\0') {
             tui_page_line(page);
             tui_page_line(page);
             tui_page_wrap(page, 1, 1, TUI_NORMAL, chooser->error.hint);
@@ -326,8 +345,9 @@ void tui_chooser_draw(struct tui_chooser *chooser)
     chooser->list = (struct tui_rect){0, 0, 0, 0};
     chooser->drawn = tui_clock();
     chooser->backend->ops->size(chooser->backend, &cols, &rows);
-    if (tui_canvas_resize(canvas, cols, rows))
+    if (tui_canvas_resize(canvas, cols, rows) != 0) {
         return; /* out of memory: the old picture stays */
+    }
     if (canvas->cols < TUI_MIN_COLS || canvas->rows < TUI_MIN_ROWS) {
         tui_app_draw_too_small(canvas);
     } else {
@@ -335,8 +355,9 @@ void tui_chooser_draw(struct tui_chooser *chooser)
         draw_chooser_title(chooser, canvas);
         draw_list(chooser, canvas, (struct tui_rect){0, 1, canvas->cols, facts_y - 1});
         draw_facts(chooser, canvas, (struct tui_rect){0, facts_y, canvas->cols, FACTS_ROWS});
-        if (chooser->box != TUI_CHOOSER_NO_BOX)
+        if (chooser->box != TUI_CHOOSER_NO_BOX) {
             draw_box(chooser, canvas);
+        }
         tui_footer_draw(canvas, canvas->rows - 1,
                         chooser->box != TUI_CHOOSER_NO_BOX ? TUI_IN_RESULT : TUI_IN_LIST);
     }

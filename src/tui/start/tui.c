@@ -26,11 +26,13 @@
 static int open_backend(struct tui_backend **out, const struct tui_options *options,
                         struct tui_settings *settings, struct cow_error *err)
 {
-    int status = options->script_path ? tui_script_open(out, options->script_path, &settings->theme, err)
-                                      : tui_term_open(out, &settings->theme, (int)settings->color, err);
+    int status = options->script_path != NULL
+                     ? tui_script_open(out, options->script_path, &settings->theme, err)
+                     : tui_term_open(out, &settings->theme, (int)settings->color, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     settings->only_ascii = (*out)->ascii;
     settings->ascii = options->ascii || (*out)->ascii;
     (*out)->ops->use_mouse(*out, settings->mouse);
@@ -41,8 +43,9 @@ static int open_tabs(struct tui_app *app, struct cow_error *err)
 {
     for (int i = 0; i < TUI_TABS; i++) {
         int status = tui_tab_class[i]->open(app, &app->tab[i].state, NULL, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         app->tab[i].view_class = tui_tab_class[i];
     }
     app->tab_now = tui_app_sectors(app) > 0 ? TUI_TAB_MAP : TUI_TAB_HEADER;
@@ -60,34 +63,41 @@ static int show_image(struct tui_app *app, const struct tui_options *options, st
     app->without_backing = options->no_backing;
     app->named_backing = options->backing_path;
     app->subject.image_path = options->image_path;
-    app->subject.interactive = !options->script_path;
+    app->subject.interactive = options->script_path == NULL;
     app->chosen = backend != NULL;
     app->give_lesson = lesson_run;
-    if (app->subject.interactive && cow_io_stepped(&app->io, tui_app_step, app, err))
+    if (app->subject.interactive && cow_io_stepped(&app->io, tui_app_step, app, err) != 0) {
         return COW_NO_MEMORY;
+    }
     tui_app_look_through(app, options->backing_path);
     tui_app_begin_jobs(app);
     *begun = false;
     int status = tui_app_reopen(app, err);
-    if (status)
+    if (status != 0) {
         goto out_io;
+    }
     snprintf(app->named_for, sizeof app->named_for, "%s", cow_image_header(app->subject.image)->backing_path);
-    status = tui_prompt_init(!options->script_path, err);
-    if (status)
+    status = tui_prompt_init(options->script_path == NULL, err);
+    if (status != 0) {
         goto out_image;
+    }
     status = open_tabs(app, err);
     app->backend = backend;
-    if (status == 0 && !backend)
+    if (status == 0 && backend == NULL) {
         status = open_backend(&app->backend, options, settings, err);
-    if (status)
+    }
+    if (status != 0) {
         goto out_views;
+    }
     *begun = true;
     app->canvas.ascii = settings->ascii;
-    if (app->pending && !app->holder.held) /* else the change may be under way just now */
+    if (app->pending && !app->holder.held) { /* else the change may be under way just now */
         tui_app_offer_recovery(app);
+    }
     status = tui_app_loop(app, err);
-    if (!backend)
+    if (backend == NULL) {
         app->backend->ops->end(app->backend);
+    }
 out_views:
     tui_app_close_views(app);
     tui_canvas_free(&app->canvas);
@@ -116,15 +126,16 @@ static int choose_images(struct tui_chooser *chooser, const struct tui_options *
         chooser->canvas.ascii = settings->ascii;
         int status = tui_chooser_ask(chooser, &chosen.image_path, err);
         *stop_signal = chooser->stop_signal;
-        if (status || !chosen.image_path)
+        if (status != 0 || chosen.image_path == NULL) {
             return status;
+        }
         status = show_image(&app, &chosen, settings, chooser->backend, &begun, &problem);
         *stop_signal = app.stop_signal;
-        if (begun && (status || app.stop_signal || !app.to_list)) {
+        if (begun && (status != 0 || app.stop_signal != 0 || !app.to_list)) {
             *err = problem;
             return status;
         }
-        tui_chooser_return(chooser, status ? &problem : NULL);
+        tui_chooser_return(chooser, status != 0 ? &problem : NULL);
     }
 }
 
@@ -135,8 +146,9 @@ static int show_directory(const struct tui_options *options, struct tui_settings
     struct tui_backend *backend;
     int status = open_backend(&backend, options, settings, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     tui_chooser_begin(&chooser, backend, options->image_path, options->no_backing);
     status = choose_images(&chooser, options, settings, stop_signal, err);
     backend->ops->end(backend);
@@ -150,8 +162,9 @@ static int show_lesson(const struct tui_options *options, struct tui_settings *s
     struct tui_backend *backend;
     int status = open_backend(&backend, options, settings, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = lesson_run(backend, settings->ascii, stop_signal, err);
     backend->ops->end(backend);
     return status;
@@ -165,10 +178,11 @@ static int show_replay(const struct tui_options *options, struct tui_settings *s
     struct tui_backend *backend;
     int status = cow_history_open(&history, options->image_path, NULL, err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = open_backend(&backend, options, settings, err);
-    if (!status) {
+    if (status == 0) {
         status = replay_run(backend, history, options->image_path, settings->ascii, stop_signal, err);
         backend->ops->end(backend);
     }
@@ -184,8 +198,9 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
     bool begun;
 
     setlocale(LC_CTYPE, "");
-    if (status)
+    if (status != 0) {
         return status;
+    }
     if (options->is_tour) {
         status = show_lesson(options, &settings, &stop_signal, err);
     } else if (options->is_replay) {
@@ -196,7 +211,8 @@ int tui_run(const struct tui_options *options, struct cow_error *err)
         status = show_image(&app, options, &settings, NULL, &begun, err);
         stop_signal = app.stop_signal;
     }
-    if (status == 0 && stop_signal)
+    if (status == 0 && stop_signal != 0) {
         raise(stop_signal); /* its old action is back: by default this is the end */
+    }
     return status;
 }

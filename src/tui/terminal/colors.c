@@ -13,10 +13,10 @@ static attr_t to_curses(unsigned attribute)
 {
     attr_t result = A_NORMAL;
 
-    result |= attribute & TUI_BOLD ? A_BOLD : 0;
-    result |= attribute & TUI_FAINT ? A_DIM : 0;
-    result |= attribute & TUI_REVERSE ? A_REVERSE : 0;
-    result |= attribute & TUI_UNDERLINE ? A_UNDERLINE : 0;
+    result |= (attribute & TUI_BOLD) != 0 ? A_BOLD : 0;
+    result |= (attribute & TUI_FAINT) != 0 ? A_DIM : 0;
+    result |= (attribute & TUI_REVERSE) != 0 ? A_REVERSE : 0;
+    result |= (attribute & TUI_UNDERLINE) != 0 ? A_UNDERLINE : 0;
     return result;
 }
 
@@ -24,9 +24,10 @@ static bool color_wanted(int color)
 {
     const char *no_color = getenv("NO_COLOR");
 
-    if (color == 1)
+    if (color == 1) {
         return false;
-    return color == 2 || !no_color || no_color[0] == '\0';
+    }
+    return color == 2 || no_color == NULL || no_color[0] == '\0';
 }
 
 /* One colour pair a style. 8 colours: a bright one is its plain sister, in bold where it is the text's. */
@@ -34,8 +35,9 @@ void tui_colors_choose(struct tui_colors *out, const struct tui_theme *theme, in
 {
     bool colors = color_wanted(color) && has_colors() && start_color() == OK && COLOR_PAIRS > TUI_STYLES;
 
-    if (colors)
+    if (colors) {
         use_default_colors();
+    }
     for (short i = 0; i < TUI_STYLES; i++) {
         const struct tui_look *look = &theme->look[i];
         bool rich = COLORS >= 256;
@@ -53,19 +55,21 @@ void tui_colors_choose(struct tui_colors *out, const struct tui_theme *theme, in
         }
         out->fg[i] = fg;
         out->bg[i] = bg = COLORS < 16 && bg >= 8 ? (short)(bg - 8) : bg;
-        if (init_pair((short)(i + 1), fg, bg) == OK)
+        if (init_pair((short)(i + 1), fg, bg) == OK) {
             out->pair[i] = (short)(i + 1);
+        }
     }
 }
 
 /* The parameters of a sequence that sets colours or attributes. Returns whether it is one. */
 static bool take_parameters(char out[TUI_PAINT_PART], const char *sequence)
 {
-    size_t used = strlen(out), n = sequence ? strlen(sequence) : 0;
+    size_t used = strlen(out), n = sequence != NULL ? strlen(sequence) : 0;
 
     if (n < 3 || strncmp(sequence, "\033[", 2) != 0 || sequence[n - 1] != 'm' ||
-        strspn(sequence + 2, "0123456789;") != n - 3 || used + 1 + n >= TUI_PAINT_PART)
+        strspn(sequence + 2, "0123456789;") != n - 3 || used + 1 + n >= TUI_PAINT_PART) {
         return false;
+    }
     snprintf(out + used, TUI_PAINT_PART - used, "%s%.*s", used > 0 ? ";" : "", (int)(n - 3), sequence + 2);
     return true;
 }
@@ -86,14 +90,17 @@ static bool take_look(struct tui_paint_look *look, attr_t attribute, int fg, int
     bool fits = true;
 
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
-        if ((attribute & attributes[i].attribute) && attributes[i].sequence &&
-            !(lost & attributes[i].no_color))
+        if ((attribute & attributes[i].attribute) != 0 && attributes[i].sequence != NULL &&
+            (lost & attributes[i].no_color) == 0) {
             fits &= take_parameters(look->attributes, attributes[i].sequence);
+        }
     }
-    if (fg >= 0)
+    if (fg >= 0) {
         fits &= take_parameters(look->fg, tiparm(set_a_foreground, fg));
-    if (bg >= 0)
+    }
+    if (bg >= 0) {
         fits &= take_parameters(look->bg, tiparm(set_a_background, bg));
+    }
     return fits;
 }
 
@@ -102,7 +109,8 @@ bool tui_colors_spell(const struct tui_colors *colors, struct tui_paint_look loo
     bool fits = true;
 
     memset(look, 0, TUI_STYLES * sizeof *look);
-    for (int i = 0; i < TUI_STYLES && fits; i++)
+    for (int i = 0; i < TUI_STYLES && fits; i++) {
         fits = take_look(&look[i], colors->attribute[i], colors->fg[i], colors->bg[i]);
+    }
     return fits;
 }

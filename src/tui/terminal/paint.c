@@ -40,15 +40,17 @@ static void put_sequence(struct tui_paint *paint, int n, char final)
 
 static bool is_blank_seen(const struct tui_paint_look *look)
 {
-    return look->bg[0] || strchr(look->attributes, '4') || strchr(look->attributes, '7');
+    return look->bg[0] != '\0' || strchr(look->attributes, '4') != NULL ||
+           strchr(look->attributes, '7') != NULL;
 }
 
 void tui_paint_begin(struct tui_paint *paint)
 {
     for (int i = 0; i < TUI_STYLES; i++) {
         int first = 0;
-        while (memcmp(&paint->look[first], &paint->look[i], sizeof paint->look[i]) != 0)
+        while (memcmp(&paint->look[first], &paint->look[i], sizeof paint->look[i]) != 0) {
             first++;
+        }
         paint->same[i] = (uint8_t)first;
         paint->blank_shows[i] = is_blank_seen(&paint->look[i]);
     }
@@ -106,17 +108,20 @@ static int repeated(const struct tui_paint *paint, int x, int y)
     const struct tui_cell *first = &paint->want[at_cell(paint, x, y)];
     int end = x + 1, again = 0;
 
-    if (!is_single(paint, x, y))
+    if (!is_single(paint, x, y)) {
         return 1;
+    }
     for (int i = x + 1; i < paint->cols && is_single(paint, i, y); i++) {
         size_t at = at_cell(paint, i, y);
         bool same = paint->want[at].ch == first->ch && is_of_style(paint, at, first->style);
-        again = same || paint->pending[at] ? 0 : again + 1;
+        again = same || paint->pending[at] != 0 ? 0 : again + 1;
         if (!same &&
-            (paint->rank[paint->want[at].style] <= paint->rank[first->style] || again > paint->reach))
+            (paint->rank[paint->want[at].style] <= paint->rank[first->style] || again > paint->reach)) {
             break;
-        if (same && (paint->pending[at] || (first->ch == ' ' && i + 1 == paint->cols)))
+        }
+        if (same && (paint->pending[at] != 0 || (first->ch == ' ' && i + 1 == paint->cols))) {
             end = i + 1;
+        }
     }
     return end - x;
 }
@@ -166,15 +171,18 @@ static void write_gap(struct tui_paint *paint, int x, int y, int style)
     char text[GAP_MOST * TUI_UTF8_BYTES], step[TUI_PAINT_SEQUENCE];
     size_t n = 0;
 
-    if (paint->x < 0 || paint->y != y || x <= paint->x || x - paint->x > GAP_MOST)
+    if (paint->x < 0 || paint->y != y || x <= paint->x || x - paint->x > GAP_MOST) {
         return;
+    }
     for (int i = paint->x; i < x; i++) {
-        if (!is_single(paint, i, y) || !is_of_style(paint, at_cell(paint, i, y), style))
+        if (!is_single(paint, i, y) || !is_of_style(paint, at_cell(paint, i, y), style)) {
             return;
+        }
         n += tui_utf8_put(text + n, paint->want[at_cell(paint, i, y)].ch);
     }
-    if (n > tui_paint_step_text(paint, x, step))
+    if (n > tui_paint_step_text(paint, x, step)) {
         return;
+    }
     tui_paint_bytes(paint, text, n);
     memset(paint->pending + at_cell(paint, paint->x, y), 0, (size_t)(x - paint->x));
     paint->x = x;
@@ -184,8 +192,9 @@ static void paint_row(struct tui_paint *paint, int y, int style)
 {
     for (int x = 0; x < paint->cols; x++) {
         size_t at = at_cell(paint, x, y);
-        if (!paint->pending[at] || paint->want[at].style != style || paint->want[at].ch == 0)
+        if (paint->pending[at] == 0 || paint->want[at].style != style || paint->want[at].ch == 0) {
             continue;
+        }
         tui_paint_style(paint, style);
         write_gap(paint, x, y, style);
         tui_paint_move(paint, x, y);
@@ -204,8 +213,9 @@ static size_t row_bytes(struct tui_paint *paint, int y)
 
     memcpy(paint->trial, pending, cols);
     for (int i = 0; i < paint->styles; i++) {
-        if (!paint->touched[paint->order[i]])
+        if (!paint->touched[paint->order[i]]) {
             continue;
+        }
         paint->x = -1;
         paint->style = paint->order[i];
         paint_row(paint, y, paint->style);
@@ -227,18 +237,22 @@ static void choose_reach(struct tui_paint *paint, int y)
     int n = 0;
 
     paint->row_reach[y] = 0;
-    for (int x = 0; x < paint->cols; x++)
+    for (int x = 0; x < paint->cols; x++) {
         n += pending[x];
-    if (n < BUSY_ROW || !paint->repeats)
+    }
+    if (n < BUSY_ROW || !paint->repeats) {
         return;
+    }
     memset(paint->touched, 0, sizeof paint->touched);
-    for (int x = 0; x < paint->cols; x++)
+    for (int x = 0; x < paint->cols; x++) {
         paint->touched[paint->want[at_cell(paint, x, y)].style] |= pending[x] != 0;
+    }
     for (int i = 0; i < REACHES; i++) {
         paint->reach = reaches[i];
         size_t bytes = row_bytes(paint, y);
-        if (bytes < least)
+        if (bytes < least) {
             paint->row_reach[y] = (uint8_t)i;
+        }
         least = bytes < least ? bytes : least;
     }
 }
@@ -251,13 +265,16 @@ static int start_anew(struct tui_paint *paint, const struct tui_canvas *canvas)
     size_t cells = (size_t)canvas->cols * (size_t)canvas->rows;
     struct tui_cell *shown = realloc(paint->shown, 2 * cells * sizeof *shown);
 
-    if (shown)
+    if (shown != NULL) {
         paint->shown = shown;
+    }
     uint8_t *pending = realloc(paint->pending, cells + (size_t)canvas->cols + (size_t)canvas->rows);
-    if (pending)
+    if (pending != NULL) {
         paint->pending = pending;
-    if (!shown || !pending)
+    }
+    if (shown == NULL || pending == NULL) {
         return COW_NO_MEMORY;
+    }
     paint->cols = canvas->cols;
     paint->rows = canvas->rows;
     paint->want = shown + cells;
@@ -278,8 +295,9 @@ static void want_cells(struct tui_paint *paint, const struct tui_canvas *canvas)
     for (size_t i = 0; i < cells; i++) {
         struct tui_cell cell = canvas->cell[i];
         cell.style = paint->same[cell.style];
-        if (cell.ch == ' ' && !paint->blank_shows[cell.style] && !paint->blank_shows[TUI_NORMAL])
+        if (cell.ch == ' ' && !paint->blank_shows[cell.style] && !paint->blank_shows[TUI_NORMAL]) {
             cell.style = paint->same[TUI_NORMAL];
+        }
         paint->want[i] = cell;
     }
 }
@@ -288,8 +306,9 @@ static size_t cells_to_send(const struct tui_paint *paint)
 {
     size_t cells = (size_t)paint->cols * (size_t)paint->rows, n = 0;
 
-    for (size_t i = 0; i < cells; i++)
+    for (size_t i = 0; i < cells; i++) {
         n += paint->want[i].ch != paint->shown[i].ch || paint->want[i].style != paint->shown[i].style;
+    }
     return n;
 }
 
@@ -309,11 +328,12 @@ static void find_pending(struct tui_paint *paint, struct counts *count)
         paint->pending[i] = want->ch != shown->ch || want->style != shown->style;
     }
     for (size_t i = 0; i + 1 < cells; i++) {
-        if (paint->want[i + 1].ch == 0)
+        if (paint->want[i + 1].ch == 0) {
             paint->pending[i] = paint->pending[i + 1] = paint->pending[i] | paint->pending[i + 1];
+        }
     }
     for (size_t i = 0; i < cells; i++) {
-        count->pending[paint->want[i].style] += paint->pending[i] ? 1 : 0;
+        count->pending[paint->want[i].style] += paint->pending[i] != 0 ? 1 : 0;
         count->all[paint->want[i].style]++;
     }
 }
@@ -323,10 +343,12 @@ static void place_cursor(struct tui_paint *paint, const struct tui_canvas *canva
     int shown = canvas->cursor_x >= 0 && canvas->cursor_y >= 0 && canvas->cursor_x < canvas->cols &&
                 canvas->cursor_y < canvas->rows;
 
-    if (shown)
+    if (shown != 0) {
         tui_paint_move(paint, canvas->cursor_x, canvas->cursor_y);
-    if (shown != paint->cursor_shown && paint->cursor && paint->no_cursor)
-        tui_paint_put(paint, shown ? paint->cursor : paint->no_cursor);
+    }
+    if (shown != paint->cursor_shown && paint->cursor != NULL && paint->no_cursor != NULL) {
+        tui_paint_put(paint, shown != 0 ? paint->cursor : paint->no_cursor);
+    }
     paint->cursor_shown = shown;
 }
 
@@ -337,8 +359,9 @@ static int most_frequent(const struct counts *count, const bool taken[TUI_STYLES
     int most = -1;
 
     for (int i = 0; i < TUI_STYLES; i++) {
-        if (!taken[i] && count->pending[i] > more_than && (most < 0 || count->all[i] > count->all[most]))
+        if (!taken[i] && count->pending[i] > more_than && (most < 0 || count->all[i] > count->all[most])) {
             most = i;
+        }
     }
     return most;
 }
@@ -353,8 +376,9 @@ static int nearest(const struct tui_paint *paint, const struct counts *count, co
     int next = -1;
 
     for (int i = 0; i < TUI_STYLES; i++) {
-        if (taken[i] || count->pending[i] == 0)
+        if (taken[i] || count->pending[i] == 0) {
             continue;
+        }
         tui_paint_style_text(paint, before, i, text, sizeof text);
         next = strlen(text) < least ? i : next;
         least = strlen(text) < least ? strlen(text) : least;
@@ -370,14 +394,16 @@ static void order_styles(struct tui_paint *paint, const struct counts *count)
     int style = paint->style;
 
     paint->styles = 0;
-    for (int i = 0; i < TUI_STYLES; i++)
+    for (int i = 0; i < TUI_STYLES; i++) {
         taken[i] = paint->same[i] != i;
+    }
     for (;;) {
         int next = most_frequent(count, taken, FEW_CELLS);
         next = next >= 0 ? next : nearest(paint, count, taken, style);
         style = next >= 0 ? next : most_frequent(count, taken, -1);
-        if (style < 0)
+        if (style < 0) {
             break;
+        }
         taken[style] = true;
         paint->rank[style] = (uint8_t)paint->styles;
         paint->order[paint->styles++] = (uint8_t)style;
@@ -390,10 +416,12 @@ static void paint_pending(struct tui_paint *paint)
 
     find_pending(paint, &count);
     order_styles(paint, &count);
-    for (int y = 0; y < paint->rows; y++)
+    for (int y = 0; y < paint->rows; y++) {
         choose_reach(paint, y);
-    for (int i = 0; i < TUI_STYLES; i++)
+    }
+    for (int i = 0; i < TUI_STYLES; i++) {
         paint->touched[i] = count.pending[i] > 0;
+    }
     for (int i = 0; i < paint->styles; i++) {
         for (int y = 0; y < paint->rows && paint->touched[paint->order[i]]; y++) {
             paint->reach = reaches[paint->row_reach[y]];
@@ -408,18 +436,21 @@ int tui_paint_frame(struct tui_paint *paint, const struct tui_canvas *canvas)
 
     paint->used = 0;
     paint->failed = false;
-    if (paint->cols != canvas->cols || paint->rows != canvas->rows)
+    if (paint->cols != canvas->cols || paint->rows != canvas->rows) {
         status = start_anew(paint, canvas);
+    }
     if (status == 0) {
         want_cells(paint, canvas);
-        if (cells_to_send(paint) > SCROLL_FROM)
+        if (cells_to_send(paint) > SCROLL_FROM) {
             tui_paint_scroll(paint);
+        }
         paint_pending(paint);
         place_cursor(paint, canvas);
         memcpy(paint->shown, paint->want, (size_t)paint->cols * (size_t)paint->rows * sizeof *paint->shown);
     }
-    if (status == 0 && !paint->failed)
+    if (status == 0 && !paint->failed) {
         return 0;
+    }
     tui_paint_forget(paint);
     paint->used = 0;
     return COW_NO_MEMORY;

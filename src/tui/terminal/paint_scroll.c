@@ -31,8 +31,9 @@ static int same_cells(const struct tui_paint *paint, int wanted, int shown)
                           *show = paint->shown + (size_t)shown * (size_t)paint->cols;
     int n = 0;
 
-    for (int x = 0; x < paint->cols; x++)
+    for (int x = 0; x < paint->cols; x++) {
         n += want[x].ch == show[x].ch && want[x].style == show[x].style && want[x].ch != ' ';
+    }
     return n;
 }
 
@@ -60,14 +61,16 @@ static struct scroll best_region(const struct tui_paint *paint, int up)
             first = y;
         }
         gain += same_cells(paint, y, y + up) - same_cells(paint, y, y);
-        if (gain <= best.gain)
+        if (gain <= best.gain) {
             continue;
+        }
         best.gain = gain;
         best.top = up > 0 ? first : first + up;
         best.bottom = up > 0 ? y + up : y;
     }
-    if (best.gain > 0)
+    if (best.gain > 0) {
         best.gain -= lost_cells(paint, &best);
+    }
     return best;
 }
 
@@ -92,8 +95,9 @@ static void send_scroll(struct tui_paint *paint, const struct scroll *scroll)
     snprintf(text, sizeof text, "\033[%d;%dr\033[%d;1H", scroll->top + 1, scroll->bottom + 1,
              (scroll->up > 0 ? scroll->bottom : scroll->top) + 1);
     tui_paint_put(paint, text);
-    for (int i = 0; i < abs(scroll->up); i++)
+    for (int i = 0; i < abs(scroll->up); i++) {
         tui_paint_put(paint, scroll->up > 0 ? "\n" : "\033M");
+    }
     tui_paint_put(paint, "\033[r");
     paint->x = -1;
 }
@@ -102,14 +106,16 @@ void tui_paint_scroll(struct tui_paint *paint)
 {
     struct scroll best = {.gain = GAIN_LEAST};
 
-    if (!paint->scrolls)
+    if (!paint->scrolls) {
         return;
+    }
     for (int up = -LINES_MOST; up <= LINES_MOST; up++) {
         struct scroll scroll = up != 0 && abs(up) < paint->rows ? best_region(paint, up) : best;
         best = scroll.gain > best.gain ? scroll : best;
     }
-    if (best.up == 0)
+    if (best.up == 0) {
         return;
+    }
     send_scroll(paint, &best);
     move_shown(paint, &best);
 }

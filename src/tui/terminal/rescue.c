@@ -32,15 +32,16 @@ static void on_fatal(int number)
 {
     int saved = errno;
 
-    if (rescue.on_screen) {
+    if (rescue.on_screen != 0) {
         rescue.on_screen = 0;
         tcsetattr(STDIN_FILENO, TCSANOW, &rescue.mode);
         ssize_t written = write(STDOUT_FILENO, rescue.farewell, rescue.farewell_bytes);
         (void)written; /* there is nothing left to try */
     }
     for (size_t i = 0; i < FATAL; i++) {
-        if (fatal[i] == number)
+        if (fatal[i] == number) {
             sigaction(number, &rescue.before[i], NULL);
+        }
     }
     errno = saved;
     raise(number); /* it is blocked until we return */
@@ -52,7 +53,7 @@ static void make_stack(void)
     stack_t stack = {.ss_size = STACK_BYTES};
 
     rescue.stack = stack.ss_sp = malloc(STACK_BYTES);
-    if (rescue.stack && sigaltstack(&stack, &rescue.stack_before)) {
+    if (rescue.stack != NULL && sigaltstack(&stack, &rescue.stack_before) != 0) {
         free(rescue.stack);
         rescue.stack = NULL;
     }
@@ -72,8 +73,9 @@ void tui_rescue_arm(const struct termios *mode, const char *farewell, size_t far
     make_stack();
     for (size_t i = 0; i < FATAL; i++) {
         sigaction(fatal[i], NULL, &rescue.before[i]);
-        if (rescue.before[i].sa_handler != SIG_IGN)
+        if (rescue.before[i].sa_handler != SIG_IGN) {
             sigaction(fatal[i], &action, NULL);
+        }
     }
 }
 
@@ -85,10 +87,12 @@ void tui_rescue_on_screen(bool on)
 void tui_rescue_disarm(void)
 {
     rescue.on_screen = 0;
-    for (size_t i = 0; i < FATAL; i++)
+    for (size_t i = 0; i < FATAL; i++) {
         sigaction(fatal[i], &rescue.before[i], NULL);
-    if (rescue.stack)
+    }
+    if (rescue.stack != NULL) {
         sigaltstack(&rescue.stack_before, NULL);
+    }
     free(rescue.stack);
     rescue.stack = NULL;
 }

@@ -46,7 +46,7 @@ static int fail_script(struct script *script, const char *what, const char *text
 {
     script->failed =
         cow_error_set(&script->failure, COW_USAGE, "%s:%u: %s%s%s%s", script->path, script->number, what,
-                      text ? " \"" : "", text ? text : "", text ? "\"" : "");
+                      text != NULL ? " \"" : "", text != NULL ? text : "", text != NULL ? "\"" : "");
     return script->failed;
 }
 
@@ -56,8 +56,9 @@ static int run_size(struct script *script, char *argument, struct tui_event *eve
     char rest;
 
     if (sscanf(argument, "%dx%d%c", &cols, &rows, &rest) != 2 || cols < 1 || rows < 1 ||
-        cols > TUI_SIDE_MAX || rows > TUI_SIDE_MAX)
+        cols > TUI_SIDE_MAX || rows > TUI_SIDE_MAX) {
         return fail_script(script, "a size is COLSxROWS, not", argument);
+    }
     script->cols = cols;
     script->rows = rows;
     event->kind = TUI_EVENT_RESIZE;
@@ -69,10 +70,11 @@ static int run_key(struct script *script, char *argument, struct tui_event *even
     char *rest = NULL;
 
     (void)event;
-    for (char *name = strtok_r(argument, " \t", &rest); name; name = strtok_r(NULL, " \t", &rest)) {
+    for (char *name = strtok_r(argument, " \t", &rest); name != NULL; name = strtok_r(NULL, " \t", &rest)) {
         int key = tui_key_parse(name);
-        if (key == TUI_KEY_NONE || script->key_end == KEYS_MAX)
+        if (key == TUI_KEY_NONE || script->key_end == KEYS_MAX) {
             return fail_script(script, "there is no key", name);
+        }
         script->key[script->key_end++] = key;
     }
     return 0;
@@ -84,8 +86,9 @@ static int run_type(struct script *script, char *argument, struct tui_event *eve
 
     (void)event;
     for (uint32_t ch; (ch = tui_utf8_next(&text)) != 0;) {
-        if (script->key_end == KEYS_MAX)
+        if (script->key_end == KEYS_MAX) {
             return fail_script(script, "too much text to type", NULL);
+        }
         script->key[script->key_end++] = (int)ch;
     }
     return 0;
@@ -105,10 +108,12 @@ static int run_mouse(struct script *script, char *argument, struct tui_event *ev
     struct tui_mouse *mouse = &event->mouse;
 
     if (sscanf(argument, "%15s %d %d%c", kind, &mouse->x, &mouse->y, &rest) != 3 ||
-        (mouse->kind = tui_mouse_kind_of(kind)) == TUI_MOUSE_KINDS || mouse->x < 1 || mouse->y < 1)
+        (mouse->kind = tui_mouse_kind_of(kind)) == TUI_MOUSE_KINDS || mouse->x < 1 || mouse->y < 1) {
         return fail_script(script, "the mouse does KIND COL ROW, not", argument);
-    if (!script->mouse)
+    }
+    if (!script->mouse) {
         return fail_script(script, "the mouse is off", NULL);
+    }
     mouse->x--;
     mouse->y--;
     event->kind = TUI_EVENT_MOUSE;
@@ -126,22 +131,24 @@ static int run_wait(struct script *script, char *argument, struct tui_event *eve
 static int run_during(struct script *script, char *argument, struct tui_event *event)
 {
     (void)event;
-    if (script->n_during == DURING_MAX)
+    if (script->n_during == DURING_MAX) {
         return fail_script(script, "too many lines of \"during\"", NULL);
+    }
     char *copy = strdup(argument);
-    if (!copy)
+    if (copy == NULL) {
         return fail_script(script, "out of memory", NULL);
+    }
     script->during[script->n_during++] = copy;
     return 0;
 }
 
 static bool screen_holds(const struct script *script, const char *text)
 {
-    size_t bytes = script->shown ? (size_t)script->shown->cols * TUI_UTF8_BYTES + 1 : 0;
+    size_t bytes = script->shown != NULL ? (size_t)script->shown->cols * TUI_UTF8_BYTES + 1 : 0;
     char *row = malloc(bytes + 1);
     bool found = false;
 
-    for (int y = 0; row && script->shown && y < script->shown->rows && !found; y++) {
+    for (int y = 0; row != NULL && script->shown != NULL && y < script->shown->rows && !found; y++) {
         tui_canvas_row_text(script->shown, y, row, bytes);
         found = strstr(row, text) != NULL;
     }
@@ -152,10 +159,12 @@ static bool screen_holds(const struct script *script, const char *text)
 static int run_expect(struct script *script, char *argument, struct tui_event *event)
 {
     (void)event;
-    if (screen_holds(script, argument))
+    if (screen_holds(script, argument)) {
         return 0;
-    if (script->shown)
+    }
+    if (script->shown != NULL) {
         tui_canvas_dump(script->shown, stderr);
+    }
     return fail_script(script, "the screen lacks", argument);
 }
 
@@ -168,16 +177,19 @@ static int run_reject(struct script *script, char *argument, struct tui_event *e
 /* Writes with one of the writers, to a file or, for "", to standard output. */
 static int dump_canvas(struct script *script, const char *path, bool svg)
 {
-    FILE *out = path[0] ? fopen(path, "w") : stdout;
+    FILE *out = path[0] != '\0' ? fopen(path, "w") : stdout;
 
-    if (!out)
+    if (out == NULL) {
         return fail_script(script, "cannot write", path);
+    }
     int status = 0;
-    if (script->shown)
+    if (script->shown != NULL) {
         status = svg ? tui_svg_write(script->shown, script->theme, out) : tui_canvas_dump(script->shown, out);
-    if (out == stdout ? fflush(out) : fclose(out))
+    }
+    if ((out == stdout ? fflush(out) : fclose(out)) != 0) {
         status = COW_IO;
-    return status ? fail_script(script, "cannot write", path) : 0;
+    }
+    return status != 0 ? fail_script(script, "cannot write", path) : 0;
 }
 
 static int run_dump_screen(struct script *script, char *argument, struct tui_event *event)
@@ -204,16 +216,19 @@ static int run_line(struct script *script, char *line, struct tui_event *event)
 {
     line[strcspn(line, "\r\n")] = '\0';
     line += strspn(line, " \t");
-    if (line[0] == '\0' || line[0] == '#')
+    if (line[0] == '\0' || line[0] == '#') {
         return 0;
+    }
     size_t bytes = strcspn(line, " \t");
-    char *argument = line[bytes] ? line + bytes + 1 : line + bytes;
+    char *argument = line[bytes] != '\0' ? line + bytes + 1 : line + bytes;
     line[bytes] = '\0';
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(commands[i].name, line) != 0)
+        if (strcmp(commands[i].name, line) != 0) {
             continue;
-        if (commands[i].wants_argument && argument[0] == '\0')
+        }
+        if (commands[i].wants_argument && argument[0] == '\0') {
             return fail_script(script, "something is missing behind", line);
+        }
         return commands[i].run(script, argument, event);
     }
     return fail_script(script, "there is no command", line);
@@ -234,16 +249,18 @@ static bool take_key(struct script *script, struct tui_event *event)
 static int next_during(struct script *script, struct tui_event *event)
 {
     event->kind = TUI_EVENT_TICK;
-    if (script->n_during == 0)
+    if (script->n_during == 0) {
         return 0;
+    }
     char *line = script->during[0];
     script->n_during--;
     memmove(script->during, script->during + 1, script->n_during * sizeof script->during[0]);
     free(script->done);
     script->done = line;
     int status = run_line(script, line, event);
-    if (status == 0)
+    if (status == 0) {
         take_key(script, event);
+    }
     return status;
 }
 
@@ -260,14 +277,16 @@ static int script_next(struct tui_backend *self, struct tui_event *event, enum t
     } else if (status == 0) {
         event->kind = none;
         while (status == 0 && event->kind == none && !take_key(script, event)) {
-            if (getline(&script->line, &script->line_bytes, script->file) < 0)
+            if (getline(&script->line, &script->line_bytes, script->file) < 0) {
                 break; /* the end: STOP */
+            }
             script->number++;
             status = run_line(script, script->line, event);
         }
     }
-    if (status && err)
+    if (status != 0 && err != NULL) {
         *err = script->failure;
+    }
     return status;
 }
 
@@ -298,8 +317,9 @@ static void script_end(struct tui_backend *self)
 {
     struct script *script = (struct script *)self;
 
-    for (size_t i = 0; i < script->n_during; i++)
+    for (size_t i = 0; i < script->n_during; i++) {
         free(script->during[i]);
+    }
     free(script->done);
     fclose(script->file);
     free(script->line);
@@ -333,14 +353,16 @@ int tui_script_open(struct tui_backend **out, const char *path, const struct tui
 {
     struct script *script = calloc(1, sizeof *script);
 
-    if (!script)
+    if (script == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     script->file = fopen(path, "re");
     script->path = strdup(path);
-    if (!script->file || !script->path) {
+    if (script->file == NULL || script->path == NULL) {
         int status = cow_error_system(err, errno, "%s", path);
-        if (script->file)
+        if (script->file != NULL) {
             fclose(script->file);
+        }
         free(script->path);
         free(script);
         return status;

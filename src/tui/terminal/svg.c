@@ -41,8 +41,9 @@ static const struct {
 static size_t shape_of(uint32_t ch)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        if (shapes[i].glyph == ch)
+        if (shapes[i].glyph == ch) {
             return i;
+        }
     }
     return sizeof shapes / sizeof shapes[0];
 }
@@ -66,13 +67,14 @@ static struct colors colors_of(const struct tui_theme *theme, uint8_t style)
                        look->bg256 < 0 ? theme->paper_rgb : tui_palette_rgb(look->bg256),
                        look->attr256 & TUI_BOLD, false, look->attr256 & TUI_UNDERLINE};
 
-    if (look->attr256 & TUI_REVERSE) {
+    if ((look->attr256 & TUI_REVERSE) != 0) {
         unsigned swap = c.fg;
         c.fg = c.bg;
         c.bg = swap;
     }
-    if (look->attr256 & TUI_FAINT)
+    if ((look->attr256 & TUI_FAINT) != 0) {
         c.fg = (c.fg >> 1 & 0x7f7f7f) + (c.bg >> 1 & 0x7f7f7f);
+    }
     c.has_bg = c.bg != theme->paper_rgb;
     return c;
 }
@@ -81,14 +83,15 @@ static void put_escaped(FILE *out, uint32_t ch)
 {
     char bytes[TUI_UTF8_BYTES];
 
-    if (ch == '&')
+    if (ch == '&') {
         fputs("&amp;", out);
-    else if (ch == '<')
+    } else if (ch == '<') {
         fputs("&lt;", out);
-    else if (ch == '>')
+    } else if (ch == '>') {
         fputs("&gt;", out);
-    else
+    } else {
         fwrite(bytes, 1, tui_utf8_put(bytes, ch), out);
+    }
 }
 
 static double left_of(int x)
@@ -112,8 +115,9 @@ static int run_length(const struct tui_canvas *canvas, const struct tui_cell *ro
                 ? kind_of(row[end].ch) != SHAPE_TEXT &&
                       !(row[end].ch == ' ' && end + 1 < canvas->cols && row[end + 1].style == row[x].style &&
                         kind_of(row[end + 1].ch) == SHAPE_TEXT)
-                : row[end].ch != row[x].ch || (kind == SHAPE_LINES && row[x].ch != 0x2500))
+                : row[end].ch != row[x].ch || (kind == SHAPE_LINES && row[x].ch != 0x2500)) {
             break;
+        }
         end++;
     }
     return end - x;
@@ -125,8 +129,9 @@ static void put_svg_text(FILE *out, const struct tui_cell *cell, int x, int y, i
             top_of(y) + cell_rows * 0.74, cell_cols * n, c.fg, c.bold ? " font-weight=\"bold\"" : "",
             c.underline ? " text-decoration=\"underline\"" : "");
     for (int i = 0; i < n; i++) {
-        if (cell[i].ch != 0)
+        if (cell[i].ch != 0) {
             put_escaped(out, cell[i].ch);
+        }
     }
     fputs("</text>\n", out);
 }
@@ -138,12 +143,14 @@ static void put_lines(FILE *out, int x, int y, int n, size_t shape, struct color
            middle_y = top + cell_rows / 2;
 
     fprintf(out, "<path d=\"");
-    if (arms & (ARM_LEFT | ARM_RIGHT))
-        fprintf(out, "M%.1f %.1fH%.1f", arms & ARM_LEFT ? left : middle_x, middle_y,
-                arms & ARM_RIGHT ? left + cell_cols * n : middle_x);
-    if (arms & (ARM_UP | ARM_DOWN))
-        fprintf(out, "M%.1f %.1fV%.1f", middle_x, arms & ARM_UP ? top : middle_y,
-                arms & ARM_DOWN ? top + cell_rows : middle_y);
+    if ((arms & (ARM_LEFT | ARM_RIGHT)) != 0) {
+        fprintf(out, "M%.1f %.1fH%.1f", (arms & ARM_LEFT) != 0 ? left : middle_x, middle_y,
+                (arms & ARM_RIGHT) != 0 ? left + cell_cols * n : middle_x);
+    }
+    if ((arms & (ARM_UP | ARM_DOWN)) != 0) {
+        fprintf(out, "M%.1f %.1fV%.1f", middle_x, (arms & ARM_UP) != 0 ? top : middle_y,
+                (arms & ARM_DOWN) != 0 ? top + cell_rows : middle_y);
+    }
     fprintf(out, "\" stroke=\"#%06x\" stroke-width=\"%.1f\"/>\n", c.fg, shapes[shape].strength * 1.2);
 }
 
@@ -182,11 +189,13 @@ static void put_svg_row(const struct tui_canvas *canvas, const struct tui_theme 
 
     for (int x = 0, n; x < canvas->cols; x += n) {
         struct colors c = colors_of(theme, row[x].style);
-        for (n = 1; x + n < canvas->cols && row[x + n].style == row[x].style;)
+        for (n = 1; x + n < canvas->cols && row[x + n].style == row[x].style;) {
             n++;
-        if (c.has_bg)
+        }
+        if (c.has_bg) {
             fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#%06x\"/>\n",
                     left_of(x), top_of(y), cell_cols * n, cell_rows, c.bg);
+        }
     }
     for (int x = 0, n; x < canvas->cols; x += n) {
         n = run_length(canvas, row, x);
@@ -208,16 +217,18 @@ int tui_svg_write(const struct tui_canvas *canvas, const struct tui_theme *theme
             "<rect x=\"0.5\" y=\"0.5\" width=\"%.1f\" height=\"%.1f\" rx=\"10\" fill=\"#%06x\" "
             "stroke=\"#3a4452\"/>\n",
             width - 1, height - 1, theme->paper_rgb);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"#%06x\"/>\n", margin + 6 + 18 * i,
                 bar / 2 + 2, lights[i]);
+    }
     fprintf(out,
             "<g font-family=\"'DejaVu Sans Mono','JetBrains Mono','Cascadia Mono',Menlo,Consolas,'Liberation "
             "Mono',"
             "monospace\" font-size=\"%.0f\" xml:space=\"preserve\" style=\"white-space:pre\">\n",
             font_size);
-    for (int y = 0; y < canvas->rows; y++)
+    for (int y = 0; y < canvas->rows; y++) {
         put_svg_row(canvas, theme, out, y);
+    }
     fputs("</g>\n</svg>\n", out);
-    return ferror(out) ? COW_IO : 0;
+    return ferror(out) != 0 ? COW_IO : 0;
 }

@@ -76,20 +76,22 @@ static const char paste_on[] = "\033[?2004h", mouse_on[] = "\033[?1000h\033[?100
 
 static void on_signal(int number)
 {
-    if (number == SIGTSTP)
+    if (number == SIGTSTP) {
         suspend_signal = 1;
-    else if (number == SIGWINCH)
+    } else if (number == SIGWINCH) {
         resize_signal = 1;
-    else
+    } else {
         stop_signal = number;
+    }
 }
 
 /* newterm() installs handlers of its own, which would end the process; so what was before is asked for before
  * it, and ours come after it. */
 static void save_signals(struct tui_term *term)
 {
-    for (int i = 0; i < SIGNALS; i++)
+    for (int i = 0; i < SIGNALS; i++) {
         sigaction(our_signals[i], NULL, &term->before[i]);
+    }
 }
 
 /* A signal that our parent had ignored (nohup, a shell without job control) stays ignored. */
@@ -100,14 +102,16 @@ static void catch_signals(const struct tui_term *term)
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < SIGNALS; i++)
+    for (int i = 0; i < SIGNALS; i++) {
         sigaction(our_signals[i], term->before[i].sa_handler == SIG_IGN ? &term->before[i] : &action, NULL);
+    }
 }
 
 static void release_signals(const struct tui_term *term)
 {
-    for (int i = 0; i < SIGNALS; i++)
+    for (int i = 0; i < SIGNALS; i++) {
         sigaction(our_signals[i], &term->before[i], NULL);
+    }
 }
 
 static int64_t clock_ms(void)
@@ -129,21 +133,24 @@ static void put_past_curses(const char *text)
 /* While the terminal is ours it marks what is pasted, and tells of the mouse where that is asked for. */
 static void set_past_curses(const struct tui_term *term, bool ours)
 {
-    if (!term->ansi)
+    if (!term->ansi) {
         return;
+    }
     put_past_curses(ours ? paste_on : modes_off);
-    if (ours && term->mouse)
+    if (ours && term->mouse) {
         put_past_curses(mouse_on);
+    }
 }
 
 /* The variable's value where it is a size, else what the terminal says; 0 if nobody knows. */
 static int terminal_side(const char *variable, int terminal)
 {
     const char *text = getenv(variable);
-    long value = text ? strtol(text, NULL, 10) : 0;
+    long value = text != NULL ? strtol(text, NULL, 10) : 0;
 
-    if (value <= 0)
+    if (value <= 0) {
         value = terminal;
+    }
     return value > TUI_SIDE_MAX ? TUI_SIDE_MAX : (int)value;
 }
 
@@ -161,18 +168,21 @@ static void follow_size(void)
     int cols, rows;
 
     ask_size(&cols, &rows);
-    if (cols > 0 && rows > 0 && is_term_resized(rows, cols))
+    if (cols > 0 && rows > 0 && is_term_resized(rows, cols)) {
         resizeterm(rows, cols);
+    }
 }
 
 /* Curses gets the terminal as it believes it to be. */
 static void leave_paint(struct tui_term *term)
 {
-    if (!term->paints)
+    if (!term->paints) {
         return;
+    }
     put_past_curses("\033[m");
-    if (term->paint.cursor_shown != 1 && term->paint.cursor)
+    if (term->paint.cursor_shown != 1 && term->paint.cursor != NULL) {
         put_past_curses(term->paint.cursor);
+    }
     tui_paint_forget(&term->paint);
 }
 
@@ -203,9 +213,10 @@ static void read_bytes(struct tui_term *term, int wait_ms)
 {
     struct pollfd input = {STDIN_FILENO, POLLIN, 0};
 
-    if (poll(&input, 1, wait_ms) <= 0)
+    if (poll(&input, 1, wait_ms) <= 0) {
         return;
-    ssize_t n = input.revents & POLLIN ? read(STDIN_FILENO, term->bytes, sizeof term->bytes) : 0;
+    }
+    ssize_t n = (input.revents & POLLIN) != 0 ? read(STDIN_FILENO, term->bytes, sizeof term->bytes) : 0;
     if (n > 0) {
         term->first = 0;
         term->end = (size_t)n;
@@ -217,15 +228,17 @@ static void read_bytes(struct tui_term *term, int wait_ms)
 /* Whether the bytes that were read are dropped, because they belong to what was dropped before. */
 static bool still_discarding(struct tui_term *term, int64_t now)
 {
-    if (term->discard_ms == 0)
+    if (term->discard_ms == 0) {
         return false;
+    }
     if (term->first < term->end) {
         term->first = term->end;
         term->discard_ms = now;
         return true;
     }
-    if (now - term->discard_ms >= SILENCE_MS)
+    if (now - term->discard_ms >= SILENCE_MS) {
         term->discard_ms = 0;
+    }
     return false;
 }
 
@@ -239,8 +252,9 @@ static void term_discard(struct tui_backend *self)
     waiting |= ioctl(STDIN_FILENO, FIONREAD, &queued) == 0 && queued > 0;
     waiting |= tui_input_drop(&term->input);
     term->first = term->end;
-    if (waiting)
+    if (waiting) {
         term->discard_ms = clock_ms();
+    }
 }
 
 /* The characters that stand for signals, as the user has set them. Returns whether it is one of them. */
@@ -252,7 +266,7 @@ static bool take_signal_key(const struct tui_term *term, int key)
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         cc_t character = term->shell.c_cc[keys[i].character];
-        if (character != _POSIX_VDISABLE && (int)character == key && (term->shell.c_lflag & ISIG)) {
+        if (character != _POSIX_VDISABLE && (int)character == key && (term->shell.c_lflag & ISIG) != 0) {
             on_signal(keys[i].number);
             return true;
         }
@@ -265,37 +279,44 @@ static bool take_input(struct tui_term *term, struct tui_event *event, int64_t n
 {
     enum tui_input_kind kind = TUI_INPUT_NOTHING;
 
-    if (still_discarding(term, now))
+    if (still_discarding(term, now)) {
         return false;
-    while (kind == TUI_INPUT_NOTHING && term->first < term->end)
+    }
+    while (kind == TUI_INPUT_NOTHING && term->first < term->end) {
         kind = tui_input_byte(&term->input, term->bytes[term->first++], now);
-    if (kind == TUI_INPUT_NOTHING)
+    }
+    if (kind == TUI_INPUT_NOTHING) {
         kind = tui_input_wait(&term->input, now);
-    if (kind == TUI_INPUT_NOTHING || (kind == TUI_INPUT_KEY && take_signal_key(term, term->input.key)))
+    }
+    if (kind == TUI_INPUT_NOTHING || (kind == TUI_INPUT_KEY && take_signal_key(term, term->input.key))) {
         return false;
+    }
     event->kind = kind == TUI_INPUT_KEY     ? TUI_EVENT_KEY
                   : kind == TUI_INPUT_MOUSE ? TUI_EVENT_MOUSE
                                             : TUI_EVENT_PASTE;
     event->key = kind == TUI_INPUT_KEY ? term->input.key : TUI_KEY_NONE;
     event->mouse = term->input.mouse;
     event->text = term->input.paste;
-    if (kind == TUI_INPUT_PASTE) /* nobody types that fast: the text held the mark of its own end */
+    if (kind == TUI_INPUT_PASTE) { /* nobody types that fast: the text held the mark of its own end */
         term_discard(&term->backend);
+    }
     return true;
 }
 
 /* Flags that a signal has set, or a return from a suspend. */
 static bool take_flag(struct tui_term *term, struct tui_event *event)
 {
-    if (term->gone)
+    if (term->gone) {
         stop_signal = SIGHUP;
-    if (stop_signal) {
+    }
+    if (stop_signal != 0) {
         *event = (struct tui_event){.kind = TUI_EVENT_STOP, .signal_number = stop_signal};
         return true;
     }
-    if (suspend_signal)
+    if (suspend_signal != 0) {
         suspend_screen(term);
-    if (resize_signal) {
+    }
+    if (resize_signal != 0) {
         resize_signal = 0;
         follow_size();
         event->kind = TUI_EVENT_RESIZE;
@@ -318,13 +339,16 @@ static int term_next(struct tui_backend *self, struct tui_event *event, enum tui
 
     (void)err;
     *event = (struct tui_event){.kind = TUI_EVENT_TICK};
-    if (take_flag(term, event) || (term->first < term->end && take_input(term, event, now)))
+    if (take_flag(term, event) || (term->first < term->end && take_input(term, event, now))) {
         return 0;
+    }
     int most = wait == TUI_WAIT_NOT ? 0 : wait == TUI_WAIT_MOMENT ? MOMENT_MS : POLL_MS;
-    if (term->first == term->end)
+    if (term->first == term->end) {
         read_bytes(term, patience < 0 || patience > most ? most : patience);
-    if (!take_flag(term, event) && !take_input(term, event, clock_ms()))
+    }
+    if (!take_flag(term, event) && !take_input(term, event, clock_ms())) {
         take_flag(term, event); /* a key may have been one of a signal's */
+    }
     return 0;
 }
 
@@ -340,10 +364,12 @@ static bool send_bytes(const char *bytes, size_t n)
     while (n > 0) {
         ssize_t sent = write(STDOUT_FILENO, bytes, n);
         struct pollfd output = {STDOUT_FILENO, POLLOUT, 0};
-        if (sent < 0 && ((errno != EINTR && errno != EAGAIN) || stop_signal))
+        if (sent < 0 && ((errno != EINTR && errno != EAGAIN) || stop_signal != 0)) {
             return false;
-        if (sent < 0 && errno == EAGAIN)
+        }
+        if (sent < 0 && errno == EAGAIN) {
             poll(&output, 1, POLL_MS);
+        }
         bytes += sent > 0 ? sent : 0;
         n -= sent > 0 ? (size_t)sent : 0;
     }
@@ -352,8 +378,9 @@ static bool send_bytes(const char *bytes, size_t n)
 
 static void paint_canvas(struct tui_term *term, const struct tui_canvas *canvas)
 {
-    if (tui_paint_frame(&term->paint, canvas) || !send_bytes(term->paint.out, term->paint.used))
+    if (tui_paint_frame(&term->paint, canvas) != 0 || !send_bytes(term->paint.out, term->paint.used)) {
         tui_paint_forget(&term->paint);
+    }
 }
 
 static void term_present(struct tui_backend *self, const struct tui_canvas *canvas)
@@ -369,16 +396,18 @@ static void term_present(struct tui_backend *self, const struct tui_canvas *canv
             const struct tui_cell *cell = &canvas->cell[(size_t)y * (size_t)canvas->cols + (size_t)x];
             wchar_t text[2] = {(wchar_t)cell->ch, L'\0'};
             cchar_t glyph;
-            if (cell->ch == 0) /* the wide character to its left fills it */
+            if (cell->ch == 0) { /* the wide character to its left fills it */
                 continue;
+            }
             setcchar(&glyph, text, term->colors.attribute[cell->style], term->colors.pair[cell->style], NULL);
             mvwadd_wch(stdscr, y, x, &glyph);
         }
     }
     bool cursor = canvas->cursor_x >= 0 && canvas->cursor_y >= 0;
     curs_set(cursor ? 1 : 0);
-    if (cursor)
+    if (cursor) {
         wmove(stdscr, canvas->cursor_y, canvas->cursor_x);
+    }
     wrefresh(stdscr);
 }
 
@@ -403,13 +432,15 @@ static void term_copy(struct tui_backend *self, const char *text)
         const unsigned char *byte = (const unsigned char *)text + i;
         unsigned bits = (unsigned)byte[0] << 16 | (i + 1 < n ? (unsigned)byte[1] << 8 : 0) |
                         (i + 2 < n ? (unsigned)byte[2] : 0);
-        for (size_t k = 0; k < 4; k++)
+        for (size_t k = 0; k < 4; k++) {
             out[used++] = k <= n - i ? digit[bits >> (18 - 6 * k) & 63] : '=';
+        }
     }
     out[used++] = '\a';
     out[used] = '\0';
-    if (term->ansi)
+    if (term->ansi) {
         put_past_curses(out);
+    }
 }
 
 static void term_end(struct tui_backend *self)
@@ -443,8 +474,9 @@ static void term_use_mouse(struct tui_backend *self, bool on)
 {
     struct tui_term *term = (struct tui_term *)self;
 
-    if (term->mouse == on)
+    if (term->mouse == on) {
         return;
+    }
     set_past_curses(term, false);
     term->mouse = term->input.takes_mouse = on;
     set_past_curses(term, true);
@@ -459,7 +491,8 @@ static bool says(const char *sequence, const char *expected)
 {
     size_t n = strlen(expected);
 
-    return sequence && strncmp(sequence, expected, n) == 0 && (sequence[n] == '\0' || sequence[n] == '$');
+    return sequence != NULL && strncmp(sequence, expected, n) == 0 &&
+           (sequence[n] == '\0' || sequence[n] == '$');
 }
 
 /* Whether a character of any kind can be sent once, and how often. Inside of tmux and screen it cannot, even
@@ -468,7 +501,7 @@ static bool can_repeat(void)
 {
     static const char repeats[] = "%p1%c\033[";
 
-    return !getenv("TMUX") && !getenv("STY") && repeat_char &&
+    return getenv("TMUX") == NULL && getenv("STY") == NULL && repeat_char != NULL &&
            strncmp(repeat_char, repeats, sizeof repeats - 1) == 0 &&
            repeat_char[strlen(repeat_char) - 1] == 'b';
 }
@@ -478,7 +511,8 @@ static void prepare_paint(struct tui_term *term)
 {
     bool fits = term->ansi && says(clr_eol, "\033[K") && says(parm_right_cursor, "\033[%p1%dC") &&
                 says(parm_left_cursor, "\033[%p1%dD") && says(parm_up_cursor, "\033[%p1%dA") &&
-                says(parm_down_cursor, "\033[%p1%dB") && (eat_newline_glitch || !auto_right_margin);
+                says(parm_down_cursor, "\033[%p1%dB") &&
+                (eat_newline_glitch != '\0' || auto_right_margin == '\0');
 
     memset(&term->paint, 0, sizeof term->paint);
     fits = fits && tui_colors_spell(&term->colors, term->paint.look);
@@ -491,8 +525,9 @@ static void prepare_paint(struct tui_term *term)
     term->paint.no_cursor = cursor_invisible;
     term->paints = fits;
     tui_paint_begin(&term->paint);
-    if (fits)
+    if (fits) {
         wrefresh(stdscr); /* curses' own first screen, for what it says to the terminal at the beginning */
+    }
 }
 
 /* Asks terminfo before curses does, because a terminal that curses cannot use would end the process. */
@@ -502,15 +537,15 @@ static int check_terminal(struct cow_error *err)
     int found = 0;
     bool usable;
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+    if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) {
         cow_error_set(err, COW_USAGE, "the screen needs a terminal on standard input and output");
         return cow_error_hint(err, "without one, use: cowtui info IMAGE");
     }
-    if (!type || type[0] == '\0' || setupterm(type, STDOUT_FILENO, &found) == ERR) {
-        cow_error_set(err, COW_USAGE, "unknown terminal type \"%s\"", type ? type : "");
+    if (type == NULL || type[0] == '\0' || setupterm(type, STDOUT_FILENO, &found) == ERR) {
+        cow_error_set(err, COW_USAGE, "unknown terminal type \"%s\"", type != NULL ? type : "");
         return cow_error_hint(err, "set TERM to a known type (xterm, vt100), or use: cowtui info IMAGE");
     }
-    usable = cursor_address && clear_screen;
+    usable = cursor_address != NULL && clear_screen != NULL;
     del_curterm(cur_term); /* newterm() makes its own */
     if (!usable) {
         cow_error_set(err, COW_USAGE, "a terminal of type \"%s\" cannot show a screen", type);
@@ -534,8 +569,9 @@ static void learn_keys(struct tui_input *input)
         {key_f1, TUI_KEY_F1},        {key_f5, TUI_KEY_F5},
     };
 
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         tui_input_learn(input, keys[i].sequence, keys[i].key);
+    }
 }
 
 /* In a locale without UTF-8. Where a character is a byte, 0x80 to 0x9f are control characters. */
@@ -545,11 +581,13 @@ static int decode_locale(unsigned char byte)
     char one = (char)byte;
     wchar_t character = 0;
 
-    if (MB_CUR_MAX == 1 && byte >= 0x80 && byte < 0xa0)
+    if (MB_CUR_MAX == 1 && byte >= 0x80 && byte < 0xa0) {
         return byte;
+    }
     size_t n = mbrtowc(&character, &one, 1, &state);
-    if (n == (size_t)-2)
+    if (n == (size_t)-2) {
         return TUI_INPUT_MORE;
+    }
     if (n == (size_t)-1) {
         memset(&state, 0, sizeof state);
         return TUI_INPUT_BAD;
@@ -567,10 +605,11 @@ static void arm_rescue(const struct tui_term *term)
     size_t used = 0;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        size_t n =
-            texts[i] ? strcspn(texts[i], "$") : 0; /* without delays, which only tputs() can wait for */
-        if (used + n < sizeof farewell)
-            memcpy(farewell + used, texts[i] ? texts[i] : "", n);
+        size_t n = texts[i] != NULL ? strcspn(texts[i], "$")
+                                    : 0; /* without delays, which only tputs() can wait for */
+        if (used + n < sizeof farewell) {
+            memcpy(farewell + used, texts[i] != NULL ? texts[i] : "", n);
+        }
         used += used + n < sizeof farewell ? n : 0;
     }
     tui_rescue_arm(&term->shell, farewell, used);
@@ -587,17 +626,19 @@ static SCREEN *open_screen(void)
     ask_size(&sides[0], &sides[1]);
     for (int i = 0; i < 2; i++) {
         const char *value = getenv(names[i]);
-        before[i] = value ? strdup(value) : NULL;
+        before[i] = value != NULL ? strdup(value) : NULL;
         snprintf(text, sizeof text, "%d", sides[i]);
-        if (sides[i] > 0)
+        if (sides[i] > 0) {
             setenv(names[i], text, 1);
+        }
     }
     SCREEN *screen = newterm(NULL, stdout, stdin);
     for (int i = 0; i < 2; i++) {
-        if (before[i])
+        if (before[i] != NULL) {
             setenv(names[i], before[i], 1);
-        else
+        } else {
             unsetenv(names[i]);
+        }
         free(before[i]);
     }
     return screen;
@@ -624,21 +665,23 @@ int tui_term_open(struct tui_backend **out, const struct tui_theme *theme, int c
 {
     int status = check_terminal(err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     struct tui_term *term = calloc(1, sizeof *term);
-    if (!term)
+    if (term == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     save_signals(term);
     tcgetattr(STDIN_FILENO, &term->shell);
     term->screen = open_screen();
-    if (!term->screen) {
+    if (term->screen == NULL) {
         free(term);
         cow_error_set(err, COW_USAGE, "cannot use this terminal");
         return cow_error_hint(err, "use: cowtui info IMAGE");
     }
-    term->ansi = cursor_address && strncmp(cursor_address, "\033[", 2) == 0;
+    term->ansi = cursor_address != NULL && strncmp(cursor_address, "\033[", 2) == 0;
     tui_input_init(&term->input, utf8 ? NULL : decode_locale);
     learn_keys(&term->input);
     arm_rescue(term);

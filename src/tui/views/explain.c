@@ -18,10 +18,12 @@ static const char *file_of(const struct tui_app *app, const struct cow_run *run)
 {
     struct cow_layer layer;
 
-    if (run->layer == 0)
+    if (run->layer == 0) {
         return cow_image_path(app->subject.image);
-    if (run->layer == 1)
+    }
+    if (run->layer == 1) {
         return cow_image_backing(app->subject.image)->path;
+    }
     cow_image_layer(app->subject.image, run->layer, &layer);
     return layer.path;
 }
@@ -65,19 +67,21 @@ static void put_first_sentence(const struct tui_app *app, char *out, size_t out_
     bool one = run->sectors == 1;
     bool hole = run->origin == COW_ORIGIN_HOLE || run->origin == COW_ORIGIN_BACKING_HOLE;
 
-    if (run->origin == COW_ORIGIN_BEYOND_BACKING)
+    if (run->origin == COW_ORIGIN_BEYOND_BACKING) {
         snprintf(where, sizeof where, "and sees zeros: there the backing file has ended");
-    else if (run->host_offset == COW_NO_OFFSET)
+    } else if (run->host_offset == COW_NO_OFFSET) {
         snprintf(where, sizeof where, "and sees zeros: no file has a place for %s", one ? "it" : "them");
-    else
+    } else {
         snprintf(where, sizeof where, "from %s at byte %" PRId64 "%s",
                  cow_escape(name, sizeof name, file_of(app, run)), run->host_offset,
                  hole ? ", where that has a hole" : "");
-    if (one)
+    }
+    if (one) {
         snprintf(which, sizeof which, "bit of sector %" PRIu64 " is", run->first_sector);
-    else
+    } else {
         snprintf(which, sizeof which, "bits of sectors %" PRIu64 "-%" PRIu64 " are", run->first_sector,
                  run->first_sector + run->sectors - 1);
+    }
     snprintf(out, out_bytes, "The %s %s, so the guest reads %s %s.", which, bit, one ? "it" : "them", where);
 }
 
@@ -134,8 +138,9 @@ static enum tui_result copy_dd(struct tui_app *app, const struct cow_run *run)
     char name[NAME_BYTES], text[NAME_BYTES + 128];
     uint64_t end = run->first_sector + run->sectors, first = run->first_sector;
     uint64_t bytes = (end - first) * header->sector_bytes;
-    if (end * header->sector_bytes > header->size_bytes)
+    if (end * header->sector_bytes > header->size_bytes) {
         bytes = header->size_bytes - first * header->sector_bytes;
+    }
     if (run->host_offset == COW_NO_OFFSET) {
         tui_app_say(app, TUI_WARN, "there is no file to read that from: it is zeros");
         return TUI_REDRAW;
@@ -154,14 +159,15 @@ enum tui_result tui_explain_act(struct tui_app *app, enum tui_action_id action, 
     struct cow_run run;
     char text[32];
 
-    if (action != TUI_DO_COPY && action != TUI_DO_COPY_DD && action != TUI_DO_EXPLAIN)
+    if (action != TUI_DO_COPY && action != TUI_DO_COPY_DD && action != TUI_DO_EXPLAIN) {
         return TUI_IGNORED;
+    }
     if (action == TUI_DO_COPY) {
         snprintf(text, sizeof text, "%" PRIu64,
                  first_sector == app->sector ? tui_app_byte(app) : first_sector * sector_bytes);
         return copy(app, text);
     }
-    if (tui_scan_run_at(&app->scan, first_sector, &run, &err)) {
+    if (tui_scan_run_at(&app->scan, first_sector, &run, &err) != 0) {
         tui_app_error(app, &err);
         return TUI_REDRAW;
     }
@@ -171,7 +177,8 @@ enum tui_result tui_explain_act(struct tui_app *app, enum tui_action_id action, 
         run.first_sector += by;
         run.sectors -= by;
     }
-    if (run.sectors > sectors)
+    if (run.sectors > sectors) {
         run.sectors = sectors;
+    }
     return action == TUI_DO_EXPLAIN ? explain(app, &run, first_sector, sectors) : copy_dd(app, &run);
 }

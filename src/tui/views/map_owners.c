@@ -31,11 +31,13 @@ static int find_run(struct walk *walk, uint64_t at, struct cow_error *err)
 {
     struct cow_dirty_run run = {0, 0};
 
-    if (walk->ended || walk->run_end > at)
+    if (walk->ended || walk->run_end > at) {
         return 0;
+    }
     int status = cow_image_next_dirty(walk->app->subject.image, at / walk->sector_bytes, &run, err);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     walk->ended = run.sectors == 0;
     walk->run_first = run.first_sector * walk->sector_bytes;
     walk->run_end = walk->run_first + run.sectors * walk->sector_bytes;
@@ -49,20 +51,26 @@ static int count_owners(struct walk *walk, uint64_t from, uint64_t to, uint64_t 
     for (int i = 0; i < STRETCHES && from < to; i++) {
         struct cow_fs_owner owner;
         int status = find_run(walk, from, err);
-        if (status || walk->ended || walk->run_first >= to)
+        if (status != 0 || walk->ended || walk->run_first >= to) {
             return status;
-        if (from < walk->run_first)
+        }
+        if (from < walk->run_first) {
             from = walk->run_first;
+        }
         status = cow_fs_class_at(walk->app->files.scan, from, &owner, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         uint64_t end = owner.first_byte + owner.length_bytes;
-        if (end > walk->run_end)
+        if (end > walk->run_end) {
             end = walk->run_end;
-        if (end > to)
+        }
+        if (end > to) {
             end = to;
-        if (end <= from)
+        }
+        if (end <= from) {
             end = from + 1;
+        }
         bytes[tui_owner_of(owner.fs_class)] += end - from;
         from = end;
     }
@@ -74,8 +82,9 @@ static uint8_t most_of_cell(const uint64_t bytes[TUI_OWNERS])
     int found = 0;
 
     for (int o = 1; o < TUI_OWNERS; o++) {
-        if (bytes[o] > bytes[found])
+        if (bytes[o] > bytes[found]) {
             found = o;
+        }
     }
     return (uint8_t)(bytes[found] > 0 ? found : NO_OWNER);
 }
@@ -88,8 +97,9 @@ static int fill_owners(struct tui_app *app, struct tui_owners *owners, uint64_t 
     for (size_t i = 0; i < owners->cells; i++) {
         uint64_t bytes[TUI_OWNERS] = {0};
         int status = count_owners(&walk, first + i * cell_bytes, first + (i + 1) * cell_bytes, bytes, err);
-        if (status)
+        if (status != 0) {
             return status;
+        }
         owners->cell[i] = most_of_cell(bytes);
     }
     return 0;
@@ -103,20 +113,23 @@ static int fill_lit(struct tui_app *app, struct tui_owners *owners, const struct
     struct cow_fs_owner piece;
 
     while (at < end) {
-        int status = file ? cow_fs_file_next(app->files.scan, file, at, &piece, err)
-                          : tui_files_next_below(&app->files, &app->files.lit, at, end, &piece, err);
-        if (status)
+        int status = file != NULL ? cow_fs_file_next(app->files.scan, file, at, &piece, err)
+                                  : tui_files_next_below(&app->files, &app->files.lit, at, end, &piece, err);
+        if (status != 0) {
             return status;
-        if (piece.length_bytes == 0 || piece.first_byte >= end)
+        }
+        if (piece.length_bytes == 0 || piece.first_byte >= end) {
             break;
+        }
         uint64_t from = piece.first_byte > at ? piece.first_byte : at;
         uint64_t to = piece.first_byte + piece.length_bytes;
-        if (to > end)
+        if (to > end) {
             to = end;
+        }
         size_t cell = (size_t)((from - first) / cell_bytes);
-        do
+        do {
             owners->cell[cell++] |= LIT;
-        while (first + cell * cell_bytes < to);
+        } while (first + cell * cell_bytes < to);
         at = first + cell * cell_bytes;
     }
     return 0;
@@ -135,8 +148,9 @@ static int make_room(struct tui_owners *owners, size_t cells, struct cow_error *
     owners->cells = 0;
     if (cells > owners->capacity) {
         uint8_t *cell = realloc(owners->cell, cells);
-        if (!cell)
+        if (cell == NULL) {
             return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+        }
         owners->cell = cell;
         owners->capacity = cells;
     }
@@ -150,20 +164,23 @@ int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t fir
 {
     uint64_t sector_bytes = cow_image_header(app->subject.image)->sector_bytes;
     const struct cow_fs_file *file = tui_files_find(&app->files, &app->files.lit);
-    bool is_lit = file || (app->files.lit.path && app->files.lit.below);
+    bool is_lit = file != NULL || (app->files.lit.path != NULL && app->files.lit.below);
 
     if (!tui_files_known(&app->files) || (!app->files.colours && !is_lit)) {
         owners->cells = 0;
         return 0;
     }
-    if (is_filled(app, owners, first_sector, cell_sectors, cells))
+    if (is_filled(app, owners, first_sector, cell_sectors, cells)) {
         return 0;
+    }
     int status = make_room(owners, cells, err);
-    if (status == 0 && app->files.colours)
+    if (status == 0 && app->files.colours) {
         status = fill_owners(app, owners, first_sector * sector_bytes, cell_sectors * sector_bytes, err);
-    if (status == 0 && is_lit)
+    }
+    if (status == 0 && is_lit) {
         status = fill_lit(app, owners, file, first_sector * sector_bytes, cell_sectors * sector_bytes, err);
-    if (status) {
+    }
+    if (status != 0) {
         owners->cells = 0;
         return status;
     }
@@ -177,15 +194,17 @@ int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t fir
 
 bool tui_owners_mark(const struct tui_owners *owners, size_t cell, struct tui_mark *out)
 {
-    if (cell >= owners->cells)
+    if (cell >= owners->cells) {
         return false;
-    if (owners->cell[cell] & LIT) {
+    }
+    if ((owners->cell[cell] & LIT) != 0) {
         *out = tui_lit_mark();
         return true;
     }
     unsigned owner = owners->cell[cell] & OWNER_MASK;
-    if (owner == NO_OWNER)
+    if (owner == NO_OWNER) {
         return false;
+    }
     *out = tui_owner_mark((enum tui_owner)owner);
     return true;
 }

@@ -42,8 +42,9 @@ static int bytes_open(struct tui_app *app, void **state, const void *argument, s
     struct bytes_view *view = calloc(1, sizeof *view);
 
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->at = tui_app_byte(app);
     view->top = view->at - app->sector_byte;
     *state = view;
@@ -72,8 +73,9 @@ static uint64_t disk_bytes(const struct tui_app *app)
 static void follow_selection(struct tui_app *app, struct bytes_view *view)
 {
     view->at = tui_app_byte(app);
-    if (view->at >= disk_bytes(app))
+    if (view->at >= disk_bytes(app)) {
         view->at = disk_bytes(app) - 1;
+    }
 }
 
 /* As wide as the screen allows: 16 bytes a row and side, 8, or 4; a gap between hex and text if there is
@@ -83,12 +85,14 @@ static void choose_bytes_columns(struct tui_app *app, struct bytes_view *view, i
     char text[24];
 
     view->offset_cols = snprintf(text, sizeof text, "%" PRIu64, disk_bytes(app));
-    if (view->offset_cols < 8)
+    if (view->offset_cols < 8) {
         view->offset_cols = 8;
+    }
     int room = cols - view->offset_cols - 1; /* for both sides and the line between them */
     view->row_bytes = ROW_BYTES_MAX;
-    while (room < 8 * view->row_bytes && view->row_bytes > ROW_BYTES_MIN)
+    while (room < 8 * view->row_bytes && view->row_bytes > ROW_BYTES_MIN) {
         view->row_bytes /= 2;
+    }
     int side = 4 * view->row_bytes, spare = room - 2 * side;
     view->text_gap = spare >= 2 ? 1 : 0;
     view->side_x[0] = view->offset_cols + (spare >= 3 ? 1 : 0);
@@ -102,15 +106,17 @@ static void arrange_bytes(struct tui_app *app, struct bytes_view *view, struct t
     follow_selection(app, view);
     choose_bytes_columns(app, view, inside.cols);
     view->rows = inside.rows - 1;
-    if (view->rows * view->row_bytes > PAGE_MAX)
+    if (view->rows * view->row_bytes > PAGE_MAX) {
         view->rows = PAGE_MAX / view->row_bytes;
+    }
     row_bytes = (uint64_t)view->row_bytes;
     rows = (uint64_t)view->rows;
     view->top -= view->top % row_bytes;
-    if (view->at < view->top || view->at >= view->top + 2 * rows * row_bytes)
+    if (view->at < view->top || view->at >= view->top + 2 * rows * row_bytes) {
         view->top = view->at - view->at % row_bytes;
-    else if (view->at >= view->top + rows * row_bytes)
+    } else if (view->at >= view->top + rows * row_bytes) {
         view->top = view->at - view->at % row_bytes - (rows - 1) * row_bytes;
+    }
     uint64_t left = disk_bytes(app) - view->top;
     view->n = left < rows * row_bytes ? (size_t)left : (size_t)(rows * row_bytes);
 }
@@ -122,8 +128,9 @@ static void read_page(struct tui_app *app, struct bytes_view *view)
         struct cow_error err = {0};
         view->readable[s] =
             cow_image_read_file(app->subject.image, sides[s], view->top, view->page[s], view->n, &err) == 0;
-        if (!view->readable[s])
+        if (!view->readable[s]) {
             snprintf(view->problem, sizeof view->problem, "%s", err.message);
+        }
     }
 }
 
@@ -150,16 +157,19 @@ static bool count_differing(const struct tui_app *app, uint64_t low, uint64_t hi
     uint8_t part[2][PAGE_MAX];
 
     *differing = 0;
-    if (high - low >= COUNTED_MOST)
+    if (high - low >= COUNTED_MOST) {
         return false;
+    }
     for (uint64_t at = low; at <= high; at += PAGE_MAX) {
         size_t n = high - at < PAGE_MAX ? (size_t)(high - at) + 1 : PAGE_MAX;
         for (int s = 0; s < 2; s++) {
-            if (cow_image_read_file(app->subject.image, sides[s], at, part[s], n, NULL))
+            if (cow_image_read_file(app->subject.image, sides[s], at, part[s], n, NULL) != 0) {
                 return false;
+            }
         }
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             *differing += part[0][i] != part[1][i];
+        }
     }
     return true;
 }
@@ -172,9 +182,10 @@ static void draw_bytes_range(const struct tui_app *app, struct tui_canvas *canva
                           "range %" PRIu64 "-%" PRIu64 ", %" PRIu64 " byte%s", low, high, high - low + 1,
                           high > low ? "s" : "");
 
-    if (count_differing(app, low, high, &differing))
+    if (count_differing(app, low, high, &differing)) {
         tui_textf(canvas, x, y, canvas->cols - 1 - x, TUI_NORMAL, ": %" PRIu64 " differ%s", differing,
                   differing == 1 ? "s" : "");
+    }
 }
 
 /* One row of one side: hex and text. live: the guest sees this side. */
@@ -189,16 +200,19 @@ static void draw_side(const struct tui_app *app, const struct bytes_view *view, 
         size_t at = from + (size_t)i;
         uint8_t byte = view->page[side][at];
         enum tui_style style = sides_differ(view, at) ? TUI_DIFF : live ? TUI_NORMAL : TUI_DISABLED;
-        if (ranged && view->top + at >= low && view->top + at <= high)
+        if (ranged && view->top + at >= low && view->top + at <= high) {
             style = TUI_SELECTED;
-        if (view->top + at == view->at)
+        }
+        if (view->top + at == view->at) {
             style = TUI_BYTE_CURSOR;
+        }
         if (!view->readable[side]) {
             tui_text(canvas, x + 3 * i, y, 3, TUI_DISABLED, " ??");
             continue;
         }
-        if (sides_differ(view, at)) /* not by colour alone */
+        if (sides_differ(view, at)) { /* not by colour alone */
             tui_put(canvas, x + 3 * i, y, '*', TUI_DIFF);
+        }
         tui_textf(canvas, x + 3 * i + 1, y, 2, style, "%02x", byte);
         tui_put(canvas, text_x + i, y, byte >= 0x20 && byte < 0x7f ? byte : 0x00b7, style);
     }
@@ -210,8 +224,9 @@ static int live_side(struct tui_app *app, struct bytes_view *view, uint64_t offs
     uint64_t sector = offset / cow_image_header(app->subject.image)->sector_bytes;
 
     if (sector < view->run.first_sector || sector - view->run.first_sector >= view->run.sectors) {
-        if (cow_image_next_run(app->subject.image, sector, &view->run, NULL))
+        if (cow_image_next_run(app->subject.image, sector, &view->run, NULL) != 0) {
             view->run.sectors = 0;
+        }
     }
     return view->run.sectors > 0 && cow_origin_dirty(view->run.origin) ? 0 : 1;
 }
@@ -239,7 +254,7 @@ static void draw_bytes_info(struct tui_app *app, const struct bytes_view *view, 
     uint64_t sector = view->at / cow_image_header(app->subject.image)->sector_bytes;
     int x = 1, end = canvas->cols - 1;
 
-    if (view->problem[0]) {
+    if (view->problem[0] != '\0') {
         tui_text(canvas, x, y, end - x, TUI_WARN, view->problem);
         return;
     }
@@ -247,8 +262,9 @@ static void draw_bytes_info(struct tui_app *app, const struct bytes_view *view, 
     x += 3 + tui_textf(canvas, x + 3, y, end - x - 3, sides_differ(view, i) ? TUI_DIFF : TUI_NORMAL,
                        "COW %02x  backing %02x", view->page[0][i], view->page[1][i]);
     struct cow_run run;
-    if (tui_scan_run_at(&app->scan, sector, &run, NULL) || run.sectors == 0)
+    if (tui_scan_run_at(&app->scan, sector, &run, NULL) != 0 || run.sectors == 0) {
         return;
+    }
     struct tui_mark mark = tui_origin_mark(run.origin);
     x += 3;
     x += tui_put(canvas, x, y, mark.glyph, mark.style) + 1;
@@ -264,15 +280,16 @@ static void draw_bytes_owner(struct tui_app *app, const struct bytes_view *view,
     int x = 1, end = canvas->cols - 1;
 
     x += tui_text(canvas, x, y, end - x, TUI_LABEL, "owner  ");
-    if (tui_files_known(&app->files))
+    if (tui_files_known(&app->files)) {
         tui_text(canvas, x, y, end - x, TUI_NORMAL,
                  tui_files_byte_text(&app->files, view->at, end - x, text, sizeof text));
-    else if (job->state == TUI_JOB_FAILED)
+    } else if (job->state == TUI_JOB_FAILED) {
         tui_text(canvas, x, y, end - x, TUI_DIM, job->error.message);
-    else if (job->state == TUI_JOB_STOPPED)
+    } else if (job->state == TUI_JOB_STOPPED) {
         tui_text(canvas, x, y, end - x, TUI_DIM, "not known: reading the filesystem was stopped");
-    else
+    } else {
         tui_textf(canvas, x, y, end - x, TUI_DIM, "reading the filesystem: %d%%", tui_job_percent(job));
+    }
 }
 
 static void draw_bytes_row(struct tui_app *app, struct bytes_view *view, struct tui_canvas *canvas,
@@ -285,8 +302,9 @@ static void draw_bytes_row(struct tui_app *app, struct bytes_view *view, struct 
 
     tui_textf(canvas, inside.x, y, view->offset_cols, here ? TUI_STRONG : TUI_OFFSET, "%*" PRIu64,
               view->offset_cols, offset);
-    for (int s = 0; s < 2; s++)
+    for (int s = 0; s < 2; s++) {
         draw_side(app, view, canvas, inside.x + view->side_x[s], y, s, from, live == s);
+    }
     tui_put(canvas, inside.x + view->side_x[1] - 1, y, 0x2502, TUI_FRAME);
 }
 
@@ -306,15 +324,17 @@ static void bytes_draw(struct tui_app *app, void *state, struct tui_canvas *canv
     view->y = inside.y + 1;
     read_page(app, view);
     view->run.sectors = 0;
-    for (int y = 0; y < view->rows && (size_t)(y * view->row_bytes) < view->n; y++)
+    for (int y = 0; y < view->rows && (size_t)(y * view->row_bytes) < view->n; y++) {
         draw_bytes_row(app, view, canvas, inside, y);
+    }
     int live = live_side(app, view, view->at);
     draw_bytes_heading(app, view, canvas, inside, live);
     draw_bytes_info(app, view, canvas, frame.y + frame.rows);
-    if (bytes_range(app, view, &low, &high))
+    if (bytes_range(app, view, &low, &high)) {
         draw_bytes_range(app, canvas, frame.y + frame.rows + 1, low, high);
-    else
+    } else {
         draw_bytes_owner(app, view, canvas, frame.y + frame.rows + 1);
+    }
     size_t i = (size_t)(view->at - view->top);
     canvas->cursor_x = inside.x + view->side_x[live] + 3 * (int)(i % (size_t)view->row_bytes) + 1;
     canvas->cursor_y = inside.y + 1 + (int)(i / (size_t)view->row_bytes);
@@ -332,10 +352,12 @@ static int byte_at_column(const struct bytes_view *view, int x)
 {
     for (int s = 0; s < 2; s++) {
         int hex = x - view->side_x[s], text = hex - 3 * view->row_bytes - view->text_gap;
-        if (hex >= 0 && hex < 3 * view->row_bytes)
+        if (hex >= 0 && hex < 3 * view->row_bytes) {
             return hex / 3;
-        if (text >= 0 && text < view->row_bytes)
+        }
+        if (text >= 0 && text < view->row_bytes) {
             return text;
+        }
     }
     return -1;
 }
@@ -346,8 +368,9 @@ static bool bytes_click(struct tui_app *app, void *state, int x, int y)
     int column = byte_at_column(view, x - view->x), row = y - view->y;
     uint64_t at = view->top + (uint64_t)(row * view->row_bytes + column);
 
-    if (column < 0 || row < 0 || row >= view->rows || at >= disk_bytes(app) || tui_app_sectors(app) == 0)
+    if (column < 0 || row < 0 || row >= view->rows || at >= disk_bytes(app) || tui_app_sectors(app) == 0) {
         return false;
+    }
     move_to(app, view, at);
     return true;
 }
@@ -356,10 +379,12 @@ static enum tui_result step_bytes(struct tui_app *app, struct bytes_view *view, 
 {
     uint64_t last = disk_bytes(app) - 1;
 
-    if (back)
+    if (back) {
         return move_to(app, view, bytes > view->at ? view->at % bytes : view->at - bytes);
-    if (bytes > last - view->at)
+    }
+    if (bytes > last - view->at) {
         return bytes == 1 ? TUI_NOTHING : move_to(app, view, last);
+    }
     return move_to(app, view, view->at + bytes);
 }
 
@@ -369,14 +394,18 @@ static enum tui_found bytes_search(struct tui_app *app, void *state, const struc
     bool back = search->step == TUI_SEARCH_PREVIOUS;
     struct tui_needle needle;
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return TUI_FOUND_NOT;
-    if (search->step == TUI_SEARCH_BEGIN)
+    }
+    if (search->step == TUI_SEARCH_BEGIN) {
         app->search.from = view->at;
-    if (search->step == TUI_SEARCH_CANCEL || search->step == TUI_SEARCH_TYPED)
+    }
+    if (search->step == TUI_SEARCH_CANCEL || search->step == TUI_SEARCH_TYPED) {
         move_to(app, view, app->search.from);
-    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+    }
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL) {
         return TUI_FOUND;
+    }
     if (!tui_needle_read(&needle, search->text)) {
         tui_app_say(app, TUI_WARN, "up to %d bytes are found: text, 0x4f4f, or de ad be ef",
                     TUI_NEEDLE_BYTES);
@@ -401,8 +430,9 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
     uint64_t row = (uint64_t)view->row_bytes, page = row * (uint64_t)view->rows;
 
     (void)argument;
-    if (page == 0 || tui_app_sectors(app) == 0)
+    if (page == 0 || tui_app_sectors(app) == 0) {
         return TUI_IGNORED;
+    }
     switch (action) {
     case TUI_DO_LEFT:
         return view->at == 0 ? TUI_NOTHING : step_bytes(app, view, 1, true);
@@ -416,8 +446,9 @@ static enum tui_result bytes_act(struct tui_app *app, void *state, enum tui_acti
         view->top = view->top > page ? view->top - page : 0;
         return step_bytes(app, view, page, true);
     case TUI_DO_PAGE_DOWN:
-        if (page <= disk_bytes(app) - 1 - view->at)
+        if (page <= disk_bytes(app) - 1 - view->at) {
             view->top += page;
+        }
         return step_bytes(app, view, page, false);
     case TUI_DO_FIRST:
         return move_to(app, view, 0);

@@ -49,8 +49,9 @@ static const struct cow_finding *finding_of(const struct tui_app *app, enum cow_
     const struct tui_check *check = &app->check;
 
     for (size_t i = 0; check->known && i < check->result.findings; i++) {
-        if (check->result.finding[i].code == code)
+        if (check->result.finding[i].code == code) {
             return &check->result.finding[i];
+        }
     }
     return NULL;
 }
@@ -61,8 +62,9 @@ static int check_open(struct tui_app *app, void **state, const void *argument, s
 
     (void)app;
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     *state = view;
     return 0;
 }
@@ -86,8 +88,8 @@ static bool wants_a_name(const struct tui_app *app, const struct cow_finding *fi
 /* What the selected finding allows. */
 static tui_contexts finding_contexts(const struct tui_app *app, const struct cow_finding *finding)
 {
-    return (finding && (finding->fixable || wants_a_name(app, finding)) ? TUI_IN_FIXABLE : 0U) |
-           (finding && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
+    return (finding != NULL && (finding->fixable || wants_a_name(app, finding)) ? TUI_IN_FIXABLE : 0U) |
+           (finding != NULL && finding->sectors > 0 ? TUI_IN_PLACE : 0U) |
            (tui_check_staged(&app->check) > 0 ? TUI_IN_STAGED : 0U);
 }
 
@@ -125,20 +127,24 @@ static void put_finding(const struct tui_app *app, struct tui_page *page, const 
     enum tui_style severity = severities[cow_finding_severity(finding->code)].style;
 
     tui_page_line(page);
-    for (int x = 1; selected && x < page->cols; x++)
+    for (int x = 1; selected && x < page->cols; x++) {
         tui_page_put_char(page, x, TUI_SELECTED, ' ');
-    if (selected)
+    }
+    if (selected) {
         tui_page_put_char(page, 1, TUI_SELECTED, 0x25b8);
-    if (finding->fixable)
+    }
+    if (finding->fixable) {
         tui_page_put(page, STAGED_COL,
                      selected ? TUI_SELECTED
                      : staged ? TUI_WARN
                               : TUI_DIM,
                      staged ? "[x]" : "[ ]");
+    }
     put_severity(page, finding->code, SEVERITY_COL, selected ? TUI_SELECTED : severity);
     tui_page_put(page, CODE_COL, selected ? TUI_SELECTED : TUI_STRONG, cow_finding_name(finding->code));
-    if (staged)
+    if (staged) {
         tui_page_put(page, FIX_COL, selected ? TUI_SELECTED : TUI_WARN, "its fix is staged");
+    }
     tui_page_line(page);
     tui_page_wrap(page, TEXT_COL, TEXT_COL, TUI_NORMAL, finding->message);
     if (cow_finding_has_candidates(finding->code) && app->check.result.candidates > 0) {
@@ -154,25 +160,27 @@ static void put_check_state(const struct tui_app *app, struct tui_page *page)
     bool current = tui_job_is_current(&check->job), running = check->job.state == TUI_JOB_RUNNING;
 
     tui_page_line(page);
-    if (!current || (running && !check->known))
+    if (!current || (running && !check->known)) {
         tui_page_put(page, LABEL_COL, TUI_DIM, "looking...");
-    else if (running)
+    } else if (running) {
         tui_page_putf(page, LABEL_COL, TUI_STRONG,
                       "headers and bits are done; comparing the bytes: %d%% (s stops that)",
                       tui_job_percent(&check->job));
-    else if (!check->known)
+    } else if (!check->known) {
         tui_page_put(page, LABEL_COL, TUI_BAD, "it could not be checked:");
-    else if (check->job.state == TUI_JOB_STOPPED)
+    } else if (check->job.state == TUI_JOB_STOPPED) {
         tui_page_put(page, LABEL_COL, TUI_WARN, "stopped: the bytes were not compared; s checks anew");
-    else if (!check->result.scanned)
+    } else if (!check->result.scanned) {
         tui_page_put(page, LABEL_COL, TUI_WARN, "headers and bits only; the bytes could not be compared");
-    else if (check->result.findings > 0)
+    } else if (check->result.findings > 0) {
         tui_page_put(page, LABEL_COL, TUI_DIM, "headers, bits and bytes were looked at");
+    }
     if (!check->known && !running && current) {
         tui_page_line(page);
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.message);
-        if (check->job.error.hint[0])
+        if (check->job.error.hint[0] != '\0') {
             tui_page_line(page);
+        }
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, check->job.error.hint);
     }
 }
@@ -190,10 +198,12 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
         tui_page_line(page);
         tui_page_put(page, LABEL_COL, TUI_GOOD, "nothing is wrong");
     }
-    if (!current)
+    if (!current) {
         return;
-    if (!finding_of(app, view->code) && check->result.findings > 0)
+    }
+    if (finding_of(app, view->code) == NULL && check->result.findings > 0) {
         view->code = check->result.finding[0].code;
+    }
     for (size_t i = 0; i < check->result.findings; i++) {
         const struct cow_finding *finding = &check->result.finding[i];
         bool selected = finding->code == view->code;
@@ -202,8 +212,9 @@ static void fill_check(const struct tui_app *app, struct check_view *view)
         view->at[view->shown].line = page->lines;
         view->at[view->shown++].code = finding->code;
         put_finding(app, page, finding, selected);
-        if (selected && view->reveal)
+        if (selected && view->reveal) {
             tui_page_reveal(page, i == 0 ? 0 : first, page->lines - 1, view->rows);
+        }
     }
     view->reveal = false;
 }
@@ -213,13 +224,14 @@ static void check_title(const struct tui_app *app, char *out, size_t out_bytes)
 {
     size_t findings = app->check.result.findings, staged = tui_check_staged(&app->check);
 
-    if (!app->check.known || !tui_job_is_current(&app->check.job))
+    if (!app->check.known || !tui_job_is_current(&app->check.job)) {
         snprintf(out, out_bytes, "Check");
-    else if (staged > 0)
+    } else if (staged > 0) {
         snprintf(out, out_bytes, "Check \u2500 %zu finding%s, %zu fix%s staged", findings,
                  findings == 1 ? "" : "s", staged, staged == 1 ? "" : "es");
-    else
+    } else {
         snprintf(out, out_bytes, "Check \u2500 %zu finding%s", findings, findings == 1 ? "" : "s");
+    }
 }
 
 static void check_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -243,10 +255,12 @@ static bool check_click(struct tui_app *app, void *state, int x, int y)
     size_t i = view->shown;
 
     (void)app;
-    while (i > 0 && line < view->at[i - 1].line)
+    while (i > 0 && line < view->at[i - 1].line) {
         i--;
-    if (i == 0 || !tui_rect_holds(view->list, x, y) || line >= view->page.lines)
+    }
+    if (i == 0 || !tui_rect_holds(view->list, x, y) || line >= view->page.lines) {
         return false;
+    }
     view->code = view->at[i - 1].code;
     return true;
 }
@@ -256,10 +270,12 @@ static enum tui_result select_by(const struct tui_app *app, struct check_view *v
     const struct cow_check *result = &app->check.result;
 
     for (size_t i = 0; app->check.known && i < result->findings; i++) {
-        if (result->finding[i].code != view->code)
+        if (result->finding[i].code != view->code) {
             continue;
-        if ((step < 0 && i == 0) || (step > 0 && i + 1 == result->findings))
+        }
+        if ((step < 0 && i == 0) || (step > 0 && i + 1 == result->findings)) {
             return tui_page_scroll(&view->page, step, view->rows) ? TUI_REDRAW : TUI_NOTHING;
+        }
         view->code = result->finding[step < 0 ? i - 1 : i + 1].code;
         view->reveal = true;
         return TUI_REDRAW;
@@ -274,8 +290,9 @@ static enum tui_result select_end(const struct tui_app *app, struct check_view *
     const struct cow_check *result = &app->check.result;
 
     tui_page_act(&view->page, action, view->rows);
-    if (app->check.known && result->findings > 0)
+    if (app->check.known && result->findings > 0) {
         view->code = result->finding[action == TUI_DO_FIRST ? 0 : result->findings - 1].code;
+    }
     return TUI_REDRAW;
 }
 
@@ -283,29 +300,32 @@ static void answer_backing(struct tui_app *app, const char *path)
 {
     const struct tui_change_request request = {.own = TUI_CHANGE_REBASE, .argument = path};
 
-    if (*path)
+    if (*path != '\0') {
         tui_app_push(app, &tui_view_change, &request);
+    }
 }
 
 static void stage_fix(struct tui_app *app, const struct cow_finding *finding)
 {
-    if (!finding)
+    if (finding == NULL) {
         return;
+    }
     app->redraw = true;
-    if (!finding->fixable && app->holder.held)
+    if (!finding->fixable && app->holder.held) {
         tui_app_say(app, TUI_WARN, "nothing is mended as long as the image is in use");
-    else if (wants_a_name(app, finding))
+    } else if (wants_a_name(app, finding)) {
         tui_app_ask_file(app, "backing file: ", "", answer_backing);
-    else if (!finding->fixable)
+    } else if (!finding->fixable) {
         tui_app_say(app, TUI_WARN, "nothing that this program does mends it here; Enter tells more");
-    else
+    } else {
         app->check.staged[finding->code] = !app->check.staged[finding->code];
+    }
 }
 
 /* Goes to where a finding is, to come back with q. */
 static void go_to_finding(struct tui_app *app, const struct cow_finding *finding, enum tui_tab tab)
 {
-    if (!finding || finding->sectors == 0) {
+    if (finding == NULL || finding->sectors == 0) {
         tui_app_say(app, TUI_WARN, "this finding has no place on the disk");
         return;
     }
@@ -350,16 +370,19 @@ static enum tui_result check_act(struct tui_app *app, void *state, enum tui_acti
         view->reveal = true;
         break;
     case TUI_DO_ENTER:
-        if (finding)
+        if (finding != NULL) {
             tui_app_push(app, &tui_view_finding, &view->code);
+        }
         return TUI_REDRAW;
     case TUI_DO_SCAN:
-        if (argument) /* the command means the scan of the map */
+        if (argument != NULL) { /* the command means the scan of the map */
             return TUI_IGNORED;
-        if (app->check.job.state == TUI_JOB_RUNNING)
+        }
+        if (app->check.job.state == TUI_JOB_RUNNING) {
             tui_job_stop(&app->check.job);
-        else
+        } else {
             tui_check_again(&app->check);
+        }
         return TUI_REDRAW;
     default:
         break;
@@ -373,8 +396,9 @@ static int finding_open(struct tui_app *app, void **state, const void *argument,
     struct finding_view *view = calloc(1, sizeof *view);
 
     (void)app;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->code = *(const enum cow_finding_code *)argument;
     *state = view;
     return 0;
@@ -414,16 +438,18 @@ static void put_check_candidates(const struct tui_app *app, struct tui_page *pag
 
     bool is_fix = cow_finding_fix(finding->code) == COW_FIX_REBASE;
 
-    if (!cow_finding_has_candidates(finding->code) || (!is_fix && check->candidates == 0))
+    if (!cow_finding_has_candidates(finding->code) || (!is_fix && check->candidates == 0)) {
         return;
+    }
     put_finding_section(page, is_fix ? "Files that may be it" : "Files that fit better", TUI_NORMAL,
                         check->candidates == 0
                             ? "none beside the image, nor where its header looks: of the disk's "
                               "size, and of the same name, date or filesystem"
                             : "");
     for (size_t i = 0; i < check->candidates; i++) {
-        if (i > 0)
+        if (i > 0) {
             tui_page_line(page);
+        }
         put_candidate(page, LABEL_COL + 2, "", &check->candidate[i]);
     }
     if (check->candidates_cut) {
@@ -441,11 +467,13 @@ static const char *fix_text(const struct tui_app *app, enum cow_fix fix)
 {
     const struct cow_check *check = &app->check.result;
 
-    if (fix == COW_FIX_REBASE && check->candidates == 0)
+    if (fix == COW_FIX_REBASE && check->candidates == 0) {
         return "naming the right file, which f asks for: none that fits was found";
-    if (fix == COW_FIX_REBASE && !check->candidate[0].same_date)
+    }
+    if (fix == COW_FIX_REBASE && !check->candidate[0].same_date) {
         return "name the first of these files as the backing file, and take over its date, if you know that "
                "its content is right";
+    }
     return fix == COW_FIX_REBASE ? "name the first of these files as the backing file" : cow_fix_text(fix);
 }
 
@@ -458,17 +486,19 @@ static void put_check_fix(const struct tui_app *app, struct tui_page *page, cons
         return;
     }
     put_finding_section(page, "What mends it", TUI_NORMAL, fix_text(app, fix));
-    if (fix == COW_FIX_REBASE && app->check.result.candidates == 0)
+    if (fix == COW_FIX_REBASE && app->check.result.candidates == 0) {
         return;
+    }
     tui_page_line(page);
-    if (!finding->fixable)
+    if (!finding->fixable) {
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_WARN,
                       app->holder.held ? "not as long as the image is in use" : "not possible here and now");
-    else if (app->check.staged[finding->code])
+    } else if (app->check.staged[finding->code]) {
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_WARN,
                       "staged: W shows what writing it does; f takes it back");
-    else
+    } else {
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, "f stages it; nothing is written yet");
+    }
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL,
                   cow_finding_safe(finding->code)
@@ -480,8 +510,9 @@ static void put_place(struct tui_app *app, struct tui_page *page, const struct c
 {
     char at[COW_SIZE_TEXT_BYTES];
 
-    if (finding->sectors == 0)
+    if (finding->sectors == 0) {
         return;
+    }
     cow_size_text(at, finding->first_sector * cow_image_header(app->subject.image)->sector_bytes);
     tui_page_line(page);
     tui_page_line(page);
@@ -502,17 +533,19 @@ static void finding_draw(struct tui_app *app, void *state, struct tui_canvas *ca
     view->rows = inside.rows;
     tui_page_begin(page, inside.cols - 1);
     tui_page_line(page);
-    if (finding) {
+    if (finding != NULL) {
         put_severity(page, view->code, LABEL_COL, severities[cow_finding_severity(view->code)].style);
         tui_page_line(page);
         tui_page_wrap(page, LABEL_COL + 2, LABEL_COL + 2, TUI_NORMAL, finding->message);
         put_finding_section(page, "What that means for a stock kernel", TUI_NORMAL,
                             cow_finding_meaning(view->code));
-        if (cow_finding_fix(view->code) == COW_FIX_REBASE)
+        if (cow_finding_fix(view->code) == COW_FIX_REBASE) {
             put_check_candidates(app, page, finding);
+        }
         put_check_fix(app, page, finding);
-        if (cow_finding_fix(view->code) != COW_FIX_REBASE)
+        if (cow_finding_fix(view->code) != COW_FIX_REBASE) {
             put_check_candidates(app, page, finding);
+        }
         put_place(app, page, finding);
     } else {
         tui_page_put(page, LABEL_COL, TUI_GOOD, "it is no longer there");
@@ -546,19 +579,24 @@ static enum tui_found check_search(struct tui_app *app, void *state, const struc
     enum cow_finding_code code = typing ? view->code_before : view->code;
     size_t at = 0;
 
-    if (search->step == TUI_SEARCH_BEGIN)
+    if (search->step == TUI_SEARCH_BEGIN) {
         view->code_before = view->code;
+    }
     view->reveal = true;
     view->code = code;
-    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL)
+    if (search->step == TUI_SEARCH_BEGIN || search->step == TUI_SEARCH_CANCEL) {
         return TUI_FOUND;
-    while (app->check.known && at < result->findings && result->finding[at].code != code)
+    }
+    while (app->check.known && at < result->findings && result->finding[at].code != code) {
         at++;
-    if (!app->check.known || at == result->findings)
+    }
+    if (!app->check.known || at == result->findings) {
         return TUI_FOUND_NOT;
+    }
     long row = tui_list_search(result->findings, at, search, finding_text, result);
-    if (row >= 0)
+    if (row >= 0) {
         view->code = result->finding[row].code;
+    }
     return row >= 0 ? TUI_FOUND : TUI_FOUND_NOT;
 }
 

@@ -34,15 +34,18 @@ static int find_family(struct tui_app *app, struct family_view *view, struct cow
     int status = COW_REFUSED;
 
     view->generation = app->subject.generation;
-    if (!directory)
+    if (directory == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (backing->state != COW_BACKING_FOUND)
+    }
+    if (backing->state != COW_BACKING_FOUND) {
         cow_error_set(err, COW_REFUSED, "no backing file is open, so nobody can stand on it");
-    else
+    } else {
         status = cow_family_find(&family, backing->path, &where, err);
+    }
     free(directory);
-    if (status)
+    if (status != 0) {
         return status;
+    }
     cow_family_free(view->family);
     view->family = family;
     return 0;
@@ -64,13 +67,15 @@ static int family_open(struct tui_app *app, void **state, const void *argument, 
     int status;
 
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     status = find_family(app, view, err);
-    if (status)
+    if (status != 0) {
         family_close(app, view);
-    else
+    } else {
         *state = view;
+    }
     return status;
 }
 
@@ -120,8 +125,9 @@ static const char *name_of(struct tui_app *app, const char *path)
 
 static void put_trouble(struct tui_page *page, enum tui_style style, const char *text)
 {
-    if (!*text)
+    if (*text == '\0') {
         return;
+    }
     tui_page_line(page);
     tui_page_wrapf(page, NAME_COL, NAME_COL + 2, style, "%s", text);
 }
@@ -130,8 +136,9 @@ static void put_member_holder(struct tui_page *page, const struct cow_holder *ho
 {
     char text[64];
 
-    if (!holder->held)
+    if (!holder->held) {
         return;
+    }
     snprintf(text, sizeof text, holder->pid > 0 ? "! in use by pid %" PRId64 : "! in use by another program",
              holder->pid);
     put_trouble(page, TUI_WARN, text);
@@ -154,8 +161,9 @@ static void put_member(struct tui_app *app, struct tui_page *page, const struct 
     tui_page_wrap(page, NAME_COL, NAME_COL + 2, TUI_NORMAL,
                   cow_escape(name, sizeof name, name_of(app, member->path)));
     put_trouble(page, TUI_BAD, member->problem);
-    if (!broken)
+    if (!broken) {
         put_trouble(page, TUI_NORMAL, opens ? "" : member->verdict.reason);
+    }
     put_member_holder(page, &member->holder);
     put_trouble(page, TUI_WARN, member->pending);
 }
@@ -166,12 +174,14 @@ static void family_draw(struct tui_app *app, void *state, struct tui_canvas *can
     struct tui_rect inside = tui_frame(canvas, area, "Family");
     struct cow_error err = {0};
 
-    if (view->generation != app->subject.generation && find_family(app, view, &err))
+    if (view->generation != app->subject.generation && find_family(app, view, &err) != 0) {
         tui_app_error(app, &err);
+    }
     tui_page_begin(&view->page, inside.cols - 1);
     put_backing(&view->page, view->family);
-    for (size_t i = 0; i < view->family->members; i++)
+    for (size_t i = 0; i < view->family->members; i++) {
         put_member(app, &view->page, &view->family->member[i]);
+    }
     tui_page_line(&view->page);
     for (size_t i = 0; i < view->family->troubles; i++) {
         tui_page_line(&view->page);

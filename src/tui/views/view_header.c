@@ -39,8 +39,9 @@ static int header_open(struct tui_app *app, void **state, const void *argument, 
 
     (void)app;
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->field = ASKED_FIELD;
     *state = view;
     return 0;
@@ -63,8 +64,9 @@ static tui_contexts header_contexts(struct tui_app *app, void *state)
 
 static void put_header_heading(struct tui_page *page, const char *text)
 {
-    if (page->lines > 0)
+    if (page->lines > 0) {
         tui_page_line(page);
+    }
     tui_page_line(page);
     tui_page_put(page, 1, TUI_HEADING, text);
 }
@@ -77,10 +79,11 @@ static void time_text(char *out, size_t out_bytes, int64_t seconds, int cols)
     struct tm parts;
     time_t when = (time_t)seconds;
 
-    if (gmtime_r(&when, &parts))
+    if (gmtime_r(&when, &parts) != NULL) {
         strftime(date, sizeof date,
                  cols >= DATE_COLS ? " (%Y-%m-%d\u00a0%H:%M:%S\u00a0UTC)" : " (%Y-%m-%d %H:%M:%S\u00a0UTC)",
                  &parts);
+    }
     snprintf(out, out_bytes, "%" PRId64 "%s", seconds, date);
 }
 
@@ -107,16 +110,17 @@ static void put_header_verdict(struct tui_app *app, struct header_view *view)
 
     put_header_heading(page, "Would a stock UML kernel open it?");
     front_tell_verdict(&rows, verdict, "it");
-    if (pending[0]) {
+    if (pending[0] != '\0') {
         tui_page_line(page);
         tui_page_wrapf(page, 3, 5, TUI_WARN, "! %s%s", pending, app->pending ? " (here: :recover)" : "");
     }
     if (app->holder.held) {
         tui_page_line(page);
-        if (app->holder.pid > 0)
+        if (app->holder.pid > 0) {
             tui_page_putf(page, 3, TUI_WARN, "! in use by pid %" PRId64, app->holder.pid);
-        else
+        } else {
             tui_page_put(page, 3, TUI_WARN, "! in use by another program");
+        }
     }
 }
 
@@ -138,13 +142,15 @@ static void put_raw(struct tui_page *page, const uint8_t *raw, size_t n_raw, con
 
     for (uint32_t i = 0; i < shown; i++, col += 3) {
         size_t at = (size_t)field->offset_bytes + i;
-        if (at < n_raw)
+        if (at < n_raw) {
             tui_page_putf(page, col, TUI_NORMAL, "%02x", raw[at]);
-        else
+        } else {
             tui_page_put(page, col, TUI_DIM, "--");
+        }
     }
-    if (field->width_bytes > room)
+    if (field->width_bytes > room) {
         tui_page_put(page, col - 1, TUI_DIM, "..");
+    }
 }
 
 static void put_meaning(struct tui_page *page, const struct cow_header *header, bool half, const char *name)
@@ -176,7 +182,7 @@ static void put_meaning(struct tui_page *page, const struct cow_header *header, 
         tui_page_putf(page, col, TUI_NORMAL, "%" PRIu32, header->cow_format);
     } else if (strcmp(name, "backing path") == 0) {
         cow_escape(escaped, sizeof escaped, header->backing_path);
-        tui_page_wrap(page, col, col, TUI_NORMAL, escaped[0] ? escaped : "none");
+        tui_page_wrap(page, col, col, TUI_NORMAL, escaped[0] != '\0' ? escaped : "none");
     }
 }
 
@@ -223,11 +229,13 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
     tui_page_put(page, name_col(page) + NAME_COLS, TUI_LABEL, "meaning");
     view->fields = (int)n;
     for (int i = 0; view->field == ASKED_FIELD && i < view->fields; i++) {
-        if (strcmp(field[i].name, asked_field(app)) == 0)
+        if (strcmp(field[i].name, asked_field(app)) == 0) {
             view->field = i;
+        }
     }
-    if (view->field >= view->fields)
+    if (view->field >= view->fields) {
         view->field = view->fields - 1;
+    }
     for (int i = 0; i < view->fields; i++) {
         tui_page_line(page);
         view->line[i] = page->lines - 1;
@@ -240,8 +248,9 @@ static void put_header_fields(struct tui_app *app, struct header_view *view)
         tui_page_put(page, name_col(page), i == view->field ? TUI_STRONG : TUI_LABEL, field[i].name);
         put_meaning(page, header, cow_image_half(app->subject.image) == COW_HALF_MOVED, field[i].name);
         put_edit(app, page, field[i].name);
-        if (i == view->field)
+        if (i == view->field) {
             view->first_line[1] = page->lines;
+        }
     }
     view->line[view->fields] = page->lines;
 }
@@ -260,8 +269,9 @@ static void put_header_layout(struct tui_app *app, struct tui_page *page)
     const struct cow_layout *layout = cow_image_layout(app->subject.image);
     const struct front_rows rows = {.put = put_layout_row, .context = page, .is_narrow = true};
 
-    if (tui_app_sectors(app) == 0)
+    if (tui_app_sectors(app) == 0) {
         return;
+    }
     bool half = cow_image_half(app->subject.image) == COW_HALF_MOVED;
     put_header_heading(page, half ? "Layout of the file, in bytes, before its data was moved"
                                   : "Layout of the file, in bytes");
@@ -292,17 +302,18 @@ static void put_header_backing(struct tui_app *app, struct tui_page *page)
     cow_escape(text, sizeof text, backing->path);
     int col = tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_NORMAL, text);
     bool found = backing->state == COW_BACKING_FOUND;
-    tui_page_wrapf(page, col + (text[0] ? 1 : 0), VALUE_COL, found ? TUI_DIM : TUI_WARN, "%s%s%s",
-                   text[0] ? "- " : "", state[backing->state],
+    tui_page_wrapf(page, col + (text[0] != '\0' ? 1 : 0), VALUE_COL, found ? TUI_DIM : TUI_WARN, "%s%s%s",
+                   text[0] != '\0' ? "- " : "", state[backing->state],
                    backing->named          ? ", as named on the command line"
                    : backing->beside_image ? ", beside the image"
                                            : "");
-    if (backing->problem[0]) {
+    if (backing->problem[0] != '\0') {
         tui_page_line(page);
         tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_WARN, backing->problem);
     }
-    if (!found)
+    if (!found) {
         return;
+    }
     bool same_size = header->unfinished || backing->size_bytes == header->size_bytes;
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "size");
@@ -326,7 +337,7 @@ static void put_header_layers(struct tui_app *app, struct tui_page *page)
     char path[COW_PATH_BYTES], size[COW_SIZE_TEXT_BYTES];
     struct cow_layer layer;
 
-    for (size_t i = 1; i < layers && (layers > 2 || *cut); i++) {
+    for (size_t i = 1; i < layers && (layers > 2 || *cut != '\0'); i++) {
         cow_image_layer(image, i, &layer);
         cow_escape(path, sizeof path, layer.path);
         tui_page_line(page);
@@ -334,7 +345,7 @@ static void put_header_layers(struct tui_app *app, struct tui_page *page)
         tui_page_wrapf(page, VALUE_COL, VALUE_COL, TUI_NORMAL, "%s: %s, %s", path, layer.title,
                        cow_size_text(size, layer.size_bytes));
     }
-    if (*cut) {
+    if (*cut != '\0') {
         tui_page_line(page);
         tui_page_put(page, 3, TUI_LABEL, "below");
         tui_page_wrap(page, VALUE_COL, VALUE_COL, TUI_WARN, cut);
@@ -346,8 +357,9 @@ static void put_header_usage(struct tui_app *app, struct tui_page *page)
     char size[COW_SIZE_TEXT_BYTES], file[COW_SIZE_TEXT_BYTES];
     uint64_t sectors = tui_app_sectors(app);
 
-    if (!app->cells.usage_known || sectors == 0)
+    if (!app->cells.usage_known || sectors == 0) {
         return;
+    }
     put_header_heading(page, "Usage");
     tui_page_line(page);
     tui_page_put(page, 3, TUI_LABEL, "in the COW");
@@ -388,8 +400,9 @@ static void header_draw(struct tui_app *app, void *state, struct tui_canvas *can
     put_header_layers(app, &view->page);
     put_header_usage(app, &view->page);
     view->rows = inside.rows;
-    if (view->reveal)
+    if (view->reveal) {
         tui_page_reveal(&view->page, view->first_line[0], view->first_line[1] - 1, inside.rows);
+    }
     view->reveal = false;
     view->shown = inside;
     tui_page_draw(&view->page, canvas, inside, area.x + area.cols - 1);
@@ -406,11 +419,13 @@ static void answer_path(struct tui_app *app, const char *text)
     app->edits.path = false;
     if (bytes == 0 || bytes > COW_PATH_BYTES) {
         tui_app_say(app, TUI_WARN,
-                    bytes ? "that path is too long" : "an image without a backing file cannot be written");
+                    bytes != 0 ? "that path is too long"
+                               : "an image without a backing file cannot be written");
         return;
     }
-    if (strcmp(text, cow_image_header(app->subject.image)->backing_path) == 0)
+    if (strcmp(text, cow_image_header(app->subject.image)->backing_path) == 0) {
         return;
+    }
     memcpy(app->edits.new_path, text, bytes + 1);
     app->edits.path = true;
 }
@@ -422,17 +437,19 @@ static bool parse_mtime(uint32_t *out, const char *text)
     const char *end = strptime(text, "%Y-%m-%d %H:%M:%S", &parts);
     int64_t seconds = 0;
 
-    if (end) {
+    if (end != NULL) {
         seconds = timegm(&parts);
         end += strspn(end, " ");
         end += strncmp(end, "UTC", 3) == 0 ? 3 : 0;
     } else {
         text += text[0] == '@';
-        for (end = text; *end >= '0' && *end <= '9' && seconds <= UINT32_MAX; end++)
+        for (end = text; *end >= '0' && *end <= '9' && seconds <= UINT32_MAX; end++) {
             seconds = seconds * 10 + (*end - '0');
+        }
     }
-    if (end == text || *end != '\0' || seconds < 0 || seconds > UINT32_MAX)
+    if (end == text || *end != '\0' || seconds < 0 || seconds > UINT32_MAX) {
         return false;
+    }
     *out = (uint32_t)seconds;
     return true;
 }
@@ -480,8 +497,9 @@ static enum tui_result walk_fields(struct header_view *view, enum tui_action_id 
 {
     int field = view->field + (action == TUI_DO_UP ? -1 : 1);
 
-    if (!cursor_shown(view) || field < 0 || field >= view->fields)
+    if (!cursor_shown(view) || field < 0 || field >= view->fields) {
         return tui_page_act(&view->page, action, view->rows);
+    }
     view->field = field;
     view->reveal = true;
     return TUI_REDRAW;
@@ -494,8 +512,9 @@ static bool header_click(struct tui_app *app, void *state, int x, int y)
 
     (void)app;
     for (int i = 0; tui_rect_holds(view->shown, x, y) && i < view->fields; i++) {
-        if (line < view->line[i] || line >= view->line[i + 1])
+        if (line < view->line[i] || line >= view->line[i + 1]) {
             continue;
+        }
         view->field = i;
         return true;
     }
@@ -512,8 +531,9 @@ static enum tui_result header_act(struct tui_app *app, void *state, enum tui_act
         view->reveal = true; /* nothing is edited out of sight */
         return edit_field(app, view);
     }
-    if (action == TUI_DO_UP || action == TUI_DO_DOWN)
+    if (action == TUI_DO_UP || action == TUI_DO_DOWN) {
         return walk_fields(view, action);
+    }
     return tui_page_act(&view->page, action, view->rows);
 }
 

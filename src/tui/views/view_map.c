@@ -37,8 +37,9 @@ static int map_open(struct tui_app *app, void **state, const void *argument, str
 
     (void)app;
     (void)argument;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     view->fitted = true;
     *state = view;
     return 0;
@@ -58,12 +59,12 @@ static void map_close(struct tui_app *app, void *state)
 static tui_contexts map_contexts(struct tui_app *app, void *state)
 {
     (void)state;
-    return TUI_IN_MAP | (app->files.lit.path ? TUI_IN_CLEARABLE : 0U);
+    return TUI_IN_MAP | (app->files.lit.path != NULL ? TUI_IN_CLEARABLE : 0U);
 }
 
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
-    return value / to * to + (value % to ? to : 0);
+    return value / to * to + ((value % to) != 0 ? to : 0);
 }
 
 static uint64_t divide_up(uint64_t value, uint64_t by)
@@ -86,12 +87,15 @@ static void scroll_map(struct tui_app *app, struct map_view *view)
         view->top_row = row / rows * rows;
         return;
     }
-    if (row < view->top_row)
+    if (row < view->top_row) {
         view->top_row = row;
-    if (row >= view->top_row + rows)
+    }
+    if (row >= view->top_row + rows) {
         view->top_row = row - rows + 1;
-    if (view->top_row + rows > total)
+    }
+    if (view->top_row + rows > total) {
         view->top_row = total > rows ? total - rows : 0;
+    }
 }
 
 /* The columns that fill so many rows with the whole disk. One that has fewer sectors than the window has
@@ -113,8 +117,9 @@ static uint64_t fitting_sectors(uint64_t sectors, int cols, int rows)
     for (size_t i = 0; i < sizeof granules / sizeof granules[0]; i++) {
         uint64_t rounded = round_up(exact, granules[i]);
         if (exact >= granules[i] * (i == 0 ? COARSE : 1) &&
-            filling_cols(sectors, rounded, cols, rows) + cols / FIT_LOSS >= cols)
+            filling_cols(sectors, rounded, cols, rows) + cols / FIT_LOSS >= cols) {
             return rounded;
+        }
     }
     return exact;
 }
@@ -149,7 +154,7 @@ static enum front_density density_at(const struct tui_app *app, const struct map
 {
     const struct cow_density *count = tui_cells_at(&app->cells, cell);
 
-    return count ? front_heat_of(&view->heat, count) : FRONT_DENSITY_OUTSIDE;
+    return count != NULL ? front_heat_of(&view->heat, count) : FRONT_DENSITY_OUTSIDE;
 }
 
 static void draw_gutter(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas,
@@ -160,11 +165,13 @@ static void draw_gutter(struct tui_app *app, const struct map_view *view, struct
 
     for (int y = 0; y < cells.rows; y++) {
         uint64_t sector = (view->top_row + (uint64_t)y) * row_sectors(view);
-        if (sector >= tui_app_sectors(app))
+        if (sector >= tui_app_sectors(app)) {
             break;
+        }
         cow_size_text(text, sector * header->sector_bytes);
-        if (strcmp(text, last) != 0)
+        if (strcmp(text, last) != 0) {
             tui_text_right(canvas, cells.x - 1, cells.y + y, GUTTER - 1, TUI_OFFSET, text);
+        }
         memcpy(last, text, sizeof last);
     }
 }
@@ -187,7 +194,8 @@ static struct tui_mark cell_mark(const struct tui_app *app, const struct map_vie
 {
     const struct tui_scan_cell *scanned = tui_scan_cell_at(&app->scan, cell);
     enum front_density density = density_at(app, view, cell);
-    struct tui_mark mark = scanned ? tui_scanned_mark(density, scanned->sectors) : tui_density_mark(density);
+    struct tui_mark mark =
+        scanned != NULL ? tui_scanned_mark(density, scanned->sectors) : tui_density_mark(density);
 
     tui_owners_mark(&view->owners, cell, &mark);
     return mark;
@@ -224,8 +232,9 @@ static struct range_ends range_of(const struct tui_app *app, const struct map_vi
     struct range_ends range = {low / view->cell_sectors * view->cell_sectors,
                                (high / view->cell_sectors + 1) * view->cell_sectors};
 
-    if (range.end > sectors)
+    if (range.end > sectors) {
         range.end = sectors;
+    }
     return range;
 }
 
@@ -239,8 +248,9 @@ static void draw_range(const struct tui_app *app, const struct map_view *view, s
     for (size_t cell = 0; app->range.on && cell < n; cell++) {
         uint64_t sector = first + cell * view->cell_sectors;
         struct front_spot spot = spot_of(view, cell);
-        if (sector >= range.first && sector < range.end)
+        if (sector >= range.first && sector < range.end) {
             tui_restyle(canvas, (struct tui_rect){cells.x + spot.x, cells.y + spot.y, 1, 1}, TUI_SELECTED);
+        }
     }
 }
 
@@ -273,8 +283,9 @@ static void draw_cells(struct tui_app *app, const struct map_view *view, struct 
     for (size_t cell = 0; cell < n; cell++) {
         struct front_spot spot = spot_of(view, cell);
         struct tui_mark mark = cell_mark(app, view, cell);
-        if (mark.glyph == FULL_BLOCK && spot.x == cursor.x && spot.y == cursor.y)
+        if (mark.glyph == FULL_BLOCK && spot.x == cursor.x && spot.y == cursor.y) {
             mark.glyph = FULL_UNDER_CURSOR;
+        }
         tui_put(canvas, cells.x + spot.x, cells.y + spot.y, mark.glyph, mark.style);
     }
     draw_glow(app, view, canvas, cells);
@@ -302,10 +313,12 @@ static void frame_title(struct tui_app *app, const struct map_view *view, char *
 static int put_legend(struct tui_app *app, const struct map_view *view, struct tui_canvas *canvas, int x,
                       int y, int cols)
 {
-    if (app->files.lit.path && view->owners.cells > 0)
+    if (app->files.lit.path != NULL && view->owners.cells > 0) {
         return tui_legend_lit(canvas, x, y, cols, app->files.lit.path, app->files.lit.below);
-    if (app->files.colours && view->owners.cells > 0)
+    }
+    if (app->files.colours && view->owners.cells > 0) {
         return tui_legend_owners(canvas, x, y, cols);
+    }
     unsigned ends = map_ends_shown(&app->ends, view->top_row * row_sectors(view), window_sectors(view),
                                    view->cell_sectors);
     return tui_legend_draw(canvas, x, y, cols, &view->heat, ends, tui_scan_on(&app->scan));
@@ -318,8 +331,9 @@ static void draw_legend(struct tui_app *app, const struct map_view *view, struct
 {
     int cols = put_legend(app, view, canvas, edge.x + 1, edge.y, edge.cols - 2);
 
-    if (cols > 0)
+    if (cols > 0) {
         tui_fill(canvas, (struct tui_rect){edge.x, edge.y, cols, 1}, ' ', TUI_NORMAL);
+    }
     put_legend(app, view, canvas, edge.x + 1, edge.y, edge.cols - 2);
 }
 
@@ -343,14 +357,15 @@ static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canv
     uint64_t first = view->top_row * row_sectors(view);
     size_t n = (size_t)view->cols * (size_t)view->rows;
 
-    if (tui_cells_show(&app->cells, first, view->cell_sectors, n, &err) ||
-        tui_owners_show(app, &view->owners, first, view->cell_sectors, n, &err)) {
+    if (tui_cells_show(&app->cells, first, view->cell_sectors, n, &err) != 0 ||
+        tui_owners_show(app, &view->owners, first, view->cell_sectors, n, &err) != 0) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, err.message);
         return false;
     }
     measure_heat(app, view);
-    if (tui_scan_on(&app->scan) && !tui_scan_show(&app->scan, first, view->cell_sectors, n))
+    if (tui_scan_on(&app->scan) && !tui_scan_show(&app->scan, first, view->cell_sectors, n)) {
         tui_text(canvas, cells.x, cells.y, cells.cols, TUI_BAD, "out of memory");
+    }
     return true;
 }
 
@@ -358,15 +373,17 @@ static bool fill_map(struct tui_app *app, struct map_view *view, struct tui_canv
  * strip. A range takes the place of the one or the other. */
 static void draw_below(struct tui_app *app, struct map_view *view, struct tui_canvas *canvas, int y)
 {
-    bool has_pane = pane_cols(canvas) > 0, is_free = !app->message[0] && !app->prompting;
+    bool has_pane = pane_cols(canvas) > 0, is_free = app->message[0] == '\0' && !app->prompting;
 
-    if (app->range.on && (!has_pane || is_free))
+    if (app->range.on && (!has_pane || is_free)) {
         range_draw(app, &view->range, canvas, has_pane ? y : y - INFO_ROWS, range_of(app, view));
-    else if (!has_pane)
+    } else if (!has_pane) {
         map_draw_inspector(app, view, canvas, y - INFO_ROWS);
-    if (!view->fitted && is_free && !(app->range.on && has_pane))
+    }
+    if (!view->fitted && is_free && !(app->range.on && has_pane)) {
         map_strip_draw(app, &view->strip, canvas, y, view->heat_choice, view->top_row * row_sectors(view),
                        window_sectors(view));
+    }
 }
 
 static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas, struct tui_rect area)
@@ -394,10 +411,12 @@ static void map_draw(struct tui_app *app, void *state, struct tui_canvas *canvas
     view->y = cells.y;
     frame_title(app, view, title, sizeof title);
     tui_frame(canvas, frame, title);
-    if (!fill_map(app, view, canvas, cells))
+    if (!fill_map(app, view, canvas, cells)) {
         return;
-    if (has_gutter)
+    }
+    if (has_gutter) {
         draw_gutter(app, view, canvas, cells);
+    }
     draw_cells(app, view, canvas, cells);
     tui_scrollbar(canvas, frame.x + frame.cols - 1, cells.y, cells.rows, view->top_row, (uint64_t)view->rows,
                   divide_up(tui_app_sectors(app), row_sectors(view)));
@@ -413,14 +432,17 @@ static enum tui_result step_map(struct tui_app *app, const struct map_view *view
     uint64_t cell = app->sector / view->cell_sectors;
     uint64_t last = (tui_app_sectors(app) - 1) / view->cell_sectors;
 
-    if (back && cells > cell)
+    if (back && cells > cell) {
         cells = cells > 1 && cells % (uint64_t)view->cols == 0
                     ? cell / (uint64_t)view->cols * (uint64_t)view->cols
                     : cell;
-    if (!back && cells > last - cell)
+    }
+    if (!back && cells > last - cell) {
         cells = cells > 1 ? (last - cell) / (uint64_t)view->cols * (uint64_t)view->cols : last - cell;
-    if (cells == 0)
+    }
+    if (cells == 0) {
         return TUI_NOTHING;
+    }
     tui_app_select(app, (back ? cell - cells : cell + cells) * view->cell_sectors);
     return TUI_REDRAW;
 }
@@ -428,13 +450,15 @@ static enum tui_result step_map(struct tui_app *app, const struct map_view *view
 /* Selects the cell at a place of the window. Returns whether there is one. */
 static bool select_spot(struct tui_app *app, const struct map_view *view, int x, int y)
 {
-    if (x < 0 || x >= view->cols || y < 0 || y >= view->rows)
+    if (x < 0 || x >= view->cols || y < 0 || y >= view->rows) {
         return false;
+    }
     int place = y * view->cols + x;
     uint64_t cell = view->curved ? view->curve.index[place] : (uint64_t)place;
     uint64_t sector = (view->top_row * (uint64_t)view->cols + cell) * view->cell_sectors;
-    if (sector >= tui_app_sectors(app))
+    if (sector >= tui_app_sectors(app)) {
         return false;
+    }
     tui_app_select(app, sector);
     return true;
 }
@@ -456,8 +480,9 @@ static enum tui_result step_across(struct tui_app *app, const struct map_view *v
 
 static enum tui_result move_map(struct tui_app *app, const struct map_view *view, int dx, int dy)
 {
-    if (view->curved)
+    if (view->curved) {
         return step_across(app, view, dx, dy);
+    }
     return step_map(app, view, dy != 0 ? (uint64_t)view->cols : 1, dx + dy < 0);
 }
 
@@ -473,10 +498,12 @@ static enum tui_result zoom_map(struct tui_app *app, struct map_view *view, uint
 {
     uint64_t line = app->sector / row_sectors(view) - view->top_row;
 
-    if (cell_sectors > view->fit_sectors)
+    if (cell_sectors > view->fit_sectors) {
         cell_sectors = view->fit_sectors;
-    if (cell_sectors == view->cell_sectors)
+    }
+    if (cell_sectors == view->cell_sectors) {
         return TUI_NOTHING;
+    }
     view->cell_sectors = cell_sectors;
     view->fitted = cell_sectors == view->fit_sectors;
     uint64_t row = app->sector / row_sectors(view);
@@ -489,8 +516,9 @@ static uint64_t zoomed_in(uint64_t cell_sectors)
 {
     uint64_t power = 1;
 
-    while (power < cell_sectors && power * 2 < cell_sectors)
+    while (power < cell_sectors && power * 2 < cell_sectors) {
         power *= 2;
+    }
     return power;
 }
 
@@ -498,8 +526,9 @@ static uint64_t zoomed_out(uint64_t cell_sectors)
 {
     uint64_t power = 1;
 
-    while (power <= cell_sectors)
+    while (power <= cell_sectors) {
         power *= 2;
+    }
     return power;
 }
 
@@ -509,8 +538,9 @@ static enum tui_result map_act(struct tui_app *app, void *state, enum tui_action
     struct map_view *view = state;
     uint64_t cols = (uint64_t)view->cols, first;
 
-    if (view->cell_sectors == 0 || tui_app_sectors(app) == 0)
+    if (view->cell_sectors == 0 || tui_app_sectors(app) == 0) {
         return TUI_IGNORED;
+    }
     first = app->sector / view->cell_sectors * view->cell_sectors;
     switch (action) {
     case TUI_DO_LEFT:

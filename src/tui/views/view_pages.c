@@ -24,10 +24,12 @@ static int page_open(struct tui_app *app, void **state, const void *argument, st
     struct page_view *view = calloc(1, sizeof *view);
 
     (void)app;
-    if (!view)
+    if (view == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (argument)
+    }
+    if (argument != NULL) {
         view->error = *(const struct cow_error *)argument;
+    }
     *state = view;
     return 0;
 }
@@ -84,8 +86,8 @@ static void settings_draw(struct tui_app *app, void *state, struct tui_canvas *c
         tui_page_line(page);
         tui_page_put(page, 1, TUI_LABEL, row->name);
         tui_page_put(page, 9, TUI_STRONG, tui_setting_value(app->settings, i));
-        tui_page_putf(page, 25, TUI_KEY, row->value ? ":set %s=%s" : ":set %s  :set no%s", row->name,
-                      row->value ? row->value : row->name);
+        tui_page_putf(page, 25, TUI_KEY, row->value != NULL ? ":set %s=%s" : ":set %s  :set no%s", row->name,
+                      row->value != NULL ? row->value : row->name);
         tui_page_line(page);
         tui_page_wrap(page, 9, 9, TUI_NORMAL, row->help);
     }
@@ -111,8 +113,9 @@ static tui_contexts message_contexts(struct tui_app *app, void *state)
 static enum tui_result message_act(struct tui_app *app, void *state, enum tui_action_id action,
                                    const char *argument)
 {
-    if (action == TUI_DO_ENTER || action == TUI_DO_LEAVE)
+    if (action == TUI_DO_ENTER || action == TUI_DO_LEAVE) {
         return TUI_POP;
+    }
     enum tui_result result = page_act(app, state, action, argument);
     return result == TUI_IGNORED && action != TUI_DO_REDRAW ? TUI_NOTHING : result;
 }
@@ -142,8 +145,9 @@ static void box_draw(struct page_view *view, struct tui_canvas *canvas, struct t
 
 static void put_paragraph(struct tui_page *page, enum tui_style style, const char *text)
 {
-    if (page->lines > 1)
+    if (page->lines > 1) {
         tui_page_line(page);
+    }
     tui_page_line(page);
     tui_page_wrap(page, 1, 1, style, text);
 }
@@ -155,8 +159,9 @@ static void message_draw(struct tui_app *app, void *state, struct tui_canvas *ca
     (void)app;
     box_begin(view, area);
     put_paragraph(&view->page, TUI_BAD, view->error.message);
-    if (view->error.hint[0])
+    if (view->error.hint[0] != '\0') {
         put_paragraph(&view->page, TUI_NORMAL, view->error.hint);
+    }
     box_draw(view, canvas, area, "Message");
 }
 
@@ -183,8 +188,9 @@ static enum tui_result pending_act(struct tui_app *app, void *state, enum tui_ac
 {
     const struct tui_change_request recover = {.own = TUI_CHANGE_RECOVER, .argument = ""};
 
-    if (action == TUI_DO_ENTER)
+    if (action == TUI_DO_ENTER) {
         tui_app_push(app, &tui_view_change, &recover);
+    }
     return message_act(app, state, action, argument);
 }
 
@@ -196,7 +202,7 @@ static void pending_draw(struct tui_app *app, void *state, struct tui_canvas *ca
     box_begin(view, area);
     tui_page_line(&view->page);
     tui_page_wrapf(&view->page, 1, 1, TUI_WARN, "%s: %s", app->name,
-                   what[0] ? what : "nothing is pending any more");
+                   what[0] != '\0' ? what : "nothing is pending any more");
     change_put_holder(app, &view->page);
     put_paragraph(
         &view->page, TUI_NORMAL,

@@ -4,7 +4,7 @@
  * does, so nobody can open it for writing meanwhile. Where the qcow2 lies on the very file on which the new
  * image will, and on nothing else, what it does not hold is known to be equal without reading it.
  */
-#include "front/qcow2_source.h"
+#include "front/qcow2/qcow2_source.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 
 #include "cow/text.h"
-#include "front/qcow2_chain.h"
-#include "front/qcow2_server.h"
+#include "front/qcow2/qcow2_chain.h"
+#include "front/qcow2/qcow2_server.h"
 
 enum { SECTOR_BYTES = 512, KNOWN_MAX = 8 };
 
@@ -60,10 +60,11 @@ static int find_stretch(struct qcow2_source *source, uint64_t offset, struct kno
     int status = nbd_client_stretch(source->server.client, offset, limit, &stretch);
 
     *out = (struct known){offset, stretch.end_bytes, kind_of(source, &stretch)};
-    while (!status && out->end < limit) {
+    while (status == 0 && out->end < limit) {
         status = nbd_client_stretch(source->server.client, out->end, limit, &stretch);
-        if (status || kind_of(source, &stretch) != out->kind)
+        if (status != 0 || kind_of(source, &stretch) != out->kind) {
             break;
+        }
         out->end = stretch.end_bytes;
     }
     return status;
@@ -76,12 +77,13 @@ static int tell_extent(void *context, uint64_t offset, uint64_t limit, enum cow_
     const struct known *known = source->known;
     size_t i = 0;
 
-    while (i < KNOWN_MAX && (offset < known[i].begin || offset >= known[i].end))
+    while (i < KNOWN_MAX && (offset < known[i].begin || offset >= known[i].end)) {
         i++;
+    }
     if (i == KNOWN_MAX) {
         i = source->known_next++ % KNOWN_MAX;
         int status = find_stretch(source, offset, &source->known[i]);
-        if (status) {
+        if (status != 0) {
             source->known[i].end = 0;
             return status;
         }
@@ -97,8 +99,9 @@ static bool has_file(void *context, uint64_t device, uint64_t inode)
 
     for (size_t i = 0; i < source->chain.n; i++) {
         const struct qcow2_file *file = &source->chain.file[i];
-        if (file->device == device && file->inode == inode)
+        if (file->device == device && file->inode == inode) {
             return true;
+        }
     }
     return false;
 }
@@ -112,17 +115,18 @@ static int choose_backing(struct qcow2_source *source, const char *path, const c
     const struct qcow2_file *raw = qcow2_raw_backing(&source->chain);
     struct stat facts;
 
-    if (!backing_path && (!raw || (raw->size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES !=
-                                      source->chain.size_bytes / SECTOR_BYTES)) {
+    if (backing_path == NULL && (raw == NULL || (raw->size_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES !=
+                                                    source->chain.size_bytes / SECTOR_BYTES)) {
         cow_error_set(err, COW_USAGE,
                       "%s: does not lie on one raw file of its size, so BACKING is to be named", path);
         return cow_error_hint(err, "usage: cowtui create --from FILE.qcow2 IMAGE BACKING");
     }
-    source->backing_path = strdup(backing_path ? backing_path : raw->path);
-    if (!source->backing_path)
+    source->backing_path = strdup(backing_path != NULL ? backing_path : raw->path);
+    if (source->backing_path == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    source->lies_on_backing = raw && stat(source->backing_path, &facts) == 0 && raw->device == facts.st_dev &&
-                              raw->inode == facts.st_ino;
+    }
+    source->lies_on_backing = raw != NULL && stat(source->backing_path, &facts) == 0 &&
+                              raw->device == facts.st_dev && raw->inode == facts.st_ino;
     source->backing_bytes = source->lies_on_backing ? raw->size_bytes
                             : stat(source->backing_path, &facts) == 0 && facts.st_size > 0
                                 ? (uint64_t)facts.st_size
@@ -142,15 +146,16 @@ static void tell_of_outside(struct qcow2_source *source, bool backing_was_named)
             first = i;
         }
     }
-    if (others > 0)
+    if (others > 0) {
         snprintf(source->outside, sizeof source->outside,
                  "what is copied comes from %s, too%s, as the qcow2 image wants it",
                  cow_escape(shown, sizeof shown, source->chain.file[first].path),
                  others > 1 ? ", and from what that lies on" : "");
-    else if (!backing_was_named)
+    } else if (!backing_was_named) {
         snprintf(source->outside, sizeof source->outside,
                  "the backing file is %s, as the qcow2 image wants it",
                  cow_escape(shown, sizeof shown, source->backing_path));
+    }
 }
 
 /* A disk of QEMU's ends with a whole sector. Of a backing file that does not, the rest has to be zeros. */
@@ -160,13 +165,17 @@ static int fit_odd_end(struct qcow2_source *source, struct cow_error *err)
     const uint64_t size = source->backing_bytes, whole = source->disk.size_bytes;
     const size_t tail = (size_t)(whole - size);
 
-    if (size >= whole || tail >= SECTOR_BYTES)
+    if (size >= whole || tail >= SECTOR_BYTES) {
         return 0;
-    if (nbd_client_read(source->server.client, last, tail, size))
+    }
+    if (nbd_client_read(source->server.client, last, tail, size) != 0) {
         return cow_error_set(err, COW_IO, "reading the end of the disk failed");
-    for (size_t i = 0; i < tail; i++)
-        if (last[i])
+    }
+    for (size_t i = 0; i < tail; i++) {
+        if (last[i] != 0) {
             return 0;
+        }
+    }
     source->disk.size_bytes = size;
     return 0;
 }
@@ -178,12 +187,15 @@ static int begin(struct qcow2_source *source, const char *path, const char *back
                                      NULL};
     int status = qcow2_read_chain(&source->chain, source->real_path, env, err);
 
-    if (!status)
+    if (status == 0) {
         status = choose_backing(source, path, backing_path, err);
-    if (!status)
+    }
+    if (status == 0) {
         status = qcow2_start_server(&source->server, arguments, path, -1, env, err);
-    if (status)
+    }
+    if (status != 0) {
         return status;
+    }
     source->disk = (struct cow_foreign_source){.size_bytes = nbd_client_size(source->server.client),
                                                .title = "qcow2 image",
                                                .outside = source->outside,
@@ -192,8 +204,9 @@ static int begin(struct qcow2_source *source, const char *path, const char *back
                                                .extent = tell_extent,
                                                .has_file = has_file,
                                                .context = source};
-    for (size_t i = 0; i < source->chain.n; i++)
+    for (size_t i = 0; i < source->chain.n; i++) {
         source->disk.mode &= source->chain.file[i].mode;
+    }
     tell_of_outside(source, backing_path != NULL);
     return fit_odd_end(source, err);
 }
@@ -204,26 +217,32 @@ int qcow2_open_source(struct qcow2_source **out, const char *path, const char *b
     struct qcow2_source *source;
     int status = qcow2_need(err);
 
-    if (status)
+    if (status != 0) {
         return status;
+    }
     source = calloc(1, sizeof *source);
-    if (!source)
+    if (source == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
-    if (!realpath(path, source->real_path)) /* QEMU takes "a:b" for something else than a file */
+    }
+    if (realpath(path, source->real_path) == NULL) { /* QEMU takes "a:b" for something else than a file */
         status = cow_error_system(err, errno, "%s", path);
-    if (!status)
+    }
+    if (status == 0) {
         status = begin(source, path, backing_path, env, err);
-    if (status)
+    }
+    if (status != 0) {
         qcow2_close_source(source);
-    else
+    } else {
         *out = source;
+    }
     return status;
 }
 
 void qcow2_close_source(struct qcow2_source *source)
 {
-    if (!source)
+    if (source == NULL) {
         return;
+    }
     qcow2_end_server(&source->server);
     qcow2_clear_chain(&source->chain);
     free(source->backing_path);

@@ -5,7 +5,7 @@
  * name no further files but those that it tells. Its words and its JSON come through the same pipe, so the
  * JSON begins at the line that can begin one, and what follows it is let be.
  */
-#include "front/qcow2_chain.h"
+#include "front/qcow2/qcow2_chain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ bool qcow2_is_to_stop(const struct cow_env *env, const char *what)
 {
     const struct cow_progress progress = {.phase = what, .total_bytes = 1, .can_cancel = true};
 
-    return env && env->progress && env->progress(env->context, &progress);
+    return env != NULL && env->progress != NULL && env->progress(env->context, &progress);
 }
 
 int qcow2_said(int status, const char *path, const char *said, struct cow_error *err)
@@ -43,7 +43,7 @@ int qcow2_said(int status, const char *path, const char *said, struct cow_error 
     const bool is_locked = strstr(said, " lock") != NULL && strstr(said, "Failed to get") != NULL;
 
     cow_error_set(err, is_locked ? COW_LOCKED : status, "%s: %s", path,
-                  *said ? said : "QEMU's tools failed without a word");
+                  *said != '\0' ? said : "QEMU's tools failed without a word");
     return is_locked ? cow_error_hint(err, "another program writes it: end that first") : err->status;
 }
 
@@ -60,12 +60,14 @@ static void take_line(void *context, const char *line)
     const size_t n = strlen(line);
 
     if (answer->n_bytes == 0 && *line != '[' && *line != '{') {
-        if (!*answer->said)
+        if (*answer->said == '\0') {
             snprintf(answer->said, sizeof answer->said, "%s", line);
+        }
         return;
     }
-    if (answer->n_bytes + n >= ANSWER_BYTES)
+    if (answer->n_bytes + n >= ANSWER_BYTES) {
         return;
+    }
     memcpy(answer->text + answer->n_bytes, line, n + 1);
     answer->n_bytes += n;
 }
@@ -75,19 +77,23 @@ static void take_line(void *context, const char *line)
 static int ask(json_t **out, const char *path, const char *format, const struct cow_env *env,
                struct cow_error *err)
 {
-    const char *argv[] = {"qemu-img", "info", "--output=json", path, format ? "-f" : NULL, format, NULL};
+    const char *argv[] = {"qemu-img", "info", "--output=json", path, format != NULL ? "-f" : NULL,
+                          format,     NULL};
     struct answer answer = {.env = env, .text = calloc(1, ANSWER_BYTES)};
     const struct front_command command = {.argv = argv, .on_line = take_line, .context = &answer};
     int code, status;
 
-    if (!answer.text)
+    if (answer.text == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     status = front_run(&code, NULL, &command, wants_stop, err);
-    if (!status && code)
+    if (status == 0 && code != 0) {
         status = qcow2_said(COW_INVALID, path, answer.said, err);
-    if (!status) {
+    }
+    if (status == 0) {
         *out = json_loads(answer.text, JSON_DISABLE_EOF_CHECK, NULL);
-        status = *out ? 0 : cow_error_set(err, COW_IO, "%s: qemu-img's answer is not understood", path);
+        status =
+            *out != NULL ? 0 : cow_error_set(err, COW_IO, "%s: qemu-img's answer is not understood", path);
     }
     free(answer.text);
     return status;
@@ -102,16 +108,19 @@ static int look_at(struct qcow2_file *file, struct cow_error *err)
     struct stat facts;
     int fd = -1;
 
-    if (*file->path != '/')
+    if (*file->path != '/') {
         return cow_error_set(err, COW_REFUSED, "it lies on %s, which is no file of this host", file->path);
-    if (stat(file->path, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISBLK(facts.st_mode))
+    }
+    if (stat(file->path, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISBLK(facts.st_mode)) {
         return cow_error_set(err, COW_REFUSED, "it lies on %s, which is neither a file nor a disk",
                              file->path);
+    }
     fd = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &facts)) {
+    if (fd < 0 || fstat(fd, &facts) != 0) {
         int code = errno;
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         return cow_error_system(err, code, "it lies on %s", file->path);
     }
     const off_t end = lseek(fd, 0, SEEK_END); /* of a device, too */
@@ -128,16 +137,18 @@ static int add_file(struct qcow2_chain *chain, const char *path, const char *for
 {
     struct qcow2_file *file, *grown;
 
-    if (chain->n == FILES_MAX)
+    if (chain->n == FILES_MAX) {
         return cow_error_set(err, COW_INVALID, "more than %d files lie on each other", FILES_MAX);
+    }
     grown = realloc(chain->file, (chain->n + 1) * sizeof *grown);
-    if (!grown)
+    if (grown == NULL) {
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    }
     chain->file = grown;
     file = &chain->file[chain->n++];
-    *file = (struct qcow2_file){.path = strdup(path), .format = strdup(format ? format : "")};
-    return file->path && file->format ? look_at(file, err)
-                                      : cow_error_set(err, COW_NO_MEMORY, "out of memory");
+    *file = (struct qcow2_file){.path = strdup(path), .format = strdup(format != NULL ? format : "")};
+    return file->path != NULL && file->format != NULL ? look_at(file, err)
+                                                      : cow_error_set(err, COW_NO_MEMORY, "out of memory");
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -168,20 +179,23 @@ static int take_layer(struct qcow2_chain *chain, size_t index, const json_t *tol
     int status = 0;
 
     *below = 0;
-    if (!json_is_integer(size) || json_integer_value(size) < 0 || !format)
+    if (!json_is_integer(size) || json_integer_value(size) < 0 || format == NULL) {
         return cow_error_set(err, COW_IO, "qemu-img's answer is not understood");
+    }
     if (strcmp(format, "qcow2") != 0 && strcmp(format, "raw") != 0) {
         cow_error_set(err, COW_REFUSED, "it lies on %s, which is of the format %s", chain->file[index].path,
                       format);
         return cow_error_hint(err,
                               "only qcow2 images and raw files are read; qemu-img convert makes one of both");
     }
-    if (index == 0)
+    if (index == 0) {
         chain->size_bytes = (uint64_t)json_integer_value(size);
+    }
     snprintf(chain->file[index].kind, sizeof chain->file[index].kind, "%s", format);
-    if (data)
+    if (data != NULL) {
         status = add_data_file(chain, index, data, err);
-    if (!status && path) {
+    }
+    if (status == 0 && path != NULL) {
         *below = chain->n;
         status = add_file(chain, path, text_of(told, "backing-filename-format"), err);
     }
@@ -197,12 +211,13 @@ static int walk(struct qcow2_chain *chain, const struct cow_env *env, struct cow
     do {
         const struct qcow2_file *file = &chain->file[at];
         json_t *told = NULL;
-        status = ask(&told, file->path, *file->format ? file->format : NULL, env, err);
-        if (!status)
+        status = ask(&told, file->path, *file->format != '\0' ? file->format : NULL, env, err);
+        if (status == 0) {
             status = take_layer(chain, at, told, &below, err);
+        }
         json_decref(told);
         at = below;
-    } while (!status && at > 0);
+    } while (status == 0 && at > 0);
     return status;
 }
 
@@ -215,16 +230,18 @@ static int check_magic(const char *path, struct cow_error *err)
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     ssize_t n;
 
-    if (fd < 0)
+    if (fd < 0) {
         return cow_error_system(err, errno, "%s", path);
-    if (fstat(fd, &facts) || !S_ISREG(facts.st_mode)) {
+    }
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         close(fd);
         return cow_error_set(err, COW_IO, "%s: not a regular file", path);
     }
     n = pread(fd, there, sizeof there, 0);
     close(fd);
-    if (n == sizeof there && memcmp(there, magic, sizeof magic) == 0)
+    if (n == sizeof there && memcmp(there, magic, sizeof magic) == 0) {
         return 0;
+    }
     cow_error_set(err, COW_NOT_COW, "%s: not a qcow2 image", path);
     return cow_error_hint(err, "a raw disk goes with diff: cowtui diff -o IMAGE BACKING RAW");
 }
@@ -235,13 +252,15 @@ int qcow2_read_chain(struct qcow2_chain *out, const char *path, const struct cow
     int status = check_magic(path, err);
 
     *out = (struct qcow2_chain){.n = 0};
-    if (status)
+    if (status != 0) {
         return status;
+    }
     status = add_file(out, path, "qcow2", err);
-    if (!status)
+    if (status == 0) {
         status = walk(out, env, err);
-    return status && strncmp(err->message, "it lies on", 10) == 0 ? cow_error_prefix(err, "%s", path)
-                                                                  : status;
+    }
+    return status != 0 && strncmp(err->message, "it lies on", 10) == 0 ? cow_error_prefix(err, "%s", path)
+                                                                       : status;
 }
 
 void qcow2_clear_chain(struct qcow2_chain *chain)

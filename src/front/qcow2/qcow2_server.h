@@ -7,9 +7,9 @@
 
 #include "cow/env.h"
 #include "cow/error.h"
-#include "front/nbd_client.h"
 #include "front/private.h"
 #include "front/process.h"
+#include "front/qcow2/nbd_client.h"
 
 struct qcow2_server {
     struct front_process *process;

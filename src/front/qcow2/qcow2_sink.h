@@ -7,7 +7,7 @@
 
 #include "cow/env.h"
 #include "cow/foreign.h"
-#include "front/qcow2_server.h"
+#include "front/qcow2/qcow2_server.h"
 
 struct qcow2_sink {
     struct cow_foreign_sink disk; /* its context is this struct, which therefore stays where it is */

@@ -3,7 +3,7 @@
  * What the server tells of a range is asked for many stretches at once, and remembered: two lists, one for
  * zeros and one for depths, for the two begin and end at different places.
  */
-#include "front/nbd_client.h"
+#include "front/qcow2/nbd_client.h"
 
 static int not_built(struct cow_error *err)
 {
@@ -76,7 +76,7 @@ static int failed(const char *what, struct cow_error *err)
 {
     const char *words = nbd_get_error();
 
-    return cow_error_set(err, COW_IO, "%s: %s", what, words ? words : "failed without a reason");
+    return cow_error_set(err, COW_IO, "%s: %s", what, words != NULL ? words : "failed without a reason");
 }
 
 /* The handshake. The socket is the library's once it was asked to connect. */
@@ -86,11 +86,13 @@ static int shake_hands(struct nbd_client *client, int socket_fd, struct cow_erro
     int64_t size;
 
     if (nbd_add_meta_context(nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == -1 ||
-        nbd_add_meta_context(nbd, depth_context) == -1 || nbd_connect_socket(nbd, socket_fd) == -1)
+        nbd_add_meta_context(nbd, depth_context) == -1 || nbd_connect_socket(nbd, socket_fd) == -1) {
         return failed("speaking NBD", err);
+    }
     size = nbd_get_size(nbd);
-    if (size < 0)
+    if (size < 0) {
         return failed("asking for the disk's size", err);
+    }
     client->size_bytes = (uint64_t)size;
     client->tells_zeros = nbd_can_meta_context(nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
     client->tells_depth = nbd_can_meta_context(nbd, depth_context) == 1;
@@ -103,9 +105,10 @@ int nbd_client_open(struct nbd_client **out, int socket_fd, struct cow_error *er
     sigset_t old;
     int status;
 
-    if (client)
+    if (client != NULL) {
         client->nbd = nbd_create();
-    if (!client || !client->nbd) {
+    }
+    if (client == NULL || client->nbd == NULL) {
         free(client);
         close(socket_fd);
         return cow_error_set(err, COW_NO_MEMORY, "out of memory");
@@ -113,10 +116,11 @@ int nbd_client_open(struct nbd_client **out, int socket_fd, struct cow_error *er
     hold_signals(&old);
     status = shake_hands(client, socket_fd, err);
     let_signals(&old);
-    if (status)
+    if (status != 0) {
         nbd_client_close(client);
-    else
+    } else {
         *out = client;
+    }
     return status;
 }
 
@@ -124,11 +128,13 @@ void nbd_client_close(struct nbd_client *client)
 {
     sigset_t old;
 
-    if (!client)
+    if (client == NULL) {
         return;
+    }
     hold_signals(&old);
-    if (nbd_aio_is_ready(client->nbd) == 1)
+    if (nbd_aio_is_ready(client->nbd) == 1) {
         (void)nbd_shutdown(client->nbd, 0);
+    }
     nbd_close(client->nbd);
     let_signals(&old);
     free(client);
@@ -145,10 +151,11 @@ int nbd_client_read(struct nbd_client *client, void *buffer, size_t n_bytes, uin
     int status = 0;
 
     hold_signals(&old);
-    for (size_t done = 0, n; done < n_bytes && !status; done += n) {
+    for (size_t done = 0, n; done < n_bytes && status == 0; done += n) {
         n = n_bytes - done < PIECE_BYTES ? n_bytes - done : PIECE_BYTES;
-        if (nbd_pread(client->nbd, (char *)buffer + done, n, offset + done, 0) == -1)
+        if (nbd_pread(client->nbd, (char *)buffer + done, n, offset + done, 0) == -1) {
             status = errno_of_failure();
+        }
     }
     let_signals(&old);
     return status;
@@ -160,10 +167,11 @@ int nbd_client_write(struct nbd_client *client, const void *bytes, size_t n_byte
     int status = 0;
 
     hold_signals(&old);
-    for (size_t done = 0, n; done < n_bytes && !status; done += n) {
+    for (size_t done = 0, n; done < n_bytes && status == 0; done += n) {
         n = n_bytes - done < PIECE_BYTES ? n_bytes - done : PIECE_BYTES;
-        if (nbd_pwrite(client->nbd, (const char *)bytes + done, n, offset + done, 0) == -1)
+        if (nbd_pwrite(client->nbd, (const char *)bytes + done, n, offset + done, 0) == -1) {
             status = errno_of_failure();
+        }
     }
     let_signals(&old);
     return status;
@@ -198,8 +206,9 @@ static void tell(struct told *told, uint64_t offset, const uint32_t *entry, size
     told->begin = told->end = offset;
     told->n = told->last = 0;
     for (size_t i = 0; i + 1 < entries && told->n < STRETCHES_MAX; i += 2) {
-        if (entry[i] == 0)
+        if (entry[i] == 0) {
             continue;
+        }
         told->end += entry[i];
         told->stretch[told->n].end = told->end;
         told->stretch[told->n++].flags = entry[i + 1];
@@ -212,10 +221,11 @@ static int on_extents(void *user_data, const char *context, uint64_t offset, uin
     struct nbd_client *client = user_data;
 
     (void)error;
-    if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
+    if (strcmp(context, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0) {
         tell(&client->zeros, offset, entry, entries);
-    else if (strcmp(context, depth_context) == 0)
+    } else if (strcmp(context, depth_context) == 0) {
         tell(&client->depth, offset, entry, entries);
+    }
     return 0;
 }
 
@@ -231,8 +241,9 @@ static uint32_t flags_at(struct told *told, uint64_t offset, uint64_t *end)
                    ? told->last
                    : 0;
 
-    while (told->stretch[i].end <= offset)
+    while (told->stretch[i].end <= offset) {
         i++;
+    }
     told->last = i;
     *end = *end < told->stretch[i].end ? *end : told->stretch[i].end;
     return told->stretch[i].flags;
@@ -262,14 +273,18 @@ int nbd_client_stretch(struct nbd_client *client, uint64_t offset, uint64_t limi
 
     *out = (struct nbd_stretch){.end_bytes = limit};
     if ((client->tells_zeros && !knows(&client->zeros, offset)) ||
-        (client->tells_depth && !knows(&client->depth, offset)))
+        (client->tells_depth && !knows(&client->depth, offset))) {
         status = ask(client, offset);
-    if (status)
+    }
+    if (status != 0) {
         return status;
-    if (client->tells_zeros && knows(&client->zeros, offset))
+    }
+    if (client->tells_zeros && knows(&client->zeros, offset)) {
         out->is_zero = (flags_at(&client->zeros, offset, &end) & LIBNBD_STATE_ZERO) != 0;
-    if (client->tells_depth && knows(&client->depth, offset))
+    }
+    if (client->tells_depth && knows(&client->depth, offset)) {
         out->depth = flags_at(&client->depth, offset, &end);
+    }
     out->end_bytes = end;
     return 0;
 }

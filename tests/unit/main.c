@@ -45,6 +45,8 @@ static const struct {
     {"check-repair", check_repair_suite, 0},
     {"scan", scan_suite, 0},
     {"rewrite", rewrite_suite, 0},
+    {"rewrite-refusals", rewrite_refusals_suite, 0},
+    {"rewrite-selection", rewrite_selection_suite, 0},
     {"siblings", siblings_suite, 0},
     {"merge-in-place", merge_in_place_suite, 0},
     {"diff", diff_suite, 0},

@@ -249,6 +249,8 @@ Suite *check_bits_suite(void);
 Suite *check_repair_suite(void);
 Suite *scan_suite(void);
 Suite *rewrite_suite(void);
+Suite *rewrite_refusals_suite(void);
+Suite *rewrite_selection_suite(void);
 Suite *siblings_suite(void);
 Suite *merge_in_place_suite(void);
 Suite *diff_suite(void);

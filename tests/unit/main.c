@@ -51,6 +51,7 @@ static const struct {
     {"rewrite-selection", rewrite_selection_suite, 0},
     {"siblings", siblings_suite, 0},
     {"merge-in-place", merge_in_place_suite, 0},
+    {"merge-in-place-faults", merge_in_place_faults_suite, 0},
     {"diff", diff_suite, 0},
     {"foreign", foreign_suite, 0},
     {"guestfs-parts", guestfs_parts_suite, 0},

@@ -255,6 +255,7 @@ Suite *rewrite_refusals_suite(void);
 Suite *rewrite_selection_suite(void);
 Suite *siblings_suite(void);
 Suite *merge_in_place_suite(void);
+Suite *merge_in_place_faults_suite(void);
 Suite *diff_suite(void);
 Suite *foreign_suite(void);
 Suite *promise_suite(void);

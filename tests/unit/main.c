@@ -37,6 +37,7 @@ static const struct {
     {"undo", undo_suite, 0},
     {"shrink", shrink_suite, 0},
     {"recover", recover_suite, 0},
+    {"recover-others", recover_others_suite, 0},
     {"lock", lock_suite, 0},
     {"worlds", worlds_suite, 0},
     {"check-header", check_header_suite, 0},

@@ -241,6 +241,7 @@ Suite *in_place_suite(void);
 Suite *undo_suite(void);
 Suite *shrink_suite(void);
 Suite *recover_suite(void);
+Suite *recover_others_suite(void);
 Suite *lock_suite(void);
 Suite *worlds_suite(void);
 Suite *check_header_suite(void);

@@ -85,6 +85,7 @@ static const struct {
     {"list", list_suite, 0},
     {"follow", follow_suite, 0},
     {"history", history_suite, 0},
+    {"history-logs", history_logs_suite, 0},
     {"follow-job", follow_job_suite, 0},
 };
 enum { N_SUITES = sizeof suites / sizeof suites[0] };

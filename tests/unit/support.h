@@ -235,6 +235,7 @@ Suite *writer_suite(void);
 Suite *list_suite(void);
 Suite *follow_suite(void);
 Suite *history_suite(void);
+Suite *history_logs_suite(void);
 Suite *follow_job_suite(void);
 Suite *journal_suite(void);
 Suite *in_place_suite(void);

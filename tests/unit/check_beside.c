@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "faulty.h"
 #include "findings.h"
 
 START_TEST(a_strange_journal)

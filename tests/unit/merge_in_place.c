@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "faulty.h"
 #include "merging.h"
 
 /* ---- judging ---- */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "faulty.h"
 #include "merging.h"
 
 static int recover_merge(const struct merge_scene *s, const struct cow_io *io, struct cow_error *err)

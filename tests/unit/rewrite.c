@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "faulty.h"
 #include "rewriting.h"
 
 /* ---- the matrix ---- */

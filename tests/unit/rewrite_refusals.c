@@ -82,12 +82,9 @@ START_TEST(combinations_of_options)
 }
 END_TEST
 
-START_TEST(a_new_backing_file_that_does_not_fit)
+/* Nothing, a directory, a FIFO, and the image itself by its name and by another. */
+static void check_what_is_no_file(const struct model *m, char *other, char *nowhere, char *directory)
 {
-    const struct model_spec spec = usual_v3(PATTERN_RUNS);
-    struct model *m = model_create(&spec);
-    char *other = test_path("n.img"), *nowhere = test_path("nowhere"), *directory = test_path("directory"),
-         *hard = test_path("hard");
     struct cow_rewrite_options opt = {.backing_path = nowhere};
     refuse(m, &opt, COW_IO, "no such file");
     opt.safe = opt.force = true;
@@ -103,10 +100,12 @@ START_TEST(a_new_backing_file_that_does_not_fit)
     must(symlink(m->cow_path, other) == 0, "symlink");
     refuse(m, &(struct cow_rewrite_options){.backing_path = other, .force = true}, COW_REFUSED, "itself");
     unlink(other);
+}
 
-    file_write(other, m->backing, spec.backing_bytes); /* another date */
+static void check_another_date(const struct model *m, char *other)
+{
     file_set_mtime(other, MODEL_MTIME + 1);
-    opt = (struct cow_rewrite_options){.backing_path = other};
+    struct cow_rewrite_options opt = {.backing_path = other};
     refuse(m, &opt, COW_REFUSED, "another date");
     opt.convert = true;
     refuse(m, &opt, COW_REFUSED, "another date");
@@ -114,7 +113,10 @@ START_TEST(a_new_backing_file_that_does_not_fit)
     accept(m, &(struct cow_rewrite_options){.backing_path = other, .safe = true}, "safe");
     accept(m, &(struct cow_rewrite_options){.backing_path = other, .force = true}, "force");
     accept(m, &(struct cow_rewrite_options){.backing_path = other, .set_mtime = true}, "by hand");
+}
 
+static void check_another_size(const struct model *m, char *other)
+{
     static const uint64_t sizes[] = {0, 402 * 512, 403 * 512 - 1, 403 * 512 + 1, 404 * 512};
     for (size_t i = 0; i < 5; i++) {
         file_truncate(other, sizes[i]);
@@ -124,7 +126,12 @@ START_TEST(a_new_backing_file_that_does_not_fit)
         refuse(m, &(struct cow_rewrite_options){.backing_path = other, .restamp = true}, COW_REFUSED, "size");
         accept(m, &(struct cow_rewrite_options){.backing_path = other, .force = true}, "size, force");
     }
-    file_truncate(other, spec.size_bytes);
+    file_truncate(other, m->spec.size_bytes);
+}
+
+/* Of the new one, and of the old one. */
+static void check_dates_that_no_header_holds(const struct model *m, char *other)
+{
     static const int64_t dates[] = {-1, -100000, INT64_C(1) << 32};
     for (size_t i = 0; i < 3 && date_fits(dates[i]); i++) {
         file_set_mtime(other, dates[i]);
@@ -136,15 +143,22 @@ START_TEST(a_new_backing_file_that_does_not_fit)
     file_set_mtime(m->backing_path, -1);
     refuse(m, &(struct cow_rewrite_options){.restamp = true}, COW_REFUSED, "date");
     file_set_mtime(m->backing_path, MODEL_MTIME);
+}
 
-    uint8_t header[COW_HEADER_BYTES_MAX]; /* a COW image */
+static void check_a_cow_image(const struct model *m, char *other)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
     size_t n = model_header(header, COW_FORMAT_V2, "/x", 1 << 20, 512, 0, 1, false);
     file_write_at(other, 0, header, n);
     file_set_mtime(other, MODEL_MTIME);
     refuse(m, &(struct cow_rewrite_options){.backing_path = other}, COW_REFUSED, "a COW image");
     accept(m, &(struct cow_rewrite_options){.backing_path = other, .force = true}, "a COW image");
+}
 
-    opt = (struct cow_rewrite_options){.complete_pages = true, .output_path = m->cow_path, .force = true};
+static void check_outputs(const struct model *m, char *other, char *directory)
+{
+    char *hard = test_path("hard");
+    struct cow_rewrite_options opt = {.complete_pages = true, .output_path = m->cow_path, .force = true};
     refuse(m, &opt, COW_REFUSED, "the output is the image");
     opt.output_path = m->backing_path;
     refuse(m, &opt, COW_REFUSED, "the output is the backing file");
@@ -152,17 +166,31 @@ START_TEST(a_new_backing_file_that_does_not_fit)
     opt.output_path = hard;
     refuse(m, &opt, COW_REFUSED, "the output is the backing file");
     unlink(hard);
-    file_write(other, m->backing, spec.backing_bytes);
+    file_write(other, m->backing, m->spec.backing_bytes);
     file_set_mtime(other, MODEL_MTIME);
     must(symlink(other, hard) == 0, "symlink");
     opt = (struct cow_rewrite_options){.backing_path = other, .output_path = hard, .force = true};
     refuse(m, &opt, COW_REFUSED, "the output is the new backing file");
     opt.output_path = directory;
     refuse(m, &opt, COW_REFUSED, "the output is a directory");
+    free(hard);
+}
+
+START_TEST(a_new_backing_file_that_does_not_fit)
+{
+    const struct model_spec spec = usual_v3(PATTERN_RUNS);
+    struct model *m = model_create(&spec);
+    char *other = test_path("n.img"), *nowhere = test_path("nowhere"), *directory = test_path("directory");
+    check_what_is_no_file(m, other, nowhere, directory);
+    file_write(other, m->backing, spec.backing_bytes);
+    check_another_date(m, other);
+    check_another_size(m, other);
+    check_dates_that_no_header_holds(m, other);
+    check_a_cow_image(m, other);
+    check_outputs(m, other, directory);
     free(other);
     free(nowhere);
     free(directory);
-    free(hard);
     clear_directory(m);
 }
 END_TEST

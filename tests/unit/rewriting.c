@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/plan/selection.h"
+#include "faulty.h"
 
 /* ---- the naive computation ---- */
 

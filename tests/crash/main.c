@@ -88,9 +88,9 @@ static bool run_mode(struct run *run, const char *allowed)
     return false;
 }
 
-int main(int argc, char **argv)
+/* What the command line says. Answers false where it says what there is not. */
+static bool read_options(int argc, char **argv, struct run *run, struct place *place, const char **allowed)
 {
-    promise_on = promise_aborts = false; /* but where a run is to be compared (action_run_promised) */
     static const struct option options[] = {
         {"count", required_argument, NULL, 'c'},
         {"seconds", required_argument, NULL, 't'},
@@ -104,50 +104,59 @@ int main(int argc, char **argv)
         {"actor", required_argument, NULL, 'A'},
         {NULL, 0, NULL, 0},
     };
-    struct run run = {.seed = 1, .pattern = getenv("ONLY_CASE"), .began = seconds_now()};
-    struct place place = {.depth = 0};
-    const char *allowed = NULL;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'c':
-            run.wanted = strtoul(optarg, NULL, 10);
+            run->wanted = strtoul(optarg, NULL, 10);
             break;
         case 't':
-            run.seconds = strtod(optarg, NULL);
+            run->seconds = strtod(optarg, NULL);
             break;
         case 's':
-            run.seed = strtoull(optarg, NULL, 10);
+            run->seed = strtoull(optarg, NULL, 10);
             break;
         case 'o':
-            run.only = optarg;
+            run->only = optarg;
             break;
         case 'v':
-            run.verbose = true;
+            run->verbose = true;
             break;
         case 'A':
-            run.actor = optarg;
+            run->actor = optarg;
             break;
         case 'T':
-            run.thorough = true;
+            run->thorough = true;
             break;
         case 'S':
-            run.slow = true;
+            run->slow = true;
             break;
         case 'a':
-            allowed = optarg;
+            *allowed = optarg;
             break;
         case 'r':
-            if (!parse_replay(optarg, &run, &place)) {
-                return usage();
+            if (!parse_replay(optarg, run, place)) {
+                return false;
             }
             break;
         default:
-            return usage();
+            return false;
         }
     }
-    if (run.mode == NULL && optind < argc) {
-        run.mode = argv[optind];
+    if (run->mode == NULL && optind < argc) {
+        run->mode = argv[optind];
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    promise_on = promise_aborts = false; /* but where a run is to be compared (action_run_promised) */
+    struct run run = {.seed = 1, .pattern = getenv("ONLY_CASE"), .began = seconds_now()};
+    struct place place = {.depth = 0};
+    const char *allowed = NULL;
+    if (!read_options(argc, argv, &run, &place, &allowed)) {
+        return usage();
     }
     if (run.mode != NULL && strcmp(run.mode, "scenes") == 0) {
         return list_scenes();

@@ -108,13 +108,14 @@ licence() {
 
 # A check that finds nothing proves nothing before it has been seen to find something.
 self_tests() {
-    tests/lint/includes.py --self-test && tests/lint/rooms.py --self-test
+    tests/lint/includes.py --self-test && tests/lint/rooms.py --self-test && tests/lint/sizes.py --self-test
 }
 
 step tree tree
 step self-test self_tests
 step includes tests/lint/includes.py
 step rooms tests/lint/rooms.py
+step sizes tests/lint/sizes.py
 step library library_alone
 step format format
 step cppcheck static_analysis

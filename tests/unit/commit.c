@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "faulty.h"
 
 /* What the core itself makes of the result: contents, verdict, and the prediction of it. */
 static void check_by_the_core(const struct subject *s)

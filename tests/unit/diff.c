@@ -13,6 +13,7 @@
 
 #include "changes.h"
 #include "core/image/image.h"
+#include "faulty.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)

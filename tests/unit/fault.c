@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "faulty.h"
 
 /* What each loop runs over: changes that together make every call of a commit. */
 static const struct change changes[] = {

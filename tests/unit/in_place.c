@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "faulty.h"
 
 static struct change usual(enum operation operation)
 {

@@ -94,73 +94,78 @@ START_TEST(characters_are_whole_or_nothing)
 }
 END_TEST
 
+/* What a terminal may send, and nobody asked for. */
+static const struct {
+    const char *bytes;
+    size_t n;
+} unknown[] = {
+#define S(text)                                                                                              \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+    S("\033[99;5u"),         /* Ctrl-c, of keyboards that tell all */
+    S("\033[1;5A"),          /* Ctrl-Up */
+    S("\033[1;2:3A"),        /* a release */
+    S("\033[?62;1;6c"),      /* what the terminal is */
+    S("\033[24;80R"),        /* where the cursor is */
+    S("\033[?2026;2$y"),     /* a mode */
+    S("\033[I"),             /* focus */
+    S("\033[O"),             /* no SS3 */
+    S("\033[<64;10;20M"),    /* a wheel */
+    S("\033[<0;10;20m"),     /* a button */
+    S("\033[64;10;20M"),     /* the same, of rxvt */
+    S("\033[M`q:"),          /* the same, of X10 */
+    S("\033[M\033[A"),       /* it may look like anything */
+    S("\033[M\377\377\377"), /* and need not be ASCII */
+    S("\033[tq:"),           /* X10's tracking */
+    S("\033[Tqqqqqq"),
+    S("\033[[B"),      /* F2 of the Linux console */
+    S("\033[12~"),     /* F2 */
+    S("\033[201~"),    /* the end of no paste */
+    S("\033[200;1~"),  /* no beginning of one */
+    S("\033[3\0013q"), /* a control character inside */
+    S("\033[00000000000000000000000000000000000000000000000000000000A"),
+    S("\033[\177 !\"q"), /* intermediates */
+    S("\033OQ"),         /* F2 */
+    S("\033O5A"),        /* Ctrl-Up, of old */
+    S("\033NA"),         /* SS2 */
+    S("\033q"),          /* Alt-q */
+    S("\033\r"),         /* Alt-Enter */
+    S("\033\177"),
+    S("\033\303\244"),  /* Alt and a character */
+    S("\033\302\233A"), /* Alt and CSI */
+    S("\033\033[A"),    /* Alt-Up, of rxvt */
+    S("\033(B"),
+    S("\033 !q"),                      /* intermediates */
+    S("\033\\"),                       /* the end of no string */
+    S("\033]11;rgb:1a1a/1a1a/1a1a\a"), /* a colour */
+    S("\033]11;rgb:1a1a/1a1a/1a1a\033\\"),
+    S("\033]52;c;eWVzCg==\302\234"),
+    S("\033]0;\303\234q\a"),        /* a letter with a byte that is ST elsewhere */
+    S("\033P1+r436f=323536\033\\"), /* a capability */
+    S("\033Pq\aq\033\\"),
+    S("\033_Gi=31;OK\033\\"),
+    S("\033^q\033\\"),
+    S("\033Xq\033\\"),
+    S("\302\220q\302\234"),
+    S("\302\235q\a"),
+    S("\302\23399;5u"),
+    S("\302\217Q"),
+    S("\033]q\030"),
+    S("\033]q\032"),
+    S("\033[3\030"),
+    S("\033[1\302"), /* cut off by a character */
+#undef S
+};
+
 START_TEST(unknown_sequences_are_dropped_whole)
 {
-    static const struct {
-        const char *bytes;
-        size_t n;
-    } sequences[] = {
-#define S(text) {text, sizeof(text) - 1}
-        S("\033[99;5u"),         /* Ctrl-c, of keyboards that tell all */
-        S("\033[1;5A"),          /* Ctrl-Up */
-        S("\033[1;2:3A"),        /* a release */
-        S("\033[?62;1;6c"),      /* what the terminal is */
-        S("\033[24;80R"),        /* where the cursor is */
-        S("\033[?2026;2$y"),     /* a mode */
-        S("\033[I"),             /* focus */
-        S("\033[O"),             /* no SS3 */
-        S("\033[<64;10;20M"),    /* a wheel */
-        S("\033[<0;10;20m"),     /* a button */
-        S("\033[64;10;20M"),     /* the same, of rxvt */
-        S("\033[M`q:"),          /* the same, of X10 */
-        S("\033[M\033[A"),       /* it may look like anything */
-        S("\033[M\377\377\377"), /* and need not be ASCII */
-        S("\033[tq:"),           /* X10's tracking */
-        S("\033[Tqqqqqq"),
-        S("\033[[B"),      /* F2 of the Linux console */
-        S("\033[12~"),     /* F2 */
-        S("\033[201~"),    /* the end of no paste */
-        S("\033[200;1~"),  /* no beginning of one */
-        S("\033[3\0013q"), /* a control character inside */
-        S("\033[00000000000000000000000000000000000000000000000000000000A"),
-        S("\033[\177 !\"q"), /* intermediates */
-        S("\033OQ"),         /* F2 */
-        S("\033O5A"),        /* Ctrl-Up, of old */
-        S("\033NA"),         /* SS2 */
-        S("\033q"),          /* Alt-q */
-        S("\033\r"),         /* Alt-Enter */
-        S("\033\177"),
-        S("\033\303\244"),  /* Alt and a character */
-        S("\033\302\233A"), /* Alt and CSI */
-        S("\033\033[A"),    /* Alt-Up, of rxvt */
-        S("\033(B"),
-        S("\033 !q"),                      /* intermediates */
-        S("\033\\"),                       /* the end of no string */
-        S("\033]11;rgb:1a1a/1a1a/1a1a\a"), /* a colour */
-        S("\033]11;rgb:1a1a/1a1a/1a1a\033\\"),
-        S("\033]52;c;eWVzCg==\302\234"),
-        S("\033]0;\303\234q\a"),        /* a letter with a byte that is ST elsewhere */
-        S("\033P1+r436f=323536\033\\"), /* a capability */
-        S("\033Pq\aq\033\\"),
-        S("\033_Gi=31;OK\033\\"),
-        S("\033^q\033\\"),
-        S("\033Xq\033\\"),
-        S("\302\220q\302\234"),
-        S("\302\235q\a"),
-        S("\302\23399;5u"),
-        S("\302\217Q"),
-        S("\033]q\030"),
-        S("\033]q\032"),
-        S("\033[3\030"),
-        S("\033[1\302"), /* cut off by a character */
-#undef S
-    };
     char out[512], bytes[128];
-    for (size_t i = 0; i < sizeof sequences / sizeof sequences[0]; i++) {
-        memcpy(bytes, sequences[i].bytes, sequences[i].n);
-        bytes[sequences[i].n] = '.';
-        sent(out, sizeof out, bytes, sequences[i].n + 1);
-        must(strcmp(out, ".") == 0, "sequence %zu, ESC%s: \"%s\"", i, sequences[i].bytes + 1, out);
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        memcpy(bytes, unknown[i].bytes, unknown[i].n);
+        bytes[unknown[i].n] = '.';
+        sent(out, sizeof out, bytes, unknown[i].n + 1);
+        must(strcmp(out, ".") == 0, "sequence %zu, ESC%s: \"%s\"", i, unknown[i].bytes + 1, out);
     }
     ck_assert_str_eq(SENT("\033[1\033[A."), "<Up>."); /* cut off by another one */
     ck_assert_str_eq(SENT("\033]q\033[A."), "<Up>.");

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "faulty.h"
 
 static const char text[] = "the record of a change, for all that settle_write_journal knows";
 

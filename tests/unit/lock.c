@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "changes.h"
+#include "faulty.h"
 
 static struct change usual(int i)
 {

@@ -1,162 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Merging into the backing file: afterwards it is the disk that the guest saw, and the image is empty and
- * fits it. Each call fails once, or all from it on: the composed disk is whole at every moment, and what was
- * begun can be finished.
+ * fits it; what is refused, what is locked, and the order in which bytes, dates and names are written.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "changes.h"
-
-/* An image, its files as they were, and another image on the same backing file, or NULL. */
-struct scene {
-    struct model *model;
-    struct witness image, backing, fellow;
-    char *sibling;
-};
-
-static struct scene scene_of(const struct model_spec *spec, bool sibling)
-{
-    struct scene s = {.model = model_create(spec)};
-    must(chmod(s.model->cow_path, 0640) == 0, "chmod");
-    s.image = witness_of(s.model->cow_path);
-    s.backing = witness_of(s.model->backing_path);
-    if (sibling) {
-        uint8_t header[COW_HEADER_BYTES_MAX];
-        s.sibling = test_path("s");
-        size_t n = model_header(header, COW_FORMAT_V3, s.model->backing_path, spec->size_bytes, 512, 4096,
-                                MODEL_MTIME, false);
-        file_write(s.sibling, header, n);
-        file_truncate(s.sibling, model_geometry(COW_FORMAT_V3, spec->size_bytes, 512, 4096).end_offset);
-        s.fellow = witness_of(s.sibling);
-    }
-    return s;
-}
-
-static void scene_end(struct scene *s)
-{
-    model_free(s->model);
-    free(s->sibling);
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
-}
-
-static struct model_spec usual(enum cow_format format)
-{
-    return (struct model_spec){.format = format,
-                               .size_bytes = 300 * 512,
-                               .sector_bytes = 512,
-                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
-                               .backing_bytes = 300 * 512,
-                               .pattern = PATTERN_FAR,
-                               .garbage = true,
-                               .seed = 3};
-}
-
-static const struct cow_merge_options plain = {.in_place = true};
-
-static int merge_plan(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
-{
-    return cow_plan_merge(out, img, &plain, err);
-}
-
-static int merge(const struct scene *s, const struct cow_io *io, struct cow_error *err)
-{
-    return plan_and_commit(s->model->cow_path, merge_plan, io, err);
-}
-
-static int recover(const struct scene *s, const struct cow_io *io, struct cow_error *err)
-{
-    return plan_and_commit(s->model->cow_path, cow_plan_recover, io, err);
-}
+#include "faulty.h"
+#include "merging.h"
 
 /* ---- judging ---- */
 
-static bool is_pending(void)
-{
-    char *journal = test_path(".m.cowtui-journal");
-    const bool pending = file_exists(journal);
-    free(journal);
-    return pending;
-}
-
-static void check_names(const struct scene *s, const char *where)
-{
-    char *names = directory_list(test_directory());
-    const char *wanted = s->sibling != NULL ? "m m.img s" : "m m.img";
-    must(strcmp(names, wanted) == 0, "%s: there is \"%s\"", where, names);
-    free(names);
-    if (s->sibling != NULL) {
-        witness_check(&s->fellow, where);
-    }
-}
-
-static void check_untouched(const struct scene *s, const char *where)
-{
-    witness_check(&s->image, where);
-    witness_check(&s->backing, where);
-    check_names(s, where);
-}
-
-/* Whatever has happened: the image, with the backing file as it is, shows the disk. */
-static void check_disk(const struct scene *s, const char *where)
-{
-    const struct model *m = s->model;
-    uint64_t size = 0;
-    const bool same_file = file_inode(m->cow_path) == s->image.facts.st_ino;
-    uint8_t *disk =
-        model_compose(m->cow_path, same_file ? m->spec.format : COW_FORMAT_V3, m->backing_path, &size);
-    must(disk != NULL && size == m->spec.size_bytes && memcmp(disk, m->disk, size) == 0,
-         "%s: %s: the disk is another one", where, model_describe(m));
-    free(disk);
-}
-
-static void check_merged(const struct scene *s, const char *where)
-{
-    const struct model *m = s->model;
-    const uint64_t size = m->spec.size_bytes;
-    struct model_view view;
-    struct stat image, backing;
-    uint8_t *bytes = malloc(size);
-    must(bytes != NULL, "out of memory");
-    must(stat(m->cow_path, &image) == 0 && stat(m->backing_path, &backing) == 0, "%s: stat", where);
-    file_read(m->backing_path, 0, bytes, size);
-    must((uint64_t)backing.st_size == size && memcmp(bytes, m->disk, size) == 0,
-         "%s: %s: the backing file is not the disk", where, model_describe(m));
-    free(bytes);
-    must(backing.st_ino == s->backing.facts.st_ino && backing.st_mode == s->backing.facts.st_mode,
-         "%s: another backing file", where);
-    must(model_read_header(&view, m->cow_path, COW_FORMAT_V3), "%s: %s: no v3", where, model_describe(m));
-    must(view.size_bytes == size && view.sector_bytes == 512 && strcmp(view.path, m->backing_path) == 0,
-         "%s: %s: size %" PRIu64 " path %s", where, model_describe(m), view.size_bytes, view.path);
-    must(backing.st_mtim.tv_sec == (int64_t)view.mtime && backing.st_mtim.tv_nsec == 0, "%s: the date %u",
-         where, view.mtime);
-    must(view.mtime != MODEL_MTIME && backing.st_mtim.tv_sec != s->backing.facts.st_mtim.tv_sec,
-         "%s: the old date", where);
-    uint8_t *bitmap = malloc(view.geometry.bitmap_bytes);
-    must(bitmap != NULL, "out of memory");
-    file_read(m->cow_path, view.geometry.bitmap_offset, bitmap, view.geometry.bitmap_bytes);
-    for (uint64_t i = 0; i < view.geometry.bitmap_bytes; i++) {
-        must(bitmap[i] == 0, "%s: %s: bits in byte %" PRIu64, where, model_describe(m), i);
-    }
-    free(bitmap);
-    must((uint64_t)image.st_size == view.geometry.end_offset && (image.st_mode & 07777) == 0640,
-         "%s: length %jd mode %o", where, (intmax_t)image.st_size, image.st_mode);
-    must(image.st_blocks * 512 < 64 * 1024, "%s: the empty image takes %jd blocks", where,
-         (intmax_t)image.st_blocks);
-    check_disk(s, where);
-    check_names(s, where);
-}
-
 /* What the core makes of it: it opens, is empty, and nothing is pending. */
-static void check_by_the_core(const struct scene *s)
+static void check_by_the_core(const struct merge_scene *s)
 {
     struct cow_error err = {.status = 0};
     struct cow_image *img;
@@ -181,7 +43,7 @@ START_TEST(the_matrix)
     for (uint64_t n = 0; n < 8; n++) {
         const uint64_t seed = n + (uint64_t)_i * 7;
         const bool qemu = shapes[format].kind == 'q';
-        struct model_spec spec = usual(format);
+        struct model_spec spec = merge_spec(format);
         spec.sector_bytes = qemu ? 512 : sizes[seed % 5];
         spec.size_bytes = (spec.sector_bytes > 4096 ? 6 : 130 + seed * 31 % 300) * spec.sector_bytes;
         spec.size_bytes -= !qemu && seed % 3 == 1 ? 1 + seed * 77 % (spec.sector_bytes - 1) : 0;
@@ -193,7 +55,7 @@ START_TEST(the_matrix)
         spec.seed = seed;
         struct faulty f;
         struct cow_error err = {.status = 0};
-        struct scene s = scene_of(&spec, n % 2 == 1);
+        struct merge_scene s = merge_scene_of(&spec, n % 2 == 1);
         faulty_init(&f, FAULT_NONE, 0, 0);
         int status = merge(&s, &f.io, &err);
         must(status == 0, "%s: %s", model_describe(s.model), err.message);
@@ -201,12 +63,12 @@ START_TEST(the_matrix)
              model_describe(s.model));
         if (memchr(s.model->dirty, 1, s.model->geometry.sectors) == NULL) {
             must(f.calls == 0, "%" PRIu64 " calls for nothing", f.calls);
-            check_untouched(&s, "nothing is dirty");
+            check_nothing_merged(&s, "nothing is dirty");
         } else {
             check_merged(&s, "merged");
             check_by_the_core(&s);
         }
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -215,16 +77,16 @@ END_TEST
 START_TEST(long_runs)
 {
     for (unsigned n = 0; n < 3; n++) {
-        struct model_spec spec = usual(COW_FORMAT_V3);
+        struct model_spec spec = merge_spec(COW_FORMAT_V3);
         spec.size_bytes = spec.backing_bytes = (UINT64_C(6) << 20) - n * 333;
         spec.pattern = n == 1 ? PATTERN_ALL : PATTERN_LONG;
         spec.short_file = n == 2;
         spec.seed = 50 + n;
         struct cow_error err = {.status = 0};
-        struct scene s = scene_of(&spec, false);
+        struct merge_scene s = merge_scene_of(&spec, false);
         must_succeed(merge(&s, NULL, &err), err);
         check_merged(&s, "long runs");
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -233,12 +95,12 @@ END_TEST
 START_TEST(holes_become_zeros)
 {
     enum { SIZE = 4 << 20 };
-    struct model_spec spec = usual(COW_FORMAT_V3);
+    struct model_spec spec = merge_spec(COW_FORMAT_V3);
     spec.size_bytes = spec.backing_bytes = SIZE;
     spec.pattern = PATTERN_ALL;
     spec.garbage = false;
     struct cow_error err = {.status = 0};
-    struct scene s = scene_of(&spec, false);
+    struct merge_scene s = merge_scene_of(&spec, false);
     struct model *m = s.model;
     memset(m->backing, 0x5a, SIZE / 2); /* a half of data, a half that is a hole */
     memset(m->backing + SIZE / 2, 0, SIZE / 2);
@@ -255,14 +117,14 @@ START_TEST(holes_become_zeros)
     struct stat facts;
     must(stat(m->backing_path, &facts) == 0 && facts.st_blocks <= blocks + 16, "%jd blocks were %jd",
          (intmax_t)facts.st_blocks, (intmax_t)blocks);
-    scene_end(&s);
+    merge_scene_end(&s);
 }
 END_TEST
 
 /* ---- the plan ---- */
 
-static int plan_it(const struct scene *s, const char *backing, const struct cow_merge_options *opt, int event,
-                   struct cow_error *err)
+static int plan_it(const struct merge_scene *s, const char *backing, const struct cow_merge_options *opt,
+                   int event, struct cow_error *err)
 {
     const struct cow_open_options options = {.io = quick_io(), .backing_path = backing};
     struct cow_image *img = NULL;
@@ -294,7 +156,8 @@ static int plan_it(const struct scene *s, const char *backing, const struct cow_
     return status;
 }
 
-static void refuse(const struct scene *s, const struct cow_merge_options *opt, int wanted, const char *where)
+static void refuse(const struct merge_scene *s, const struct cow_merge_options *opt, int wanted,
+                   const char *where)
 {
     struct cow_error err = {.status = 0};
     const struct witness image = witness_of(s->model->cow_path);
@@ -313,43 +176,43 @@ START_TEST(what_is_refused)
 {
     static const struct cow_merge_options forced = {.in_place = true, .force = true};
     struct cow_error err = {.status = 0};
-    struct model_spec spec = usual(COW_FORMAT_V3);
-    struct scene s = scene_of(&spec, true);
+    struct model_spec spec = merge_spec(COW_FORMAT_V3);
+    struct merge_scene s = merge_scene_of(&spec, true);
     char *out = test_path("out"), *hard = test_path("hard"), *journal = test_path(".m.cowtui-journal");
     refuse(&s, &(struct cow_merge_options){.in_place = true, .output_path = out}, COW_USAGE, "both");
-    must_succeed(plan_it(&s, NULL, &plain, -1, &err), err);
+    must_succeed(plan_it(&s, NULL, &into_backing, -1, &err), err);
     static const uint64_t sizes[] = {0, 299 * 512, 300 * 512 - 1, 300 * 512 + 1, 301 * 512};
     for (size_t i = 0; i < 5; i++) {
         file_truncate(s.model->backing_path, sizes[i]);
         file_set_mtime(s.model->backing_path, MODEL_MTIME);
-        refuse(&s, &plain, COW_REFUSED, "another size");
+        refuse(&s, &into_backing, COW_REFUSED, "another size");
         refuse(&s, &forced, COW_REFUSED, "another size");
     }
     file_truncate(s.model->backing_path, spec.size_bytes);
     file_set_mtime(s.model->backing_path, MODEL_MTIME + 1);
-    refuse(&s, &plain, COW_REFUSED, "another date");
+    refuse(&s, &into_backing, COW_REFUSED, "another date");
     must_succeed(plan_it(&s, NULL, &forced, -1, &err), err);
     file_set_mtime(s.model->backing_path, MODEL_MTIME);
     must(link(s.model->cow_path, hard) == 0, "link");
-    refuse(&s, &plain, COW_REFUSED, "two names");
+    refuse(&s, &into_backing, COW_REFUSED, "two names");
     unlink(hard);
     file_write(journal, "x", 1);
-    refuse(&s, &plain, COW_REFUSED, "pending");
+    refuse(&s, &into_backing, COW_REFUSED, "pending");
     refuse(&s, &forced, COW_REFUSED, "pending");
     unlink(journal);
     unlink(s.model->backing_path);
-    refuse(&s, &plain, COW_IO, "no backing file");
+    refuse(&s, &into_backing, COW_IO, "no backing file");
     refuse(&s, &forced, COW_IO, "no backing file");
     free(out);
     free(hard);
     free(journal);
-    scene_end(&s);
+    merge_scene_end(&s);
 
-    spec = usual(COW_FORMAT_QEMU);
+    spec = merge_spec(COW_FORMAT_QEMU);
     spec.backing_bytes = NO_BACKING;
-    s = (struct scene){.model = model_create(&spec)};
-    refuse(&s, &plain, COW_UNSUPPORTED, "QEMU");
-    scene_end(&s);
+    s = (struct merge_scene){.model = model_create(&spec)};
+    refuse(&s, &into_backing, COW_UNSUPPORTED, "QEMU");
+    merge_scene_end(&s);
 }
 END_TEST
 
@@ -357,13 +220,13 @@ START_TEST(what_changes_after_the_plan)
 {
     for (int event = 1; event <= 2; event++) {
         struct cow_error err = {.status = 0};
-        const struct model_spec spec = usual(COW_FORMAT_V3);
-        struct scene s = scene_of(&spec, false);
-        must_fail(plan_it(&s, NULL, &plain, event, &err), COW_REFUSED, err);
+        const struct model_spec spec = merge_spec(COW_FORMAT_V3);
+        struct merge_scene s = merge_scene_of(&spec, false);
+        must_fail(plan_it(&s, NULL, &into_backing, event, &err), COW_REFUSED, err);
         must(witness_same_content(&s.image) && witness_same_content(&s.backing), "written");
-        check_names(&s, "changed after the plan");
+        check_merge_names(&s, "changed after the plan");
         check_disk(&s, "changed after the plan");
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -373,13 +236,13 @@ START_TEST(a_date_that_differs)
 {
     static const struct cow_merge_options forced = {.in_place = true, .force = true};
     struct cow_error err = {.status = 0};
-    const struct model_spec spec = usual(COW_FORMAT_V2);
-    struct scene s = scene_of(&spec, false);
+    const struct model_spec spec = merge_spec(COW_FORMAT_V2);
+    struct merge_scene s = merge_scene_of(&spec, false);
     file_set_mtime(s.model->backing_path, MODEL_MTIME + 1);
     s.backing = witness_of(s.model->backing_path);
     must_succeed(plan_it(&s, NULL, &forced, 0, &err), err);
     check_merged(&s, "another date");
-    scene_end(&s);
+    merge_scene_end(&s);
 }
 END_TEST
 
@@ -416,8 +279,8 @@ START_TEST(the_date_goes_forward_whatever_the_clock_says)
             continue;
         }
         struct cow_error err = {.status = 0};
-        const struct model_spec spec = usual(COW_FORMAT_V3);
-        struct scene s = scene_of(&spec, true);
+        const struct model_spec spec = merge_spec(COW_FORMAT_V3);
+        struct merge_scene s = merge_scene_of(&spec, true);
         struct cow_io io = *quick_io();
         if (i == 1) { /* what would be the next date is that of another image's header */
             uint8_t date[4];
@@ -436,9 +299,9 @@ START_TEST(the_date_goes_forward_whatever_the_clock_says)
             must(file_mtime(s.model->backing_path) > MODEL_MTIME + (i == 1), "it went back");
         } else {
             must_fail(status, clocks[i].wanted, err);
-            check_untouched(&s, "a wrong clock");
+            check_nothing_merged(&s, "a wrong clock");
         }
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -463,9 +326,9 @@ START_TEST(room_where_writing_is_done_elsewhere)
 {
     for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
         struct cow_error err = {.status = 0};
-        struct model_spec spec = usual(COW_FORMAT_V3);
+        struct model_spec spec = merge_spec(COW_FORMAT_V3);
         spec.pattern = PATTERN_ALL;
-        struct scene s = scene_of(&spec, true);
+        struct merge_scene s = merge_scene_of(&spec, true);
         struct cow_io io = *quick_io();
         struct cow_plan *plan;
         struct cow_image *img;
@@ -479,10 +342,10 @@ START_TEST(room_where_writing_is_done_elsewhere)
         int status = cow_plan_probe(plan, &err);
         must(status == (elsewhere ? COW_IO : 0), "%s", err.message);
         must(!elsewhere || strstr(err.message, "copy on write") != NULL, "%s", err.message);
-        check_untouched(&s, "after the trial");
+        check_nothing_merged(&s, "after the trial");
         cow_plan_free(plan);
         cow_image_close(img);
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -492,15 +355,15 @@ START_TEST(a_backing_file_by_another_name)
 {
     for (int kind = 0; kind < 2; kind++) {
         struct cow_error err = {.status = 0};
-        const struct model_spec spec = usual(COW_FORMAT_V1);
-        struct scene s = scene_of(&spec, false);
+        const struct model_spec spec = merge_spec(COW_FORMAT_V1);
+        struct merge_scene s = merge_scene_of(&spec, false);
         char *moved = test_path("n.img");
         if (kind == 0) { /* it has moved */
             must(rename(s.model->backing_path, moved) == 0, "rename");
         } else { /* the same by a link: the stored path stays */
             must(symlink("m.img", moved) == 0, "symlink");
         }
-        must_succeed(plan_it(&s, moved, &plain, 0, &err), err);
+        must_succeed(plan_it(&s, moved, &into_backing, 0, &err), err);
         struct model_view view;
         must(model_read_header(&view, s.model->cow_path, COW_FORMAT_V3), "header");
         ck_assert_str_eq(view.path, kind == 0 ? moved : s.model->backing_path);
@@ -512,7 +375,7 @@ START_TEST(a_backing_file_by_another_name)
             check_merged(&s, "by a link");
         }
         free(moved);
-        scene_end(&s);
+        merge_scene_end(&s);
     }
 }
 END_TEST
@@ -528,8 +391,8 @@ static void let_go(pid_t pid, int go)
 START_TEST(a_guest_on_any_of_them)
 {
     struct cow_error err = {.status = 0};
-    const struct model_spec spec = usual(COW_FORMAT_V3);
-    struct scene s = scene_of(&spec, true);
+    const struct model_spec spec = merge_spec(COW_FORMAT_V3);
+    struct merge_scene s = merge_scene_of(&spec, true);
     const char *const files[] = {s.sibling, s.model->cow_path, s.model->backing_path};
     static const short types[] = {F_WRLCK, F_WRLCK, F_RDLCK};
     for (unsigned i = 0; i < 3; i++) {
@@ -542,19 +405,19 @@ START_TEST(a_guest_on_any_of_them)
         must(i != 0 || strstr(err.message, s.sibling) != NULL, "%s", err.message);
         static const struct cow_merge_options forced = {.in_place = true, .force = true};
         must_fail(plan_it(&s, NULL, &forced, 0, &err), COW_LOCKED, err);
-        check_untouched(&s, "a guest");
+        check_nothing_merged(&s, "a guest");
         let_go(pid, go);
     }
     must_succeed(merge(&s, NULL, &err), err);
     check_merged(&s, "it has gone");
-    scene_end(&s);
+    merge_scene_end(&s);
 }
 END_TEST
 
 /* ---- the order of things ---- */
 
 struct watch {
-    const struct scene *scene;
+    const struct merge_scene *scene;
     ino_t inode;
     bool dated, date_synced, written, written_synced, renamed;
 };
@@ -592,7 +455,7 @@ static int watched_futimens(void *context, int fd, const struct timespec times[2
 {
     struct watch *w = context;
     if (is_backing(w, fd) && times[1].tv_sec != w->scene->backing.facts.st_mtim.tv_sec) {
-        must(is_pending(), "the date changes without a journal");
+        must(merge_is_pending(), "the date changes without a journal");
         w->dated = true;
         w->date_synced = false;
     }
@@ -623,8 +486,8 @@ static int watched_rename(void *context, const char *from, const char *to, bool 
 START_TEST(date_bytes_rename_in_this_order)
 {
     struct cow_error err = {.status = 0};
-    const struct model_spec spec = usual((enum cow_format)_i);
-    struct scene s = scene_of(&spec, false);
+    const struct model_spec spec = merge_spec((enum cow_format)_i);
+    struct merge_scene s = merge_scene_of(&spec, false);
     struct watch w = {.scene = &s, .inode = s.backing.facts.st_ino};
     struct cow_io io = io_system;
     io.context = &w;
@@ -636,282 +499,7 @@ START_TEST(date_bytes_rename_in_this_order)
     must_succeed(merge(&s, &io, &err), err);
     must(w.renamed, "the test itself");
     check_merged(&s, "watched");
-    scene_end(&s);
-}
-END_TEST
-
-/* ---- faults ---- */
-
-static struct scene faulty_scene(int i)
-{
-    struct model_spec spec = usual(i == 0 ? COW_FORMAT_V3 : i == 1 ? COW_FORMAT_V1 : COW_FORMAT_QEMU);
-    spec.short_file = i == 1;
-    spec.sector_bytes = i == 1 ? 4096 : 512;
-    spec.size_bytes = spec.backing_bytes = i == 1 ? 40 * 4096 - 100 : spec.size_bytes;
-    spec.pattern = i == 1 ? PATTERN_RUNS : spec.pattern;
-    return scene_of(&spec, true);
-}
-
-/* What was begun is finished, or nothing had been: never between. */
-static void settle(const struct scene *s, const char *where)
-{
-    struct cow_error err = {.status = 0};
-    int status = recover(s, NULL, &err);
-    must(status == 0, "%s: recover: %s", where, err.message);
-    must(!is_pending(), "%s: the journal is still there", where);
-    if (file_inode(s->model->cow_path) == s->image.facts.st_ino) {
-        check_untouched(s, where);
-    } else {
-        check_merged(s, where);
-    }
-    must_fail(recover(s, NULL, &err), COW_REFUSED, err);
-}
-
-/* Once more, without faults. */
-static void again(const struct scene *s, const char *where)
-{
-    struct cow_error err = {.status = 0};
-    if (file_inode(s->model->cow_path) == s->image.facts.st_ino) {
-        int status = merge(s, NULL, &err);
-        must(status == 0, "%s: again: %s", where, err.message);
-    }
-    check_merged(s, where);
-}
-
-static void fail_each_call(int i, enum fault_kind kind, int error)
-{
-    for (uint64_t at = 1;; at++) {
-        struct faulty f;
-        struct cow_error err = {.status = 0};
-        char where[128];
-        struct scene s = faulty_scene(i);
-        faulty_init(&f, kind, error, at);
-        int status = merge(&s, &f.io, &err);
-        const char *call = f.struck;
-        snprintf(where, sizeof where, "call %" PRIu64 " (%s) with %s%s", at, call != NULL ? call : "none",
-                 strerror(error),
-                 kind == FAULT_LATE    ? ", late"
-                 : kind == FAULT_CRASH ? ", crash"
-                                       : "");
-        check_disk(&s, where);
-        must(status != 0 || !is_pending(), "%s: a success with a journal", where);
-        if (status == 0) {
-            must(call == NULL || error == EINTR || error == EXDEV || strcmp(call, "fchown") == 0 ||
-                     strcmp(call, "unlink") == 0 ||
-                     /* read and written instead, and that is looked at below */
-                     (strcmp(call, "copy_range") == 0 && error == EIO),
-                 "%s: called a success", where);
-            check_merged(&s, where);
-        } else if (is_pending()) {
-            must(kind == FAULT_CRASH || strstr(err.hint, "recover") != NULL, "%s: the hint is \"%s\"", where,
-                 err.hint);
-            struct cow_error other = {.status = 0}; /* nobody changes it before it is settled */
-            must_fail(merge(&s, NULL, &other), COW_REFUSED, other);
-            settle(&s, where);
-        } else if (file_inode(s.model->cow_path) != s.image.facts.st_ino) { /* it was the last step */
-            check_merged(&s, where);
-        } else if (kind == FAULT_CRASH) {
-            witness_check(&s.image, where);
-            witness_check(&s.backing, where);
-        } else {
-            check_untouched(&s, where);
-        }
-        again(&s, where);
-        scene_end(&s);
-        if (call == NULL) {
-            must(at > 20, "only %" PRIu64 " calls: the table is not used", at);
-            return;
-        }
-    }
-}
-
-START_TEST(an_io_error_at_each_call)
-{
-    fail_each_call(_i, FAULT_ERROR, EIO);
-}
-END_TEST
-
-START_TEST(a_full_disk_at_each_call)
-{
-    fail_each_call(_i, FAULT_ERROR, ENOSPC);
-}
-END_TEST
-
-START_TEST(a_signal_at_each_call)
-{
-    fail_each_call(_i, FAULT_ERROR, EINTR);
-}
-END_TEST
-
-START_TEST(an_error_after_the_work_was_done)
-{
-    fail_each_call(_i, FAULT_LATE, EIO);
-}
-END_TEST
-
-START_TEST(a_crash_at_each_call)
-{
-    fail_each_call(_i, FAULT_CRASH, EIO);
-}
-END_TEST
-
-START_TEST(short_writes_are_gone_on_with)
-{
-    struct faulty f;
-    struct cow_error err = {.status = 0};
-    struct scene s = faulty_scene(_i);
-    faulty_init(&f, FAULT_SHORT, 0, 1);
-    must_succeed(merge(&s, &f.io, &err), err);
-    check_merged(&s, "short writes");
-    scene_end(&s);
-}
-END_TEST
-
-START_TEST(a_crash_in_each_recovery)
-{
-    for (uint64_t at = 2 + (uint64_t)_i % 2;; at += 2) {
-        for (uint64_t later = 1;; later++) {
-            struct faulty f;
-            struct cow_error err = {.status = 0};
-            char where[128];
-            struct scene s = faulty_scene(_i);
-            faulty_init(&f, FAULT_CRASH, EIO, at);
-            (void)merge(&s, &f.io, &err);
-            if (f.struck == NULL) {
-                scene_end(&s);
-                return;
-            }
-            bool struck = false;
-            if (is_pending()) {
-                snprintf(where, sizeof where, "crash at call %" PRIu64 " (%s), in recovery at %" PRIu64, at,
-                         f.struck, later);
-                faulty_init(&f, FAULT_CRASH, EIO, later);
-                int status = recover(&s, &f.io, &err);
-                struck = f.struck != NULL;
-                must(status == 0 || struck, "%s: %s", where, err.message);
-                check_disk(&s, where);
-                if (is_pending()) {
-                    settle(&s, where);
-                }
-                again(&s, where);
-            }
-            scene_end(&s);
-            if (!struck) {
-                break;
-            }
-        }
-    }
-}
-END_TEST
-
-/* An interrupted merge whose files are others by now, or gone, is left alone until they are there again. */
-START_TEST(recovery_without_its_files)
-{
-    for (int kind = 0; kind < 3; kind++) {
-        struct cow_error err = {.status = 0};
-        struct scene s = faulty_scene(_i);
-        char *fresh = test_path(".m.cowtui-new"), *away = test_path("away");
-        for (uint64_t at = 1; !is_pending() || file_mtime(s.model->backing_path) == MODEL_MTIME; at++) {
-            struct faulty f; /* until it has begun to write; earlier crashes are taken back */
-            if (is_pending()) {
-                must_succeed(recover(&s, NULL, &err), err);
-            }
-            unlink(fresh);
-            faulty_init(&f, FAULT_CRASH, EIO, at);
-            must(merge(&s, &f.io, &err) != 0, "the test itself");
-        }
-        const char *missing = kind == 2 ? fresh : s.model->backing_path;
-        must(rename(missing, away) == 0, "rename");
-        if (kind == 1) { /* a copy of it */
-            file_write(missing, s.model->backing, s.model->spec.backing_bytes);
-        }
-        char *before = directory_list(test_directory());
-        int status = recover(&s, NULL, &err);
-        must_fail(status, kind == 0 ? COW_IO : COW_REFUSED, err);
-        char *after = directory_list(test_directory());
-        ck_assert_str_eq(after, before);
-        witness_check(&s.image, "left alone");
-        must(rename(away, missing) == 0, "rename");
-        check_disk(&s, "there again");
-        settle(&s, "there again");
-        again(&s, "there again");
-        free(fresh);
-        free(away);
-        free(before);
-        free(after);
-        scene_end(&s);
-    }
-}
-END_TEST
-
-/* ---- stopping ---- */
-
-struct asked {
-    unsigned calls, stop_at;
-    bool could;
-};
-
-static bool ask(void *context, const struct cow_progress *progress)
-{
-    struct asked *asked = context;
-    if (++asked->calls != asked->stop_at) {
-        return false;
-    }
-    asked->could = progress->can_cancel;
-    return true;
-}
-
-START_TEST(stopping)
-{
-    bool done = false;
-    for (unsigned at = 1; !done; at++) {
-        struct asked asked = {.stop_at = at};
-        const struct cow_env env = {.progress = ask, .context = &asked};
-        const struct cow_open_options options = {.io = quick_io()};
-        struct cow_error err = {.status = 0};
-        struct cow_image *img;
-        struct cow_plan *plan;
-        struct scene s = faulty_scene(_i);
-        must_succeed(cow_image_open(&img, s.model->cow_path, &options, &err), err);
-        must_succeed(cow_plan_merge(&plan, img, &plain, &err), err);
-        int status = cow_plan_commit(plan, &env, &err);
-        done = asked.calls < at;
-        if (status == 0) {
-            must(done || !asked.could, "asked at %u, and not stopped", at);
-            check_merged(&s, "not stopped");
-        } else {
-            must_fail(status, COW_CANCELLED, err);
-            must(asked.could, "stopped where it cannot be");
-            check_untouched(&s, "stopped");
-        }
-        cow_plan_free(plan);
-        cow_image_close(img);
-        scene_end(&s);
-    }
-}
-END_TEST
-
-/* Older undo data speaks of an image that is no more. */
-START_TEST(older_undo_data_goes)
-{
-    struct cow_error err = {.status = 0};
-    struct model_spec spec = usual(COW_FORMAT_V3);
-    struct scene s = scene_of(&spec, false);
-    const struct cow_rewrite_options pages = {.complete_pages = true};
-    const struct cow_open_options options = {.io = quick_io()};
-    struct cow_image *img;
-    struct cow_plan *plan;
-    char *undo = test_path(".m.cowtui-undo");
-    must_succeed(cow_image_open(&img, s.model->cow_path, &options, &err), err);
-    must_succeed(cow_plan_rewrite(&plan, img, &pages, &err), err);
-    must_succeed(cow_plan_commit(plan, NULL, &err), err);
-    cow_plan_free(plan);
-    cow_image_close(img);
-    must(file_exists(undo), "the test itself");
-    must_succeed(merge(&s, NULL, &err), err);
-    check_merged(&s, "older undo data");
-    free(undo);
-    scene_end(&s);
+    merge_scene_end(&s);
 }
 END_TEST
 
@@ -932,16 +520,6 @@ Suite *merge_in_place_suite(void)
     tcase_add_test(tc, a_backing_file_by_another_name);
     tcase_add_test(tc, a_guest_on_any_of_them);
     tcase_add_loop_test(tc, date_bytes_rename_in_this_order, 0, COW_FORMATS);
-    tcase_add_loop_test(tc, an_io_error_at_each_call, 0, 3);
-    tcase_add_loop_test(tc, a_full_disk_at_each_call, 0, 3);
-    tcase_add_loop_test(tc, a_signal_at_each_call, 0, 3);
-    tcase_add_loop_test(tc, an_error_after_the_work_was_done, 0, 3);
-    tcase_add_loop_test(tc, a_crash_at_each_call, 0, 3);
-    tcase_add_loop_test(tc, short_writes_are_gone_on_with, 0, 3);
-    tcase_add_loop_test(tc, a_crash_in_each_recovery, 0, 3);
-    tcase_add_loop_test(tc, recovery_without_its_files, 0, 3);
-    tcase_add_loop_test(tc, stopping, 0, 3);
-    tcase_add_test(tc, older_undo_data_goes);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -422,6 +422,28 @@ static int plan_resize(const char *image, const struct cow_resize_options *opt, 
     return status;
 }
 
+/* More than a preview lists, and one that it does not list holds it up all the same. */
+static void check_many_siblings(const struct scene *scene, const struct cow_resize_options *extend,
+                                size_t notes_before)
+{
+    struct cow_error err = {.status = 0};
+    char policy[16];
+    size_t n = 0, notes = 0;
+    int go;
+    for (unsigned i = 0; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "many%02u", i);
+        free(put_cow(name, COW_FORMAT_V3, scene->backing));
+    }
+    must_succeed(plan_resize(scene->image, extend, policy, &n, &notes, &err), err);
+    must(n == 32 && notes > notes_before, "%zu siblings and %zu notes", n, notes);
+    char *last = test_path("many39");
+    pid_t pid = hold_lock(last, F_WRLCK, &go);
+    must_fail(plan_resize(scene->image, extend, policy, &n, &notes, &err), COW_LOCKED, err);
+    let_go(pid, go);
+    free(last);
+}
+
 START_TEST(growing_without_a_policy)
 {
     struct scene scene = scene_of(_i == 1);
@@ -470,18 +492,7 @@ START_TEST(growing_without_a_policy)
     must_succeed(plan_resize(scene.image, &extend, policy, &n, &notes, &err), err);
     ck_assert_uint_eq(n, 2);
 
-    for (unsigned i = 0; i < 40; i++) { /* more than a preview lists */
-        char name[32];
-        snprintf(name, sizeof name, "many%02u", i);
-        free(put_cow(name, COW_FORMAT_V3, scene.backing));
-    }
-    must_succeed(plan_resize(scene.image, &extend, policy, &n, &notes, &err), err);
-    must(n == 32 && notes > notes_before, "%zu siblings and %zu notes", n, notes);
-    char *last = test_path("many39"); /* and one that it does not list holds it up all the same */
-    pid = hold_lock(last, F_WRLCK, &go);
-    must_fail(plan_resize(scene.image, &extend, policy, &n, &notes, &err), COW_LOCKED, err);
-    let_go(pid, go);
-    free(last);
+    check_many_siblings(&scene, &extend, notes_before);
     free(sibling);
     free(out);
     scene_end(&scene);

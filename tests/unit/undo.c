@@ -18,6 +18,7 @@
 #include "core/base/crc.h"
 #include "core/ledger/record.h"
 #include "core/ledger/record_codec.h"
+#include "faulty.h"
 
 /* Each way in which an image is changed. */
 static const struct {

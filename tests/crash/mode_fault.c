@@ -353,7 +353,7 @@ static void starve(struct run *run, const struct tree *from, const struct action
                 continue;
             }
             snprintf(run->what, sizeof run->what, "allocation %lu fails%s%s: ", at,
-                     for_ever ? " for ever" : "", during);
+                     for_ever != 0 ? " for ever" : "", during);
             struck = one_failed_allocation(run, from, action, at, for_ever);
         }
     }

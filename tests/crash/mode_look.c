@@ -201,7 +201,7 @@ void mode_look(struct run *run)
         for (unsigned long at = 1; at <= n && !run_time_is_up(run); at++) {
             for (int for_ever = 0; for_ever < 2; for_ever++) {
                 snprintf(run->what, sizeof run->what, "allocation %lu of %lu fails%s: ", at, n,
-                         for_ever ? " for ever" : "");
+                         for_ever != 0 ? " for ever" : "");
                 look_once(run, &looking, at, for_ever != 0);
             }
         }

@@ -265,7 +265,7 @@ did_you_mean()
     has "did you mean --json?" err
     run 2 resize --resreve=1G x.cow 1M
     has "did you mean --reserve?" err
-    run 2 resize --for x.cow 1M
+    run 2 resize --fo x.cow 1M
     has "--force" err
     has "--forward" err
     run 2 info --json=yes x.cow

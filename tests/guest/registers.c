@@ -19,8 +19,9 @@ static long set_registers(int pid, void *kind, struct iovec *part)
 {
     struct iovec all = {all_registers, sizeof all_registers};
 
-    if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, kind, &all) != 0 || all.iov_len <= part->iov_len)
+    if (syscall(SYS_ptrace, PTRACE_GETREGSET, pid, kind, &all) != 0 || all.iov_len <= part->iov_len) {
         return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, kind, part);
+    }
     memcpy(all_registers, part->iov_base, part->iov_len);
     return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, kind, &all);
 }
@@ -35,9 +36,11 @@ long ptrace(enum __ptrace_request request, ...)
     void *address = va_arg(arguments, void *);
     void *data = va_arg(arguments, void *);
     va_end(arguments);
-    if (request == PTRACE_SETREGSET && address == (void *)NT_X86_XSTATE)
+    if (request == PTRACE_SETREGSET && address == (void *)NT_X86_XSTATE) {
         return set_registers(pid, address, data);
-    if (request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA || request == PTRACE_PEEKUSER)
+    }
+    if (request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA || request == PTRACE_PEEKUSER) {
         return syscall(SYS_ptrace, request, pid, address, &word) < 0 ? -1 : word;
+    }
     return syscall(SYS_ptrace, request, pid, address, data);
 }

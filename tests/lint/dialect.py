@@ -5,12 +5,15 @@ compared with NULL and a number with 0, only what is true or false stands alone.
 
 Usage: dialect.py [--fix] [FILE...]      default: all of src, include and tests, but what is not compiled here
        --fix writes the files anew as they should be (then clang-format)
+       --self-test: whether it finds what it is to find
 Reads with libclang (python3-clang); exit 77 without it."""
 import concurrent.futures
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 try:
     import clang.cindex as cindex
@@ -80,7 +83,7 @@ class File:
 
     def visit(self, cursor):
         kids = list(cursor.get_children())
-        if cursor.kind in BODIES:
+        if cursor.kind in BODIES and not any(a <= cursor.extent.start.offset < b for a, b in self.macros):
             self.statement(cursor, kids)
         elif cursor.kind == K.CONDITIONAL_OPERATOR and kids:
             self.condition(kids[0])
@@ -197,6 +200,8 @@ class File:
 
     def negation(self, cursor, operand):
         kind = self.kind(operand)
+        if self.text[: cursor.extent.start.offset].endswith(b"(void)"):
+            return  # it quiets a compiler
         if kind is None or (self.is_macro(cursor) and not self.is_written(operand)):
             return
         self.report(cursor, f"a {kind} stands for false")
@@ -210,7 +215,7 @@ class File:
         return span[0] < span[1] and all(not (a < span[1] and span[0] < b) or (span[0] <= a and b <= span[1] and span != (a, b)) for a, b in self.macros)
 
     def report(self, cursor, words):
-        self.breaches.append(f"{self.path.relative_to(ROOT)}:{cursor.extent.start.line}: {words}")
+        self.breaches.append(f"{os.path.relpath(self.path, ROOT)}:{cursor.extent.start.line}: {words}")
 
     def fix(self):
         text = self.text
@@ -227,7 +232,43 @@ def look(job):
     return file.breaches
 
 
+CLEAN = """#include <stdbool.h>
+#include <stddef.h>
+#define CHECK(x) ((x) ? 1 : 0)
+bool is(int n);
+int f(const char *p, int n, bool b) {
+    if (p != NULL && b && !b && n == 0 && is(n)) { return CHECK(p); } else if (n > 0) { n--; } else { n++; }
+    do { n++; } while ((n & 4) != 0);
+    for (int i = 0; i < 3 && *p != '\\0'; i++) { (void)!n; }
+    while (true) { n = b ? 1 : 2; break; }
+    return (b ? n == 1 : !b) ? 0 : 1;
+}
+"""
+BREACHES = ["if (b) n++;", "if (b) { n++; } else n--;", "for (;;) n++;", "while (b) n++;", "do n++; while (b);",
+            "if (b) for (;;) n++;", "if (p) { n++; }", "if (!p) { n++; }", "if (n) { n++; }", "while (n & 4) { n++; }",
+            "n = p ? 1 : 2;", "b = b && p;", "b = !n || b;", "if (*p) { n++; }", "for (; p; p++) { n++; }"]
+
+
+def self_test():
+    """What is clean is found to be so, each breach is found, and what --fix makes of it is clean."""
+    bad = []
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory).resolve() / "a.c"
+        args = flags()
+        path.write_text(CLEAN)
+        bad += look((path, args, False))
+        for breach in BREACHES:
+            path.write_text("#include <stdbool.h>\n#include <stddef.h>\nvoid f(const char *p, int n, bool b)\n{\n" + breach + " /* x */\n}\n")
+            if not look((path, args, True)):
+                bad.append(f"not found: {breach}")
+            bad += [f"{breach} is mended as {path.read_text()}" for _ in look((path, args, False))]
+    print("\n".join(f"dialect.py --self-test: {words}" for words in bad), end="")
+    return 1 if bad else 0
+
+
 def main():
+    if sys.argv[1:] == ["--self-test"]:
+        sys.exit(self_test())
     fixes = "--fix" in sys.argv
     named = [pathlib.Path(name).resolve() for name in sys.argv[1:] if name != "--fix"]
     args = flags()

@@ -70,6 +70,15 @@ static_analysis() {
         -Iinclude -Isrc src
 }
 
+# What it cannot be asked without is told by its last line.
+dialect() {
+    local said code=0
+    said=$(tests/lint/dialect.py --self-test && tests/lint/dialect.py) || code=$?
+    [ -z "$said" ] || printf '%s\n' "$said"
+    [ "$code" != 77 ] || why=$said
+    return "$code"
+}
+
 # Warnings, not remarks: those take every jq program in single quotes for a mistake.
 scripts() {
     ours | xargs -0 grep -lZE '^#!(/bin/sh|/usr/bin/env bash|/bin/bash)' |
@@ -116,6 +125,7 @@ step self-test self_tests
 step includes tests/lint/includes.py
 step rooms tests/lint/rooms.py
 step sizes tests/lint/sizes.py
+step dialect dialect
 step library library_alone
 step format format
 step cppcheck static_analysis

@@ -605,7 +605,7 @@ case_files() { # to a file, its versions, its places, a copy of it; and the map 
     keys q && wait_for 'all with' && keys m && wait_for 'holds some of /etc/hostname' || return
     keys q && wait_for 'all with' && keys x && wait_for 'Write it to: hostname' && keys C-u && keys -l out.txt && keys Enter || return
     wait_for 'a file of the guest' && keys Enter && wait_for 'out.txt is written' && keys Enter && wait_for 'all with' || return
-    keys Escape && wait_for 'the journal' && keys 2 c && wait_for 'by owners' && wait_for 'F file' && wait_for FFFF || return
+    keys Escape && wait_for 'the journal' && keys 2 && wait_for Clear && keys Escape && wait_gone Clear && keys c && wait_for 'by owners' && wait_for 'F file' && wait_for FFFF || return
     keys c && wait_gone 'by owners' && keys q && wait_end 0 || return
     why='the extracted file is another one'
     [ "$(cat out.txt)" = guest42 ] && rm out.txt || return

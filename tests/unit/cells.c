@@ -77,8 +77,9 @@ static int other_shades(const struct cow_density *cell)
     int others = 0;
 
     front_heat_measure(&heat, FRONT_HEAT_LOG, cell, ALIKE);
-    for (int i = 0; i < ALIKE; i++)
+    for (int i = 0; i < ALIKE; i++) {
         others += front_heat_of(&heat, &cell[i]) > FRONT_DENSITY_LOW;
+    }
     return others;
 }
 
@@ -89,14 +90,17 @@ START_TEST(chance_has_no_shades)
     for (uint64_t pages = 2; pages <= 64; pages *= 2) {
         struct cow_density cell[ALIKE];
         struct rng rng = {pages};
-        for (int i = 0; i < ALIKE; i++)
+        for (int i = 0; i < ALIKE; i++) {
             cell[i] = cell_of(0);
-        for (uint64_t i = 0; i < pages * ALIKE; i++)
+        }
+        for (uint64_t i = 0; i < pages * ALIKE; i++) {
             cell[rng_below(&rng, ALIKE)].dirty_sectors += 8;
+        }
         must(other_shades(cell) < ALIKE / 10, "%lu pages a cell: %d others", (unsigned long)pages,
              other_shades(cell));
-        for (int i = ALIKE / 3; i < ALIKE; i++)
+        for (int i = ALIKE / 3; i < ALIKE; i++) {
             cell[i].dirty_sectors = 0;
+        }
         must(other_shades(cell) > ALIKE / 10, "%lu pages a cell: few others", (unsigned long)pages);
     }
 }

@@ -274,7 +274,7 @@ START_TEST(noise_over_holes)
     }
     uint64_t redundant = 0, droppable = 0, orphan = 0, mixed = 0;
     for (uint64_t first = 0; first < n; first += 8) {
-        const bool data = first < DATA, noise = first / 8 < 64 && (noisy >> first / 8 & 1);
+        const bool data = first < DATA, noise = first / 8 < 64 && (noisy >> first / 8 & 1) != 0;
         uint64_t dirty = 0, sectors = 0;
         for (uint64_t i = first; i < first + 8 && i < n; i++, sectors++) {
             dirty += bit_of(bits, i);

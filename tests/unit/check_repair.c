@@ -47,7 +47,7 @@ START_TEST(a_resize_comes_alone)
     struct cow_error err;
     put(m, 8, 1, BIT | NOISE);
     for (int longer = 0; longer < 2; longer++) {
-        file_truncate(m->backing_path, longer ? SIZE + 8192 : SIZE - 8192);
+        file_truncate(m->backing_path, longer != 0 ? SIZE + 8192 : SIZE - 8192);
         file_set_mtime(m->backing_path, MODEL_MTIME);
         look(m);
         only(COW_FINDING_BACKING_SIZE, COW_FINDING_MIXED_PAGES);

@@ -41,7 +41,7 @@ static void mark_differences(struct scene *scene)
     int fd = open(m->cow_path, O_RDONLY | O_CLOEXEC);
     for (uint64_t sector = 0; sector < m->geometry.sectors; sector++) {
         const uint64_t at = m->geometry.data_offset + sector * ss;
-        const bool nothing = !m->dirty[sector] && is_hole(fd, at, at + ss);
+        const bool nothing = m->dirty[sector] == 0 && is_hole(fd, at, at + ss);
         for (uint64_t i = sector * ss; i < (sector + 1) * ss && i < scene->size && !nothing; i++) {
             scene->differs[i] = m->cow[i] != scene->base[i];
         }
@@ -54,8 +54,8 @@ static void mark_begins(struct scene *scene)
 {
     uint64_t quiet = TUI_FIND_APART_BYTES; /* so long nothing differs */
     for (uint64_t i = 0; i < scene->size; i++) {
-        scene->begins[i] = scene->differs[i] && quiet >= TUI_FIND_APART_BYTES;
-        quiet = scene->differs[i] ? 0 : quiet + 1;
+        scene->begins[i] = scene->differs[i] != 0 && quiet >= TUI_FIND_APART_BYTES;
+        quiet = scene->differs[i] != 0 ? 0 : quiet + 1;
     }
 }
 
@@ -177,13 +177,13 @@ static void check_needles(struct scene *scene, struct rng *rng)
 static void check_difference(struct scene *scene, uint64_t from)
 {
     uint64_t at = from + 1;
-    while (at < scene->size && !scene->begins[at]) {
+    while (at < scene->size && scene->begins[at] == 0) {
         at++;
     }
     tui_find_difference(&scene->find, from, false);
     run_find(scene);
     must_find(scene, "difference", from, at < scene->size, at);
-    for (at = from; at > 0 && !scene->begins[at - 1];) {
+    for (at = from; at > 0 && scene->begins[at - 1] == 0;) {
         at--;
     }
     tui_find_difference(&scene->find, from, true);
@@ -220,7 +220,7 @@ START_TEST(what_is_found_is_what_is_there)
     struct model_spec spec = specs[_i];
     struct rng rng = {(uint64_t)_i + 7};
     spec.format = COW_FORMAT_V3;
-    spec.sector_bytes = spec.sector_bytes ? spec.sector_bytes : 512;
+    spec.sector_bytes = spec.sector_bytes != 0 ? spec.sector_bytes : 512;
     spec.alignment = 4096;
     spec.seed = (uint64_t)_i + 1;
     scene_open(&scene, &spec);

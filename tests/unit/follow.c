@@ -161,7 +161,7 @@ START_TEST(changes_are_what_was_written)
     for (int i = 0; i < 20; i++) {
         const uint64_t first = rng_below(&rng, geometry->mapped);
         const uint64_t count = 1 + rng_below(&rng, geometry->mapped - first);
-        set_bits(model->cow_path, geometry, first, i % 3 ? count : 1, i % 4 != 3);
+        set_bits(model->cow_path, geometry, first, (i % 3) != 0 ? count : 1, i % 4 != 3);
         go_on(&watch);
         same_bits(&watch, model->cow_path, geometry);
     }
@@ -258,7 +258,7 @@ START_TEST(kept_pages_come_back)
     struct rng rng = {.state = (uint64_t)_i + 1};
     uint8_t page[FORMAT_PAGE_BYTES] = {0}, back[FORMAT_PAGE_BYTES];
     const uint32_t bits = sizes[rng_below(&rng, sizeof sizes / sizeof sizes[0])];
-    const uint64_t most = 1 + rng_below(&rng, _i % 2 ? 3 : 20000);
+    const uint64_t most = 1 + rng_below(&rng, (_i % 2) != 0 ? 3 : 20000);
     uint32_t set = 0;
     for (uint32_t at = (uint32_t)rng_below(&rng, most + 1); at < bits;) {
         for (uint64_t n = 1 + rng_below(&rng, most); n > 0 && at < bits; n--, at++, set++) {

@@ -125,8 +125,9 @@ START_TEST(it_does_not_outlive_us)
         const char *const argv[] = {"sleep", "1000", NULL};
         const struct front_command command = {.argv = argv, .fds = &ends[1], .n_fds = 1};
         struct front_process *process;
-        if (front_process_start(&process, &command, NULL) == 0)
+        if (front_process_start(&process, &command, NULL) == 0) {
             front_process_poll(process, 300);
+        }
         raise(SIGKILL);
     }
     close(ends[1]);

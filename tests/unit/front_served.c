@@ -24,8 +24,9 @@ static bool can_serve(void)
     char path[4096];
 
     if (front_need_server(&err) == 0 && front_need_fuse(&err) == 0 &&
-        front_need_tool(path, sizeof path, "nbdfuse", &err) == 0)
+        front_need_tool(path, sizeof path, "nbdfuse", &err) == 0) {
         return true;
+    }
     fprintf(stderr, "front_served: skipped: %s\n", err.message);
     return false;
 }
@@ -70,8 +71,9 @@ static void write_by_tool(const char *file)
 
 START_TEST(a_held_image_is_served_mounted_and_written)
 {
-    if (!can_serve())
+    if (!can_serve()) {
         return;
+    }
     struct model *m = some_model();
     struct cow_error err = {0};
     uint8_t size[8], *composed;
@@ -119,8 +121,9 @@ START_TEST(an_error_of_the_core_comes_through)
     struct cow_error err = {0};
     int go;
 
-    if (!can_serve())
+    if (!can_serve()) {
         return;
+    }
     struct model *m = some_model();
     struct front_server_options options = {.image_path = m->cow_path, .is_writing = true, .held_fd = -1};
     hold_lock(m->cow_path, F_WRLCK, &go);

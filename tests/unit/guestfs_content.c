@@ -33,7 +33,7 @@ static void check_next_data(struct cow_fs_reader *reader, const struct known *k,
     const uint64_t step = k->size_bytes < 20 * block_bytes ? 1 : 509;
     for (uint64_t at = 0; at < k->size_bytes + 2; at += step) {
         uint64_t begin, end, block = at / block_bytes;
-        while (block < k->blocks && !k->written[block]) {
+        while (block < k->blocks && k->written[block] == 0) {
             block++;
         }
         const uint64_t wanted = at >= k->size_bytes || block == k->blocks ? k->size_bytes

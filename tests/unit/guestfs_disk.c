@@ -79,7 +79,7 @@ ext2_ino_t ext_add(ext2_filsys fs, ext2_ino_t directory, const char *name, uint1
     must_ext(ext2fs_new_inode(fs, directory, mode, NULL, &inode));
     link_as(fs, directory, name, inode, type_of(mode));
     ext2fs_inode_alloc_stats2(fs, inode, 1, 0);
-    if (ext2fs_has_feature_extents(fs->super)) {
+    if (ext2fs_has_feature_extents(fs->super) != 0) {
         ext2_extent_handle_t handle;
         content.i_flags = EXT4_EXTENTS_FL;
         must_ext(ext2fs_extent_open2(fs, inode, &content, &handle));
@@ -122,7 +122,7 @@ void ext_add_unwritten(ext2_filsys fs, ext2_ino_t inode, uint64_t block, uint64_
     uint8_t *garbage = malloc(fs->blocksize);
     must(garbage != NULL, "out of memory");
     memset(garbage, 0xa5, fs->blocksize);
-    if (ext2fs_has_feature_extents(fs->super)) {
+    if (ext2fs_has_feature_extents(fs->super) != 0) {
         must_ext(ext2fs_read_inode(fs, inode, &content));
         must_ext(
             ext2fs_fallocate(fs, EXT2_FALLOCATE_FORCE_UNINIT, inode, &content, ~UINT64_C(0), block, blocks));
@@ -352,7 +352,7 @@ void disk_write(struct disk *disk)
             must(i < g->mapped, "a sector without a bit differs");
             disk->dirty[i] = 1;
         }
-        if (disk->dirty[i]) {
+        if (disk->dirty[i] != 0) {
             bitmap[i / 8] = (uint8_t)(bitmap[i / 8] | 1u << (i % 8));
             disk->dirty_sectors++;
             file_write_to(fd, g->data_offset + i * ss, disk->after + i * ss, ss);

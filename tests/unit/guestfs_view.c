@@ -178,7 +178,7 @@ static uint64_t dirty_bytes(const struct disk *disk, uint64_t begin, uint64_t en
     for (uint64_t at = begin; at < end;) {
         const uint64_t sector_end = (at / ss + 1) * ss;
         const uint64_t stop = sector_end < end || end == disk->size_bytes ? sector_end : end;
-        sum += disk->dirty[at / ss] ? stop - at : 0;
+        sum += disk->dirty[at / ss] != 0 ? stop - at : 0;
         at = stop;
     }
     return sum;

@@ -19,7 +19,7 @@ START_TEST(a_set_is_what_was_added_and_taken_away)
     static uint8_t bit[SECTORS_MOST];
     struct rng rng = {.state = (uint64_t)_i + 1};
     struct cow_sectors *set = sectors_make();
-    const uint64_t longest = _i % 2 ? 3 : 300;
+    const uint64_t longest = (_i % 2) != 0 ? 3 : 300;
     memset(bit, 0, sizeof bit);
     for (int i = 0; i < 3000; i++) {
         const uint64_t first = rng_below(&rng, SECTORS_MOST), most = SECTORS_MOST - first;
@@ -102,7 +102,7 @@ START_TEST(between_two_moments_is_what_became_dirty)
             memset(wanted, 0, sizeof wanted);
             for (size_t i = from + 1; i <= to; i++) {
                 for (uint64_t at = 0; at < r->model->geometry.sectors; at++) {
-                    wanted[at] = (wanted[at] || !r->bit[i - 1][at]) && r->bit[i][at];
+                    wanted[at] = (wanted[at] != 0 || r->bit[i - 1][at] == 0) && r->bit[i][at] != 0;
                 }
             }
             for (uint64_t at = 0; from == to && at < r->model->geometry.sectors; at++) {

@@ -335,7 +335,7 @@ START_TEST(what_others_do_to_the_files_is_told)
     char *other = test_path("other"), *kept = test_path("kept");
     for (int file = COW_FILE_COW; file <= COW_FILE_BACKING; file++) {
         const char *path = file == COW_FILE_COW ? m->cow_path : m->backing_path;
-        const enum cow_file which = (enum cow_file)file, another = (enum cow_file) !file;
+        const enum cow_file which = (enum cow_file)file, another = (enum cow_file)file == 0;
         struct stat old;
         must(stat(path, &old) == 0, "stat");
         const struct timespec later[2] = {old.st_atim, {old.st_mtim.tv_sec, old.st_mtim.tv_nsec ^ 1}};

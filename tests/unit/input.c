@@ -261,7 +261,8 @@ START_TEST(a_long_paste_is_cut)
         tui_input_init(&input, NULL);
         feed_bytes(&input, out, sizeof out, BEGIN "xxxxxxxx", 6 + (size_t)prefix);
         for (int i = 0; i < 2 * TUI_PASTE_BYTES; i++) {
-            feed_bytes(&input, out, sizeof out, i % 3 ? "\360\237\220\204" : "\n", i % 3 ? 4 : 1);
+            feed_bytes(&input, out, sizeof out, (i % 3) != 0 ? "\360\237\220\204" : "\n",
+                       (i % 3) != 0 ? 4 : 1);
         }
         feed_bytes(&input, out, sizeof out, END ".", 7);
         must(input.paste_bytes < TUI_PASTE_BYTES && input.paste_bytes > TUI_PASTE_BYTES - 8, "%zu bytes",
@@ -343,7 +344,7 @@ static int two_bytes(unsigned char byte)
 {
     static unsigned char first;
 
-    if (!first) {
+    if (first == 0) {
         first = byte;
         return byte == 0xff ? (first = 0, TUI_INPUT_BAD) : TUI_INPUT_MORE;
     }
@@ -382,7 +383,7 @@ START_TEST(random_bytes_never_hang)
     tui_input_init(&input, NULL);
     for (int round = 0; round < 20000; round++) {
         for (uint64_t n = rng_below(&rng, 12); n > 0; n--) {
-            unsigned char byte = rng_below(&rng, 4)
+            unsigned char byte = rng_below(&rng, 4) != 0
                                      ? (unsigned char)pieces[rng_below(&rng, sizeof pieces - 1)]
                                      : (unsigned char)rng_below(&rng, 256);
             enum tui_input_kind kind = tui_input_byte(&input, byte, now);

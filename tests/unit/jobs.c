@@ -209,8 +209,9 @@ static void look_slowly(void *owner)
 
     for (look->steps = 0; look->steps < 10; look->steps++) {
         double begun = tui_clock();
-        while (tui_clock() - begun < 0.003)
+        while (tui_clock() - begun < 0.003) {
             ;
+        }
         tui_job_look_in(&look->job, &progress);
     }
     look->job.state = TUI_JOB_DONE;
@@ -253,8 +254,9 @@ START_TEST(what_is_shown_ends_a_slice_on_a_terminal_only)
         ck_assert_int_eq(look.job.state, interactive ? TUI_JOB_RUNNING : TUI_JOB_DONE);
         ck_assert(look.job.news);
         look.job.news = false;
-        if (interactive)
+        if (interactive != 0) {
             tui_job_go_on(&look.job, show_and_end);
+        }
         ck_assert_int_eq(look.job.state, TUI_JOB_DONE);
         ck_assert_int_eq(look.job.news, interactive); /* that it has ended is news */
     }

@@ -57,8 +57,9 @@ static struct seen look(const struct practice *practice)
     struct seen seen = {.backing_bytes = file_size(practice->backing),
                         .backing_mtime = file_mtime(practice->backing)};
     must(model_read_header(&seen.view, practice->cow, COW_FORMAT_V3), "no header of a v3");
-    for (uint64_t i = 0; i < seen.view.geometry.sectors; i++)
+    for (uint64_t i = 0; i < seen.view.geometry.sectors; i++) {
         seen.dirty += model_file_bit(practice->cow, &seen.view.geometry, i);
+    }
     seen.disk = model_compose(practice->cow, COW_FORMAT_V3, NULL, &seen.n_bytes);
     ck_assert_ptr_nonnull(seen.disk);
     ck_assert_str_eq(seen.view.path, practice->backing);
@@ -124,8 +125,9 @@ START_TEST(a_write_is_bytes_then_bits)
         free(seen.disk);
         advance(&course);
     }
-    for (unsigned i = 0; i < PAGE_SECTORS; i++)
+    for (unsigned i = 0; i < PAGE_SECTORS; i++) {
         must(model_file_bit(practice->cow, &seen.view.geometry, practice->sector + i), "bit %u", i);
+    }
     course_end(&course);
 }
 END_TEST
@@ -135,9 +137,10 @@ static void check_command_line(const struct course *course)
 {
     const char *text = strstr(lesson_steps[course->step].text, "cowtui ");
     char line[64];
-    if (text && sscanf(text, "cowtui %63[a-z -]", line) == 1 && strchr(line, '-'))
+    if (text != NULL && sscanf(text, "cowtui %63[a-z -]", line) == 1 && strchr(line, '-') != NULL) {
         must(strncmp(course->practice.command + strlen("cowtui "), line, strlen(line)) == 0,
              "\"%s\" is not \"cowtui %s\"", course->practice.command, line);
+    }
 }
 
 START_TEST(each_step_is_what_it_says)
@@ -155,8 +158,9 @@ START_TEST(each_step_is_what_it_says)
         must(reads(&seen, practice, step >= WRITE ? new_text : old_text), "step %d: another text", step);
         must(practice->usage.dirty_sectors == seen.dirty, "step %d: counts", step);
         check_command_line(&course);
-        if (step == FILL)
+        if (step == FILL) {
             dirty = seen.dirty;
+        }
         must(step < FILL ? seen.dirty == (step >= WRITE ? PAGE_SECTORS : 0) : seen.dirty >= dirty,
              "step %d: dirt", step);
         must(step == GROW ? seen.dirty == dirty + (4U << 20) / 512 : step <= FILL || seen.dirty == dirty,
@@ -184,16 +188,18 @@ START_TEST(growing_is_shown_before_it_is_done)
     struct seen seen = look(practice);
     ck_assert_uint_eq(practice->growth.after.data_offset, seen.view.geometry.data_offset);
     must(practice->growth.after.data_offset > practice->growth.before.data_offset, "the data did not move");
-    for (uint64_t i = practice->growth.before.sectors; i < seen.view.geometry.sectors; i++)
+    for (uint64_t i = practice->growth.before.sectors; i < seen.view.geometry.sectors; i++) {
         must(model_file_bit(practice->cow, &seen.view.geometry, i), "new sector %lu is clean",
              (unsigned long)i);
+    }
     free(seen.disk);
     witness_check(&backing, "the backing file");
     go(&course, FIT);
     seen = look(practice);
-    for (uint64_t i = practice->growth.before.sectors; i < seen.view.geometry.sectors; i++)
+    for (uint64_t i = practice->growth.before.sectors; i < seen.view.geometry.sectors; i++) {
         must(!model_file_bit(practice->cow, &seen.view.geometry, i), "new sector %lu is dirty",
              (unsigned long)i);
+    }
     free(seen.disk);
     course_end(&course);
 }
@@ -239,8 +245,9 @@ static int lines_of(const char *text, int cols)
 
 static void check_ascii(const char *text)
 {
-    for (const char *c = text; *c; c++)
+    for (const char *c = text; *c != '\0'; c++) {
         must(*c >= ' ' && *c < 0x7f, "no ASCII in \"%s\"", text);
+    }
 }
 
 /* Each ":word" is a command that there is. */
@@ -250,9 +257,10 @@ static void check_commands(const char *text)
     struct cow_error err = {0};
     const struct tui_action *action;
     char word[64];
-    for (const char *c = strchr(text, ':'); c; c = strchr(c + 1, ':')) {
-        if (sscanf(c, ":%63[a-z-]", word) == 1)
+    for (const char *c = strchr(text, ':'); c != NULL; c = strchr(c + 1, ':')) {
+        if (sscanf(c, ":%63[a-z-]", word) == 1) {
             must(tui_action_of_command(&action, &argument, word, &err) == 0, "there is no :%s", word);
+        }
     }
 }
 
@@ -268,7 +276,7 @@ START_TEST(texts_fit_and_name_what_there_is)
         must(lines_of(step->text, COLS) <= LESSON_TEXT_LINES, "the text of step %d has %d lines", i,
              lines_of(step->text, COLS));
         must(strlen(step->title) <= 26, "the title of step %d has no room beside the steps", i);
-        for (int k = 0; k < LESSON_SAID && step->said[k]; k++) {
+        for (int k = 0; k < LESSON_SAID && step->said[k] != NULL; k++) {
             check_ascii(step->said[k]);
             must(strlen(step->said[k]) < COLS - 4, "\"%s\" is too long", step->said[k]);
         }
@@ -279,12 +287,13 @@ END_TEST
 START_TEST(the_ways_from_here_are_there)
 {
     int n = 0;
-    for (const struct lesson_way *way = lesson_ways; way->words; way++, n++) {
+    for (const struct lesson_way *way = lesson_ways; way->words != NULL; way++, n++) {
         check_ascii(way->words);
-        if (way->typed)
+        if (way->typed != NULL) {
             check_commands(way->typed);
-        else
+        } else {
             must(lesson_key_of(way->id, way->contexts) != 0, "no key for \"%s\"", way->words);
+        }
     }
     must(n > 4 && n <= LESSON_PICTURE_ROWS, "%d ways", n);
 }
@@ -330,8 +339,9 @@ START_TEST(pictures_fit)
         for (;;) {
             draw(&canvas, &course, area);
             check_picture(&canvas, area, &course);
-            if (course_rests(&course))
+            if (course_rests(&course)) {
                 break;
+            }
             advance(&course);
         }
     }

@@ -159,10 +159,11 @@ static void check_pair(const struct tui_theme *theme, const struct group *group,
 {
     const struct seen x = see(theme, a, rich), y = see(theme, b, rich);
     const unsigned char forms = TUI_UNDERLINE | TUI_REVERSE;
-    int least = group->signed_too ? DISTANCE_SIGNED : rich ? DISTANCE : DISTANCE_16;
+    int least = group->signed_too != 0 ? DISTANCE_SIGNED : rich ? DISTANCE : DISTANCE_16;
 
-    if (group->signed_too && (x.behind != y.behind || ((x.attributes ^ y.attributes) & forms)))
+    if (group->signed_too != 0 && (x.behind != y.behind || ((x.attributes ^ y.attributes) & forms) != 0)) {
         return;
+    }
     for (int eye = 0; eye < EYES; eye++) {
         must(distance(x.rgb, y.rgb, eye) >= least, "%s, %d colours, %s: %s and %s are %.1f apart with %s",
              theme->name, rich ? 256 : 16, group->what, tui_role_name(a), tui_role_name(b),
@@ -216,8 +217,9 @@ START_TEST(text_can_be_read)
         for (size_t k = 0; k < sizeof faint / sizeof faint[0]; k++) {
             least = faint[k] == i ? themes[_i].least_faint : least;
         }
-        if (look->fg256 < 0)
+        if (look->fg256 < 0) {
             continue; /* the terminal's own on the terminal's own */
+        }
         unsigned behind = look->bg256 < 0 ? themes[_i].paper : tui_palette_rgb(look->bg256);
         double got = contrast(tui_palette_rgb(look->fg256), behind);
         must(got >= least, "%s: %s has a contrast of %.1f", theme.name, tui_role_name(i), got);

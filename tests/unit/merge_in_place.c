@@ -334,7 +334,7 @@ START_TEST(room_where_writing_is_done_elsewhere)
         struct cow_image *img;
         const struct cow_open_options options = {.io = &io};
         io.free_bytes = hardly_any_room;
-        io.writes_elsewhere = elsewhere ? writes_elsewhere : NULL;
+        io.writes_elsewhere = elsewhere != 0 ? writes_elsewhere : NULL;
         must_succeed(cow_image_open(&img, s.model->cow_path, &options, &err), err);
         must_succeed(merge_plan(&plan, img, &err), err);
         const uint64_t needed = cow_plan_preview(plan)->needs_free_bytes;

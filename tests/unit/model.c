@@ -201,7 +201,7 @@ static void write_cow(struct model *m, struct rng *rng)
     size_t gap = (size_t)(g->data_offset - g->bitmap_offset);
     uint8_t *bitmap = calloc(gap + 1, 1);
     for (uint64_t i = 0; i < g->mapped; i++) {
-        if (m->dirty[i]) {
+        if (m->dirty[i] != 0) {
             bitmap[i / 8] = (uint8_t)(bitmap[i / 8] | 1u << (i % 8));
         }
     }
@@ -224,7 +224,7 @@ static void write_cow(struct model *m, struct rng *rng)
     uint64_t pending = 0; /* sectors before i that are yet to be written, in one piece */
     for (uint64_t i = 0; i <= g->sectors; i++) {
         bool orphan = spec->garbage && !spec->short_file && i % 16 < 2;
-        if (i < g->sectors && kind[i * ss / STRETCH] != 'h' && (m->dirty[i] || orphan)) {
+        if (i < g->sectors && kind[i * ss / STRETCH] != 'h' && (m->dirty[i] != 0 || orphan)) {
             pending++;
             continue;
         }
@@ -256,7 +256,7 @@ static void compose(struct model *m)
     }
     for (uint64_t i = 0; i < m->geometry.sectors; i++) {
         uint64_t left = m->spec.size_bytes - i * ss;
-        if (m->dirty[i]) {
+        if (m->dirty[i] != 0) {
             memcpy(m->disk + i * ss, m->cow + i * ss, left < ss ? left : ss);
         }
     }
@@ -358,7 +358,7 @@ uint8_t *model_compose(const char *cow_path, enum cow_format format, const char 
         file_read(backing, 0, disk, view.size_bytes);
     }
     for (uint64_t i = 0; i < g->mapped; i++) {
-        if (bitmap[i / 8] >> (i % 8) & 1) {
+        if ((bitmap[i / 8] >> (i % 8) & 1) != 0) {
             memcpy(disk + i * view.sector_bytes, data + i * view.sector_bytes, view.sector_bytes);
         }
     }

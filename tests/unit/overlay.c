@@ -35,7 +35,7 @@ static uint8_t *origins_of(const struct model *m)
     int cow = open(m->cow_path, O_RDONLY | O_CLOEXEC);
     int backing = m->backing_path != NULL ? open(m->backing_path, O_RDONLY | O_CLOEXEC) : -1;
     for (uint64_t i = 0; i < g->sectors; i++) {
-        if (m->dirty[i]) {
+        if (m->dirty[i] != 0) {
             uint64_t at = g->data_offset + i * ss;
             origin[i] = all_hole(cow, at, at + ss) ? COW_ORIGIN_HOLE : COW_ORIGIN_COW;
         } else if (m->backing_path == NULL || (backing >= 0 && i * ss >= m->spec.backing_bytes)) {
@@ -123,20 +123,20 @@ static void check_dirty_runs(const struct model *m, struct cow_image *img)
     struct cow_dirty_run run;
     for (uint64_t at = 0; at <= n + 2; at++) {
         uint64_t first = at, end;
-        for (; first < n && !m->dirty[first]; first++) {
+        for (; first < n && m->dirty[first] == 0; first++) {
         }
-        for (end = first; end < n && m->dirty[end]; end++) {
+        for (end = first; end < n && m->dirty[end] != 0; end++) {
         }
         must_succeed(cow_image_next_dirty(img, at, &run, &err), err);
         must(run.sectors == (first < n ? end - first : 0) && (run.sectors == 0 || run.first_sector == first),
              "%s: next_dirty(%" PRIu64 ") is %" PRIu64 "+%" PRIu64, model_describe(m), at, run.first_sector,
              run.sectors);
         first = at < n ? at : n;
-        for (; first > 0 && !m->dirty[first - 1]; first--) {
+        for (; first > 0 && m->dirty[first - 1] == 0; first--) {
         }
-        for (end = first; end < n && first > 0 && m->dirty[end]; end++) {
+        for (end = first; end < n && first > 0 && m->dirty[end] != 0; end++) {
         }
-        for (; first > 0 && m->dirty[first - 1]; first--) {
+        for (; first > 0 && m->dirty[first - 1] != 0; first--) {
         }
         must_succeed(cow_image_prev_dirty(img, at, &run, &err), err);
         must(run.sectors == end - first && (run.sectors == 0 || run.first_sector == first),
@@ -176,7 +176,7 @@ static void check_numbers(const struct model *m, struct cow_image *img, struct r
     for (uint64_t i = 0; i < n; i++) {
         uint64_t left = m->spec.size_bytes - i * ss;
         dirty += m->dirty[i];
-        dirty_bytes += m->dirty[i] ? (left < ss ? left : ss) : 0;
+        dirty_bytes += m->dirty[i] != 0 ? (left < ss ? left : ss) : 0;
     }
     must_succeed(cow_image_usage(img, &usage, &err), err);
     must(usage.dirty_sectors == dirty && usage.dirty_bytes == dirty_bytes, "%s: usage %" PRIu64 " %" PRIu64,
@@ -202,7 +202,7 @@ static bool readable(const struct model *m, uint64_t offset, uint64_t n_bytes)
         return true;
     }
     for (uint64_t i = offset / ss; i <= (offset + n_bytes - 1) / ss; i++) {
-        if (!m->dirty[i]) {
+        if (m->dirty[i] == 0) {
             return false;
         }
     }

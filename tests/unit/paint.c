@@ -59,10 +59,12 @@ static void blank(struct terminal *terminal, int x, int y)
 /* Who writes over one half of a wide character loses the other. */
 static void unlink_halves(struct terminal *terminal, int x, int y)
 {
-    if (terminal->cell[y][x].ch == 0 && x > 0)
+    if (terminal->cell[y][x].ch == 0 && x > 0) {
         blank(terminal, x - 1, y);
-    if (x + 1 < terminal->cols && terminal->cell[y][x + 1].ch == 0)
+    }
+    if (x + 1 < terminal->cols && terminal->cell[y][x + 1].ch == 0) {
         blank(terminal, x + 1, y);
+    }
 }
 
 static void write_character(struct terminal *terminal, uint32_t ch)
@@ -71,8 +73,9 @@ static void write_character(struct terminal *terminal, uint32_t ch)
 
     must(!terminal->wraps, "written behind the last column");
     must(terminal->x + cells <= terminal->cols, "a character hangs over the edge");
-    for (int i = 0; i < cells; i++)
+    for (int i = 0; i < cells; i++) {
         unlink_halves(terminal, terminal->x + i, terminal->y);
+    }
     for (int i = 0; i < cells; i++) {
         struct shown_cell *cell = &terminal->cell[terminal->y][terminal->x + i];
         *cell = terminal->pen;
@@ -87,16 +90,17 @@ static void set_pen(struct shown_cell *pen, const int *parameter, int n)
 {
     for (int i = 0; i < n; i++) {
         int *color = parameter[i] == 38 ? &pen->fg : parameter[i] == 48 ? &pen->bg : NULL;
-        if (parameter[i] == 0)
+        if (parameter[i] == 0) {
             *pen = (struct shown_cell){' ', 0, -1, -1};
-        else if (parameter[i] == 39 || parameter[i] == 49)
+        } else if (parameter[i] == 39 || parameter[i] == 49) {
             *(parameter[i] == 39 ? &pen->fg : &pen->bg) = -1;
-        else if (parameter[i] < 10)
+        } else if (parameter[i] < 10) {
             pen->attributes |= 1 << parameter[i];
-        else if (color && i + 2 < n)
+        } else if (color != NULL && i + 2 < n) {
             *color = parameter[i += 2];
-        else
+        } else {
             *(parameter[i] < 40 ? &pen->fg : &pen->bg) = parameter[i] % 10;
+        }
     }
 }
 
@@ -109,8 +113,9 @@ static void scroll_line(struct terminal *terminal, bool up)
     must(terminal->y == edge, "scrolled from line %d, the edge is %d", terminal->y, edge);
     memmove(terminal->cell[to], terminal->cell[from],
             (size_t)(terminal->bottom - terminal->top) * sizeof terminal->cell[0]);
-    for (int x = 0; x < terminal->cols; x++)
+    for (int x = 0; x < terminal->cols; x++) {
         blank(terminal, x, edge);
+    }
 }
 
 static void set_region(struct terminal *terminal, const int *parameter, int n)
@@ -152,15 +157,18 @@ static void obey(struct terminal *terminal, char final, const int *parameter, in
     } else if (final == 'r') {
         set_region(terminal, parameter, n);
     } else if (final == 'b') {
-        for (int i = 0; i < first; i++)
+        for (int i = 0; i < first; i++) {
             write_character(terminal, terminal->last);
+        }
     } else if (final == 'K') {
-        for (int x = terminal->x; x < terminal->cols; x++)
+        for (int x = terminal->x; x < terminal->cols; x++) {
             blank(terminal, x, terminal->y);
+        }
     } else if (final == 'J') {
         for (int y = 0; y < terminal->rows; y++) {
-            for (int x = 0; x < terminal->cols; x++)
+            for (int x = 0; x < terminal->cols; x++) {
                 blank(terminal, x, y);
+            }
         }
     } else {
         must(final == 'h' || final == 'l', "an unknown sequence: %c", final);
@@ -171,7 +179,7 @@ static void read_sent(struct terminal *terminal, const struct tui_paint *paint)
 {
     char *text = strndup(paint->out, paint->used);
 
-    for (const char *at = text; *at;) {
+    for (const char *at = text; *at != '\0';) {
         int parameter[PARAMETERS] = {0}, n = 0;
         if (*at == '\b') {
             must(terminal->x > 0 && !terminal->wraps, "a step back from nowhere");
@@ -192,10 +200,11 @@ static void read_sent(struct terminal *terminal, const struct tui_paint *paint)
         at += at[2] == '?' ? 3 : 2;
         for (; (*at >= '0' && *at <= '9') || *at == ';'; at++) {
             n = n == 0 ? 1 : n;
-            if (*at == ';')
+            if (*at == ';') {
                 n++;
-            else
+            } else {
                 parameter[n - 1] = parameter[n - 1] * 10 + *at - '0';
+            }
         }
         obey(terminal, *at++, parameter, n);
     }
@@ -211,7 +220,7 @@ static struct shown_cell pen_of(const struct tui_paint *paint, int style)
     for (int i = 0; i < PARTS; i++) {
         int parameter[PARAMETERS], n = 0;
         char *end = (char *)(uintptr_t)parts[i];
-        while (*end) {
+        while (*end != '\0') {
             parameter[n++] = (int)strtol(end, &end, 10);
             end += *end == ';';
         }
@@ -244,10 +253,11 @@ static void scroll_canvas(struct tui_canvas *canvas, struct rng *rng)
     int by = 1 + (int)rng_below(rng, (uint64_t)lines - 1);
     struct tui_cell *at = canvas->cell + first * COLS;
 
-    if (rng_below(rng, 2))
+    if (rng_below(rng, 2) != 0) {
         memmove(at, at + by * COLS, (size_t)((lines - by) * COLS) * sizeof *at);
-    else
+    } else {
         memmove(at + by * COLS, at, (size_t)((lines - by) * COLS) * sizeof *at);
+    }
 }
 
 /* Cells of a map, text, wide characters, blanks in colours; little or much of it. */
@@ -255,21 +265,25 @@ static void change_canvas(struct tui_canvas *canvas, struct rng *rng)
 {
     static const uint32_t glyphs[] = {0xb7, 0x2591, 0x2591, 0x2588, ' ', 'a', 0x540d, 0x2b50};
     static const enum tui_style styles[] = {TUI_NORMAL, TUI_DIM, TUI_BAR, TUI_MAP_LOW, TUI_STRONG, TUI_WARN};
-    uint64_t n = rng_below(rng, 2) ? rng_below(rng, 6) : rng_below(rng, 120);
+    uint64_t n = rng_below(rng, 2) != 0 ? rng_below(rng, 6) : rng_below(rng, 120);
 
-    if (rng_below(rng, 8) == 0)
+    if (rng_below(rng, 8) == 0) {
         tui_canvas_clear(canvas);
-    if (rng_below(rng, 4) == 0)
+    }
+    if (rng_below(rng, 4) == 0) {
         scroll_canvas(canvas, rng);
+    }
     for (uint64_t i = 0; i < n; i++) {
         int x = (int)rng_below(rng, COLS), y = (int)rng_below(rng, ROWS);
         enum tui_style style = styles[rng_below(rng, sizeof styles / sizeof styles[0])];
         uint32_t ch = glyphs[rng_below(rng, sizeof glyphs / sizeof glyphs[0])];
-        uint64_t length = rng_below(rng, 3) ? 1 : rng_below(rng, COLS);
-        if (rng_below(rng, 10) == 0)
+        uint64_t length = rng_below(rng, 3) != 0 ? 1 : rng_below(rng, COLS);
+        if (rng_below(rng, 10) == 0) {
             tui_text(canvas, x, y, COLS - x, style, "some text, as there is");
-        for (uint64_t j = 0; j < length; j++)
+        }
+        for (uint64_t j = 0; j < length; j++) {
             tui_put(canvas, x + (int)j * tui_char_cells(ch), y, ch, style);
+        }
     }
     canvas->cursor_x = (int)rng_below(rng, COLS + 1) - 1;
     canvas->cursor_y = (int)rng_below(rng, ROWS);
@@ -288,13 +302,15 @@ START_TEST(a_terminal_shows_each_frame)
     terminal = (struct terminal){.cols = COLS, .rows = ROWS, .bottom = ROWS - 1};
     for (int frame = 0; frame < FRAMES; frame++) {
         change_canvas(&canvas, &rng);
-        if (rng_below(&rng, 20) == 0)
+        if (rng_below(&rng, 20) == 0) {
             tui_paint_forget(&paint);
+        }
         must(tui_paint_frame(&paint, &canvas) == 0, "no memory");
         read_sent(&terminal, &paint);
         must_show(&terminal, &paint, &canvas, frame);
-        if (canvas.cursor_x >= 0)
+        if (canvas.cursor_x >= 0) {
             must(terminal.x == canvas.cursor_x && terminal.y == canvas.cursor_y, "the cursor is elsewhere");
+        }
     }
     tui_paint_end(&paint);
     tui_canvas_free(&canvas);
@@ -321,12 +337,14 @@ START_TEST(a_map_is_few_bytes)
     ck_assert_uint_eq(sent_for(&paint, &canvas), 0);
     tui_fill(&canvas, all, 0xb7, TUI_DIM);
     ck_assert_uint_le(sent_for(&paint, &canvas), HIGH * 16);
-    for (int i = 0; i < WIDE * HIGH; i += 10)
+    for (int i = 0; i < WIDE * HIGH; i += 10) {
         tui_put(&canvas, i % WIDE, i / WIDE, 0x2591, TUI_MAP_LOW);
+    }
     ck_assert_uint_le(sent_for(&paint, &canvas), WIDE * HIGH / 10 * 9);
     tui_fill(&canvas, all, 0x2588, TUI_DIM);
-    for (int i = 0; i < WIDE * HIGH; i += 10)
+    for (int i = 0; i < WIDE * HIGH; i += 10) {
         tui_put(&canvas, i % WIDE, i / WIDE, 0xb7, TUI_MAP_LOW);
+    }
     ck_assert_uint_le(sent_for(&paint, &canvas), WIDE * HIGH / 10 * 9 + HIGH * 16);
     tui_restyle(&canvas, (struct tui_rect){5, 5, 1, 1}, TUI_MAP_CURSOR);
     ck_assert_uint_le(sent_for(&paint, &canvas), 24);
@@ -362,9 +380,10 @@ END_TEST
 
 static void draw_list(struct tui_canvas *canvas, int first)
 {
-    for (int y = 5; y < 55; y++)
+    for (int y = 5; y < 55; y++) {
         tui_textf(canvas, 2, y, 150, TUI_NORMAL, "line %06d, of %07d bytes, and some more words in %d",
                   first + y, (first + y) * 7919, first + y);
+    }
 }
 
 START_TEST(a_list_scrolls_by_a_line)

@@ -198,7 +198,7 @@ START_TEST(room_is_about_where_it_is_not_counted_by_blocks)
         struct cow_image *img;
         struct cow_plan *plan;
         char text[COW_NEEDS_TEXT_BYTES];
-        io.counts_blocks = counted ? NULL : counts_no_blocks;
+        io.counts_blocks = counted != 0 ? NULL : counts_no_blocks;
         must_succeed(cow_image_open(&img, m->cow_path, &options, &err), err);
         must_succeed(cow_plan_rewrite(&plan, img, &compact, &err), err);
         const struct cow_preview *p = cow_plan_preview(plan);

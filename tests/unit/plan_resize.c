@@ -336,7 +336,7 @@ START_TEST(too_many_pieces_are_moved)
     io.can_insert = it_can_insert;
     for (int is_long = 0; is_long < 2; is_long++) {
         must(is_long == 0 || truncate(m->cow_path, INT64_C(1100) << 20) == 0, "longer");
-        io.seek = is_long ? every_other_sector : io_system.seek;
+        io.seek = is_long != 0 ? every_other_sector : io_system.seek;
         must_succeed(cow_image_open(&img, m->cow_path, &(struct cow_open_options){.io = &io}, &err), err);
         opt.method = COW_RESIZE_ANY;
         must_succeed(cow_plan_resize(&plan, img, &opt, &err), err);

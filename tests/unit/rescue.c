@@ -70,8 +70,9 @@ static void overflow_fiber(void *argument)
     char *top = (char *)((uintptr_t)first / page * page);
 
     (void)argument;
-    for (char *at = top - 2 * FIBER_BYTES; at < top; at += page)
+    for (char *at = top - 2 * FIBER_BYTES; at < top; at += page) {
         mmap(at, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    }
     overflow_by_far(first, (FIBER_BYTES + 8 * FAR_BYTES) / FAR_BYTES);
 }
 
@@ -81,8 +82,9 @@ static void die_by_overflow_of_fiber(void)
     struct cow_error err = {0};
 
     raw_mode();
-    if (tui_fiber_new(&fiber, overflow_fiber, NULL, &err) == 0)
+    if (tui_fiber_new(&fiber, overflow_fiber, NULL, &err) == 0) {
         tui_fiber_enter(fiber);
+    }
 }
 
 static void die_by_abort(void)

@@ -57,7 +57,7 @@ static uint8_t *origins_of(const struct model *m)
     for (uint64_t i = 0; i < g->sectors; i++) {
         const uint64_t at = i * ss, left = m->spec.size_bytes - at, n = left < ss ? left : ss;
         const bool same = memcmp(m->cow + at, base + at, n) == 0, zero = all_zero(m->cow + at, n);
-        if (m->dirty[i]) {
+        if (m->dirty[i] != 0) {
             origin[i] =
                 dirty_origin(same, all_hole(cow, g->data_offset + at, g->data_offset + at + ss), zero);
         } else if (!same && !zero) {
@@ -79,7 +79,7 @@ static uint8_t *origins_of(const struct model *m)
 static int64_t host_offset_of(const struct model *m, uint64_t sector)
 {
     const uint64_t at = sector * m->spec.sector_bytes;
-    return m->dirty[sector]                                         ? (int64_t)(m->geometry.data_offset + at)
+    return m->dirty[sector] != 0                                    ? (int64_t)(m->geometry.data_offset + at)
            : m->backing_path == NULL || at >= m->spec.backing_bytes ? COW_NO_OFFSET
                                                                     : (int64_t)at;
 }

@@ -104,7 +104,7 @@ static int do_getattr(const char *path, struct stat *out, struct fuse_file_info 
     coarsen(&out->st_mtim);
     coarsen(&out->st_ctim);
     coarsen(&out->st_atim);
-    if (lacks.chmod) {
+    if (lacks.chmod != 0) {
         out->st_mode = (out->st_mode & S_IFMT) | 0755;
     }
     return status;
@@ -169,7 +169,7 @@ static int do_rename(const char *from, const char *to, unsigned flags)
 {
     REAL(old, from);
     REAL(new, to);
-    if (flags != 0 && lacks.rename2) {
+    if (flags != 0 && lacks.rename2 != 0) {
         return -EINVAL;
     }
     return answer(renameat2(AT_FDCWD, old, AT_FDCWD, new, flags));
@@ -179,21 +179,21 @@ static int do_link(const char *from, const char *to)
 {
     REAL(old, from);
     REAL(new, to);
-    return lacks.link ? -EPERM : answer(link(old, new));
+    return lacks.link != 0 ? -EPERM : answer(link(old, new));
 }
 
 static int do_chmod(const char *path, mode_t mode, struct fuse_file_info *fi)
 {
     (void)fi;
     REAL(name, path);
-    return lacks.chmod ? -EPERM : answer(chmod(name, mode));
+    return lacks.chmod != 0 ? -EPERM : answer(chmod(name, mode));
 }
 
 static int do_chown(const char *path, uid_t uid, gid_t gid, struct fuse_file_info *fi)
 {
     (void)fi;
     REAL(name, path);
-    return lacks.chown ? -EPERM : answer(lchown(name, uid, gid));
+    return lacks.chown != 0 ? -EPERM : answer(lchown(name, uid, gid));
 }
 
 static int do_truncate(const char *path, off_t size, struct fuse_file_info *fi)
@@ -266,14 +266,14 @@ static int do_release(const char *path, struct fuse_file_info *fi)
 static int do_fsync(const char *path, int only_data, struct fuse_file_info *fi)
 {
     (void)path;
-    return answer(only_data ? fdatasync(handle(fi)) : fsync(handle(fi)));
+    return answer(only_data != 0 ? fdatasync(handle(fi)) : fsync(handle(fi)));
 }
 
 static int do_fsyncdir(const char *path, int only_data, struct fuse_file_info *fi)
 {
     (void)only_data, (void)fi;
     REAL(name, path);
-    int fd = lacks.dirsync ? (errno = EINVAL, -1) : open(name, O_RDONLY | O_DIRECTORY);
+    int fd = lacks.dirsync != 0 ? (errno = EINVAL, -1) : open(name, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
         return -errno;
     }
@@ -285,19 +285,19 @@ static int do_fsyncdir(const char *path, int only_data, struct fuse_file_info *f
 static int do_setxattr(const char *path, const char *name, const char *value, size_t n_bytes, int flags)
 {
     REAL(file, path);
-    return lacks.xattr ? -EOPNOTSUPP : answer(lsetxattr(file, name, value, n_bytes, flags));
+    return lacks.xattr != 0 ? -EOPNOTSUPP : answer(lsetxattr(file, name, value, n_bytes, flags));
 }
 
 static int do_getxattr(const char *path, const char *name, char *value, size_t n_bytes)
 {
     REAL(file, path);
-    return lacks.xattr ? -EOPNOTSUPP : answer(lgetxattr(file, name, value, n_bytes));
+    return lacks.xattr != 0 ? -EOPNOTSUPP : answer(lgetxattr(file, name, value, n_bytes));
 }
 
 static int do_listxattr(const char *path, char *names, size_t n_bytes)
 {
     REAL(file, path);
-    return lacks.xattr ? -EOPNOTSUPP : answer(llistxattr(file, names, n_bytes));
+    return lacks.xattr != 0 ? -EOPNOTSUPP : answer(llistxattr(file, names, n_bytes));
 }
 
 /* Locks of the kernel's own would be enough; what is passed on here also conflicts with those who open the
@@ -305,7 +305,7 @@ static int do_listxattr(const char *path, char *names, size_t n_bytes)
 static int do_lock(const char *path, struct fuse_file_info *fi, int command, struct flock *lock)
 {
     (void)path;
-    if (lacks.locks) {
+    if (lacks.locks != 0) {
         return -ENOLCK;
     }
     lock->l_pid = 0; /* an OFD lock of this very opening */
@@ -344,7 +344,7 @@ static off_t do_lseek(const char *path, off_t offset, int whence, struct fuse_fi
 static void *do_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
     (void)connection;
-    config->use_ino = !lacks.newinodes;
+    config->use_ino = lacks.newinodes == 0;
     config->attr_timeout = config->entry_timeout = config->negative_timeout = 0;
     return NULL;
 }

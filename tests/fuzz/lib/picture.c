@@ -72,10 +72,10 @@ static uint8_t *make_base(struct picture *out, struct input *in)
     MUST(truncate(PICTURE_BASE, (off_t)end) == 0);
     for (uint64_t piece = 0, at = 0; at < end; piece++, at += 4096) {
         const size_t n_bytes = (size_t)(end - at < 4096 ? end - at : 4096);
-        if (!(zeros >> piece % 64 & 1)) {
+        if ((zeros >> piece % 64 & 1) == 0) {
             noise(seed * 1000 + piece, base + at, n_bytes);
         }
-        if (holes >> piece % 64 & 1) {
+        if ((holes >> piece % 64 & 1) != 0) {
             memset(base + at, 0, n_bytes);
         } else {
             file_put(PICTURE_BASE, at, base + at, n_bytes);
@@ -96,7 +96,7 @@ static void make_data(struct picture *out, uint8_t *base, struct input *in)
     uint8_t byte = 0;
     for (uint64_t n = 0; n < l->mapped_sectors && n < l->sectors; n++) {
         byte = n % (8 * step) == 0 ? (uint8_t)input_number(in, 1) : byte;
-        if (byte >> (n / step) % 8 & 1) {
+        if ((byte >> (n / step) % 8 & 1) != 0) {
             const size_t n_bytes = (size_t)(size - n * ss < ss ? size - n * ss : ss);
             const unsigned kind = (unsigned)((seed + n * 7) % 5);
             bits[n / 8] |= (uint8_t)(1U << n % 8);

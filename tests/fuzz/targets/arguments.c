@@ -25,8 +25,8 @@ static size_t split(char **words, char *text, size_t n_bytes)
 static bool only_looks(const struct cli_options *o)
 {
     const unsigned bit = o->command != NULL ? o->command->bit : 0;
-    return !o->help && !o->version && (bit & (CLI_INFO | CLI_MAP | CLI_CHECK | CLI_FILES)) && !o->repair &&
-           o->words.output == NULL && o->operands == 1;
+    return !o->help && !o->version && (bit & (CLI_INFO | CLI_MAP | CLI_CHECK | CLI_FILES)) != 0 &&
+           !o->repair && o->words.output == NULL && o->operands == 1;
 }
 
 static void run(struct cli_options *options)

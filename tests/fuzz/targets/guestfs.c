@@ -32,7 +32,7 @@ static void apply(struct fuzz_disk *disk, const uint8_t *data, size_t n_bytes)
         const uint32_t offset =
             ((uint32_t)data[at] | (uint32_t)data[at + 1] << 8 | (uint32_t)data[at + 2] << 16) %
             disk->seed->n_bytes;
-        uint8_t *side = data[at + 3] & 0x80 ? disk->base : disk->guest;
+        uint8_t *side = (data[at + 3] & 0x80) != 0 ? disk->base : disk->guest;
         size_t length = data[at + 3] & PATCH_MAX;
         at += PATCH_HEAD;
         length = length < n_bytes - at ? length : n_bytes - at;

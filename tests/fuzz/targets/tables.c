@@ -18,7 +18,7 @@ static uint32_t crc(const uint8_t *bytes, size_t n_bytes)
     for (size_t n = 0; n < n_bytes; n++) {
         sum ^= bytes[n];
         for (unsigned bit = 0; bit < 8; bit++) {
-            sum = sum >> 1 ^ (sum & 1 ? UINT32_C(0xedb88320) : 0);
+            sum = sum >> 1 ^ ((sum & 1) != 0 ? UINT32_C(0xedb88320) : 0);
         }
     }
     return ~sum;

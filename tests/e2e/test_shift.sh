@@ -91,7 +91,7 @@ plan()
     eq "lock check-space journal mark shift-data write-bits extend-backing write-header clear-up end-journal" \
         "$(json '[.steps[].kind] | join(" ")')" steps
     run 0 resize --policy extend --in-place -n x.cow 80M
-    has "of data within the file, needs" out
+    has "of data within the file, from its end to its beginning; needs" out
     has "recover" out
     has "--in-place" out
     run 0 resize --policy extend -n --json x.cow 80M

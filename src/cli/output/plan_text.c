@@ -40,20 +40,6 @@ static void put_format(struct cli_out *out, const struct cow_preview *preview)
     cli_row(out, "method", "%s", cow_method_name(preview->method));
 }
 
-/* "header       8192 .. 24576        ->      1048576 .. 1081344": columns, so that eyes can compare. */
-static bool has_step(const struct cow_plan *plan, enum cow_step_kind kind)
-{
-    size_t n_steps;
-    const struct cow_step *steps = cow_plan_steps(plan, &n_steps);
-
-    for (size_t i = 0; i < n_steps; i++) {
-        if (steps[i].kind == kind) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Each file that is touched, in the order of the steps. */
 static void put_plan_files(struct cli_out *out, const struct cow_preview *preview)
 {
@@ -64,41 +50,13 @@ static void put_plan_files(struct cli_out *out, const struct cow_preview *previe
     }
 }
 
-static void put_writes(struct cli_out *out, const struct cow_plan *plan)
+/* Of a recovery: what is left of it. */
+static void put_left(struct cli_out *out, const struct cow_preview *preview)
 {
-    const struct cow_preview *preview = cow_plan_preview(plan);
-    char writes[COW_SIZE_TEXT_BYTES], needs[COW_NEEDS_TEXT_BYTES];
-    uint64_t sectors = preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors;
+    char moves[COW_SIZE_TEXT_BYTES];
 
-    cow_size_text(writes, preview->writes_bytes);
-    cow_needs_text(needs, preview);
-    if (has_step(plan, COW_STEP_WRITE_STREAM) || has_step(plan, COW_STEP_WRITE_DEVICE)) {
-        cli_row(out, "writes", "%s %s", writes,
-                has_step(plan, COW_STEP_WRITE_STREAM) ? "to standard output" : "over what is on the device");
-    } else if (has_step(plan, COW_STEP_MERGE_BACKING)) {
-        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors) into the backing file, needs %s free", writes,
-                preview->dirty_sectors, needs);
-    } else if (has_step(plan, COW_STEP_WRITE_FILE)) {
-        cli_row(out, "writes", "%s, needs %s free", writes, needs);
-    } else if (preview->has_before || preview->writes_bytes > 0) {
-        cli_row(out, "writes", "%s (%" PRIu64 " dirty sectors), needs %s free", writes, sectors, needs);
-    } else {
-        cli_row(out, "writes", "no data yet, needs %s free", needs);
-    }
-}
-
-/* What moves within the file, by whom; of a recovery, what is left of it. */
-static void put_moves(struct cli_out *out, const struct cow_preview *preview)
-{
-    char moves[COW_SIZE_TEXT_BYTES], needs[COW_NEEDS_TEXT_BYTES];
-    bool by_filesystem = preview->method == COW_METHOD_INSERTED;
-
-    cow_size_text(moves, preview->moves_bytes);
-    if (preview->method == COW_METHOD_MOVED || by_filesystem) {
-        cli_row(out, "moves", "%s of data within the file%s, needs %s free", moves,
-                by_filesystem ? ", by the filesystem" : "", cow_needs_text(needs, preview));
-    } else if (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes != 0) {
-        cli_row(out, "moves", "%s of data within the file", moves);
+    if (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes != 0) {
+        cli_row(out, "moves", "%s of data within the file", cow_size_text(moves, preview->moves_bytes));
     }
 }
 
@@ -143,11 +101,11 @@ void cli_plan_text(struct cli_out *out, const struct cow_plan *plan)
         front_tell_layouts(&rows, preview);
     }
     front_tell_content(&rows, preview);
-    if (has_step(plan, COW_STEP_RENAME) || has_step(plan, COW_STEP_WRITE_STREAM) ||
-        has_step(plan, COW_STEP_WRITE_DEVICE)) { /* otherwise a header or the backing file changes */
-        put_writes(out, plan);
+    if (preview->operation == COW_OPERATION_RECOVER) {
+        put_left(out, preview);
+    } else if (preview->operation != COW_OPERATION_UNDO && preview->operation != COW_OPERATION_DISCARD_UNDO) {
+        front_tell_costs(&rows, plan);
     }
-    put_moves(out, preview);
     put_plan_files(out, preview);
     front_tell_backing(&rows, preview);
     front_tell_reserve(&rows, preview);

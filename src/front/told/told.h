@@ -38,6 +38,11 @@ void front_tell_layouts(const struct front_rows *rows, const struct cow_preview 
 /* Of a plan. Its verdict is that of the result, with the kernel that has the 2003 patch where a stock one
  * refuses; nothing where there is no result that a kernel would look at. */
 void front_tell_result(const struct front_rows *rows, const struct cow_preview *preview);
+/* What it writes or moves, and the room that it needs for that; nothing where nothing is to be done. */
+void front_tell_costs(const struct front_rows *rows, const struct cow_plan *plan);
+/* Whether data moves within the file of an image, of one of several at least: that can be stopped half way,
+ * and the image is not whole then. */
+bool front_moves_in_place(const struct cow_preview *preview);
 /* What becomes of the data. */
 void front_tell_content(const struct front_rows *rows, const struct cow_preview *preview);
 /* Of several images that change as one: a row each. */

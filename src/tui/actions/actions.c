@@ -16,6 +16,9 @@
 #include "tui/look/settings.h"
 #include "tui/screen/keys.h"
 
+/* A row ends where all that follows is zero. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 #define UP    TUI_KEY_UP
 #define DOWN  TUI_KEY_DOWN
 #define LEFT  TUI_KEY_LEFT

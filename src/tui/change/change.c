@@ -33,17 +33,6 @@ bool change_makes_file(const struct change *change)
     return change->plan != NULL && !cow_plan_preview(change->plan)->changes_existing;
 }
 
-bool change_moves_in_place(const struct cow_preview *preview)
-{
-    for (size_t i = 0; i < preview->images; i++) {
-        if (change_moves_in_place(preview->image[i])) {
-            return true;
-        }
-    }
-    return preview->method == COW_METHOD_INSERTED || preview->method == COW_METHOD_MOVED ||
-           (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes > 0);
-}
-
 static bool has_preview(const struct change *change)
 {
     return change->words->page[CHANGE_PREVIEW] != NULL;

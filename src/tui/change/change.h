@@ -90,11 +90,6 @@ void change_fill_confirm(struct tui_app *app, struct change *change);
 void change_fill_running(struct tui_app *app, struct change *change);
 void change_fill_result(struct tui_app *app, struct change *change);
 
-/* Whether data moves within the file of an image: that can be stopped half way, and the image is not whole
- * then.
- */
-bool change_moves_in_place(const struct cow_preview *preview);
-
 /* Whether the plan changes nothing that exists, but makes a new file. */
 bool change_makes_file(const struct change *change);
 

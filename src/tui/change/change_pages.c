@@ -93,7 +93,7 @@ void change_fill_confirm(struct tui_app *app, struct change *change)
     tui_page_line(page);
     tui_page_wrap(page, LABEL_COL, LABEL_COL, TUI_DIM,
                   "Anything but the word yes, or Esc, leaves everything as it is.");
-    if (change_moves_in_place(preview)) {
+    if (front_moves_in_place(preview)) {
         tui_page_wrap(
             page, LABEL_COL + 63, LABEL_COL, TUI_DIM,
             preview->images > 0

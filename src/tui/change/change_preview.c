@@ -56,50 +56,11 @@ static void put_removed(struct tui_page *page, const struct cow_preview *preview
     }
 }
 
-/* Of several images: where it moves the data of each that moves at all. */
-static bool moves_by_filesystem(const struct cow_preview *preview)
+/* Of several images: who gets another format. */
+static void put_formats(struct tui_page *page, const struct cow_preview *preview)
 {
-    bool inserts = preview->method == COW_METHOD_INSERTED;
+    char name[512];
 
-    for (size_t i = 0; i < preview->images; i++) {
-        if (preview->image[i]->method == COW_METHOD_MOVED) {
-            return false;
-        }
-        inserts |= preview->image[i]->method == COW_METHOD_INSERTED;
-    }
-    return inserts;
-}
-
-static void put_moves(struct tui_page *page, const struct cow_preview *preview)
-{
-    char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES];
-
-    tui_page_value(page, "moves", TEXT_COL, TUI_NORMAL, "%s of data within the file%s, %s; needs %s",
-                   cow_size_text(moved, preview->moves_bytes), preview->images > 0 ? "s" : "",
-                   moves_by_filesystem(preview) ? "by the filesystem" : "from its end to its beginning",
-                   cow_needs_text(needed, preview));
-}
-
-/* Of several images: who gets another format, and what all of them take together. */
-static void put_costs_of_all(struct tui_page *page, const struct cow_preview *preview)
-{
-    char written[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES], name[512];
-    bool copies = false;
-
-    cow_needs_text(needed, preview);
-    for (size_t i = 0; i < preview->images; i++) {
-        copies |= preview->image[i]->method == COW_METHOD_COPY;
-    }
-    if (change_moves_in_place(preview)) {
-        put_moves(page, preview);
-    } else if (copies) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "%s to new files, then renamed, all together; needs %s",
-                       cow_size_text(written, preview->writes_bytes), needed);
-    } else {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "only the headers, in place: milliseconds at any size; needs %s", needed);
-    }
     for (size_t i = 0; i < preview->images; i++) {
         const struct cow_preview *image = preview->image[i];
         const char *slash = strrchr(image->target_path, '/');
@@ -109,45 +70,20 @@ static void put_costs_of_all(struct tui_page *page, const struct cow_preview *pr
                            cow_format_title(image->before_format), cow_format_title(image->after_format));
         }
     }
-    put_removed(page, preview);
-}
-
-static void put_costs(struct tui_page *page, const struct cow_preview *preview)
-{
-    char moved[COW_SIZE_TEXT_BYTES], needed[COW_NEEDS_TEXT_BYTES], target[512];
-    const char *slash = strrchr(preview->target_path, '/');
-
-    cow_size_text(moved, preview->writes_bytes);
-    cow_needs_text(needed, preview);
-    cow_escape(target, sizeof target, slash != NULL ? slash + 1 : preview->target_path);
-    if (preview->method == COW_METHOD_HEADER && preview->fs_after_bytes != 0) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "what the filesystem's programs write, and the header, in place; needs %s", needed);
-    } else if (preview->method == COW_METHOD_HEADER) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "only the header, in place: milliseconds at any size; needs %s", needed);
-    } else if (preview->method == COW_METHOD_BACKING_ONLY) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "nothing to the image");
-    } else if (change_moves_in_place(preview)) {
-        put_moves(page, preview);
-    } else if (other_file(preview) != NULL) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL, "%s to a new file, %s; needs %s", moved, target,
-                       needed);
-    } else if (preview->method == COW_METHOD_IN_PLACE) {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "%s (%" PRIu64 " sectors) into the backing file, then a new, empty image; needs %s",
-                       moved, preview->dirty_sectors, needed);
-    } else {
-        tui_page_value(page, "writes", TEXT_COL, TUI_NORMAL,
-                       "%s (%" PRIu64 " sectors) to a new file, %s%s; needs %s", moved,
-                       preview->has_after_dirty ? preview->after_dirty_sectors : preview->dirty_sectors,
-                       preview->replaces ? "then renamed" : "", preview->replaces ? "" : target, needed);
-    }
-    if (preview->has_before && preview->has_after && preview->before_format != preview->after_format) {
+    if (preview->images == 0 && preview->has_before && preview->has_after &&
+        preview->before_format != preview->after_format) {
         tui_page_value(page, "format", TEXT_COL, TUI_WARN, "%s becomes %s",
                        cow_format_title(preview->before_format), cow_format_title(preview->after_format));
     }
-    put_removed(page, preview);
+}
+
+static void put_costs(struct tui_page *page, const struct cow_plan *plan)
+{
+    const struct front_rows rows = change_rows(page);
+
+    front_tell_costs(&rows, plan);
+    put_formats(page, cow_plan_preview(plan));
+    put_removed(page, cow_plan_preview(plan));
 }
 
 static int put_fact(struct tui_page *page, int col, const char *name, const char *value)
@@ -227,12 +163,10 @@ void change_fill_preview(struct tui_app *app, struct change *change)
         change_put_layouts(page, preview, roomy, true);
     }
     change_put_space(page, roomy);
-    if (preview->images > 0) {
-        put_costs_of_all(page, preview);
-    } else {
+    if (preview->images == 0) {
         front_tell_content(&rows, preview);
-        put_costs(page, preview);
     }
+    put_costs(page, change->plan);
     front_tell_backing(&rows, preview);
     front_tell_result(&rows, worst_of(preview));
     front_tell_undo(&rows, preview);

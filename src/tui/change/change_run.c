@@ -84,7 +84,7 @@ static void keep_texts(struct change *change)
 {
     const struct cow_preview *preview = cow_plan_preview(change->plan);
 
-    change->moves = change_moves_in_place(preview);
+    change->moves = front_moves_in_place(preview);
     change->images = preview->images;
     change->target[0] = '\0';
     if (!preview->changes_existing) {

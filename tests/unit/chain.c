@@ -92,14 +92,6 @@ static struct floor cow_floor(const char *name, const struct floor *below, unsig
     return f;
 }
 
-static struct cow_image *open_top(const char *path)
-{
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    must_succeed(cow_image_open(&img, path, NULL, &err), err);
-    return img;
-}
-
 static void check_reads(const struct floor *top, struct cow_image *img, struct rng *rng)
 {
     struct cow_error err = {.status = 0};
@@ -186,7 +178,7 @@ START_TEST(three_layers_of_every_variant_compose)
     struct floor top =
         cow_floor("top.cow", &mid, 2, outer, 512 * (100 + rng_below(&rng, 300)),
                   shapes[outer].kind == 'q' ? 512 : sector_sizes[rng_below(&rng, 3)], NULL, 4, &rng);
-    struct cow_image *img = open_top(top.path);
+    struct cow_image *img = image_opened(top.path, NULL);
     struct cow_layer layer;
     must(cow_image_layers(img) == 3, "%zu layers", cow_image_layers(img));
     cow_image_layer(img, 1, &layer);
@@ -213,7 +205,7 @@ START_TEST(layers_of_one_layout_are_runs_of_their_own)
     struct floor low = cow_floor("low.cow", &base, 1, COW_FORMAT_V3, 64 * 1024, 512, NULL, 2, &rng);
     struct floor mid = cow_floor("mid.cow", &low, 2, COW_FORMAT_V3, 64 * 1024, 512, NULL, 2, &rng);
     struct floor top = cow_floor("top.cow", &mid, 3, COW_FORMAT_V3, 64 * 1024, 512, NULL, 4, &rng);
-    struct cow_image *img = open_top(top.path);
+    struct cow_image *img = image_opened(top.path, NULL);
     check_reads(&top, img, &rng);
     check_all_runs(&top, img, 4);
     cow_image_close(img);
@@ -233,7 +225,7 @@ START_TEST(a_refresh_follows_all_layers)
     struct floor mid = cow_floor("mid.cow", &base, 1, COW_FORMAT_V3, 64 * 1024, 512, NULL, 3, &rng);
     struct floor top = cow_floor("top.cow", &mid, 2, COW_FORMAT_V3, 64 * 1024, 512, NULL, 4, &rng);
     const unsigned open_before = open_files();
-    struct cow_image *img = open_top(top.path);
+    struct cow_image *img = image_opened(top.path, NULL);
     check_reads(&top, img, &rng);
     /* Another file takes the raw disk's name, with each bit the other way: so does what shows of it. */
     for (uint64_t i = 0; i < base.size_bytes; i++) {
@@ -265,13 +257,13 @@ START_TEST(flat_is_what_a_kernel_reads)
     struct floor base = raw_floor(64 * 1024, &rng);
     struct floor mid = cow_floor("mid.cow", &base, 1, COW_FORMAT_V3, 64 * 1024, 512, NULL, 3, &rng);
     struct floor top = cow_floor("top.cow", &mid, 2, COW_FORMAT_V3, 64 * 1024, 512, NULL, 1000000, &rng);
-    struct cow_image *img = open_top(top.path), *plain;
+    struct cow_image *img = image_opened(top.path, NULL), *plain;
     must(image_flat(img) != img && cow_image_layers(image_flat(img)) == 2, "no flat one");
     file_read(mid.path, 0, wanted, sizeof wanted);
     must_succeed(cow_image_read(image_flat(img), 0, bytes, sizeof bytes, &err), err);
     must(memcmp(bytes, wanted, sizeof bytes) == 0,
          "the flat image does not show the header of what lies below");
-    plain = open_top(mid.path);
+    plain = image_opened(mid.path, NULL);
     must(image_flat(plain) == plain, "an image on a raw disk is flat already");
     cow_image_close(plain);
     cow_image_close(img);
@@ -287,11 +279,7 @@ END_TEST
 static char *plain_cow(const char *name, const char *stored)
 {
     char *path = test_path(name);
-    uint8_t header[COW_HEADER_BYTES_MAX];
-    const struct geometry g = model_geometry(COW_FORMAT_V3, 64 * 1024, 512, 4096);
-    const size_t n = model_header(header, COW_FORMAT_V3, stored, 64 * 1024, 512, 4096, MODEL_MTIME, false);
-    file_write(path, header, n);
-    file_truncate(path, g.end_offset);
+    model_put_empty(path, COW_FORMAT_V3, stored, 64 * 1024, 512, 4096);
     return path;
 }
 
@@ -301,7 +289,7 @@ static void check_cut(const char *path, const char *words, size_t layers)
     struct cow_error err = {.status = 0};
     struct cow_run run;
     uint8_t byte;
-    struct cow_image *img = open_top(path);
+    struct cow_image *img = image_opened(path, NULL);
     must(cow_image_layers(img) == layers, "%zu layers", cow_image_layers(img));
     must(strstr(cow_image_cut_text(img), words) != NULL, "\"%s\" instead of \"%s\"", cow_image_cut_text(img),
          words);
@@ -365,7 +353,7 @@ START_TEST(a_tie_is_broken_below_as_well)
     file_write(mid, header,
                model_header(header, COW_FORMAT_V2_64, "base.img", size_bytes, 512, 0, MODEL_MTIME, false));
     file_truncate(mid, 4608);
-    struct cow_image *img = open_top(top), *alone = open_top(mid);
+    struct cow_image *img = image_opened(top, NULL), *alone = image_opened(mid, NULL);
     cow_image_layer(img, 1, &layer);
     must(layer.size_bytes == size_bytes && cow_image_header(alone)->size_bytes == size_bytes, "layer 1 is %s",
          layer.format);
@@ -393,7 +381,7 @@ START_TEST(the_depth_has_a_limit)
         snprintf(below, sizeof below, "%d", i - 1);
         path = plain_cow(name, below);
         if (i == CHAIN_LAYERS_MAX - 1) {
-            struct cow_image *img = open_top(path);
+            struct cow_image *img = image_opened(path, NULL);
             must(cow_image_layers(img) == CHAIN_LAYERS_MAX && *cow_image_cut_text(img) == '\0', "16 files");
             must_succeed(cow_image_read(img, 0, &byte, 1, &err), err);
             must(byte == 'r', "the raw disk's first byte");

@@ -97,8 +97,7 @@ void subject_look_again(struct subject *s)
 
 void subject_free(struct subject *s)
 {
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    test_directory_clear();
     model_free(s->model);
     free(s->target);
     free(s->copy);

@@ -88,8 +88,7 @@ static struct pair pair_of(uint64_t n_bytes, enum likeness likeness, uint64_t se
 
 static void pair_free(struct pair *p)
 {
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    test_directory_clear();
     free(p->a);
     free(p->b);
     free(p->out);

@@ -53,11 +53,8 @@ void put(const struct model *m, uint64_t first, uint64_t n, unsigned what)
     if ((what & (NOISE | ZEROS | REDUNDANT)) != 0) {
         file_write_at(m->cow_path, m->geometry.data_offset + first * ss, bytes, n * ss);
     }
-    for (uint64_t i = first; (what & BIT) != 0 && i < first + n; i++) {
-        uint8_t byte;
-        file_read(m->cow_path, m->geometry.bitmap_offset + i / 8, &byte, 1);
-        byte = (uint8_t)(byte | 1u << (i % 8));
-        file_write_at(m->cow_path, m->geometry.bitmap_offset + i / 8, &byte, 1);
+    if ((what & BIT) != 0) {
+        model_set_bits(m->cow_path, &m->geometry, first, n, true);
     }
     free(bytes);
 }

@@ -7,7 +7,6 @@
 #include "cow/follow.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,21 +16,11 @@
 #include "core/base/io.h"
 #include "core/follow/kept.h"
 #include "support.h"
+#include "told_clock.h"
 
 enum { SECTOR = 512, PAGE_SECTORS = FORMAT_PAGE_BITS };
 
-static const int64_t second_ns = 1000000000;
-
-/* ---- a clock that goes when it is told to, and a hand that writes bits ---- */
-
-static int64_t clock_now, clock_step; /* by which it goes whenever somebody looks at it */
-
-static int64_t told_clock(void *context)
-{
-    (void)context;
-    clock_now += clock_step;
-    return clock_now;
-}
+/* ---- a clock that goes when it is told to, and what is seen of a hand that writes bits ---- */
 
 struct watch {
     struct cow_image *image;
@@ -108,20 +97,6 @@ static void end_watch(struct watch *watch)
     free(watch->bit);
 }
 
-static void set_bits(const char *path, const struct geometry *geometry, uint64_t first, uint64_t count,
-                     bool set)
-{
-    const uint64_t begin = first / 8, end = (first + count + 7) / 8;
-    uint8_t *bytes = malloc(end - begin);
-    file_read(path, geometry->bitmap_offset + begin, bytes, end - begin);
-    for (uint64_t i = first; i < first + count; i++) {
-        uint8_t *byte = &bytes[i / 8 - begin];
-        *byte = (uint8_t)(set ? *byte | 1u << i % 8 : *byte & ~(1u << i % 8));
-    }
-    file_write_at(path, geometry->bitmap_offset + begin, bytes, end - begin);
-    free(bytes);
-}
-
 /* The bits as the changes have them are those of the file, and so is their number. */
 static void same_bits(const struct watch *watch, const char *path, const struct geometry *geometry)
 {
@@ -161,7 +136,7 @@ START_TEST(changes_are_what_was_written)
     for (int i = 0; i < 20; i++) {
         const uint64_t first = rng_below(&rng, geometry->mapped);
         const uint64_t count = 1 + rng_below(&rng, geometry->mapped - first);
-        set_bits(model->cow_path, geometry, first, (i % 3) != 0 ? count : 1, i % 4 != 3);
+        model_set_bits(model->cow_path, geometry, first, (i % 3) != 0 ? count : 1, i % 4 != 3);
         go_on(&watch);
         same_bits(&watch, model->cow_path, geometry);
     }
@@ -173,21 +148,6 @@ START_TEST(changes_are_what_was_written)
 END_TEST
 
 /* ---- a disk of several pages ---- */
-
-static char *make_large(struct geometry *geometry, uint64_t size_bytes)
-{
-    uint8_t header[COW_HEADER_BYTES_MAX];
-    char *path = test_path("m"), *backing = test_path("m.img");
-    file_write(backing, "x", 1);
-    file_truncate(backing, size_bytes);
-    file_set_mtime(backing, MODEL_MTIME);
-    size_t n = model_header(header, COW_FORMAT_V3, backing, size_bytes, SECTOR, 4096, MODEL_MTIME, false);
-    *geometry = model_geometry(COW_FORMAT_V3, size_bytes, SECTOR, 4096);
-    file_write(path, header, n);
-    file_truncate(path, geometry->end_offset);
-    free(backing);
-    return path;
-}
 
 #define LARGE_BYTES (UINT64_C(3) * PAGE_SECTORS * SECTOR + 5 * SECTOR)
 
@@ -202,21 +162,21 @@ START_TEST(runs_across_pages_full_pages_and_holes)
 {
     struct geometry geometry;
     struct watch watch;
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     begin_watch(&watch, path, geometry.sectors, 0, NULL);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->read_bytes, 0); /* all of it is a hole */
-    set_bits(path, &geometry, PAGE_SECTORS - 3, 10, true);
+    model_set_bits(path, &geometry, PAGE_SECTORS - 3, 10, true);
     go_on(&watch);
     ck_assert_uint_eq(watch.changes, 2);
-    set_bits(path, &geometry, PAGE_SECTORS, PAGE_SECTORS, true);
-    set_bits(path, &geometry, geometry.sectors - 1, 1, true);
+    model_set_bits(path, &geometry, PAGE_SECTORS, PAGE_SECTORS, true);
+    model_set_bits(path, &geometry, geometry.sectors - 1, 1, true);
     go_on(&watch);
     same_bits(&watch, path, &geometry);
     set_every_second(path, &geometry, 0);
     go_on(&watch);
-    set_bits(path, &geometry, 12345, 1, true);
-    set_bits(path, &geometry, PAGE_SECTORS + 77, 1,
-             false); /* in a full page: seen by a round that reads all */
+    model_set_bits(path, &geometry, 12345, 1, true);
+    model_set_bits(path, &geometry, PAGE_SECTORS + 77, 1,
+                   false); /* in a full page: seen by a round that reads all */
     go_on(&watch);
     must(watch.bit[12345] == 1 && watch.bit[PAGE_SECTORS + 77] == 1, "not as it was expected");
     cow_follow_hurry(watch.follow);
@@ -231,17 +191,17 @@ START_TEST(without_memory_numbers_stay_exact)
 {
     struct geometry geometry;
     struct watch watch;
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     set_every_second(path, &geometry, 0);
     set_every_second(path, &geometry, 2);
     begin_watch(&watch, path, geometry.sectors, 1000, NULL);
     must(cow_follow_facts(watch.follow)->kept_bytes < 1000 + 2 * 64, "more is kept than there is memory for");
-    set_bits(path, &geometry, 0, 64, true);
+    model_set_bits(path, &geometry, 0, 64, true);
     go_on(&watch);
     ck_assert_uint_eq(watch.inexact, 1);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->newly_dirty, 32);
-    set_bits(path, &geometry, 1, 1, false);
-    set_bits(path, &geometry, PAGE_SECTORS + 5, 2, true);
+    model_set_bits(path, &geometry, 1, 1, false);
+    model_set_bits(path, &geometry, PAGE_SECTORS + 5, 2, true);
     go_on(&watch);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->newly_dirty, 34);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->newly_clean, 1);
@@ -287,8 +247,8 @@ START_TEST(an_idle_image_is_not_read)
 {
     struct geometry geometry;
     struct watch watch;
-    char *path = make_large(&geometry, LARGE_BYTES);
-    set_bits(path, &geometry, 5, 1, true);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
+    model_set_bits(path, &geometry, 5, 1, true);
     age(path);
     begin_watch(&watch, path, geometry.sectors, 0, NULL);
     go_on(&watch); /* its date is another one since it was opened, or not: either is right */
@@ -325,15 +285,15 @@ START_TEST(torn_writes_are_found)
     struct geometry geometry;
     struct watch watch;
     struct cow_io io = io_system;
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     must(stat(path, &frozen) == 0, "no stat");
     frozen.st_mtim.tv_sec = time(NULL) + 1;
     io.stat = frozen_stat;
     begin_watch(&watch, path, geometry.sectors, 0, &io);
-    set_bits(path, &geometry, 4096, 100, true);
+    model_set_bits(path, &geometry, 4096, 100, true);
     go_on(&watch);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->newly_dirty, 100);
-    set_bits(path, &geometry, 4196, 100, true);
+    model_set_bits(path, &geometry, 4196, 100, true);
     go_on(&watch);
     ck_assert_uint_eq(cow_follow_facts(watch.follow)->newly_dirty, 200);
     same_bits(&watch, path, &geometry);
@@ -347,13 +307,13 @@ START_TEST(what_has_no_date_is_found_by_the_slow_round)
     struct geometry geometry;
     struct watch watch;
     struct cow_io io = io_system;
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     clock_now = (int64_t)time(NULL) * second_ns;
     age(path);
     must(stat(path, &frozen) == 0, "no stat");
     io.stat = frozen_stat;
     begin_watch(&watch, path, geometry.sectors, 0, &io);
-    set_bits(path, &geometry, 100, 8, true);
+    model_set_bits(path, &geometry, 100, 8, true);
     for (int i = 0; i < 20; i++) {
         go_on(&watch);
     }
@@ -373,19 +333,19 @@ START_TEST(what_goes_on_is_seen_between_long_rounds)
 {
     struct geometry geometry;
     struct watch watch;
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     for (uint64_t page = 0; page < 3; page++) { /* no page is a hole */
-        set_bits(path, &geometry, page * PAGE_SECTORS + 9, 1, true);
+        model_set_bits(path, &geometry, page * PAGE_SECTORS + 9, 1, true);
     }
     begin_watch(&watch, path, geometry.sectors, 0, NULL);
     const struct cow_follow_facts *facts = cow_follow_facts(watch.follow);
     clock_step = second_ns / 8;
-    set_bits(path, &geometry, 100, 8, true);
+    model_set_bits(path, &geometry, 100, 8, true);
     go_on(&watch);
     ck_assert_uint_eq(facts->newly_dirty, 8);
     const uint64_t rounds = facts->rounds;
-    set_bits(path, &geometry, 200, 8, true);
-    set_bits(path, &geometry, PAGE_SECTORS + 200, 8, true);
+    model_set_bits(path, &geometry, 200, 8, true);
+    model_set_bits(path, &geometry, PAGE_SECTORS + 200, 8, true);
     go_on(&watch);
     ck_assert_uint_eq(facts->newly_dirty, 16);
     ck_assert_uint_eq(facts->rounds, rounds);
@@ -441,7 +401,7 @@ START_TEST(what_is_no_longer_the_image_ends_it)
     struct geometry geometry;
     struct watch watch;
     struct cow_error err = {.status = 0};
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     begin_watch(&watch, path, geometry.sectors, 0, NULL);
     go_on(&watch);
     do_end((enum end)_i, path);
@@ -462,7 +422,7 @@ START_TEST(an_unfinished_image_is_refused)
     struct cow_follow *follow = NULL;
     struct cow_error err = {.status = 0};
     const struct cow_follow_options options = {.interval_ns = 1};
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     do_end(MARKED, path);
     must_succeed(cow_image_open(&image, path, NULL, &err), err);
     must_fail(cow_follow_open(&follow, image, &options, &err), COW_INVALID, err);
@@ -485,10 +445,10 @@ START_TEST(what_cannot_be_read_is_told)
     struct watch watch;
     struct cow_io io = io_system;
     struct cow_error err = {.status = 0};
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     io.pread = failing_pread;
     begin_watch(&watch, path, geometry.sectors, 0, &io);
-    set_bits(path, &geometry, 100, 8, true);
+    model_set_bits(path, &geometry, 100, 8, true);
     reading_fails = true;
     clock_now += second_ns;
     must_fail(go_round(&watch, &err), COW_IO, err);
@@ -507,12 +467,12 @@ START_TEST(the_image_reads_anew_what_has_changed)
     struct cow_density count;
     struct cow_run run;
     struct cow_error err = {.status = 0};
-    char *path = make_large(&geometry, LARGE_BYTES);
+    char *path = model_put_holes(&geometry, LARGE_BYTES);
     must_succeed(cow_image_open(&image, path, NULL, &err), err);
     must_succeed(cow_image_density(image, 0, geometry.sectors, &count, &err), err);
     must_succeed(cow_image_next_run(image, 0, &run, &err), err);
     ck_assert_uint_eq(count.dirty_sectors, 0);
-    set_bits(path, &geometry, PAGE_SECTORS + 8, 16, true);
+    model_set_bits(path, &geometry, PAGE_SECTORS + 8, 16, true);
     file_write_at(path, geometry.data_offset + (PAGE_SECTORS + UINT64_C(8)) * SECTOR, "data", 4);
     cow_image_bits_changed(image, PAGE_SECTORS + 8, 16);
     must_succeed(cow_image_density(image, 0, geometry.sectors, &count, &err), err);

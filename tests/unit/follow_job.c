@@ -4,7 +4,6 @@
  * kept are those of an image that is opened anew. What glows fades, the history moves on, and what is new is
  * one list.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@ enum { SECTOR = 512, CELLS = 700, ROUNDS = 40 };
 struct bench {
     char *path;
     struct geometry geometry;
-    int fd; /* of whoever writes */
     struct tui_subject subject;
     struct tui_cells cells;
     struct tui_scan scan;
@@ -29,21 +27,10 @@ struct bench {
 
 static void make_bench(struct bench *bench, bool interactive)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX];
     struct cow_error err = {.status = 0};
     memset(bench, 0, sizeof *bench);
-    char *backing = test_path("m.img");
-    bench->path = test_path("m");
-    file_write(backing, "x", 1);
-    file_truncate(backing, SECTORS * SECTOR - 100); /* the last sector is a partial one */
-    file_set_mtime(backing, MODEL_MTIME);
-    size_t n = model_header(header, COW_FORMAT_V3, backing, SECTORS * SECTOR - 100, SECTOR, 4096, MODEL_MTIME,
-                            false);
-    bench->geometry = model_geometry(COW_FORMAT_V3, SECTORS * SECTOR - 100, SECTOR, 4096);
-    file_write(bench->path, header, n);
-    file_truncate(bench->path, bench->geometry.end_offset);
-    free(backing);
-    bench->fd = open(bench->path, O_RDWR | O_CLOEXEC);
+    bench->path =
+        model_put_holes(&bench->geometry, SECTORS * SECTOR - 100); /* the last sector is a partial one */
     bench->subject =
         (struct tui_subject){.image_path = bench->path, .generation = 1, .interactive = interactive};
     must_succeed(cow_image_open(&bench->subject.image, bench->path, NULL, &err), err);
@@ -60,26 +47,7 @@ static void end_bench(struct bench *bench)
     tui_cells_end(&bench->cells);
     tui_files_end(&bench->files);
     cow_image_close(bench->subject.image);
-    close(bench->fd);
     free(bench->path);
-}
-
-static void write_bits(const struct bench *bench, uint64_t first, uint64_t count)
-{
-    for (uint64_t at = first; at < first + count;) {
-        const uint64_t end = at % 8 != 0 || first + count - at < 8 ? at + 1 : (first + count) / 8 * 8;
-        uint8_t *bytes = calloc(1, (end - at + 7) / 8);
-        const off_t offset = (off_t)(bench->geometry.bitmap_offset + at / 8);
-        if (end - at < 8) {
-            must(pread(bench->fd, bytes, 1, offset) == 1, "cannot read");
-            bytes[0] = (uint8_t)(bytes[0] | 1u << at % 8);
-        } else {
-            memset(bytes, 0xff, (end - at) / 8);
-        }
-        must(pwrite(bench->fd, bytes, end - at < 8 ? 1 : (end - at) / 8, offset) > 0, "cannot write");
-        free(bytes);
-        at = end;
-    }
 }
 
 /* Slices until nothing is to be done now. */
@@ -140,10 +108,10 @@ START_TEST(counts_are_those_of_the_bitmap)
         for (int n = 0; n < 3; n++) {
             const uint64_t from = rng_below(&rng, SECTORS),
                            most = SECTORS - from < 9000 ? SECTORS - from : 9000;
-            write_bits(&bench, from, 1 + rng_below(&rng, most));
+            model_set_bits(bench.path, &bench.geometry, from, 1 + rng_below(&rng, most), true);
         }
         if (i == ROUNDS / 2) {
-            write_bits(&bench, SECTORS - 1, 1);
+            model_set_bits(bench.path, &bench.geometry, SECTORS - 1, 1, true);
         }
         pass(&bench, 6);
         same_counts(&bench, first, zoom);
@@ -171,7 +139,7 @@ START_TEST(what_is_new_fades_and_the_history_moves)
     bench.follow.job.news = false;
     pass(&bench, 50);
     must(!bench.follow.job.news, "there is something to draw, though nothing is new");
-    write_bits(&bench, 4096, 80);
+    model_set_bits(bench.path, &bench.geometry, 4096, 80, true);
     pass(&bench, 6);
     ck_assert_int_eq(tui_follow_glow_in(&bench.follow, 4100, 4101), TUI_GLOWS);
     ck_assert_int_eq(tui_follow_glow_in(&bench.follow, 4176, 5000), 0);

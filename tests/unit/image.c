@@ -21,22 +21,14 @@
 
 static struct model_spec usual(void)
 {
-    return (struct model_spec){.format = COW_FORMAT_V3,
-                               .size_bytes = 100 * 512,
-                               .sector_bytes = 512,
-                               .alignment = 4096,
-                               .backing_bytes = 100 * 512,
-                               .pattern = PATTERN_RUNS,
-                               .garbage = true,
-                               .seed = 3};
+    struct model_spec spec = model_spec_of(COW_FORMAT_V3, 100 * 512, PATTERN_RUNS, 3);
+    spec.garbage = true;
+    return spec;
 }
 
 static struct cow_image *open_image(const char *path, const char *backing)
 {
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    must_succeed(cow_image_open(&img, path, &(struct cow_open_options){.backing_path = backing}, &err), err);
-    return img;
+    return image_opened(path, &(struct cow_open_options){.backing_path = backing});
 }
 
 /* The failure of an open, with nothing left behind. */

@@ -29,10 +29,9 @@ static void put_file(const char *name, const void *bytes, size_t n_bytes, uint64
 /* A v3 image on b.img, beside it. */
 static void put_image(const char *name, uint64_t size_bytes)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX];
-    const struct geometry g = model_geometry(COW_FORMAT_V3, size_bytes, 512, 4096);
-    const size_t n = model_header(header, COW_FORMAT_V3, "b.img", size_bytes, 512, 4096, MODEL_MTIME, false);
-    put_file(name, header, n, g.end_offset);
+    char *path = test_path(name);
+    model_put_empty(path, COW_FORMAT_V3, "b.img", size_bytes, 512, 4096);
+    free(path);
 }
 
 static void put_backing(uint64_t size_bytes, int64_t mtime)

@@ -29,15 +29,8 @@ enum {
  * 2000 islands of data in what is a hole otherwise. */
 static char *make_disk(struct geometry *geometry)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX], byte = 0xff;
-    char *path = test_path("m"), *backing = test_path("m.img");
-    file_write(backing, "x", 1);
-    file_truncate(backing, DISK_BYTES);
-    file_set_mtime(backing, MODEL_MTIME);
-    size_t n = model_header(header, COW_FORMAT_V3, backing, DISK_BYTES, SECTOR, 4096, MODEL_MTIME, false);
-    *geometry = model_geometry(COW_FORMAT_V3, DISK_BYTES, SECTOR, 4096);
-    file_write(path, header, n);
-    file_truncate(path, geometry->end_offset);
+    const uint8_t byte = 0xff;
+    char *path = model_put_holes(geometry, DISK_BYTES), *backing = test_path("m.img");
     int cow = file_open_to_write(path), below = file_open_to_write(backing);
     for (uint64_t i = 0; i < SPOTS; i++) {
         const uint64_t sector = (UINT64_C(4) << 20) / SECTOR + i * (UINT64_C(8) << 20) / SECTOR;
@@ -50,15 +43,6 @@ static char *make_disk(struct geometry *geometry)
     close(below);
     free(backing);
     return path;
-}
-
-static struct cow_image *open_with(const char *path, const struct cow_io *io)
-{
-    const struct cow_open_options options = {.io = io};
-    struct cow_image *image = NULL;
-    struct cow_error err = {.status = 0};
-    must_succeed(cow_image_open(&image, path, &options, &err), err);
-    return image;
 }
 
 /* ---- counts of cells ---- */
@@ -86,7 +70,7 @@ START_TEST(a_window_is_counted_once)
     const uint64_t cell = DISK_BYTES / SECTOR / CELLS + 1;
     struct geometry geometry;
     char *path = make_disk(&geometry);
-    struct tui_subject subject = {.generation = 1, .interactive = _i == 1, .image = open_with(path, NULL)};
+    struct tui_subject subject = {.generation = 1, .interactive = _i == 1, .image = image_opened(path, NULL)};
     struct tui_cells cells;
     tui_cells_init(&cells, &subject);
     tui_cells_again(&cells);
@@ -242,7 +226,7 @@ START_TEST(the_run_before_is_found_by_halves)
     file_write_at(path, geometry.bitmap_offset + (DISK_BYTES - (256 << 20)) / SECTOR / 8, zeros,
                   (size_t)(256 << 20) / SECTOR / 8);
     free(zeros);
-    struct cow_image *image = open_with(path, &counted.io);
+    struct cow_image *image = image_opened(path, &(struct cow_open_options){.io = &counted.io});
     must_succeed(cow_image_usage(image, &usage, &err), err);
     uint64_t at = geometry.sectors, runs = 0;
     counted.calls = 0;
@@ -265,7 +249,7 @@ START_TEST(runs_that_were_asked_for_are_kept)
 {
     struct geometry geometry;
     char *path = make_disk(&geometry);
-    struct tui_subject subject = {.generation = 1, .image = open_with(path, NULL)};
+    struct tui_subject subject = {.generation = 1, .image = image_opened(path, NULL)};
     static struct tui_scan scan;
     struct cow_run run, again;
     tui_scan_init(&scan, &subject);
@@ -297,7 +281,7 @@ START_TEST(mixed_pages_are_looked_for_where_it_is_asked)
     struct cow_error err = {.status = 0};
     const uint8_t some = 0x0f;
     count_calls(&counted);
-    struct cow_image *image = open_with(path, &counted.io);
+    struct cow_image *image = image_opened(path, &(struct cow_open_options){.io = &counted.io});
     counted.calls = 0;
     must_succeed(cow_image_next_mixed_in(image, 0, 100000, &page, &err), err);
     must(page.sectors == 0 && counted.calls <= 6, "%u calls", counted.calls);
@@ -305,7 +289,7 @@ START_TEST(mixed_pages_are_looked_for_where_it_is_asked)
     must(page.sectors == 0 && counted.calls > 30, "%u calls for all of it", counted.calls);
     cow_image_close(image);
     file_write_at(path, geometry.bitmap_offset + 100000 / 8, &some, 1); /* of the page at sector 100000 */
-    image = open_with(path, &counted.io);
+    image = image_opened(path, &(struct cow_open_options){.io = &counted.io});
     must_succeed(cow_image_next_mixed_in(image, 0, 100001, &page, &err), err);
     must(page.sectors == 8 && page.first_sector == 100000, "found at %lu", (unsigned long)page.first_sector);
     cow_image_close(image);

@@ -16,12 +16,8 @@ struct merge_scene merge_scene_of(const struct model_spec *spec, bool sibling)
     s.image = witness_of(s.model->cow_path);
     s.backing = witness_of(s.model->backing_path);
     if (sibling) {
-        uint8_t header[COW_HEADER_BYTES_MAX];
         s.sibling = test_path("s");
-        size_t n = model_header(header, COW_FORMAT_V3, s.model->backing_path, spec->size_bytes, 512, 4096,
-                                MODEL_MTIME, false);
-        file_write(s.sibling, header, n);
-        file_truncate(s.sibling, model_geometry(COW_FORMAT_V3, spec->size_bytes, 512, 4096).end_offset);
+        model_put_empty(s.sibling, COW_FORMAT_V3, s.model->backing_path, spec->size_bytes, 512, 4096);
         s.fellow = witness_of(s.sibling);
     }
     return s;
@@ -31,20 +27,14 @@ void merge_scene_end(struct merge_scene *s)
 {
     model_free(s->model);
     free(s->sibling);
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    test_directory_clear();
 }
 
 struct model_spec merge_spec(enum cow_format format)
 {
-    return (struct model_spec){.format = format,
-                               .size_bytes = 300 * 512,
-                               .sector_bytes = 512,
-                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
-                               .backing_bytes = 300 * 512,
-                               .pattern = PATTERN_FAR,
-                               .garbage = true,
-                               .seed = 3};
+    struct model_spec spec = model_spec_of(format, 300 * 512, PATTERN_FAR, 3);
+    spec.garbage = true;
+    return spec;
 }
 
 const struct cow_merge_options into_backing = {.in_place = true};

@@ -262,6 +262,18 @@ static void compose(struct model *m)
     }
 }
 
+struct model_spec model_spec_of(enum cow_format format, uint64_t size_bytes, enum pattern pattern,
+                                uint64_t seed)
+{
+    return (struct model_spec){.format = format,
+                               .size_bytes = size_bytes,
+                               .sector_bytes = 512,
+                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
+                               .backing_bytes = size_bytes,
+                               .pattern = pattern,
+                               .seed = seed};
+}
+
 struct model *model_create(const struct model_spec *spec)
 {
     struct model *m = calloc(1, sizeof *m);
@@ -306,6 +318,46 @@ const char *model_describe(const struct model *m)
              m->spec.alignment, (int)m->spec.pattern, m->spec.garbage, m->spec.short_file,
              (long long)m->spec.backing_bytes, (unsigned long long)m->spec.seed);
     return text;
+}
+
+/* ---- images without a model ---- */
+
+struct geometry model_put_empty(const char *path, enum cow_format format, const char *stored,
+                                uint64_t size_bytes, uint32_t sector_bytes, uint32_t alignment)
+{
+    uint8_t header[COW_HEADER_BYTES_MAX];
+    const struct geometry geometry = model_geometry(format, size_bytes, sector_bytes, alignment);
+    const size_t n =
+        model_header(header, format, stored, size_bytes, sector_bytes, alignment, MODEL_MTIME, false);
+    file_write(path, header, n);
+    file_truncate(path, geometry.end_offset);
+    return geometry;
+}
+
+char *model_put_holes(struct geometry *geometry, uint64_t size_bytes)
+{
+    char *path = test_path("m"), *backing = test_path("m.img");
+    file_write(backing, "x", 1);
+    file_truncate(backing, size_bytes);
+    file_set_mtime(backing, MODEL_MTIME);
+    *geometry = model_put_empty(path, COW_FORMAT_V3, backing, size_bytes, 512, 4096);
+    free(backing);
+    return path;
+}
+
+void model_set_bits(const char *path, const struct geometry *geometry, uint64_t first, uint64_t count,
+                    bool set)
+{
+    const uint64_t begin = first / 8, end = (first + count + 7) / 8;
+    uint8_t *bytes = malloc(end - begin);
+    must(bytes != NULL, "out of memory");
+    file_read(path, geometry->bitmap_offset + begin, bytes, end - begin);
+    for (uint64_t i = first; i < first + count; i++) {
+        uint8_t *byte = &bytes[i / 8 - begin];
+        *byte = (uint8_t)(set ? *byte | 1u << i % 8 : *byte & ~(1u << i % 8));
+    }
+    file_write_at(path, geometry->bitmap_offset + begin, bytes, end - begin);
+    free(bytes);
 }
 
 /* ---- reading an image with the model's eyes ---- */

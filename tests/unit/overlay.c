@@ -61,17 +61,6 @@ static int64_t host_offset_of(const struct model *m, uint64_t sector, uint8_t or
                                                                    : (int64_t)at;
 }
 
-static struct cow_image *open_model(const struct model *m)
-{
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    int status = cow_image_open(&img, m->cow_path, NULL, &err);
-    must(status == 0, "%s: %s", model_describe(m), err.message);
-    must(cow_image_header(img)->format == m->spec.format, "%s: taken for %s", model_describe(m),
-         cow_format_name(cow_image_header(img)->format));
-    return img;
-}
-
 /* ---- runs ---- */
 
 static void check_run(const struct model *m, const struct cow_run *run, uint64_t first, uint64_t sectors,
@@ -278,7 +267,7 @@ static void check_everything(const struct model_spec *spec)
     const bool backed = m->backing_path != NULL && !spec->backing_absent;
     const struct witness cow = witness_of(m->cow_path);
     const struct witness backing = backed ? witness_of(m->backing_path) : cow;
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     check_runs(m, img);
     check_dirty_runs(m, img);
     check_numbers(m, img, &rng);
@@ -377,7 +366,7 @@ START_TEST(reads_longer_than_a_buffer)
                               .seed = 6};
     struct rng rng = {6};
     struct model *m = model_create(&spec);
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     check_contents(m, img, &rng);
     check_read(m, img, 1, 1400 * 1024);
     check_read(m, img, 262143, 262146);

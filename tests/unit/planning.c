@@ -9,13 +9,7 @@
 
 struct model_spec usual_of(enum cow_format format)
 {
-    return (struct model_spec){.format = format,
-                               .size_bytes = OLD_SIZE,
-                               .sector_bytes = 512,
-                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
-                               .backing_bytes = OLD_SIZE,
-                               .pattern = PATTERN_RUNS,
-                               .seed = 2};
+    return model_spec_of(format, OLD_SIZE, PATTERN_RUNS, 2);
 }
 
 struct model *model_of(enum cow_format format)
@@ -26,10 +20,7 @@ struct model *model_of(enum cow_format format)
 
 struct cow_image *open_named(const char *path, const char *backing)
 {
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    must_succeed(cow_image_open(&img, path, &(struct cow_open_options){.backing_path = backing}, &err), err);
-    return img;
+    return image_opened(path, &(struct cow_open_options){.backing_path = backing});
 }
 
 struct cow_resize_options grow(enum cow_policy policy)

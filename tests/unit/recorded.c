@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const int64_t second_ns = 1000000000;
-
 /* ---- sets ---- */
 
 void same_set(const struct cow_sectors *set, const uint8_t *bit, uint64_t sectors)
@@ -39,14 +37,6 @@ void same_set(const struct cow_sectors *set, const uint8_t *bit, uint64_t sector
 }
 
 /* ---- an image that is written to, and recorded ---- */
-
-int64_t clock_now;
-
-static int64_t told_clock(void *context)
-{
-    (void)context;
-    return clock_now;
-}
 
 const struct cow_env told_env = {.now_ns = told_clock};
 
@@ -98,13 +88,7 @@ void begin_recording(struct recorded *r, enum cow_format format, const struct co
 
 void write_bits(struct recorded *r, uint64_t first, uint64_t count, bool set)
 {
-    const struct geometry *geometry = &r->model->geometry;
-    for (uint64_t i = first; i < first + count; i++) {
-        uint8_t byte;
-        file_read(r->model->cow_path, geometry->bitmap_offset + i / 8, &byte, 1);
-        byte = (uint8_t)(set ? byte | 1u << i % 8 : byte & ~(1u << i % 8));
-        file_write_at(r->model->cow_path, geometry->bitmap_offset + i / 8, &byte, 1);
-    }
+    model_set_bits(r->model->cow_path, &r->model->geometry, first, count, set);
 }
 
 void go_on(struct recorded *r, struct rng *rng, int rounds)

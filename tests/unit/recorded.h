@@ -9,10 +9,9 @@
 #include "core/history/sectors.h"
 #include "cow/history.h"
 #include "support.h"
+#include "told_clock.h"
 
 enum { SECTOR = 512, MOMENTS_MOST = 32, SECTORS_MOST = 4096 };
-
-extern const int64_t second_ns;
 
 /* ---- sets ---- */
 
@@ -21,9 +20,7 @@ void same_set(const struct cow_sectors *set, const uint8_t *bit, uint64_t sector
 
 /* ---- an image that is written to, and recorded ---- */
 
-/* What told_env says, in nanoseconds. */
-extern int64_t clock_now;
-
+/* Its time is clock_now. */
 extern const struct cow_env told_env;
 
 /* What the log has to say: the bits at each moment. */

@@ -92,16 +92,12 @@ struct wide {
 
 static void wide_begin(struct wide *w, uint64_t sectors)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX];
     *w = (struct wide){.path = test_path("m"), .backing = test_path("m.img"), .size = sectors * 512 - 100};
-    w->g = model_geometry(COW_FORMAT_V3, w->size, 512, 65536);
+    w->g = model_put_empty(w->path, COW_FORMAT_V3, w->backing, w->size, 512, 65536);
     w->n_bytes = w->g.bitmap_bytes;
     w->bitmap = calloc(w->n_bytes, 1);
     must(w->bitmap != NULL, "out of memory");
     file_truncate(w->backing, w->size);
-    size_t n = model_header(header, COW_FORMAT_V3, w->backing, w->size, 512, 65536, MODEL_MTIME, false);
-    file_write(w->path, header, n);
-    file_truncate(w->path, w->g.end_offset);
     w->cow_fd = file_open_to_write(w->path);
     w->backing_fd = file_open_to_write(w->backing);
 }

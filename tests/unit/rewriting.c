@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/plan/selection.h"
@@ -245,8 +244,7 @@ struct model_spec spec_of(enum cow_format format, uint64_t seed)
 
 void clear_directory(struct model *m)
 {
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    test_directory_clear();
     model_free(m);
 }
 
@@ -291,12 +289,7 @@ char *make_other(const struct model *m, uint64_t n_bytes, int64_t mtime)
 
 struct model_spec usual_v3(enum pattern pattern)
 {
-    return (struct model_spec){.format = COW_FORMAT_V3,
-                               .size_bytes = 403 * 512,
-                               .sector_bytes = 512,
-                               .alignment = 4096,
-                               .backing_bytes = 403 * 512,
-                               .pattern = pattern,
-                               .garbage = true,
-                               .seed = 5};
+    struct model_spec spec = model_spec_of(COW_FORMAT_V3, 403 * 512, pattern, 5);
+    spec.garbage = true;
+    return spec;
 }

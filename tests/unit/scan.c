@@ -98,17 +98,6 @@ static bool is_mixed(const struct model *m, uint64_t page, uint64_t *first, uint
 
 /* ---- asking ---- */
 
-static struct cow_image *open_model(const struct model *m)
-{
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    int status = cow_image_open(&img, m->cow_path, NULL, &err);
-    must(status == 0, "%s: %s", model_describe(m), err.message);
-    must(cow_image_header(img)->format == m->spec.format, "%s: taken for %s", model_describe(m),
-         cow_format_name(cow_image_header(img)->format));
-    return img;
-}
-
 /* A run is right if each of its sectors has its origin; it may be cut anywhere. */
 static void check_run(const struct model *m, const uint8_t *origin, uint64_t at, const struct cow_run *run)
 {
@@ -209,7 +198,7 @@ static void check_everything(const struct model_spec *spec, uint64_t seen[COW_OR
     const unsigned files = open_files();
     struct cow_error err = {.status = 0};
     struct cow_scan_counts counts, wanted = {.mixed_pages = 0};
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     uint8_t *origin = origins_of(m);
     for (uint64_t i = 0; i < m->geometry.sectors; i++) {
         wanted.sectors[origin[i]]++;
@@ -335,7 +324,7 @@ START_TEST(mixed_pages_at_every_edge)
             bits[i / 8] = (uint8_t)(bits[i / 8] | m->dirty[i] << i % 8);
         }
         file_write_at(m->cow_path, m->geometry.bitmap_offset, bits, sizeof bits);
-        struct cow_image *img = open_model(m);
+        struct cow_image *img = model_opened(m);
         check_mixed(m, img);
         cow_image_close(img);
         model_free(m);
@@ -359,7 +348,7 @@ START_TEST(without_its_backing_file)
     struct cow_error err = {.status = 0};
     struct cow_scan *scan = NULL;
     struct cow_scan_counts counts = {.mixed_pages = 4711};
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     must_fail(cow_scan_open(&scan, img, &err), COW_IO, err);
     must(scan == NULL, "*out was touched");
     must_fail(cow_image_scan(img, NULL, &counts, &err), COW_IO, err);
@@ -369,7 +358,7 @@ START_TEST(without_its_backing_file)
     cow_scan_close(NULL);
 
     must(mkdir(m->backing_path, 0700) == 0, "mkdir"); /* there, and not usable */
-    img = open_model(m);
+    img = model_opened(m);
     must_fail(cow_scan_open(&scan, img, &err), COW_IO, err);
     cow_image_close(img);
     rmdir(m->backing_path);
@@ -393,7 +382,7 @@ START_TEST(an_unfinished_image)
     struct cow_scan *scan = NULL;
     struct cow_scan_counts counts = {.mixed_pages = 4711};
     struct cow_dirty_run page;
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     must_fail(cow_scan_open(&scan, img, &err), COW_INVALID, err);
     must_fail(cow_image_scan(img, NULL, &counts, &err), COW_INVALID, err);
     must_fail(cow_image_next_mixed(img, 0, &page, &err), COW_INVALID, err);
@@ -437,7 +426,7 @@ START_TEST(a_scan_can_be_stopped)
     struct model *m = long_model();
     const struct witness cow = witness_of(m->cow_path), backing = witness_of(m->backing_path);
     struct cow_error err = {.status = 0};
-    struct cow_image *img = open_model(m);
+    struct cow_image *img = model_opened(m);
     struct asked all = {.stop_at = 0};
     struct cow_scan_counts counts;
     must_succeed(
@@ -569,18 +558,15 @@ static int64_t costly_seek(void *context, int fd, uint64_t offset, int whence)
 START_TEST(a_huge_sparse_image_costs_little)
 {
     const uint64_t size = 8 * TIB - GIB, sectors = size / 512;
-    const struct geometry g = model_geometry(COW_FORMAT_V3, size, 512, 65536);
     char *path = test_path("huge"), *backing = test_path("huge.img");
-    uint8_t header[COW_HEADER_BYTES_MAX], *ones = malloc(GIB / 512 / 8);
+    uint8_t *ones = malloc(GIB / 512 / 8);
     must(ones != NULL, "out of memory");
     memset(ones, 0xff, GIB / 512 / 8);
     file_truncate(backing, size);
     file_write_at(backing, 5 * TIB, "backing", 7);
     file_write_at(backing, 2 * TIB + 512 * MIB, "under a hole", 12);
     file_set_mtime(backing, MODEL_MTIME);
-    size_t n = model_header(header, COW_FORMAT_V3, backing, size, 512, 65536, MODEL_MTIME, false);
-    file_write(path, header, n);
-    file_truncate(path, g.end_offset);
+    const struct geometry g = model_put_empty(path, COW_FORMAT_V3, backing, size, 512, 65536);
     const uint64_t dirty[] = {0, UINT64_C(1) << 33, sectors - 1};
     for (unsigned i = 0; i < 3; i++) {
         uint8_t bit = (uint8_t)(1u << dirty[i] % 8);

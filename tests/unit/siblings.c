@@ -26,13 +26,8 @@ struct scene {
 /* A COW file of any variant that names `stored`. */
 static char *put_cow(const char *name, enum cow_format format, const char *stored)
 {
-    uint8_t header[COW_HEADER_BYTES_MAX];
-    const uint32_t alignment = shapes[format].kind == 'a' ? 4096 : 0;
-    const struct geometry g = model_geometry(format, SIZE, 512, alignment);
     char *path = test_path(name);
-    const size_t n = model_header(header, format, stored, SIZE, 512, alignment, MODEL_MTIME, false);
-    file_write(path, header, n);
-    file_truncate(path, g.end_offset);
+    model_put_empty(path, format, stored, SIZE, 512, shapes[format].kind == 'a' ? 4096 : 0);
     return path;
 }
 
@@ -52,17 +47,12 @@ static void scene_end(struct scene *scene)
 {
     free(scene->image);
     free(scene->backing);
-    remove_tree(test_directory());
-    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+    test_directory_clear();
 }
 
 static struct cow_image *open_quick(const char *path, const char *backing)
 {
-    const struct cow_open_options options = {.io = quick_io(), .backing_path = backing};
-    struct cow_image *img;
-    struct cow_error err = {.status = 0};
-    must_succeed(cow_image_open(&img, path, &options, &err), err);
-    return img;
+    return image_opened(path, &(struct cow_open_options){.io = quick_io(), .backing_path = backing});
 }
 
 /* The siblings that are found are these names, and those alone: "base/x y", sorted. */

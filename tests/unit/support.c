@@ -137,6 +137,12 @@ const char *test_directory(void)
     return directory;
 }
 
+void test_directory_clear(void)
+{
+    remove_tree(test_directory());
+    must(mkdir(test_directory(), 0700) == 0, "mkdir");
+}
+
 char *test_path(const char *name)
 {
     char *path;
@@ -364,4 +370,25 @@ void witness_check(const struct witness *witness, const char *where)
     must(now.st_mode == then->st_mode && now.st_uid == then->st_uid, "%s: mode or owner of %s changed", where,
          witness->path);
     must(sum_of(witness->path) == witness->sum, "%s: the content of %s changed", where, witness->path);
+}
+
+/* ---- opening ---- */
+
+struct cow_image *image_opened(const char *path, const struct cow_open_options *opt)
+{
+    struct cow_image *img;
+    struct cow_error err = {.status = 0};
+    must_succeed(cow_image_open(&img, path, opt, &err), err);
+    return img;
+}
+
+struct cow_image *model_opened(const struct model *m)
+{
+    struct cow_image *img;
+    struct cow_error err = {.status = 0};
+    int status = cow_image_open(&img, m->cow_path, NULL, &err);
+    must(status == 0, "%s: %s", model_describe(m), err.message);
+    must(cow_image_header(img)->format == m->spec.format, "%s: taken for %s", model_describe(m),
+         cow_format_name(cow_image_header(img)->format));
+    return img;
 }

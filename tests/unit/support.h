@@ -77,6 +77,8 @@ pid_t hold_lock(const char *path, short type, int *go);
 unsigned open_files(void);
 /* Of this test; real path, no links in it. */
 const char *test_directory(void);
+/* Empties it. */
+void test_directory_clear(void);
 /* "DIRECTORY/name" of this test; freed with free(). */
 char *test_path(const char *name);
 /* Removes a directory with all that is in it. */
@@ -188,8 +190,14 @@ struct model {
     bool tail_bits;     /* bits were written past the bitmap of a v1 or v2 */
 };
 
+/* Sectors of 512 bytes, an alignment of 4096 where there is one, a backing file as long as the disk; what
+ * else it is to have is set in it. */
+struct model_spec model_spec_of(enum cow_format format, uint64_t size_bytes, enum pattern pattern,
+                                uint64_t seed);
 struct model *model_create(const struct model_spec *spec);
 void model_free(struct model *model);
+/* Of the variant that it was made as. */
+struct cow_image *model_opened(const struct model *m);
 const char *model_describe(const struct model *model); /* for messages; a static buffer */
 
 /* Reads the COW file anew with the model's own eyes, as the given variant, and composes its disk over the
@@ -207,8 +215,24 @@ struct model_view {
 };
 bool model_read_header(struct model_view *out, const char *path, enum cow_format format);
 
+/* An image in which nothing is dirty: a new file, all of it a hole but the header. No backing file is made.
+ * Answers its geometry. */
+struct geometry model_put_empty(const char *path, enum cow_format format, const char *stored,
+                                uint64_t size_bytes, uint32_t sector_bytes, uint32_t alignment);
+/* "m", such a v3 with sectors of 512 bytes, and "m.img", its backing file, a hole but for one byte. Answers
+ * the path of the image, freed with free(). */
+char *model_put_holes(struct geometry *geometry, uint64_t size_bytes);
+
+/* Sets or clears these bits of the file's bitmap, as a guest would: by one write, and no data. */
+void model_set_bits(const char *path, const struct geometry *geometry, uint64_t first, uint64_t count,
+                    bool set);
 /* Is this bit of the file's bitmap set? Reads the file. */
 bool model_file_bit(const char *path, const struct geometry *geometry, uint64_t sector);
+
+/* ---- opening ---- */
+
+/* opt: NULL for none. It has to succeed. */
+struct cow_image *image_opened(const char *path, const struct cow_open_options *opt);
 
 /* ---- suites ---- */
 

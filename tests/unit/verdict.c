@@ -14,13 +14,7 @@ enum { SIZE = 1024 * 512 };
 
 static struct model_spec usual(enum cow_format format)
 {
-    return (struct model_spec){.format = format,
-                               .size_bytes = SIZE,
-                               .sector_bytes = 512,
-                               .alignment = shapes[format].kind == 'a' ? 4096 : 0,
-                               .backing_bytes = SIZE,
-                               .pattern = PATTERN_EDGES,
-                               .seed = 1};
+    return model_spec_of(format, SIZE, PATTERN_EDGES, 1);
 }
 
 static struct cow_verdict verdict_on(const char *path, const char *named)

@@ -147,13 +147,7 @@ END_TEST
 
 static struct model_spec usual_spec(void)
 {
-    return (struct model_spec){.format = COW_FORMAT_V3,
-                               .size_bytes = 403 * 512,
-                               .sector_bytes = 512,
-                               .alignment = 4096,
-                               .backing_bytes = 403 * 512,
-                               .pattern = PATTERN_RUNS,
-                               .seed = 5};
+    return model_spec_of(COW_FORMAT_V3, 403 * 512, PATTERN_RUNS, 5);
 }
 
 static struct cow_error must_refuse(const char *path, int wanted)

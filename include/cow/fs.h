@@ -84,6 +84,8 @@ struct cow_gpt {
         usable_end; /* up to here partitions may lie; behind the disk's end a kernel takes no GPT at all */
 };
 
+/* The GPT as it was when the volumes were looked for, by the UEFI specification, 5.3; a header counts where
+ * its checksum is right and it says where it lies. All zero where there is none. It is the fs's. */
 const struct cow_gpt *cow_fs_gpt(const struct cow_fs *fs);
 
 /* What the backing file has in the place of a volume: type, label, UUID, several and fs_bytes are filled.
@@ -140,6 +142,8 @@ enum cow_fs_class {
         COW_FS_CLASSES
 };
 
+/* The columns of the table: the JSON name ("inode-table"), the meaning in words ("inode tables"), and whether
+ * what is in it belongs to a file. For each class but COW_FS_CLASSES; the texts are static. */
 const char *cow_fs_class_name(enum cow_fs_class fs_class);
 const char *cow_fs_class_text(enum cow_fs_class fs_class);
 bool cow_fs_class_of_file(enum cow_fs_class fs_class);
@@ -228,6 +232,8 @@ enum cow_fs_kind {
         COW_FS_KINDS
 };
 
+/* The JSON name ("metadata"), and what is said of such a file ("is gone"). For each kind but COW_FS_KINDS;
+ * the texts are static. */
 const char *cow_fs_kind_name(enum cow_fs_kind kind);
 const char *cow_fs_kind_text(enum cow_fs_kind kind);
 
@@ -260,12 +266,14 @@ int cow_fs_file_next(struct cow_fs_scan *scan, const struct cow_fs_file *file, u
 /* An open file of the guest. */
 struct cow_fs_reader;
 
-/* path: raw bytes, from the root of the filesystem; symbolic links are followed within the filesystem.
- * Errors: COW_USAGE (no such file, a directory, no regular file, no such volume), COW_IO, COW_INVALID (a
- * broken file), COW_NO_MEMORY. */
+/* Opens a file of the guest, in one of its versions. path: raw bytes, from the root of the filesystem;
+ * symbolic links are followed within the filesystem. *out is the caller's (cow_fs_reader_close), and
+ * unchanged on failure. Errors: COW_USAGE (no such file, a directory, no regular file, no such volume),
+ * COW_IO, COW_INVALID (a broken file), COW_NO_MEMORY. */
 int cow_fs_reader_open(struct cow_fs_reader **out, struct cow_fs *fs, int volume, enum cow_version version,
                        const char *path, struct cow_error *err);
 void cow_fs_reader_close(struct cow_fs_reader *reader); /* NULL is allowed; before the fs */
+/* The file's length in bytes, as it was when it was opened. */
 uint64_t cow_fs_reader_size(const struct cow_fs_reader *reader);
 /* Reads at offset; *n_read is less than n_bytes at the end of the file only. */
 int cow_fs_reader_read(struct cow_fs_reader *reader, uint64_t offset, void *buffer, size_t n_bytes,

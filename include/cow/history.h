@@ -98,7 +98,7 @@ enum cow_history_end {
         COW_HISTORY_ENDS
 };
 
-const char *cow_history_end_name(enum cow_history_end end);
+const char *cow_history_end_name(enum cow_history_end end); /* the JSON value: "replaced"; static */
 const char *cow_history_end_text(enum cow_history_end end); /* the sentence above */
 
 struct cow_history_facts {
@@ -131,9 +131,10 @@ struct cow_history_moment {
 int cow_history_open(struct cow_history **out, const char *path, const struct cow_io *io,
                      struct cow_error *err);
 void cow_history_close(struct cow_history *history); /* NULL is allowed */
+/* What the log tells of the image and of itself, as it was read. It is the history's, texts too. */
 const struct cow_history_facts *cow_history_facts(const struct cow_history *history);
 
-/* index <= facts->moments. */
+/* What a moment changed, when, and how much was dirty then. index <= facts->moments. */
 void cow_history_moment(const struct cow_history *history, size_t index, struct cow_history_moment *out);
 /* The last moment that is no later than so many milliseconds; 0: the beginning, which is in any case. */
 size_t cow_history_moment_at(const struct cow_history *history, uint64_t at_ms);

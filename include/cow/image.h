@@ -47,8 +47,9 @@ const char *cow_image_path(const struct cow_image *img);
 bool cow_image_is_same_file(const struct cow_image *img);
 /* With links resolved, absolute. */
 const char *cow_image_real_path(const struct cow_image *img);
+/* The header as it was read last, the image's; cow_image_refresh reads it anew. */
 const struct cow_header *cow_image_header(const struct cow_image *img);
-/* All zero for an unfinished image. */
+/* Where bitmap and data lie by that header, the image's. All zero for an unfinished image. */
 const struct cow_layout *cow_image_layout(const struct cow_image *img);
 /* The first bytes of the file, as they lie there (up to COW_HEADER_BYTES_MAX): *n_bytes of them. */
 const uint8_t *cow_image_header_raw(const struct cow_image *img, size_t *n_bytes);
@@ -73,6 +74,8 @@ struct cow_backing {
     bool is_image;       /* that is why it is unusable: it is the COW image itself */
 };
 
+/* What was found of the backing file when the image was opened, or refreshed. It is the image's, texts too,
+ * and is never NULL: one that is missing or cannot be used is a state, with the reason in problem. */
 const struct cow_backing *cow_image_backing(const struct cow_image *img);
 
 /* A sentence where the image, and not the caller, names a backing file outside of the image's own directory
@@ -143,7 +146,6 @@ enum cow_outside cow_image_outside_below(const struct cow_image *img, size_t *la
 /* What an interrupted change left, in a sentence, or "" if nothing. */
 const char *cow_image_pending(const struct cow_image *img);
 
-/* Whether the data of an image lies partly where it was, partly where it shall be. */
 enum cow_half {
     COW_HALF_NOT,
     COW_HALF_MOVED, /* that was interrupted: header, layout, runs and contents are those of the disk as it was
@@ -151,6 +153,9 @@ enum cow_half {
     COW_HALF_MOVING /* another program does so at this moment: header->unfinished is true, and what needs the
                        layout answers COW_LOCKED */
 };
+
+/* Whether the data of an image lies partly where it was, partly where it shall be, as it was when the image
+ * was opened, or refreshed. Asks nothing of the system. */
 enum cow_half cow_image_half(const struct cow_image *img);
 
 /* How large the disk can become (bytes) before the data of an image has to move: the header alone is written

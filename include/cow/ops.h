@@ -78,13 +78,15 @@ int cow_plan_resize_family(struct cow_plan **out, struct cow_image *img, const s
  * its new one), COW_INVALID (a strange journal). */
 int cow_plan_recover(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
-/* The same, one of the two ways. Both are open where the data of an image was being moved; of any other
- * change one is closed: COW_REFUSED, with the reason. */
 enum cow_recover_way {
     COW_RECOVER_AS_IT_IS, /* the way that is open; where both are, the shorter */
     COW_RECOVER_FORWARD,
     COW_RECOVER_BACK
 };
+
+/* As cow_plan_recover, one of the two ways. Both are open where the data of an image was being moved; of any
+ * other change one is closed. Errors: those of cow_plan_recover; COW_REFUSED, too, with the reason, where
+ * that way is closed. */
 int cow_plan_recover_way(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
                          struct cow_error *err);
 

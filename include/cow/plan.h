@@ -72,6 +72,7 @@ enum cow_step_kind {
         COW_STEPS
 };
 
+/* The JSON name of a step, "copy-data"; static. For each kind but COW_STEPS. */
 const char *cow_step_name(enum cow_step_kind kind);
 
 struct cow_step {
@@ -97,6 +98,7 @@ enum cow_touch {
         COW_TOUCHES
 };
 
+/* The JSON name of it, which people are shown as well: "replaces"; static. For each but COW_TOUCHES. */
 const char *cow_touch_name(enum cow_touch touch);
 
 /* A file that is there before the commit or after it, and not the same on both sides. What is made and gone
@@ -132,6 +134,7 @@ enum cow_operation {
         COW_OPERATIONS
 };
 
+/* The name in the table, "discard undo"; static. For each operation but COW_OPERATIONS. */
 const char *cow_operation_name(enum cow_operation operation);
 
 /* How it is done. id, name for people and JSON */
@@ -154,6 +157,7 @@ enum cow_method {
         COW_METHODS
 };
 
+/* The name in the table, "in place"; static. For each method but COW_METHODS. */
 const char *cow_method_name(enum cow_method method);
 
 /* All that a front end shows of a plan. Strings belong to the plan. */
@@ -216,6 +220,8 @@ struct cow_preview {
         *next_step; /* what to do when it is done: "boot the guest, then: resize2fs /dev/ubda"; "" if none */
 };
 
+/* What the plan will do. It is the plan's, and lives as long as that does; cow_plan_probe may correct it.
+ * Reads nothing, and never fails. */
 const struct cow_preview *cow_plan_preview(const struct cow_plan *plan);
 
 /* What it needs, for people: "832 KiB", "up to 1.27 MiB", "about 2.00 MiB". Returns out. */

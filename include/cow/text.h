@@ -57,14 +57,19 @@ const char *cow_duration_text(char *buffer, uint64_t moves_bytes);
 enum { COW_SHARE_TEXT_BYTES = 16 };
 const char *cow_share_text(char *buffer, uint64_t part, uint64_t whole);
 
-/* The word that was meant, most likely: begin with what was typed, offer all that there are, and look whether
- * there is one. Neither text is copied. */
+/* The word that was meant, most likely. */
 struct cow_nearest {
-    const char *typed;
+    const char *typed; /* need not end in NUL */
     size_t typed_bytes;
     const char *word;  /* the nearest of those offered, NULL: none is near enough. To begin with NULL */
     unsigned distance; /* how many letters it is away */
 };
+
+/* Offers one of the words that there are: begin with what was typed, offer all of them, and look whether
+ * nearest->word is one. It stays NULL where each is too far away: more than one letter where up to 3 are
+ * typed, two where up to 6, else three; or as many as were typed. A letter that is added, missing or another
+ * one counts as one, and so do two neighbours that are swapped. Of equally near words the first offered
+ * stays; one of more than 32 letters is near to none. Neither text is copied. */
 void cow_nearest_offer(struct cow_nearest *nearest, const char *word);
 
 /* "2003-04-05 06:07:08 UTC" of seconds since 1970, or the number where there is no such date. buffer has

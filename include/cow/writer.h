@@ -40,6 +40,7 @@ int cow_writer_open(struct cow_writer **out, const char *path, const struct cow_
 /* Gives everything back, and writes nothing: what was not flushed may be lost. NULL is allowed. */
 void cow_writer_close(struct cow_writer *writer);
 
+/* Of the disk, as the guest sees it; a writer does not change it. */
 uint64_t cow_writer_size_bytes(const struct cow_writer *writer);
 
 /* Offsets and lengths are bytes of the disk, of any alignment. Errors: COW_USAGE past its end; COW_IO with

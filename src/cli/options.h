@@ -130,6 +130,7 @@ extern const struct cli_force_word cli_force_table[];
 extern const struct cli_command cli_command_table[];
 extern const struct cli_command cli_screen_command;
 
+/* The row of a subcommand, by its whole name; NULL: there is none. */
 const struct cli_command *cli_find_command(const char *name);
 
 /* Sets the hint to the command that was meant, most likely; or to where they are listed. Returns err's

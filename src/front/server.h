@@ -42,6 +42,7 @@ int front_check_socket(const char *path, struct cow_error *err);
 int front_server_start(struct front_server **out, const struct front_server_options *options,
                        struct cow_error *err);
 
+/* Its path, absolute or as options->socket_path had it; the server's. */
 const char *front_server_socket(const struct front_server *server);
 const char *front_server_uri(const struct front_server *server);     /* "nbd+unix:///?socket=/tmp/..." */
 uint64_t front_server_size_bytes(const struct front_server *server); /* of the whole disk */

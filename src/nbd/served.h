@@ -31,6 +31,7 @@ struct served_options {
 int served_open(struct served **out, const struct served_options *options, struct cow_error *err);
 void served_close(struct served *disk); /* NULL is allowed; nothing is written */
 
+/* Of the disk, and whether it is a writer's: as it was opened. */
 uint64_t served_size_bytes(const struct served *disk);
 bool served_is_writing(const struct served *disk);
 /* Whether two that are only looked at are one file on one backing file, of one size. */
@@ -42,6 +43,7 @@ int served_read(struct served *disk, uint64_t offset, void *buffer, size_t n_byt
 /* served_look comes before the first extent of a request: the files are as they were, or are read anew. */
 int served_look(struct served *disk, struct cow_error *err);
 int served_extent(struct served *disk, uint64_t offset, struct cow_extent *out, struct cow_error *err);
+/* For a writer only, each of them. */
 int served_write(struct served *disk, uint64_t offset, const void *data, size_t n_bytes,
                  struct cow_error *err);
 int served_zero(struct served *disk, uint64_t offset, uint64_t n_bytes, struct cow_error *err);

@@ -117,7 +117,8 @@ licence() {
 
 # A check that finds nothing proves nothing before it has been seen to find something.
 self_tests() {
-    tests/lint/includes.py --self-test && tests/lint/rooms.py --self-test && tests/lint/sizes.py --self-test
+    tests/lint/includes.py --self-test && tests/lint/rooms.py --self-test && tests/lint/sizes.py --self-test &&
+        tests/lint/prototypes.py --self-test
 }
 
 step tree tree
@@ -125,6 +126,7 @@ step self-test self_tests
 step includes tests/lint/includes.py
 step rooms tests/lint/rooms.py
 step sizes tests/lint/sizes.py
+step prototypes tests/lint/prototypes.py
 step dialect dialect
 step library library_alone
 step format format

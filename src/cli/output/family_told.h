@@ -10,6 +10,8 @@
 #include "cli/output/out.h"
 #include "cow/family.h"
 
+/* The backing file, then a row a member with what there is to know of it below. Troubles are not told here.
+ */
 void cli_family_text(struct cli_out *out, const struct cow_family *family);
 
 /* NULL if out of memory. The caller's. */

@@ -22,11 +22,15 @@ struct cli_files {
     size_t n_sorted;
 };
 
+/* Each volume with its changed files, then what is in the COW by classes. verbose: inode numbers, and the
+ * files that do not differ, too. */
 void cli_files_text(struct cli_out *out, const struct cli_files *files, bool verbose);
 
 /* Whole or not at all, file by file through a spool. */
 int cli_files_json(const struct cli_files *files, struct cow_error *err);
 
+/* One owner, that of the byte `offset` of the disk: as rows, where the words are the same as on the screen,
+ * or as a JSON object. Without memory the text says so in place of the rows. JSON: COW_NO_MEMORY, COW_IO. */
 void cli_owner_text(struct cli_out *out, const struct cli_files *files, const struct cow_fs_owner *owner,
                     uint64_t offset);
 int cli_owner_json(const struct cli_files *files, const struct cow_fs_owner *owner, struct cow_error *err);
@@ -47,6 +51,8 @@ struct cli_files_diff {
     uint64_t first_difference; /* where they are not equal: the first byte, or the shorter one's length */
 };
 
+/* Prints it as an object; sizes of a version that is not there, and the place of equal ones, are null.
+ * Errors: COW_NO_MEMORY, COW_IO. */
 int cli_diff_json(const struct cli_files_diff *diff, struct cow_error *err);
 
 /* A path of the guest, safe to print, whole. The caller's. NULL: out of memory. */

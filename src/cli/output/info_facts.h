@@ -25,6 +25,8 @@ struct cli_facts {
     bool holder_known; /* some file systems have no locks to ask for */
 };
 
+/* In rows; verbose: the fields of the header as raw bytes, too. What layout and usage tell is left out where
+ * there is no layout. */
 void cli_info_text(struct cli_out *out, const struct cli_facts *facts, bool verbose);
 
 /* NULL if out of memory. The caller's. */

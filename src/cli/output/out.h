@@ -39,10 +39,10 @@ void cli_row(struct cli_out *out, const char *label, const char *format, ...)
 void cli_row_tone(struct cli_out *out, enum cli_tone tone, const char *label, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A note on standard error, whatever -q says; nothing for "". */
 /* Rows of what both front ends tell go there, too. */
 struct front_rows cli_rows(struct cli_out *out);
 
+/* A note on standard error, whatever -q says; nothing for "". */
 void cli_note(const char *text);
 
 /* "64.0 MiB (67108864 bytes)". buffer has CLI_AMOUNT_BYTES. Returns buffer. */

@@ -11,6 +11,8 @@
 #include "cli/output/out.h"
 #include "cow/plan.h"
 
+/* All of it, in rows: what comes of it, what it writes and needs, notes, the way back, the steps, and the
+ * command that does the same. */
 void cli_plan_text(struct cli_out *out, const struct cow_plan *plan);
 
 /* Of the plan's text just what should not be missed: for a change that asks nothing. */

@@ -22,7 +22,7 @@ struct cli_progress {
 
 /* From now on a signal is a request to stop, not the end. */
 void cli_catch_signals(void);
-bool cli_interrupted(void);
+bool cli_interrupted(void); /* one has come */
 
 /* Fills env with callbacks on *progress, which must live as long. */
 void cli_progress_begin(struct cli_progress *progress, struct cow_env *env, bool quiet);

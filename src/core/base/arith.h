@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* a + b. */
 static inline bool arith_add(uint64_t *out, uint64_t a, uint64_t b)
 {
     uint64_t sum;
@@ -20,6 +21,7 @@ static inline bool arith_add(uint64_t *out, uint64_t a, uint64_t b)
     return true;
 }
 
+/* a * b. */
 static inline bool arith_mul(uint64_t *out, uint64_t a, uint64_t b)
 {
     uint64_t product;
@@ -54,16 +56,19 @@ static inline bool arith_array_bytes(size_t *out, uint64_t n, size_t member_byte
     return true;
 }
 
+/* 0 is none. */
 static inline bool arith_is_power_of_two(uint64_t n)
 {
     return n != 0 && (n & (n - 1)) == 0;
 }
 
+/* The smaller one. */
 static inline uint64_t arith_min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
+/* The larger one. */
 static inline uint64_t arith_max(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;

@@ -28,6 +28,7 @@ static inline void bytes_put(uint8_t *bytes, unsigned width_bytes, bool big_endi
     }
 }
 
+/* Also of no bytes. */
 static inline bool bytes_all_zero(const uint8_t *bytes, size_t n_bytes)
 {
     return n_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n_bytes - 1) == 0);

@@ -87,7 +87,7 @@ int half_read(struct half *out, const struct cow_io *io, int fd);
 int half_open_beside(struct half *out, const struct cow_io *io, const char *image_real_path,
                      const struct stat *image_facts, const char *image_path, const uint8_t id[HALF_ID_BYTES],
                      int flags);
-void half_clear(struct half *half);
+void half_clear(struct half *half); /* frees the segments */
 
 /* Where the end of the data is, in sectors: where the gap is before anything has moved. */
 uint64_t half_end(const struct half *half);

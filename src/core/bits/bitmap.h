@@ -26,11 +26,12 @@ int bitmap_open_disk(struct bitmap **out, const struct format_disk *disk, const 
  */
 int bitmap_open(struct bitmap **out, const struct cow_io *io, int fd, uint64_t offset, uint64_t sectors,
                 struct cow_error *err);
-void bitmap_close(struct bitmap *bitmap);
+void bitmap_close(struct bitmap *bitmap); /* NULL is allowed; bits that are not in the file are lost */
 
 /* How many of the bits [first, first + count) are set; what lies past the last bit counts as clear. */
 int bitmap_count(struct bitmap *bitmap, uint64_t first, uint64_t count, uint64_t *out, struct cow_error *err);
 
+/* One bit; clear past the last one. Errors, here and below: COW_IO, COW_NO_MEMORY. */
 int bitmap_get(struct bitmap *bitmap, uint64_t sector, bool *out, struct cow_error *err);
 
 /* The first bit at or after `sector` that is `set`, or the number of bits if there is none. */

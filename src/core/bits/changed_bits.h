@@ -29,6 +29,7 @@ int changed_bits_set(struct changed_bits *changed, uint64_t first, uint64_t coun
 /* Adds those that lie in bytes[n_bytes], which begin at bit `first`, a multiple of CHANGED_PIECE_BITS. */
 void changed_bits_lay(const struct changed_bits *changed, uint64_t first, uint8_t *bytes, size_t n_bytes);
 
+/* Forgets all pieces, and frees them; it can be used again. */
 void changed_bits_clear(struct changed_bits *changed);
 
 #endif

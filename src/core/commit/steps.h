@@ -32,9 +32,9 @@ int commit_save_range(struct commit *c, struct record_saved *saved, uint64_t off
 /* No step: whether the record that was read is the one that the plan was made from, whose words were shown,
  * and whose files are held. COW_REFUSED. */
 int commit_check_record(struct commit *c);
-int commit_recover(struct commit *c); /* step_recover.c */
-int commit_undo(struct commit *c);    /* the same way as recovery goes */
-int commit_discard_undo(struct commit *c);
+int commit_recover(struct commit *c);      /* step_recover.c */
+int commit_undo(struct commit *c);         /* the same way as recovery goes */
+int commit_discard_undo(struct commit *c); /* removes that of one image */
 
 /* The private backing file, empty, under its temporary name; made once. */
 int commit_make_copy(struct commit *c);

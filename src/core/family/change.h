@@ -15,7 +15,8 @@ int family_new_plan(struct cow_plan **out, struct cow_image *img, enum cow_opera
  * With a status that is not 0 the plan is freed. */
 int family_finish(struct cow_plan **out, struct cow_plan *plan, int status, struct cow_error *err);
 
-/* backing_path: of the file beside which the journal lies. */
+/* As cow_plan_recover_way, cow_plan_undo and cow_plan_discard_undo, each for all images. backing_path: of the
+ * file beside which the journal, or the undo record, lies. */
 int family_plan_recover(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
                         const char *backing_path, struct cow_error *err);
 int family_plan_undo(struct cow_plan **out, struct cow_image *img, const char *backing_path,

@@ -59,8 +59,9 @@ int scan_dirty_bytes(struct volume_scan *v, uint64_t first_block, uint64_t count
 
 /* One that no directory names. */
 bool inode_is_reserved(ext2_filsys fs, uint32_t inode);
+/* As its table says: it has a mode, and a link. */
 bool inode_in_use(ext2_filsys fs, uint32_t inode, const struct ext2_inode_large *content);
-enum cow_fs_type inode_type(uint16_t mode);
+enum cow_fs_type inode_type(uint16_t mode); /* of i_mode */
 /* An inode out of its table. */
 void inode_decode(struct ext2_inode_large *out, ext2_filsys fs, const uint8_t *bytes);
 

@@ -50,12 +50,13 @@ struct nodes {
     size_t text_bytes, text_room;
 };
 
+/* NULL: there is none of that number. */
 struct node *nodes_find(const struct nodes *nodes, uint32_t inode);
 /* Finds or adds. NULL: out of memory. */
 struct node *nodes_get(struct nodes *nodes, uint32_t inode);
 /* Puts a name in front of a list. False: out of memory. */
 bool nodes_add_name(struct nodes *nodes, uint32_t *list, uint32_t directory, const char *text,
                     size_t text_bytes);
-void nodes_free(struct nodes *nodes);
+void nodes_free(struct nodes *nodes); /* what is in it */
 
 #endif

@@ -37,6 +37,7 @@ bool owners_sort(struct owners *owners);
 /* The stretch that holds the block, or NULL; *end is where the answer ceases to hold (as far as `limit`). */
 const struct owned *owners_find(const struct owners *owners, uint64_t block, uint64_t limit, uint64_t *end);
 
+/* Frees what is in it: it is empty then, and can be used again. */
 void owners_free(struct owners *owners);
 
 /* Where superblocks, descriptors, bitmaps and inode tables lie. Sorted. False: out of memory. */

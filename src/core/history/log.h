@@ -40,11 +40,11 @@ struct log_buffer {
 
 /* Empties it and begins a record. */
 void log_begin(struct log_buffer *buffer, enum log_kind kind);
-void log_put(struct log_buffer *buffer, uint64_t number);
+void log_put(struct log_buffer *buffer, uint64_t number);                         /* 7 bits a byte */
 void log_put_bytes(struct log_buffer *buffer, const void *bytes, size_t n_bytes); /* with their number */
 /* Fills in length and sum: the whole of it is bytes[0..n) then. */
 void log_finish(struct log_buffer *buffer);
-void log_free(struct log_buffer *buffer);
+void log_free(struct log_buffer *buffer); /* empty again, and can be used */
 
 /* ---- reading ---- */
 
@@ -55,6 +55,7 @@ struct log_reader {
     bool is_bad;
 };
 
+/* The next number. One is bad that does not end in the record, or has more than 64 bits. */
 uint64_t log_take(struct log_reader *reader);
 /* Bytes with their number: they stay where they lie. */
 const uint8_t *log_take_bytes(struct log_reader *reader, size_t *n_bytes);

@@ -15,6 +15,8 @@ struct log_mark {
     uint32_t header_sum; /* CRC of the file's first bytes, up to the bitmap */
 };
 
+/* Asks it of the open file, and of the header as it was read last; nothing but the filesystem can be unknown.
+ */
 void log_mark_of(struct log_mark *out, const struct cow_image *img);
 
 #endif

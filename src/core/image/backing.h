@@ -28,6 +28,7 @@ int backing_ignore(struct backing_file *out, const struct cow_header *header, st
  * that makes no header of the same path. */
 void backing_break_tie(struct format_disk *disk, struct cow_header *header,
                        const struct format_source *source, const struct cow_backing *backing);
+/* Closes the file, if it is open, and frees its strings. */
 void backing_close(const struct cow_io *io, struct backing_file *backing);
 
 /* Whether an open file is a COW itself, in any variant: a kernel shows it as raw bytes all the same. */

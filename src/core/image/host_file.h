@@ -27,7 +27,7 @@ int host_file_open(const struct cow_io *io, struct host_file *out, const char *p
 /* The same for what holds a disk: a block device is as good. Its size is that of the device. */
 int host_file_open_disk(const struct cow_io *io, struct host_file *out, const char *path, int flags,
                         struct cow_error *err);
-void host_file_close(const struct cow_io *io, struct host_file *file);
+void host_file_close(const struct cow_io *io, struct host_file *file); /* nothing where none is open */
 
 /* The extent of the file at `offset` (asked once for each extent), cut to `limit`. */
 int host_file_extent(const struct cow_io *io, struct host_file *file, uint64_t offset, uint64_t limit,

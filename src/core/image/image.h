@@ -36,8 +36,7 @@ struct cow_image {
 
 enum { SCRATCH_BYTES = 256 * 1024 };
 
-/* What a stock kernel would say of these header bytes with this backing file. It serves images that are not
- * written yet, too: that is how the preview of a change knows. */
+/* What a verdict is made of. */
 struct verdict_facts {
     const uint8_t *bytes;
     size_t n_bytes;
@@ -53,6 +52,10 @@ struct verdict_facts {
     bool switches;       /* the caller named a backing that is not the stored one */
     bool beside_image;   /* a relative path that was found beside the image only */
 };
+
+/* What a stock kernel would say of these header bytes with this backing file, by its checks in its order. It
+ * serves images that are not written yet, too: that is how the preview of a change knows. out->brief is
+ * static. */
 void verdict_of(struct cow_verdict *out, const struct verdict_facts *facts);
 
 /* The image as a kernel reads it: its backing file is a raw disk, even if it is a COW itself. What changes an
@@ -113,13 +116,15 @@ int image_tell_compared(const struct cow_env *env, uint64_t done_bytes, uint64_t
 int image_file_extent(struct cow_image *img, enum cow_file file, uint64_t offset, uint64_t limit,
                       struct io_extent *out);
 
-/* Where byte `offset` of the disk lies in one file; what follows lies behind it, as far as that goes: in a
- * half-moved image there is a gap. */
+/* A place in one of the files. */
 struct image_place {
     struct host_file *file;
     uint64_t offset;
-    uint64_t n_bytes;
+    uint64_t n_bytes; /* that lie there in one piece; UINT64_MAX: all that follows */
 };
+
+/* Where byte `offset` of the disk lies in one file; what follows lies behind it, as far as that goes: in a
+ * half-moved image there is a gap. Whatever the bitmap says, and also past the file's end. */
 struct image_place image_place(struct cow_image *img, enum cow_file file, uint64_t offset);
 
 /* The first bytes of the backing file, as they lie there: how many, or -errno. */

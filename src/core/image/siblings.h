@@ -40,7 +40,7 @@ int siblings_find_on(struct siblings *out, const struct cow_io *io, const struct
  * place cannot be read, COW_NO_MEMORY; what was found stays. */
 int siblings_add(struct siblings *found, const struct cow_io *io, const struct stat *facts, const char *place,
                  struct cow_error *err);
-void siblings_clear(struct siblings *siblings);
+void siblings_clear(struct siblings *siblings); /* there are none then */
 
 /* The first of which a change was interrupted, or NULL. */
 const struct sibling *siblings_pending(const struct siblings *siblings);

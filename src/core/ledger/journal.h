@@ -24,13 +24,15 @@ int journal_peek(struct record *out, bool *found, const struct cow_image *img, s
 /* The name of the journal of a kind of change (side.h). */
 const char *record_kind_journal(unsigned kind);
 
-/* What the image's file is, seen from a record. */
 enum journal_view {
     JOURNAL_SEES_OLD,     /* the file, and the header, from before the change */
     JOURNAL_SEES_NEW,     /* those from after it */
     JOURNAL_SEES_HALF,    /* the file is marked, and bears the record's id: its data is being moved */
     JOURNAL_SEES_STRANGE, /* neither: somebody put another file there */
 };
+
+/* What the image's file is, seen from a record: by its header and by what tells one file from another
+ * (journal_is_file). */
 enum journal_view journal_view(const struct record *record, const struct cow_image *img);
 
 /* Of a change that shifts: the first sector while its data is being moved: this one, with the mark and the
@@ -65,6 +67,7 @@ bool journal_unwritten(const struct record *record, const struct stat *facts, bo
  * name, too, where inode numbers tell them apart. */
 bool journal_copy_is_unwritten(const struct record *record, const struct stat *facts);
 
+/* To the nanosecond. */
 bool same_time(struct timespec a, struct timespec b);
 
 #endif

@@ -12,12 +12,14 @@
  * it is done with already. COW_REFUSED where its journal is of another change, or that way is closed. */
 int recover_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
                         struct cow_error *err);
+/* As cow_plan_recover_way, of this image alone: by its own journal. */
 int recover_plan_alone(struct cow_plan **out, struct cow_image *img, enum cow_recover_way way,
                        struct cow_error *err);
 
 /* As cow_plan_undo. COW_REFUSED where the last change of the image is not that of the family. */
 int undo_plan_member(struct cow_plan **out, struct cow_image *img, const struct plan_family *family,
                      struct cow_error *err);
+/* The same of one image, by its own undo record. */
 int undo_plan_alone(struct cow_plan **out, struct cow_image *img, struct cow_error *err);
 
 /* As cow_plan_discard_undo. */

@@ -212,11 +212,13 @@ const char *plan_text(struct cow_plan *plan, const char *format, ...) __attribut
 /* The same for people: names in it are escaped. */
 const char *plan_words(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds a consequence, and a step at the end. format makes a sentence, or a line, for people: names in it are
+ * escaped. There is room for PLAN_NOTES_MAX notes; without memory plan_finish tells. */
 void plan_note(struct cow_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void plan_step(struct cow_plan *plan, enum cow_step_kind kind, uint64_t bytes, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same, of a step that is there already. */
+/* Adds a step that is there already, its text too: that has to live as long as the plan. */
 void plan_add_step(struct cow_plan *plan, const struct cow_step *step);
 
 /* Opens a further file to be read; the plan closes it. Errors as opening has them, "the WHAT" before them. */
@@ -225,13 +227,15 @@ int plan_add_input(struct cow_plan *plan, const char *what, const char *path, st
 /* The files that the steps make, change or remove, into the preview: anew, from the steps as they are now
  * (plan_files.c). A plan that recovers or undoes has named its own by plan_touch. */
 void plan_name_files(struct cow_plan *plan);
+
+/* Names a file in the preview, without a size or with one. path is copied. */
 void plan_touch(struct cow_plan *plan, enum cow_touch touch, const char *path);
+void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 /* Names a file only if it is there now; and a file beside the target (SIDE_UNDO...), if it is there. */
 void plan_touch_if_there(struct cow_plan *plan, enum cow_touch touch, const char *path);
 void plan_touch_side(struct cow_plan *plan, enum cow_touch touch, const char *side);
-void plan_touch_sized(struct cow_plan *plan, enum cow_touch touch, const char *path, uint64_t size_bytes);
 
-/* The same of a file that another plan names; its path is copied. */
+/* Adds a file that another plan names; its path is copied, too. */
 void plan_add_file(struct cow_plan *plan, const struct cow_touched *file);
 
 /* The end of every builder. With status 0 it names the files, and hands the plan out, unless something is in

@@ -22,6 +22,7 @@ struct front_diff {
     size_t lines;
 };
 
+/* Frees what is in it, and leaves it all zero: empty. */
 void front_diff_free(struct front_diff *diff);
 
 /* Whether to stop; total is 0 where nobody knows how much there is to do. */
@@ -44,6 +45,8 @@ int front_versions_look(struct front_versions *versions, uint64_t done, uint64_t
 int front_versions_read(struct front_versions *versions, enum cow_version side, uint64_t offset, void *buffer,
                         size_t n_bytes, struct cow_error *err);
 
+/* Adds bytes, or text, behind what is there; where lines begin is found out at the end (compare.c). Text is
+ * cut to 2 * COW_MESSAGE_BYTES. COW_NO_MEMORY; *diff is as before then. */
 int front_diff_add(struct front_diff *diff, const void *bytes, size_t n_bytes, struct cow_error *err);
 int front_diff_addf(struct front_diff *diff, struct cow_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

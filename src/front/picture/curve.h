@@ -23,6 +23,7 @@ struct front_curve {
  * diagonal. Returns 0 or COW_NO_MEMORY (there is none then). */
 int front_curve_draw(struct front_curve *curve, int cols, int rows);
 
+/* Frees what is in it: there is none then. */
 void front_curve_free(struct front_curve *curve);
 
 #endif

@@ -38,6 +38,7 @@ struct drawing {
 
 enum drawing_align { DRAWING_LEFT, DRAWING_RIGHT };
 
+/* A rectangle, filled, over what is there; pixels. It belongs to drawing->group, as texts do. */
 void drawing_rect(struct drawing *drawing, int x, int y, int width, int height, uint32_t rgb);
 
 /* A line of text; at x it begins, or ends. Copied. Returns its width in pixels, rounded up. */

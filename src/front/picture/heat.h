@@ -38,6 +38,7 @@ struct front_heat {
 void front_heat_measure(struct front_heat *out, enum front_heat_choice choice, const struct cow_density *cell,
                         size_t cells);
 
+/* The shade of a cell on that scale; where nothing is in the COW, and outside, as front_density_of. */
 enum front_density front_heat_of(const struct front_heat *heat, const struct cow_density *density);
 
 /* By quarters, as on a linear scale. */

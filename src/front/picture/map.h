@@ -38,6 +38,7 @@ struct front_map {
 int front_map_whole(struct front_map *out, struct cow_image *image, bool scans, const struct cow_env *env,
                     struct cow_error *err);
 
+/* Frees what the map owns, and forgets the rest. */
 void front_map_free(struct front_map *map);
 
 enum front_picture_kind { FRONT_PICTURE_SVG, FRONT_PICTURE_PNG };

@@ -32,6 +32,7 @@ int nbd_client_need(struct cow_error *err);
 int nbd_client_open(struct nbd_client **out, int socket_fd, struct cow_error *err);
 void nbd_client_close(struct nbd_client *client); /* NULL is allowed */
 
+/* Of the disk in bytes, as the server said when it was opened. */
 uint64_t nbd_client_size(const struct nbd_client *client);
 
 /* Any number of bytes. */

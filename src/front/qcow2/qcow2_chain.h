@@ -33,7 +33,7 @@ struct qcow2_chain {
  * missing), COW_CANCELLED. */
 int qcow2_read_chain(struct qcow2_chain *out, const char *path, const struct cow_env *env,
                      struct cow_error *err);
-void qcow2_clear_chain(struct qcow2_chain *chain);
+void qcow2_clear_chain(struct qcow2_chain *chain); /* frees what is in it */
 
 /* The raw file of this host on which the image lies, and which lies on nothing; NULL: it does not. */
 const struct qcow2_file *qcow2_raw_backing(const struct qcow2_chain *chain);

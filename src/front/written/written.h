@@ -50,7 +50,7 @@ struct front_shares {
  * empty then. */
 int front_written_shares(struct front_shares *out, const struct front_written *written,
                          const struct cow_sectors *set, struct cow_error *err);
-void front_shares_free(struct front_shares *shares);
+void front_shares_free(struct front_shares *shares); /* what is in it; all zero is empty */
 
 /* What of a log cannot be read, in a sentence; "" where all of it could. Returns out. */
 const char *front_log_left_text(char *out, size_t out_bytes, const struct cow_history *history);

@@ -17,8 +17,8 @@ struct tui_mark {
     enum tui_style style;
 };
 
+/* A cell of the map, and a run of the Blocks view; an origin that is none is a '?'. */
 struct tui_mark tui_density_mark(enum front_density density);
-
 struct tui_mark tui_origin_mark(enum cow_origin origin);
 
 /* A cell of the map after a scan: sectors[] of its origins. What a crash lost shows in any case; else what
@@ -42,6 +42,7 @@ enum tui_owner {
     TUI_OWNERS
 };
 
+/* The group that a class is in, and the letter and colour of a group. */
 enum tui_owner tui_owner_of(enum cow_fs_class fs_class);
 struct tui_mark tui_owner_mark(enum tui_owner owner);
 

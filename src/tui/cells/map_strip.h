@@ -25,6 +25,7 @@ struct map_strip {
 void map_strip_draw(struct tui_app *app, struct map_strip *strip, struct tui_canvas *canvas, int y,
                     enum front_heat_choice choice, uint64_t first_sector, uint64_t sectors);
 
+/* Frees the counts and leaves it all zero: it is counted anew when it is drawn next. */
 void map_strip_free(struct map_strip *strip);
 
 #endif

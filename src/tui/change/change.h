@@ -67,7 +67,9 @@ void change_begin(struct tui_app *app, struct change *change, const struct chang
 /* Gives up what it holds; it may begin again. */
 void change_end(struct change *change);
 
-/* The view's handlers, for the view that holds the change. */
+/* The view's handlers, all of them for the view that holds the change: which actions hold; a key, for the
+ * field of the confirmation alone; a paste into that, which is no yes; an action; and the page with its
+ * frame. */
 tui_contexts change_contexts(const struct change *change);
 enum tui_result change_key(struct change *change, int key);
 enum tui_result change_paste(struct tui_app *app, const struct change *change);
@@ -98,6 +100,7 @@ bool change_makes_file(const struct change *change);
 void change_put_layouts(struct tui_page *page, const struct cow_preview *preview, bool roomy, bool numbers);
 /* Rows of what both front ends tell go there. */
 struct front_rows change_rows(struct tui_page *page);
+/* The command that does the same, where there is one. */
 void change_put_command(struct tui_page *page, const struct cow_preview *preview);
 
 /* A blank line, which is a luxury of large screens. */

@@ -25,8 +25,10 @@ struct recover_choice {
  * named. */
 bool recover_choice_ask(struct recover_choice *choice, struct tui_app *app, const struct cow_plan *plan);
 
+/* The way that is selected at this moment. */
 enum cow_recover_way recover_choice_way(const struct recover_choice *choice);
 
+/* Selects the other way, or scrolls; TUI_IGNORED for what is neither. Drawing fills the page anew. */
 enum tui_result recover_choice_act(struct recover_choice *choice, enum tui_action_id action);
 void recover_choice_draw(struct recover_choice *choice, struct tui_app *app, struct tui_canvas *canvas,
                          struct tui_rect area);

@@ -25,6 +25,7 @@ enum tui_order {
         TUI_ORDERS
 };
 
+/* As in the table; static. */
 const char *tui_order_text(enum tui_order order);
 
 enum tui_row_kind {
@@ -68,6 +69,6 @@ struct tui_level {
 /* Fills it from app->files, which has to be known. Errors: COW_NO_MEMORY (it is empty then). */
 int tui_level_fill(struct tui_level *level, const struct tui_app *app, const struct tui_level_at *at,
                    struct cow_error *err);
-void tui_level_free(struct tui_level *level);
+void tui_level_free(struct tui_level *level); /* what is in it */
 
 #endif

@@ -72,6 +72,8 @@ struct tui_follow {
     double renewed, renewing; /* when the filesystem was read anew last, and how long that took */
 };
 
+/* Off, with nothing known. All are borrowed: cells and scan are told what has changed, files reads the
+ * filesystem anew and is asked whose it is. */
 void tui_follow_init(struct tui_follow *follow, const struct tui_subject *subject, struct tui_cells *cells,
                      struct tui_scan *scan, struct tui_files *files);
 

@@ -42,6 +42,8 @@ int lesson_run(struct tui_backend *backend, bool is_ascii, int *stop_signal, str
 /* A step's text has at most so many lines of LESSON_PICTURE_COLS: with its picture it fits into 60x20. */
 enum { LESSON_TEXT_LINES = 5 };
 
+/* Draws the step, and what lies over it, at the backend's size, and presents it. Without memory the old
+ * picture stays. */
 void lesson_draw(struct lesson *lesson);
 
 #endif

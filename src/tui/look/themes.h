@@ -25,6 +25,7 @@ struct tui_theme_list {
  * file and line; COW_IO where it cannot be read. *theme holds nothing of use then. */
 int tui_theme_load(struct tui_theme *theme, const char *name, struct cow_error *err);
 
+/* Looks into the directories anew. What cannot be read adds none; the program's own are there in any case. */
 void tui_theme_list(struct tui_theme_list *list);
 
 /* All names, for a message: "16, contrast, dark"; cut to what fits. Returns out. */

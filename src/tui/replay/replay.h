@@ -100,10 +100,12 @@ int replay_count_map(struct replay *replay, int cols, int rows, struct cow_error
 int replay_count_line(struct replay *replay, int cols, struct cow_error *err);
 /* What was written, and whose it is where that was asked for. */
 int replay_find_written(struct replay *replay, struct cow_error *err);
-void replay_free(struct replay *replay);
+void replay_free(struct replay *replay); /* what it owns; neither backend nor history */
 
 /* ---- replay_draw.c, replay_list.c ---- */
 
+/* Counts what is shown, draws it at the backend's size, and presents it. Without memory for the screen the
+ * old picture stays, and that is no error. */
 int replay_draw(struct replay *replay, struct cow_error *err);
 /* The list of what was written, and its heading in the frame. */
 void replay_draw_list(struct replay *replay, struct tui_rect area);

@@ -47,7 +47,7 @@ enum { TUI_SIDE_MAX = 1000 };
 /* Gives the canvas that size, from 1 to TUI_SIDE_MAX a side, blank. Returns 0 or COW_NO_MEMORY (the canvas is
  * unchanged then). */
 int tui_canvas_resize(struct tui_canvas *canvas, int cols, int rows);
-void tui_canvas_free(struct tui_canvas *canvas);
+void tui_canvas_free(struct tui_canvas *canvas);  /* it has no cells then */
 void tui_canvas_clear(struct tui_canvas *canvas); /* blank, cursor hidden */
 
 /* Cells that a character takes on this canvas: 1 or 2; in ASCII always 1. */
@@ -66,6 +66,8 @@ int tui_textf(struct tui_canvas *canvas, int x, int y, int max_cols, enum tui_st
 int tui_text_right(struct tui_canvas *canvas, int x_end, int y, int max_cols, enum tui_style style,
                    const char *text);
 
+/* Puts one character into each cell of a rectangle; or gives them another style, and leaves what they show.
+ */
 void tui_fill(struct tui_canvas *canvas, struct tui_rect rect, uint32_t ch, enum tui_style style);
 void tui_restyle(struct tui_canvas *canvas, struct tui_rect rect, enum tui_style style);
 

@@ -27,7 +27,7 @@ struct tui_page {
 
 /* Empties the page and sets its width; the scroll position stays. */
 void tui_page_begin(struct tui_page *page, int cols);
-void tui_page_free(struct tui_page *page);
+void tui_page_free(struct tui_page *page); /* what is in it: all zero is empty */
 
 /* An empty line at the end. */
 void tui_page_line(struct tui_page *page);
@@ -44,12 +44,15 @@ int tui_page_wrap(struct tui_page *page, int first_col, int hang_col, enum tui_s
 int tui_page_wrapf(struct tui_page *page, int first_col, int hang_col, enum tui_style style,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Texts side by side, each wrapped within its columns, in as many new lines as the longest takes. */
+/* One of some texts that stand side by side. */
 struct tui_column {
     int col, cols;
     enum tui_style style;
     const char *text;
 };
+
+/* Texts side by side, each wrapped within its columns, in as many new lines as the longest takes. n <=
+ * TUI_COLUMNS_MAX. */
 enum { TUI_COLUMNS_MAX = 4 };
 void tui_page_columns(struct tui_page *page, const struct tui_column *column, size_t n);
 

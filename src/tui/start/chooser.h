@@ -35,7 +35,7 @@ struct tui_chooser {
 /* Begins with nothing looked at. directory is borrowed. */
 void tui_chooser_begin(struct tui_chooser *chooser, struct tui_backend *backend, const char *directory,
                        bool no_backing);
-void tui_chooser_end(struct tui_chooser *chooser);
+void tui_chooser_end(struct tui_chooser *chooser); /* frees what it owns; not the backend */
 
 /* Asks until an image is chosen: *path is its path, borrowed until the next call; or NULL: the user leaves,
  * or a signal or the end of a script ends it. Returns 0 or the status of a failed script. */
@@ -46,6 +46,8 @@ void tui_chooser_return(struct tui_chooser *chooser, const struct cow_error *pro
 
 /* ---- chooser_draw.c ---- */
 
+/* Draws the list, and the box over it, at the backend's size, and presents it. Without memory the old picture
+ * stays. */
 void tui_chooser_draw(struct tui_chooser *chooser);
 
 #endif

@@ -31,6 +31,7 @@ int tui_owners_show(struct tui_app *app, struct tui_owners *owners, uint64_t fir
 /* The cell's mark; false where it has none, and looks as it would without. */
 bool tui_owners_mark(const struct tui_owners *owners, size_t cell, struct tui_mark *out);
 
+/* Frees the cells and leaves it all zero: there are none. */
 void tui_owners_free(struct tui_owners *owners);
 
 #endif

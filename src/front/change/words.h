@@ -16,10 +16,10 @@ struct front_words {
     const int *stream_fd; /* merge: to this open file, and not to a new one; no word stands for it */
 };
 
-/* OPTION(its name, its letter or 0, FLAG or TEXT, what it takes or NULL, its member, the changes that take it,
- * its help, and for the shells what its argument can be and what it does not go with, as cli/options.h has
- * them, or NULL). FOR names a change; the command line's own ones have a FOR as well, which the screen does
- * not offer. */
+/* OPTION(name, letter or 0, FLAG or TEXT, what it takes or NULL, its member, the changes that take it, its
+ * help, and for the shells what its argument can be and what it does not go with, as cli/options.h has them,
+ * or NULL). FOR names a change; the command line's own ones have a FOR as well, which the screen does not
+ * offer. */
 /* clang-format off */
 #define FRONT_EACH_OPTION(OPTION, FOR)                                                                       \
     OPTION("output", 'o', TEXT, "FILE", output, FOR(MERGE) | FOR(RESIZE) | FOR(DIFF) | FOR(PAGES)            \

@@ -6,7 +6,7 @@ compared with NULL and a number with 0, only what is true or false stands alone.
 Usage: dialect.py [--fix] [FILE...]      default: all of src, include and tests, but what is not compiled here
        --fix writes the files anew as they should be (then clang-format)
        --self-test: whether it finds what it is to find
-Reads with libclang (python3-clang); exit 77 without it."""
+Reads with libclang (python3-clang); exit 77 without it. What is made when building is in $BUILD, or build."""
 import concurrent.futures
 import os
 import pathlib
@@ -35,7 +35,7 @@ TRUTHS = {"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!"}
 def flags():
     """How the tree is compiled, as far as it matters here."""
     found = ["-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-DHAVE_LIBNBD", "-DHAVE_LIBPNG",
-             *(f"-I{ROOT / name}" for name in ("include", "src", "tests", "tests/unit", "build"))]
+             *(f"-I{ROOT / name}" for name in ("include", "src", "tests", "tests/unit")), f"-I{ROOT / os.environ.get('BUILD', 'build')}"]
     for package in "ncursesw", "readline", "jansson", "ext2fs", "com_err", "blkid", "check", "libnbd", "libpng", "fuse3", "nbdkit":
         told = subprocess.run(["pkg-config", "--cflags", package], capture_output=True, text=True, check=False)
         found += told.stdout.split()

@@ -73,7 +73,7 @@ static_analysis() {
 # What it cannot be asked without is told by its last line.
 dialect() {
     local said code=0
-    said=$(tests/lint/dialect.py --self-test && tests/lint/dialect.py) || code=$?
+    said=$(tests/lint/dialect.py --self-test && BUILD=$build/lint-gcc tests/lint/dialect.py) || code=$?
     [ -z "$said" ] || printf '%s\n' "$said"
     [ "$code" != 77 ] || why=$said
     return "$code"

@@ -12,22 +12,12 @@
 #include "cow/fs.h"
 #include "cow/image.h"
 
-int cli_info(const struct cli_options *options, struct cow_error *err);
-int cli_map(const struct cli_options *options, struct cow_error *err);
-int cli_list(const struct cli_options *options, struct cow_error *err);
-int cli_help(const struct cli_options *options, struct cow_error *err);
-int cli_family(const struct cli_options *options, struct cow_error *err);
-int cli_create(const struct cli_options *options, struct cow_error *err);
-int cli_plain_change(const struct cli_options *options, struct cow_error *err); /* of front_changes */
+#define COMMAND_RUN(ID, name) int cli_##name(const struct cli_options *options, struct cow_error *err);
+CLI_EACH_COMMAND(COMMAND_RUN)
+#undef COMMAND_RUN
 int cli_merge(const struct cli_options *options, struct cow_error *err);
-int cli_resize(const struct cli_options *options, struct cow_error *err);
-int cli_files(const struct cli_options *options, struct cow_error *err);
-int cli_check(const struct cli_options *options, struct cow_error *err);
-int cli_diff(const struct cli_options *options, struct cow_error *err);
-int cli_serve(const struct cli_options *options, struct cow_error *err);
-int cli_mount(const struct cli_options *options, struct cow_error *err);
-int cli_record(const struct cli_options *options, struct cow_error *err);
-int cli_replay(const struct cli_options *options, struct cow_error *err);
+int cli_plain_change(const struct cli_options *options,
+                     struct cow_error *err); /* all others of front_changes */
 
 /* Whether a log is looked at on the screen: there is one, and no option asks for text. */
 bool cli_replays_on_screen(const struct cli_options *options);

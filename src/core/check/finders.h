@@ -10,12 +10,31 @@
 
 #include "core/check/report.h"
 
+/* One line names a finder: from here it is declared, and checkup.c calls it, after find_place. First those
+ * that go by facts, then those that read the files. */
+/* clang-format off */
+#define EACH_FACT(FIND)                                                                                      \
+    FIND(interrupted) FIND(locked) FIND(undo) FIND(several_names)         /* find_state.c */                 \
+    FIND(no_backing) FIND(backing_size) FIND(backing_elsewhere)           /* find_backing.c */               \
+    FIND(path_relative) FIND(path_long) FIND(path_control)                /* find_path.c */                  \
+    FIND(format) FIND(sector_size) FIND(data_offset) FIND(small_disk)     /* find_header.c */                \
+    FIND(tail) FIND(overlap) FIND(cow_format)                                                                \
+    FIND(bitmap_cut) FIND(file_long)                                      /* find_layout.c */
+#define EACH_READ(FIND)                                                                                      \
+    FIND(backing_date) FIND(backing_is_cow)                               /* find_backing.c */               \
+    FIND(data_cut) FIND(padding) FIND(inflated)                           /* find_layout.c */                \
+    FIND(mixed_pages)                                                     /* find_content.c */
+/* clang-format on */
+
+#define DECLARE_FACT(name) void find_##name(struct checkup *c);
+#define DECLARE_READ(name) int find_##name(struct checkup *c, struct cow_error *err);
+EACH_FACT(DECLARE_FACT)
+EACH_READ(DECLARE_READ)
+#undef DECLARE_FACT
+#undef DECLARE_READ
+
 /* ---- find_state.c: what goes on around the image ---- */
 void find_unfinished(struct checkup *c);
-void find_interrupted(struct checkup *c);
-void find_locked(struct checkup *c);
-void find_undo(struct checkup *c);
-void find_several_names(struct checkup *c);
 
 /* ---- find_candidate.c ---- */
 
@@ -29,40 +48,17 @@ enum candidate_need {
  * that may be its backing file; what was found before stays. COW_NO_MEMORY. */
 int find_candidates(struct checkup *c, enum candidate_need need, struct cow_error *err);
 
-/* ---- find_backing.c, find_path.c ---- */
+/* ---- find_backing.c ---- */
 int find_place(struct checkup *c, struct cow_error *err); /* candidates, before what needs them is reported */
 void find_pending_sibling(struct checkup *c);             /* reports nothing: for the next ones */
-void find_no_backing(struct checkup *c);
-void find_backing_size(struct checkup *c);
-int find_backing_date(struct checkup *c, struct cow_error *err);
-int find_backing_is_cow(struct checkup *c, struct cow_error *err);
-void find_backing_elsewhere(struct checkup *c);
-void find_path_relative(struct checkup *c);
-void find_path_long(struct checkup *c);
-void find_path_control(struct checkup *c);
 
 /* ---- find_header.c: what the header says ---- */
-void find_format(struct checkup *c);
-void find_sector_size(struct checkup *c);
-void find_data_offset(struct checkup *c);
-void find_small_disk(struct checkup *c);
-void find_tail(struct checkup *c);
-void find_overlap(struct checkup *c);
-void find_cow_format(struct checkup *c);
 void find_refused(struct checkup *c); /* last: a refusal that nothing else explains */
-
-/* ---- find_layout.c: the file against its layout ---- */
-void find_bitmap_cut(struct checkup *c);
-int find_data_cut(struct checkup *c, struct cow_error *err);
-void find_file_long(struct checkup *c);
-int find_padding(struct checkup *c, struct cow_error *err);
-int find_inflated(struct checkup *c, struct cow_error *err);
 
 /* ---- find_disk.c: what lies on the disk ---- */
 int find_disk(struct checkup *c, struct cow_error *err);
 
 /* ---- find_content.c: bits, and bytes ---- */
-int find_mixed_pages(struct checkup *c, struct cow_error *err);
 /* Redundant and zero sectors, and orphans: one scan, which needs the backing file. */
 int find_content(struct checkup *c, struct cow_error *err);
 

@@ -82,13 +82,24 @@ def expanded(source, words):
     return re.sub(r"FRONT_EACH_OPTION\(CHANGE_OPTION, FOR\),?", "".join("{%s}," % row for row in options), source)
 
 
+def named(header, each):
+    """What a list of names (EACH(X) X(ONE) X(TWO, two)) names."""
+    return re.findall(r"\(([A-Z0-9_]+)[,)]", re.search(r"#define %s\(\w+\)(.*?[^\\])\n" % each, header, re.S).group(1))
+
+
 class Tables:
     """All that is offered."""
 
     def __init__(self):
         header = COMMENT.sub("", (ROOT / "src/cli/options.h").read_text())
         source = COMMENT.sub("", (ROOT / "src/cli/tables.c").read_text())
-        source = expanded(source, COMMENT.sub("", (ROOT / "src/front/change/words.h").read_text()))
+        words = COMMENT.sub("", (ROOT / "src/front/change/words.h").read_text())
+        source = expanded(source, words)
+        changes = named(words, "FRONT_EACH_CHANGE")
+        every = ["SCREEN", *changes, *named(header, "CLI_EACH_COMMAND")]
+        BITS.update({f"CLI_PLACE_{name}": place for place, name in enumerate(every)}, CLI_COMMANDS=len(every))
+        BITS.update({f"CLI_{name}": 1 << place for place, name in enumerate(every)})
+        header = header.replace("FRONT_EACH_CHANGE(OR_BIT)", "".join(f" | CLI_{name}" for name in changes))
         for name, text in re.findall(r"\b(CLI_[A-Z0-9_]+) = ([^,}]+)", header):
             BITS[name] = eval(f"({text})", {}, dict(BITS))
         self.options = [row for row in rows(source, header, "cli_option_table", "cli_option") if row.help]

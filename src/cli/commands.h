@@ -15,32 +15,16 @@
 /* The run of each command's row in cli_command_table. Each answers 0, a status with err set, or COW_FINDING
  * where it has done all of it and the exit code is to say that something was found; err has words then, or
  * none. Options that the command does not take were refused before (cli_read_options); those that exclude
- * each other are its own to see. */
-int cli_info(const struct cli_options *options, struct cow_error *err);
-int cli_map(const struct cli_options *options, struct cow_error *err); /* --svg and --png write a file */
-int cli_list(const struct cli_options *options, struct cow_error *err);
-int cli_help(const struct cli_options *options, struct cow_error *err);
-int cli_family(const struct cli_options *options, struct cow_error *err);
-int cli_files(const struct cli_options *options, struct cow_error *err); /* --extract writes a file */
-int cli_check(const struct cli_options *options, struct cow_error *err); /* --repair changes the image */
+ * each other are its own to see. What changes something makes a plan, shows it, asks where something that
+ * exists is changed, and commits it (carry_out.h); serve, mount and record go on until a signal, their last
+ * client, or --for ends them, and give back what they hold. */
+#define COMMAND_RUN(ID, name) int cli_##name(const struct cli_options *options, struct cow_error *err);
+CLI_EACH_COMMAND(COMMAND_RUN)
+#undef COMMAND_RUN
 
-/* All of these make a plan, show it, ask where something that exists is changed, and commit it (carry_out.h).
- */
-int cli_create(const struct cli_options *options, struct cow_error *err);
-int cli_plain_change(const struct cli_options *options, struct cow_error *err); /* of front_changes */
+/* The same, of the rows of front_changes: merge, for it can write to standard output, and all the others. */
 int cli_merge(const struct cli_options *options, struct cow_error *err);
-int cli_resize(const struct cli_options *options, struct cow_error *err);
-int cli_diff(const struct cli_options *options, struct cow_error *err);
-
-/* All of these go on until a signal, their last client, or --for ends them; what they hold is given back
- * then. */
-int cli_serve(const struct cli_options *options, struct cow_error *err);
-int cli_mount(const struct cli_options *options, struct cow_error *err);
-int cli_record(const struct cli_options *options, struct cow_error *err);
-
-/* A log as text or JSON: its moments, the bits of one, or what was written between two. On the screen cli.c
- * shows it, where the next one says so. */
-int cli_replay(const struct cli_options *options, struct cow_error *err);
+int cli_plain_change(const struct cli_options *options, struct cow_error *err);
 
 /* Whether a log is looked at on the screen: there is one, and no option asks for text. */
 bool cli_replays_on_screen(const struct cli_options *options);

@@ -13,36 +13,46 @@
 #include "cow/error.h"
 #include "front/change/words.h"
 
+/* The subcommands that are no changes told in words (FRONT_EACH_CHANGE), each with the name of its function
+ * behind "cli_". */
+#define CLI_EACH_COMMAND(COMMAND)                                                                            \
+    COMMAND(INFO, info)                                                                                      \
+    COMMAND(MAP, map)                                                                                        \
+    COMMAND(CREATE, create)                                                                                  \
+    COMMAND(RESIZE, resize)                                                                                  \
+    COMMAND(CHECK, check)                                                                                    \
+    COMMAND(DIFF, diff)                                                                                      \
+    COMMAND(FILES, files)                                                                                    \
+    COMMAND(FAMILY, family)                                                                                  \
+    COMMAND(SERVE, serve)                                                                                    \
+    COMMAND(MOUNT, mount)                                                                                    \
+    COMMAND(LIST, list)                                                                                      \
+    COMMAND(HELP, help)                                                                                      \
+    COMMAND(RECORD, record)                                                                                  \
+    COMMAND(REPLAY, replay)
+
 /* Which subcommand, as a bit, so that an option can name all that take it. */
 enum {
-    CLI_INFO = 1 << 0,
-    CLI_MAP = 1 << 1,
-    CLI_CREATE = 1 << 2,
-    CLI_MERGE = 1 << 3,
-    CLI_RESIZE = 1 << 4,
-    CLI_SCREEN = 1 << 5,
-    CLI_RECOVER = 1 << 6,
-    CLI_UNDO = 1 << 7,
-    CLI_CHECK = 1 << 8,
-    CLI_PAGES = 1 << 9,
-    CLI_COMPACT = 1 << 10,
-    CLI_REBASE = 1 << 11,
-    CLI_CONVERT = 1 << 12,
-    CLI_DIFF = 1 << 13,
-    CLI_FILES = 1 << 14,
-    CLI_FAMILY = 1 << 15,
-    CLI_SERVE = 1 << 16,
-    CLI_MOUNT = 1 << 17,
-    CLI_LIST = 1 << 18,
-    CLI_HELP = 1 << 19,
-    CLI_RECORD = 1 << 20,
-    CLI_REPLAY = 1 << 21,
+    CLI_PLACE_SCREEN,
+#define COMMAND_PLACE(ID, ...) CLI_PLACE_##ID,
+    FRONT_EACH_CHANGE(COMMAND_PLACE) CLI_EACH_COMMAND(COMMAND_PLACE)
+#undef COMMAND_PLACE
+        CLI_COMMANDS
+};
+
+_Static_assert(CLI_COMMANDS < 31, "a subcommand's bit is one of an int's");
+
+enum {
+#define COMMAND_BIT(ID, ...) CLI_##ID = 1 << CLI_PLACE_##ID,
+    FRONT_EACH_CHANGE(COMMAND_BIT) CLI_EACH_COMMAND(COMMAND_BIT)
+#undef COMMAND_BIT
+#define OR_BIT(ID) | CLI_##ID
+        CLI_SCREEN = 1 << CLI_PLACE_SCREEN,
     CLI_SERVERS = CLI_SERVE | CLI_MOUNT,
     CLI_READERS = CLI_INFO | CLI_MAP | CLI_FAMILY | CLI_LIST,
-    CLI_REWRITES = CLI_PAGES | CLI_COMPACT | CLI_REBASE | CLI_CONVERT,
-    CLI_CHANGES = CLI_CREATE | CLI_MERGE | CLI_RESIZE | CLI_RECOVER | CLI_UNDO | CLI_DIFF | CLI_REWRITES,
-    CLI_ALL = CLI_READERS | CLI_FILES | CLI_CHECK | CLI_CHANGES | CLI_SERVERS | CLI_SCREEN | CLI_HELP |
-              CLI_RECORD | CLI_REPLAY,
+    CLI_CHANGES = CLI_CREATE | CLI_RESIZE | CLI_DIFF FRONT_EACH_CHANGE(OR_BIT),
+#undef OR_BIT
+    CLI_ALL = (1 << CLI_COMMANDS) - 1,
 };
 
 enum { CLI_OPERANDS_MAX = 2, CLI_OPTIONS_MAX = 64, CLI_WORDS_MAX = 64 };

@@ -34,34 +34,21 @@ static int gather(struct checkup *c, struct cow_error *err)
 
 static int check_facts(struct checkup *c, struct cow_error *err)
 {
-    find_interrupted(c);
-    find_locked(c);
-    find_undo(c);
-    find_several_names(c);
     find_pending_sibling(c);
-    int status = find_place(c, err);
-    find_no_backing(c);
-    find_backing_size(c);
-    find_backing_elsewhere(c);
-    find_path_relative(c);
-    find_path_long(c);
-    find_path_control(c);
-    find_format(c);
-    find_sector_size(c);
-    find_data_offset(c);
-    find_small_disk(c);
-    find_tail(c);
-    find_overlap(c);
-    find_cow_format(c);
-    find_bitmap_cut(c);
-    find_file_long(c);
+    const int status = find_place(c, err);
+#define FIND_FACT(name) find_##name(c);
+    EACH_FACT(FIND_FACT)
+#undef FIND_FACT
     return status;
 }
 
 static int check_files(struct checkup *c, bool quick, struct cow_error *err)
 {
     int (*const finders[])(struct checkup *, struct cow_error *) = {
-        find_backing_date, find_backing_is_cow, find_data_cut, find_padding, find_inflated, find_mixed_pages};
+#define FINDER(name) find_##name,
+        EACH_READ(FINDER)
+#undef FINDER
+    };
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof finders / sizeof finders[0]; i++) {
         status = finders[i](c, err);

@@ -10,15 +10,39 @@
 
 #include "core/check/report.h"
 
+/* One line names a finder: from here it is declared, and checkup.c calls it, after find_place. First those
+ * that go by facts, then those that read the files. Each reports the finding of its name: an interrupted
+ * change is none while somebody holds the image (it is under way then), undo data only where it takes enough
+ * room to be worth a word; what is about the backing file, but that there is none, only where one is open; of
+ * a big-endian format `format` reports instead of what goes by the other fields; data is cut only where a
+ * dirty sector's is missing; inflated asks the filesystem what the file takes, and goes through all dirty
+ * runs; mixed pages go by the bits alone. */
+/* clang-format off */
+#define EACH_FACT(FIND)                                                                                      \
+    FIND(interrupted) FIND(locked) FIND(undo) FIND(several_names)         /* find_state.c */                 \
+    FIND(no_backing) FIND(backing_size) FIND(backing_elsewhere)           /* find_backing.c */               \
+    FIND(path_relative) FIND(path_long) FIND(path_control)                /* find_path.c */                  \
+    FIND(format) FIND(sector_size) FIND(data_offset) FIND(small_disk)     /* find_header.c */                \
+    FIND(tail) FIND(overlap) FIND(cow_format)                                                                \
+    FIND(bitmap_cut) FIND(file_long)                                      /* find_layout.c */
+#define EACH_READ(FIND)                                                                                      \
+    FIND(backing_date) FIND(backing_is_cow)                               /* find_backing.c */               \
+    FIND(data_cut) FIND(padding) FIND(inflated)                           /* find_layout.c */                \
+    FIND(mixed_pages)                                                     /* find_content.c */
+/* clang-format on */
+
+/* All of them. */
+#define DECLARE_FACT(name) void find_##name(struct checkup *c);
+#define DECLARE_READ(name) int find_##name(struct checkup *c, struct cow_error *err);
+EACH_FACT(DECLARE_FACT)
+EACH_READ(DECLARE_READ)
+#undef DECLARE_FACT
+#undef DECLARE_READ
+
 /* ---- find_state.c: what goes on around the image ---- */
 
-/* Each reports the finding of its name. An interrupted change is none while somebody holds the image (it is
- * under way then), undo data only where it takes enough room to be worth a word. */
+/* An image that was never finished: instead of all others. */
 void find_unfinished(struct checkup *c);
-void find_interrupted(struct checkup *c);
-void find_locked(struct checkup *c);
-void find_undo(struct checkup *c);
-void find_several_names(struct checkup *c);
 
 /* ---- find_candidate.c ---- */
 
@@ -32,47 +56,14 @@ enum candidate_need {
  * that may be its backing file; what was found before stays. COW_NO_MEMORY. */
 int find_candidates(struct checkup *c, enum candidate_need need, struct cow_error *err);
 
-/* ---- find_backing.c, find_path.c ---- */
+/* ---- find_backing.c ---- */
 
 int find_place(struct checkup *c, struct cow_error *err); /* candidates, before what needs them is reported */
 void find_pending_sibling(struct checkup *c);             /* reports nothing: for the next ones */
 
-/* What is wrong with the backing file, each the finding of its name; find_no_backing reports that it is
- * missing or unusable, find_backing_date that it was modified where superblocks tell of a write. All but the
- * first report nothing where none is open. */
-void find_no_backing(struct checkup *c);
-void find_backing_size(struct checkup *c);
-int find_backing_date(struct checkup *c, struct cow_error *err);
-int find_backing_is_cow(struct checkup *c, struct cow_error *err);
-void find_backing_elsewhere(struct checkup *c);
-
-/* The path that the header stores, each the finding of its name. */
-void find_path_relative(struct checkup *c);
-void find_path_long(struct checkup *c);
-void find_path_control(struct checkup *c);
-
 /* ---- find_header.c: what the header says ---- */
 
-/* Each reports the finding of its name, by the decoded header and its layout; of a big-endian format
- * find_format reports that instead. */
-void find_format(struct checkup *c);
-void find_sector_size(struct checkup *c);
-void find_data_offset(struct checkup *c);
-void find_small_disk(struct checkup *c);
-void find_tail(struct checkup *c);
-void find_overlap(struct checkup *c);
-void find_cow_format(struct checkup *c);
 void find_refused(struct checkup *c); /* last: a refusal that nothing else explains */
-
-/* ---- find_layout.c: the file against its layout ---- */
-
-/* Each reports the finding of its name. Data is cut only where a dirty sector's is missing; inflated asks the
- * filesystem what the file takes, and goes through all dirty runs. */
-void find_bitmap_cut(struct checkup *c);
-int find_data_cut(struct checkup *c, struct cow_error *err);
-void find_file_long(struct checkup *c);
-int find_padding(struct checkup *c, struct cow_error *err);
-int find_inflated(struct checkup *c, struct cow_error *err);
 
 /* ---- find_disk.c: what lies on the disk ---- */
 
@@ -81,9 +72,6 @@ int find_inflated(struct checkup *c, struct cow_error *err);
 int find_disk(struct checkup *c, struct cow_error *err);
 
 /* ---- find_content.c: bits, and bytes ---- */
-
-/* Pages of 4 KiB that are dirty in part: how many, and the first. By the bits alone. */
-int find_mixed_pages(struct checkup *c, struct cow_error *err);
 /* Redundant and zero sectors, and orphans: one scan, which needs the backing file. */
 int find_content(struct checkup *c, struct cow_error *err);
 

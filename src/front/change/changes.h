@@ -2,8 +2,9 @@
  *
  * The changes of an image that are told all they need in words: "compact --unused". The command line offers
  * each as a subcommand, the screen as a `:` command, with the same options, the same plan and the same
- * errors. A row here is all that a new one needs besides its builder and a line of help in the command line's
- * table. (The resize wizard asks for more than words; making a new image has none to begin with.)
+ * errors. A row here is all that a new one needs besides its builder, its name among those of words.h, and a
+ * line of help in the command line's table. (The resize wizard asks for more than words; making a new image
+ * has none to begin with.)
  */
 #ifndef FRONT_CHANGE_CHANGES_H
 #define FRONT_CHANGE_CHANGES_H

@@ -51,16 +51,22 @@ struct front_words {
     OPTION("discard", 0, FLAG, NULL, discard, FOR(UNDO), "remove the undo data instead", NULL, NULL)
 /* clang-format on */
 
-/* The changes that the screen takes options for. */
+/* The changes that the screen takes options for: each has a bit here, and as a subcommand one of
+ * cli/options.h. */
+#define FRONT_EACH_CHANGE(CHANGE)                                                                            \
+    CHANGE(PAGES) CHANGE(COMPACT) CHANGE(REBASE) CHANGE(CONVERT) CHANGE(MERGE) CHANGE(UNDO) CHANGE(RECOVER)
+
 enum {
-    FRONT_PAGES = 1 << 0,
-    FRONT_COMPACT = 1 << 1,
-    FRONT_REBASE = 1 << 2,
-    FRONT_CONVERT = 1 << 3,
-    FRONT_MERGE = 1 << 4,
-    FRONT_UNDO = 1 << 5,
-    FRONT_RECOVER = 1 << 6,
-    FRONT_RESIZE = 0,
+#define CHANGE_PLACE(ID) FRONT_PLACE_##ID,
+    FRONT_EACH_CHANGE(CHANGE_PLACE)
+#undef CHANGE_PLACE
+};
+
+enum {
+#define CHANGE_BIT(ID) FRONT_##ID = 1 << FRONT_PLACE_##ID,
+    FRONT_EACH_CHANGE(CHANGE_BIT)
+#undef CHANGE_BIT
+        FRONT_RESIZE = 0,
     FRONT_DIFF = 0,
     FRONT_CREATE = 0,
     FRONT_FILES = 0,

@@ -228,7 +228,7 @@ static const struct tui_action rows_before[] = {
      HELP("colour what is in the COW by what it is to the guest; again: no longer"),
      FOOT({420, TUI_IN_MAP, "c", "Owners"})},
     {TUI_DO_NEXT_VIEW, TUI_IN_TABS, {TUI_KEY_TAB}, HELP("next view"),
-     FOOT({380, TUI_IN_HEADER | TUI_IN_BLOCKS | TUI_IN_FILES | TUI_IN_CHECK, "Tab", "View"})},
+     FOOT({380, TUI_IN_TABS, "Tab", "View", TUI_IN_MAP})},
     {TUI_DO_PREV_VIEW, TUI_IN_TABS, {TUI_KEY_BACKTAB}, HELP("previous view")},
 
     {TUI_DO_RESIZE, TUI_IN_LOOKING, {'r'}, .command = "resize", .argument = TUI_SIZE,

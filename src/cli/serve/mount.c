@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/output/progress_line.h"
-#include "cli/serving.h"
+#include "cli/serve/serving.h"
 #include "front/pile.h"
 
 enum { WAIT_MS = 100 };

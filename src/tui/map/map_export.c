@@ -7,7 +7,7 @@
 
 #include "front/picture/map.h"
 #include "tui/app/app.h"
-#include "tui/views/map_view.h"
+#include "tui/map/map_view.h"
 
 /* What the scan knows of the window's cells; NULL: nothing. The caller's (free), what it points to is the
  * scan's. */

@@ -2,7 +2,7 @@
  *
  * What `serve` and `mount` have in common.
  */
-#include "cli/serving.h"
+#include "cli/serve/serving.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
  * Counting a cell's owners. Only what is in the COW is looked at, and no more than so many stretches of a
  * cell: on a huge disk that is a sample, from the cell's beginning.
  */
-#include "tui/views/map_owners.h"
+#include "tui/map/map_owners.h"
 
 #include <stdlib.h>
 #include <string.h>

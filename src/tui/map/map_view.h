@@ -13,7 +13,7 @@
 #include "front/picture/heat.h"
 #include "tui/cells/map_strip.h"
 #include "tui/cells/range.h"
-#include "tui/views/map_owners.h"
+#include "tui/map/map_owners.h"
 
 struct tui_app;
 

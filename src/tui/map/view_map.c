@@ -15,9 +15,9 @@
 #include "tui/cells/legend.h"
 #include "tui/cells/map_ends.h"
 #include "tui/cells/pane.h"
+#include "tui/map/map_view.h"
 #include "tui/screen/utf8.h"
 #include "tui/views/explain.h"
-#include "tui/views/map_view.h"
 
 enum {
     GUTTER = 10,

@@ -8,8 +8,8 @@
 
 #include "tui/app/app.h"
 #include "tui/cells/map_ends.h"
+#include "tui/map/map_view.h"
 #include "tui/screen/utf8.h"
-#include "tui/views/map_view.h"
 
 enum { MIXED_MOST = 1000, RUN_COLS = 16, OWNER_COLS = 10, OWNER_TEXT = 1024, WIDE_COLS = 100 };
 

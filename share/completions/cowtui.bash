@@ -28,7 +28,7 @@ _cowtui_command()
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
         -b | --backing | --interval | --for | --at | --svg | --png | --in | --owner | --extract | \
-            --diff | --from | --partition | --socket | --policy | -o | --output | --to | --mtime | \
+            --diff | --from | --partition | --socket | --fix | --policy | -o | --output | --to | --mtime | \
             --reserve | --method | --script | --theme | --color) ((i++)) ;;
         -[!0-9.]*) ;;
         *)
@@ -102,7 +102,7 @@ _cowtui()
         options="--backing --no-backing --owner --owners --extract --diff --from --partition --output --dry-run
             --force --json $common" ;;
     check)
-        options="--backing --no-backing --quick --repair --dry-run --yes --json $common" ;;
+        options="--backing --no-backing --quick --repair --fix --dry-run --yes --json $common" ;;
     list)
         options="--no-backing --json $common" ;;
     family)
@@ -147,7 +147,7 @@ _cowtui()
     *)
         case $previous in
         -b | --backing | --interval | --for | --at | --svg | --png | --in | --owner | --extract | \
-            --diff | --from | --partition | --socket | --policy | -o | --output | --to | --mtime | \
+            --diff | --from | --partition | --socket | --fix | --policy | -o | --output | --to | --mtime | \
             --reserve | --method | --script | --theme | --color)
             option=$previous value=$current ;;
         esac

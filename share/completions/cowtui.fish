@@ -15,8 +15,8 @@ function __cowtui_line
         end
         switch $word
             case -b --backing --interval --for --at --svg --png --in --owner --extract --diff --from \
-                --partition --socket --policy -o --output --to --mtime --reserve --method --script --theme \
-                --color
+                --partition --socket --fix --policy -o --output --to --mtime --reserve --method --script \
+                --theme --color
                 set skip yes
             case '-*'
                 string match -qr '^-[0-9.]' -- $word; and set n (math $n + 1)
@@ -138,6 +138,7 @@ complete -c cowtui -n '__cowtui_is serve' -l once -d 'end when the first client 
 complete -c cowtui -n '__cowtui_is mount' -l fs -d 'the filesystem, not the disk as a file'
 complete -c cowtui -n '__cowtui_is check' -l quick -d 'do not read the data'
 complete -c cowtui -n '__cowtui_is check' -l repair -d 'make the fixes that are safe'
+complete -c cowtui -n '__cowtui_is check' -l fix -x -d 'make the fix of this finding, and of others so named'
 complete -c cowtui -n '__cowtui_is resize' -l policy -x -a 'extend copy keep' -d 'for the backing file: extend, copy[:PATH], keep'
 complete -c cowtui -n '__cowtui_is record files diff merge resize pages compact rebase convert' -s o -l output -r -d 'write the result to this new file'
 complete -c cowtui -n '__cowtui_is replay' -l to -x -d 'TIME'

@@ -85,7 +85,7 @@ struct cli_options {
     bool no_backing, no_config, tour;
     const char *backing, *policy, *method;
     const char *owner, *extract, *diff, *from, *partition, *socket;
-    struct cli_words in;
+    struct cli_words in, fix;
     const char *interval; /* of `follow` and record */
     const char *for_seconds, *at;
     const char *svg, *png;

@@ -59,6 +59,8 @@ const struct cli_option cli_option_table[] = {
      .excludes = "partition"},
     {"quick", 0, NULL, CLI_FLAG, MEMBER(quick), CLI_CHECK, 0, "do not read the data"},
     {"repair", 0, NULL, CLI_FLAG, MEMBER(repair), CLI_CHECK, 0, "make the fixes that are safe"},
+    {"fix", 0, "FINDING", CLI_MANY, MEMBER(fix), CLI_CHECK, 0,
+     "make the fix of this finding, and of others so named", .excludes = "repair"},
     {"policy", 0, "POLICY", CLI_TEXT, MEMBER(policy), CLI_RESIZE, 0,
      "for the backing file: extend, copy[:PATH], keep", .values = "extend copy keep"},
     FRONT_EACH_OPTION(CHANGE_OPTION, FOR){"family", 0, NULL, CLI_FLAG, MEMBER(family), CLI_RESIZE, 0,
@@ -150,7 +152,8 @@ const struct cli_command cli_command_table[] = {
     {"check", CLI_CHECK, "IMAGE", 1, cli_check, "what is wrong with the image, and what helps",
      "Looks for all that can be wrong: with the image itself, its backing file, and\n"
      "the way in which the two fit. Says what each finding means and what mends it.\n"
-     "--repair makes the fixes that are safe, and checks again. Exit codes: 0 clean,\n"
+     "--repair makes the fixes that are safe, and checks again; --fix FINDING makes one,\n"
+     "and may stand there several times: they are one plan. Exit codes: 0 clean,\n"
      "1 findings, 5 not a valid image.\n"},
     {"list", CLI_LIST, "[DIR | FILE]...", 0, cli_list, "the images of a directory, and what else it has",
      "A line for each COW image in a directory, the present one if none is named, as it\n"

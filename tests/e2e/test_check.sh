@@ -411,6 +411,43 @@ dry()
     unchanged "without a yes"
 }
 
+# --fix: what is named, safe or not, and nothing else.
+named()
+{
+    local want
+    disk 1048576 8-23,40-63,128-151
+    at redundant 8 15
+    at redundant 40 24
+    at zeros 128 12
+    at noise 200 3
+    freeze x.cow b.img
+    run 2 check --fix orphan -y x.cow
+    has "did you mean orphans?" err
+    run 2 check --fix locked -y x.cow # it has none
+    run 2 check --fix orphans --fix nothing -y x.cow
+    run 2 check --fix orphans --repair -y x.cow
+    has "one of them" err
+    run 1 check --fix mixed-pages -y x.cow # there are none
+    has "none of them is mended by --fix" err
+    run 1 check --fix orphans -n x.cow
+    has "check --fix orphans x.cow" out
+    run 3 check --fix orphans x.cow
+    unchanged "what mends nothing"
+    want=$(model compose x.cow uml-cow-v3 b.img)
+    run 1 check --fix orphans -y x.cow
+    run 1 check --json x.cow
+    eq 'redundant zeros' "$(json '[.findings[].code] | join(" ")')" "findings behind it"
+    eq "$want" "$(model compose x.cow uml-cow-v3 b.img)" "the disk"
+    run 0 check --fix zeros --fix redundant --json -y x.cow
+    eq repair "$(json .repair.operation)" "the plan"
+    has "check --repair" <(json .repair.command) # both are safe, and nothing else is left
+    run 0 check x.cow
+    eq "$want" "$(model compose x.cow uml-cow-v3 b.img)" "the disk"
+    touch -d @1049609228 b.img
+    run 0 check --fix backing-date -y x.cow
+    eq 1049609228 "$(model header x.cow uml-cow-v3 | sed -n 's/^mtime //p')" "date in the header"
+}
+
 every_sample()
 {
     local file backing variant n=0
@@ -460,6 +497,7 @@ t "check: bits and bytes" content
 t "check: locks, links, undo data" around
 t "check: an interrupted change" interrupted
 t "check: repair of everything at once" all_at_once
+t "check: fixes by name" named
 t "check: a repair that nobody agrees to" dry
 t "check: repair of every sample" every_sample
 t "check: memory and time for 7 TiB" memory

@@ -39,7 +39,7 @@ static int refuse(const struct cow_image *img, const struct cow_check *check, co
                : COW_REFUSED;
 }
 
-/* "cowtui check --repair" says what a plan does only if it is all that would be mended so. */
+/* Whether "cowtui check --repair" would mend the same: all that is safe, and nothing else. */
 static bool is_all_safe(const struct cow_check *check, const bool *chosen)
 {
     for (size_t i = 0; chosen != NULL && i < check->findings; i++) {
@@ -49,6 +49,20 @@ static bool is_all_safe(const struct cow_check *check, const bool *chosen)
         }
     }
     return true;
+}
+
+/* "cowtui check --repair root.cow" where that does the same, else "cowtui check --fix redundant root.cow". */
+static const char *repair_command(struct cow_plan *plan, const struct cow_check *check, const bool *chosen)
+{
+    char image[PATH_MAX];
+    const bool is_safe = is_all_safe(check, chosen);
+    const char *text = is_safe ? "cowtui check --repair" : "cowtui check";
+    for (size_t i = 0; i < check->findings && !is_safe; i++) {
+        if (check->finding[i].fixable && chosen[i]) {
+            text = plan_text(plan, "%s --fix %s", text, cow_finding_name(check->finding[i].code));
+        }
+    }
+    return plan_text(plan, "%s %s", text, cow_shell_quote(image, sizeof image, plan->img->path));
 }
 
 static int plan_resize(struct cow_plan **out, struct cow_image *img, struct cow_error *err)
@@ -108,8 +122,9 @@ int cow_plan_repair(struct cow_plan **out, struct cow_image *img, const struct c
     if (wanted[COW_FIX_PAGES] || wanted[COW_FIX_COMPACT] || wanted[COW_FIX_RESTAMP] ||
         wanted[COW_FIX_ABSOLUTE] || wanted[COW_FIX_CONVERT]) {
         status = plan_rewrite(out, img, wanted, err);
-        if (status == 0 && (*out)->preview.operation == COW_OPERATION_REPAIR && !is_all_safe(check, chosen)) {
-            (*out)->preview.command = "";
+        if (status == 0 && ((*out)->preview.operation == COW_OPERATION_REPAIR ||
+                            (*out)->preview.operation == COW_OPERATION_CONVERT)) {
+            (*out)->preview.command = repair_command(*out, check, chosen);
         }
         return status;
     }

@@ -46,8 +46,8 @@ static uint64_t room_by_header(const struct cow_plan *plan)
     if (plan->img->layout.sectors % 8 != 0) {
         footprint_add(&bits, shared, shared + 1);
     }
-    if (plan->result.saved_bytes >
-        0) { /* what is kept of it is cleared as a whole, with the holes in between */
+    /* What is kept of it is cleared as a whole, with the holes in between. */
+    if (plan->result.saved_bytes > 0) {
         const uint64_t begin = to->bitmap_offset + plan->img->layout.bitmap_bytes;
         add_image_holes(&bits, plan->img, begin, begin + plan->result.saved_bytes);
     }

@@ -351,6 +351,9 @@ wrong_use()
     done
     run 2 replay log --script nowhere --json
     run 2 info --at 1 x.cow
+    run 63 info log
+    has "a log of \"cowtui record\"" err
+    has "cowtui replay log" err
     [ ! -e y ] || die "a log is left"
 }
 

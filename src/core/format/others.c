@@ -61,6 +61,7 @@ static bool is_mbr(const uint8_t head[])
 #define IMAGE  FORMAT_OTHER_IMAGE
 #define PACKED FORMAT_OTHER_PACKED
 #define RAW    FORMAT_OTHER_RAW
+#define LOG    FORMAT_OTHER_LOG
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -73,6 +74,7 @@ static const struct row rows[] = {
     {IMAGE, "vdi", "a VDI image (VirtualBox)", 64, 4, "\x7f\x10\xda\xbe", {368, 8, false, 1}, NULL},
     {IMAGE, "vhdx", "a VHDX image (Hyper-V)", 0, 8, "vhdxfile", {0}, NULL},
     {IMAGE, "vhd", "a VHD image (Virtual PC)", 0, 8, "conectix", {48, 8, true, 1}, NULL},
+    {LOG, "log", "a log of \"cowtui record\"", 0, 8, "cow-log\n", {0}, NULL},
     {PACKED, "gzip", "compressed by gzip", 0, 3, "\x1f\x8b\x08", {0}, NULL},
     {PACKED, "xz", "compressed by xz", 0, 6, "\xfd" "7zXZ\0", {0}, NULL},
     {PACKED, "zstd", "compressed by zstd", 0, 4, "\x28\xb5\x2f\xfd", {0}, NULL},
@@ -226,6 +228,8 @@ static const char *advice_of(char *out, size_t out_bytes, const struct format_ot
                  "it may be a backing file: cowtui family %s lists the images on it, and cowtui create "
                  "NEW.cow %s makes one",
                  name, name);
+    } else if (other->kind == FORMAT_OTHER_LOG) {
+        snprintf(out, out_bytes, "cowtui replay %s goes through it", name);
     } else if (other->kind == FORMAT_OTHER_PACKED) {
         advise_unpacking(out, out_bytes, other->name, path);
     } else if (other->kind == FORMAT_OTHER_IMAGE && strcmp(other->name, "qcow2") == 0) {

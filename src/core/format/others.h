@@ -12,6 +12,7 @@ enum format_other_kind {
     FORMAT_OTHER_UNKNOWN,
     FORMAT_OTHER_RAW,    /* a raw disk: it has a partition table, a filesystem... */
     FORMAT_OTHER_IMAGE,  /* a disk in another program's format */
+    FORMAT_OTHER_LOG,    /* what "cowtui record" keeps, and no disk */
     FORMAT_OTHER_PACKED, /* compressed: what is in it nobody knows before */
 };
 

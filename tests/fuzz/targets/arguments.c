@@ -26,7 +26,8 @@ static bool only_looks(const struct cli_options *o)
 {
     const unsigned bit = o->command != NULL ? o->command->bit : 0;
     return !o->help && !o->version && (bit & (CLI_INFO | CLI_MAP | CLI_CHECK | CLI_FILES)) != 0 &&
-           !o->repair && o->words.output == NULL && o->operands == 1;
+           !o->repair && o->fix.n == 0 && o->svg == NULL && o->png == NULL && o->words.output == NULL &&
+           o->operands == 1;
 }
 
 static void run(struct cli_options *options)

@@ -680,6 +680,11 @@ check_converted-merged() { # two new files, and nothing else has changed
     only_left again.raw new.cow new.raw && check_unchanged
 }
 
+check_forced() { # the raw disk that was there is an image now
+    "$program" --quiet merge -o again.raw new.raw && [ "$(sum <again.raw)" = $composed ] || fail "the new image shows another disk" || return
+    only_left again.raw new.raw && check_unchanged
+}
+
 check_qcow2() { # the whole disk, and what is dirty over the backing file
     qemu-img convert -f qcow2 -O raw new.qcow2 whole.raw && qemu-img convert -f qcow2 -O raw over.qcow2 over.raw || fail "it cannot be read" || return
     [ "$(sum <whole.raw)" = $composed ] && [ "$(sum <over.raw)" = $composed ] || fail "a disk is another one" || return

@@ -54,7 +54,7 @@ static void describe_create(struct cow_plan *plan, const struct cow_create_optio
     plan_show_image(plan);
     p->patched_opens = true;
     p->backing_text = plan_words(plan, "%s is only read", opt->backing_path);
-    p->undo_text = plan_words(plan, "remove %s", opt->path);
+    p->undo_text = plan_file_undo(plan, opt->path);
     p->command = opt->reserve_bytes == 0
                      ? plan_text(plan, "cowtui create %s %s", image, backing)
                      : plan_text(plan, "cowtui create --reserve %s %s %s",

@@ -16,6 +16,7 @@
 #include "core/plan/footprint.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
+#include "core/plan/plan_steps.h"
 #include "core/plan/stretch.h"
 #include "cow/text.h"
 
@@ -134,7 +135,7 @@ static int describe_export(struct cow_plan *plan, const struct cow_export_option
         plan_note(plan, "the disk ends within a sector of 512 bytes, which a %s has whole: zeros follow",
                   opt->sink->title);
     }
-    p->undo_text = plan_words(plan, "remove %s", opt->output_path);
+    p->undo_text = plan_file_undo(plan, opt->output_path);
     p->command = export_command(plan, opt);
     list_export_steps(plan, opt);
     return 0;

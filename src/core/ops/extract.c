@@ -12,6 +12,7 @@
 #include "core/plan/plan.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
+#include "core/plan/plan_steps.h"
 #include "cow/fs.h"
 #include "cow/text.h"
 
@@ -36,7 +37,7 @@ static void describe_extract(struct cow_plan *plan, const struct cow_extract_opt
                                  cow_size_text(size, size_bytes));
     p->backing_text = "image and backing file are only read";
     plan_note_outside(plan);
-    p->undo_text = plan_words(plan, "remove %s", opt->output_path);
+    p->undo_text = plan_file_undo(plan, opt->output_path);
     p->command = plan_text(plan, "cowtui files --extract %s%s -o %s%s%s%s%s %s",
                            cow_shell_quote(inside, sizeof inside, opt->path),
                            opt->version == COW_VERSION_BASE ? " --from backing" : "",

@@ -15,6 +15,7 @@
 #include "core/plan/footprint.h"
 #include "core/plan/plan_output.h"
 #include "core/plan/plan_result.h"
+#include "core/plan/plan_steps.h"
 #include "cow/text.h"
 
 /* What the raw file will take: it can be no more than both files hold together. */
@@ -69,11 +70,11 @@ static void describe_merge(struct cow_plan *plan, const struct cow_merge_options
     }
     p->backing_text = "image and backing file are only read";
     plan_note_outside(plan);
-    p->undo_text = is_file                  ? plan_words(plan, "remove %s", opt->output_path)
+    p->undo_text = is_file                  ? plan_file_undo(plan, opt->output_path)
                    : plan->target.is_device ? "none: what is on the device is written over"
                                             : "";
     p->command = plan_text(plan, "cowtui merge -o %s%s%s%s %s", output,
-                           plan->target.is_device ? " --force" : "", named ? " -b " : "",
+                           plan->target.is_device || p->replaces ? " --force" : "", named ? " -b " : "",
                            named ? cow_shell_quote(backing, sizeof backing, plan->backing.path) : "", image);
     list_merge_steps(plan, opt);
 }

@@ -269,7 +269,7 @@ void rewrite_describe_diff(struct cow_plan *plan, const struct cow_diff_options 
                                  plan->result.counted.dirty_sectors, plan->result.layout.sectors,
                                  cow_size_text(size, plan->result.counted.dirty_sectors * 512));
     p->backing_text = plan_words(plan, "%s and %s are only read", opt->backing_path, opt->raw_path);
-    p->undo_text = plan_words(plan, "remove %s", opt->output_path);
+    p->undo_text = plan_file_undo(plan, opt->output_path);
     if (opt->sectors) {
         plan_note(plan,
                   "by sectors: pages that mix dirty and clean ones make a UML guest read wrong data; pages "

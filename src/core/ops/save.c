@@ -9,6 +9,7 @@
 #include "core/plan/footprint.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_output.h"
+#include "core/plan/plan_steps.h"
 #include "cow/text.h"
 
 static const char *save_command(struct cow_plan *plan, const struct cow_save_options *opt)
@@ -31,7 +32,7 @@ static void describe_save(struct cow_plan *plan, const struct cow_save_options *
     footprint_needs(plan, footprint_round(opt->n_bytes, footprint_block_bytes(plan)), true);
     p->content_text = plan_words(plan, "%s: %s", opt->what, cow_size_text(size, opt->n_bytes));
     p->backing_text = "image and backing file are only read";
-    p->undo_text = plan_words(plan, "remove %s", opt->output_path);
+    p->undo_text = plan_file_undo(plan, opt->output_path);
     p->command = save_command(plan, opt);
     plan_step(plan, COW_STEP_CHECK_SPACE, 0, "check for %s of free space", size);
     plan_step(plan, COW_STEP_BEGIN_RAW, 0, "make a file of %s", size);

@@ -87,12 +87,21 @@ void plan_show_image(struct cow_plan *plan)
     p->has_after_allocated = true;
 }
 
+const char *plan_file_undo(struct cow_plan *plan, const char *output_path)
+{
+    return plan_words(plan, plan->target.replaces ? "none: what %s had is lost" : "remove %s", output_path);
+}
+
 const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint64_t allocated_bytes)
 {
     char size[COW_SIZE_TEXT_BYTES], undo[PATH_MAX];
     const char *name = strrchr(side_path(undo, plan->target.path, SIDE_UNDO), '/');
     name = name != NULL ? name + 1 : undo;
-    return output_path != NULL ? plan_words(plan, "the image stays as it is; remove %s", output_path)
+    return output_path != NULL
+               ? plan_words(plan,
+                            plan->target.replaces ? "the image stays as it is; what %s had is lost"
+                                                  : "the image stays as it is; remove %s",
+                            output_path)
            : record_kind_facts(plan->method)->shifts
                ? plan_words(plan, "\"cowtui undo\", with %s; it moves the data back", name)
            : record_kind_facts(plan->method)->record_is_undo

@@ -22,6 +22,9 @@ void plan_steps_finish_image(struct cow_plan *plan);
 /* Its place: the old image's, which is kept for undo, or that of a new file. */
 void plan_steps_place(struct cow_plan *plan, const char *output_path);
 
+/* The way back of what only makes a file: it is removed, or there is none where it replaces another one. */
+const char *plan_file_undo(struct cow_plan *plan, const char *output_path);
+
 /* How to go back from it, a sentence of the plan's. */
 const char *plan_undo_text(struct cow_plan *plan, const char *output_path, uint64_t allocated_bytes);
 

@@ -48,6 +48,13 @@ bool front_moves_in_place(const struct cow_preview *preview)
            (preview->operation == COW_OPERATION_RECOVER && preview->moves_bytes > 0);
 }
 
+bool front_makes_file(const struct cow_plan *plan)
+{
+    const struct cow_preview *preview = cow_plan_preview(plan);
+
+    return !preview->changes_existing && !preview->replaces && !has_step(plan, COW_STEP_WRITE_DEVICE);
+}
+
 /* Of several images: whether it moves the data of each that moves at all. */
 static bool moves_by_filesystem(const struct cow_preview *preview)
 {

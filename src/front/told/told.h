@@ -43,6 +43,9 @@ void front_tell_costs(const struct front_rows *rows, const struct cow_plan *plan
 /* Whether data moves within the file of an image, of one of several at least: that can be stopped half way,
  * and the image is not whole then. */
 bool front_moves_in_place(const struct cow_preview *preview);
+/* Whether all that it does is to make a file where there was none: no yes is asked for then. What takes the
+ * place of a file by --force, or is written over a device, is no such thing. */
+bool front_makes_file(const struct cow_plan *plan);
 /* What becomes of the data. */
 void front_tell_content(const struct front_rows *rows, const struct cow_preview *preview);
 /* Of several images that change as one: a row each. */

@@ -30,7 +30,7 @@ bool change_has_work(const struct change *change)
 
 bool change_makes_file(const struct change *change)
 {
-    return change->plan != NULL && !cow_plan_preview(change->plan)->changes_existing;
+    return change->plan != NULL && front_makes_file(change->plan);
 }
 
 static bool has_preview(const struct change *change)

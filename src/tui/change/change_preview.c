@@ -39,20 +39,23 @@ static const char *other_file(const struct cow_preview *preview)
                                                        : NULL;
 }
 
-/* What is removed; what is made or changed the rows around it tell, and the page with the steps names all. */
-static void put_removed(struct tui_page *page, const struct cow_preview *preview)
+/* What is removed, and what a new file takes the place of; what is made or changed the rows around it tell,
+ * and the page with the steps names all. */
+static void put_lost(struct tui_page *page, const struct cow_preview *preview)
 {
     char name[256];
     bool first = true;
 
     for (size_t i = 0; i < preview->files; i++) {
+        const enum cow_touch touch = preview->file[i].touch;
         const char *slash = strrchr(preview->file[i].path, '/');
-        if (preview->file[i].touch != COW_TOUCH_REMOVES) {
-            continue;
-        }
         cow_escape(name, sizeof name, slash != NULL ? slash + 1 : preview->file[i].path);
-        tui_page_value(page, first ? "removes" : "", TEXT_COL, TUI_NORMAL, "%s", name);
-        first = false;
+        if (touch == COW_TOUCH_REMOVES) {
+            tui_page_value(page, first ? "removes" : "", TEXT_COL, TUI_NORMAL, "%s", name);
+            first = false;
+        } else if (touch == COW_TOUCH_REPLACES && !preview->changes_existing) {
+            tui_page_value(page, "", TEXT_COL, TUI_WARN, "%s is there, and is replaced", name);
+        }
     }
 }
 
@@ -83,7 +86,7 @@ static void put_costs(struct tui_page *page, const struct cow_plan *plan)
 
     front_tell_costs(&rows, plan);
     put_formats(page, cow_plan_preview(plan));
-    put_removed(page, cow_plan_preview(plan));
+    put_lost(page, cow_plan_preview(plan));
 }
 
 static int put_fact(struct tui_page *page, int col, const char *name, const char *value)

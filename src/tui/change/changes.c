@@ -11,6 +11,7 @@
 
 #include "front/change/options.h"
 #include "front/picture/map.h"
+#include "front/told/told.h"
 
 static int plan_undo(struct front_planned *out, struct tui_app *app, const char *argument,
                      const struct cow_env *env, struct cow_error *err)
@@ -155,9 +156,9 @@ int changes_plan(struct front_planned *out, struct tui_app *app, const struct tu
 }
 
 /* And not nothing at all, which does not change what exists either. */
-static bool makes_file(const struct cow_preview *preview)
+static bool makes_file(const struct cow_plan *plan)
 {
-    return !preview->changes_existing && preview->method != COW_METHOD_NONE;
+    return front_makes_file(plan) && cow_plan_preview(plan)->method != COW_METHOD_NONE;
 }
 
 /* A new file is made without a question, and there is nothing to be said of the image then. */
@@ -167,7 +168,7 @@ static const struct change_words *fill_words(struct change_words *out, const cha
     *out = (struct change_words){.title = title,
                                  .page = {"1 of 2: preview", "2 of 2: commit", "writing", "result"},
                                  .about = "",
-                                 .done = {done, NULL}};
+                                 .done = {done != NULL ? done : "", NULL}};
     if (makes_file) {
         out->page[CHANGE_PREVIEW] = "preview";
         out->page[CHANGE_CONFIRM] = "";
@@ -177,18 +178,18 @@ static const struct change_words *fill_words(struct change_words *out, const cha
 }
 
 const struct change_words *changes_words(struct change_words *room, const struct tui_change_request *request,
-                                         const struct cow_preview *preview)
+                                         const struct cow_plan *plan)
 {
-    if (preview->operation == COW_OPERATION_RECOVER) { /* a repair may be nothing else */
+    if (cow_plan_preview(plan)->operation == COW_OPERATION_RECOVER) { /* a repair may be nothing else */
         return &recover_words;
     }
     if (request->change != NULL) {
-        return fill_words(room, request->change->title, request->change->done, makes_file(preview));
+        return fill_words(room, request->change->title, request->change->done, makes_file(plan));
     }
     if (own[request->own].words != NULL) {
         return own[request->own].words;
     }
-    return fill_words(room, own[request->own].title, own[request->own].done, makes_file(preview));
+    return fill_words(room, own[request->own].title, own[request->own].done, makes_file(plan));
 }
 
 enum { ROWS_MAX = 32 };

@@ -16,6 +16,6 @@ int changes_plan(struct front_planned *out, struct tui_app *app, const struct tu
 
 /* What is said of it on its pages, with the plan made. room is used where the words are put together. */
 const struct change_words *changes_words(struct change_words *room, const struct tui_change_request *request,
-                                         const struct cow_preview *preview);
+                                         const struct cow_plan *plan);
 
 #endif

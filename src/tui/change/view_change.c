@@ -47,7 +47,7 @@ static void begin_change(struct tui_app *app, struct change_view *view,
         view->choosing = true;
         cow_plan_free(plan);
     } else {
-        change_begin(app, &view->change, changes_words(&view->words, request, preview), plan);
+        change_begin(app, &view->change, changes_words(&view->words, request, plan), plan);
     }
 }
 
